@@ -1,0 +1,59 @@
+package backend
+
+import (
+	"cmp"
+	"unicode/utf8"
+)
+
+// Lengths that every store keeps, in bytes. They are DynamoDB's (2,048 for a partition key, 1,024 for a sort key),
+// divided by three so that a driver may escape any byte.
+const (
+	MaxNamespace = 64
+	MaxPartition = 600
+	MaxSort      = 320
+)
+
+// Key is the primary place of a record. Its three parts are never joined outside a driver, and a driver joins them so
+// that no two keys can meet. All are valid UTF-8 and not empty.
+type Key struct {
+	Namespace string // no call ever sees across it
+	Partition string // the unit of listing
+	Sort      string // orders a partition, by bytes
+}
+
+// Place is where a record stands in the index: a second partition, with an order of its own.
+// Records with equal places are ordered by their keys.
+type Place struct{ Partition, Sort string }
+
+// Compare orders keys by namespace, partition and sort, each by its bytes.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Partition, o.Partition), cmp.Compare(k.Sort, o.Sort))
+}
+
+// Validate reports whether every store accepts the key.
+func (k Key) Validate() error {
+	if err := part("namespace", k.Namespace, MaxNamespace); err != nil {
+		return err
+	}
+	return Place{k.Partition, k.Sort}.Validate()
+}
+
+// Validate reports whether every store accepts the place.
+func (p Place) Validate() error {
+	if err := part("partition", p.Partition, MaxPartition); err != nil {
+		return err
+	}
+	return part("sort", p.Sort, MaxSort)
+}
+
+func part(what, s string, most int) error {
+	switch {
+	case s == "":
+		return invalid("%s of a key is empty", what)
+	case len(s) > most:
+		return tooLarge("%s of a key has %d bytes, at most %d", what, len(s), most)
+	case !utf8.ValidString(s):
+		return invalid("%s of a key is not UTF-8: %q", what, s)
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package backend
+
+import "unicode/utf8"
+
+// MaxCommit is how many writes one commit may hold.
+const MaxCommit = 100
+
+// Op is what a condition compares.
+type Op uint8
+
+// The conditions. A missing field makes all of them false but Absent and NotEqual, unless OrAbsent is set.
+const (
+	Present  Op = iota + 1 // the field is there
+	Absent                 // the field is not there
+	Equal                  // = A, or = Text
+	NotEqual               // ≠ A, or ≠ Text; true where the field is missing
+	Less                   // < A
+	AtMost                 // ≤ A
+	AtLeast                // ≥ A
+	Between                // A ≤ field ≤ B; A > B is refused by Validate, as DynamoDB does
+)
+
+// Cond is one condition on one field. Strings know Present, Absent, Equal and NotEqual only.
+type Cond struct {
+	Slot     Slot
+	Op       Op
+	OrAbsent bool // also true where the field is missing
+	A, B     Num
+	Text     string
+}
+
+// EffectOp is what an effect does.
+type EffectOp uint8
+
+// The effects. Right-hand sides see the record as it was before the write.
+const (
+	Set         EffectOp = iota + 1 // to Num, or to Text
+	SetIfAbsent                     // the same where the field is missing
+	Add                             // adds Num; a missing field counts as Base
+	Unset                           // removes the field
+)
+
+// Effect changes one field. A field is changed by one effect of a write at the most.
+type Effect struct {
+	Slot Slot
+	Op   EffectOp
+	Num  Num
+	Base Num
+	Text string
+}
+
+// Write is one conditional change of one record, as data: if all conditions hold, all effects happen; else nothing
+// does. No other write comes between. A write without conditions is unconditional; one with conditions only changes
+// nothing. A missing record is one without fields, and a write with effects makes it.
+type Write struct {
+	Key     Key
+	Layout  *Layout
+	Conds   []Cond
+	Effects []Effect
+	Remove  bool   // the record goes; no effects, expiry or place beside it
+	Expiry  Expiry // of the record from now on; KeepExpiry keeps (and means none for a new record)
+	Index   *Place // of the record from now on; nil keeps. Stores copy it
+	Memo    any    // the store's own, to find the record again; the caller carries it from write to write of one key
+}
+
+// Outcome is what became of one write.
+type Outcome struct {
+	Applied bool   // whether the conditions held
+	Err     error  // nil: judged. Else the write was not judged, or it is not known whether it was
+	Record  Record // applied: as it is now; refused: as it stood when the conditions were judged
+}
+
+// Validate refuses what the strictest store would refuse; every store calls it before any effect, so that memory
+// refuses what production would.
+func (w *Write) Validate() error {
+	if err := w.Key.Validate(); err != nil {
+		return err
+	}
+	return w.ValidateBody()
+}
+
+// ValidateBody is Validate without the key, for stores that have seen the key before.
+func (w *Write) ValidateBody() error {
+	switch {
+	case w.Layout == nil:
+		return invalid("a write without a layout")
+	case w.Expiry < NoExpiry:
+		return invalid("expiry %d lies before 1970", w.Expiry)
+	case w.Remove && (len(w.Effects) > 0 || w.Index != nil || w.Expiry != KeepExpiry):
+		return invalid("a removal with effects, expiry or place")
+	case !w.Remove && len(w.Effects) == 0 && (w.Index != nil || w.Expiry != KeepExpiry):
+		return invalid("expiry or place without effects")
+	case !w.Remove && len(w.Effects) == 0 && len(w.Conds) == 0:
+		return invalid("an empty write")
+	}
+	if w.Index != nil {
+		if err := w.Index.Validate(); err != nil {
+			return err
+		}
+	}
+	for i := range w.Conds {
+		if err := w.Conds[i].validate(w.Layout); err != nil {
+			return err
+		}
+	}
+	return validateEffects(w.Effects, w.Layout)
+}
+
+func (c *Cond) validate(l *Layout) error {
+	switch {
+	case c.Op < Present || c.Op > Between:
+		return invalid("unknown condition %d", c.Op)
+	case !l.Has(c.Slot):
+		return invalid("layout %s has no slot %d", l.name, c.Slot)
+	case !c.Slot.IsNumber() && c.Op > NotEqual:
+		return invalid("%s is no number and has no order", l.Field(c.Slot).Name)
+	case c.Op == Between && c.B.Less(c.A):
+		return invalid("between %v and %v is reversed", c.A, c.B)
+	case c.Op > Absent && !(c.A.Fits38() && c.B.Fits38()):
+		return invalid("a bound of %s has more than 38 digits", l.Field(c.Slot).Name)
+	}
+	return nil
+}
+
+func validateEffects(effects []Effect, l *Layout) error {
+	var numbers, strings uint64
+	for i := range effects {
+		e := &effects[i]
+		if e.Op < Set || e.Op > Unset {
+			return invalid("unknown effect %d", e.Op)
+		}
+		if !l.Has(e.Slot) {
+			return invalid("layout %s has no slot %d", l.name, e.Slot)
+		}
+		set, bit := &numbers, uint64(1)<<(e.Slot&^stringSlot)
+		if !e.Slot.IsNumber() {
+			set = &strings
+			if err := e.validateText(l); err != nil {
+				return err
+			}
+		} else if !e.Num.Fits38() || !e.Base.Fits38() {
+			return invalid("%s would have more than 38 digits", l.Field(e.Slot).Name)
+		}
+		if *set&bit != 0 {
+			return invalid("two effects on %s", l.Field(e.Slot).Name)
+		}
+		*set |= bit
+	}
+	return nil
+}
+
+func (e *Effect) validateText(l *Layout) error {
+	f := l.Field(e.Slot)
+	switch {
+	case e.Op == Add:
+		return invalid("%s is no number to add to", f.Name)
+	case len(e.Text) > MaxRecord:
+		return tooLarge("%s would have %d bytes, a record at most %d", f.Name, len(e.Text), MaxRecord)
+	case f.Kind == Text && !utf8.ValidString(e.Text):
+		return invalid("%s is not UTF-8", f.Name)
+	}
+	return nil
+}
+
+// ValidateCommit is Validate for a whole commit: its size, each write, and no key twice.
+func ValidateCommit(writes []Write) error {
+	if len(writes) == 0 {
+		return invalid("an empty commit")
+	}
+	if len(writes) > MaxCommit {
+		return tooLarge("a commit of %d writes, at most %d", len(writes), MaxCommit)
+	}
+	seen := make(map[Key]bool, len(writes))
+	for i := range writes {
+		if err := writes[i].Validate(); err != nil {
+			return err
+		}
+		if seen[writes[i].Key] {
+			return invalid("two writes of a commit on %v", writes[i].Key)
+		}
+		seen[writes[i].Key] = true
+	}
+	return nil
+}
