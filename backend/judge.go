@@ -3,56 +3,53 @@ package backend
 // Judge reports whether all conditions of w hold on r, the record as it stands (not present where there is none).
 // It changes nothing.
 func Judge(r *Record, w *Write) bool {
-	for i := range w.Conds {
-		if !holds(r, &w.Conds[i]) {
+	conds, numbers := w.Conds, r.numbers
+	for i := range conds {
+		c := &conds[i]
+		holds := false
+		switch {
+		case !r.Has(c.Slot):
+			holds = c.OrAbsent || c.Op == Absent || c.Op == NotEqual
+		case c.Slot.IsNumber():
+			holds = holdsNum(&numbers[c.Slot], c)
+		default:
+			text, _ := r.Text(c.Slot)
+			holds = holdsText(text, c)
+		}
+		if !holds {
 			return false
 		}
 	}
 	return true
 }
 
-func holds(r *Record, c *Cond) bool {
-	if !c.Slot.IsNumber() {
-		return holdsText(r, c)
-	}
-	v, present := r.Num(c.Slot)
-	if !present {
-		return c.OrAbsent || c.Op == Absent || c.Op == NotEqual
-	}
+func holdsNum(v *Num, c *Cond) bool {
 	switch c.Op {
-	case Present:
-		return true
-	case Equal:
-		return v == c.A
-	case NotEqual:
-		return v != c.A
-	case Less:
-		return v.Less(c.A)
+	case Between:
+		return c.A.LessEq(*v) && v.LessEq(c.B)
 	case AtMost:
 		return v.LessEq(c.A)
 	case AtLeast:
-		return c.A.LessEq(v)
-	case Between:
-		return c.A.LessEq(v) && v.LessEq(c.B)
-	default: // Absent
-		return false
+		return c.A.LessEq(*v)
+	case Less:
+		return v.Less(c.A)
+	case Equal:
+		return *v == c.A
+	case NotEqual:
+		return *v != c.A
+	default:
+		return c.Op == Present
 	}
 }
 
-func holdsText(r *Record, c *Cond) bool {
-	v, present := r.Text(c.Slot)
-	if !present {
-		return c.OrAbsent || c.Op == Absent || c.Op == NotEqual
-	}
+func holdsText(v string, c *Cond) bool {
 	switch c.Op {
-	case Present:
-		return true
 	case Equal:
 		return v == c.Text
 	case NotEqual:
 		return v != c.Text
-	default: // Absent
-		return false
+	default:
+		return c.Op == Present
 	}
 }
 
@@ -60,69 +57,93 @@ func holdsText(r *Record, c *Cond) bool {
 // digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
 // to the store.
 func Enact(r *Record, w *Write) error {
-	if err := feasible(r, w); err != nil {
+	effects := w.Effects
+	if len(effects) == 0 {
+		return nil
+	}
+	if err := enactSums(r, w); err != nil {
 		return err
 	}
-	for i := range w.Effects {
-		e := &w.Effects[i]
-		if !e.Slot.IsNumber() {
-			enactText(r, e)
+	fields, numbers := r.fields|1<<recordSlot, r.numbers
+	for i := range effects {
+		e := &effects[i]
+		s := e.Slot
+		switch {
+		case e.Op == Add: // done above
+		case e.Op == Unset:
+			r.Unset(s)
+			fields &^= 1 << s
 			continue
+		case e.Op == SetIfAbsent && fields>>s&1 == 1:
+			continue
+		case s.IsNumber():
+			numbers[s] = e.Num
+		default:
+			r.SetText(s, e.Text)
 		}
-		switch e.Op {
-		case Set:
-			r.SetNum(e.Slot, e.Num)
-		case SetIfAbsent:
-			if !r.Has(e.Slot) {
-				r.SetNum(e.Slot, e.Num)
-			}
-		case Add:
-			r.SetNum(e.Slot, sum(r, e))
-		case Unset:
-			r.Unset(e.Slot)
-		}
+		fields |= 1 << s
 	}
-	if len(w.Effects) > 0 {
-		r.SetPresent()
-		r.SetExpiry(w.Expiry)
-	}
+	r.fields = fields
+	r.SetExpiry(w.Expiry)
 	return nil
 }
 
-func enactText(r *Record, e *Effect) {
-	switch {
-	case e.Op == Unset:
-		r.Unset(e.Slot)
-	case e.Op == Set || !r.Has(e.Slot):
-		r.SetText(e.Slot, e.Text)
-	}
-}
-
-// feasible finds out whether any effect would leave the limits of numbers and records.
-func feasible(r *Record, w *Write) error {
-	grows := 0
-	for i := range w.Effects {
-		e := &w.Effects[i]
-		if !e.Slot.IsNumber() {
-			grows += len(e.Text)
-		} else if e.Op == Add && !sum(r, e).Fits38() {
-			return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(e.Slot).Name)
+// enactSums adds, makes room for all numbers of the write, and finds out whether any effect would leave the limits of
+// numbers and records. Then it takes back what it added; it leaves the set of fields alone.
+func enactSums(r *Record, w *Write) error {
+	effects, fields, grows := w.Effects, r.fields, 0
+	for i := range effects {
+		e := &effects[i]
+		s := e.Slot
+		has := fields>>s&1 == 1
+		if !has && e.Op != Unset {
+			grows += w.Layout.weight(s)
 		}
+		if !s.IsNumber() {
+			grows += growth(r, e)
+			continue
+		}
+		if int(s) >= len(r.numbers) {
+			r.grow(int(s) + 1)
+		}
+		if e.Op != Add {
+			continue
+		}
+		n := &r.numbers[s]
+		if !has {
+			*n = e.Base
+		}
+		sum := n.Add(e.Num) // cannot overflow 128 bits: both have at most 38 digits
+		if wide(sum) < 0 && !sum.Fits38() {
+			takeBack(r, effects[:i])
+			return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(s).Name)
+		}
+		*n = sum
 	}
-	if grows == 0 || r.layout == nil {
+	if grows <= 0 {
 		return nil
 	}
 	if size := r.Size() + grows; size > MaxRecord {
-		return tooLarge("a record of up to %d bytes, at most %d", size, MaxRecord)
+		takeBack(r, effects)
+		return tooLarge("a record of %d bytes, at most %d", size, MaxRecord)
 	}
 	return nil
 }
 
-// sum cannot overflow 128 bits: both numbers have at most 38 digits.
-func sum(r *Record, e *Effect) Num {
-	v, present := r.Num(e.Slot)
-	if !present {
-		v = e.Base
+// growth is what an effect adds to the length of its text, maybe less than nothing.
+func growth(r *Record, e *Effect) int {
+	text, has := r.Text(e.Slot)
+	if has && e.Op == SetIfAbsent {
+		return 0
 	}
-	return v.Add(e.Num)
+	return len(e.Text) - len(text)
+}
+
+// takeBack undoes sums; what a field that is not present holds means nothing.
+func takeBack(r *Record, effects []Effect) {
+	for i := range effects {
+		if e := &effects[i]; e.Op == Add {
+			r.numbers[e.Slot] = r.numbers[e.Slot].Sub(e.Num)
+		}
+	}
 }

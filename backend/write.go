@@ -98,12 +98,31 @@ func (w *Write) ValidateBody() error {
 			return err
 		}
 	}
-	for i := range w.Conds {
-		if err := w.Conds[i].validate(w.Layout); err != nil {
+	if err := validateConds(w.Conds, w.Layout); err != nil {
+		return err
+	}
+	return validateEffects(w.Effects, w.Layout)
+}
+
+// wide is negative where a number might have more than 38 digits: where it has more than 126 bits.
+func wide(n Num) int64 {
+	hi, _ := n.Parts()
+	return hi ^ hi<<1
+}
+
+// validateConds sees at one glance what most conditions are, numbers of not too many digits, and leaves the rest to validate.
+func validateConds(conds []Cond, l *Layout) error {
+	for i := range conds {
+		c := &conds[i]
+		if int(c.Slot) < len(l.numbers) && c.Op-Present <= Between-Present && wide(c.A)|wide(c.B) >= 0 &&
+			(c.Op != Between || c.A.LessEq(c.B)) {
+			continue
+		}
+		if err := c.validate(l); err != nil {
 			return err
 		}
 	}
-	return validateEffects(w.Effects, w.Layout)
+	return nil
 }
 
 func (c *Cond) validate(l *Layout) error {
@@ -122,29 +141,35 @@ func (c *Cond) validate(l *Layout) error {
 	return nil
 }
 
+// validateEffects does it as validateConds does.
 func validateEffects(effects []Effect, l *Layout) error {
-	var numbers, strings uint64
+	var seen uint64
 	for i := range effects {
 		e := &effects[i]
-		if e.Op < Set || e.Op > Unset {
-			return invalid("unknown effect %d", e.Op)
-		}
-		if !l.Has(e.Slot) {
-			return invalid("layout %s has no slot %d", l.name, e.Slot)
-		}
-		set, bit := &numbers, uint64(1)<<(e.Slot&^stringSlot)
-		if !e.Slot.IsNumber() {
-			set = &strings
-			if err := e.validateText(l); err != nil {
+		if !(int(e.Slot) < len(l.numbers) && e.Op-Set <= Unset-Set && wide(e.Num)|wide(e.Base) >= 0) {
+			if err := e.validate(l); err != nil {
 				return err
 			}
-		} else if !e.Num.Fits38() || !e.Base.Fits38() {
-			return invalid("%s would have more than 38 digits", l.Field(e.Slot).Name)
 		}
-		if *set&bit != 0 {
+		bit := uint64(1) << (e.Slot & 63)
+		if seen&bit != 0 {
 			return invalid("two effects on %s", l.Field(e.Slot).Name)
 		}
-		*set |= bit
+		seen |= bit
+	}
+	return nil
+}
+
+func (e *Effect) validate(l *Layout) error {
+	switch {
+	case e.Op < Set || e.Op > Unset:
+		return invalid("unknown effect %d", e.Op)
+	case !l.Has(e.Slot):
+		return invalid("layout %s has no slot %d", l.name, e.Slot)
+	case !e.Slot.IsNumber():
+		return e.validateText(l)
+	case !e.Num.Fits38() || !e.Base.Fits38():
+		return invalid("%s would have more than 38 digits", l.Field(e.Slot).Name)
 	}
 	return nil
 }

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Takes the built binary through a whole life on an embedded store, the calls that must fail included. Every call
+# is a process of its own, so whatever is seen later was kept by the store.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+go build -trimpath -o "$home/zae-limiter" ./cmd/zae-limiter
+PATH=$home:$PATH
+store=bolt://$home/life.db
+export ZAE_LIMITER_STORE=$store NO_COLOR=1
+unset ZAE_LIMITER_NAME
+
+passed=0 failed=0
+out=$home/out err=$home/err
+last=
+
+pass() { passed=$((passed + 1)); }
+fail() {
+	failed=$((failed + 1))
+	printf 'life: %s: %s\n' "$last" "$1"
+	sed 's/^/  out: /' "$out"
+	sed 's/^/  err: /' "$err"
+}
+
+# expect CODE COMMAND…: the command ends with the code.
+expect() {
+	local want=$1 code=0
+	shift
+	last=$*
+	"$@" >"$out" 2>"$err" </dev/null || code=$?
+	if [ "$code" -eq "$want" ]; then pass; else fail "exit code $code, not $want"; fi
+}
+# prints REGEXP, says REGEXP: the last command's standard output, its standard error has a match.
+prints() { if grep -qE -- "$1" "$out"; then pass; else fail "standard output has no $1"; fi; }
+says() { if grep -qE -- "$1" "$err"; then pass; else fail "standard error has no $1"; fi; }
+# silent: the last command wrote nothing to standard output.
+silent() { if [ ! -s "$out" ]; then pass; else fail "standard output is not empty"; fi; }
+# json: standard output is one JSON document, as far as a shell can tell.
+json() {
+	if [ "$(head -c 1 "$out")" = "{" ] && [ "$(tail -n 1 "$out" | tail -c 2 | head -c 1)" = "}" ]; then
+		pass
+	else
+		fail "standard output is not a JSON object"
+	fi
+}
+
+z=zae-limiter
+
+# Before there is anything: help, versions, and mistakes in the command line.
+expect 0 $z --help
+prints 'acquire'
+prints 'system'
+expect 0 $z version
+prints '[a-z0-9]'
+expect 0 $z acquire --help
+prints 'zae-limiter acquire'
+expect 2 $z acqire user-1 gpt-4 -c rpm=1
+says 'acquire'
+silent
+expect 2 $z acquire user-1
+expect 2 $z acquire user-1 gpt-4 -c rpm
+expect 2 $z acquire user-1 gpt-4 -c rpm=-1 -l rpm:2/day
+expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm
+expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:0
+expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:10/fortnight
+says 'fortnight'
+expect 2 $z acquire 'user 1' gpt-4 -c rpm=1 -l rpm:2/day
+expect 2 $z acquire user-1 gpt-4 -c tpm=1 -l rpm:2/day
+says 'tpm'
+expect 2 $z --store nosuch://x acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
+echo "not a folder" >"$home/file"
+expect 5 $z --store "bolt://$home/file/x.db" acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
+
+# Read-only commands create nothing.
+expect 4 $z system get-defaults
+expect 4 $z entity show user-1
+expect 0 $z resource list
+last="read-only commands"
+if [ ! -e "$home/life.db" ]; then pass; else fail "created the store's file"; fi
+
+# Admitted twice, denied once, full again after a reset.
+expect 0 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
+expect 0 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
+expect 3 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
+says 'rpm'
+expect 3 $z acquire user-1 gpt-4 -c rpm=3 -l rpm:2/day
+expect 0 $z acquire user-2 gpt-4 -c rpm=2 -l rpm:2/day
+expect 3 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day -o json
+json
+prints 'rpm'
+expect 0 $z available user-1 gpt-4 -l rpm:2/day
+prints 'rpm'
+expect 0 $z reset user-1 gpt-4
+says 'life\.db'
+expect 0 $z acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day
+
+# Stored limits: what is set is found, the most specific level holds, what is deleted is absent.
+expect 0 $z system set-defaults -l rpm:1000 -l tpm:10000
+says 'life\.db'
+expect 0 $z system get-defaults
+prints 'rpm.*1,?000'
+expect 0 $z system get-defaults -o json
+json
+expect 0 $z resource set-defaults gpt-4 -l rpm:50/day -l tpm:100000
+expect 0 $z resource get-defaults gpt-4
+prints 'rpm.*50'
+expect 0 $z resource list
+prints 'gpt-4'
+expect 4 $z resource get-defaults gpt-9
+expect 0 $z entity set-limits user-premium --resource gpt-4 -l rpm:3/day -l tpm:500000
+expect 0 $z entity get-limits user-premium --resource gpt-4
+prints 'rpm.*3'
+expect 4 $z entity get-limits user-premium --resource gpt-9
+expect 0 $z explain user-premium gpt-4
+prints 'entity'
+prints 'rpm'
+expect 0 $z explain user-3 gpt-4
+prints 'resource'
+expect 0 $z explain user-3 other
+prints 'system'
+expect 0 $z acquire user-premium gpt-4 -c rpm=3 -c tpm=1000
+expect 3 $z acquire user-premium gpt-4 -c rpm=1
+expect 2 $z acquire user-premium gpt-4 -c nosuch=1
+expect 0 $z available user-premium gpt-4 -o json
+json
+prints 'tpm'
+
+# A command under the lease: its exit code is ours, it does not start when denied, and one that cannot be started
+# costs nothing. The store is free while the command runs.
+expect 7 $z acquire cmd-1 gpt-4 -c rpm=1 -l rpm:2/day -- sh -c 'echo ran; exit 7'
+prints '^ran$'
+expect 0 $z entity set-limits cmd-2 --resource jobs -l n:1/day
+expect 127 $z acquire cmd-2 jobs -c n=1 -- "$home/no-such-command"
+expect 0 $z acquire cmd-2 jobs -c n=1 -- $z available cmd-2 jobs
+prints 'n'
+expect 3 $z acquire cmd-2 jobs -c n=1 -- touch "$home/started"
+says 'n'
+last="a denied command"
+if [ ! -e "$home/started" ]; then pass; else fail "was started"; fi
+
+# Entities, and a parent that is charged with its child.
+expect 0 $z entity create team
+expect 0 $z entity create team/ann --parent team --cascade
+expect 1 $z entity create team
+expect 0 $z entity show team/ann
+prints 'team'
+expect 0 $z entity list
+prints 'team/ann'
+expect 0 $z entity children team
+prints 'team/ann'
+expect 0 $z entity set-limits team --resource jobs -l n:1/day
+expect 0 $z entity set-limits team/ann --resource jobs -l n:5/day
+expect 0 $z acquire team/ann jobs -c n=1
+expect 3 $z acquire team/ann jobs -c n=1
+expect 1 $z entity delete team --yes
+expect 0 $z entity delete team/ann --yes
+expect 0 $z entity delete team --yes
+expect 4 $z entity show team
+
+# Many processes at once: never more than the limit, and all of it.
+expect 0 $z entity set-limits crowd --resource jobs -l n:5/day
+pids=()
+for _ in 1 2 3 4 5 6 7 8; do
+	$z acquire crowd jobs -c n=1 >/dev/null 2>&1 &
+	pids+=($!)
+done
+admitted=0 denied=0
+for pid in "${pids[@]}"; do
+	code=0
+	wait "$pid" || code=$?
+	[ "$code" -ne 0 ] || admitted=$((admitted + 1))
+	[ "$code" -ne 3 ] || denied=$((denied + 1))
+done
+last="8 processes at a limit of 5"
+if [ "$admitted $denied" = "5 3" ]; then pass; else fail "$admitted admitted, $denied denied"; fi
+
+# The end: declined without --yes, then gone; deleting what is absent changes nothing.
+expect 1 $z system delete-defaults
+expect 0 $z system get-defaults
+expect 0 $z system delete-defaults --yes
+expect 4 $z system get-defaults
+expect 0 $z resource delete-defaults gpt-4 --yes
+expect 4 $z resource get-defaults gpt-4
+expect 0 $z entity delete-limits user-premium --resource gpt-4 --yes
+expect 4 $z entity get-limits user-premium --resource gpt-4
+
+printf 'life: %d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

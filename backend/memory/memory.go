@@ -1,0 +1,132 @@
+package memory
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// Options are what a store may be opened with; nil is fine.
+type Options struct {
+	// Feed keeps every change until Feed has handed it out. Default: no changes are kept, and Feed is refused.
+	Feed bool
+}
+
+// Store is a [backend.Backend] in memory, and a [backend.Feed], [backend.Sweeper], [backend.Scanner] and
+// [backend.NoIO]. It is safe for concurrent use.
+type Store struct {
+	seed   maphash.Seed
+	closed atomic.Bool
+	queue  *queue // nil without Feed
+	shards [shardCount]shard
+	order  order
+
+	sweeping sync.Mutex
+	sweepAt  int // the shard at which the next Sweep begins
+}
+
+// New makes an empty store.
+func New(o *Options) *Store {
+	s := &Store{seed: maphash.MakeSeed()}
+	if o != nil && o.Feed {
+		s.queue = &queue{}
+	}
+	s.order.primary.at, s.order.index.at = (*rec).position, (*rec).standing
+	for i := range s.shards {
+		s.shards[i].soonest.Store(never)
+	}
+	return s
+}
+
+var _ interface {
+	backend.Backend
+	backend.Feed
+	backend.Sweeper
+	backend.Scanner
+	backend.NoIO
+} = (*Store)(nil)
+
+// NoIO tells that no call waits for anything.
+func (s *Store) NoIO() {}
+
+// Read implements [backend.Backend].
+func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if len(keys) != len(out) {
+		return errLengths(len(keys), len(out))
+	}
+	for i := range keys {
+		if err := keys[i].Validate(); err != nil {
+			return err
+		}
+		if out[i].Layout() == nil {
+			return errLayout(keys[i], nil, nil)
+		}
+	}
+	for i := range keys {
+		if err := s.read(&keys[i], &out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) read(k *backend.Key, out *backend.Record) error {
+	hash := s.hash(k)
+	sh := s.shard(hash)
+	for {
+		sh.lock.RLock()
+		r := sh.find(hash, k)
+		sh.lock.RUnlock()
+		if r == nil {
+			out.Reset(out.Layout())
+			return nil
+		}
+		r.lock.Lock()
+		has, dead := r.body.Layout(), r.dead
+		if !dead && has == out.Layout() {
+			out.CopyFrom(&r.body)
+		}
+		r.lock.Unlock()
+		switch {
+		case dead:
+			continue // removed since it was found
+		case has != out.Layout():
+			return errLayout(*k, has, out.Layout())
+		}
+		return nil
+	}
+}
+
+// Close implements [backend.Backend].
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.lock.Lock()
+		sh.table, sh.homes, sh.count = nil, nil, 0
+		sh.lock.Unlock()
+	}
+	s.order.lock.Lock()
+	s.order.primary.chunks, s.order.index.chunks = nil, nil
+	s.order.lock.Unlock()
+	return nil
+}
+
+// begin is what every call does first.
+func (s *Store) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return backend.ErrClosed
+	}
+	return nil
+}

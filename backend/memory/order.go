@@ -1,0 +1,139 @@
+package memory
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// order is how the records lie in listings: empty until somebody lists for the first time.
+type order struct {
+	building sync.Mutex
+	built    atomic.Bool
+
+	lock    sync.RWMutex
+	primary sorted // all records
+	index   sorted // those with a place
+}
+
+// position is where a record lies among others: namespace, partition and sort, in the index of the place, then the key.
+type position [5]string
+
+func (r *rec) position() position { return position{r.home.namespace, r.partition, r.sort} }
+
+func (r *rec) standing() position {
+	return position{r.home.namespace, r.place.Partition, r.place.Sort, r.partition, r.sort}
+}
+
+func (p *position) compare(o *position) int {
+	for i := range p {
+		if c := cmp.Compare(p[i], o[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// behind is the least position that is greater than any which begins with the first n parts of p.
+func (p position) behind(n int) position {
+	p[n-1] += "\x00"
+	clear(p[n:])
+	return p
+}
+
+func (o *order) addLocked(r *rec) {
+	o.primary.add(r)
+	if r.place.Partition != "" {
+		o.index.add(r)
+	}
+}
+
+func (o *order) removeLocked(r *rec) {
+	o.primary.remove(r)
+	o.index.remove(r)
+}
+
+// chunkMost is how many records a chunk holds before it is split.
+const chunkMost = 512
+
+// sorted is records in order, in chunks, none of them empty.
+type sorted struct {
+	at     func(*rec) position
+	chunks [][]*rec
+}
+
+// spot is a place between records: before the one at chunks[chunk][i], or behind all.
+type spot struct{ chunk, i int }
+
+// seek finds the first record at or behind p.
+func (s *sorted) seek(p position) spot {
+	n, _ := slices.BinarySearchFunc(s.chunks, p, func(c []*rec, p position) int {
+		last := s.at(c[len(c)-1])
+		return last.compare(&p)
+	})
+	if n == len(s.chunks) {
+		return spot{n, 0}
+	}
+	i, _ := slices.BinarySearchFunc(s.chunks[n], p, func(r *rec, p position) int {
+		at := s.at(r)
+		return at.compare(&p)
+	})
+	return spot{n, i}
+}
+
+func (s *sorted) add(r *rec) {
+	if len(s.chunks) == 0 {
+		s.chunks = [][]*rec{{r}}
+		return
+	}
+	at := s.seek(s.at(r))
+	if at.chunk == len(s.chunks) {
+		at = spot{at.chunk - 1, len(s.chunks[at.chunk-1])}
+	}
+	c := slices.Insert(s.chunks[at.chunk], at.i, r)
+	s.chunks[at.chunk] = c
+	if len(c) > chunkMost {
+		half := slices.Clone(c[len(c)/2:])
+		clear(c[len(c)/2:])
+		s.chunks[at.chunk] = c[:len(c)/2]
+		s.chunks = slices.Insert(s.chunks, at.chunk+1, half)
+	}
+}
+
+func (s *sorted) remove(r *rec) {
+	at := s.seek(s.at(r))
+	if at.chunk == len(s.chunks) || s.chunks[at.chunk][at.i] != r {
+		return
+	}
+	if c := slices.Delete(s.chunks[at.chunk], at.i, at.i+1); len(c) > 0 {
+		s.chunks[at.chunk] = c
+	} else {
+		s.chunks = slices.Delete(s.chunks, at.chunk, at.chunk+1)
+	}
+}
+
+// next steps over a record; it is nil at the end.
+func (s *sorted) next(at *spot) *rec {
+	if at.chunk == len(s.chunks) {
+		return nil
+	}
+	r := s.chunks[at.chunk][at.i]
+	if at.i++; at.i == len(s.chunks[at.chunk]) {
+		*at = spot{at.chunk + 1, 0}
+	}
+	return r
+}
+
+// previous steps back over a record; it is nil at the beginning.
+func (s *sorted) previous(at *spot) *rec {
+	if at.i == 0 {
+		if at.chunk == 0 {
+			return nil
+		}
+		at.chunk--
+		at.i = len(s.chunks[at.chunk])
+	}
+	at.i--
+	return s.chunks[at.chunk][at.i]
+}

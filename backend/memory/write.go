@@ -1,0 +1,228 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// Apply implements [backend.Backend].
+func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
+	err := s.begin(ctx)
+	if err == nil && len(writes) != len(out) {
+		err = errLengths(len(writes), len(out))
+	}
+	if err == nil && len(writes) == 1 {
+		w, r := &writes[0], s.recall(&writes[0])
+		if err = validate(w, r); err == nil {
+			s.apply(w, r, &out[0])
+			return out[0].Err
+		}
+	}
+	for i := 0; err == nil && i < len(writes); i++ {
+		err = validate(&writes[i], s.recall(&writes[i]))
+	}
+	if err != nil {
+		for i := range out {
+			out[i].Applied, out[i].Err = false, err
+		}
+		return err
+	}
+	for i := range writes {
+		s.apply(&writes[i], s.recall(&writes[i]), &out[i])
+		if err == nil {
+			err = out[i].Err
+		}
+	}
+	return err
+}
+
+// recall is the record of the write's memo, if that is one of this store and of this key; it may be dead.
+func (s *Store) recall(w *backend.Write) *rec {
+	if r, ok := w.Memo.(*rec); ok && r != nil && r.home.store == s && r.is(&w.Key) {
+		return r
+	}
+	return nil
+}
+
+// validate saves the work on a key that was valid when its record was made.
+func validate(w *backend.Write, r *rec) error {
+	if r != nil {
+		return w.ValidateBody()
+	}
+	return w.Validate()
+}
+
+// apply judges one valid write; r is its record where that is known.
+func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
+	if r != nil && r.change(w, o) {
+		return
+	}
+	hash := s.hash(&w.Key)
+	sh := s.shard(hash)
+	sh.lock.RLock()
+	r = sh.find(hash, &w.Key)
+	sh.lock.RUnlock()
+	if r != nil && r.change(w, o) {
+		w.Memo = r
+		return
+	}
+	sh.lock.Lock()
+	defer sh.lock.Unlock()
+	if s.closed.Load() {
+		o.Applied, o.Err = false, backend.ErrClosed // else the write would make a record in an emptied table
+		return
+	}
+	if sh.listed {
+		s.order.lock.Lock()
+		defer s.order.lock.Unlock()
+	}
+	if r = sh.find(hash, &w.Key); r == nil {
+		s.makeLocked(sh, hash, w, o)
+	} else {
+		s.reshapeLocked(sh, r, w, o)
+	}
+}
+
+// change judges w on r under nothing but r's own lock. It reports false where that is not enough: r is dead, or w
+// would remove or move it.
+func (r *rec) change(w *backend.Write, o *backend.Outcome) bool {
+	r.lock.Lock()
+	if r.dead || w.Remove || w.Index != nil && *w.Index != r.place {
+		r.lock.Unlock()
+		return false
+	}
+	if r.home.store.queue == nil {
+		r.judgeLocked(w, o)
+	} else {
+		r.home.store.noteLocked(r, w, o)
+	}
+	r.lock.Unlock()
+	return true
+}
+
+// judgeLocked lets w happen on r's values, if its conditions hold, and fills o.
+func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
+	o.Applied, o.Err = false, nil
+	if r.body.Layout() != w.Layout {
+		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
+		return
+	}
+	if backend.Judge(&r.body, w) {
+		if o.Err = backend.Enact(&r.body, w); o.Err != nil {
+			return
+		}
+		if o.Applied = true; w.Expiry != backend.KeepExpiry {
+			r.home.shard.expects(w.Expiry)
+		}
+	}
+	o.Record.CopyFrom(&r.body)
+}
+
+// makeLocked judges w where there is no record, under the shard's lock, and makes it.
+func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
+	o.Record.Reset(w.Layout)
+	o.Applied, o.Err = backend.Judge(&o.Record, w), nil
+	if !o.Applied || len(w.Effects) == 0 {
+		return
+	}
+	if o.Err = backend.Enact(&o.Record, w); o.Err != nil {
+		o.Applied = false
+		return
+	}
+	r := sh.insertLocked(s, hash, w)
+	s.installLocked(sh, r, &o.Record)
+	w.Memo = r
+}
+
+// installLocked gives a record that was just made its first values, which are copied at their exact size.
+func (s *Store) installLocked(sh *shard, r *rec, now *backend.Record) {
+	if s.queue != nil {
+		var before backend.Record
+		before.Reset(now.Layout())
+		s.queue.push(r.key(), &before, now)
+	}
+	r.body.CopyFrom(now)
+	sh.expects(r.body.Expiry())
+	if sh.listed {
+		s.order.addLocked(r)
+	}
+}
+
+// reshapeLocked judges a write that may remove or move r, under the locks of shard and order.
+func (s *Store) reshapeLocked(sh *shard, r *rec, w *backend.Write, o *backend.Outcome) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if w.Remove {
+		r.judgeLocked(w, o)
+		if o.Applied {
+			s.dropLocked(sh, r)
+			o.Record.Reset(w.Layout)
+		}
+		return
+	}
+	if w.Memo = r; s.queue == nil {
+		r.judgeLocked(w, o)
+	} else {
+		s.noteLocked(r, w, o)
+	}
+	if o.Applied && w.Index != nil {
+		s.moveLocked(sh, r, *w.Index)
+	}
+}
+
+// dropLocked makes r go; the caller holds shard, order and record.
+func (s *Store) dropLocked(sh *shard, r *rec) {
+	if s.queue != nil {
+		var after backend.Record
+		after.Reset(r.body.Layout())
+		s.queue.push(r.key(), &r.body, &after)
+	}
+	if sh.listed {
+		s.order.removeLocked(r)
+	}
+	sh.unlinkLocked(s, r)
+	r.dead = true
+}
+
+// moveLocked gives r its place; the caller holds shard, order and record.
+func (s *Store) moveLocked(sh *shard, r *rec, to backend.Place) {
+	if r.place == to {
+		return
+	}
+	if sh.listed {
+		s.order.index.remove(r)
+	}
+	if r.place = to; sh.listed {
+		s.order.index.add(r)
+	}
+}
+
+// Commit implements [backend.Backend]. No token is remembered: what was committed is known when Commit returns.
+func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if err := backend.ValidateCommit(writes); err != nil {
+		return err
+	}
+	c := commit{store: s, steps: make([]step, len(writes))}
+	for i := range writes {
+		hash := s.hash(&writes[i].Key)
+		c.steps[i] = step{w: &writes[i], hash: hash, sh: s.shard(hash)}
+		c.shards = append(c.shards, int(hash>>(64-shardBits)))
+	}
+	slices.Sort(c.shards)
+	c.shards = slices.Compact(c.shards)
+	c.lock()
+	defer c.unlock()
+	if s.closed.Load() {
+		return backend.ErrClosed
+	}
+	if err := c.judgeLocked(); err != nil {
+		return err
+	}
+	c.enactLocked()
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package conformance proves that a store keeps the contract of package backend.
+package conformance

@@ -1,0 +1,262 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// Op is what a caller asks of a store.
+type Op string
+
+// The operations that a [Plan] tells apart.
+const (
+	OpRead   Op = "Read"
+	OpApply  Op = "Apply"
+	OpCommit Op = "Commit"
+	OpList   Op = "List"
+	OpFeed   Op = "Feed"
+	OpSweep  Op = "Sweep"
+	OpScan   Op = "Scan"
+)
+
+// Act is what befalls a request.
+type Act uint8
+
+// The acts. Those that speak of writes make a read fail with ErrUnavailable.
+const (
+	Pass        Act = iota
+	Fail            // not carried out: ErrUnavailable
+	Throttle        // the same; a [FaultError] tells the difference
+	LoseRace        // not carried out: ErrContention
+	LoseRequest     // not carried out, but who knows: ErrOutcomeUnknown
+	LoseReply       // carried out: ErrOutcomeUnknown
+	Late            // ErrOutcomeUnknown at once; carried out at [Fault.Release]
+	Hang            // not carried out; waits for the context: its error, for writes with ErrOutcomeUnknown
+	HangAfter       // carried out, then as Hang
+	HangDeaf        // not carried out; waits for [Fault.Release] whatever the context says: ErrUnavailable
+	acts
+)
+
+var actNames = [acts]string{
+	"pass", "fail", "throttle", "lose race", "lose request", "lose reply", "late", "hang", "hang after", "hang deaf",
+}
+
+func (a Act) String() string { return actNames[a] }
+
+// Call is one request: a whole call of a store, but for Apply, where every write is a request of its own.
+type Call struct {
+	Op    Op
+	Index int           // of the call among all
+	Nth   int           // of the call among those of its operation
+	Write int           // Apply: which of its writes; else 0
+	Keys  []backend.Key // Apply: the write's; Commit, Read: all; else none
+}
+
+// Plan tells what befalls a request. Calls are planned one at a time.
+type Plan func(Call) Act
+
+// On lets act befall the nth call of an operation, counted from 0, and all others pass.
+func On(op Op, nth int, act Act) Plan {
+	return func(c Call) Act {
+		if c.Op == op && c.Nth == nth {
+			return act
+		}
+		return Pass
+	}
+}
+
+// Where follows plan for the requests that touch a key of which match says yes, and lets all others pass.
+func Where(match func(backend.Key) bool, plan Plan) Plan {
+	return func(c Call) Act {
+		for _, k := range c.Keys {
+			if match(k) {
+				return plan(c)
+			}
+		}
+		return Pass
+	}
+}
+
+// Always lets act befall every request of these operations, of all where none is given.
+func Always(act Act, ops ...Op) Plan {
+	return func(c Call) Act {
+		for _, op := range ops {
+			if c.Op == op {
+				return act
+			}
+		}
+		if len(ops) == 0 {
+			return act
+		}
+		return Pass
+	}
+}
+
+// Random lets each act befall its share of all requests, between 0 and 1; the same seed does so in the same order.
+func Random(seed uint64, shares map[Act]float64) Plan {
+	random := rand.New(rand.NewPCG(seed, seed))
+	return func(Call) Act {
+		at := random.Float64()
+		for act := range acts {
+			if at -= shares[act]; at < 0 {
+				return act
+			}
+		}
+		return Pass
+	}
+}
+
+// FaultError is what the wrapped store's driver would have said; it is reachable by errors.As.
+type FaultError struct {
+	Act  Act
+	Call Call
+}
+
+func (e *FaultError) Error() string {
+	return fmt.Sprintf("conformance: %v: %s %d", e.Act, e.Call.Op, e.Call.Nth)
+}
+
+// Fault is a store that wraps another one and goes wrong as its plan says. It has the five methods of the contract;
+// [Fault.Powers] gives it those that the wrapped store has besides. Safe for concurrent use.
+type Fault struct {
+	inner backend.Backend
+
+	lock   sync.Mutex
+	plan   Plan
+	before func(context.Context, Call)
+	after  func(context.Context, Call)
+	calls  map[Op]int
+	all    int
+	writes int
+	done   map[Op]*[acts]int
+	late   []func(context.Context) error
+	free   chan struct{} // closed by Release
+}
+
+var _ backend.Backend = (*Fault)(nil)
+
+// NewFault wraps a store; a plan of nil lets everything pass.
+func NewFault(inner backend.Backend, plan Plan) *Fault {
+	f := &Fault{inner: inner, calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
+	f.SetPlan(plan)
+	return f
+}
+
+// SetPlan changes the plan; the counts go on.
+func (f *Fault) SetPlan(plan Plan) {
+	if plan == nil {
+		plan = Always(Pass)
+	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.plan = plan
+}
+
+// SetHooks sets what is called for each request before it reaches the wrapped store, and before its answer comes back;
+// a hook may wait, or call the store. Either may be nil.
+func (f *Fault) SetHooks(before, after func(context.Context, Call)) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.before, f.after = before, after
+}
+
+// Calls counts the calls of an operation so far.
+func (f *Fault) Calls(op Op) int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.calls[op]
+}
+
+// Writes counts the writes in all calls of Apply and Commit so far.
+func (f *Fault) Writes() int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.writes
+}
+
+// Count counts the requests of an operation that an act befell.
+func (f *Fault) Count(op Op, act Act) int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if n := f.done[op]; n != nil {
+		return n[act]
+	}
+	return 0
+}
+
+// Release frees all that hang deaf, carries out all late writes, in the order in which they came, and tells their
+// errors. What hangs or comes late afterwards waits for the next Release.
+func (f *Fault) Release(ctx context.Context) []error {
+	f.lock.Lock()
+	close(f.free)
+	late := f.late
+	f.free, f.late = make(chan struct{}), nil
+	f.lock.Unlock()
+	var errs []error
+	for _, write := range late {
+		errs = append(errs, write(ctx))
+	}
+	return errs
+}
+
+// Waiting counts the late writes that the next Release carries out.
+func (f *Fault) Waiting() int {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return len(f.late)
+}
+
+// request is a call, or a write of one, and what befalls it.
+type request struct {
+	Call
+	act  Act
+	free <-chan struct{} // of the next Release
+}
+
+// begin notes one call and plans its requests: one for each of keys where each is true, else one for all.
+func (f *Fault) begin(op Op, each bool, keys ...backend.Key) []request {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	c := Call{Op: op, Index: f.all, Nth: f.calls[op], Keys: keys}
+	f.all++
+	f.calls[op]++
+	if op == OpApply || op == OpCommit {
+		f.writes += len(keys)
+	}
+	if f.done[op] == nil {
+		f.done[op] = new([acts]int)
+	}
+	requests := []request{{Call: c}}
+	if each {
+		requests = make([]request, len(keys))
+	}
+	for i := range requests {
+		r := &requests[i]
+		r.Call = c
+		if each {
+			r.Write, r.Keys = i, keys[i:i+1:i+1]
+		}
+		r.act, r.free = f.plan(r.Call), f.free
+		f.done[op][r.act]++
+	}
+	return requests
+}
+
+// hook calls a hook for requests.
+func (f *Fault) hook(ctx context.Context, after bool, requests ...request) {
+	f.lock.Lock()
+	hook := f.before
+	if after {
+		hook = f.after
+	}
+	f.lock.Unlock()
+	for i := range requests {
+		if hook != nil {
+			hook(ctx, requests[i].Call)
+		}
+	}
+}

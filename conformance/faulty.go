@@ -1,0 +1,173 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// carriedOut tells whether the request reaches the store before its answer comes back.
+func (r *request) carriedOut() bool { return r.act == Pass || r.act == LoseReply || r.act == HangAfter }
+
+// fault is what a request that does not pass comes back with; it waits for that where it hangs.
+func (r *request) fault(ctx context.Context) error {
+	raw := &FaultError{Act: r.act, Call: r.Call}
+	writes := r.Op == OpApply || r.Op == OpCommit
+	switch r.act {
+	case Pass:
+		return nil
+	case LoseRace:
+		if writes {
+			return fmt.Errorf("%w: %w", backend.ErrContention, raw)
+		}
+	case LoseRequest, LoseReply, Late:
+		if writes {
+			return fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, raw)
+		}
+	case Hang, HangAfter:
+		<-ctx.Done()
+		if writes {
+			return fmt.Errorf("%w: %w: %w", backend.ErrOutcomeUnknown, ctx.Err(), raw)
+		}
+		return fmt.Errorf("%w: %w", ctx.Err(), raw)
+	case HangDeaf:
+		<-r.free
+	}
+	return fmt.Errorf("%w: %w", backend.ErrUnavailable, raw)
+}
+
+// call makes a call that is one request.
+func (f *Fault) call(ctx context.Context, op Op, keys []backend.Key, carryOut func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := &f.begin(op, false, keys...)[0]
+	f.hook(ctx, false, *r)
+	var err error
+	if r.carriedOut() {
+		err = carryOut(ctx)
+	}
+	if r.act == Late && op == OpCommit {
+		f.later(carryOut)
+	}
+	f.hook(ctx, true, *r)
+	if fault := r.fault(ctx); fault != nil {
+		return fault
+	}
+	return err
+}
+
+func (f *Fault) later(write func(context.Context) error) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.late = append(f.late, write)
+}
+
+// Read implements [backend.Backend].
+func (f *Fault) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+	return f.call(ctx, OpRead, slices.Clone(keys), func(ctx context.Context) error { return f.inner.Read(ctx, keys, out) })
+}
+
+// Commit implements [backend.Backend].
+func (f *Fault) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
+	if err := backend.ValidateCommit(writes); err != nil {
+		return err
+	}
+	own := cloneWrites(writes) // a late commit is carried out when the caller's slices are his again
+	return f.call(ctx, OpCommit, keysIn(writes), func(ctx context.Context) error { return f.inner.Commit(ctx, token, own) })
+}
+
+// List implements [backend.Backend].
+func (f *Fault) List(ctx context.Context, q backend.Query) (page backend.Keys, err error) {
+	err = f.call(ctx, OpList, nil, func(ctx context.Context) error {
+		page, err = f.inner.List(ctx, q)
+		return err
+	})
+	if err != nil {
+		page = backend.Keys{}
+	}
+	return page, err
+}
+
+// Close implements [backend.Backend]; it closes the wrapped store.
+func (f *Fault) Close() error { return f.inner.Close() }
+
+// Apply implements [backend.Backend]. Every write is planned by itself: those that reach the store do so in one call,
+// then those that hang are waited for.
+func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
+	if err := ctx.Err(); err != nil || len(writes) == 0 {
+		return f.inner.Apply(ctx, writes, out)
+	}
+	for i := range writes {
+		if writes[i].Validate() != nil {
+			return f.inner.Apply(ctx, writes, out) // refuses all
+		}
+	}
+	requests := f.begin(OpApply, true, keysIn(writes)...)
+	f.hook(ctx, false, requests...)
+	err := f.applySome(ctx, requests, writes, out)
+	f.hook(ctx, true, requests...)
+	for i := range requests {
+		if fault := requests[i].fault(ctx); fault != nil {
+			out[i].Applied, out[i].Err = false, fault
+			out[i].Record.Reset(writes[i].Layout)
+		}
+		if out[i].Err != nil && err == nil {
+			err = out[i].Err
+		}
+	}
+	return err
+}
+
+// applySome applies the writes that are carried out now, and puts the late ones aside. Errors are left in out.
+func (f *Fault) applySome(ctx context.Context, requests []request, writes []backend.Write, out []backend.Outcome) error {
+	if !slices.ContainsFunc(requests, func(r request) bool { return r.act != Pass }) {
+		return f.inner.Apply(ctx, writes, out) // nothing is copied: faults cost little where there are none
+	}
+	var some []backend.Write
+	var at []int
+	for i := range requests {
+		if requests[i].act == Late {
+			own := cloneWrites(writes[i : i+1])
+			f.later(func(ctx context.Context) error {
+				return f.inner.Apply(ctx, own, make([]backend.Outcome, 1))
+			})
+		}
+		if requests[i].carriedOut() {
+			some, at = append(some, writes[i]), append(at, i)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	outcomes := make([]backend.Outcome, len(some))
+	_ = f.inner.Apply(ctx, some, outcomes) // each outcome has its error
+	for j, i := range at {
+		out[i], writes[i].Memo = outcomes[j], some[j].Memo
+	}
+	return nil
+}
+
+func keysIn(writes []backend.Write) []backend.Key {
+	keys := make([]backend.Key, len(writes))
+	for i := range writes {
+		keys[i] = writes[i].Key
+	}
+	return keys
+}
+
+// cloneWrites copies all that belongs to the caller.
+func cloneWrites(writes []backend.Write) []backend.Write {
+	own := slices.Clone(writes)
+	for i := range own {
+		w := &own[i]
+		w.Conds, w.Effects, w.Memo = slices.Clone(w.Conds), slices.Clone(w.Effects), nil
+		if w.Index != nil {
+			p := *w.Index
+			w.Index = &p
+		}
+	}
+	return own
+}

@@ -1,0 +1,109 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// checkInvariants holds whatever a subtest leaves behind to what must be true at any time.
+func (s *trial) checkInvariants() {
+	scanner, ok := s.store.(backend.Scanner)
+	if !ok || s.Failed() {
+		return
+	}
+	for _, namespace := range s.namespaces {
+		keys, err := scanAll(s.Context(), scanner, namespace, 100)
+		if errors.Is(err, backend.ErrClosed) {
+			return
+		}
+		if err != nil {
+			s.Errorf("Scan of %q after the subtest: %v", namespace, err)
+			return
+		}
+		there := map[backend.Key]bool{}
+		for _, key := range keys {
+			if key.Namespace != namespace || there[key] {
+				s.Errorf("Scan of %q gives %v, of another namespace or twice", namespace, key)
+			}
+			there[key] = true
+		}
+		s.checkScanned(scanner, namespace, keys)
+		s.checkListed(namespace, there)
+	}
+}
+
+// checkScanned reads what Scan found. An expired record may go at any time: it is wrong only if its key stays.
+func (s *trial) checkScanned(scanner backend.Scanner, namespace string, keys []backend.Key) {
+	missing := map[backend.Key]bool{}
+	for i, r := range s.mustRead(keys...) {
+		if !r.Present() {
+			missing[keys[i]] = true
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	again, err := scanAll(s.Context(), scanner, namespace, 100)
+	if err != nil {
+		s.Errorf("Scan of %q after the subtest: %v", namespace, err)
+	}
+	for _, key := range again {
+		if missing[key] {
+			s.Errorf("Scan gives %v, which has no record", key)
+		}
+	}
+}
+
+// checkListed compares all listings with what Scan found: the primary ones have the same keys, those of the index no
+// others.
+func (s *trial) checkListed(namespace string, there map[backend.Key]bool) {
+	partitions, listed := map[string]bool{}, 0
+	for key := range there {
+		partitions[key.Partition] = true
+	}
+	for partition := range partitions {
+		for _, item := range s.mustList(backend.Query{Namespace: namespace, Partition: partition, Size: backend.MaxPage}) {
+			if listed++; !there[item.Key] {
+				s.Errorf("List gives %v, which Scan does not", item.Key)
+			}
+		}
+	}
+	if listed != len(there) {
+		s.Errorf("List gives %d keys of %q, Scan %d", listed, namespace, len(there))
+	}
+	for _, partition := range s.indexes {
+		q := backend.Query{Namespace: namespace, Partition: partition, Index: true, Size: backend.MaxPage}
+		s.eventually("the index lists only records that are there", func() bool {
+			for _, item := range s.mustList(q) {
+				if !there[item.Key] {
+					return false
+				}
+			}
+			return true
+		})
+	}
+}
+
+// scanAll walks through a namespace.
+func scanAll(ctx context.Context, scanner backend.Scanner, namespace string, size int) ([]backend.Key, error) {
+	var all []backend.Key
+	for after := ""; ; {
+		keys, next, err := scanner.Scan(ctx, namespace, after, size)
+		if err != nil {
+			return nil, err
+		}
+		if len(keys) > size {
+			return nil, fmt.Errorf("%w: %d keys where at most %d were asked for", errBroken, len(keys), size)
+		}
+		if all = append(all, keys...); next == "" {
+			return all, nil
+		}
+		if next == after || len(all) > 100_000 {
+			return nil, fmt.Errorf("%w: position %q comes again", errBroken, next)
+		}
+		after = next
+	}
+}

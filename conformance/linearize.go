@@ -1,0 +1,120 @@
+package conformance
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// step is what one worker asked of one register: a record with a number, or none.
+type step struct {
+	key     int
+	op      string // read, add, swap, make, remove
+	a, b    int    // amount, or old and new
+	applied bool
+	there   bool // read: whether there was a record, and its number
+	n       int
+}
+
+// register is the state of one record.
+type register struct {
+	there bool
+	n     int
+}
+
+// next tells what a step makes of a register and whether its answer fits.
+func (r register) next(st step) (bool, register) {
+	switch st.op {
+	case "add":
+		return st.applied, register{true, r.n + st.a}
+	case "swap":
+		if !r.there || r.n != st.a {
+			return !st.applied, r
+		}
+		return st.applied, register{true, st.b}
+	case "make":
+		if r.there {
+			return !st.applied, r
+		}
+		return st.applied, register{true, st.a}
+	case "remove":
+		if !r.there || r.n < st.a {
+			return !st.applied, r
+		}
+		return st.applied, register{}
+	default: // read
+		return st.there == r.there && st.n == r.n, r
+	}
+}
+
+// registers are independent of each other: a history is checked key by key.
+var registers = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		var byKey [registerCount][]porcupine.Operation
+		for _, op := range history {
+			k := op.Input.(step).key
+			byKey[k] = append(byKey[k], op)
+		}
+		return byKey[:]
+	},
+	Init:  func() any { return register{} },
+	Step:  func(state, _, output any) (bool, any) { return state.(register).next(output.(step)) },
+	Equal: func(a, b any) bool { return a == b },
+	DescribeOperation: func(_, output any) string {
+		return fmt.Sprintf("%+v", output)
+	},
+}
+
+const registerCount = 3
+
+// do sends a step to the store and fills in the answer.
+func (s *trial) do(st *step) {
+	k := keyOf(fmt.Sprint(st.key))
+	switch st.op {
+	case "read":
+		r := s.peek(k)
+		st.there, st.n = r[0].Present(), int(r[0].Int64(slotN))
+	case "add":
+		st.applied = s.applied(write(k, add(st.a)))
+	case "swap":
+		st.applied = s.applied(write(k, is(backend.Equal, st.a), set(st.b)))
+	case "make":
+		st.applied = s.committed(write(k, is(backend.Absent), set(st.a)))
+	case "remove":
+		st.applied = s.applied(remove(k, is(backend.AtLeast, st.a)))
+	}
+}
+
+// momentLinearizable records what many workers asked and were answered, and looks for an order of single steps which
+// explains all answers. Time is counted, not measured: a call begins and ends at a number.
+func momentLinearizable(s *trial) {
+	var clock atomic.Int64
+	var lock sync.Mutex
+	var history []porcupine.Operation
+	s.together(workers, func(worker int) {
+		random := rand.New(rand.NewPCG(uint64(worker), 7)) // the race is what differs from run to run
+		for range 25 {
+			st := step{
+				key: random.IntN(registerCount), op: []string{"read", "read", "add", "swap", "swap", "make", "remove"}[random.IntN(7)],
+				a: random.IntN(4), b: random.IntN(4),
+			}
+			op := porcupine.Operation{ClientId: worker, Input: st, Call: clock.Add(1)}
+			s.do(&st)
+			op.Output, op.Return = st, clock.Add(1)
+			lock.Lock()
+			history = append(history, op)
+			lock.Unlock()
+		}
+	})
+	if porcupine.CheckOperationsTimeout(registers, history, patience) == porcupine.Illegal {
+		s.Errorf("no order of single steps explains these answers:")
+		for _, op := range history {
+			s.Logf("from %d to %d worker %d: %+v", op.Call, op.Return, op.ClientId, op.Output)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// patience bounds all waiting: for index listings and feeds that lag, for calls that should return promptly, for
+// races to be won at last. Nothing waits that long on a store that works.
+var patience = 10 * time.Second
+
+// tester is a subtest, or one run of a random property.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Failed() bool
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// trial is one subtest and its store.
+type trial struct {
+	tester
+	store      backend.Backend
+	namespaces []string // where the invariants look
+	indexes    []string // and in which partitions of the index
+}
+
+// newTrial opens a store, and sees to it that it is checked and closed when the subtest is over.
+func newTrial(t testing.TB, open Open) *trial {
+	t.Helper()
+	s := &trial{tester: t, store: open(t), namespaces: []string{space}, indexes: []string{index}}
+	t.Cleanup(func() {
+		s.checkInvariants()
+		if err := s.store.Close(); err != nil {
+			t.Errorf("Close after the subtest: %v", err)
+		}
+	})
+	return s
+}
+
+// Context outlives the subtest: the invariants are looked at when it is over.
+func (s *trial) Context() context.Context { return context.WithoutCancel(s.tester.Context()) }
+
+// again makes a call until it has not lost a race.
+func again(ctx context.Context, call func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := call()
+	for errors.Is(err, backend.ErrContention) && ctx.Err() == nil {
+		runtime.Gosched()
+		err = call()
+	}
+	return err
+}
+
+// eventually waits until done says yes; stores that are complete at once never wait.
+func (s *trial) eventually(what string, done func() bool) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	defer cancel()
+	for !done() {
+		if ctx.Err() != nil {
+			s.Fatalf("not within %v: %s", patience, what)
+		}
+		runtime.Gosched()
+	}
+}
+
+// one applies one write; it may be called from any goroutine.
+func (s *trial) one(w backend.Write) (backend.Outcome, error) {
+	writes, out := []backend.Write{w}, make([]backend.Outcome, 1)
+	err := again(s.Context(), func() error { return s.store.Apply(s.Context(), writes, out) })
+	return out[0], err
+}
+
+// commit commits; it may be called from any goroutine.
+func (s *trial) commit(writes ...backend.Write) error {
+	return again(s.Context(), func() error { return s.store.Commit(s.Context(), token(), writes) })
+}
+
+// mustApply applies one write, which must be judged.
+func (s *trial) mustApply(w backend.Write) backend.Outcome {
+	s.Helper()
+	out, err := s.one(w)
+	if err != nil || out.Err != nil {
+		s.Fatalf("Apply on %v: %v; of the write: %v", w.Key, err, out.Err)
+	}
+	return out
+}
+
+// mustPut applies writes one after the other, which must take effect.
+func (s *trial) mustPut(writes ...backend.Write) {
+	s.Helper()
+	for _, w := range writes {
+		if !s.mustApply(w).Applied {
+			s.Fatalf("a write on %v was refused", w.Key)
+		}
+	}
+}
+
+// mustRefuse applies writes one after the other, which must be refused.
+func (s *trial) mustRefuse(writes ...backend.Write) {
+	s.Helper()
+	for _, w := range writes {
+		if s.mustApply(w).Applied {
+			s.Fatalf("a write on %v was not refused", w.Key)
+		}
+	}
+}
+
+func (s *trial) mustCommit(writes ...backend.Write) {
+	s.Helper()
+	if err := s.commit(writes...); err != nil {
+		s.Fatalf("Commit: %v", err)
+	}
+}
+
+// mustRead reads records of the suite's layout.
+func (s *trial) mustRead(keys ...backend.Key) []backend.Record {
+	s.Helper()
+	return s.mustReadAs(layout, keys...)
+}
+
+func (s *trial) mustReadAs(l *backend.Layout, keys ...backend.Key) []backend.Record {
+	s.Helper()
+	out := make([]backend.Record, len(keys))
+	for i := range out {
+		out[i].Reset(l)
+	}
+	if err := s.store.Read(s.Context(), keys, out); err != nil {
+		s.Fatalf("Read: %v", err)
+	}
+	return out
+}
+
+// want reads a record, which must be as show tells it.
+func (s *trial) want(key backend.Key, want string) {
+	s.Helper()
+	if got := show(&s.mustRead(key)[0]); got != want {
+		s.Errorf("%v reads as %s, not as %s", key, got, want)
+	}
+}
+
+// wantRecord compares a record that came with an outcome.
+func (s *trial) wantRecord(what string, r *backend.Record, want string) {
+	s.Helper()
+	if got := show(r); got != want {
+		s.Errorf("%s: the record is %s, not %s", what, got, want)
+	}
+}
+
+// unchanged runs act, which must leave the records of keys as they are.
+func (s *trial) unchanged(what string, keys []backend.Key, act func()) {
+	s.Helper()
+	before := s.mustRead(keys...)
+	act()
+	for i, after := range s.mustRead(keys...) {
+		if !after.Equal(&before[i]) {
+			s.Errorf("%s: %v was %s and is %s", what, keys[i], show(&before[i]), show(&after))
+		}
+	}
+}
+
+// mustList gives a whole listing, read page by page. It looks at each page: never too long, never empty with more to
+// come.
+func (s *trial) mustList(q backend.Query) []backend.Item {
+	s.Helper()
+	var all []backend.Item
+	for {
+		page, err := s.store.List(s.Context(), q)
+		if err != nil {
+			s.Fatalf("List: %v", err)
+		}
+		if len(page.Items) > q.Size || page.More && len(page.Items) == 0 {
+			s.Fatalf("a page of %d keys, where at most %d were asked for; more: %v", len(page.Items), q.Size, page.More)
+		}
+		all = append(all, page.Items...)
+		if !page.More {
+			return all
+		}
+		if len(all) > 100_000 {
+			s.Fatalf("a listing without end: %d keys and still more", len(all))
+		}
+		q.After = &all[len(all)-1]
+	}
+}
+
+// sortsOf are the places of items in their listing.
+func sortsOf(items []backend.Item) []string {
+	sorts := make([]string, len(items))
+	for i, item := range items {
+		sorts[i] = item.Sort
+	}
+	return sorts
+}

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
+// where it cascades. limits count where none are stored. It writes nothing. Errors as Acquire.
+func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	o.req, o.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
+	if err := l.inspect(ctx, o); err != nil {
+		return nil, failure(ctx, err)
+	}
+	all, _, _, err := l.statuses(o)
+	return all, failure(ctx, err)
+}
+
+// TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
+// ErrNeverFits where it never would. It writes nothing. Errors as Acquire.
+func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Duration, error) {
+	if err := checkRequest(&r); err != nil {
+		return 0, err
+	}
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	o.req = r
+	if err := l.inspect(ctx, o); err != nil {
+		return 0, failure(ctx, err)
+	}
+	_, wait, fits, err := l.statuses(o)
+	if err != nil {
+		return 0, failure(ctx, err)
+	}
+	if !fits {
+		return wait, ErrNeverFits
+	}
+	return wait, nil
+}
+
+// inspect resolves the path and reads its buckets.
+func (l *Limiter) inspect(ctx context.Context, o *op) (err error) {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if o.now, err = l.now(); err != nil {
+		return err
+	}
+	ctx, cancel := l.budget(ctx)
+	defer cancel()
+	if err := l.resolve(ctx, o); err != nil {
+		return err
+	}
+	return l.look(ctx, o, false)
+}
+
+// convertLive brings the bucket of an entity and resource to what is stored for them now, if it is there and has other
+// limits: at once, not at its next acquire.
+func (l *Limiter) convertLive(ctx context.Context, entity, resource string) error {
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	o.req, o.inspects = Request{Entity: entity, Resource: resource}, true
+	now, err := l.now()
+	if err != nil {
+		return err
+	}
+	o.now = now
+	ctx, cancel := l.budget(ctx)
+	defer cancel()
+	if err := l.resolve(ctx, o); err != nil {
+		return err
+	}
+	c := &o.claims[0]
+	o.n, c.acquire = 1, false
+	if err := l.look(ctx, o, false); err != nil || !c.root {
+		return err
+	}
+	return l.convertUntilDone(ctx, o, c)
+}
+
+func (l *Limiter) convertUntilDone(ctx context.Context, o *op, c *claim) error {
+	for c.tries = 1; c.tries <= mostTries; c.tries++ {
+		r := c.record()
+		plan, err := l.planOfRecord(c, r)
+		if err != nil || plan == nil || plan.fits(c.view, c.stored) {
+			return err
+		}
+		c.mode = converting
+		if err := l.again(o, c); err != nil {
+			return err
+		}
+		if err := l.send(ctx, o, c); err != nil {
+			return err
+		}
+		if c.outs[0].Applied {
+			c.h.learn(c.record(), c.shape, c.now, true)
+			return nil
+		}
+	}
+	return ErrContention
+}

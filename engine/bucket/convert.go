@@ -1,0 +1,44 @@
+package bucket
+
+import (
+	"math/big"
+
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// clockSlack is by how much of the rate a deficit may exceed the capacity without being debt: so much may be no more
+// than clocks that disagree.
+const clockSlack = 10_000_000_000 // ns
+
+// Convert carries the state of a limit over to other parameters at instant m (ns since the Unix epoch): the deficit in
+// tokens is kept, rounded up by less than a unit of the new rate. With cut, a deficit above the new capacity is cut to
+// it unless it was debt (it exceeds the old capacity by more than ten seconds of the old rate). A deficit beyond the
+// new capacity and MaxDebt is cut to that.
+func Convert(from, to *Rate, a Arrival, m int64, cut bool) Num {
+	y := to.Y(m)
+	deficit := from.Base(a, from.Y(m)).Sub(from.Y(m))
+	if deficit.IsZero() {
+		return y
+	}
+	debt := from.full.Add(int128.Mul64(clockSlack, from.perNano)).Less(deficit)
+	scaled := rescale(deficit, from.perToken, to.perToken)
+	most := to.full.Add(int128.Mul64(MaxDebt, to.perToken))
+	if cut && !debt {
+		most = to.full
+	}
+	if scaled.Cmp(most.Big()) > 0 {
+		return y.Add(most)
+	}
+	kept, _ := int128.FromBig(scaled) // fits: it is at most most
+	return y.Add(kept)
+}
+
+// rescale is ceil(units · to / from) for positive numbers; the product may have 170 bits.
+func rescale(units Num, from, to int64) *big.Int {
+	product := new(big.Int).Mul(units.Big(), big.NewInt(to))
+	quotient, rest := product.QuoRem(product, big.NewInt(from), new(big.Int))
+	if rest.Sign() > 0 {
+		quotient.Add(quotient, big.NewInt(1))
+	}
+	return quotient
+}

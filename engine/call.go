@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+const (
+	resends     = 3 // of a request whose failure is worth it
+	backoffUnit = 10 * time.Millisecond
+)
+
+// budget bounds one operation on the store. Stores without I/O need none: a deadline costs more than their answer.
+func (l *Limiter) budget(ctx context.Context) (context.Context, context.CancelFunc) {
+	if l.noIO || l.opts.Timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, l.opts.Timeout, errBudget)
+}
+
+// call makes one call to the store and waits for it no longer than ctx lasts, even if the store does not heed ctx.
+// Then it reports abandoned: what was handed to the store is the store's, for ever.
+func (l *Limiter) call(ctx context.Context, name string, f func(context.Context) error) (abandoned bool, err error) {
+	if l.closed.Load() {
+		return false, ErrClosed
+	}
+	if l.noIO {
+		return false, f(ctx)
+	}
+	allowed, probe := l.breaker.enter()
+	if !allowed {
+		return false, fmt.Errorf("%w: %w", backend.ErrUnavailable, errBreaker)
+	}
+	var (
+		meter backend.Meter
+		start time.Time
+	)
+	if l.opts.Observer != nil {
+		start = l.opts.Now()
+		ctx = backend.WithMeter(ctx, &meter)
+	}
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		abandoned, err = true, fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Cause(ctx))
+	}
+	l.breaker.leave(probe, verdict(ctx, err))
+	if l.opts.Observer != nil {
+		event := Event{Kind: EventStoreCall, Call: name, Latency: l.opts.Now().Sub(start), Err: err}
+		if !abandoned {
+			event.Requests, event.Units = meter.Requests, meter.Units
+		}
+		l.observe(event)
+	}
+	return abandoned, err
+}
+
+// verdict is what a call says of the store: a caller who gave up says nothing.
+func verdict(ctx context.Context, err error) health {
+	switch {
+	case !unreachable(err):
+		return healthy
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errBudget):
+		return unknown
+	default:
+		return failing
+	}
+}
+
+// unreachable tells trouble reaching the store from answers that mean something.
+func unreachable(err error) bool {
+	return errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// failure is what the engine's caller is told of an error from the store. The caller's own context comes first.
+func failure(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, backend.ErrClosed):
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	case errors.Is(err, backend.ErrContention):
+		return fmt.Errorf("%w: %w", ErrContention, err)
+	case errors.Is(err, schema.ErrFormat):
+		return fmt.Errorf("%w: %w", ErrSchema, err)
+	case unreachable(err) && ctx.Err() == nil:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// pause waits before try n (from 1), with full jitter. It reports false if ctx ends first.
+func (l *Limiter) pause(ctx context.Context, n int) bool {
+	most := backoffUnit << min(n, 5)
+	return l.opts.Sleep(ctx, rand.N(most)) == nil
+}
+
+// read fills out, whose layouts it sets by the keys. Reads that fail are tried again: they change nothing.
+func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Record, error) {
+	inner, cancel := l.budget(ctx)
+	defer cancel()
+	for try := 1; ; try++ {
+		out := make([]backend.Record, len(keys))
+		for i, k := range keys {
+			out[i].Reset(schema.LayoutOf(k))
+		}
+		_, err := l.call(inner, "read", func(ctx context.Context) error { return l.store.Read(ctx, keys, out) })
+		if err == nil {
+			return out, nil
+		}
+		if !unreachable(err) || errors.Is(err, errBreaker) || try > resends || inner.Err() != nil || !l.pause(inner, try) {
+			return nil, failure(ctx, err)
+		}
+	}
+}
+
+// readOne is read for one key.
+func (l *Limiter) readOne(ctx context.Context, key backend.Key) (*backend.Record, error) {
+	out, err := l.read(ctx, []backend.Key{key})
+	if err != nil {
+		return nil, err
+	}
+	return &out[0], nil
+}

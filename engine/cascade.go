@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// chargeAll charges every bucket on the path or none: one write each, at the same time where the store takes its time.
+// If one is refused, the others are given back: nobody is ever over-admitted, but for the milliseconds between others
+// may see the tokens as taken.
+func (l *Limiter) chargeAll(ctx context.Context, o *op) (admitted bool, err error) {
+	if o.n == 1 {
+		c := &o.claims[0]
+		err = l.charge(ctx, o, c)
+		return err == nil && c.result == applied, err
+	}
+	if l.noIO {
+		err = l.chargeInTurn(ctx, o)
+	} else {
+		err = l.chargeAtOnce(ctx, o)
+	}
+	if err == nil && !o.any(func(c *claim) bool { return c.result == denied }) {
+		return true, nil
+	}
+	if lost := l.takeBack(ctx, o); err == nil {
+		err = lost
+	}
+	if err == nil {
+		err = l.peekOthers(ctx, o)
+	}
+	return false, err
+}
+
+// chargeInTurn stops at the first bucket that does not admit: nothing was saved by asking the others.
+func (l *Limiter) chargeInTurn(ctx context.Context, o *op) error {
+	for i := range o.n {
+		if err := l.charge(ctx, o, &o.claims[i]); err != nil || o.claims[i].result != applied {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
+	var errs [mostPath]error
+	var group sync.WaitGroup
+	var lock sync.Mutex
+	for i := range o.n {
+		group.Go(func() {
+			own := op{req: o.req, pinned: o.pinned}
+			err := l.charge(ctx, &own, &o.claims[i])
+			lock.Lock()
+			defer lock.Unlock()
+			errs[i] = err
+			o.abandoned = o.abandoned || own.abandoned
+		})
+	}
+	group.Wait()
+	// Whatever else happened: an acquire whose configuration changed under it begins again.
+	for _, err := range errs[:o.n] {
+		if errors.Is(err, errRestart) {
+			return err
+		}
+	}
+	return errors.Join(errs[:o.n]...)
+}
+
+// takeBack gives back what the claims of an acquire that is not admitted have charged. A charge whose outcome is
+// unknown is left to refill.
+func (l *Limiter) takeBack(ctx context.Context, o *op) error {
+	var parts []part
+	for i := range o.n {
+		if c := &o.claims[i]; c.result == applied {
+			parts = append(parts, c.part())
+		}
+	}
+	ctx, cancel := l.budget(context.WithoutCancel(ctx))
+	defer cancel()
+	return l.eachPart(parts, func(p *part) error {
+		for i := range p.amounts {
+			p.amounts[i].pending = -p.amounts[i].held
+		}
+		return l.settle(ctx, p, o.now)
+	})
+}
+
+// eachPart does f for all parts, at the same time where the store takes its time.
+func (l *Limiter) eachPart(parts []part, f func(*part) error) error {
+	errs := make([]error, len(parts))
+	if len(parts) == 1 || l.noIO {
+		for i := range parts {
+			errs[i] = f(&parts[i])
+		}
+		return errors.Join(errs...)
+	}
+	var group sync.WaitGroup
+	for i := range parts {
+		group.Go(func() { errs[i] = f(&parts[i]) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

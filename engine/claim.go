@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// mostPath is how many entities a path may have, the first included.
+const mostPath = 8
+
+// op is one acquire: what was asked for, and a claim for each bucket on the path. Ops are pooled; one whose store call
+// was abandoned is not used again.
+type op struct {
+	req       Request
+	now       int64
+	claims    [mostPath]claim
+	n         int   // of claims in use, the entity's first
+	inspects  bool  // asks for no tokens: Consume may be empty
+	within    bool  // a lease: no new acquire
+	pinned    *plan // the limits that the lease's acquire brought, nil: none
+	abandoned bool
+}
+
+// claim is one bucket's part in an acquire.
+type claim struct {
+	h       *handle
+	root    bool // of the entity that the request names
+	conf    *config
+	view    *plan                   // what this writer requires of the bucket
+	stored  *plan                   // what is stored, the same as view but for requests with limits of their own
+	shape   *plan                   // what it assumes the record's L to be; has every limit of view
+	need    [schema.MaxLimits]int64 // tokens, by position in shape
+	now     int64
+	nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised
+	acquire bool        // counts as an acquire
+
+	mode    mode
+	active  uint16 // by position in shape: the regime guessed is active
+	tries   int
+	lost    int         // races lost in converting
+	partial bool        // some record met on the way lacked a limit that is needed
+	denies  bool        // the write being sent converts a bucket that does not admit the request
+	ahead   int64       // ns by which the record's writer was ahead of this clock, where that is much
+	illegal bool        // some amount is out of range
+	reread  backend.Num // ver of the record after which the configuration was read
+	result  result
+
+	writes  [1]backend.Write
+	outs    [1]backend.Outcome
+	conds   []backend.Cond
+	effects []backend.Effect
+}
+
+// mode is how the next try is written.
+type mode uint8
+
+const (
+	guessing   mode = iota // by the regimes that the last record shows
+	swapping               // by compare-and-set on the record seen
+	converting             // the same, with other limits
+)
+
+// result is how a claim stands.
+type result uint8
+
+const (
+	pending result = iota
+	applied        // the record after it is in outs
+	denied         // by the record in outs, or in the handle's view
+)
+
+// at returns the i-th claim, emptied but for its buffers.
+func (o *op) at(i int) *claim {
+	c := &o.claims[i]
+	c.outs[0].Record.Reset(schema.BucketLayout)
+	*c = claim{outs: c.outs, conds: c.conds[:0], effects: c.effects[:0]}
+	return c
+}
+
+// put gives the op back to the pool.
+func (l *Limiter) put(o *op) {
+	if o.abandoned {
+		return
+	}
+	o.req, o.within, o.pinned, o.inspects = Request{}, false, nil, false
+	l.ops.Put(o)
+}
+
+// require settles what the claim requires of its bucket, given what is stored; nothing where its view is nil then.
+// Limits of a request count for its own entity only.
+func (l *Limiter) require(c *claim, conf *config, o *op) (err error) {
+	c.conf, c.stored, c.view = conf, conf.stored, conf.stored
+	if !c.root {
+		return nil
+	}
+	r := &o.req
+	if o.pinned != nil {
+		c.view = o.pinned
+		return nil
+	}
+	if len(r.Limits) > 0 {
+		p, err := l.broughtBy(c.h, "Limits", r.Limits) // if only to check them
+		if err != nil {
+			return err
+		}
+		if c.view == nil {
+			c.view = p
+		}
+	}
+	if len(r.Override) > 0 {
+		c.view, err = l.broughtBy(c.h, "Override", r.Override)
+	}
+	return err
+}
+
+// broughtBy is the plan of a request's limits, which it checks. Most callers bring the same ones each time.
+func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, error) {
+	h.lock.Lock()
+	p := h.brought
+	h.lock.Unlock()
+	if p.brings(limits) {
+		return p, nil
+	}
+	if err := checkGiven(field, limits); err != nil {
+		return nil, err
+	}
+	p = l.plans.share(planOf(limits, true))
+	h.lock.Lock()
+	h.brought = p
+	h.lock.Unlock()
+	return p, nil
+}
+
+// assume fits the claim to the limits that the bucket had when it was last seen, where those will do.
+func (c *claim) assume(consume Tokens) (known int) {
+	c.h.lock.Lock()
+	seen := c.h.view.plan
+	c.h.lock.Unlock()
+	if seen != nil && seen.fits(c.view, c.stored) {
+		return c.fit(seen, consume)
+	}
+	return c.fit(c.view, consume)
+}
+
+// fit assumes that the record has these limits, and distributes the request over them. It returns how many names of
+// the request the view has.
+func (c *claim) fit(shape *plan, consume Tokens) (known int) {
+	c.shape = shape
+	for i := range shape.terms {
+		c.need[i] = 0
+		n, asked := consume[shape.terms[i].Name]
+		if asked && (shape == c.view || c.view.index(shape.terms[i].Name) >= 0) {
+			c.need[i] = n
+			c.illegal = c.illegal || n < 0 || n > bucket.MaxAmount
+			known++
+		}
+	}
+	return known
+}
+
+// record is the one that the last try has shown.
+func (c *claim) record() *backend.Record { return &c.outs[0].Record }
+
+// neverFits reports whether the request is above a capacity.
+func (c *claim) neverFits() bool {
+	for i := range c.shape.rates {
+		if c.need[i] > c.shape.rates[i].Capacity() {
+			return true
+		}
+	}
+	return false
+}
+
+// admits judges the request on a record with the limits of shape.
+func (c *claim) admits(r *backend.Record) bool {
+	for i := range c.shape.rates {
+		rate := &c.shape.rates[i]
+		if !rate.Admits(arrival(r, i), rate.Y(c.now), c.need[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// arrivals are the states of a bucket's limits.
+type arrivals [schema.MaxLimits]bucket.Arrival
+
+// arrivalsOf reads them off a record with the limits of p.
+func arrivalsOf(r *backend.Record, p *plan) (a arrivals) {
+	for i := range p.terms {
+		a[i] = arrival(r, i)
+	}
+	return a
+}

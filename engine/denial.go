@@ -1,0 +1,252 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// drift is how far ahead of this clock a record's may be without being reported.
+const drift = int64(10 * time.Second)
+
+// knownDenial judges the claim by the last record seen. Arrival times only grow, but for give-backs: a denial by them
+// stays true until its time, and DenialTTL bounds how long another process's give-back may go unnoticed.
+func (l *Limiter) knownDenial(c *claim) bool {
+	c.h.lock.Lock()
+	defer c.h.lock.Unlock()
+	v := &c.h.view
+	if !l.fresh(c) || c.admits(&v.record) {
+		return false
+	}
+	c.outs[0].Record.CopyFrom(&v.record)
+	c.result = denied
+	return true
+}
+
+// fresh reports whether the view shows the claim's limits, and not too long ago. The caller holds the handle's lock.
+func (l *Limiter) fresh(c *claim) bool {
+	v := &c.h.view
+	if v.seen == 0 || v.plan != c.shape {
+		return false
+	}
+	age := c.now - v.seen
+	ttl := int64(l.opts.DenialTTL)
+	return ttl > 0 && -ttl <= age && age <= ttl
+}
+
+// neverFits reports whether some claim is above a capacity. It may just have been raised: unless it was brought by the
+// request, the configuration is read once more before that is said.
+func (l *Limiter) neverFits(ctx context.Context, o *op) (bool, error) {
+	if !o.any((*claim).neverFits) {
+		return false, nil
+	}
+	for i := range o.n {
+		c := &o.claims[i]
+		overridden := c.root && len(o.req.Override) > 0
+		if !c.neverFits() || overridden || c.now-c.conf.loaded <= l.configAge() && c.now >= c.conf.loaded {
+			continue
+		}
+		if err := l.reconfigure(ctx, o, c); err != nil {
+			return false, err
+		}
+		c.assume(o.req.Consume)
+	}
+	if !o.any((*claim).neverFits) {
+		return false, nil
+	}
+	return true, l.peekOthers(ctx, o)
+}
+
+// reportAhead tells the operator of a clock that is far ahead; the denial's text will, too.
+func (l *Limiter) reportAhead(ctx context.Context, c *claim, ahead int64) {
+	c.ahead = ahead
+	l.observe(Event{Kind: EventClockAhead, Entity: c.h.id.entity, Resource: c.h.id.resource, Ahead: time.Duration(ahead)})
+	l.warn(ctx, c.now, "limiter: a bucket was written by a clock that is ahead of this one; resetting it heals it",
+		"entity", c.h.id.entity, "resource", c.h.id.resource, "ahead", time.Duration(ahead))
+}
+
+// statuses lists every limit of every bucket on the path, as it is without this request, and the wait until all admit
+// it; false if they never will.
+func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
+	fits = true
+	n := 0
+	for i := range o.n {
+		n += len(o.claims[i].view.terms)
+	}
+	all = make([]LimitStatus, 0, n)
+	for i := range o.n {
+		if all, err = l.appendStatuses(all, o, &o.claims[i]); err != nil {
+			return nil, 0, false, err
+		}
+	}
+	for i := range all {
+		wait = max(wait, all[i].RetryAfter)
+		fits = fits && !all[i].NeverFits
+	}
+	if !fits {
+		wait = math.MaxInt64
+	}
+	return all, wait, fits, nil
+}
+
+// appendStatuses lists the limits that the claim requires, and those that others brought where they block it.
+func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitStatus, error) {
+	plan, tats, err := l.states(c)
+	if err != nil {
+		return nil, err
+	}
+	for i := range plan.terms {
+		term, rate := &plan.terms[i], &plan.rates[i]
+		y := rate.Y(c.now)
+		n, required := int64(0), plan == c.view || c.view.index(term.Name) >= 0
+		if required {
+			n = o.req.Consume[term.Name]
+		}
+		if c.result == applied && tats[i].Seen { // it is given back, or will be
+			tats[i].At = tats[i].At.Sub(rate.Cost(n))
+		}
+		s := LimitStatus{
+			Entity: c.h.id.entity, Resource: c.h.id.resource, Limit: term.Limit,
+			Available: rate.Available(tats[i], y), Requested: n, Exceeded: !rate.Admits(tats[i], y, n),
+		}
+		if s.Exceeded {
+			s.RetryAfter, _ = rate.Wait(tats[i], c.now, n)
+			s.NeverFits = n > rate.Capacity()
+		}
+		if required || s.Exceeded {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// states are the arrivals of the claim's limits by the record it has seen, as if it had been converted to what the
+// claim requires.
+func (l *Limiter) states(c *claim) (*plan, arrivals, error) {
+	r := c.record()
+	plan, err := l.planOfRecord(c, r)
+	if err != nil {
+		return nil, arrivals{}, err
+	}
+	if plan == nil {
+		return c.view, arrivals{}, nil
+	}
+	if plan.fits(c.view, c.stored) {
+		return plan, arrivalsOf(r, plan), nil
+	}
+	to, err := l.reconcile(r, plan, c.view, c.stored, c.now)
+	if err != nil {
+		return nil, arrivals{}, err
+	}
+	return to.plan, to.tats, nil
+}
+
+// planOfRecord is the plan of a record's L, nil where there is no record.
+func (l *Limiter) planOfRecord(c *claim, r *backend.Record) (*plan, error) {
+	packed, present := r.Text(schema.L)
+	switch {
+	case !present:
+		return nil, nil
+	case c.shape != nil && packed == c.shape.text:
+		return c.shape, nil
+	}
+	return l.plans.get(packed)
+}
+
+// exceeded is the denial of an op as an error.
+func (l *Limiter) exceeded(o *op) error {
+	all, wait, fits, err := l.statuses(o)
+	if err != nil {
+		return err
+	}
+	e := &ExceededError{Statuses: all, RetryAfter: wait, NeverFits: !fits, entity: o.req.Entity}
+	for i := range o.n {
+		if ahead := o.claims[i].ahead; ahead > 0 {
+			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %v ahead; resetting it heals it)", o.claims[i].h.id.entity, time.Duration(ahead))
+		}
+	}
+	return e
+}
+
+// peekOthers reads the buckets of claims whose state is not known, for the statuses of a denial.
+func (l *Limiter) peekOthers(ctx context.Context, o *op) error { return l.look(ctx, o, true) }
+
+// look fills in the records of claims whose state is not known: by reading them, or, with recall, from fresh views.
+func (l *Limiter) look(ctx context.Context, o *op, recall bool) error {
+	var keys []backend.Key
+	var unseen []*claim
+	for i := range o.n {
+		c := &o.claims[i]
+		if c.result == pending && !(recall && l.recall(c)) {
+			keys, unseen = append(keys, c.h.key), append(unseen, c)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := l.read(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, c := range unseen {
+		c.see(&out[i])
+		if err := l.note(c); err != nil {
+			return err
+		}
+		l.watchClock(ctx, c, c.record())
+	}
+	return nil
+}
+
+// recall takes the record from the view, if it is fresh.
+func (l *Limiter) recall(c *claim) bool {
+	c.h.lock.Lock()
+	defer c.h.lock.Unlock()
+	if !l.fresh(c) {
+		return false
+	}
+	c.see(&c.h.view.record)
+	return true
+}
+
+// see makes r the record that the claim has seen.
+func (c *claim) see(r *backend.Record) { c.outs[0].Record.CopyFrom(r) }
+
+// note takes the record that was read into the handle's view.
+func (l *Limiter) note(c *claim) error {
+	plan, err := l.planOfRecord(c, c.record())
+	if err != nil {
+		return err
+	}
+	c.h.learn(c.record(), plan, c.now, false)
+	return nil
+}
+
+// peek judges the claims by reading their buckets; nothing is written.
+func (l *Limiter) peek(ctx context.Context, o *op) (admitted bool, err error) {
+	if err := l.look(ctx, o, false); err != nil {
+		return false, err
+	}
+	for i := range o.n {
+		c := &o.claims[i]
+		plan, tats, err := l.states(c)
+		if err != nil {
+			return false, err
+		}
+		for j := range plan.rates {
+			rate := &plan.rates[j]
+			var n int64
+			if c.view.index(plan.terms[j].Name) >= 0 {
+				n = o.req.Consume[plan.terms[j].Name]
+			}
+			if !rate.Admits(tats[j], rate.Y(c.now), n) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}

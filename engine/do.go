@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
+const mostJitter = 10 * time.Millisecond
+
+// Acquire takes the tokens of the request, all of them or none, in one attempt. A denial is an *ExceededError. Other
+// errors: *ValidationError, ErrUnknownLimit, ErrNoLimits for a bad request; ErrUnavailable where the store cannot be
+// reached and the policy is Block; ErrContention. The lease must be ended by Commit or Rollback. Parents are charged
+// with the same amounts where the entity cascades.
+func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	o.req = r
+	admitted, err := l.decide(ctx, o)
+	switch {
+	case err != nil:
+		if err = failure(ctx, err); l.lets(ctx, o, err) {
+			return &Lease{degraded: true}, nil
+		}
+		return nil, err
+	case !admitted:
+		l.observeDecision(o, false)
+		return nil, l.exceeded(o)
+	}
+	l.observeDecision(o, true)
+	return l.newLease(o), nil
+}
+
+// Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
+func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	o.req = r
+	admitted, err := l.decide(ctx, o)
+	if err != nil {
+		if err = failure(ctx, err); l.lets(ctx, o, err) {
+			return Decision{Allowed: true, Degraded: true}, nil
+		}
+		return Decision{}, err
+	}
+	l.observeDecision(o, admitted)
+	if admitted {
+		return Decision{Allowed: true}, nil
+	}
+	all, wait, _, err := l.statuses(o)
+	return Decision{RetryAfter: wait, Statuses: all}, failure(ctx, err)
+}
+
+// lets reports whether an acquire that could not reach the store is admitted by policy.
+func (l *Limiter) lets(ctx context.Context, o *op, err error) bool {
+	if !errors.Is(err, ErrUnavailable) || l.policyFor(&o.req) != PolicyAllow {
+		return false
+	}
+	l.observe(Event{Kind: EventDegraded, Entity: o.req.Entity, Resource: o.req.Resource, Err: err})
+	l.warn(ctx, l.opts.Now().UnixNano(), "limiter: admitted without the store, by policy", "error", err)
+	return true
+}
+
+func (l *Limiter) observeDecision(o *op, admitted bool) {
+	if l.opts.Observer == nil {
+		return
+	}
+	e := Event{Kind: EventDecision, Entity: o.req.Entity, Resource: o.req.Resource, Allowed: admitted, Tokens: o.req.Consume}
+	for i := range o.n {
+		e.Attempts += o.claims[i].tries
+	}
+	e.Cached = e.Attempts == 0
+	l.observe(e)
+}
+
+// Wait is Acquire that waits for the time of a denial, again and again until the request is admitted. It fails at once
+// with the *ExceededError where the request can never fit, or where ctx ends too early to wait (then errors.Is also
+// finds context.DeadlineExceeded).
+func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
+	for {
+		lease, err := l.Acquire(ctx, r)
+		var exceeded *ExceededError
+		if err == nil || !errors.As(err, &exceeded) || exceeded.NeverFits {
+			return lease, err
+		}
+		left := time.Duration(math.MaxInt64)
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline) // deadlines are of the system's clock, whatever Options.Now says
+		}
+		if left < exceeded.RetryAfter {
+			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
+		}
+		jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
+		if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Do acquires, runs f, and commits if f returns nil. It rolls back if f returns an error, which Do returns, or panics:
+// the panic goes on. Where f succeeded and the settlement did not, it is a *CommitError.
+func (l *Limiter) Do(ctx context.Context, r Request, f func(context.Context, *Lease) error) error {
+	lease, err := l.Acquire(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lease.Rollback(ctx) }() // nothing after Commit
+	if err := f(ctx, lease); err != nil {
+		return errors.Join(err, lease.Rollback(ctx))
+	}
+	if err := lease.Commit(ctx); err != nil {
+		return &CommitError{err}
+	}
+	return nil
+}

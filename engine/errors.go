@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Trouble with the store.
+var (
+	// ErrUnavailable reports that the store could not be reached within the budget; it wraps the cause. It is the only
+	// error that a [Policy] can turn into an admission.
+	ErrUnavailable = errors.New("engine: store unavailable")
+	// ErrContention reports an acquire that lost its race against other writers again and again. Nothing was
+	// admitted; a few tokens may have been charged. Trying again is right.
+	ErrContention = errors.New("engine: too many other writers on this bucket, try again")
+	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
+	ErrSchema = errors.New("engine: the store has another schema, upgrade this program or the store")
+	// ErrClosed reports a call on a closed limiter.
+	ErrClosed = errors.New("engine: limiter is closed")
+)
+
+// Causes of ErrUnavailable.
+var (
+	errBreaker = errors.New("engine: the store failed several times in a row and is being probed")
+	errBudget  = fmt.Errorf("engine: the budget of Options.Timeout is used up: %w", context.DeadlineExceeded)
+)
+
+// errRestart makes an acquire begin again, because the configuration it began with has changed under it.
+var errRestart = errors.New("engine: configuration changed during the acquire")
+
+// What a request can get wrong besides what [ValidationError] tells.
+var (
+	// ErrNoLimits reports a request for which no limit is configured at any level of its path.
+	ErrNoLimits = errors.New("engine: no limits are configured; store some, or give the request Limits")
+	// ErrUnknownLimit reports a name in Consume that no level of the path has configured.
+	ErrUnknownLimit = errors.New("engine: unknown limit")
+	// ErrNeverFits reports a request that is larger than the capacity of a limit.
+	ErrNeverFits = errors.New("engine: request can never fit")
+	// ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock outside 2020 to 2200.
+	ErrOutOfRange = errors.New("engine: out of range")
+	// ErrLeaseClosed reports the use of a lease after Commit or Rollback.
+	ErrLeaseClosed = errors.New("engine: lease is closed")
+)
+
+// Trouble with entities and namespaces.
+var (
+	// ErrEntityExists reports the creation of an entity that exists.
+	ErrEntityExists = errors.New("engine: entity exists; update it instead")
+	// ErrEntityNotFound reports an entity that does not exist.
+	ErrEntityNotFound = errors.New("engine: no such entity; create it first")
+	// ErrHasChildren reports the deletion of an entity that is some other's parent.
+	ErrHasChildren = errors.New("engine: entity has children; move them, or delete with Force")
+	// ErrCycle reports a parent that is the entity itself or one of its descendants, or a path of more than 8.
+	ErrCycle = errors.New("engine: parents would form a cycle or a path longer than 8")
+	// ErrNamespaceNotFound reports a namespace that is not registered, or deleted.
+	ErrNamespaceNotFound = errors.New("engine: namespace is not registered; register or recover it, or set Options.CreateNamespace")
+)
+
+// ValidationError reports bad input. Nothing was done.
+type ValidationError struct {
+	Field  string // what is wrong: "Entity", "Consume[rpm]", "Limits[tpm].Capacity"
+	Value  any    // as given
+	Reason string // what it must be
+}
+
+// Error names field, value and what the value must be.
+func (e *ValidationError) Error() string {
+	return fmt.Sprintf("engine: %s %v: %s", e.Field, quoted(e.Value), e.Reason)
+}
+
+func quoted(v any) any {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	return v
+}
+
+// CommitError is what [Limiter.Do] returns when the work was done and its settlement failed: the charge of the
+// acquire stands, the lease's adjustments may be missing.
+type CommitError struct{ Err error }
+
+// Error tells that the work was done.
+func (e *CommitError) Error() string {
+	return "engine: the work was done, but its lease was not settled: " + e.Err.Error()
+}
+
+// Unwrap gives the cause.
+func (e *CommitError) Unwrap() error { return e.Err }
+
+// deadlineError is a denial that a caller's deadline left no time to wait for.
+type deadlineError struct {
+	*ExceededError
+	cause error
+}
+
+func (e *deadlineError) Error() string { return e.ExceededError.Error() + ": " + e.cause.Error() }
+
+func (e *deadlineError) Unwrap() []error { return []error{e.ExceededError, e.cause} }
+
+// unknownLimits names what was asked for and what there is.
+func unknownLimits(unknown, known []string) error {
+	return fmt.Errorf("%w: %s; configured: %s", ErrUnknownLimit, list(unknown), list(known))
+}
+
+func errClock(t int64) error {
+	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, t)
+}
+
+func outOfDebt(name string, n int64) error {
+	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", ErrOutOfRange, n, name)
+}
+
+// errTooLate is why a give-back is void.
+var errTooLate = errors.New("engine: later than Options.MaxHold after its charge")

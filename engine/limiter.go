@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+)
+
+// DefaultNamespace is the one that exists without being registered.
+const DefaultNamespace = "default"
+
+// Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
+type Limiter struct {
+	store   backend.Backend
+	opts    Options
+	noIO    bool
+	buckets *cache
+	plans   planCache
+	flights singleflight.Group // configuration being read
+	breaker breaker
+	sweeps  sweeper
+	ops     sync.Pool     // of *op
+	policy  atomic.Uint32 // the Policy last seen stored for the system
+	checked atomic.Bool   // the schema's version was read
+	warned  atomic.Int64  // when the last warning was logged, ns since the Unix epoch
+	closed  atomic.Bool
+	closing sync.RWMutex // held for reading while background work is started
+	work    sync.WaitGroup
+	stop    context.CancelFunc
+	ctx     context.Context // of background work
+}
+
+// New makes a limiter over a store, which it does not close. It does no I/O: names are checked, the rest shows at first
+// use. Bad options are a *ValidationError.
+func New(store backend.Backend, o *Options) (*Limiter, error) {
+	l := &Limiter{store: store, opts: o.withDefaults()}
+	if store == nil {
+		return nil, &ValidationError{"store", nil, "must not be nil; memory.New(nil) is one for tests"}
+	}
+	if err := namespaceRule.check("Options.Namespace", l.opts.Namespace); err != nil {
+		return nil, err
+	}
+	if err := checkPolicy("Options.OnUnavailable", l.opts.OnUnavailable); err != nil {
+		return nil, err
+	}
+	_, l.noIO = store.(backend.NoIO)
+	l.buckets = newCache(l.opts.CacheSize)
+	l.ops.New = func() any { return new(op) }
+	l.sweeps.store, _ = store.(backend.Sweeper)
+	l.ctx, l.stop = context.WithCancel(context.Background())
+	return l, nil
+}
+
+// Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer
+// ErrClosed; a second Close does nothing.
+func (l *Limiter) Close() error {
+	l.closing.Lock()
+	first := l.closed.CompareAndSwap(false, true)
+	l.closing.Unlock()
+	if !first {
+		return nil
+	}
+	l.stop()
+	done := make(chan struct{})
+	go func() {
+		l.work.Wait()
+		close(done)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// background runs f on a goroutine of its own, unless the limiter is closed.
+func (l *Limiter) background(f func(context.Context)) {
+	l.closing.RLock()
+	defer l.closing.RUnlock()
+	if !l.closed.Load() {
+		l.work.Go(func() { f(l.ctx) })
+	}
+}
+
+// now is the clock, in ns since the Unix epoch.
+func (l *Limiter) now() (int64, error) {
+	t := l.opts.Now().UnixNano()
+	if t < bucket.MinTime || t > bucket.MaxTime {
+		return 0, errClock(t)
+	}
+	return t, nil
+}
+
+// warn logs, at most once a second.
+func (l *Limiter) warn(ctx context.Context, now int64, msg string, args ...any) {
+	last := l.warned.Load()
+	if (now-last >= int64(time.Second) || now < last) && l.warned.CompareAndSwap(last, now) {
+		l.opts.Logger.WarnContext(ctx, msg, args...)
+	}
+}

@@ -1,0 +1,44 @@
+package engine
+
+import "time"
+
+// Observer is told what a limiter does. Observe is called on the caller's goroutine, concurrently: it must be quick and
+// must not call the limiter. Adapters for metrics and tracing live outside this package.
+type Observer interface{ Observe(Event) }
+
+// EventKind tells which fields of an [Event] mean something, besides Entity and Resource.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventDecision     EventKind = iota + 1 // Allowed, Cached; Attempts: writes it took, 0 for one from memory
+	EventStoreCall                         // Call, Latency, Requests and Units where the store tells them, Err
+	EventDegraded                          // an acquire was admitted without the store; Err
+	EventGiveBackLost                      // whether tokens went back is not known, or they came too late; Err, Tokens
+	EventClockAhead                        // a bucket was written by a clock that is Ahead of ours by more than 10 s
+	EventLargeRecord                       // a bucket costs more than one write unit; Bytes
+	EventContention                        // a bucket was judged by the limits in its record, since others write it too fast to convert it
+	EventRefresh                           // refreshing configuration in the background failed; Err
+)
+
+// Event is something that happened.
+type Event struct {
+	Kind             EventKind
+	Entity, Resource string
+	Allowed, Cached  bool
+	Attempts         int
+	Call             string // read, apply, commit, list, scan or sweep
+	Latency          time.Duration
+	Requests         int
+	Units            float64
+	Ahead            time.Duration
+	Bytes            int
+	Tokens           Tokens
+	Err              error
+}
+
+func (l *Limiter) observe(e Event) {
+	if l.opts.Observer != nil {
+		l.opts.Observer.Observe(e)
+	}
+}

@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Options configure a limiter. The zero value of each field is its default; nil options are all defaults.
+type Options struct {
+	Namespace       string        // default "default"; others must be registered
+	CreateNamespace bool          // register Namespace at first use where it is missing
+	OnUnavailable   Policy        // default: what is stored for the system, else PolicyBlock
+	Timeout         time.Duration // budget of one operation on the store, default 1 s; < 0: none but the caller's context
+	ConfigTTL       time.Duration // how long configuration is trusted unread, default 60 s; < 0: not at all
+	DenialTTL       time.Duration // how long a denial is repeated from memory, default 1 s; < 0: not at all
+	MaxHold         time.Duration // how long after its charge a lease may give back, default 1 h; < 0: not at all
+	CacheSize       int           // buckets remembered, default 100,000; < 0: one
+	Principal       string        // who audit events name, default none
+	Observer        Observer      // default none
+	Logger          *slog.Logger  // default slog.Default()
+
+	Now   func() time.Time                           // default time.Now
+	Sleep func(context.Context, time.Duration) error // default a timer; returns ctx's error if that ends first
+}
+
+// withDefaults replaces zero values by defaults, and negative durations, which mean off, by zero.
+func (o *Options) withDefaults() Options {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	if r.Namespace == "" {
+		r.Namespace = DefaultNamespace
+	}
+	r.Timeout = orDefault(r.Timeout, time.Second)
+	r.ConfigTTL = orDefault(r.ConfigTTL, time.Minute)
+	r.DenialTTL = orDefault(r.DenialTTL, time.Second)
+	r.MaxHold = orDefault(r.MaxHold, time.Hour)
+	switch {
+	case r.CacheSize == 0:
+		r.CacheSize = 100_000
+	case r.CacheSize < 0:
+		r.CacheSize = 1
+	}
+	if r.Logger == nil {
+		r.Logger = slog.Default()
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	if r.Sleep == nil {
+		r.Sleep = sleep
+	}
+	return r
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return max(d, 0)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,126 @@
+package engine
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// day is how long after it is full at the latest a bucket's record is kept.
+const day = 24 * time.Hour
+
+// mostExpiry is the longest a record is kept; one that would have to be kept longer has no expiry.
+const mostExpiry = 3650 * day
+
+// plan is a canonical list of limits prepared for writing: what a level has configured, what a request brings, or what
+// a record's L says. Immutable, and shared by all buckets with the same limits.
+type plan struct {
+	terms []schema.Term // by name
+	rates []bucket.Rate
+	text  string        // L
+	fill  time.Duration // the longest FillTime
+}
+
+// newPlan prepares legal limits. It may reorder terms.
+func newPlan(terms []schema.Term) *plan {
+	p := &plan{text: schema.Pack(terms), terms: terms, rates: make([]bucket.Rate, len(terms))}
+	for i := range terms {
+		p.rates[i] = terms[i].Rate()
+		p.fill = max(p.fill, p.rates[i].FillTime())
+	}
+	return p
+}
+
+// planOf is the plan of limits that are all stored, or all brought.
+func planOf(limits []Limit, brought bool) *plan {
+	terms := make([]schema.Term, len(limits))
+	for i, l := range limits {
+		terms[i] = schema.Term{Limit: l, Brought: brought}
+	}
+	return newPlan(terms)
+}
+
+// unpackPlan is the plan of a record's L.
+func unpackPlan(text string) (*plan, error) {
+	terms, err := schema.Unpack(text)
+	if err != nil {
+		return nil, err
+	}
+	return newPlan(terms), nil
+}
+
+// index finds a limit by name, -1 where there is none. A bucket has at most 16: looking at all beats hashing.
+func (p *plan) index(name string) int {
+	if p == nil {
+		return -1
+	}
+	return slices.IndexFunc(p.terms, func(t schema.Term) bool { return t.Name == name })
+}
+
+// limits gives the plan's limits, by name.
+func (p *plan) limits() []Limit {
+	if p == nil {
+		return nil
+	}
+	limits := make([]Limit, len(p.terms))
+	for i, t := range p.terms {
+		limits[i] = t.Limit
+	}
+	return limits
+}
+
+// brings reports whether p is the plan of these limits, all brought, in whatever order.
+func (p *plan) brings(limits []Limit) bool {
+	if p == nil || len(p.terms) != len(limits) {
+		return false
+	}
+	for i := range limits {
+		// Mostly the order is the same, too.
+		if !p.terms[i].Brought || p.terms[i].Limit != limits[i] {
+			return p.text == planOf(limits, true).text
+		}
+	}
+	return true
+}
+
+// fits reports whether a record with the limits of p can be used as it is by a writer who requires view and knows that
+// stored is what is stored: every limit of view is there with its parameters and origin, and the others either were
+// brought by other callers or are stored, though not part of an override.
+func (p *plan) fits(view, stored *plan) bool {
+	if p == view {
+		return true
+	}
+	found := 0
+	for i := range p.terms {
+		t := &p.terms[i]
+		if j := view.index(t.Name); j >= 0 {
+			if *t != view.terms[j] {
+				return false
+			}
+			found++
+		} else if !t.Brought && stored.index(t.Name) < 0 {
+			return false
+		}
+	}
+	return found == len(view.terms)
+}
+
+// expiry is the instant, in seconds, after which a bucket that is full at full (ns since the Unix epoch) at the latest
+// may be dropped; -1 for none.
+func expiry(now, full int64) int64 {
+	if full > now+int64(mostExpiry) || full > math.MaxInt64-int64(day) {
+		return -1
+	}
+	return (full + int64(day) + int64(time.Second) - 1) / int64(time.Second)
+}
+
+// saturatedAdd adds a duration that is not negative to an instant.
+func saturatedAdd(t int64, d time.Duration) int64 {
+	if sum := t + int64(d); sum >= t {
+		return sum
+	}
+	return math.MaxInt64
+}

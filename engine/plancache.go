@@ -1,0 +1,41 @@
+package engine
+
+import "sync"
+
+// mostPlans bounds a planCache; configurations are few, and whoever makes more of them pays for unpacking.
+const mostPlans = 4096
+
+// planCache shares the plans of equal texts, so that comparing pointers mostly suffices. Safe for concurrent use.
+type planCache struct {
+	lock  sync.RWMutex
+	plans map[string]*plan
+}
+
+// get is the plan of a record's L; schema.ErrFormat where it cannot be read.
+func (c *planCache) get(text string) (*plan, error) {
+	c.lock.RLock()
+	p := c.plans[text]
+	c.lock.RUnlock()
+	if p != nil {
+		return p, nil
+	}
+	p, err := unpackPlan(text)
+	if err != nil {
+		return nil, err
+	}
+	return c.share(p), nil
+}
+
+// share returns the plan that is remembered for p's text: p, or one that came first.
+func (c *planCache) share(p *plan) *plan {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if first := c.plans[p.text]; first != nil {
+		return first
+	}
+	if c.plans == nil || len(c.plans) >= mostPlans {
+		c.plans = make(map[string]*plan)
+	}
+	c.plans[p.text] = p
+	return p
+}

@@ -1,0 +1,45 @@
+package engine
+
+import "time"
+
+// Tokens are amounts by limit name.
+type Tokens map[string]int64
+
+// Request asks for tokens of all limits of a bucket at once.
+type Request struct {
+	Entity, Resource string
+	Consume          Tokens  // not empty; the bucket's other limits take part with 0
+	Limits           []Limit // used where nothing is stored for the entity and resource at any level
+	Override         []Limit // beats what is stored
+	OnUnavailable    Policy  // PolicyDefault: the limiter's
+}
+
+// Decision is the answer of [Limiter.Allow].
+type Decision struct {
+	Allowed    bool
+	Degraded   bool          // admitted by policy, without the store
+	RetryAfter time.Duration // of a denial: when the same request would be admitted; the largest Duration if never
+	Statuses   []LimitStatus // of a denial; nil when allowed
+}
+
+// Policy tells what happens to an acquire while the store cannot be reached.
+type Policy uint8
+
+// The policies. The value of PolicyAllow is stored: do not renumber.
+const (
+	PolicyDefault Policy = iota // the next wider one: call, limiter, stored for the system, PolicyBlock
+	PolicyBlock                 // the acquire fails with ErrUnavailable
+	PolicyAllow                 // the acquire is admitted with a degraded lease that does nothing
+)
+
+// String is the policy's name as the command line spells it.
+func (p Policy) String() string {
+	switch p {
+	case PolicyBlock:
+		return "block"
+	case PolicyAllow:
+		return "allow"
+	default:
+		return "default"
+	}
+}

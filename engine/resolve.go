@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// Level tells where limits come from. The first level that has any supplies all of them.
+type Level uint8
+
+// The levels, first to last.
+const (
+	LevelNone           Level = iota // no limits anywhere
+	LevelEntityResource              // stored for the entity and resource
+	LevelEntity                      // stored for the entity, all resources
+	LevelResource                    // stored for the resource
+	LevelSystem                      // stored for the system
+	LevelRequest                     // given with the request
+)
+
+// String is the level's name.
+func (v Level) String() string {
+	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(v, LevelRequest)]
+}
+
+// config is what is stored for one entity and resource. Immutable.
+type config struct {
+	stored  *plan // nil: nothing
+	level   Level
+	exists  bool // the entity has a record
+	version int64
+	parent  string // "" where the entity does not cascade, or has none
+	policy  Policy
+	loaded  int64 // ns since the Unix epoch, on the limiter's clock
+	refresh bool  // somebody reads it anew already; written by who swaps the config
+}
+
+// same reports whether an acquire that began with c can go on with o.
+func (c *config) same(o *config) bool { return c.parent == o.parent && c.stored.sameText(o.stored) }
+
+func (p *plan) sameText(o *plan) bool {
+	return p == o || p != nil && o != nil && p.text == o.text
+}
+
+// config gives what is stored for the handle's entity and resource, from memory where that is young enough.
+func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, error) {
+	c := h.conf.Load()
+	if c == nil {
+		return l.load(ctx, h, now)
+	}
+	age, ttl := now-c.loaded, int64(l.opts.ConfigTTL)
+	switch {
+	case age < 0: // the clock went back; what was read then is no older than what it says now
+		age = 0
+		fallthrough
+	case age < ttl-ttl/5:
+		return c, nil
+	case age < ttl && !l.noIO:
+		l.refresh(h, c, now)
+		return c, nil
+	}
+	fresh, err := l.load(ctx, h, now)
+	if err != nil && errors.Is(err, ErrUnavailable) {
+		return c, nil // better old limits than none: whether the bucket can be reached is another question
+	}
+	return fresh, err
+}
+
+// refresh reads the configuration in the background, once.
+func (l *Limiter) refresh(h *handle, c *config, now int64) {
+	if c.refresh {
+		return
+	}
+	again := *c
+	again.refresh = true
+	if !h.conf.CompareAndSwap(c, &again) {
+		return
+	}
+	l.background(func(ctx context.Context) {
+		if _, err := l.load(ctx, h, now); err != nil {
+			l.observe(Event{Kind: EventRefresh, Entity: h.id.entity, Resource: h.id.resource, Err: err})
+		}
+	})
+}
+
+// load reads the configuration; those who ask for the same at the same time share one flight.
+func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, error) {
+	if l.noIO {
+		return l.fetch(ctx, h, now)
+	}
+	ctx, cancel := l.budget(ctx)
+	defer cancel()
+	// A flight that began before an own change must not serve those who come after it.
+	flight := fmt.Sprintf("%s|%d", h.key.Partition, h.epoch.Load())
+	done := l.flights.DoChan(flight, func() (any, error) {
+		return l.fetch(context.WithoutCancel(ctx), h, now)
+	})
+	select {
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*config), nil
+	case <-ctx.Done():
+		return nil, failure(ctx, fmt.Errorf("%w: %w", backend.ErrUnavailable, context.Cause(ctx)))
+	}
+}
+
+// reload reads the configuration consistently: after the call began.
+func (l *Limiter) reload(ctx context.Context, h *handle, now int64) (*config, error) {
+	return l.fetch(ctx, h, now)
+}
+
+// Positions of what fetch reads.
+const (
+	readEntity = iota
+	readEntityResource
+	readEntityDefault
+	readResource
+	readSystem
+	readNamespace // only where there is one to check
+)
+
+// fetch reads all levels of one entity and resource in one batch, and remembers what it found.
+func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, error) {
+	epoch := h.epoch.Load()
+	ns := l.opts.Namespace
+	var keys [readNamespace]backend.Key
+	keys[readEntity], _ = schema.Entity(ns, h.id.entity)
+	keys[readEntityResource], _ = schema.EntityLimits(ns, h.id.entity, h.id.resource)
+	keys[readEntityDefault], _ = schema.EntityLimits(ns, h.id.entity, "")
+	keys[readResource], _ = schema.Resource(ns, h.id.resource)
+	keys[readSystem] = schema.System(ns)
+	out, err := l.read(ctx, append(keys[:], l.gate()...))
+	if err != nil {
+		return nil, err
+	}
+	if err := l.pass(ctx, out[readNamespace:]); err != nil {
+		return nil, err
+	}
+	c, err := l.digest(out, now)
+	if err != nil {
+		return nil, err
+	}
+	if h.epoch.Load() == epoch {
+		h.conf.Store(c)
+	}
+	return c, nil
+}
+
+// digest picks the level that counts.
+func (l *Limiter) digest(out []backend.Record, now int64) (*config, error) {
+	c := &config{loaded: now, level: LevelNone}
+	if e := &out[readEntity]; e.Present() {
+		c.exists, c.version = true, e.Int64(schema.EntityVer)
+		if e.Int64(schema.EntityCascade) == 1 {
+			c.parent, _ = e.Text(schema.EntityParent)
+		}
+	}
+	for level := LevelEntityResource; level <= LevelSystem; level++ {
+		packed, ok := out[int(level)].Text(schema.ConfigLimits)
+		if !ok {
+			continue
+		}
+		p, err := l.plans.get(packed)
+		if err != nil {
+			return nil, failure(context.Background(), err)
+		}
+		c.stored, c.level = p, level
+		break
+	}
+	c.policy = Policy(out[readSystem].Int64(schema.ConfigUnavailable))
+	l.policy.Store(uint32(c.policy))
+	return c, nil
+}
+
+// gate lists what must be read before a namespace is used: its registration, and once the version of the schema.
+func (l *Limiter) gate() []backend.Key {
+	var keys []backend.Key
+	if l.opts.Namespace != DefaultNamespace {
+		keys = append(keys, schema.Namespace(l.opts.Namespace))
+	}
+	if !l.checked.Load() {
+		keys = append(keys, schema.Version())
+	}
+	return keys
+}
+
+// pass judges what gate asked for. A namespace that is missing is made where the options say so.
+func (l *Limiter) pass(ctx context.Context, out []backend.Record) error {
+	for i := range out {
+		r := &out[i]
+		switch r.Layout() {
+		case schema.VersionLayout:
+			if v := r.Int64(schema.VersionNumber); v > schema.CurrentVersion {
+				return fmt.Errorf("%w: it has version %d, this program knows %d", ErrSchema, v, schema.CurrentVersion)
+			}
+			l.checked.Store(true)
+		case schema.NamespaceLayout:
+			if r.Present() {
+				if state, _ := r.Text(schema.NamespaceState); state != NamespaceActive {
+					return fmt.Errorf("%w: %q is being %s", ErrNamespaceNotFound, l.opts.Namespace, state)
+				}
+			} else if !l.opts.CreateNamespace {
+				return fmt.Errorf("%w: %q", ErrNamespaceNotFound, l.opts.Namespace)
+			} else if err := l.RegisterNamespace(ctx, l.opts.Namespace); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// admit is gate and pass for operations that read no configuration.
+func (l *Limiter) admit(ctx context.Context) error {
+	keys := l.gate()
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := l.read(ctx, keys)
+	if err != nil {
+		return err
+	}
+	return l.pass(ctx, out)
+}
+
+// policyFor is the policy of one request.
+func (l *Limiter) policyFor(r *Request) Policy {
+	for _, p := range []Policy{r.OnUnavailable, l.opts.OnUnavailable, Policy(l.policy.Load())} {
+		if p != PolicyDefault {
+			return p
+		}
+	}
+	return PolicyBlock
+}
+
+// configAge is how old a config may be where a decision for ever (never fits) rests on it.
+func (l *Limiter) configAge() int64 { return int64(min(l.opts.DenialTTL, time.Second)) }

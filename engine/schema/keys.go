@@ -1,0 +1,155 @@
+package schema
+
+import (
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// Reserved is the namespace of the registry of namespaces and of the schema record. No id of a namespace begins with '_'.
+const Reserved = "_"
+
+// Index partitions that list a whole namespace.
+const (
+	EntitiesIndex  = "|entities"
+	ResourcesIndex = "|resources"
+	AuditIndex     = "|audit"
+)
+
+const (
+	bucketSort   = "bucket"
+	entitySort   = "entity"
+	limitsSort   = "limits"
+	limitsPrefix = "limits|"
+	childPrefix  = "child|"
+	deletionSort = "deletion"
+	schemaName   = "schema"
+)
+
+// Bucket is the key of the bucket of an entity and a resource, and its place in the index: its entity.
+// Place and key share one string.
+func Bucket(namespace, entity, resource string) (backend.Key, backend.Place) {
+	partition := "b|e|" + entity + "|" + resource
+	end := len("b|e|") + len(entity)
+	key := backend.Key{Namespace: namespace, Partition: partition, Sort: bucketSort}
+	return key, backend.Place{Partition: partition[len("b|"):end], Sort: partition[end+1:]}
+}
+
+// BucketOf tells entity and resource of a bucket's key; false for other kinds of keys.
+func BucketOf(k backend.Key) (entity, resource string, ok bool) {
+	rest, ok := strings.CutPrefix(k.Partition, "b|e|")
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "|")
+}
+
+// EntityPartition holds the entity's record, its limits and its children; it is also the index partition of its buckets.
+func EntityPartition(entity string) string { return "e|" + entity }
+
+// Entity is the key of an entity's record, and its place in the index.
+func Entity(namespace, entity string) (backend.Key, backend.Place) {
+	return backend.Key{Namespace: namespace, Partition: EntityPartition(entity), Sort: entitySort},
+		backend.Place{Partition: EntitiesIndex, Sort: entity}
+}
+
+// Child is the key of the marker by which a parent lists its children.
+func Child(namespace, parent, child string) backend.Key {
+	return backend.Key{Namespace: namespace, Partition: EntityPartition(parent), Sort: childPrefix + child}
+}
+
+// ChildRange bounds the sorts of a parent's child markers: from ≤ sort < to.
+func ChildRange() (from, to string) { return childPrefix, after(childPrefix) }
+
+// ChildOf is the child of a marker's key.
+func ChildOf(k backend.Key) string { return strings.TrimPrefix(k.Sort, childPrefix) }
+
+// EntityLimits is the key of an entity's limits for a resource ("": its default), and its place in the index.
+func EntityLimits(namespace, entity, resource string) (backend.Key, backend.Place) {
+	return backend.Key{Namespace: namespace, Partition: EntityPartition(entity), Sort: limitsPrefix + resource},
+		backend.Place{Partition: LimitsIndex(resource), Sort: entity}
+}
+
+// LimitsIndex lists the entities that have limits of their own for a resource ("": a default).
+func LimitsIndex(resource string) string { return "l|" + resource }
+
+// LimitsRange bounds the sorts of an entity's limits: from ≤ sort < to.
+func LimitsRange() (from, to string) { return limitsPrefix, after(limitsPrefix) }
+
+// ResourceOf is the resource of an entity's limits by their key.
+func ResourceOf(k backend.Key) string { return strings.TrimPrefix(k.Sort, limitsPrefix) }
+
+// Resource is the key of a resource's default limits, and its place in the index.
+func Resource(namespace, resource string) (backend.Key, backend.Place) {
+	return backend.Key{Namespace: namespace, Partition: "r|" + resource, Sort: limitsSort},
+		backend.Place{Partition: ResourcesIndex, Sort: resource}
+}
+
+// System is the key of the system's default limits.
+func System(namespace string) backend.Key {
+	return backend.Key{Namespace: namespace, Partition: "s|", Sort: limitsSort}
+}
+
+// AuditPartition lists the audit events of an entity; "" those that belong to none.
+func AuditPartition(entity string) string { return "a|" + entity }
+
+// Audit is the key of an audit event, and its place in the index. ULIDs sort by time.
+func Audit(namespace, entity, ulid string) (backend.Key, backend.Place) {
+	return backend.Key{Namespace: namespace, Partition: AuditPartition(entity), Sort: ulid},
+		backend.Place{Partition: AuditIndex, Sort: ulid}
+}
+
+// Deletion is the key of the mark that an entity is being deleted.
+func Deletion(namespace, entity string) backend.Key {
+	return backend.Key{Namespace: namespace, Partition: "d|" + entity, Sort: deletionSort}
+}
+
+// NamespacesPartition lists the registered namespaces, in the reserved namespace.
+const NamespacesPartition = "n|"
+
+// Namespace is the key of a namespace's registration.
+func Namespace(name string) backend.Key {
+	return backend.Key{Namespace: Reserved, Partition: NamespacesPartition, Sort: name}
+}
+
+// Version is the key of the record that tells the version of this schema.
+func Version() backend.Key {
+	return backend.Key{Namespace: Reserved, Partition: schemaName + "|", Sort: schemaName}
+}
+
+// after is the smallest sort behind all those that begin with prefix, which ends in '|'.
+func after(prefix string) string { return prefix[:len(prefix)-1] + "}" }
+
+// LayoutOf tells the layout of a key's record by its kind, nil for a kind that this version does not know.
+func LayoutOf(k backend.Key) *backend.Layout {
+	kind, _, _ := strings.Cut(k.Partition, "|")
+	switch kind {
+	case "b":
+		return BucketLayout
+	case "e":
+		return entityPartitionLayout(k.Sort)
+	case "r", "s":
+		return ConfigLayout
+	case "a":
+		return AuditLayout
+	case "d":
+		return MarkLayout
+	case "n":
+		return NamespaceLayout
+	case schemaName:
+		return VersionLayout
+	}
+	return nil
+}
+
+func entityPartitionLayout(sort string) *backend.Layout {
+	switch {
+	case sort == entitySort:
+		return EntityLayout
+	case strings.HasPrefix(sort, limitsPrefix):
+		return ConfigLayout
+	case strings.HasPrefix(sort, childPrefix):
+		return MarkLayout
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// part is what a lease holds of one bucket.
+type part struct {
+	h       *handle
+	view    *plan       // the limits that counted at the acquire
+	born    backend.Num // of the life of the record that was charged
+	amounts []amount    // all limits of view, then those that came later
+}
+
+// amount is what a lease holds of one limit, in tokens.
+type amount struct {
+	name    string
+	held    int64 // charged in the store
+	pending int64 // adjusted, and not written yet
+	gone    int64 // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
+	was     int64 // available right after the acquire
+	asked   int64 // at the acquire
+}
+
+// part is what an applied claim leaves in a lease's hands.
+func (c *claim) part() part {
+	r := c.record()
+	p := part{h: c.h, view: c.view, amounts: make([]amount, len(c.view.terms))}
+	p.born, _ = r.Num(schema.Born)
+	for i := range c.view.terms {
+		a := &p.amounts[i]
+		a.name = c.view.terms[i].Name
+		j := i
+		if c.shape != c.view {
+			j = c.shape.index(a.name)
+		}
+		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
+			a.was = c.view.rates[i].Capacity()
+			continue
+		}
+		rate := &c.shape.rates[j]
+		a.held, a.asked = c.need[j], c.need[j]
+		a.was = rate.Available(arrival(r, j), rate.Y(c.now))
+	}
+	return p
+}
+
+// amount finds a limit by name, nil where the part has none of it.
+func (p *part) amount(name string) *amount {
+	for i := range p.amounts {
+		if p.amounts[i].name == name {
+			return &p.amounts[i]
+		}
+	}
+	return nil
+}
+
+// settle writes the pending adjustments of a part in one write: charges by force, which may lead to debt, and
+// give-backs, which only the life of the record that was charged takes. A give-back is sent once: where its outcome is
+// unknown it counts as made, and is counted as lost. After an error what is still pending may be settled again.
+func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
+	o := l.ops.Get().(*op)
+	defer l.put(o)
+	c := o.at(0)
+	c.h, c.now, c.nonce = p.h, now, random()
+	c.shape = p.view
+	c.h.lock.Lock()
+	if c.h.view.plan != nil {
+		c.shape = c.h.view.plan
+		c.see(&c.h.view.record)
+	}
+	c.writes[0].Memo = c.h.memo
+	c.h.lock.Unlock()
+	for c.tries = 1; c.tries <= mostTries; c.tries++ {
+		ups, downs := c.distribute(p)
+		if !ups && !downs {
+			return nil
+		}
+		if err := c.force(p, ups, downs); err != nil {
+			return err
+		}
+		if done, err := l.sendSettlement(ctx, o, c, p, ups, downs); done || err != nil {
+			return err
+		}
+		if c.tries > wrongGuesses && !l.yield(ctx, c.tries-wrongGuesses) {
+			break
+		}
+	}
+	return ErrContention
+}
+
+// distribute puts the pending amounts on the limits of the record. Those that it has no more are void.
+func (c *claim) distribute(p *part) (ups, downs bool) {
+	clear(c.need[:])
+	for i := range p.amounts {
+		a := &p.amounts[i]
+		if a.pending == 0 {
+			continue
+		}
+		j := c.shape.index(a.name)
+		if j < 0 {
+			a.void()
+			continue
+		}
+		c.need[j] = a.pending
+		ups, downs = ups || a.pending > 0, downs || a.pending < 0
+	}
+	return ups, downs
+}
+
+// void ends a pending amount that has nowhere to go: what would have been given back stays consumed.
+func (a *amount) void() {
+	if a.pending < 0 {
+		a.held, a.gone = a.held+a.pending, a.gone-a.pending
+	}
+	a.pending = 0
+}
+
+// done ends a pending amount that was written.
+func (a *amount) done() { a.held, a.pending = a.held+a.pending, 0 }
+
+// sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
+func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, ups, downs bool) (done bool, err error) {
+	if downs {
+		err = l.sendOnce(ctx, o, c)
+	} else {
+		err = l.send(ctx, o, c)
+	}
+	switch {
+	case err == nil:
+	case downs && !errors.Is(err, backend.ErrUnavailable) && unreachable(err):
+		l.lose(p, err)
+		if !ups {
+			return true, nil
+		}
+		if o.abandoned {
+			return false, err
+		}
+		return false, nil // the charge is sent again alone, under the same nonce
+	default:
+		return false, err
+	}
+	r := c.record()
+	if c.outs[0].Applied || ups && c.isMine(r) {
+		for i := range p.amounts {
+			p.amounts[i].done()
+		}
+		c.h.learn(r, c.shape, c.now, true)
+		l.wrote(c.now)
+		return true, nil
+	}
+	return false, l.refusedSettlement(c, p, downs)
+}
+
+// isMine reports whether a charge of this claim was the last to write r.
+func (c *claim) isMine(r *backend.Record) bool {
+	nonce, ok := r.Num(schema.Nonce)
+	return ok && nonce == c.nonce
+}
+
+// sendOnce makes a write that must not be made twice: again only if it certainly was not applied.
+func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
+	for try := 1; ; try++ {
+		abandoned, err := l.apply(ctx, c)
+		o.abandoned = o.abandoned || abandoned
+		certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
+		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.yield(ctx, try) {
+			return err
+		}
+	}
+}
+
+// lose gives up give-backs whose outcome is not known, or that came too late.
+func (l *Limiter) lose(p *part, err error) {
+	lost := Tokens{}
+	for i := range p.amounts {
+		if a := &p.amounts[i]; a.pending < 0 {
+			lost[a.name] = -a.pending
+			a.void()
+		}
+	}
+	if len(lost) > 0 {
+		l.observe(Event{Kind: EventGiveBackLost, Entity: p.h.id.entity, Resource: p.h.id.resource, Tokens: lost, Err: err})
+	}
+}
+
+// refusedSettlement learns from a refusal. Give-backs to a life of the record that is over are void.
+func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
+	r := c.record()
+	born, present := r.Num(schema.Born)
+	if downs && (!present || born != p.born) {
+		for i := range p.amounts {
+			if p.amounts[i].pending < 0 {
+				p.amounts[i].void()
+			}
+		}
+	}
+	if !present {
+		c.h.learn(r, nil, c.now, false)
+		return nil
+	}
+	plan, err := l.planOfRecord(c, r)
+	if err != nil {
+		return err
+	}
+	c.shape = plan
+	c.h.learn(r, plan, c.now, false)
+	return nil
+}
+
+// force writes charges without the gate, and give-backs. Beside a charge, every limit gets an upper bound: the one that
+// the expiry and the range of debt were computed with.
+func (c *claim) force(p *part, ups, downs bool) error {
+	r := c.record()
+	seen, active, full := r.Present(), false, c.now
+	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.shape.text})
+	c.effects = c.effects[:0]
+	for i := range c.shape.rates {
+		rate, n := &c.shape.rates[i], c.need[i]
+		if n < 0 {
+			c.giveBack(i, -n)
+		}
+		if !ups {
+			continue
+		}
+		var a bucket.Arrival
+		if seen {
+			a = arrival(r, i)
+		}
+		bound, isActive, err := c.bound(i, a)
+		if err != nil {
+			return err
+		}
+		active = active || isActive
+		full = max(full, rate.FullAt(bound.Add(rate.Cost(max(n, 0)))))
+	}
+	c.leave(p, ups, downs, active, full)
+	return nil
+}
+
+// bound puts the upper bound on the i-th limit, and the charge, if there is one.
+func (c *claim) bound(i int, a bucket.Arrival) (bound backend.Num, active bool, err error) {
+	rate, n := &c.shape.rates[i], c.need[i]
+	y := rate.Y(c.now)
+	bound = rate.Ceiling(y)
+	if a.Seen {
+		bound = int128.Max(bound, a.At)
+	}
+	tat := schema.Tat(i)
+	if n <= 0 {
+		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})
+		return bound, false, nil
+	}
+	cost := rate.Cost(n)
+	highest := rate.DebtLimit(y).Sub(cost)
+	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
+		return bound, false, outOfDebt(c.shape.terms[i].Name, n)
+	}
+	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(n)})
+	bound = int128.Min(bound, highest)
+	if rate.IsFull(a, y) || bound.LessEq(y) {
+		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: y})
+		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.Set, Num: y.Add(cost)})
+		return y, false, nil
+	}
+	c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.Between, A: y.Add(one), B: bound})
+	c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.Add, Num: cost})
+	return bound, true, nil
+}
+
+// giveBack subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
+func (c *claim) giveBack(i int, n int64) {
+	rate := &c.shape.rates[i]
+	c.effects = append(c.effects,
+		backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)},
+		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(-n)})
+}
+
+// leave adds what a settlement leaves in the record besides arrivals and counters.
+func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
+	now := int128.FromInt64(c.now)
+	c.effects = append(c.effects,
+		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
+		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now})
+	if downs {
+		c.conds = append(c.conds, backend.Cond{Slot: schema.Born, Op: backend.Equal, A: p.born})
+	}
+	if !ups { // the nonce is left alone, and so is the expiry
+		c.write(backend.KeepExpiry)
+		c.writes[0].Index = nil
+		return
+	}
+	c.conds = append(c.conds, backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
+	c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
+	if !active && !downs {
+		c.effects = append(c.effects,
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.shape.text},
+			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+	}
+	c.write(backend.Expiry(expiry(c.now, full)))
+}

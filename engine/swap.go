@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// swap writes the claim by compare-and-set on the record r that was seen, which is present and admits it.
+func (c *claim) swap(r *backend.Record) {
+	tats := arrivalsOf(r, c.shape)
+	c.only(r)
+	c.chargeAll(&tats)
+	for i := range c.shape.rates {
+		if c.need[i] > 0 {
+			c.effects = append(c.effects,
+				backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: tats[i].At},
+				backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(c.need[i])})
+		}
+	}
+	c.stamp()
+	c.write(c.keep(&tats))
+}
+
+// convert writes the claim by compare-and-set on the record r, which has other limits: to, with the charge where the
+// request is admitted. It reports whether it is.
+func (c *claim) convert(r *backend.Record, from *plan, to *converted, consume Tokens) (admitted bool) {
+	c.fit(to.plan, consume)
+	admitted = c.acquire || len(consume) > 0
+	for i := range to.plan.rates {
+		rate := &to.plan.rates[i]
+		admitted = admitted && rate.Admits(to.tats[i], rate.Y(c.now), c.need[i])
+	}
+	c.only(r)
+	if admitted {
+		c.chargeAll(&to.tats)
+	}
+	c.move(r, from, to, admitted)
+	nonce, acquire := c.nonce, c.acquire
+	if !admitted { // the nonce of an admission must not be left by anything else
+		c.nonce, c.acquire = random(), false
+	}
+	c.stamp()
+	c.nonce, c.acquire = nonce, acquire
+	c.effects = append(c.effects,
+		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: int128.FromInt64(to.at)})
+	if from.text != to.plan.text {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.plan.text})
+	}
+	c.write(c.keep(&to.tats))
+	return admitted
+}
+
+// only begins a compare-and-set.
+func (c *claim) only(r *backend.Record) {
+	ver, _ := r.Num(schema.Ver)
+	born, _ := r.Num(schema.Born)
+	c.conds = append(c.conds[:0],
+		backend.Cond{Slot: schema.Ver, Op: backend.Equal, A: ver},
+		backend.Cond{Slot: schema.Born, Op: backend.Equal, A: born},
+		backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
+	c.effects = c.effects[:0]
+}
+
+// chargeAll adds the charge to the arrivals.
+func (c *claim) chargeAll(tats *arrivals) {
+	for i := range c.shape.rates {
+		if c.need[i] > 0 {
+			rate := &c.shape.rates[i]
+			tats[i] = bucket.Arrival{At: rate.Base(tats[i], rate.Y(c.now)).Add(rate.Cost(c.need[i])), Seen: true}
+		}
+	}
+}
+
+// move writes every limit's arrival and counter to its new position, and clears the positions behind them.
+func (c *claim) move(r *backend.Record, from *plan, to *converted, charged bool) {
+	for i := range to.plan.terms {
+		var used backend.Num
+		if to.moved[i] >= 0 {
+			used, _ = r.Num(schema.Used(to.moved[i]))
+		}
+		if charged {
+			used = used.Add(int128.FromInt64(c.need[i]))
+		}
+		c.effects = append(c.effects,
+			backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: to.tats[i].At},
+			backend.Effect{Slot: schema.Used(i), Op: backend.Set, Num: used})
+	}
+	for i := len(to.plan.terms); i < len(from.terms); i++ {
+		c.effects = append(c.effects,
+			backend.Effect{Slot: schema.Tat(i), Op: backend.Unset},
+			backend.Effect{Slot: schema.Used(i), Op: backend.Unset})
+	}
+}
+
+// keep is the expiry of a record with these arrivals under the claim's shape.
+func (c *claim) keep(tats *arrivals) backend.Expiry {
+	full := saturatedAdd(c.now, c.shape.fill)
+	for i := range c.shape.rates {
+		if tats[i].Seen {
+			full = max(full, c.shape.rates[i].FullAt(tats[i].At))
+		}
+	}
+	return backend.Expiry(expiry(c.now, full))
+}

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// rule is what makes an id legal.
+type rule struct {
+	field string
+	most  int
+	first charset
+	rest  charset
+	text  string
+}
+
+// charset is the set of legal bytes below 128.
+type charset [2]uint64
+
+func chars(s string) (set charset) {
+	for _, c := range []byte(s) {
+		set[c>>6] |= 1 << (c & 63)
+	}
+	return set
+}
+
+func (s *charset) has(c byte) bool { return c < 128 && s[c>>6]>>(c&63)&1 == 1 }
+
+const (
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	alnum   = letters + "0123456789"
+)
+
+var (
+	entityRule    = newRule("Entity", 256, alnum, alnum+"_.-:@/", "letters, digits and _.-:@/")
+	resourceRule  = newRule("Resource", 128, alnum, alnum+"_.-:/", "letters, digits and _.-:/")
+	namespaceRule = newRule("Namespace", 64, alnum, alnum+"_.-", "letters, digits and _.-")
+	limitRule     = newRule("Name", 64, letters, alnum+"_.-", "letters, digits and _.-")
+)
+
+func newRule(field string, most int, first, rest, described string) *rule {
+	begins := "a letter or digit"
+	if first == letters {
+		begins = "a letter"
+	}
+	return &rule{field, most, chars(first), chars(rest), fmt.Sprintf("must be 1 to %d bytes: %s, beginning with %s", most, described, begins)}
+}
+
+func (r *rule) check(field, s string) error {
+	if r.legal(s) {
+		return nil
+	}
+	return &ValidationError{field, s, r.text}
+}
+
+func (r *rule) legal(s string) bool {
+	if s == "" || len(s) > r.most || !r.first.has(s[0]) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if !r.rest.has(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func checkEntity(id string) error     { return entityRule.check(entityRule.field, id) }
+func checkResource(name string) error { return resourceRule.check(resourceRule.field, name) }
+
+// checkTarget is for calls in which resource "" means the entity's default.
+func checkTarget(entity, resource string) error {
+	if err := checkEntity(entity); err != nil || resource == "" {
+		return err
+	}
+	return checkResource(resource)
+}
+
+func checkLimit(field string, l Limit) error {
+	if err := limitRule.check(field+".Name", l.Name); err != nil {
+		return err
+	}
+	if fault := l.Check(); fault != nil {
+		return &ValidationError{field + "." + fault.Field, fault.Value, fault.Reason}
+	}
+	return nil
+}
+
+// checkLimits is for lists that must not be empty: those that are stored.
+func checkLimits(field string, limits []Limit) error {
+	if len(limits) == 0 {
+		return &ValidationError{field, limits, "must not be empty; delete the limits instead"}
+	}
+	return checkGiven(field, limits)
+}
+
+// checkGiven is for lists that may be empty: those of a request.
+func checkGiven(field string, limits []Limit) error {
+	if len(limits) > schema.MaxLimits {
+		return &ValidationError{field, len(limits), "a bucket holds at most " + strconv.Itoa(schema.MaxLimits) + " limits"}
+	}
+	for i, l := range limits {
+		if err := checkLimit(field+"["+l.Name+"]", l); err != nil {
+			return err
+		}
+		same := func(o Limit) bool { return o.Name == l.Name }
+		if slices.IndexFunc(limits, same) != i {
+			return &ValidationError{field, l.Name, "is named twice"}
+		}
+	}
+	return nil
+}
+
+// checkTokens refuses amounts outside lowest to 10^15.
+func checkTokens(field string, tokens Tokens, lowest int64) error {
+	if len(tokens) == 0 {
+		return &ValidationError{field, "", "must name at least one limit"}
+	}
+	for name, n := range tokens {
+		if n < lowest || n > bucket.MaxAmount {
+			return &ValidationError{field + "[" + name + "]", n, fmt.Sprintf("must be %d to 10^15 tokens", lowest)}
+		}
+	}
+	return nil
+}
+
+func checkPolicy(field string, p Policy) error {
+	if p > PolicyAllow {
+		return &ValidationError{field, p, "must be PolicyDefault, PolicyBlock or PolicyAllow"}
+	}
+	return nil
+}
+
+// checkRequest is everything that can be known to be wrong before any limit is resolved.
+func checkRequest(r *Request) error {
+	if err := checkScope(r); err != nil {
+		return err
+	}
+	return checkTokens("Consume", r.Consume, 0)
+}
+
+// checkScope is checkRequest without the amounts.
+func checkScope(r *Request) error {
+	if err := checkEntity(r.Entity); err != nil {
+		return err
+	}
+	if err := checkResource(r.Resource); err != nil {
+		return err
+	}
+	if err := checkGiven("Limits", r.Limits); err != nil {
+		return err
+	}
+	if err := checkGiven("Override", r.Override); err != nil {
+		return err
+	}
+	return checkPolicy("OnUnavailable", r.OnUnavailable)
+}
+
+// list is names in order, for messages.
+func list(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
