@@ -58,8 +58,8 @@ var rooms = map[string]room{
 		ours: []string{"backend", "internal/spin"},
 	},
 	"backend/bolt": {
-		what:  "a driver knows the contract and its own storage library",
-		ours:  []string{"backend"},
+		what:  "a driver knows the contract, the numbers in it and its own storage library",
+		ours:  []string{"backend", "internal/int128"},
 		third: []string{"go.etcd.io/bbolt"},
 	},
 	"backend/dynamo": {

@@ -1,26 +1,51 @@
 package backend
 
+// Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
+// effects: it reports whether w took effect on r. An invalid write changes nothing.
+func Try(r *Record, w *Write) (applied bool, err error) {
+	if err := w.validateFrame(); err != nil {
+		return false, err
+	}
+	holds := true
+	for i := range w.Conds {
+		c := &w.Conds[i]
+		if !c.plain(w.Layout) {
+			if err := c.validate(w.Layout); err != nil {
+				return false, err
+			}
+		}
+		holds = holds && c.holds(r)
+	}
+	if !holds {
+		return false, validateEffects(w.Effects, w.Layout)
+	}
+	if err := Enact(r, w); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
 // Judge reports whether all conditions of w hold on r, the record as it stands (not present where there is none).
 // It changes nothing.
 func Judge(r *Record, w *Write) bool {
-	conds, numbers := w.Conds, r.numbers
-	for i := range conds {
-		c := &conds[i]
-		holds := false
-		switch {
-		case !r.Has(c.Slot):
-			holds = c.OrAbsent || c.Op == Absent || c.Op == NotEqual
-		case c.Slot.IsNumber():
-			holds = holdsNum(&numbers[c.Slot], c)
-		default:
-			text, _ := r.Text(c.Slot)
-			holds = holdsText(text, c)
-		}
-		if !holds {
+	for i := range w.Conds {
+		if !w.Conds[i].holds(r) {
 			return false
 		}
 	}
 	return true
+}
+
+func (c *Cond) holds(r *Record) bool {
+	switch {
+	case !r.Has(c.Slot):
+		return c.OrAbsent || c.Op == Absent || c.Op == NotEqual
+	case c.Slot.IsNumber():
+		return holdsNum(&r.numbers[c.Slot], c)
+	default:
+		text, _ := r.Text(c.Slot)
+		return holdsText(text, c)
+	}
 }
 
 func holdsNum(v *Num, c *Cond) bool {
@@ -53,8 +78,8 @@ func holdsText(v string, c *Cond) bool {
 	}
 }
 
-// Enact lets the effects of w happen on r, whose conditions hold and whose layout is the write's. A sum beyond 38
-// digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
+// Enact lets the effects of w happen on r, whose conditions hold and whose layout is the write's. An invalid effect or a
+// sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
 // to the store.
 func Enact(r *Record, w *Write) error {
 	effects := w.Effects
@@ -88,13 +113,20 @@ func Enact(r *Record, w *Write) error {
 	return nil
 }
 
-// enactSums adds, makes room for all numbers of the write, and finds out whether any effect would leave the limits of
-// numbers and records. Then it takes back what it added; it leaves the set of fields alone.
+// enactSums adds, makes room for all numbers of the write, and finds out whether any effect is invalid or would leave
+// the limits of numbers and records. Then it takes back what it added; it leaves the set of fields alone.
 func enactSums(r *Record, w *Write) error {
-	effects, fields, grows := w.Effects, r.fields, 0
+	effects, fields, grows, seen := w.Effects, r.fields, 0, uint64(0)
 	for i := range effects {
 		e := &effects[i]
 		s := e.Slot
+		if !e.plain(w.Layout) || seen>>s&1 == 1 {
+			if err := validateEffects(effects, w.Layout); err != nil {
+				takeBack(r, effects[:i])
+				return err
+			}
+		}
+		seen |= 1 << s
 		has := fields>>s&1 == 1
 		if !has && e.Op != Unset {
 			grows += w.Layout.weight(s)

@@ -81,6 +81,17 @@ func (w *Write) Validate() error {
 
 // ValidateBody is Validate without the key, for stores that have seen the key before.
 func (w *Write) ValidateBody() error {
+	if err := w.validateFrame(); err != nil {
+		return err
+	}
+	if err := validateConds(w.Conds, w.Layout); err != nil {
+		return err
+	}
+	return validateEffects(w.Effects, w.Layout)
+}
+
+// validateFrame is for all but conditions and effects.
+func (w *Write) validateFrame() error {
 	switch {
 	case w.Layout == nil:
 		return invalid("a write without a layout")
@@ -94,14 +105,9 @@ func (w *Write) ValidateBody() error {
 		return invalid("an empty write")
 	}
 	if w.Index != nil {
-		if err := w.Index.Validate(); err != nil {
-			return err
-		}
+		return w.Index.Validate()
 	}
-	if err := validateConds(w.Conds, w.Layout); err != nil {
-		return err
-	}
-	return validateEffects(w.Effects, w.Layout)
+	return nil
 }
 
 // wide is negative where a number might have more than 38 digits: where it has more than 126 bits.
@@ -110,19 +116,21 @@ func wide(n Num) int64 {
 	return hi ^ hi<<1
 }
 
-// validateConds sees at one glance what most conditions are, numbers of not too many digits, and leaves the rest to validate.
 func validateConds(conds []Cond, l *Layout) error {
 	for i := range conds {
-		c := &conds[i]
-		if int(c.Slot) < len(l.numbers) && c.Op-Present <= Between-Present && wide(c.A)|wide(c.B) >= 0 &&
-			(c.Op != Between || c.A.LessEq(c.B)) {
-			continue
-		}
-		if err := c.validate(l); err != nil {
-			return err
+		if c := &conds[i]; !c.plain(l) {
+			if err := c.validate(l); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// plain sees at one glance what most conditions are: legal, on numbers of not too many digits. validate knows the rest.
+func (c *Cond) plain(l *Layout) bool {
+	return int(c.Slot) < len(l.numbers) && c.Op-Present <= Between-Present && wide(c.A)|wide(c.B) >= 0 &&
+		(c.Op != Between || c.A.LessEq(c.B))
 }
 
 func (c *Cond) validate(l *Layout) error {
@@ -141,12 +149,16 @@ func (c *Cond) validate(l *Layout) error {
 	return nil
 }
 
-// validateEffects does it as validateConds does.
+// plain is for effects what it is for conditions.
+func (e *Effect) plain(l *Layout) bool {
+	return int(e.Slot) < len(l.numbers) && e.Op-Set <= Unset-Set && wide(e.Num)|wide(e.Base) >= 0
+}
+
 func validateEffects(effects []Effect, l *Layout) error {
 	var seen uint64
 	for i := range effects {
 		e := &effects[i]
-		if !(int(e.Slot) < len(l.numbers) && e.Op-Set <= Unset-Set && wide(e.Num)|wide(e.Base) >= 0) {
+		if !e.plain(l) {
 			if err := e.validate(l); err != nil {
 				return err
 			}

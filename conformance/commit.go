@@ -114,9 +114,9 @@ func verdictConflict(s *trial) {
 		index  int
 		record string
 	}{
-		{[]backend.Write{write(a, set(9)), write(b, is(backend.Equal, 3), set(9))}, 1, `n=2 s="x" until 4102444800`},
+		{[]backend.Write{write(a, set(1)), write(b, is(backend.Equal, 3), set(9))}, 1, `n=2 s="x" until 4102444800`},
 		{[]backend.Write{remove(b, is(backend.Equal, 3)), write(a, set(9))}, 0, `n=2 s="x" until 4102444800`},
-		{[]backend.Write{write(a, set(9)), write(b, set(9)), write(none, is(backend.Present))}, 2, "none"},
+		{[]backend.Write{write(a, set(1)), write(b, set(2)), write(none, is(backend.Present))}, 2, "none"},
 		{[]backend.Write{write(a, is(backend.Absent))}, 0, "n=1"},
 	} {
 		err := s.commit(c.writes...)

@@ -62,7 +62,7 @@ var registers = porcupine.Model{
 		}
 		return byKey[:]
 	},
-	Init:  func() any { return register{} },
+	Init:  func() any { return register{there: true} },
 	Step:  func(state, _, output any) (bool, any) { return state.(register).next(output.(step)) },
 	Equal: func(a, b any) bool { return a == b },
 	DescribeOperation: func(_, output any) string {
@@ -96,6 +96,9 @@ func momentLinearizable(s *trial) {
 	var clock atomic.Int64
 	var lock sync.Mutex
 	var history []porcupine.Operation
+	for i := range registerCount {
+		s.mustPut(write(keyOf(fmt.Sprint(i)), set(0)))
+	}
 	s.together(workers, func(worker int) {
 		random := rand.New(rand.NewPCG(uint64(worker), 7)) // the race is what differs from run to run
 		for range 25 {

@@ -156,7 +156,7 @@ func verdictApplied(s *trial) {
 		{write(k, set(5), setText(slotS, "x")), `n=5 s="x"`},
 		{write(k, is(backend.Equal, 5)), `n=5 s="x"`},
 		{write(k, add(-8), setText(slotT, ""), backend.Expiry(future)), `n=-3 s="x" t="" until 4102444800`},
-		{write(k, unset(slotS), setNum(slotM, num(1))), `n=-3 m=1 t="" until 4102444800`},
+		{write(k, unset(slotS), setNum(slotM, num(1)), backend.Expiry(future)), `n=-3 m=1 t="" until 4102444800`},
 		{write(k, unset(slotM), unset(slotT), unset(slotN), backend.NoExpiry), "empty"},
 		{remove(k, is(backend.Absent)), "none"},
 		{remove(k), "none"},

@@ -24,11 +24,24 @@ func (l *Limiter) decide(ctx context.Context, o *op) (admitted bool, err error) 
 	if o.now, err = l.now(); err != nil {
 		return false, err
 	}
-	ctx, cancel := l.budget(ctx)
-	defer cancel()
+	if l.noIO {
+		if admitted, done := l.quick(ctx, o); done {
+			if admitted {
+				l.wrote(o)
+			}
+			return admitted, nil
+		}
+	} else {
+		var cancel context.CancelFunc
+		ctx, cancel = l.budget(ctx)
+		defer cancel()
+	}
 	for range mostRestarts {
 		admitted, err = l.attempt(ctx, o)
-		if !errors.Is(err, errRestart) {
+		if err == nil || !errors.Is(err, errRestart) {
+			if admitted {
+				l.wrote(o)
+			}
 			return admitted, err
 		}
 	}
@@ -42,30 +55,17 @@ func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error)
 	if impossible, err := l.neverFits(ctx, o); impossible || err != nil {
 		return false, err
 	}
-	if o.asksNothing() {
+	if !o.any((*claim).asks) {
 		return l.peek(ctx, o)
 	}
-	for i := range o.n {
-		if l.knownDenial(&o.claims[i]) {
-			return false, l.peekOthers(ctx, o)
-		}
+	if o.any(func(c *claim) bool { return c.known }) {
+		return false, l.deny(ctx, o)
 	}
 	return l.chargeAll(ctx, o)
 }
 
-// asksNothing reports whether all amounts are zero.
-func (o *op) asksNothing() bool {
-	for _, n := range o.req.Consume {
-		if n != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // charge writes one claim until the store has admitted or denied it. ctx bounds it.
 func (l *Limiter) charge(ctx context.Context, o *op, c *claim) error {
-	c.aim()
 	c.guess()
 	for c.tries = 1; ; c.tries++ {
 		if err := l.send(ctx, o, c); err != nil {
@@ -94,17 +94,18 @@ func (l *Limiter) charged(c *claim) {
 		c.result = denied
 	}
 	c.learn(c.record(), c.active, true)
-	l.wrote(c.now)
 }
 
 // learn takes the record and the regimes that held into the handle's view.
 func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
-	c.h.learn(r, c.shape, c.now, mine)
-	if c.mode == guessing {
-		c.h.lock.Lock()
-		c.h.view.average(c, active)
-		c.h.lock.Unlock()
+	h := c.h
+	h.lock.Lock()
+	h.learnLocked(r, c.shape, c.now, mine)
+	h.memo = c.writes[0].Memo
+	if c.mode == guessing && h.view.shared > 0 {
+		h.view.average(c, active)
 	}
+	h.lock.Unlock()
 }
 
 // refused learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
@@ -112,7 +113,7 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 	r := c.record()
 	c.denies = false
 	if !r.Present() { // gone since it was seen: full
-		c.mode, c.active = guessing, 0
+		c.mode, c.active, c.creates, c.path = guessing, 0, true, true
 		c.h.learn(r, nil, c.now, false)
 		return nil
 	}
@@ -145,7 +146,8 @@ func (c *claim) judge(r *backend.Record) {
 		c.result = denied
 		return
 	}
-	c.active, c.mode = c.regimes(r), guessing
+	c.active, c.mode, c.creates = c.regimes(r), guessing, false
+	c.path = r.Int64(schema.Path) != c.conf.version
 	if c.tries >= wrongGuesses && c.tries%2 == 1 {
 		c.mode = swapping
 	}
@@ -207,8 +209,11 @@ func (l *Limiter) reconfigure(ctx context.Context, o *op, c *claim) error {
 		return err
 	}
 	parent, view := c.conf.parent, c.view
-	if err := l.require(c, conf, o); err != nil {
-		return err
+	c.conf, c.stored, c.view = conf, conf.stored, conf.stored
+	if c.root {
+		if err := l.require(o, c); err != nil {
+			return err
+		}
 	}
 	if c.view == nil || conf.parent != parent || !covers(c.view, o.req.Consume, view) {
 		return errRestart
@@ -239,9 +244,6 @@ func (l *Limiter) again(o *op, c *claim) error {
 	r := c.record()
 	switch c.mode {
 	case guessing:
-		c.h.lock.Lock()
-		c.writes[0].Memo = c.h.memo
-		c.h.lock.Unlock()
 		c.guess()
 	case swapping:
 		c.swap(r)

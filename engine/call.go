@@ -39,10 +39,10 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 	}
 	var (
 		meter backend.Meter
-		start time.Time
+		start int64
 	)
 	if l.opts.Observer != nil {
-		start = l.opts.Now()
+		start = l.clock.now()
 		ctx = backend.WithMeter(ctx, &meter)
 	}
 	done := make(chan error, 1)
@@ -54,7 +54,7 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 	}
 	l.breaker.leave(probe, verdict(ctx, err))
 	if l.opts.Observer != nil {
-		event := Event{Kind: EventStoreCall, Call: name, Latency: l.opts.Now().Sub(start), Err: err}
+		event := Event{Kind: EventStoreCall, Call: name, Latency: time.Duration(l.clock.now() - start), Err: err}
 		if !abandoned {
 			event.Requests, event.Units = meter.Requests, meter.Units
 		}

@@ -69,34 +69,32 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
 // takeBack gives back what the claims of an acquire that is not admitted have charged. A charge whose outcome is
 // unknown is left to refill.
 func (l *Limiter) takeBack(ctx context.Context, o *op) error {
-	var parts []part
+	var parts []*part
 	for i := range o.n {
 		if c := &o.claims[i]; c.result == applied {
-			parts = append(parts, c.part())
+			p := new(part)
+			p.hold(c)
+			p.giveUp()
+			parts = append(parts, p)
 		}
 	}
 	ctx, cancel := l.budget(context.WithoutCancel(ctx))
 	defer cancel()
-	return l.eachPart(parts, func(p *part) error {
-		for i := range p.amounts {
-			p.amounts[i].pending = -p.amounts[i].held
-		}
-		return l.settle(ctx, p, o.now)
-	})
+	return l.eachPart(parts, func(p *part) error { return l.settle(ctx, p, o.now) })
 }
 
 // eachPart does f for all parts, at the same time where the store takes its time.
-func (l *Limiter) eachPart(parts []part, f func(*part) error) error {
+func (l *Limiter) eachPart(parts []*part, f func(*part) error) error {
 	errs := make([]error, len(parts))
 	if len(parts) == 1 || l.noIO {
 		for i := range parts {
-			errs[i] = f(&parts[i])
+			errs[i] = f(parts[i])
 		}
 		return errors.Join(errs...)
 	}
 	var group sync.WaitGroup
 	for i := range parts {
-		group.Go(func() { errs[i] = f(&parts[i]) })
+		group.Go(func() { errs[i] = f(parts[i]) })
 	}
 	group.Wait()
 	return errors.Join(errs...)

@@ -17,9 +17,13 @@ type op struct {
 	claims    [mostPath]claim
 	n         int   // of claims in use, the entity's first
 	inspects  bool  // asks for no tokens: Consume may be empty
+	leases    bool  // makes a lease
 	within    bool  // a lease: no new acquire
 	pinned    *plan // the limits that the lease's acquire brought, nil: none
 	abandoned bool
+	last      *handle // that the op was about before
+	root      *handle // of the bucket that the request names
+	writes    int     // not yet counted by the sweeper
 }
 
 // claim is one bucket's part in an acquire.
@@ -32,7 +36,7 @@ type claim struct {
 	shape   *plan                   // what it assumes the record's L to be; has every limit of view
 	need    [schema.MaxLimits]int64 // tokens, by position in shape
 	now     int64
-	nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised
+	nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
 	acquire bool        // counts as an acquire
 
 	mode    mode
@@ -43,6 +47,9 @@ type claim struct {
 	denies  bool        // the write being sent converts a bucket that does not admit the request
 	ahead   int64       // ns by which the record's writer was ahead of this clock, where that is much
 	illegal bool        // some amount is out of range
+	creates bool        // the next guess may find no record
+	path    bool        // the next guess writes the version of the entity, which the record may not have
+	known   bool        // the handle's view has denied the request
 	reread  backend.Num // ver of the record after which the configuration was read
 	result  result
 
@@ -50,6 +57,7 @@ type claim struct {
 	outs    [1]backend.Outcome
 	conds   []backend.Cond
 	effects []backend.Effect
+	form    form // of conds and effects, where they are those of a guess
 }
 
 // mode is how the next try is written.
@@ -70,11 +78,16 @@ const (
 	denied         // by the record in outs, or in the handle's view
 )
 
-// at returns the i-th claim, emptied but for its buffers.
-func (o *op) at(i int) *claim {
-	c := &o.claims[i]
-	c.outs[0].Record.Reset(schema.BucketLayout)
-	*c = claim{outs: c.outs, conds: c.conds[:0], effects: c.effects[:0]}
+// begin empties the i-th claim but for its buffers, for a bucket at depth i of the path or above.
+func (o *op) begin(h *handle, conf *config, root bool) *claim {
+	c := &o.claims[o.n]
+	c.h, c.conf, c.root = h, conf, root
+	c.now, c.acquire = o.now, !o.within
+	c.mode, c.result, c.active = guessing, pending, 0
+	c.tries, c.lost, c.ahead = 0, 0, 0
+	c.partial, c.denies, c.illegal, c.creates, c.path, c.known = false, false, false, false, true, false
+	c.reread = backend.Num{}
+	c.writes[0].Memo = nil
 	return c
 }
 
@@ -83,17 +96,41 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned {
 		return
 	}
-	o.req, o.within, o.pinned, o.inspects = Request{}, false, nil, false
+	o.req, o.leases, o.within, o.pinned, o.inspects = Request{}, false, false, nil, false
 	l.ops.Put(o)
 }
 
-// require settles what the claim requires of its bucket, given what is stored; nothing where its view is nil then.
-// Limits of a request count for its own entity only.
-func (l *Limiter) require(c *claim, conf *config, o *op) (err error) {
-	c.conf, c.stored, c.view = conf, conf.stored, conf.stored
-	if !c.root {
-		return nil
+// consult settles what the claim requires of its bucket, given what is stored, and how it is to be written, given the
+// last record seen. Nothing is required where its view is nil then. It returns how many names of the request are known.
+func (l *Limiter) consult(o *op, c *claim) (known int, err error) {
+	c.stored, c.view = c.conf.stored, c.conf.stored
+	if c.root {
+		if err := l.require(o, c); err != nil {
+			return 0, err
+		}
 	}
+	if c.view == nil {
+		return 0, nil
+	}
+	h := c.h
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	shape := c.view
+	if seen := h.view.plan; seen != nil && seen.fits(c.view, c.stored) {
+		shape = seen
+	}
+	known = c.fit(shape, o.req.Consume)
+	if l.fresh(c) && !c.admits(h.view.record()) {
+		c.known = true
+		c.see(h.view.record())
+		return known, nil
+	}
+	c.aimLocked()
+	return known, nil
+}
+
+// require is what the request's own entity must be held to. Limits of a request do not count for its parents.
+func (l *Limiter) require(o *op, c *claim) (err error) {
 	r := &o.req
 	if o.pinned != nil {
 		c.view = o.pinned
@@ -116,31 +153,15 @@ func (l *Limiter) require(c *claim, conf *config, o *op) (err error) {
 
 // broughtBy is the plan of a request's limits, which it checks. Most callers bring the same ones each time.
 func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, error) {
-	h.lock.Lock()
-	p := h.brought
-	h.lock.Unlock()
-	if p.brings(limits) {
+	if p := h.brought.Load(); p.brings(limits) {
 		return p, nil
 	}
 	if err := checkGiven(field, limits); err != nil {
 		return nil, err
 	}
-	p = l.plans.share(planOf(limits, true))
-	h.lock.Lock()
-	h.brought = p
-	h.lock.Unlock()
+	p := l.plans.share(planOf(limits, true))
+	h.brought.Store(p)
 	return p, nil
-}
-
-// assume fits the claim to the limits that the bucket had when it was last seen, where those will do.
-func (c *claim) assume(consume Tokens) (known int) {
-	c.h.lock.Lock()
-	seen := c.h.view.plan
-	c.h.lock.Unlock()
-	if seen != nil && seen.fits(c.view, c.stored) {
-		return c.fit(seen, consume)
-	}
-	return c.fit(c.view, consume)
 }
 
 // fit assumes that the record has these limits, and distributes the request over them. It returns how many names of
@@ -157,6 +178,16 @@ func (c *claim) fit(shape *plan, consume Tokens) (known int) {
 		}
 	}
 	return known
+}
+
+// asks reports whether the claim takes any tokens.
+func (c *claim) asks() bool {
+	for i := range c.shape.rates {
+		if c.need[i] > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // record is the one that the last try has shown.

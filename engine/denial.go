@@ -13,18 +13,16 @@ import (
 // drift is how far ahead of this clock a record's may be without being reported.
 const drift = int64(10 * time.Second)
 
-// knownDenial judges the claim by the last record seen. Arrival times only grow, but for give-backs: a denial by them
-// stays true until its time, and DenialTTL bounds how long another process's give-back may go unnoticed.
-func (l *Limiter) knownDenial(c *claim) bool {
-	c.h.lock.Lock()
-	defer c.h.lock.Unlock()
-	v := &c.h.view
-	if !l.fresh(c) || c.admits(&v.record) {
-		return false
+// deny is for a request that the last records seen are enough to deny: arrival times only grow, but for give-backs, so
+// a denial by them stays true until its time, and DenialTTL bounds how long another process's give-back may go
+// unnoticed. Nothing is written.
+func (l *Limiter) deny(ctx context.Context, o *op) error {
+	for i := range o.n {
+		if c := &o.claims[i]; c.known {
+			c.result = denied
+		}
 	}
-	c.outs[0].Record.CopyFrom(&v.record)
-	c.result = denied
-	return true
+	return l.peekOthers(ctx, o)
 }
 
 // fresh reports whether the view shows the claim's limits, and not too long ago. The caller holds the handle's lock.
@@ -53,12 +51,11 @@ func (l *Limiter) neverFits(ctx context.Context, o *op) (bool, error) {
 		if err := l.reconfigure(ctx, o, c); err != nil {
 			return false, err
 		}
-		c.assume(o.req.Consume)
+		if c.fit(c.view, o.req.Consume); !c.neverFits() {
+			return false, errRestart
+		}
 	}
-	if !o.any((*claim).neverFits) {
-		return false, nil
-	}
-	return true, l.peekOthers(ctx, o)
+	return true, l.deny(ctx, o)
 }
 
 // reportAhead tells the operator of a clock that is far ahead; the denial's text will, too.
@@ -209,7 +206,7 @@ func (l *Limiter) recall(c *claim) bool {
 	if !l.fresh(c) {
 		return false
 	}
-	c.see(&c.h.view.record)
+	c.see(c.h.view.record())
 	return true
 }
 

@@ -18,7 +18,7 @@ const mostJitter = 10 * time.Millisecond
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	o.req = r
+	o.req, o.leases = r, true
 	admitted, err := l.decide(ctx, o)
 	switch {
 	case err != nil:
@@ -60,7 +60,7 @@ func (l *Limiter) lets(ctx context.Context, o *op, err error) bool {
 		return false
 	}
 	l.observe(Event{Kind: EventDegraded, Entity: o.req.Entity, Resource: o.req.Resource, Err: err})
-	l.warn(ctx, l.opts.Now().UnixNano(), "limiter: admitted without the store, by policy", "error", err)
+	l.warn(ctx, l.clock.now(), "limiter: admitted without the store, by policy", "error", err)
 	return true
 }
 

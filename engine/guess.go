@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/rand/v2"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -10,57 +11,115 @@ import (
 
 var one = int128.FromInt64(1)
 
+// form is what decides which conditions and effects a guess has; the numbers in them change from write to write.
+type form struct {
+	shape   *plan
+	asks    uint16 // by position: tokens are asked for
+	active  uint16 // by position: the regime guessed is active
+	creates bool
+	acquire bool
+	nonce   bool
+	path    bool // the version of the entity has to be written
+}
+
+// Fixed positions in a guess. Each limit has the condition firstTat + its position; the limits asked for have two
+// effects each from firstCharge on: arrival and counter. Born comes last.
+const (
+	condL = iota
+	condPath
+	firstTat
+
+	effectVer   = 0
+	effectAt    = 1
+	firstCharge = 2
+)
+
 // guess writes the claim for the regimes in c.active: the whole gate in conditions, the whole charge in effects.
 //
 //	full    tat absent or ≤ y                 tat ← y + n·p
 //	active  y+1 ≤ tat ≤ y + (C−n)·p           tat ← tat + n·p
 //	n = 0   tat absent or ≤ y + C·p
 func (c *claim) guess() {
-	p := c.shape
-	conds := append(c.conds[:0],
-		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: true, Text: p.text},
-		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true, A: int128.FromInt64(c.conf.version)},
-		backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
-	effects := c.effects[:0]
-	for i := range p.rates {
-		rate, n := &p.rates[i], c.need[i]
+	f := form{shape: c.shape, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path}
+	for i := range c.shape.rates {
+		if c.need[i] > 0 {
+			f.asks |= 1 << i
+		}
+	}
+	if f != c.form { // most writes have the form of the one before
+		c.lay(f)
+	}
+	now, version := int128.FromInt64(c.now), int128.FromInt64(c.conf.version)
+	c.conds[condPath].A = version
+	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
+	next := firstCharge
+	for i := range c.shape.rates {
+		rate, n, cond := &c.shape.rates[i], c.need[i], &c.conds[firstTat+i]
 		y := rate.Y(c.now)
-		tat := schema.Tat(i)
 		if n == 0 {
-			conds = append(conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: rate.Ceiling(y)})
+			cond.A = rate.Ceiling(y)
 			continue
 		}
 		cost := rate.Cost(n)
 		if c.active>>i&1 == 0 {
-			conds = append(conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: y})
-			effects = append(effects, backend.Effect{Slot: tat, Op: backend.Set, Num: y.Add(cost)})
+			cond.A, c.effects[next].Num = y, y.Add(cost)
 		} else {
-			conds = append(conds, backend.Cond{Slot: tat, Op: backend.Between, A: y.Add(one), B: rate.Ceiling(y).Sub(cost)})
-			effects = append(effects, backend.Effect{Slot: tat, Op: backend.Add, Num: cost})
+			cond.A, cond.B, c.effects[next].Num = y.Add(one), rate.Ceiling(y).Sub(cost), cost
 		}
-		effects = append(effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(n)})
+		c.effects[next+1].Num = int128.FromInt64(n)
+		next += 2
 	}
-	c.conds, c.effects = conds, effects
-	c.stamp()
-	if c.active == 0 { // the record may be absent: this write then makes it
-		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: p.text},
-			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+	if f.path {
+		c.effects[next].Num = version
+		next++
 	}
-	c.write(backend.Expiry(expiry(c.now, saturatedAdd(c.now, p.fill))))
+	if f.nonce {
+		c.conds[len(c.conds)-1].A, c.effects[next].Num = c.nonce, c.nonce
+	}
+	if f.creates {
+		c.effects[len(c.effects)-1].Num = random()
+	}
+	c.write(backend.Expiry(expiry(c.now, saturatedAdd(c.now, c.shape.fill))))
+	if !f.creates {
+		c.writes[0].Index = nil
+	}
 }
 
-// stamp adds what every charge leaves in the record.
-func (c *claim) stamp() {
-	now := int128.FromInt64(c.now)
-	c.effects = append(c.effects,
-		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
-		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now},
-		backend.Effect{Slot: schema.Path, Op: backend.Set, Num: int128.FromInt64(c.conf.version)},
-		backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
-	if c.acquire {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: one})
+// lay puts the conditions and effects of a form in place, all but their numbers.
+func (c *claim) lay(f form) {
+	c.form = f
+	conds := append(c.conds[:0],
+		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.shape.text},
+		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true})
+	effects := append(c.effects[:0],
+		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one},
+		backend.Effect{Slot: schema.At, Op: backend.Set})
+	for i := range f.shape.rates {
+		cond, effect := backend.Cond{Slot: schema.Tat(i), Op: backend.AtMost, OrAbsent: true}, backend.Effect{Slot: schema.Tat(i), Op: backend.Set}
+		if f.asks>>i&1 == 1 {
+			if f.active>>i&1 == 1 {
+				cond.Op, cond.OrAbsent, effect.Op = backend.Between, false, backend.Add
+			}
+			effects = append(effects, effect, backend.Effect{Slot: schema.Used(i), Op: backend.Add})
+		}
+		conds = append(conds, cond)
 	}
+	if f.path {
+		effects = append(effects, backend.Effect{Slot: schema.Path, Op: backend.Set})
+	}
+	if f.nonce {
+		conds = append(conds, backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual})
+		effects = append(effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set})
+	}
+	if f.acquire {
+		effects = append(effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: one})
+	}
+	if f.creates { // the record may be absent: this write then makes it
+		effects = append(effects,
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: f.shape.text},
+			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent})
+	}
+	c.conds, c.effects = conds, effects
 }
 
 // write makes the conditions and effects a write to the claim's bucket.
@@ -70,25 +129,32 @@ func (c *claim) write(expiry backend.Expiry) {
 	w.Conds, w.Effects = c.conds, c.effects
 }
 
-// aim chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was so
-// more often.
-func (c *claim) aim() {
-	c.h.lock.Lock()
+// aimLocked chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was
+// so more often.
+func (c *claim) aimLocked() {
 	v := &c.h.view
 	c.writes[0].Memo = c.h.memo
 	c.active = 0
-	if v.plan == c.shape {
-		c.active = c.regimes(&v.record)
-		if v.shared > 0 {
-			c.active = 0
-			for i := range c.shape.rates {
-				if v.busy[i] >= 128 && c.mayBeActive(i) {
-					c.active |= 1 << i
-				}
-			}
+	c.creates = v.plan == nil || v.plan != c.shape || v.gone(c.now)
+	c.path = c.creates || v.record().Int64(schema.Path) != c.conf.version
+	if c.creates {
+		return
+	}
+	if v.shared == 0 {
+		c.active = c.regimes(v.record())
+		return
+	}
+	for i := range c.shape.rates {
+		if v.busy[i] >= 128 && c.mayBeActive(i) {
+			c.active |= 1 << i
 		}
 	}
-	c.h.lock.Unlock()
+}
+
+// gone reports whether the record may have been dropped since it was seen.
+func (v *view) gone(now int64) bool {
+	e := v.record().Expiry()
+	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
 
 // regimes are those that hold on a record with the limits of shape, as far as they can be written: a request for all
@@ -121,7 +187,7 @@ func (v *view) average(c *claim, active uint16) {
 	}
 }
 
-// random is a number of 126 bits: 38 digits hold it.
+// random is a number of 64 bits that is not 0.
 func random() backend.Num {
-	return int128.FromParts(rand.Int64()>>1, rand.Uint64())
+	return int128.FromParts(0, rand.Uint64()|1)
 }

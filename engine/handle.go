@@ -16,44 +16,46 @@ type handle struct {
 	key   backend.Key
 	place backend.Place
 
-	conf  atomic.Pointer[config] // nil: to be read
-	epoch atomic.Uint32          // counts own changes of what conf was read from
+	conf    atomic.Pointer[config] // nil: to be read
+	dropped atomic.Bool            // no longer in the cache
+	epoch   atomic.Uint32          // counts own changes of what conf was read from
+	brought atomic.Pointer[plan]   // what the last request with limits of its own brought
 
-	lock    spin.Lock // guards what follows; nothing waits under it
-	memo    any       // the store's
-	brought *plan     // what the last request with limits of its own brought
-	view    view
+	lock spin.Lock // guards what follows; nothing waits under it
+	memo any       // the store's
+	view view
 }
 
 // view is the last record seen, from a refusal or a success.
 type view struct {
-	record backend.Record
+	out    [1]backend.Outcome      // with the record; a store may write into it
 	plan   *plan                   // of record's L; nil: no record
 	seen   int64                   // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
 	shared int                     // own writes since others were seen to write, counted down
 	busy   [schema.MaxLimits]uint8 // by position in plan: moving average of "was active", 0 to 255
 }
 
+func (v *view) record() *backend.Record { return &v.out[0].Record }
+
 // sharedFor is for how many own writes a bucket counts as shared after another writer was noticed.
 const sharedFor = 32
 
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
-func (l *Limiter) handle(entity, resource string) (*handle, error) {
-	id := bucketID{entity, resource}
+func (l *Limiter) handle(id *bucketID) (*handle, error) {
 	if h := l.buckets.get(id); h != nil {
 		return h, nil
 	}
-	if err := checkEntity(entity); err != nil {
+	if err := checkEntity(id.entity); err != nil {
 		return nil, err
 	}
-	if err := checkResource(resource); err != nil {
+	if err := checkResource(id.resource); err != nil {
 		return nil, err
 	}
 	h := &handle{}
-	h.key, h.place = schema.Bucket(l.opts.Namespace, entity, resource)
+	h.key, h.place = schema.Bucket(l.opts.Namespace, id.entity, id.resource)
 	// The parts of the key serve as the id, so that a caller's strings are not kept.
 	h.id.entity, h.id.resource, _ = schema.BucketOf(h.key)
-	return l.buckets.add(h.id, h), nil
+	return l.buckets.add(h), nil
 }
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
@@ -69,11 +71,15 @@ func (h *handle) forget() {
 // mine tells whether the record is what a write of this process left.
 func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
 	h.lock.Lock()
-	defer h.lock.Unlock()
+	h.learnLocked(r, p, now, mine)
+	h.lock.Unlock()
+}
+
+func (h *handle) learnLocked(r *backend.Record, p *plan, now int64, mine bool) {
 	v := &h.view
 	if v.plan != nil && p != nil {
-		moved := r.Int64(schema.Ver) - v.record.Int64(schema.Ver)
-		if moved < 0 && sameLife(&v.record, r) {
+		moved := r.Int64(schema.Ver) - v.record().Int64(schema.Ver)
+		if moved < 0 && sameLife(v.record(), r) {
 			return
 		}
 		if mine {
@@ -85,7 +91,7 @@ func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
 			v.shared--
 		}
 	}
-	v.record.CopyFrom(r)
+	v.record().CopyFrom(r)
 	v.plan, v.seen = p, now
 }
 

@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Lease is what an acquire holds: it corrects, commits or gives back what was charged. Safe for concurrent use; calls
@@ -16,12 +18,11 @@ type Lease struct {
 	mu       sync.Mutex
 	state    leaseState
 	degraded bool
-	entity   string
-	resource string
-	charged  int64 // the acquire's now, ns since the Unix epoch
-	brought  *plan // the limits that the request brought and was judged by, nil: none
-	parts    []part
-	first    [1]part // room for the usual number of parts
+	charged  int64   // the acquire's now, ns since the Unix epoch
+	root     *handle // of the bucket that the request named
+	brought  *plan   // the limits that the request brought and was judged by, nil: none
+	first    part    // there always is one
+	more     []*part // of parents
 }
 
 type leaseState uint8
@@ -35,19 +36,44 @@ const (
 
 // newLease holds what the op has charged.
 func (l *Limiter) newLease(o *op) *Lease {
-	lease := &Lease{l: l, entity: o.req.Entity, resource: o.req.Resource, charged: o.now}
-	lease.parts = lease.first[:0]
+	lease := &Lease{l: l, charged: o.now, root: o.root}
 	for i := range o.n {
 		c := &o.claims[i]
 		if c.root && c.view != c.stored {
 			lease.brought = c.view
 		}
-		if c.result == pending { // a request of zeros only: nothing was charged
-			c.fit(c.view, nil)
+		p := &lease.first
+		if i > 0 {
+			p = new(part)
+			lease.more = append(lease.more, p)
 		}
-		lease.parts = append(lease.parts, c.part())
+		if c.result == applied {
+			p.hold(c)
+		} else { // a request of zeros only: nothing was charged
+			l.holdNothing(p, c)
+		}
 	}
 	return lease
+}
+
+// holdNothing is hold for a claim that was judged by what its bucket's record says.
+func (l *Limiter) holdNothing(p *part, c *claim) {
+	all, tats, err := l.states(c)
+	p.h, p.view = c.h, c.view
+	p.born, _ = c.record().Num(schema.Born)
+	for i := range c.view.terms {
+		if i >= len(p.room) {
+			p.rest = append(p.rest, amount{})
+		}
+		if j := all.index(c.view.terms[i].Name); err == nil && j >= 0 {
+			p.at(i).was = all.rates[j].Available(tats[j], all.rates[j].Y(c.now))
+		}
+	}
+}
+
+// parts are all parts of the lease, the entity's first where it has any limits.
+func (s *Lease) parts() []*part {
+	return append([]*part{&s.first}, s.more...)
 }
 
 func (s *Lease) inert() bool { return s == nil || s.degraded }
@@ -68,15 +94,15 @@ func (s *Lease) Adjust(delta Tokens) error {
 	if err := s.checkAdjust(delta); err != nil {
 		return err
 	}
-	s.change(delta, 1)
+	s.change(delta)
 	return nil
 }
 
 func (s *Lease) checkAdjust(delta Tokens) error {
 	for name, d := range delta {
 		known := false
-		for i := range s.parts {
-			a := s.parts[i].amount(name)
+		for _, p := range s.parts() {
+			a := p.amount(name)
 			if a == nil {
 				continue
 			}
@@ -97,20 +123,20 @@ func (s *Lease) checkAdjust(delta Tokens) error {
 
 func (s *Lease) unknown(name string) error {
 	var known []string
-	for i := range s.parts {
-		for _, a := range s.parts[i].amounts {
-			known = append(known, a.name)
+	for _, p := range s.parts() {
+		for i := range p.size() {
+			known = append(known, p.name(i))
 		}
 	}
 	return unknownLimits([]string{name}, known)
 }
 
 // change adds to what is pending.
-func (s *Lease) change(tokens Tokens, sign int64) {
-	for i := range s.parts {
+func (s *Lease) change(tokens Tokens) {
+	for _, p := range s.parts() {
 		for name, n := range tokens {
-			if a := s.parts[i].amount(name); a != nil {
-				a.pending += sign * n
+			if a := p.amount(name); a != nil {
+				a.pending += n
 			}
 		}
 	}
@@ -129,7 +155,7 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	o := s.l.ops.Get().(*op)
 	defer s.l.put(o)
-	o.req = Request{Entity: s.entity, Resource: s.resource, Consume: tokens}
+	o.req = Request{Entity: s.root.id.entity, Resource: s.root.id.resource, Consume: tokens}
 	o.within, o.pinned = true, s.brought
 	admitted, err := s.l.decide(ctx, o)
 	if err != nil {
@@ -141,36 +167,39 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	for i := range o.n {
 		if c := &o.claims[i]; c.result == applied {
-			s.merge(c.part())
+			s.merge(c)
 		}
 	}
 	return nil
 }
 
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
-func (s *Lease) merge(more part) {
-	for i := range s.parts {
-		p := &s.parts[i]
-		if p.h.id != more.h.id {
+func (s *Lease) merge(c *claim) {
+	for _, p := range s.parts() {
+		if p.h.id != c.h.id {
 			continue
 		}
+		var more part
+		more.hold(c)
 		if p.born != more.born {
-			for j := range p.amounts {
-				a := &p.amounts[j]
+			for i := range p.size() {
+				a := p.at(i)
 				a.gone, a.held = a.gone+a.held, 0
 			}
 			p.born = more.born
 		}
-		for _, m := range more.amounts {
-			if a := p.amount(m.name); a != nil {
-				a.held += m.held
-			} else {
-				p.amounts = append(p.amounts, m)
+		for i := range more.size() {
+			a := p.amount(more.name(i))
+			if a == nil {
+				a = p.add(more.name(i))
 			}
+			a.held += more.at(i).held
 		}
 		return
 	}
-	s.parts = append(s.parts, more)
+	p := new(part)
+	p.hold(c)
+	s.more = append(s.more, p)
 }
 
 // Release gives tokens back, at once; no more than the lease holds. Errors as Adjust and Flush.
@@ -193,7 +222,7 @@ func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
 	if err := s.checkAdjust(back); err != nil {
 		return err
 	}
-	s.change(back, 1)
+	s.change(back)
 	return s.settle(ctx)
 }
 
@@ -242,11 +271,8 @@ func (s *Lease) Rollback(ctx context.Context) error {
 	if s.state != open {
 		return nil
 	}
-	for i := range s.parts {
-		for j := range s.parts[i].amounts {
-			a := &s.parts[i].amounts[j]
-			a.pending = -a.held
-		}
+	for _, p := range s.parts() {
+		p.giveUp()
 	}
 	if err := s.settle(context.WithoutCancel(ctx)); err != nil {
 		return err
@@ -257,11 +283,7 @@ func (s *Lease) Rollback(ctx context.Context) error {
 
 // settle writes what is pending of all parts.
 func (s *Lease) settle(ctx context.Context) error {
-	busy := false
-	for i := range s.parts {
-		busy = busy || s.parts[i].pending()
-	}
-	if !busy {
+	if !s.first.pending() && !slices.ContainsFunc(s.more, (*part).pending) {
 		return nil
 	}
 	if s.l.closed.Load() {
@@ -274,22 +296,12 @@ func (s *Lease) settle(ctx context.Context) error {
 	inner, cancel := s.l.budget(ctx)
 	defer cancel()
 	late := now-s.charged > int64(s.l.opts.MaxHold)
-	return failure(ctx, s.l.eachPart(s.parts, func(p *part) error {
+	return failure(ctx, s.l.eachPart(s.parts(), func(p *part) error {
 		if late {
 			s.l.lose(p, errTooLate)
 		}
 		return s.l.settle(inner, p, now)
 	}))
-}
-
-// pending reports whether anything is to be written.
-func (p *part) pending() bool {
-	for i := range p.amounts {
-		if p.amounts[i].pending != 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not given back, pending
@@ -301,12 +313,10 @@ func (s *Lease) Consumed() Tokens {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.parts {
-		if p := &s.parts[i]; p.h.id.entity == s.entity {
-			for _, a := range p.amounts {
-				if n := a.held + a.gone + a.pending; n != 0 || a.asked != 0 {
-					tokens[a.name] = n
-				}
+	for _, p := range s.parts() {
+		for i := range p.size() {
+			if a := p.at(i); p.h.id == s.root.id && (a.held+a.gone+a.pending != 0 || a.asked != 0) {
+				tokens[p.name(i)] = a.held + a.gone + a.pending
 			}
 		}
 	}
@@ -324,12 +334,11 @@ func (s *Lease) Statuses() []LimitStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []LimitStatus
-	for i := range s.parts {
-		p := &s.parts[i]
-		for j := range p.view.terms {
+	for _, p := range s.parts() {
+		for i := range p.view.terms {
 			all = append(all, LimitStatus{
-				Entity: p.h.id.entity, Resource: p.h.id.resource, Limit: p.view.terms[j].Limit,
-				Available: p.amounts[j].was, Requested: p.amounts[j].asked,
+				Entity: p.h.id.entity, Resource: p.h.id.resource, Limit: p.view.terms[i].Limit,
+				Available: p.at(i).was, Requested: p.at(i).asked,
 			})
 		}
 	}

@@ -20,11 +20,14 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
+	clock   clock
+	trust   int64 // age up to which configuration is used without a look at its refresh, ns
 	buckets *cache
 	plans   planCache
 	flights singleflight.Group // configuration being read
 	breaker breaker
 	sweeps  sweeper
+	events  eventIDs      // of audit events
 	ops     sync.Pool     // of *op
 	policy  atomic.Uint32 // the Policy last seen stored for the system
 	checked atomic.Bool   // the schema's version was read
@@ -50,6 +53,8 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	_, l.noIO = store.(backend.NoIO)
+	l.clock.settable = l.opts.Now
+	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)
 	l.ops.New = func() any { return new(op) }
 	l.sweeps.store, _ = store.(backend.Sweeper)
@@ -92,7 +97,7 @@ func (l *Limiter) background(f func(context.Context)) {
 
 // now is the clock, in ns since the Unix epoch.
 func (l *Limiter) now() (int64, error) {
-	t := l.opts.Now().UnixNano()
+	t := l.clock.now()
 	if t < bucket.MinTime || t > bucket.MaxTime {
 		return 0, errClock(t)
 	}

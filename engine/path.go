@@ -4,45 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // resolve makes the claims: one for each entity on the path that has limits.
 func (l *Limiter) resolve(ctx context.Context, o *op) error {
-	if err := l.vet(o); err != nil {
-		return err
+	nonce := backend.Num{}
+	if !l.noIO { // without I/O no reply is ever lost
+		nonce = random()
 	}
-	nonce := int128.FromParts(rand.Int64()>>1, rand.Uint64())
-	entity, names, depth := o.req.Entity, 0, 0
-	for o.n = 0; entity != ""; depth++ {
+	id, names, depth := bucketID{o.req.Entity, o.req.Resource}, 0, 0
+	for o.n = 0; id.entity != ""; depth++ {
 		if depth == mostPath {
 			return fmt.Errorf("%w: %s has more than %d", ErrCycle, o.req.Entity, mostPath)
 		}
-		h, err := l.handle(entity, o.req.Resource)
+		h, conf, err := l.lookUp(ctx, o, &id, depth == 0)
 		if err != nil {
 			return err
 		}
-		conf, err := l.config(ctx, h, o.now)
-		if err != nil {
-			return err
+		if depth == 0 {
+			o.root = h
 		}
-		c := o.at(o.n)
-		c.h, c.now, c.nonce, c.acquire, c.root = h, o.now, nonce, !o.within, depth == 0
-		if err := l.require(c, conf, o); err != nil {
+		c := o.begin(h, conf, depth == 0)
+		c.nonce = nonce
+		known, err := l.consult(o, c)
+		if err != nil {
 			return err
 		}
 		if c.view != nil {
-			names = max(names, c.assume(o.req.Consume))
+			names = max(names, known)
 			if c.illegal {
 				return o.check()
 			}
 			o.n++
 		}
-		entity = conf.parent
+		id.entity = conf.parent
 	}
 	if o.n == 0 {
 		return ErrNoLimits
@@ -53,14 +51,30 @@ func (l *Limiter) resolve(ctx context.Context, o *op) error {
 	return nil
 }
 
-// vet refuses bad input before anything is done for it. Where the bucket is known, its ids have been checked, and the
-// rest is checked in passing.
-func (l *Limiter) vet(o *op) error {
-	h := l.buckets.get(bucketID{o.req.Entity, o.req.Resource})
-	if h == nil || h.conf.Load() == nil || len(o.req.Consume) == 0 || o.req.OnUnavailable > PolicyAllow {
-		return o.check()
+// lookUp finds the bucket's handle and configuration. Bad input is refused before anything is done for it; where the
+// bucket is known its ids have been checked, and the rest is checked in passing.
+func (l *Limiter) lookUp(ctx context.Context, o *op, id *bucketID, root bool) (*handle, *config, error) {
+	h := l.buckets.get(id)
+	if h != nil {
+		if conf := h.conf.Load(); conf != nil && len(o.req.Consume) > 0 && o.req.OnUnavailable <= PolicyAllow {
+			if age := o.now - conf.loaded; age >= 0 && age < l.trust {
+				return h, conf, nil
+			}
+			conf, err := l.config(ctx, h, o.now)
+			return h, conf, err
+		}
 	}
-	return nil
+	if root {
+		if err := o.check(); err != nil {
+			return nil, nil, err
+		}
+	}
+	h, err := l.handle(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	conf, err := l.config(ctx, h, o.now)
+	return h, conf, err
 }
 
 func (o *op) check() error {
@@ -125,11 +139,6 @@ func (l *Limiter) apply(ctx context.Context, c *claim) (abandoned bool, err erro
 		abandoned, err = l.call(ctx, "apply", func(ctx context.Context) error {
 			return l.store.Apply(ctx, c.writes[:], c.outs[:])
 		})
-	}
-	if err == nil {
-		c.h.lock.Lock()
-		c.h.memo = c.writes[0].Memo
-		c.h.lock.Unlock()
 	}
 	return abandoned, err
 }

@@ -10,70 +10,20 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
-// part is what a lease holds of one bucket.
-type part struct {
-	h       *handle
-	view    *plan       // the limits that counted at the acquire
-	born    backend.Num // of the life of the record that was charged
-	amounts []amount    // all limits of view, then those that came later
-}
-
-// amount is what a lease holds of one limit, in tokens.
-type amount struct {
-	name    string
-	held    int64 // charged in the store
-	pending int64 // adjusted, and not written yet
-	gone    int64 // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
-	was     int64 // available right after the acquire
-	asked   int64 // at the acquire
-}
-
-// part is what an applied claim leaves in a lease's hands.
-func (c *claim) part() part {
-	r := c.record()
-	p := part{h: c.h, view: c.view, amounts: make([]amount, len(c.view.terms))}
-	p.born, _ = r.Num(schema.Born)
-	for i := range c.view.terms {
-		a := &p.amounts[i]
-		a.name = c.view.terms[i].Name
-		j := i
-		if c.shape != c.view {
-			j = c.shape.index(a.name)
-		}
-		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
-			a.was = c.view.rates[i].Capacity()
-			continue
-		}
-		rate := &c.shape.rates[j]
-		a.held, a.asked = c.need[j], c.need[j]
-		a.was = rate.Available(arrival(r, j), rate.Y(c.now))
-	}
-	return p
-}
-
-// amount finds a limit by name, nil where the part has none of it.
-func (p *part) amount(name string) *amount {
-	for i := range p.amounts {
-		if p.amounts[i].name == name {
-			return &p.amounts[i]
-		}
-	}
-	return nil
-}
-
 // settle writes the pending adjustments of a part in one write: charges by force, which may lead to debt, and
 // give-backs, which only the life of the record that was charged takes. A give-back is sent once: where its outcome is
 // unknown it counts as made, and is counted as lost. After an error what is still pending may be settled again.
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	c := o.at(0)
-	c.h, c.now, c.nonce = p.h, now, random()
-	c.shape = p.view
+	o.n, o.now = 0, now
+	c := o.begin(p.h, nil, false)
+	c.nonce, c.shape = random(), p.view
+	c.record().Reset(schema.BucketLayout)
 	c.h.lock.Lock()
 	if c.h.view.plan != nil {
 		c.shape = c.h.view.plan
-		c.see(&c.h.view.record)
+		c.see(c.h.view.record())
 	}
 	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()
@@ -98,12 +48,12 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 // distribute puts the pending amounts on the limits of the record. Those that it has no more are void.
 func (c *claim) distribute(p *part) (ups, downs bool) {
 	clear(c.need[:])
-	for i := range p.amounts {
-		a := &p.amounts[i]
+	for i := range p.size() {
+		a := p.at(i)
 		if a.pending == 0 {
 			continue
 		}
-		j := c.shape.index(a.name)
+		j := c.shape.index(p.name(i))
 		if j < 0 {
 			a.void()
 			continue
@@ -113,17 +63,6 @@ func (c *claim) distribute(p *part) (ups, downs bool) {
 	}
 	return ups, downs
 }
-
-// void ends a pending amount that has nowhere to go: what would have been given back stays consumed.
-func (a *amount) void() {
-	if a.pending < 0 {
-		a.held, a.gone = a.held+a.pending, a.gone-a.pending
-	}
-	a.pending = 0
-}
-
-// done ends a pending amount that was written.
-func (a *amount) done() { a.held, a.pending = a.held+a.pending, 0 }
 
 // sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
 func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, ups, downs bool) (done bool, err error) {
@@ -148,11 +87,10 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 	}
 	r := c.record()
 	if c.outs[0].Applied || ups && c.isMine(r) {
-		for i := range p.amounts {
-			p.amounts[i].done()
+		for i := range p.size() {
+			p.at(i).done()
 		}
 		c.h.learn(r, c.shape, c.now, true)
-		l.wrote(c.now)
 		return true, nil
 	}
 	return false, l.refusedSettlement(c, p, downs)
@@ -179,9 +117,9 @@ func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
 // lose gives up give-backs whose outcome is not known, or that came too late.
 func (l *Limiter) lose(p *part, err error) {
 	lost := Tokens{}
-	for i := range p.amounts {
-		if a := &p.amounts[i]; a.pending < 0 {
-			lost[a.name] = -a.pending
+	for i := range p.size() {
+		if a := p.at(i); a.pending < 0 {
+			lost[p.name(i)] = -a.pending
 			a.void()
 		}
 	}
@@ -195,9 +133,9 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 	r := c.record()
 	born, present := r.Num(schema.Born)
 	if downs && (!present || born != p.born) {
-		for i := range p.amounts {
-			if p.amounts[i].pending < 0 {
-				p.amounts[i].void()
+		for i := range p.size() {
+			if a := p.at(i); a.pending < 0 {
+				a.void()
 			}
 		}
 	}
@@ -219,6 +157,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 func (c *claim) force(p *part, ups, downs bool) error {
 	r := c.record()
 	seen, active, full := r.Present(), false, c.now
+	c.form = form{}
 	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.shape.text})
 	c.effects = c.effects[:0]
 	for i := range c.shape.rates {

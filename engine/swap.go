@@ -52,8 +52,24 @@ func (c *claim) convert(r *backend.Record, from *plan, to *converted, consume To
 	return admitted
 }
 
+// stamp adds what every charge leaves in the record.
+func (c *claim) stamp() {
+	now := int128.FromInt64(c.now)
+	c.effects = append(c.effects,
+		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
+		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now},
+		backend.Effect{Slot: schema.Path, Op: backend.Set, Num: int128.FromInt64(c.conf.version)})
+	if !c.nonce.IsZero() {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
+	}
+	if c.acquire {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: one})
+	}
+}
+
 // only begins a compare-and-set.
 func (c *claim) only(r *backend.Record) {
+	c.form = form{}
 	ver, _ := r.Num(schema.Ver)
 	born, _ := r.Num(schema.Born)
 	c.conds = append(c.conds[:0],

@@ -20,16 +20,21 @@ type sweeper struct {
 	running atomic.Bool
 }
 
-// wrote counts a write made at now, and sweeps when it is time to.
-func (l *Limiter) wrote(now int64) {
+// sweepBatch is how many writes an op counts by itself, so that the shared counter is touched rarely.
+const sweepBatch = 64
+
+// wrote counts an op's writes, and sweeps when it is time to.
+func (l *Limiter) wrote(o *op) {
 	s := &l.sweeps
-	if s.store == nil {
+	if o.writes += o.n; s.store == nil || o.writes < sweepBatch {
 		return
 	}
-	if slowest := s.slowest.Load(); slowest == 0 || now < slowest {
-		s.slowest.Store(now)
+	writes := int64(o.writes)
+	o.writes = 0
+	if slowest := s.slowest.Load(); slowest == 0 || o.now < slowest {
+		s.slowest.Store(o.now)
 	}
-	if s.writes.Add(1)%sweepEvery != 0 || !s.running.CompareAndSwap(false, true) {
+	if s.writes.Add(writes)%sweepEvery >= writes || !s.running.CompareAndSwap(false, true) {
 		return
 	}
 	before := s.slowest.Swap(math.MaxInt64)

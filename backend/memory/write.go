@@ -14,9 +14,7 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 		err = errLengths(len(writes), len(out))
 	}
 	if err == nil && len(writes) == 1 {
-		w, r := &writes[0], s.recall(&writes[0])
-		if err = validate(w, r); err == nil {
-			s.apply(w, r, &out[0])
+		if r := s.recall(&writes[0]); r != nil && writes[0].Layout != nil && r.change(&writes[0], &out[0]) {
 			return out[0].Err
 		}
 	}
@@ -109,13 +107,11 @@ func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
 		return
 	}
-	if backend.Judge(&r.body, w) {
-		if o.Err = backend.Enact(&r.body, w); o.Err != nil {
-			return
-		}
-		if o.Applied = true; w.Expiry != backend.KeepExpiry {
-			r.home.shard.expects(w.Expiry)
-		}
+	if o.Applied, o.Err = backend.Try(&r.body, w); o.Err != nil {
+		return
+	}
+	if o.Applied && w.Expiry != backend.KeepExpiry {
+		r.home.shard.expects(w.Expiry)
 	}
 	o.Record.CopyFrom(&r.body)
 }

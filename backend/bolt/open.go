@@ -1,0 +1,183 @@
+package bolt
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// The buckets of a store, and what its bucket meta says.
+var (
+	metaBucket    = []byte("meta")
+	recordsBucket = []byte("records")
+	indexBucket   = []byte("index")
+	expiryBucket  = []byte("expiry")
+	feedBucket    = []byte("feed")
+
+	formatKey  = []byte("format")
+	versionKey = []byte("version")
+)
+
+const (
+	format  = "zae-limiter-go"
+	version = "1"
+)
+
+// opening is one call of Open.
+type opening struct {
+	path string
+	o    Options
+	file *os.File // the one that bbolt has open, to be closed where it panics
+}
+
+func open(path string, o *Options) (*bbolt.DB, error) {
+	op := opening{path: path, o: *o}
+	if op.o.OpenFile == nil {
+		op.o.OpenFile = os.OpenFile
+	}
+	if op.o.Timeout == 0 {
+		op.o.Timeout = defaultTimeout
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return nil, errFolder(path, err)
+		}
+	case err != nil:
+		return nil, classify(path, err)
+	case !info.Mode().IsRegular():
+		return nil, errNotAFile(path)
+	case info.Size() > 0:
+		if err := op.inspect(); err != nil {
+			return nil, classify(path, err)
+		}
+	}
+	db, err := op.open(false)
+	if err != nil {
+		return nil, classify(path, err)
+	}
+	if err := guard(func() error { return op.prepare(db) }); err != nil {
+		return nil, classify(path, errors.Join(err, db.Close()))
+	}
+	return db, nil
+}
+
+// inspect looks at a file that is there, without writing to it.
+func (op *opening) inspect() error {
+	f, err := op.o.OpenFile(op.path, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := checkHeaders(op.path, f); err != nil {
+		return err
+	}
+	db, err := op.open(true)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := checkHeaders(op.path, f); err != nil {
+		return err // now that nobody writes
+	}
+	return op.damaged(guard(func() error { return db.View(op.checkFormat) }))
+}
+
+// open has bbolt open the file. Read-only it changes nothing, not even a list of free pages.
+func (op *opening) open(readOnly bool) (db *bbolt.DB, err error) {
+	err = guard(func() error {
+		db, err = bbolt.Open(op.path, 0o600, &bbolt.Options{
+			Timeout:      op.o.Timeout,
+			NoSync:       op.o.NoSync,
+			FreelistType: bbolt.FreelistMapType,
+			ReadOnly:     readOnly,
+			OpenFile:     op.openFile,
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, errDamaged):
+		op.file.Close() // bbolt has panicked, and its lock on the file goes with the file
+		return nil, op.damaged(err)
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, errInUse(op.path, op.o.Timeout)
+	}
+	return db, err
+}
+
+func (op *opening) openFile(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+	op.file, err = op.o.OpenFile(name, flag, perm)
+	return op.file, err
+}
+
+// damaged names the file where pages make no sense.
+func (op *opening) damaged(err error) error {
+	if errors.Is(err, errDamaged) {
+		return errFile(op.path, err.Error())
+	}
+	return err
+}
+
+// checkFormat accepts a file of this format, and one that was made but got no further.
+func (op *opening) checkFormat(tx *bbolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		if k, _ := tx.Cursor().First(); k == nil {
+			return nil
+		}
+		return errForeign(op.path, "it is a bbolt file of another program")
+	}
+	if string(meta.Get(formatKey)) != format {
+		return errForeign(op.path, "it is a bbolt file of another program")
+	}
+	if found := string(meta.Get(versionKey)); found != version {
+		return errVersion(op.path, found)
+	}
+	for _, name := range [][]byte{recordsBucket, indexBucket, expiryBucket, feedBucket} {
+		if tx.Bucket(name) == nil {
+			return errFile(op.path, "it has no "+string(name))
+		}
+	}
+	return nil
+}
+
+// prepare makes what a new file needs, in one transaction.
+func (op *opening) prepare(db *bbolt.DB) error {
+	fresh := false
+	err := db.View(func(tx *bbolt.Tx) error {
+		fresh = tx.Bucket(metaBucket) == nil
+		return op.checkFormat(tx) // another process may have been here since inspect
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{recordsBucket, indexBucket, expiryBucket, feedBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		meta, err := tx.CreateBucket(metaBucket)
+		if err != nil {
+			return err
+		}
+		return errors.Join(meta.Put(formatKey, []byte(format)), meta.Put(versionKey, []byte(version)))
+	})
+	if err == nil && !op.o.NoSync {
+		syncFolder(op.path)
+	}
+	return err
+}
+
+// syncFolder makes a new file's name durable where the system lets folders be synced; elsewhere it is done without.
+func syncFolder(path string) {
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = d.Sync()
+		_ = d.Close()
+	}
+}

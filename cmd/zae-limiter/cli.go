@@ -1,0 +1,60 @@
+package main
+
+// about is what the program says of itself.
+const about = `Limits what entities (users, API keys, tenants) use of resources (models, APIs): exactly, and over as many
+processes as you like.
+
+    zae-limiter acquire user-123 gpt-4 -c rpm=1 -l rpm:100`
+
+// cli is the tree of commands. Guidelines for help: a command's line says what it does in the imperative and ends with a
+// full stop; details and an example, which a test runs, are in its Help method; a flag says what its value is, and its
+// default where that is not obvious.
+type cli struct {
+	Acquire   acquireCmd   `cmd:"" group:"work" help:"Take tokens, once or for the time of a command."`
+	Available availableCmd `cmd:"" group:"work" help:"Show how much is left of each limit."`
+	Explain   explainCmd   `cmd:"" group:"work" help:"Show which limits are in force, and where they come from."`
+	Reset     resetCmd     `cmd:"" group:"work" help:"Make a bucket full again."`
+
+	System struct {
+		SetDefaults    systemSetCmd    `cmd:"" help:"Store limits for whoever has none at a narrower level."`
+		GetDefaults    systemGetCmd    `cmd:"" help:"Show the system's limits."`
+		DeleteDefaults systemDeleteCmd `cmd:"" help:"Remove the system's limits."`
+	} `cmd:"" group:"configuration" help:"Limits of the whole system."`
+
+	Resource struct {
+		SetDefaults    resourceSetCmd    `cmd:"" help:"Store limits for all who use a resource."`
+		GetDefaults    resourceGetCmd    `cmd:"" help:"Show a resource's limits."`
+		DeleteDefaults resourceDeleteCmd `cmd:"" help:"Remove a resource's limits."`
+		List           resourceListCmd   `cmd:"" help:"List the resources that have limits."`
+	} `cmd:"" group:"configuration" help:"Limits of a resource."`
+
+	Entity struct {
+		Create       entityCreateCmd       `cmd:"" help:"Make an entity."`
+		Update       entityUpdateCmd       `cmd:"" help:"Change an entity."`
+		SetParent    entitySetParentCmd    `cmd:"" help:"Give an entity another parent, or none."`
+		Show         entityShowCmd         `cmd:"" help:"Show an entity."`
+		List         entityListCmd         `cmd:"" help:"List entities."`
+		Children     entityChildrenCmd     `cmd:"" help:"List the entities that have this one as their parent."`
+		Delete       entityDeleteCmd       `cmd:"" help:"Delete an entity, its limits and its buckets."`
+		SetLimits    entitySetLimitsCmd    `cmd:"" help:"Store limits for an entity."`
+		GetLimits    entityGetLimitsCmd    `cmd:"" help:"Show the limits stored for an entity."`
+		DeleteLimits entityDeleteLimitsCmd `cmd:"" help:"Remove the limits stored for an entity."`
+	} `cmd:"" group:"configuration" help:"Entities and their limits."`
+
+	Namespace struct {
+		Register namespaceRegisterCmd `cmd:"" help:"Make namespaces."`
+		List     namespaceListCmd     `cmd:"" help:"List the namespaces."`
+		Show     namespaceShowCmd     `cmd:"" help:"Show a namespace."`
+		Delete   namespaceDeleteCmd   `cmd:"" help:"Take a namespace out of use; its records stay."`
+		Recover  namespaceRecoverCmd  `cmd:"" help:"Bring a deleted namespace back into use."`
+		Purge    namespacePurgeCmd    `cmd:"" help:"Remove a deleted namespace with all its records."`
+	} `cmd:"" group:"configuration" help:"Namespaces, which never see each other's records."`
+
+	Audit struct {
+		List auditListCmd `cmd:"" help:"List what was changed, the newest first."`
+	} `cmd:"" group:"store" help:"What was changed, by whom."`
+	Status  statusCmd  `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
+	Version versionCmd `cmd:"" group:"store" help:"Show the version of this program."`
+
+	Globals
+}

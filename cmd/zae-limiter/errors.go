@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+var (
+	// errAbsent reports that the one thing asked for does not exist.
+	errAbsent = errors.New("not there")
+	// errDeclined reports a question that was not answered with yes.
+	errDeclined = errors.New("declined, nothing was changed")
+	// errUnconfirmed reports a question that nobody could be asked.
+	errUnconfirmed = errors.New("nobody is at the terminal to confirm this: add --yes if it is meant")
+	// errNoHome reports that there is no place for the store in the file system.
+	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
+)
+
+// usageError reports a command line that is wrong.
+type usageError struct{ text string }
+
+// Error is the fault and its cure.
+func (e *usageError) Error() string { return e.text }
+
+func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// absent is errAbsent in words.
+func absent(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errAbsent, fmt.Sprintf(format, args...))
+}
+
+// storeError reports a store that cannot be opened.
+type storeError struct{ err error }
+
+// Error is what the store says.
+func (e *storeError) Error() string { return e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *storeError) Unwrap() error { return e.err }
+
+// commandError carries the exit code of a command that was run under a lease.
+type commandError struct {
+	code int
+	text string // "" where the command has said itself what there was to say
+	err  error
+}
+
+// Error tells why the command was not started.
+func (e *commandError) Error() string { return e.text }
+
+// Unwrap gives the cause, nil where the command ran.
+func (e *commandError) Unwrap() error { return e.err }
+
+// advice puts what the library says of a mistake into the words of the command line.
+var advice = []struct {
+	err  error
+	says string
+	cure string
+}{
+	{engine.ErrNoLimits, "no limits are configured", "pass some, for example -l rpm:100, or store some: zae-limiter system set-defaults -l rpm:100"},
+	{engine.ErrEntityNotFound, "no such entity", "make it: zae-limiter entity create ID"},
+	{engine.ErrEntityExists, "the entity exists", "change it: zae-limiter entity update ID"},
+	{engine.ErrHasChildren, "the entity has children", "give them another parent, or delete with --force"},
+	{engine.ErrNamespaceNotFound, "no such namespace in use", "make it: zae-limiter namespace register NAME, or bring it back: zae-limiter namespace recover NAME"},
+	{errAbsent, "", ""},
+}
+
+// describe is an error in one line, with its cure, for standard error.
+func describe(ctx context.Context, err error) string {
+	var exceeded *engine.ExceededError
+	var store *storeError
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.As(err, &exceeded):
+		return denial(exceeded)
+	case errors.As(err, &store):
+		return unprefixed(store.Error())
+	}
+	text := err.Error()
+	for _, a := range advice {
+		if errors.Is(err, a.err) {
+			text = strings.TrimPrefix(strings.Replace(text, a.err.Error(), a.says, 1), ": ")
+			if a.cure != "" {
+				text += "; " + a.cure
+			}
+		}
+	}
+	return unprefixed(oneLine(text))
+}
+
+// unprefixed leaves out which part of the program speaks.
+func unprefixed(s string) string {
+	if _, text, ok := strings.Cut(s, "bolt: "); ok {
+		return text
+	}
+	for _, prefix := range []string{"engine: store unavailable: ", "backend: store unavailable: "} {
+		s = strings.TrimPrefix(s, prefix)
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(s, "engine: "), "backend: ")
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// run is the whole program: it parses args, runs the command they name and returns the exit code.
+func run(ctx context.Context, args []string, w world) int {
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var (
+		tree   cli
+		helped bool
+		app    = &App{world: w}
+	)
+	parser, err := kong.New(&tree, options(w, &helped)...)
+	if err != nil {
+		return app.fail(ctx, err)
+	}
+	parsed, err := parser.Parse(args)
+	if helped { // whatever else there was to say of the arguments
+		return exitDone
+	}
+	if err != nil {
+		return app.fail(ctx, usage("%s; see %s", oneLine(err.Error()), helpFor(parser, args)))
+	}
+	app.Globals = tree.Globals
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return app.fail(ctx, parsed.Run(app))
+}
+
+// options tell kong to leave exiting to us, to look into the world's environment, and how help looks.
+func options(w world, helped *bool) []kong.Option {
+	return []kong.Option{
+		kong.Name("zae-limiter"),
+		kong.Description(about),
+		kong.Writers(w.Out, w.Err),
+		kong.Exit(func(int) { *helped = true }),
+		kong.Resolvers(environment(w.Getenv)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(withEnvironment),
+		kong.Help(printHelp),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "work", Title: "Limits at work:"},
+			{Key: "configuration", Title: "Configuration:"},
+			{Key: "store", Title: "The store:"},
+			{Key: "global", Title: "Flags of every command:"},
+		}),
+	}
+}
+
+// printHelp is kong's help, with what only the whole program's help has behind it.
+func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(o, ctx); err != nil || ctx.Selected() != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(ctx.Stdout, "\nExit codes:\n%s", exitCodes())
+	return err
+}
+
+// environment gives flags the value of the variable in their tag "from", where they are not on the command line.
+func environment(getenv func(string) string) kong.ResolverFunc {
+	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if name := flag.Tag.Get("from"); name != "" && getenv(name) != "" {
+			return getenv(name), nil
+		}
+		return nil, nil
+	}
+}
+
+// withEnvironment is a flag's help, with that variable.
+func withEnvironment(v *kong.Value) string {
+	if name := v.Tag.Get("from"); name != "" {
+		return strings.TrimSuffix(v.Help, ".") + " ($" + name + ")."
+	}
+	return v.Help
+}
+
+// helpFor is the command line that explains the command which args begin with.
+func helpFor(parser *kong.Kong, args []string) string {
+	node, path := parser.Model.Node, parser.Model.Name
+	for _, arg := range args {
+		for _, child := range node.Children {
+			if child.Name == arg {
+				node, path = child, path+" "+arg
+				break
+			}
+		}
+	}
+	return path + " --help"
+}

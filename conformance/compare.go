@@ -1,0 +1,84 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Compare gives the same random list of operations to all stores and compares their answers line by line. A failure is
+// made as small as can be and printed with its operations, the last lines of each store, the seed, and the command
+// that runs it again.
+func Compare(t *testing.T, stores map[string]Open) {
+	names := slices.Sorted(maps.Keys(stores))
+	trials := map[string]*trial{}
+	for _, name := range names {
+		trials[name] = newTrial(t, stores[name])
+		trials[name].namespaces = nil
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		players := make([]*player, len(names))
+		for i, name := range names {
+			players[i] = newPlayer(trials[name].under(rt))
+		}
+		list := rapid.SliceOfN(rapid.Custom(drawAsked), 1, 40).Draw(rt, "operations")
+		histories := make([][]string, len(names))
+		for step, a := range list {
+			for i, p := range players {
+				histories[i] = append(histories[i], p.line(a))
+			}
+			if !agree(histories, step) && !(a.op == OpList && a.query.Index && catchUp(players, histories, a)) {
+				rt.Fatalf("%s", report(names, list[:step+1], histories))
+			}
+		}
+	})
+}
+
+// line is an answer as far as all stores must give the same one.
+func (p *player) line(a asked) string {
+	line, _ := p.answer(a)
+	if a.op == OpCommit {
+		line, _, _ = strings.Cut(line, ":") // which of several reasons is told is the store's
+	}
+	return line
+}
+
+func agree(histories [][]string, step int) bool {
+	return !slices.ContainsFunc(histories, func(lines []string) bool { return lines[step] != histories[0][step] })
+}
+
+// catchUp asks for an index listing again, until all agree.
+func catchUp(players []*player, histories [][]string, a asked) bool {
+	step := len(histories[0]) - 1
+	players[0].eventually(fmt.Sprintf("all agree on %v", a), func() bool {
+		for i, p := range players {
+			histories[i][step] = p.line(a)
+		}
+		return agree(histories, step)
+	})
+	return true
+}
+
+// lastLines is how much of each history a report shows; the operations are shown whole.
+const lastLines = 3
+
+// report ends where rapid goes on with the flags, seed included.
+func report(names []string, list []asked, histories [][]string) string {
+	var b strings.Builder
+	b.WriteString("the stores disagree\noperations:\n")
+	for i, a := range list {
+		fmt.Fprintf(&b, "%4d %v\n", i, a)
+	}
+	for i, name := range names {
+		fmt.Fprintf(&b, "last lines of %s:\n", name)
+		for step := max(0, len(list)-lastLines); step < len(list); step++ {
+			fmt.Fprintf(&b, "%4d %s\n", step, histories[i][step])
+		}
+	}
+	b.WriteString("run it again: go test, in the folder of this test, with these flags:")
+	return b.String()
+}

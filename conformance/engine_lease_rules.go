@@ -1,0 +1,184 @@
+package conformance
+
+import (
+	"math"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// leaseDebt: adjusting may lead to debt, which blocks every request of the bucket until it has refilled.
+func leaseDebt(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
+	lease := r.mustAcquire(l, ask(tokens("a", 1), limits...))
+	r.must(lease.Adjust(tokens("a", 89)))
+	r.must(lease.Commit(r.Context()))
+	r.wantLeft(l, "90 of 60 used", "a:-30 b:60", limits...)
+	e := r.mustDeny(l, ask(tokens("b", 1), limits...))
+	r.wantWait(e, "a", 30*time.Minute)
+	r.wantWait(e, "b", 0)
+	if len(e.Violations()) != 1 || e.Primary().Limit.Name != "a" || e.Primary().Requested != 0 {
+		r.Errorf("the denial of a request that does not name the debt: %+v", e.Violations())
+	}
+	r.wantWait(r.mustDeny(l, ask(tokens("a", 1), limits...)), "a", 31*time.Minute)
+	r.mustDeny(l, ask(tokens("b", 0), limits...))
+	r.clock.advance(30*time.Minute - 1)
+	r.mustDeny(l, ask(tokens("b", 1), limits...))
+	r.clock.advance(1)
+	r.mustAcquire(l, ask(tokens("b", 1), limits...))
+	more := r.mustAcquire(l, ask(tokens("b", 1), limits...))
+	r.must(more.Adjust(tokens("b", 58)))
+	r.must(more.Adjust(tokens("a", 30)))
+	r.must(more.Commit(r.Context()))
+	r.wantLeft(l, "in debt again", "a:-30 b:0", limits...)
+}
+
+// leaseGate: Consume takes what fits, and nothing else.
+func leaseGate(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
+	lease := r.mustAcquire(l, ask(tokens("a", 4), limits...))
+	r.must(lease.Consume(r.Context(), engine.Tokens{"a": 6, "b": 1}))
+	err := lease.Consume(r.Context(), engine.Tokens{"a": 1, "b": 1})
+	if e, ok := err.(*engine.ExceededError); !ok || len(e.Violations()) != 1 || e.RetryAfter != aDay/10 { //nolint:errorlint // it is not wrapped
+		r.Errorf("Consume of what is not there: %v", err)
+	}
+	err = lease.Consume(r.Context(), tokens("b", 11))
+	r.wantError("Consume of what never fits", err, engine.ErrNeverFits)
+	if got := amounts(lease.Consumed()); got != "a:10 b:1" {
+		r.Errorf("Consumed is %s, not a:10 b:1", got)
+	}
+	r.wantLeft(l, "after denials", "a:0 b:9", limits...)
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "after Rollback", "a:10 b:10", limits...)
+}
+
+// leaseBelowZero: a lease gives back no more than it holds; what would is refused whole.
+func leaseBelowZero(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
+	r.mustAcquire(l, ask(engine.Tokens{"a": 50, "b": 50}, limits...)) // somebody else's
+	lease := r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.wantInvalid("Adjust below zero", lease.Adjust(engine.Tokens{"b": 5, "a": -11}))
+	r.wantInvalid("Adjust of a limit of which it holds nothing", lease.Adjust(tokens("b", -1)))
+	r.wantInvalid("Release of more than it holds", lease.Release(r.Context(), tokens("a", 11)))
+	r.wantInvalid("Release of a limit of which it holds nothing", lease.Release(r.Context(), tokens("b", 1)))
+	r.wantInvalid("Release of a negative amount", lease.Release(r.Context(), tokens("a", -1)))
+	r.wantInvalid("Adjust by the smallest number", lease.Adjust(tokens("a", math.MinInt64)))
+	r.must(lease.Adjust(tokens("a", -6)))
+	r.wantInvalid("Adjust below zero in two steps", lease.Adjust(tokens("a", -5)))
+	r.wantInvalid("Release of what is pending to go back", lease.Release(r.Context(), tokens("a", 5)))
+	r.must(lease.Commit(r.Context()))
+	r.wantLeft(l, "after all that", "a:46 b:50", limits...)
+	if got := amounts(lease.Consumed()); got != "a:4" {
+		r.Errorf("Consumed is %s, not a:4", got)
+	}
+}
+
+// leaseRange: debt beyond 10^16 tokens is refused, locally or by the store, and changes nothing.
+func leaseRange(r *rig) {
+	const most = 10_000_000_000_000_000
+	l, limit := r.limiter(), stored("a", 1000)
+	lease := r.mustAcquire(l, ask(tokens("a", 1), limit))
+	r.wantError("Adjust above 10^16", lease.Adjust(tokens("a", most+1)), engine.ErrOutOfRange)
+	r.wantError("Adjust by the largest number", lease.Adjust(tokens("a", math.MaxInt64)), engine.ErrOutOfRange)
+	r.must(lease.Adjust(tokens("a", most-1000)))
+	r.wantError("Adjust above 10^16 in two steps", lease.Adjust(tokens("a", 2000)), engine.ErrOutOfRange)
+	r.must(lease.Flush(r.Context()))
+	r.wantLeft(l, "nearly 10^16 in debt", "a:-9999999999998001", limit)
+	second := r.limiter() // another process, whose lease knows nothing of that
+	lease2 := r.heldBefore(second, limit)
+	r.must(lease2.Adjust(tokens("a", most/2)))
+	r.wantError("more debt than the range holds", lease2.Flush(r.Context()), engine.ErrOutOfRange)
+	r.must(lease2.Adjust(tokens("a", -most/2)))
+	r.must(lease2.Commit(r.Context()))
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "given back", "a:1000", limit)
+}
+
+// heldBefore gives a lease of nothing on a bucket that may be in debt: it was acquired when the bucket was full.
+func (r *rig) heldBefore(l *engine.Limiter, limit engine.Limit) *engine.Lease {
+	past := r.clock.ns.Load()
+	r.clock.advance(200 * 365 * 24 * time.Hour / 2)
+	defer r.clock.set(past)
+	return r.mustAcquire(l, ask(tokens("a", 0), limit))
+}
+
+func leaseUnknown(r *rig) {
+	l := r.limiter()
+	lease := r.mustAcquire(l, ask(tokens("a", 1), stored("a", 10)))
+	r.wantError("Adjust", lease.Adjust(engine.Tokens{"a": 1, "x": 1}), engine.ErrUnknownLimit)
+	r.wantError("Consume", lease.Consume(r.Context(), engine.Tokens{"a": 1, "x": 1}), engine.ErrUnknownLimit)
+	r.wantError("Release", lease.Release(r.Context(), engine.Tokens{"a": 1, "x": 0}), engine.ErrUnknownLimit)
+	r.must(lease.Commit(r.Context()))
+	r.wantLeft(l, "after unknown names", "a:9", stored("a", 10))
+}
+
+func leaseClosed(r *rig) {
+	l, limit := r.limiter(), stored("a", 100)
+	for i, end := range []func(*engine.Lease) error{
+		func(s *engine.Lease) error { return s.Commit(r.Context()) },
+		func(s *engine.Lease) error { return s.Rollback(r.Context()) },
+	} {
+		lease := r.mustAcquire(l, ask(tokens("a", 10), limit))
+		r.must(end(lease))
+		r.wantError("Adjust", lease.Adjust(tokens("a", 1)), engine.ErrLeaseClosed)
+		r.wantError("Consume", lease.Consume(r.Context(), tokens("a", 1)), engine.ErrLeaseClosed)
+		r.wantError("Release", lease.Release(r.Context(), tokens("a", 1)), engine.ErrLeaseClosed)
+		r.wantError("Flush", lease.Flush(r.Context()), engine.ErrLeaseClosed)
+		r.wantError("Commit", lease.Commit(r.Context()), engine.ErrLeaseClosed)
+		r.must(lease.Rollback(r.Context()))
+		r.wantUsed(ask(nil, limit), "after the end", []int64{10, 10}[i], 0)
+	}
+}
+
+// leaseNil: a nil lease and a degraded one do nothing, whatever they are asked.
+func leaseNil(r *rig) {
+	r.slow().faults.SetPlan(Always(Fail))
+	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), ask(tokens("a", 1), stored("a", 10)))
+	for _, lease := range []*engine.Lease{nil, degraded} {
+		r.must(lease.Adjust(tokens("x", -5)))
+		r.must(lease.Consume(r.Context(), tokens("x", 5)))
+		r.must(lease.Release(r.Context(), tokens("x", 5)))
+		r.must(lease.Flush(r.Context()))
+		r.must(lease.Commit(r.Context()))
+		r.must(lease.Commit(r.Context()))
+		r.must(lease.Rollback(r.Context()))
+		if len(lease.Consumed()) != 0 || lease.Statuses() != nil {
+			r.Errorf("a lease of nothing has consumed %v: %v", lease.Consumed(), lease.Statuses())
+		}
+		if lease.Degraded() != (lease != nil) {
+			r.Errorf("Degraded is %v", lease.Degraded())
+		}
+	}
+}
+
+// leaseLimitsChanged: what is given back is computed by the limits as they are then; of one that is gone it is void.
+func leaseLimitsChanged(r *rig) {
+	l := r.limiter()
+	set := func(limits ...engine.Limit) { r.must(l.SetLimits(r.Context(), user, api, limits)) }
+	set(stored("a", 100), stored("b", 100))
+	lease := r.mustAcquire(l, ask(engine.Tokens{"a": 40, "b": 40}))
+	set(engine.PerHour("a", 1000), stored("c", 10))
+	r.wantLeft(l, "changed under a lease", "a:960 c:10")
+	r.must(lease.Adjust(engine.Tokens{"a": 10, "b": 10}))
+	r.must(lease.Flush(r.Context()))
+	r.wantLeft(l, "10 more", "a:950 c:10")
+	r.must(lease.Consume(r.Context(), tokens("c", 4)))
+	r.must(lease.Adjust(tokens("c", -1)))
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "rolled back", "a:1000 c:10")
+	set(stored("b", 100))
+	r.wantLeft(l, "the limit that was gone", "b:100")
+}
+
+// leaseZeros: a lease of nothing was judged without a write, and can be adjusted as any other.
+func leaseZeros(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
+	var lease *engine.Lease
+	r.wantRequests("an acquire of zeros", 0, 2, func() { lease = r.mustAcquire(l, ask(engine.Tokens{"a": 0, "b": 0}, limits...)) })
+	r.must(lease.Adjust(tokens("b", 3)))
+	r.must(lease.Consume(r.Context(), tokens("a", 2)))
+	r.must(lease.Flush(r.Context()))
+	r.wantLeft(l, "a lease of zeros, adjusted", "a:8 b:7", limits...)
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "a lease of zeros, rolled back", "a:10 b:10", limits...)
+}

@@ -1,0 +1,260 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// liveChanges proves that limits which change while buckets live are followed: at the next acquire of the process that
+// changed them, and in others at the next refusal or when their configuration has expired.
+var liveChanges = stories{
+	{"Raise", func(r *rig) { r.atEachLevel(liveRaise) }},
+	{"Lower", func(r *rig) { r.atEachLevel(liveLower) }},
+	{"Add", func(r *rig) { r.atEachLevel(liveAdd) }},
+	{"Remove", func(r *rig) { r.atEachLevel(liveRemove) }},
+	{"Delete", liveDelete},
+	{"Debt", func(r *rig) { r.atEachLevel(liveDebt) }},
+	{"Rate", func(r *rig) { r.atEachLevel(liveRate) }},
+	{"OtherProcessRefused", func(r *rig) { r.atEachLevel(liveRefused) }},
+	{"OtherProcessExpired", func(r *rig) { r.atEachLevel(liveExpired) }},
+	{"OtherProcessNeverFits", func(r *rig) { r.atEachLevel(liveNeverFits) }},
+	{"AtOnce", liveAtOnce},
+	{"WhileBusy", liveWhileBusy},
+	{"WithIO", func(r *rig) { r.slow().atEachLevel(liveRefused) }},
+	{"Disagreeing", liveDisagreeing},
+	{"DisagreeingClocks", liveDisagreeingClocks},
+	{"Override", liveOverride},
+	{"BroughtThenStored", liveBroughtThenStored},
+	{"TooMany", liveTooMany},
+}
+
+// level is a place where limits are stored, and how.
+type level struct {
+	name   string
+	set    func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error
+	remove func(ctx context.Context, l *engine.Limiter) error
+}
+
+// levels are narrow to wide.
+var levels = []level{
+	{"entity and resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
+		return l.SetLimits(ctx, user, api, limits)
+	}, func(ctx context.Context, l *engine.Limiter) error { return l.DeleteLimits(ctx, user, api) }},
+	{"entity", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
+		return l.SetLimits(ctx, user, "", limits)
+	}, func(ctx context.Context, l *engine.Limiter) error { return l.DeleteLimits(ctx, user, "") }},
+	{"resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
+		return l.SetResourceDefaults(ctx, api, limits)
+	}, func(ctx context.Context, l *engine.Limiter) error { return l.DeleteResourceDefaults(ctx, api) }},
+	{"system", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
+		return l.SetSystemDefaults(ctx, limits, nil)
+	}, func(ctx context.Context, l *engine.Limiter) error { return l.DeleteSystemDefaults(ctx) }},
+}
+
+// change is a story about one level.
+type change struct {
+	*rig
+	level
+	l *engine.Limiter
+}
+
+// atEachLevel tells the same story at each level, from the widest, so that each stands over those before it, with a full
+// bucket each time.
+func (r *rig) atEachLevel(story func(*change)) {
+	for i := len(levels) - 1; i >= 0; i-- {
+		c := &change{rig: r, level: levels[i], l: r.limiter()}
+		r.must(c.l.ResetBucket(r.Context(), user, api))
+		story(c)
+		if r.Failed() {
+			r.Fatalf("(limits of the %s)", c.name)
+		}
+	}
+}
+
+func (c *change) store(limits ...engine.Limit) {
+	c.Helper()
+	c.must(c.set(c.Context(), c.l, limits...))
+}
+
+func (c *change) use(consume engine.Tokens) *engine.Lease {
+	c.Helper()
+	return c.mustAcquire(c.l, ask(consume))
+}
+
+// stored is a limit whose refill does not matter while a story is told: with clocks that stand, none.
+func stored(name string, n int64) engine.Limit { return engine.PerDay(name, n) }
+
+func liveRaise(c *change) {
+	c.store(stored("a", 100))
+	c.use(tokens("a", 100))
+	c.mustDeny(c.l, ask(tokens("a", 1)))
+	c.store(stored("a", 1000))
+	c.wantLeft(c.l, "raised from 100 to 1000", "a:900")
+	if got := c.take(c.l, ask(tokens("a", 1))); got != 900 {
+		c.Errorf("raised from 100, all used, to 1000: %d were admitted, not 900", got)
+	}
+}
+
+func liveLower(c *change) {
+	c.store(stored("a", 1000))
+	c.use(tokens("a", 30))
+	c.store(stored("a", 50))
+	c.use(tokens("a", 1))
+	c.wantLeft(c.l, "31 used, lowered to 50", "a:19")
+	c.store(stored("a", 1000))
+	c.use(tokens("a", 469))
+	c.wantLeft(c.l, "500 used of 1000", "a:500")
+	c.store(stored("a", 50)) // what was used beyond the new capacity was no debt, and is none
+	c.wantLeft(c.l, "500 used, lowered to 50", "a:0")
+	e := c.mustDeny(c.l, ask(tokens("a", 50)))
+	c.wantWait(e, "a", aDay)
+	c.mustDeny(c.l, ask(tokens("a", 1)))
+	c.clock.advance(aDay)
+	c.use(tokens("a", 50))
+}
+
+// liveAdd: a new limit begins full, wherever its name sorts among the others, which keep what they have.
+func liveAdd(c *change) {
+	c.store(stored("m", 100))
+	c.use(tokens("m", 60))
+	c.store(stored("m", 100), stored("a", 10), stored("z", 20))
+	c.wantLeft(c.l, "two limits added", "a:10 m:40 z:20")
+	c.use(engine.Tokens{"a": 10, "m": 1})
+	c.wantLeft(c.l, "one of them used", "a:0 m:39 z:20")
+	c.mustDeny(c.l, ask(engine.Tokens{"a": 1, "z": 1}))
+	c.use(engine.Tokens{"m": 1, "z": 20})
+	c.wantLeft(c.l, "the other used", "a:0 m:38 z:0")
+}
+
+// liveRemove: a removed limit blocks no more, is unknown, and is full when it comes back.
+func liveRemove(c *change) {
+	c.store(stored("a", 10), stored("b", 10), stored("c", 10))
+	lease := c.use(engine.Tokens{"a": 10, "b": 5, "c": 1})
+	c.must(lease.Adjust(tokens("a", 10)))
+	c.must(lease.Commit(c.Context()))
+	c.mustDeny(c.l, ask(tokens("c", 1)))
+	c.store(stored("b", 10), stored("c", 10))
+	c.use(tokens("c", 1))
+	c.wantLeft(c.l, "one of three removed", "b:5 c:8")
+	_, err := c.l.Acquire(c.Context(), ask(tokens("a", 1)))
+	c.wantError("a limit that was removed", err, engine.ErrUnknownLimit)
+	c.store(stored("a", 10), stored("b", 10), stored("c", 10))
+	c.use(tokens("a", 1))
+	c.wantLeft(c.l, "the removed one came back", "a:9 b:5 c:8")
+}
+
+// liveDelete: where a level has nothing any more, the next one counts; what was used stays used.
+func liveDelete(r *rig) {
+	l := r.limiter()
+	for i, v := range levels {
+		r.must(v.set(r.Context(), l, stored("a", int64(20+10*i))))
+	}
+	r.mustAcquire(l, ask(tokens("a", 5)))
+	for i, v := range levels {
+		r.wantLeft(l, "limits of the "+v.name, fmt.Sprintf("a:%d", 15+10*i))
+		r.must(v.remove(r.Context(), l))
+	}
+	_, err := l.Acquire(r.Context(), ask(tokens("a", 1)))
+	r.wantError("nothing is stored any more", err, engine.ErrNoLimits)
+	r.mustAcquire(l, ask(tokens("a", 1), stored("a", 60)))
+	r.wantLeft(l, "limits that the request brought", "a:54", stored("a", 60))
+}
+
+// liveDebt: debt is kept, whatever the new capacity; what may be no more than clocks that disagree counts as none.
+func liveDebt(c *change) {
+	owe := func(n int64) {
+		lease := c.use(tokens("a", 1))
+		c.must(lease.Adjust(tokens("a", n-1)))
+		c.must(lease.Commit(c.Context()))
+	}
+	c.store(stored("a", 100))
+	owe(150)
+	c.wantLeft(c.l, "150 of 100 used", "a:-50")
+	c.store(stored("a", 20))
+	c.wantLeft(c.l, "150 of 100 used, lowered to 20", "a:-130")
+	c.mustDeny(c.l, ask(tokens("a", 1)))
+	c.store(stored("a", 1000))
+	c.wantLeft(c.l, "150 of 100 used, raised to 1000", "a:850")
+	c.use(tokens("a", 850))
+	c.must(c.l.ResetBucket(c.Context(), user, api))
+	c.store(engine.PerSecond("a", 100))
+	owe(600)
+	c.store(engine.PerSecond("a", 50))
+	c.wantLeft(c.l, "5 s of the old rate in debt", "a:0")
+	c.must(c.l.ResetBucket(c.Context(), user, api))
+	c.use(tokens("a", 1))
+	c.store(engine.PerSecond("a", 100))
+	owe(1199)
+	c.store(engine.PerSecond("a", 50))
+	c.wantLeft(c.l, "11 s of the old rate in debt", "a:-1150")
+}
+
+// liveRate: what was refilled until the change was at the old rate, what comes after at the new one.
+func liveRate(c *change) {
+	c.store(engine.PerHour("a", 60))
+	c.use(tokens("a", 60))
+	c.clock.advance(30 * time.Minute)
+	c.store(engine.PerHour("a", 600).WithBurst(60))
+	c.use(tokens("a", 30))
+	c.mustDeny(c.l, ask(tokens("a", 1)))
+	c.clock.advance(time.Minute)
+	c.wantLeft(c.l, "a minute at the new rate", "a:10")
+	c.clock.advance(time.Minute)
+	c.store(engine.PerHour("a", 60))
+	c.use(tokens("a", 20))
+	c.wantWait(c.mustDeny(c.l, ask(tokens("a", 1))), "a", time.Minute)
+}
+
+// liveRefused: another process learns from the first refusal, long before its configuration expires.
+func liveRefused(c *change) {
+	other := c.limiter()
+	c.store(stored("a", 100))
+	c.mustAcquire(other, ask(tokens("a", 100)))
+	c.store(stored("a", 1000), stored("b", 3))
+	c.use(tokens("b", 1))
+	c.clock.advance(2 * time.Second) // other remembers that there was nothing left
+	if got := c.take(other, ask(engine.Tokens{"a": 100, "b": 1})); got != 2 {
+		c.Errorf("another process admitted %d after a limit was added, not 2", got)
+	}
+	c.store(stored("a", 100))
+	c.use(tokens("a", 0)) // asks for nothing and writes nothing: other meets the old limits
+	if c.name != levels[0].name {
+		c.mustDeny(c.l, ask(tokens("a", 1))) // this writes the new ones
+	}
+	c.mustDeny(other, ask(tokens("a", 1)))
+	c.clock.advance(aDay)
+	if got := c.take(other, ask(tokens("a", 10))); got != 10 {
+		c.Errorf("another process admitted %d of 10 after a limit was removed and another one lowered", got)
+	}
+}
+
+// liveExpired: another process that meets no refusal learns when its configuration is a minute old.
+func liveExpired(c *change) {
+	other := c.limiter()
+	c.store(stored("a", 100))
+	c.mustAcquire(other, ask(tokens("a", 10)))
+	c.store(stored("a", 20))
+	c.clock.advance(time.Minute)
+	if got := c.take(other, ask(tokens("a", 1))); got != 10 {
+		c.Errorf("another process admitted %d after the limit was lowered to 20, 10 of them used, not 10", got)
+	}
+	c.store(stored("a", 100), stored("b", 1))
+	c.clock.advance(time.Minute)
+	if got := c.take(other, ask(engine.Tokens{"a": 1, "b": 1})); got != 1 {
+		c.Errorf("another process admitted %d after a limit of 1 was added", got)
+	}
+}
+
+// liveNeverFits: that a request never fits is said only after a look at what is stored.
+func liveNeverFits(c *change) {
+	other := c.limiter()
+	c.store(stored("a", 100))
+	c.mustAcquire(other, ask(tokens("a", 1)))
+	c.store(stored("a", 1000))
+	c.clock.advance(2 * time.Second)
+	c.mustAcquire(other, ask(tokens("a", 500)))
+	c.wantLeft(c.l, "500 of what was 100", "a:499")
+}

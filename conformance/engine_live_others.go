@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// liveAtOnce: setting an entity's limits for a resource converts the bucket there and then.
+func liveAtOnce(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{stored("a", 100)}
+	r.must(l.SetLimits(r.Context(), user, api, limits))
+	r.mustAcquire(l, ask(tokens("a", 100)))
+	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 1000)}))
+	r.wantRequests("an acquire after the limits were set", 1, 1, func() { r.mustAcquire(l, ask(tokens("a", 1))) })
+	r.wantRequests("the next one", 1, 0, func() { r.mustAcquire(l, ask(tokens("a", 1))) })
+}
+
+// liveWhileBusy raises a limit while a crowd takes from it: nobody gets more than the new capacity, and in the end all
+// of it is given out.
+func liveWhileBusy(r *rig) {
+	all := r.processes(3, 0)
+	r.must(all[0].SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
+	var admitted atomic.Int64
+	s := &trial{tester: r.T}
+	s.together(crowd, func(i int) {
+		if i == 0 {
+			for n := int64(200); n <= 1000; n += 100 {
+				if err := all[0].SetLimits(r.Context(), user, api, []engine.Limit{stored("a", n)}); err != nil {
+					r.Errorf("SetLimits: %v", err)
+				}
+			}
+			return
+		}
+		for range 5 {
+			admitted.Add(r.take(all[i%len(all)], ask(tokens("a", 1))))
+		}
+	})
+	if got := admitted.Load(); got > 1000 {
+		r.Errorf("%d were admitted of a limit that was raised to 1000", got)
+	}
+	admitted.Add(r.take(r.limiter(), ask(tokens("a", 1))))
+	if got := admitted.Load(); got != 1000 {
+		r.Errorf("%d were admitted of a limit that was raised to 1000, once it was quiet", got)
+	}
+}
+
+// liveDisagreeing: callers who bring different limits for one bucket are each judged by their own, and share the
+// tokens: never more than the largest in sum.
+func liveDisagreeing(r *rig) {
+	for i, other := range []engine.Limit{
+		stored("a", 10), stored("a", 100).WithBurst(30), engine.PerHour("a", 100).WithBurst(99), engine.Every("a", 1, 1000*time.Hour).WithBurst(50),
+	} {
+		all := r.processes(2, 0)
+		large, small := ask(tokens("a", 1), stored("a", 100)), ask(tokens("a", 1), other)
+		large.Entity = fmt.Sprintf("user-%d", i)
+		small.Entity = large.Entity
+		total, bySmall := int64(0), int64(0)
+		for range 150 {
+			for j, q := range []engine.Request{large, small} {
+				if _, err := all[j].Acquire(r.Context(), q); err == nil {
+					total++
+					bySmall += int64(j)
+				}
+			}
+		}
+		total += r.take(all[0], large)
+		if total != 100 {
+			r.Errorf("100 a day beside %v: %d were admitted in sum, not 100", other, total)
+		}
+		if bySmall > other.Capacity/2 { // they took turns
+			r.Errorf("100 a day beside %v: that one was admitted %d times", other, bySmall)
+		}
+	}
+}
+
+// liveDisagreeingClocks: each flip between limits and clocks that disagree mints nothing.
+func liveDisagreeingClocks(r *rig) {
+	all := r.processes(2, 5*time.Second)
+	fast, slow := ask(tokens("a", 1), engine.PerSecond("a", 100)), ask(tokens("a", 1), engine.PerSecond("a", 20).WithBurst(60))
+	total := 0
+	for range 3000 {
+		for i, q := range []engine.Request{fast, slow, slow, fast} {
+			if _, err := all[i%2].Acquire(r.Context(), q); err == nil {
+				total++
+			}
+		}
+	}
+	if most := 100 + 10*100; total > most {
+		r.Errorf("%d were admitted while no time passed, with clocks 10 s apart; at most %d", total, most)
+	}
+	if total < 100 {
+		r.Errorf("%d were admitted, of 100 at least", total)
+	}
+}
+
+// liveOverride: limits that beat what is stored do so for their request only.
+func liveOverride(r *rig) {
+	l, other := r.limiter(), r.limiter()
+	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 3)}))
+	narrow, wide := ask(tokens("a", 1)), ask(tokens("a", 50))
+	narrow.Override, wide.Override = []engine.Limit{stored("a", 10)}, []engine.Limit{stored("a", 200)}
+	r.mustAcquire(l, ask(tokens("a", 5)))
+	if got := r.take(other, narrow); got != 5 {
+		r.Errorf("5 of 100 used, overridden by 10: %d were admitted, not 5", got)
+	}
+	r.mustAcquire(l, ask(tokens("a", 80)))
+	r.mustAcquire(other, wide)
+	if e := r.mustDeny(l, ask(tokens("a", 1))); e.NeverFits {
+		r.Errorf("140 of 100 used, with the help of an override: %v", e)
+	}
+	r.mustAcquire(other, wide)
+	r.mustDeny(other, wide)
+	r.wantLeft(l, "after overrides, by what is stored", "a:-90 b:3")
+	r.mustDeny(l, ask(tokens("b", 1)))
+	r.clock.advance(2 * time.Second)
+	narrow.Consume = tokens("b", 1)
+	_, err := other.Acquire(r.Context(), narrow)
+	r.wantError("a stored name that the override has not", err, engine.ErrUnknownLimit)
+}
+
+// liveBroughtThenStored: who is given stored limits keeps what was used under those of the requests.
+func liveBroughtThenStored(r *rig) {
+	l := r.limiter()
+	q := ask(tokens("a", 60), stored("a", 100))
+	r.mustAcquire(l, q)
+	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
+	r.mustDeny(l, q)
+	r.wantLeft(l, "stored what was brought", "a:40")
+	q.Resource = "another"
+	r.mustAcquire(l, q)
+	r.must(l.SetLimits(r.Context(), user, q.Resource, []engine.Limit{stored("a", 50), stored("b", 5)}))
+	e := r.mustDeny(l, engine.Request{Entity: user, Resource: q.Resource, Consume: tokens("b", 1)})
+	if s := e.Statuses[0]; s.Available != -10 { // nothing is cut: it was not the same limit
+		r.Errorf("60 of 100 used, then 50 stored: %d available, not -10", s.Available)
+	}
+}
+
+// liveTooMany: a bucket holds 16 limits, those that other callers bring included while they are not full.
+func liveTooMany(r *rig) {
+	var some, others []engine.Limit
+	for i := range 10 {
+		some = append(some, engine.PerHour(fmt.Sprintf("some-%d", i), 10))
+		others = append(others, engine.PerHour(fmt.Sprintf("others-%d", i), 10))
+	}
+	all := engine.Tokens{}
+	for _, l := range some {
+		all[l.Name] = 5
+	}
+	l, q := r.limiter(), ask(tokens("others-1", 1), others...)
+	r.mustAcquire(l, ask(all, some...))
+	_, err := l.Acquire(r.Context(), q)
+	r.wantInvalid("20 limits in one bucket", err)
+	r.mustAcquire(l, ask(tokens("some-1", 5), some...))
+	r.clock.advance(time.Hour)
+	r.mustAcquire(l, q)
+}

@@ -1,0 +1,200 @@
+package conformance
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// requestsPerDecision proves what a decision costs: one write where the writer's view is right, nothing where it is a
+// denial that is known, and not many more where others write, too.
+var requestsPerDecision = stories{
+	{"Sequential", requestsSequential},
+	{"KnownDenials", requestsKnownDenials},
+	{"SmallerRequests", requestsSmaller},
+	{"OffDenials", requestsOffDenials},
+	{"SharedBucket", requestsShared},
+	{"Commit", requestsCommit},
+	{"Path", requestsPath},
+	{"FirstUse", requestsFirstUse},
+}
+
+// requests counts what reaches the store while act runs.
+func (r *rig) requests(act func()) (writes, reads int) {
+	w, c, n := r.faults.Calls(OpApply), r.faults.Calls(OpCommit), r.faults.Calls(OpRead)
+	act()
+	return r.faults.Calls(OpApply) - w + r.faults.Calls(OpCommit) - c, r.faults.Calls(OpRead) - n
+}
+
+func (r *rig) wantRequests(what string, writes, reads int, act func()) {
+	r.Helper()
+	if w, n := r.requests(act); w != writes || n != reads {
+		r.Errorf("%s: %d writes and %d reads, not %d and %d", what, w, n, writes, reads)
+	}
+}
+
+// arrivals lets decisions arrive at random times, at a share of the rate, for random ones of several processes, and
+// tells how many requests a decision took.
+func (r *rig) arrivals(seed uint64, clients, decisions int, share float64, names ...string) float64 {
+	random := rand.New(rand.NewPCG(seed, uint64(clients)))
+	const rate = 100 // a second
+	var limits []engine.Limit
+	consume := engine.Tokens{}
+	for _, name := range names {
+		limits = append(limits, engine.PerSecond(name, rate).WithBurst(100*rate))
+		consume[name] = 1
+	}
+	q := ask(consume, limits...)
+	q.Entity = fmt.Sprintf("user-%d-%d-%.0f-%d", clients, len(names), 100*share, seed)
+	var all []*engine.Limiter
+	for range clients {
+		l := r.limiter(func(o *engine.Options) { o.ConfigTTL = 24 * time.Hour })
+		all = append(all, l)
+		_ = r.left(l, q.Entity, limits...) // reads the configuration
+	}
+	r.clock.advance(time.Hour) // what was seen of the bucket is long out of date
+	step := func() {
+		r.clock.advance(time.Duration(random.ExpFloat64() / (share * rate) * float64(time.Second)))
+		if d, err := all[random.IntN(clients)].Allow(r.Context(), q); err != nil || !d.Allowed && share < 1 {
+			r.Fatalf("seed %d: %+v, %v", seed, d, err)
+		}
+	}
+	for range 20 * clients { // until everybody knows that there are others
+		step()
+	}
+	writes, reads := r.requests(func() {
+		for range decisions {
+			step()
+		}
+	})
+	return float64(writes+reads) / float64(decisions)
+}
+
+func requestsSequential(r *rig) {
+	for _, share := range []float64{.1, .5, .9, 1.2} {
+		for _, names := range [][]string{{"a"}, {"a", "b"}} {
+			got := r.arrivals(1, 1, 500, share, names...)
+			if share < 1 && got != 1 || got > 1 {
+				r.Errorf("%v of the rate, %d limits: %.3f requests for a decision, not 1.000", share, len(names), got)
+			}
+		}
+	}
+}
+
+// requestsShared has many processes that know nothing of each other.
+func requestsShared(r *rig) {
+	for _, c := range []struct {
+		clients int
+		share   float64
+		names   []string
+		most    float64
+	}{
+		{8, .5, []string{"a"}, 1.5}, {8, .5, []string{"a", "b"}, 1.65}, {8, .1, []string{"a"}, 1.15}, {8, .9, []string{"a"}, 1.55},
+		{100, .9, []string{"a"}, 1.2}, {100, .1, []string{"a"}, 1.15},
+	} {
+		got := r.arrivals(3, c.clients, 2000, c.share, c.names...)
+		r.Logf("%d clients at %v of the rate, %d limits: %.3f requests for a decision", c.clients, c.share, len(c.names), got)
+		if got > c.most {
+			r.Errorf("%d clients at %v of the rate, %d limits: %.3f requests for a decision, more than %v",
+				c.clients, c.share, len(c.names), got, c.most)
+		}
+	}
+}
+
+// requestsKnownDenials: the first denial is free where the last success showed the bucket empty; repeated ones are
+// until their time, and a second later at the latest the store is asked again.
+func requestsKnownDenials(r *rig) {
+	limit := engine.PerMinute("rpm", 6)
+	l, q := r.limiter(), ask(tokens("rpm", 1), limit)
+	for range 6 {
+		r.mustAcquire(l, q)
+	}
+	r.wantRequests("denials right after the last token", 0, 0, func() {
+		for range 10 {
+			r.mustDeny(l, q)
+		}
+		r.clock.advance(900 * time.Millisecond)
+		if e := r.mustDeny(l, q); e.RetryAfter != 9100*time.Millisecond {
+			r.Errorf("a denial from memory: retry after %v, not 9.1s", e.RetryAfter)
+		}
+	})
+	r.clock.advance(200 * time.Millisecond)
+	r.wantRequests("a denial after DenialTTL", 1, 0, func() { r.mustDeny(l, q) })
+	r.wantRequests("the next one", 0, 0, func() { r.mustDeny(l, q) })
+	r.clock.advance(8900 * time.Millisecond)
+	r.wantRequests("at the time of the denial", 1, 0, func() { r.mustAcquire(l, q) })
+	other := r.limiter()
+	r.wantRequests("another process", 1, 1, func() { r.mustDeny(other, q) })
+	r.wantRequests("the same again", 0, 0, func() { r.mustDeny(other, q) })
+}
+
+// requestsSmaller: what is known of a bucket denies only requests that it denies.
+func requestsSmaller(r *rig) {
+	limit := engine.PerHour("rph", 10)
+	l := r.limiter()
+	r.mustAcquire(l, ask(tokens("rph", 6), limit))
+	r.wantRequests("one that does not fit", 0, 0, func() { r.mustDeny(l, ask(tokens("rph", 5), limit)) })
+	r.wantRequests("one that fits", 1, 0, func() { r.mustAcquire(l, ask(tokens("rph", 4), limit)) })
+	r.wantRequests("one that never fits", 0, 0, func() { r.mustDeny(l, ask(tokens("rph", 11), limit)) })
+}
+
+func requestsOffDenials(r *rig) {
+	l, q := r.limiter(func(o *engine.Options) { o.DenialTTL = -1 }), ask(tokens("rph", 1), engine.PerHour("rph", 1))
+	r.mustAcquire(l, q)
+	r.wantRequests("three denials without DenialTTL", 3, 0, func() {
+		for range 3 {
+			r.mustDeny(l, q)
+		}
+	})
+}
+
+// requestsCommit: settling costs one write, and none where nothing is to be settled.
+func requestsCommit(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
+	lease := r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.wantRequests("a commit of nothing", 0, 0, func() { r.must(lease.Commit(r.Context())) })
+	lease = r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.must(lease.Adjust(engine.Tokens{"a": 5, "b": 7}))
+	r.must(lease.Adjust(engine.Tokens{"a": -5, "b": -7}))
+	r.wantRequests("a commit of adjustments that add up to nothing", 0, 0, func() { r.must(lease.Commit(r.Context())) })
+	lease = r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.must(lease.Adjust(engine.Tokens{"a": -5, "b": 7}))
+	r.wantRequests("a commit of adjustments up and down", 1, 0, func() { r.must(lease.Commit(r.Context())) })
+	lease = r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.wantRequests("a rollback", 1, 0, func() { r.must(lease.Rollback(r.Context())) })
+	r.wantRequests("a rollback after a rollback", 0, 0, func() { r.must(lease.Rollback(r.Context())) })
+	r.wantLeft(l, "afterwards", "a:75 b:93", limits...)
+}
+
+// requestsPath: a path costs one write for each entity that has limits.
+func requestsPath(r *rig) {
+	l, limit := r.limiter(), engine.PerHour("rph", 10)
+	r.mustEntity(l, engine.Entity{ID: "top"})
+	r.mustEntity(l, engine.Entity{ID: "middle", Parent: "top", Cascade: true})
+	r.mustEntity(l, engine.Entity{ID: user, Parent: "middle", Cascade: true})
+	r.must(l.SetLimits(r.Context(), "top", "", []engine.Limit{limit}))
+	q := ask(tokens("rph", 1), engine.PerHour("rph", 5))
+	r.mustAcquire(l, q)
+	for range 4 {
+		r.wantRequests("a path of three, two with limits", 2, 0, func() { r.mustAcquire(l, q) })
+	}
+	r.wantRequests("a known denial of the first", 0, 0, func() { r.mustDeny(l, q) })
+	r.mustAcquire(l, engine.Request{Entity: "top", Resource: api, Consume: tokens("rph", 5)})
+	r.clock.advance(12 * time.Minute) // the first has one token again, and the last two
+	r.mustAcquire(l, engine.Request{Entity: "top", Resource: api, Consume: tokens("rph", 2)})
+	r.wantRequests("a known denial of the last", 0, 1, func() { r.mustDeny(l, q) }) // the first's balance is read
+	r.wantRequests("the next one", 0, 0, func() { r.mustDeny(l, q) })
+}
+
+// requestsFirstUse: a process reads the configuration once for each bucket; nothing needs to be created.
+func requestsFirstUse(r *rig) {
+	l := r.limiter()
+	for i := range 5 {
+		q := ask(tokens("rpm", 1), engine.PerMinute("rpm", 10))
+		q.Entity = fmt.Sprintf("user-%d", i)
+		r.wantRequests("first use", 1, 1, func() { r.mustAcquire(l, q) })
+		r.wantRequests("second use", 1, 0, func() { r.mustAcquire(l, q) })
+	}
+}

@@ -1,0 +1,219 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// rig is one story of the engine, and what it is told with: a fresh store behind a [Fault] that lets everything pass
+// until the story says otherwise, and a clock that stands until it is set.
+type rig struct {
+	*testing.T
+	faults *Fault
+	store  backend.Backend // faults, with the powers of the store beneath
+	noIO   bool            // whether that is one without I/O
+	clock  *settable
+	events events // of all limiters
+}
+
+// settable is a clock that stands where it was set. It is in the future: a store that knows the time drops nothing.
+type settable struct{ ns atomic.Int64 }
+
+const epoch = int64(2_000_000_000) * int64(time.Second) // in ns since 1970
+
+func newClock(ahead time.Duration) *settable {
+	c := &settable{}
+	c.ns.Store(epoch + int64(ahead))
+	return c
+}
+
+// Now is what the clock says.
+func (c *settable) Now() time.Time { return time.Unix(0, c.ns.Load()) }
+
+func (c *settable) advance(d time.Duration) { c.ns.Add(int64(d)) }
+
+func (c *settable) set(ns int64) { c.ns.Store(ns) }
+
+// events collects what limiters tell their observer.
+type events struct {
+	lock sync.Mutex
+	all  []engine.Event
+}
+
+// Observe implements [engine.Observer].
+func (e *events) Observe(event engine.Event) {
+	if event.Kind == engine.EventStoreCall || event.Kind == engine.EventDecision {
+		return // the rig counts calls where they are made
+	}
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	e.all = append(e.all, event)
+}
+
+// of lists the events of one kind.
+func (e *events) of(kind engine.EventKind) (found []engine.Event) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	for _, event := range e.all {
+		if event.Kind == kind {
+			found = append(found, event)
+		}
+	}
+	return found
+}
+
+func newRig(t *testing.T, open Open) *rig {
+	t.Helper()
+	store := open(t)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Errorf("Close after the story: %v", err)
+		}
+	})
+	r := &rig{T: t, faults: NewFault(store, nil), clock: newClock(0)}
+	_, r.noIO = store.(backend.NoIO)
+	r.store = r.faults.Powers(r.noIO)
+	return r
+}
+
+// slow makes the engine treat the store as one that may hang, whatever it is.
+func (r *rig) slow() *rig {
+	r.noIO = false
+	r.store = r.faults.Powers(false)
+	return r
+}
+
+// patient is the budget of limiters whose story is not about time.
+const patient = time.Minute
+
+// options are what the limiters of a story have in common, changed as they need it.
+func (r *rig) options(change ...func(*engine.Options)) *engine.Options {
+	o := &engine.Options{
+		Now: r.clock.Now, Timeout: patient, Observer: &r.events, Logger: slog.New(slog.DiscardHandler),
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	}
+	for _, f := range change {
+		f(o)
+	}
+	return o
+}
+
+// limiter is a process on the story's store.
+func (r *rig) limiter(change ...func(*engine.Options)) *engine.Limiter {
+	r.Helper()
+	l, err := engine.New(r.store, r.options(change...))
+	if err != nil {
+		r.Fatalf("New: %v", err)
+	}
+	r.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// by is an option: the clock of the process.
+func by(c *settable) func(*engine.Options) { return func(o *engine.Options) { o.Now = c.Now } }
+
+// Names of most stories: what they are called does not matter there.
+const (
+	user = "user-1"
+	api  = "gpt-4"
+)
+
+// ask is a request of the user for the api, whose limits it brings.
+func ask(consume engine.Tokens, limits ...engine.Limit) engine.Request {
+	return engine.Request{Entity: user, Resource: api, Consume: consume, Limits: limits}
+}
+
+// tokens is short for one limit.
+func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }
+
+func (r *rig) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
+	r.Helper()
+	lease, err := l.Acquire(r.Context(), q)
+	if err != nil {
+		r.Fatalf("Acquire of %v: %v", q.Consume, err)
+	}
+	return lease
+}
+
+func (r *rig) mustDeny(l *engine.Limiter, q engine.Request) *engine.ExceededError {
+	r.Helper()
+	_, err := l.Acquire(r.Context(), q)
+	var exceeded *engine.ExceededError
+	if !errors.As(err, &exceeded) {
+		r.Fatalf("Acquire of %v should be denied: %v", q.Consume, err)
+	}
+	return exceeded
+}
+
+// must ends the story where a step of it fails.
+func (r *rig) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatalf("%v", err)
+	}
+}
+
+// wantError compares what a call answered with a sentinel.
+func (r *rig) wantError(what string, err, want error) {
+	r.Helper()
+	if !errors.Is(err, want) {
+		r.Errorf("%s: %v, not %v", what, err, want)
+	}
+}
+
+// wantInvalid wants a *ValidationError.
+func (r *rig) wantInvalid(what string, err error) {
+	r.Helper()
+	var invalid *engine.ValidationError
+	if !errors.As(err, &invalid) {
+		r.Errorf("%s: %v, no *ValidationError", what, err)
+	} else if invalid.Field == "" || invalid.Reason == "" {
+		r.Errorf("%s: %#v does not say what is wrong", what, invalid)
+	}
+}
+
+// left reads what is available of the user's limits, by name; those of parents as "parent limit".
+func (r *rig) left(l *engine.Limiter, entity string, limits ...engine.Limit) map[string]int64 {
+	r.Helper()
+	all, err := l.Available(r.Context(), entity, api, limits...)
+	if err != nil {
+		r.Fatalf("Available of %s: %v", entity, err)
+	}
+	left := map[string]int64{}
+	for _, s := range all {
+		name := s.Limit.Name
+		if s.Entity != entity {
+			name = s.Entity + " " + name
+		}
+		left[name] = s.Available
+	}
+	return left
+}
+
+// wantLeft compares what is available of the user's limits with "a:1 b:2".
+func (r *rig) wantLeft(l *engine.Limiter, what, want string, limits ...engine.Limit) {
+	r.Helper()
+	r.wantLeftOf(l, user, what, want, limits...)
+}
+
+func (r *rig) wantLeftOf(l *engine.Limiter, entity, what, want string, limits ...engine.Limit) {
+	r.Helper()
+	if got := amounts(r.left(l, entity, limits...)); got != want {
+		r.Errorf("%s: available is %s, not %s", what, got, want)
+	}
+}
+
+// amounts writes tokens as "a:1 b:2", by name.
+func amounts[M ~map[string]int64](m M) string {
+	return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(map[string]int64(m)), "map["), "]")
+}

@@ -1,0 +1,144 @@
+package conformance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// saturation proves that those who ask for more than there is get all of it, and no more: at least 99.9 % of capacity +
+// rate·T, while every call of the store takes its time and clocks disagree.
+var saturation = stories{
+	{"OneProcess", func(r *rig) { r.saturate(load{processes: 1}) }},
+	{"SeveralProcesses", func(r *rig) { r.saturate(load{processes: 3}) }},
+	{"ClocksApart", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second}) }},
+	{"ClocksStepBack", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
+	{"SeveralLimits", func(r *rig) { r.saturate(load{processes: 2, limits: 2}) }},
+	{"LargeRequests", func(r *rig) { r.saturate(load{processes: 2, each: 7}) }},
+	{"WithIO", func(r *rig) { r.slow().saturate(load{processes: 3, apart: time.Second}) }},
+	{"Cascade", func(r *rig) { r.saturate(load{processes: 2, cascade: true}) }},
+}
+
+// load is who asks for too much, and how.
+type load struct {
+	processes int
+	apart     time.Duration // clocks are that far ahead or behind
+	steps     bool          // clocks step to and fro between that
+	limits    int
+	each      int64 // tokens a request
+	cascade   bool
+}
+
+const (
+	saturationTime = 100 * time.Second
+	saturationRate = 50 // tokens a second, and the burst
+	slowest        = 50 * time.Millisecond
+)
+
+// admission is what was admitted when.
+type admission struct {
+	at time.Duration
+	n  int64
+}
+
+func (r *rig) saturate(c load) {
+	const seed = 7
+	s := newSimulation(seed)
+	c.each = max(c.each, 1)
+	limits := []engine.Limit{engine.PerSecond("rps", saturationRate)}
+	consume := tokens("rps", c.each)
+	if c.limits > 1 {
+		limits = append(limits, engine.PerSecond("other", saturationRate*3).WithBurst(1000))
+		consume["other"] = 2 * c.each
+	}
+	if c.cascade {
+		setup := r.limiter()
+		r.must(setup.SetLimits(r.Context(), "parent", api, limits))
+		for i := range c.processes {
+			r.mustEntity(setup, engine.Entity{ID: fmt.Sprintf("user-%d", i), Parent: "parent", Cascade: true})
+		}
+		limits = []engine.Limit{engine.PerSecond("rps", 10*saturationRate)}
+	}
+	s.delay(r, time.Millisecond, slowest)
+	var admitted []admission
+	for i := range c.processes {
+		l := r.limiter(s.clock(0), func(o *engine.Options) { o.Now = s.skewed(c, i) })
+		q := ask(consume, limits...)
+		if c.cascade {
+			q.Entity = fmt.Sprintf("user-%d", i)
+		}
+		for range 4 {
+			s.actor(s.between(0, slowest), func() {
+				for s.now() < saturationTime {
+					d, err := l.Allow(r.Context(), q)
+					switch {
+					case err != nil:
+						r.Errorf("seed %d, %v after the beginning: %v", s.seed, s.now(), err)
+						return
+					case d.Allowed:
+						admitted = append(admitted, admission{s.now(), c.each})
+					default:
+						s.pause(min(d.RetryAfter, saturationTime-s.now()))
+					}
+				}
+			})
+		}
+	}
+	s.run()
+	r.judgeSaturation(s, c, admitted)
+}
+
+// skewed is the clock of the i-th process.
+func (s *simulation) skewed(c load, i int) func() time.Time {
+	ahead := c.apart
+	if c.processes > 1 {
+		ahead = c.apart - 2*c.apart*time.Duration(i)/time.Duration(c.processes-1)
+	}
+	return func() time.Time {
+		if c.steps {
+			ahead = s.between(-c.apart, c.apart)
+		}
+		return time.Unix(0, epoch+int64(s.now()+ahead))
+	}
+}
+
+// judgeSaturation holds what was admitted in all, and in every interval, against the bounds. An answer is late by what
+// the store's call took, a decision early by as much.
+func (r *rig) judgeSaturation(s *simulation, c load, admitted []admission) {
+	total := int64(0)
+	for _, a := range admitted {
+		total += a.n
+	}
+	entitled := saturationRate * (1 + saturationTime.Seconds())
+	share := float64(total) / entitled
+	r.Logf("%d tokens of %.0f admitted (%.4f); %d requests for %d decisions admitted", total, entitled, share, r.faults.Calls(OpApply), len(admitted))
+	lowest := .999
+	if c.steps || c.cascade { // a clock that was ahead holds up those behind; so do tokens on their way back from a denial
+		lowest = .85
+	}
+	if share < lowest {
+		r.Errorf("seed %d: %d tokens were admitted of %.0f: %.4f of it, less than %v", s.seed, total, entitled, share, lowest)
+	}
+	tolerance := 2*c.apart + 2*slowest
+	if over, from, to := excess(admitted, saturationRate, saturationRate, tolerance); over > 0 {
+		r.Errorf("seed %d: between %v and %v, %.2f tokens too many were admitted", s.seed, from, to, over)
+	}
+}
+
+// excess is by how much the worst of all intervals is above capacity + rate·(T + tolerance), and which it is.
+func excess(admitted []admission, capacity, rate float64, tolerance time.Duration) (worst float64, from, to time.Duration) {
+	worst = -1
+	sum, lowest, since := 0.0, 0.0, time.Duration(0)
+	for i, a := range admitted {
+		if before := sum - rate*a.at.Seconds(); i == 0 || before < lowest {
+			lowest, since = before, a.at
+		}
+		sum += float64(a.n)
+		over := sum - rate*a.at.Seconds() - lowest - capacity - rate*tolerance.Seconds()
+		if over > worst {
+			worst, from, to = over, since, a.at
+		}
+	}
+	return worst, from, to
+}

@@ -1,0 +1,213 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
+)
+
+var (
+	small = backend.NewLayout("small", backend.Field{Name: "n", Kind: backend.Number})
+	slot  = small.MustSlot("n")
+)
+
+func one() (n backend.Num) {
+	if err := n.UnmarshalText([]byte("1")); err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// count is a write that adds one.
+func count(sort string) backend.Write {
+	return backend.Write{
+		Key: backend.Key{Namespace: "ns", Partition: "p", Sort: sort}, Layout: small,
+		Effects: []backend.Effect{{Slot: slot, Op: backend.Add, Num: one()}},
+	}
+}
+
+// counted reads how often count was carried out.
+func counted(t *testing.T, s backend.Backend, sort string) int64 {
+	t.Helper()
+	r := make([]backend.Record, 1)
+	r[0].Reset(small)
+	if err := s.Read(t.Context(), []backend.Key{count(sort).Key}, r); err != nil {
+		t.Fatal(err)
+	}
+	return r[0].Int64(slot)
+}
+
+// TestFaultless wants a wrapper without a plan to be as good as what it wraps.
+func TestFaultless(t *testing.T) {
+	faultless := func(t testing.TB) backend.Backend { return conformance.NewFault(open(t), nil).Powers(true) }
+	conformance.Run(t, faultless)
+	conformance.RunFeed(t, faultless)
+	conformance.RunSweep(t, faultless)
+	conformance.RunScan(t, faultless)
+	conformance.RunModel(t, faultless)
+}
+
+// TestFaultActs looks at every act: what comes back, and whether the write was carried out.
+func TestFaultActs(t *testing.T) {
+	for _, c := range []struct {
+		act     conformance.Act
+		want    error
+		applied int64
+		later   int64 // after Release
+		read    error
+	}{
+		{conformance.Pass, nil, 1, 1, nil},
+		{conformance.Fail, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
+		{conformance.Throttle, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
+		{conformance.LoseRace, backend.ErrContention, 0, 0, backend.ErrUnavailable},
+		{conformance.LoseRequest, backend.ErrOutcomeUnknown, 0, 0, backend.ErrUnavailable},
+		{conformance.LoseReply, backend.ErrOutcomeUnknown, 1, 1, backend.ErrUnavailable},
+		{conformance.Late, backend.ErrOutcomeUnknown, 0, 1, backend.ErrUnavailable},
+	} {
+		t.Run(c.act.String(), func(t *testing.T) {
+			t.Parallel()
+			inner := open(t)
+			f := conformance.NewFault(inner, conformance.Always(c.act, conformance.OpApply, conformance.OpCommit))
+			out := make([]backend.Outcome, 1)
+			err := f.Apply(t.Context(), []backend.Write{count("a")}, out)
+			commit := f.Commit(t.Context(), [16]byte{1}, []backend.Write{count("b")})
+			var fault *conformance.FaultError
+			for _, err := range []error{err, out[0].Err, commit} {
+				if !errors.Is(err, c.want) || c.want != nil && (!errors.As(err, &fault) || fault.Act != c.act) {
+					t.Errorf("got %v, want %v", err, c.want)
+				}
+			}
+			if a, b := counted(t, inner, "a"), counted(t, inner, "b"); a != c.applied || b != c.applied {
+				t.Errorf("carried out %d and %d times, want %d", a, b, c.applied)
+			}
+			for _, err := range f.Release(t.Context()) {
+				if err != nil {
+					t.Errorf("a late write: %v", err)
+				}
+			}
+			if a, b := counted(t, inner, "a"), counted(t, inner, "b"); a != c.later || b != c.later || f.Waiting() != 0 {
+				t.Errorf("carried out %d and %d times in the end, want %d", a, b, c.later)
+			}
+			f.SetPlan(conformance.Always(c.act))
+			r := make([]backend.Record, 1)
+			r[0].Reset(small)
+			if err := f.Read(t.Context(), []backend.Key{count("a").Key}, r); !errors.Is(err, c.read) {
+				t.Errorf("Read: %v, want %v", err, c.read)
+			}
+			if _, err := f.List(t.Context(), backend.Query{Namespace: "ns", Partition: "p", Size: 1}); !errors.Is(err, c.read) {
+				t.Errorf("List: %v, want %v", err, c.read)
+			}
+			if n := f.Count(conformance.OpApply, c.act); n != 1 || f.Calls(conformance.OpCommit) != 1 || f.Writes() != 2 {
+				t.Errorf("counted %d of one, %d calls of one, %d writes of two", n, f.Calls(conformance.OpCommit), f.Writes())
+			}
+		})
+	}
+}
+
+// TestFaultHangs looks at the acts that wait: for the context, or for Release alone.
+func TestFaultHangs(t *testing.T) {
+	for act, applied := range map[conformance.Act]int64{conformance.Hang: 0, conformance.HangAfter: 1} {
+		inner := open(t)
+		reached := make(chan struct{})
+		f := conformance.NewFault(inner, conformance.On(conformance.OpApply, 0, act))
+		f.SetHooks(nil, func(context.Context, conformance.Call) { close(reached) })
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-reached
+			cancel()
+		}()
+		err := f.Apply(ctx, []backend.Write{count("a")}, make([]backend.Outcome, 1))
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, backend.ErrOutcomeUnknown) || counted(t, inner, "a") != applied {
+			t.Errorf("%v: %v, carried out %d times", act, err, counted(t, inner, "a"))
+		}
+	}
+	f := conformance.NewFault(open(t), conformance.Always(conformance.HangDeaf))
+	ctx, cancel := context.WithCancel(t.Context())
+	reached, done := make(chan struct{}), make(chan error)
+	f.SetHooks(nil, func(context.Context, conformance.Call) { close(reached) })
+	go func() { done <- f.Apply(ctx, []backend.Write{count("a")}, make([]backend.Outcome, 1)) }()
+	<-reached
+	cancel()
+	select {
+	case err := <-done:
+		t.Fatalf("deaf as it is it came back with %v", err)
+	default:
+	}
+	f.Release(t.Context())
+	if err := <-done; !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("released: %v", err)
+	}
+}
+
+// TestFaultOneOfSeveral lets one write of a call go wrong.
+func TestFaultOneOfSeveral(t *testing.T) {
+	inner := open(t)
+	f := conformance.NewFault(inner, conformance.Where(func(k backend.Key) bool { return k.Sort == "b" }, conformance.Always(conformance.LoseReply)))
+	out := make([]backend.Outcome, 3)
+	err := f.Apply(t.Context(), []backend.Write{count("a"), count("b"), count("c")}, out)
+	if !errors.Is(err, backend.ErrOutcomeUnknown) || !out[0].Applied || !out[2].Applied || out[0].Err != nil || out[2].Err != nil ||
+		out[1].Applied || !errors.Is(out[1].Err, backend.ErrOutcomeUnknown) || out[1].Record.Present() {
+		t.Errorf("%v: %+v", err, out)
+	}
+	for _, sort := range []string{"a", "b", "c"} {
+		if n := counted(t, inner, sort); n != 1 {
+			t.Errorf("%s was carried out %d times", sort, n)
+		}
+	}
+	if n := f.Count(conformance.OpApply, conformance.Pass); n != 2 {
+		t.Errorf("%d writes passed, of two", n)
+	}
+}
+
+// TestFaultSeed wants the same seed to do the same, and shares to be about as large as they are said to be.
+func TestFaultSeed(t *testing.T) {
+	befallen := func(seed uint64) (acts string, lost int) {
+		f := conformance.NewFault(open(t), conformance.Random(seed, map[conformance.Act]float64{conformance.LoseReply: 0.3, conformance.Fail: 0.2}))
+		for range 1000 {
+			err := f.Apply(t.Context(), []backend.Write{count("a")}, make([]backend.Outcome, 1))
+			acts += fmt.Sprint(err) + "\n"
+		}
+		return acts, f.Count(conformance.OpApply, conformance.LoseReply)
+	}
+	first, lost := befallen(1)
+	again, _ := befallen(1)
+	other, _ := befallen(2)
+	if first != again || first == other || lost < 200 || lost > 400 {
+		t.Errorf("the same seed does the same: %v; another: %v; %d of about 300 replies were lost", first == again, first == other, lost)
+	}
+}
+
+// bare has the five methods and nothing else.
+type bare struct{ backend.Backend }
+
+// TestFaultPowers wants a wrapper to have what the wrapped store has.
+func TestFaultPowers(t *testing.T) {
+	for name, inner := range map[string]backend.Backend{
+		"all": open(t), "none": bare{open(t)}, "scan": struct {
+			bare
+			backend.Scanner
+		}{bare{open(t)}, open(t).(backend.Scanner)}, "scan and sweep": struct {
+			bare
+			backend.Scanner
+			backend.Sweeper
+		}{bare{open(t)}, open(t).(backend.Scanner), open(t).(backend.Sweeper)},
+	} {
+		for _, withNoIO := range []bool{false, true} {
+			s := conformance.NewFault(inner, nil).Powers(withNoIO)
+			_, feeds := s.(backend.Feed)
+			_, feed := inner.(backend.Feed)
+			_, sweeps := s.(backend.Sweeper)
+			_, sweep := inner.(backend.Sweeper)
+			_, scans := s.(backend.Scanner)
+			_, scan := inner.(backend.Scanner)
+			_, noIO := s.(backend.NoIO)
+			if feeds != feed || sweeps != sweep || scans != scan || noIO != withNoIO {
+				t.Errorf("%s, no I/O %v: feeds %v, sweeps %v, scans %v, no I/O %v", name, withNoIO, feeds, sweeps, scans, noIO)
+			}
+		}
+	}
+}

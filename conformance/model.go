@@ -1,0 +1,223 @@
+package conformance
+
+import (
+	"cmp"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// model is the contract once more, in the plainest way there is: maps, names and big integers. It is written from the
+// words of package backend and shares none of its code that judges or enacts. It has no limits: what it is asked to do
+// is legal. Not safe for concurrent use.
+type model map[backend.Key]*entry
+
+// entry is one record.
+type entry struct {
+	numbers map[string]*big.Int
+	texts   map[string]string
+	expiry  backend.Expiry // 0: none
+	place   *backend.Place
+}
+
+// ten38 is the first number that no store keeps.
+var ten38 = new(big.Int).Exp(big.NewInt(10), big.NewInt(38), nil)
+
+func bigOf(n backend.Num) *big.Int {
+	v, _ := new(big.Int).SetString(n.String(), 10)
+	return v
+}
+
+// copyOf is a record that can be changed without changing e; of none, one without fields.
+func (e *entry) copyOf() *entry {
+	c := &entry{numbers: map[string]*big.Int{}, texts: map[string]string{}}
+	if e != nil {
+		for name, v := range e.numbers {
+			c.numbers[name] = v
+		}
+		for name, v := range e.texts {
+			c.texts[name] = v
+		}
+		c.expiry, c.place = e.expiry, e.place
+	}
+	return c
+}
+
+// holds judges one condition on a record, nil where there is none.
+func (e *entry) holds(c *backend.Cond, f backend.Field) bool {
+	var order int // of the field against A; texts are equal or not
+	var between, there bool
+	if e != nil && f.Kind == backend.Number {
+		var v *big.Int
+		if v, there = e.numbers[f.Name]; there {
+			order = v.Cmp(bigOf(c.A))
+			between = order >= 0 && v.Cmp(bigOf(c.B)) <= 0
+		}
+	} else if e != nil {
+		var v string
+		v, there = e.texts[f.Name]
+		order = cmp.Compare(v, c.Text)
+	}
+	if !there && c.OrAbsent {
+		return true
+	}
+	switch c.Op {
+	case backend.Absent:
+		return !there
+	case backend.Present:
+		return there
+	case backend.NotEqual:
+		return !there || order != 0
+	case backend.Equal:
+		return there && order == 0
+	case backend.Less:
+		return there && order < 0
+	case backend.AtMost:
+		return there && order <= 0
+	case backend.AtLeast:
+		return there && order >= 0
+	default: // Between
+		return there && between
+	}
+}
+
+// judge tells whether all conditions of a write hold.
+func (m model) judge(w *backend.Write) bool {
+	for i := range w.Conds {
+		if c := &w.Conds[i]; !m[w.Key].holds(c, w.Layout.Field(c.Slot)) {
+			return false
+		}
+	}
+	return true
+}
+
+// after is the record as a write whose conditions hold leaves it, nil for none. It is false where a sum has more than
+// 38 digits.
+func (m model) after(w *backend.Write) (*entry, bool) {
+	old := m[w.Key]
+	if w.Remove {
+		return nil, true
+	}
+	if len(w.Effects) == 0 {
+		return old, true
+	}
+	e := old.copyOf()
+	for i := range w.Effects {
+		if !e.enact(&w.Effects[i], w.Layout.Field(w.Effects[i].Slot)) {
+			return old, false
+		}
+	}
+	switch w.Expiry {
+	case backend.KeepExpiry:
+	case backend.NoExpiry:
+		e.expiry = 0
+	default:
+		e.expiry = w.Expiry
+	}
+	if w.Index != nil {
+		e.place = &backend.Place{Partition: w.Index.Partition, Sort: w.Index.Sort}
+	}
+	return e, true
+}
+
+// enact lets one effect happen. No two effects of a write are on one field, so each sees the field as it was.
+func (e *entry) enact(f *backend.Effect, field backend.Field) bool {
+	name := field.Name
+	if field.Kind != backend.Number {
+		_, there := e.texts[name]
+		if f.Op == backend.Unset {
+			delete(e.texts, name)
+		} else if f.Op == backend.Set || !there {
+			e.texts[name] = f.Text
+		}
+		return true
+	}
+	v, there := e.numbers[name]
+	switch f.Op {
+	case backend.Unset:
+		delete(e.numbers, name)
+	case backend.Add:
+		if !there {
+			v = bigOf(f.Base)
+		}
+		sum := new(big.Int).Add(v, bigOf(f.Num))
+		if sum.CmpAbs(ten38) >= 0 {
+			return false
+		}
+		e.numbers[name] = sum
+	case backend.SetIfAbsent:
+		if !there {
+			e.numbers[name] = bigOf(f.Num)
+		}
+	default: // Set
+		e.numbers[name] = bigOf(f.Num)
+	}
+	return true
+}
+
+func (m model) put(k backend.Key, e *entry) {
+	if e == nil {
+		delete(m, k)
+	} else {
+		m[k] = e
+	}
+}
+
+// text shows a record as show does.
+func (e *entry) text(l *backend.Layout) string {
+	if e == nil {
+		return "none"
+	}
+	var words []string
+	for _, slot := range l.Slots() {
+		name := l.Field(slot).Name
+		if v, there := e.numbers[name]; there {
+			words = append(words, name+"="+v.String())
+		}
+		if v, there := e.texts[name]; there {
+			words = append(words, name+"="+quote(v))
+		}
+	}
+	if len(words) == 0 {
+		words = []string{"empty"}
+	}
+	line := ""
+	for _, word := range words {
+		line += word + " "
+	}
+	if e.expiry != 0 {
+		line += "until " + strconv.FormatInt(int64(e.expiry), 10) + " "
+	}
+	return line[:len(line)-1]
+}
+
+// list gives a whole listing, from q.After on, whatever the size of its pages.
+func (m model) list(q backend.Query) []backend.Item {
+	var items []backend.Item
+	for k, e := range m {
+		partition, sort := k.Partition, k.Sort
+		if q.Index {
+			if e.place == nil {
+				continue
+			}
+			partition, sort = e.place.Partition, e.place.Sort
+		}
+		if k.Namespace == q.Namespace && partition == q.Partition && sort >= q.From && (q.To == "" || sort < q.To) {
+			items = append(items, backend.Item{Key: k, Sort: sort})
+		}
+	}
+	order := func(a, b backend.Item) int {
+		by := cmp.Or(cmp.Compare(a.Sort, b.Sort), cmp.Compare(a.Key.Partition, b.Key.Partition), cmp.Compare(a.Key.Sort, b.Key.Sort))
+		if q.Reverse {
+			return -by
+		}
+		return by
+	}
+	slices.SortFunc(items, order)
+	if q.After != nil {
+		items = slices.DeleteFunc(items, func(i backend.Item) bool { return order(i, *q.After) <= 0 })
+	}
+	return items
+}

@@ -1,0 +1,249 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// RunSweep proves the promises of [backend.Sweeper], for stores that have it.
+func RunSweep(t *testing.T, open Open) { run(t, open, []promise{{"Sweep", sweeps}}) }
+
+// RunScan proves the promises of [backend.Scanner], for stores that have it.
+func RunScan(t *testing.T, open Open) { run(t, open, []promise{{"Scan", scans}}) }
+
+var sweeps = cases{
+	{"Expired", sweepExpired},
+	{"Moved", sweepMoved},
+	{"Views", sweepViews},
+	{"Memo", sweepMemo},
+	{"Busy", sweepBusy},
+	{"Cancelled", sweepCancelled},
+}
+
+// mustSweep sweeps until nothing is left to sweep, and tells how many records went.
+func (s *trial) mustSweep(now int64) int {
+	s.Helper()
+	for all := 0; ; {
+		n, err := s.store.(backend.Sweeper).Sweep(s.Context(), now)
+		if err != nil || n < 0 || all > 100_000 {
+			s.Fatalf("Sweep: %d, %v", n, err)
+		}
+		if all += n; n == 0 {
+			return all
+		}
+	}
+}
+
+// wantThere compares which of the records are there.
+func (s *trial) wantThere(what string, want map[string]bool) {
+	s.Helper()
+	for sort, there := range want {
+		if r := s.mustRead(keyOf(sort)); r[0].Present() != there {
+			s.Errorf("%s: %q is there: %v", what, sort, r[0].Present())
+		}
+	}
+}
+
+func sweepExpired(s *trial) {
+	if n := s.mustSweep(future); n != 0 {
+		s.Errorf("of an empty store %d records are swept", n)
+	}
+	s.mustPut(write(keyOf("at 999"), set(1), backend.Expiry(999)), write(keyOf("at 1000"), set(1), backend.Expiry(1000)),
+		write(keyOf("at 2000"), set(1), backend.Expiry(2000)), write(keyOf("never"), set(1), backend.NoExpiry), write(keyOf("unsaid"), set(1)),
+		write(keyOf("huge"), set(1), backend.Expiry(1<<40)))
+	for _, step := range []struct {
+		now     int64
+		swept   int
+		at1000  bool
+		at2000  bool
+		at999   bool
+		comment string
+	}{
+		{999, 0, true, true, true, "at the first instant"},
+		{1000, 1, true, true, false, "a second later"},
+		{500, 0, true, true, false, "with a clock that runs backwards"},
+		{5000, 2, false, false, false, "long after"},
+	} {
+		if n := s.mustSweep(step.now); n != step.swept {
+			s.Errorf("%s: %d records were swept, of %d", step.comment, n, step.swept)
+		}
+		s.wantThere(step.comment, map[string]bool{
+			"at 999": step.at999, "at 1000": step.at1000, "at 2000": step.at2000, "never": true, "unsaid": true, "huge": true,
+		})
+	}
+}
+
+// sweepMoved has expiries that were changed after they were first said.
+func sweepMoved(s *trial) {
+	for i, e := range []backend.Expiry{2000, backend.NoExpiry, backend.KeepExpiry, 500} {
+		k := keyOf(fmt.Sprint(i))
+		s.mustPut(write(k, set(1), backend.Expiry(1000)), write(k, set(2), e))
+	}
+	again := keyOf("again")
+	s.mustPut(write(again, set(1), backend.Expiry(1000)), remove(again), write(again, set(2)))
+	if n := s.mustSweep(800); n != 1 {
+		s.Errorf("%d records were swept, of one", n)
+	}
+	s.wantThere("one was brought forward", map[string]bool{"0": true, "1": true, "2": true, "3": false, "again": true})
+	if n := s.mustSweep(1500); n != 1 {
+		s.Errorf("%d records were swept, of one", n)
+	}
+	s.wantThere("two were put off", map[string]bool{"0": true, "1": true, "2": false, "3": false, "again": true})
+}
+
+// sweepViews sweeps many, which go from the listings too.
+func sweepViews(s *trial) {
+	var stay []backend.Key
+	for i := range 300 {
+		k, e := keyOf(fmt.Sprintf("%03d", i)), backend.Expiry(1000)
+		if i%100 == 0 {
+			e = backend.NoExpiry
+			stay = append(stay, k)
+		}
+		s.mustPut(write(k, set(i), e, place(k.Sort)))
+	}
+	if n := s.mustSweep(2000); n != 297 {
+		s.Errorf("%d records were swept, of 297", n)
+	}
+	s.wantSorts(backend.Query{Namespace: space, Partition: part}, []string{"000", "100", "200"}, 2, 10)
+	s.wantIndex(index, stay, keysIn(nil)...)
+}
+
+// sweepMemo goes on with a memo of a record that was swept.
+func sweepMemo(s *trial) {
+	k := keyOf("k")
+	writes, out := []backend.Write{write(k, add(1), backend.Expiry(1000))}, make([]backend.Outcome, 1)
+	for range 3 {
+		if err := s.store.Apply(s.Context(), writes, out); err != nil {
+			s.Fatalf("Apply: %v", err)
+		}
+		s.want(k, "n=1 until 1000")
+		s.mustSweep(1001)
+		s.want(k, "none")
+	}
+}
+
+// sweepBusy sweeps beside writers who put the expiry off with each write: nothing that was saved in time may go.
+func sweepBusy(s *trial) {
+	s.together(4, func(worker int) {
+		for i := range 100 {
+			if worker == 0 {
+				if _, err := s.store.(backend.Sweeper).Sweep(s.Context(), int64(1000+i)); err != nil {
+					s.Errorf("Sweep: %v", err)
+				}
+				continue
+			}
+			k := keyOf(fmt.Sprint(worker))
+			if !s.applied(write(k, add(1), backend.Expiry(2000+i))) || worker == 1 && !s.committed(write(k, is(backend.Present), add(0))) {
+				s.Errorf("a write beside a sweep was refused")
+			}
+		}
+	})
+	for worker := 1; worker < 4; worker++ {
+		s.want(keyOf(fmt.Sprint(worker)), "n=100 until 2099")
+	}
+}
+
+func sweepCancelled(s *trial) {
+	s.mustPut(write(keyOf("k"), set(1), backend.Expiry(1000)))
+	for what, ctx := range doneContexts(s.Context()) {
+		if n, err := s.store.(backend.Sweeper).Sweep(ctx, 2000); n != 0 || !errors.Is(err, ctx.Err()) {
+			s.Errorf("Sweep with a context %s: %d, %v", what, n, err)
+		}
+	}
+	s.wantThere("a sweep was cancelled", map[string]bool{"k": true})
+}
+
+var scans = cases{
+	{"All", scanEverything},
+	{"Apart", scanApart},
+	{"Meanwhile", scanMeanwhile},
+	{"Cancelled", scanCancelled},
+}
+
+// mustScan scans a namespace and sorts what it finds.
+func (s *trial) mustScan(namespace string, size int) []backend.Key {
+	s.Helper()
+	keys, err := scanAll(s.Context(), s.store.(backend.Scanner), namespace, size)
+	if err != nil {
+		s.Fatalf("Scan: %v", err)
+	}
+	slices.SortFunc(keys, backend.Key.Compare)
+	return keys
+}
+
+func scanEverything(s *trial) {
+	if keys := s.mustScan(space, 1); len(keys) > 0 {
+		s.Errorf("an empty namespace has %v", keys)
+	}
+	var want []backend.Key
+	for i := range 60 {
+		k := backend.Key{Namespace: space, Partition: fmt.Sprint("p", i%7), Sort: fmt.Sprint(i)}
+		want = append(want, k)
+		s.mustPut(write(k, set(i), place("p")))
+	}
+	s.mustPut(remove(want[59]))
+	want = want[:59]
+	slices.SortFunc(want, backend.Key.Compare)
+	for _, size := range []int{1, 2, 7, 58, 59, 60, 1000} {
+		if got := s.mustScan(space, size); !slices.Equal(got, want) {
+			s.Errorf("a scan by %d gives %d keys of %d", size, len(got), len(want))
+		}
+	}
+}
+
+func scanApart(s *trial) {
+	keys := awkward()
+	s.mustFill(keys)
+	slices.SortFunc(keys, backend.Key.Compare)
+	for _, namespace := range s.namespaces {
+		var want []backend.Key
+		for _, k := range keys {
+			if k.Namespace == namespace {
+				want = append(want, k)
+			}
+		}
+		for _, size := range []int{1, 3, 1000} {
+			if got := s.mustScan(namespace, size); !slices.Equal(got, want) {
+				s.Errorf("a scan of %q by %d gives %v, not %v", namespace, size, got, want)
+			}
+		}
+	}
+}
+
+// scanMeanwhile removes what was scanned, page by page, as a purge does: nothing is passed over.
+func scanMeanwhile(s *trial) {
+	for i := range 50 {
+		s.mustPut(write(keyOf(fmt.Sprint(i)), set(i)))
+	}
+	removed := 0
+	for after := ""; ; {
+		keys, next, err := s.store.(backend.Scanner).Scan(s.Context(), space, after, 7)
+		if err != nil {
+			s.Fatalf("Scan: %v", err)
+		}
+		for _, k := range keys {
+			s.mustPut(remove(k))
+			removed++
+		}
+		if after = next; next == "" {
+			break
+		}
+	}
+	if removed != 50 {
+		s.Errorf("%d records were removed while they were scanned, of 50", removed)
+	}
+}
+
+func scanCancelled(s *trial) {
+	s.mustPut(write(keyOf("k"), set(1)))
+	for what, ctx := range doneContexts(s.Context()) {
+		if keys, _, err := s.store.(backend.Scanner).Scan(ctx, space, "", 1); len(keys) > 0 || !errors.Is(err, ctx.Err()) {
+			s.Errorf("Scan with a context %s: %v, %v", what, keys, err)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// auditRetention is how long an event is kept, and may be found.
+const auditRetention = 90 * 24 * time.Hour
+
+// What audit events tell of. Namespaces' events are in the namespace "default".
+const (
+	actionEntityCreated      = "entity_created"
+	actionEntityUpdated      = "entity_updated"
+	actionEntityDeleted      = "entity_deleted"
+	actionLimitsSet          = "limits_set"
+	actionLimitsDeleted      = "limits_deleted"
+	actionBucketReset        = "bucket_reset"
+	actionNamespaceRegister  = "namespace_registered"
+	actionNamespaceDeleted   = "namespace_deleted"
+	actionNamespaceRecovered = "namespace_recovered"
+	actionNamespacePurged    = "namespace_purged"
+)
+
+// AuditQuery asks for audit events. The zero query asks for the newest of all.
+type AuditQuery struct {
+	Entity   string    // "": all events
+	From, To time.Time // From ≤ time < To; zero: open
+	Page     Page
+}
+
+// AuditEvent tells of one change: of what, by whom, from what to what. Events are kept for 90 days.
+type AuditEvent struct {
+	ID               string // a ULID: ids sort by time
+	Action           string // entity_created, limits_set, …
+	Entity, Resource string // "" where it is not of one; both "" for the system's limits and for namespaces
+	Principal        string // Options.Principal of the limiter that made the change
+	Time             time.Time
+	Before, After    json.RawMessage // JSON documents; nil: there was nothing, or is nothing
+}
+
+// AuditPage is one page of audit events.
+type AuditPage = List[AuditEvent]
+
+// AuditEvents lists what was changed in the limiter's namespace, the newest first. All events together come from an index,
+// in which one that was written just now may be missing; those of one entity do not. Events of namespaces (registered,
+// deleted, recovered, purged) are in the namespace "default".
+func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, error) {
+	if q.Entity != "" {
+		if err := checkEntity(q.Entity); err != nil {
+			return AuditPage{}, err
+		}
+	}
+	if !q.To.IsZero() && q.To.Before(q.From) {
+		return AuditPage{}, &ValidationError{"To", q.To, "must not be before From"}
+	}
+	if err := l.admit(ctx); err != nil {
+		return AuditPage{}, err
+	}
+	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}
+	if q.Entity != "" {
+		s.query.Partition, s.query.Index = schema.AuditPartition(q.Entity), false
+	}
+	if !q.From.IsZero() {
+		s.query.From = firstID(q.From.UnixMilli())
+	}
+	if !q.To.IsZero() {
+		s.query.To = firstID(q.To.Add(time.Millisecond - 1).UnixMilli())
+	}
+	return walk(ctx, l, q.Page, s, func(it backend.Item, r *backend.Record) (AuditEvent, bool, error) {
+		e := eventOf(it, r)
+		within := !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To))
+		return e, r.Present() && within, nil
+	})
+}
+
+// firstID is smaller than all ids of events from this millisecond on.
+func firstID(ms int64) string {
+	var id ulid.ULID
+	_ = id.SetTime(min(uint64(max(ms, 0)), ulid.MaxTime())) // fails above MaxTime only
+	return id.String()
+}
+
+func eventOf(it backend.Item, r *backend.Record) AuditEvent {
+	e := AuditEvent{ID: it.Key.Sort, Entity: strings.TrimPrefix(it.Key.Partition, schema.AuditPartition("")), Time: instant(r.Int64(schema.AuditTime))}
+	e.Action, _ = r.Text(schema.AuditAction)
+	e.Resource, _ = r.Text(schema.AuditResource)
+	e.Principal, _ = r.Text(schema.AuditPrincipal)
+	if text, ok := r.Text(schema.AuditBefore); ok {
+		e.Before = json.RawMessage(text)
+	}
+	if text, ok := r.Text(schema.AuditAfter); ok {
+		e.After = json.RawMessage(text)
+	}
+	return e
+}
+
+// event is what a change says of itself.
+type event struct {
+	action, entity, resource string
+	namespace                string // where it is written; "": the limiter's own
+	before, after            any    // documents; nil: nothing
+}
+
+// commitAudited is commit with the event of the change among the writes.
+func (l *Limiter) commitAudited(ctx context.Context, now int64, e event, writes ...backend.Write) error {
+	w, err := l.audit(now, &e)
+	if err != nil {
+		return err
+	}
+	return l.commit(ctx, append(writes, w), w.Key)
+}
+
+// audit is the write of an event.
+func (l *Limiter) audit(now int64, e *event) (backend.Write, error) {
+	id, err := l.events.next(now)
+	if err != nil {
+		return backend.Write{}, err
+	}
+	if e.namespace == "" {
+		e.namespace = l.opts.Namespace
+	}
+	before, err := document(e.before)
+	if err != nil {
+		return backend.Write{}, err
+	}
+	after, err := document(e.after)
+	if err != nil {
+		return backend.Write{}, err
+	}
+	key, place := schema.Audit(e.namespace, e.entity, id)
+	return backend.Write{
+		Key: key, Layout: schema.AuditLayout, Index: &place,
+		Expiry: backend.Expiry((now + int64(auditRetention)) / int64(time.Second)),
+		Conds:  []backend.Cond{{Slot: schema.AuditTime, Op: backend.Absent}},
+		Effects: []backend.Effect{
+			setNum(schema.AuditTime, now), setText(schema.AuditAction, e.action), setText(schema.AuditResource, e.resource),
+			setText(schema.AuditPrincipal, strings.ToValidUTF8(l.opts.Principal, "\uFFFD")),
+			setText(schema.AuditBefore, before), setText(schema.AuditAfter, after),
+		},
+	}, nil
+}
+
+// document is a value as JSON, its maps in order; "" for nil.
+func document(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // which would make metadata longer than what was checked
+	err := encoder.Encode(v)
+	return strings.TrimSuffix(text.String(), "\n"), err
+}
+
+// eventIDs makes the ids of events, in order also within a millisecond. The zero value is ready.
+type eventIDs struct {
+	lock    sync.Mutex
+	entropy *ulid.MonotonicEntropy
+}
+
+func (g *eventIDs) next(now int64) (string, error) {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if g.entropy == nil {
+		g.entropy = ulid.Monotonic(rand.Reader, 0)
+	}
+	id, err := ulid.New(uint64(now/int64(time.Millisecond)), g.entropy)
+	return id.String(), err
+}

@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// What of an entity goes in the commit that removes it. Of limits, with an event for each, and of buckets that are more,
+// all go after it, page by page.
+const (
+	fewLimits  = 16
+	fewBuckets = 60
+)
+
+// DeleteOptions tell how an entity is deleted; nil is fine.
+type DeleteOptions struct {
+	Force bool // children lose their parent instead of preventing the deletion
+}
+
+// DeleteEntity removes an entity, its limits and its buckets. ErrEntityNotFound where there is nothing of it;
+// ErrHasChildren where it is some other's parent, unless forced. A deletion that was interrupted goes on when it is asked for
+// again, or when the entity is made or configured anew. Audited as entity_deleted, beside a limits_deleted for each
+// list of its limits, and an entity_updated for each child.
+func (l *Limiter) DeleteEntity(ctx context.Context, id string, o *DeleteOptions) error {
+	if err := checkEntity(id); err != nil {
+		return err
+	}
+	defer l.forgetEntity(id)
+	force := o != nil && o.Force
+	return l.admitted(ctx, func(now int64) error { return l.deleteEntity(ctx, id, force, now) })
+}
+
+func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now int64) error {
+	key, _ := schema.Entity(l.opts.Namespace, id)
+	guard := unmarked(l.opts.Namespace, id)
+	out, err := l.read(ctx, []backend.Key{key, guard.Key})
+	if err != nil {
+		return err
+	}
+	if out[1].Present() {
+		return l.finishDeletion(ctx, id, now)
+	}
+	has, err := l.estateOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !out[0].Present() && has.empty() {
+		return fmt.Errorf("%w: %q", ErrEntityNotFound, id)
+	}
+	if err := l.emancipate(ctx, id, force, now); err != nil {
+		return err
+	}
+	writes, e, err := l.farewell(id, key, &out[0])
+	if err != nil {
+		return err
+	}
+	if has.more {
+		if err := l.commitAudited(ctx, now, e, append(writes, mark(guard, now))...); err != nil {
+			return err
+		}
+		return l.finishDeletion(ctx, id, now)
+	}
+	for i := range has.limits {
+		removed, err := l.disinherit(id, &has.limits[i], now)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, removed...)
+	}
+	writes = append(writes, has.buckets...)
+	if err := l.commitAudited(ctx, now, e, append(writes, guard)...); err != nil {
+		return err
+	}
+	_, err = l.removeBuckets(ctx, id, func() (bool, error) { return true, nil }) // those that the index did not show yet
+	return err
+}
+
+// farewell gives the writes and the event of an entity's end: its record, if it has one, and its parent's mark of it.
+func (l *Limiter) farewell(id string, key backend.Key, r *backend.Record) ([]backend.Write, event, error) {
+	w, e := holds(key, r, schema.EntityVer), event{action: actionEntityDeleted, entity: id}
+	if !r.Present() {
+		return []backend.Write{w}, e, nil
+	}
+	before, err := entityOf(id, r)
+	if err != nil {
+		return nil, e, err
+	}
+	w.Remove, e.before = true, before.document()
+	writes := []backend.Write{w}
+	if before.Parent != "" {
+		writes = append(writes, backend.Write{Key: schema.Child(l.opts.Namespace, before.Parent, id), Layout: schema.MarkLayout, Remove: true})
+	}
+	return writes, e, nil
+}
+
+// emancipate takes the parent from the entity's children, or refuses where there are any.
+func (l *Limiter) emancipate(ctx context.Context, id string, force bool, now int64) error {
+	for {
+		children, err := l.children(ctx, id, Page{})
+		if err != nil || len(children.Items) == 0 {
+			return err
+		}
+		if !force {
+			return fmt.Errorf("%w: %q", ErrHasChildren, id)
+		}
+		for _, child := range children.Items {
+			_, err := l.updateEntity(ctx, child.ID, now, func(e *Entity) {
+				if e.Parent == id {
+					e.Parent = ""
+				}
+			})
+			if err != nil && !errors.Is(err, ErrEntityNotFound) {
+				return err
+			}
+		}
+	}
+}
+
+// estate is what belongs to an entity besides its record: more where it is too much for one commit.
+type estate struct {
+	limits  []stored
+	buckets []backend.Write // their removal
+	more    bool
+}
+
+// stored is a list of limits of an entity.
+type stored struct {
+	resource string
+	record   backend.Record
+}
+
+func (e *estate) empty() bool { return len(e.limits) == 0 && len(e.buckets) == 0 && !e.more }
+
+func (l *Limiter) estateOf(ctx context.Context, id string) (has estate, err error) {
+	limits, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id), storedOf)
+	if err != nil {
+		return has, err
+	}
+	buckets, err := walk(ctx, l, Page{Size: fewBuckets}, l.bucketsOf(id), goneBucket)
+	return estate{limits.Items, buckets.Items, limits.Next != "" || buckets.Next != ""}, err
+}
+
+func (l *Limiter) limitsOf(id string) listing {
+	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id)}}
+	s.query.From, s.query.To = schema.LimitsRange()
+	return s
+}
+
+func (l *Limiter) bucketsOf(id string) listing {
+	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id), Index: true}}
+}
+
+func storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
+	return stored{schema.ResourceOf(it.Key), *r}, r.Present(), nil
+}
+
+// goneBucket removes the bucket that was seen, not one made since.
+func goneBucket(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
+	w := holds(it.Key, r, schema.Born)
+	w.Remove = true
+	return w, r.Present(), nil
+}
+
+// disinherit gives the writes that remove a list of limits of an entity: it and its event.
+func (l *Limiter) disinherit(id string, s *stored, now int64) ([]backend.Write, error) {
+	w, e, err := l.removal(l.entitySite(id, s.resource), &s.record)
+	if err != nil {
+		return nil, err
+	}
+	told, err := l.audit(now, &e)
+	return []backend.Write{w, told}, err
+}
+
+// finishDeletion removes what a marked entity has left, and the mark. Whoever else does the same may be done first, and the
+// entity be made anew: so nothing is removed but while the mark is there. A *backend.ConflictError tells that it went.
+func (l *Limiter) finishDeletion(ctx context.Context, id string, now int64) error {
+	defer l.forgetEntity(id)
+	guard := unmarked(l.opts.Namespace, id)
+	guard.Conds[0].Op = backend.Present
+	for {
+		some, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id), storedOf)
+		if err != nil {
+			return err
+		}
+		if len(some.Items) == 0 {
+			break
+		}
+		writes := []backend.Write{guard}
+		for i := range some.Items {
+			removed, err := l.disinherit(id, &some.Items[i], now)
+			if err != nil {
+				return err
+			}
+			writes = append(writes, removed...)
+		}
+		if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
+			return err
+		}
+	}
+	marked, err := l.removeBuckets(ctx, id, func() (bool, error) {
+		r, err := l.readOne(ctx, guard.Key)
+		return err == nil && r.Present(), err
+	})
+	if err != nil || !marked {
+		return err
+	}
+	guard.Remove = true
+	return l.remove(ctx, []backend.Write{guard})
+}
+
+// removeBuckets removes the entity's buckets until the index shows none, as long as going is true after they were seen.
+func (l *Limiter) removeBuckets(ctx context.Context, id string, going func() (bool, error)) (finished bool, err error) {
+	for {
+		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, l.bucketsOf(id), goneBucket)
+		if err != nil || len(some.Items) == 0 {
+			return err == nil, err
+		}
+		if on, err := going(); err != nil || !on {
+			return false, err
+		}
+		if err := l.remove(ctx, some.Items); err != nil {
+			return false, err
+		}
+	}
+}
+
+// unmarked demands that the entity is not being deleted.
+func unmarked(namespace, id string) backend.Write {
+	return backend.Write{
+		Key: schema.Deletion(namespace, id), Layout: schema.MarkLayout,
+		Conds: []backend.Cond{{Slot: schema.MarkAt, Op: backend.Absent}},
+	}
+}
+
+// mark makes unmarked the write that begins a deletion.
+func mark(unmarked backend.Write, now int64) backend.Write {
+	unmarked.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
+	return unmarked
+}

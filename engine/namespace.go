@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// The states of a namespace. An active one is in use; a deleted one is not, and can be recovered or purged; one that is
+// being purged loses its records.
+const (
+	NamespaceActive  = "active"
+	NamespaceDeleted = "deleted"
+	NamespacePurging = "purging"
+)
+
+// Namespace is a part of a store that never sees the others. "default" exists without being registered.
+type Namespace struct {
+	Name      string
+	State     string    // NamespaceActive, NamespaceDeleted or NamespacePurging
+	CreatedAt time.Time // zero for "default"
+	DeletedAt time.Time // zero while it is active
+}
+
+// RegisterNamespace makes a namespace; nothing happens where it is active. A deleted one is refused, by a *ValidationError:
+// it must be recovered or purged first. Audited as namespace_registered.
+func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
+	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+		switch {
+		case before == nil:
+			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: instant(now)}, actionNamespaceRegister, nil
+		case before.State != NamespaceActive:
+			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before it is registered again"}
+		}
+		return before, "", nil
+	})
+}
+
+// DeleteNamespace takes a namespace out of use; its records stay until it is purged. Nothing happens where it is deleted
+// already. "default" cannot be deleted (*ValidationError). ErrNamespaceNotFound. Audited as namespace_deleted.
+func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
+	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+		switch {
+		case name == DefaultNamespace:
+			return nil, "", &ValidationError{"Namespace", name, "always exists and cannot be deleted"}
+		case before == nil:
+			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
+		case before.State != NamespaceActive:
+			return before, "", nil
+		}
+		return before.in(NamespaceDeleted, instant(now)), actionNamespaceDeleted, nil
+	})
+}
+
+// RecoverNamespace brings a deleted namespace back into use. Nothing happens where it is active; one that is being purged
+// is lost (*ValidationError). ErrNamespaceNotFound. Audited as namespace_recovered.
+func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
+	return l.registry(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
+		switch {
+		case before == nil:
+			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
+		case before.State == NamespacePurging:
+			return nil, "", &ValidationError{"Namespace", name, "is being purged; its records are lost. Purge it to the end"}
+		case before.State == NamespaceActive:
+			return before, "", nil
+		}
+		return before.in(NamespaceActive, time.Time{}), actionNamespaceRecovered, nil
+	})
+}
+
+// Namespace reads the registration of a namespace, deleted ones too. ErrNamespaceNotFound where there is none.
+func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error) {
+	if err := namespaceRule.check("Namespace", name); err != nil {
+		return Namespace{}, err
+	}
+	if err := l.knownSchema(ctx); err != nil {
+		return Namespace{}, err
+	}
+	r, err := l.readOne(ctx, schema.Namespace(name))
+	if err != nil {
+		return Namespace{}, err
+	}
+	if n := namespaceOf(name, r); n != nil {
+		return *n, nil
+	}
+	return Namespace{}, fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
+}
+
+// ListNamespaces lists all namespaces by name, deleted ones and "default" among them.
+func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], error) {
+	if err := l.knownSchema(ctx); err != nil {
+		return List[Namespace]{}, err
+	}
+	s := listing{query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, keys: l.namespaceKeys}
+	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Namespace, bool, error) {
+		n := namespaceOf(it.Sort, r)
+		if n == nil {
+			return Namespace{}, false, nil
+		}
+		return *n, true, nil
+	})
+}
+
+// namespaceKeys lists the registered namespaces, with "default" at its place.
+func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
+	found, err := l.keys(ctx, q)
+	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
+		return found, err
+	}
+	at, listed := slices.BinarySearchFunc(found.Items, DefaultNamespace, func(it backend.Item, name string) int { return strings.Compare(it.Sort, name) })
+	if !listed && (at < len(found.Items) || !found.More) {
+		found.Items = slices.Insert(found.Items, at, backend.Item{Key: schema.Namespace(DefaultNamespace), Sort: DefaultNamespace})
+	}
+	return found, nil
+}
+
+// registry changes a registration: next tells what it becomes and which action that is, "" for no change.
+func (l *Limiter) registry(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
+	if err := namespaceRule.check("Namespace", name); err != nil {
+		return err
+	}
+	if err := l.knownSchema(ctx); err != nil {
+		return err
+	}
+	key := schema.Namespace(name)
+	return l.change(ctx, func(now int64) error {
+		r, err := l.readOne(ctx, key)
+		if err != nil {
+			return err
+		}
+		before := namespaceOf(name, r)
+		after, action, err := next(before, now)
+		if err != nil || action == "" {
+			return err
+		}
+		defer l.forgetNamespace(name)
+		w := backend.Write{Key: key, Layout: schema.NamespaceLayout, Conds: []backend.Cond{unchanged(r, schema.NamespaceVer)}}
+		if after == nil {
+			w.Remove = true
+		} else {
+			w.Effects = after.effects(following(now, r, schema.NamespaceVer))
+		}
+		e := event{action: action, namespace: DefaultNamespace, before: before.document(), after: after.document()}
+		return l.commitAudited(ctx, now, e, w)
+	})
+}
+
+// forgetNamespace makes the next acquires look whether the limiter's namespace is in use, if it is this one.
+func (l *Limiter) forgetNamespace(name string) {
+	if name == l.opts.Namespace {
+		l.buckets.forget(func(*handle) bool { return true })
+	}
+}
+
+// knownSchema is admit for operations that are in no namespace.
+func (l *Limiter) knownSchema(ctx context.Context) error {
+	if l.checked.Load() {
+		return nil
+	}
+	out, err := l.read(ctx, []backend.Key{schema.Version()})
+	if err != nil {
+		return err
+	}
+	return l.pass(ctx, out)
+}
+
+// namespaceOf reads a registration, nil where there is none.
+func namespaceOf(name string, r *backend.Record) *Namespace {
+	if !r.Present() {
+		if name == DefaultNamespace {
+			return &Namespace{Name: name, State: NamespaceActive}
+		}
+		return nil
+	}
+	n := &Namespace{Name: name, CreatedAt: instant(r.Int64(schema.NamespaceCreated))}
+	n.State, _ = r.Text(schema.NamespaceState)
+	if r.Has(schema.NamespaceDeleted) {
+		n.DeletedAt = instant(r.Int64(schema.NamespaceDeleted))
+	}
+	return n
+}
+
+// in is the namespace in another state.
+func (n *Namespace) in(state string, deleted time.Time) *Namespace {
+	return &Namespace{n.Name, state, n.CreatedAt, deleted}
+}
+
+func (n *Namespace) effects(ver int64) []backend.Effect {
+	deleted := backend.Effect{Slot: schema.NamespaceDeleted, Op: backend.Unset}
+	if !n.DeletedAt.IsZero() {
+		deleted = setNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
+	}
+	return []backend.Effect{
+		setNum(schema.NamespaceVer, ver), setNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
+		setText(schema.NamespaceState, n.State),
+	}
+}
+
+// document is a namespace in an audit event, nil where there is none.
+func (n *Namespace) document() any {
+	if n == nil {
+		return nil
+	}
+	return struct {
+		Name  string `json:"name"`
+		State string `json:"state"`
+	}{n.Name, n.State}
+}

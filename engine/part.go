@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// part is what a lease holds of one bucket. Most buckets have one limit or two: those need no allocation.
+type part struct {
+	h    *handle
+	view *plan       // the limits that counted at the acquire
+	born backend.Num // of the life of the record that was charged
+	room [2]amount
+	rest []amount // all limits of view, then those that came later, behind room
+	late []string // the names of those that came later
+}
+
+// amount is what a lease holds of one limit, in tokens.
+type amount struct {
+	held    int64 // charged in the store
+	pending int64 // adjusted, and not written yet
+	gone    int64 // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
+	was     int64 // available right after the acquire
+	asked   int64 // at the acquire
+}
+
+// hold makes p what an applied claim leaves in a lease's hands.
+func (p *part) hold(c *claim) {
+	r := c.record()
+	p.h, p.view = c.h, c.view
+	p.born, _ = r.Num(schema.Born)
+	if n := len(c.view.terms); n > len(p.room) {
+		p.rest = make([]amount, n-len(p.room))
+	}
+	for i := range c.view.terms {
+		a, j := p.at(i), i
+		if c.shape != c.view {
+			j = c.shape.index(c.view.terms[i].Name)
+		}
+		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
+			a.was = c.view.rates[i].Capacity()
+			continue
+		}
+		rate := &c.shape.rates[j]
+		a.held, a.asked = c.need[j], c.need[j]
+		a.was = rate.Available(arrival(r, j), rate.Y(c.now))
+	}
+}
+
+// size is how many amounts there are.
+func (p *part) size() int { return len(p.view.terms) + len(p.late) }
+
+func (p *part) at(i int) *amount {
+	if i < len(p.room) {
+		return &p.room[i]
+	}
+	return &p.rest[i-len(p.room)]
+}
+
+func (p *part) name(i int) string {
+	if n := len(p.view.terms); i >= n {
+		return p.late[i-n]
+	}
+	return p.view.terms[i].Name
+}
+
+// amount finds a limit by name, nil where the part has none of it.
+func (p *part) amount(name string) *amount {
+	if i := p.view.index(name); i >= 0 {
+		return p.at(i)
+	}
+	if i := slices.Index(p.late, name); i >= 0 {
+		return p.at(len(p.view.terms) + i)
+	}
+	return nil
+}
+
+// add makes room for a limit that came later.
+func (p *part) add(name string) *amount {
+	p.late = append(p.late, name)
+	if n := p.size(); n > len(p.room) {
+		p.rest = append(p.rest, amount{})
+	}
+	return p.at(p.size() - 1)
+}
+
+// pending reports whether anything is to be written.
+func (p *part) pending() bool {
+	for i := range p.size() {
+		if p.at(i).pending != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// giveUp makes all that is held pending to be given back.
+func (p *part) giveUp() {
+	for i := range p.size() {
+		a := p.at(i)
+		a.pending = -a.held
+	}
+}
+
+// void ends a pending amount that has nowhere to go: what would have been given back stays consumed.
+func (a *amount) void() {
+	if a.pending < 0 {
+		a.held, a.gone = a.held+a.pending, a.gone-a.pending
+	}
+	a.pending = 0
+}
+
+// done ends a pending amount that was written.
+func (a *amount) done() { a.held, a.pending = a.held+a.pending, 0 }
