@@ -12,8 +12,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/conformance"
 )
 
-func BenchmarkStore(b *testing.B) { conformance.Benchmark(b, open) }
-
 // BenchmarkHost runs on a store that writes one key, whatever it is told, for TestBenchmarkLooks.
 func BenchmarkHost(b *testing.B) {
 	if !*hosting {

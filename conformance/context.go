@@ -3,8 +3,6 @@ package conformance
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -68,26 +66,7 @@ func cancelledInFlight(s *trial) {
 		}
 	}
 	for round := range 20 {
-		ctx, cancel := context.WithCancel(s.Context())
-		var calls atomic.Int64
-		s.together(4, func(worker int) {
-			mine := ctx
-			if worker == 0 {
-				mine = s.Context()
-			}
-			for i := 0; ctx.Err() == nil && i < 100; i++ {
-				writes := []backend.Write{write(k, add(1))}
-				if i%4 == 3 {
-					note(mine, s.store.Commit(mine, token(), writes))
-				} else {
-					note(mine, s.store.Apply(mine, writes, make([]backend.Outcome, 1)))
-				}
-				if calls.Add(1) > int64(3*round) {
-					cancel()
-				}
-			}
-		})
-		cancel()
+		s.untilCancelled(k, 3*round, note)
 	}
 	r := s.mustRead(k)
 	if n := r[0].Int64(slotN); n < sure.Load() || n > sure.Load()+perhaps.Load() {
@@ -95,109 +74,26 @@ func cancelledInFlight(s *trial) {
 	}
 }
 
-// errorsPromise proves that an error says what it is, in the contract's words.
-var errorsPromise = cases{
-	{"Classes", errorsClasses},
-	{"Grown", errorsGrown},
-	{"EveryOutcome", errorsEveryOutcome},
-	{"Conflict", errorsConflict},
-}
-
-// sentinels are the classes that an error of a store may have; it has one of them, and perhaps ctx's beside it.
-var sentinels = []error{
-	backend.ErrInvalid, backend.ErrTooLarge, backend.ErrClosed, backend.ErrUnavailable, backend.ErrOutcomeUnknown,
-	backend.ErrContention, backend.ErrConflict,
-}
-
-// wantClass looks at an error that there is; whether there is one is another promise's.
-func (s *trial) wantClass(what string, err, want error) {
-	s.Helper()
-	if err == nil {
-		return
-	}
-	for _, class := range sentinels {
-		if is := errors.Is(err, class); is != errors.Is(want, class) {
-			s.Errorf("%s: the error is %q, is %q: %v", what, err, class, is)
+// untilCancelled lets four callers add until one context is cancelled, after so many calls; the first has another.
+func (s *trial) untilCancelled(k backend.Key, after int, note func(context.Context, error)) {
+	ctx, cancel := context.WithCancel(s.Context())
+	defer cancel()
+	var calls atomic.Int64
+	s.together(4, func(worker int) {
+		mine := ctx
+		if worker == 0 {
+			mine = s.Context()
 		}
-	}
-}
-
-// tooLarge are those of badKeys and badWrites that are not invalid otherwise.
-var tooLarge = map[string]bool{
-	"a long namespace": true, "a long partition": true, "a long sort": true, "a sort of many bytes": true,
-	"a text larger than any record": true, "bytes larger than any record": true, "a listing of a long name": true,
-}
-
-func classOf(what string) error {
-	if tooLarge[what] {
-		return backend.ErrTooLarge
-	}
-	return backend.ErrInvalid
-}
-
-func errorsClasses(s *trial) {
-	writes := badWrites()
-	for what, k := range badKeys {
-		writes[what] = write(k, set(1))
-		r := make([]backend.Record, 1)
-		r[0].Reset(layout)
-		s.wantClass(what+", Read", s.store.Read(s.Context(), []backend.Key{k}, r), classOf(what))
-	}
-	for what, w := range writes {
-		out := make([]backend.Outcome, 1)
-		s.wantClass(what, s.store.Apply(s.Context(), []backend.Write{w}, out), classOf(what))
-		s.wantClass(what+", the outcome", out[0].Err, classOf(what))
-		s.wantClass(what+", Commit", s.store.Commit(s.Context(), token(), []backend.Write{w}), classOf(what))
-	}
-	s.wantClass("an empty commit", s.commit(), backend.ErrInvalid)
-	s.wantClass("two writes on one key", s.commit(write(keyOf("k"), set(1)), write(keyOf("k"), set(2))), backend.ErrInvalid)
-	many := make([]backend.Write, backend.MaxCommit+1)
-	for i := range many {
-		many[i] = write(keyOf(fmt.Sprint(i)), set(i))
-	}
-	s.wantClass("a commit of a hundred and one", s.commit(many...), backend.ErrTooLarge)
-	for _, q := range []backend.Query{{Namespace: space, Partition: part}, {Namespace: space, Partition: part, Size: 1, From: "b", To: "a"}} {
-		_, err := s.store.List(s.Context(), q)
-		s.wantClass("a query", err, backend.ErrInvalid)
-	}
-}
-
-// errorsGrown has what only the record shows to be too much.
-func errorsGrown(s *trial) {
-	k, most := keyOf("k"), strings.Repeat("x", backend.MaxRecord-100)
-	s.mustPut(write(k, setNum(slotN, number(nines)), setText(slotS, most)))
-	for what, c := range map[string]struct {
-		effect backend.Effect
-		class  error
-	}{
-		"a sum of 39 digits": {backend.Effect{Slot: slotN, Op: backend.Add, Num: number(nines)}, backend.ErrInvalid},
-		"a record too large": {setText(slotB, most), backend.ErrTooLarge},
-	} {
-		out := make([]backend.Outcome, 1)
-		s.wantClass(what, s.store.Apply(s.Context(), []backend.Write{write(k, c.effect)}, out), c.class)
-		s.wantClass(what+", the outcome", out[0].Err, c.class)
-		s.wantClass(what+", Commit", s.commit(write(k, c.effect)), c.class)
-	}
-}
-
-// errorsEveryOutcome wants an error of the whole call to stand in every outcome too.
-func errorsEveryOutcome(s *trial) {
-	writes := []backend.Write{write(keyOf("a"), set(1)), write(keyOf("b")), write(keyOf("c"), set(1))}
-	out := make([]backend.Outcome, 3)
-	s.wantClass("an empty write between others", s.store.Apply(s.Context(), writes, out), backend.ErrInvalid)
-	for i, o := range out {
-		if o.Applied {
-			s.Errorf("outcome %d of a call that was refused: applied", i)
+		for i := 0; ctx.Err() == nil && i < 100; i++ {
+			writes := []backend.Write{write(k, add(1))}
+			if i%4 == 3 {
+				note(mine, s.store.Commit(mine, token(), writes))
+			} else {
+				note(mine, s.store.Apply(mine, writes, make([]backend.Outcome, 1)))
+			}
+			if calls.Add(1) > int64(after) {
+				cancel()
+			}
 		}
-		s.wantClass(fmt.Sprintf("outcome %d of a call that was refused", i), o.Err, backend.ErrInvalid)
-	}
-}
-
-func errorsConflict(s *trial) {
-	err := s.commit(write(keyOf("a"), set(1)), write(keyOf("k"), is(backend.Present)))
-	s.wantClass("a refused commit", err, backend.ErrConflict)
-	var conflict *backend.ConflictError
-	if !errors.As(err, &conflict) {
-		s.Errorf("a refused commit: %v is no *ConflictError", err)
-	}
+	})
 }

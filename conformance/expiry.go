@@ -148,7 +148,7 @@ func clocklessJudged(s *trial) {
 func clocklessBackwards(s *trial) {
 	k := keyOf("k")
 	for i := range 10 {
-		e := backend.Expiry(future + 1000 - 100*i)
+		e := backend.Expiry(future + 1000 - 100*int64(i))
 		s.mustPut(write(k, set(i), e, place(fmt.Sprint(i))))
 		s.want(k, fmt.Sprintf("n=%d until %d", i, e))
 	}

@@ -42,7 +42,7 @@ func sharedMixed(s *trial) {
 func sharedWhole(s *trial) {
 	k, writers := keyOf("k"), atomic.Int64{}
 	state := func(i int) backend.Write {
-		return write(k, set(i), setNum(slotM, num(-i)), setText(slotS, fmt.Sprint(i)), setText(slotB, fmt.Sprint(i)), backend.Expiry(future+i))
+		return write(k, set(i), setNum(slotM, num(-i)), setText(slotS, fmt.Sprint(i)), setText(slotB, fmt.Sprint(i)), backend.Expiry(future+int64(i)))
 	}
 	s.mustPut(state(0))
 	writers.Store(2)

@@ -100,7 +100,7 @@ func (l *Limiter) charged(c *claim) {
 func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
-	h.learnLocked(r, c.shape, c.now, mine)
+	h.view.take(r, c.shape, c.now, mine)
 	h.memo = c.writes[0].Memo
 	if c.mode == guessing && h.view.shared > 0 {
 		h.view.average(c, active)
@@ -134,7 +134,8 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 	if path := r.Int64(schema.Path); path > c.conf.version && c.mode == guessing {
 		return l.newPath(ctx, o, c, path)
 	}
-	c.learn(r, c.regimes(r), false)
+	c.observe()
+	c.learn(r, c.regimes(), false)
 	c.judge(r)
 	return nil
 }
@@ -142,11 +143,12 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 // judge denies, or chooses the next try: the regimes of the record, or by turns compare-and-set where those have
 // changed again and again.
 func (c *claim) judge(r *backend.Record) {
-	if !c.admits(r) {
+	c.observe()
+	if !c.admits() {
 		c.result = denied
 		return
 	}
-	c.active, c.mode, c.creates = c.regimes(r), guessing, false
+	c.active, c.mode, c.creates = c.regimes(), guessing, false
 	c.path = r.Int64(schema.Path) != c.conf.version
 	if c.tries >= wrongGuesses && c.tries%2 == 1 {
 		c.mode = swapping

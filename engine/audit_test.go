@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +27,10 @@ func TestAuditEvents(t *testing.T) {
 			q.Page = p
 			return w.AuditEvents(ctx, q)
 		}) {
-			_, n, _ := strings.Cut(string(e.After), `"capacity":`)
-			var step int
-			fmt.Sscan(n[:strings.Index(n, ",")], &step)
+			_, rest, _ := strings.Cut(string(e.After), `"capacity":`)
+			n, _, _ := strings.Cut(rest, ",")
+			step, err := strconv.Atoi(n)
+			must(t, err)
 			steps = append(steps, step-1)
 			if e.Principal != "tester" || e.Resource != "r" || e.Entity != []string{"a", "b", "c"}[(step-1)%3] || !e.Time.Equal(at(step-1)) || len(e.ID) != 26 {
 				t.Errorf("%+v", e)

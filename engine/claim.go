@@ -53,6 +53,10 @@ type claim struct {
 	reread  backend.Num // ver of the record after which the configuration was read
 	result  result
 
+	tats     arrivals // seen last, by position in shape
+	recalled bool     // tats are the view's, with no record in outs
+
+	place   backend.Place
 	writes  [1]backend.Write
 	outs    [1]backend.Outcome
 	conds   []backend.Cond
@@ -87,7 +91,7 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.illegal, c.creates, c.path, c.known = false, false, false, false, true, false
 	c.reread = backend.Num{}
-	c.writes[0].Memo = nil
+	c.recalled, c.writes[0].Memo = false, nil
 	return c
 }
 
@@ -96,7 +100,7 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned {
 		return
 	}
-	o.req, o.leases, o.within, o.pinned, o.inspects = Request{}, false, false, nil, false
+	o.req, o.within, o.pinned, o.inspects = Request{}, false, nil, false
 	l.ops.Put(o)
 }
 
@@ -120,10 +124,12 @@ func (l *Limiter) consult(o *op, c *claim) (known int, err error) {
 		shape = seen
 	}
 	known = c.fit(shape, o.req.Consume)
-	if l.fresh(c) && !c.admits(h.view.record()) {
-		c.known = true
-		c.see(h.view.record())
-		return known, nil
+	if h.view.plan == shape {
+		c.recallLocked()
+		if l.fresh(c) && !c.admits() {
+			c.known = true
+			return known, nil
+		}
 	}
 	c.aimLocked()
 	return known, nil
@@ -203,24 +209,32 @@ func (c *claim) neverFits() bool {
 	return false
 }
 
-// admits judges the request on a record with the limits of shape.
-func (c *claim) admits(r *backend.Record) bool {
+// admits judges the request by what the claim has seen.
+func (c *claim) admits() bool {
 	for i := range c.shape.rates {
 		rate := &c.shape.rates[i]
-		if !rate.Admits(arrival(r, i), rate.Y(c.now), c.need[i]) {
+		if !rate.Admits(c.tats[i], rate.Y(c.now), c.need[i]) {
 			return false
 		}
 	}
 	return true
 }
 
+// recallLocked makes the handle's view what the claim has seen. The caller holds the handle's lock.
+func (c *claim) recallLocked() {
+	for i := range c.shape.rates {
+		c.tats[i] = c.h.view.arrival(i)
+	}
+	c.recalled = true
+}
+
+// observe makes the record in outs what the claim has seen. It has the limits of shape.
+func (c *claim) observe() {
+	for i := range c.shape.rates {
+		c.tats[i] = arrival(c.record(), i)
+	}
+	c.recalled = false
+}
+
 // arrivals are the states of a bucket's limits.
 type arrivals [schema.MaxLimits]bucket.Arrival
-
-// arrivalsOf reads them off a record with the limits of p.
-func arrivalsOf(r *backend.Record, p *plan) (a arrivals) {
-	for i := range p.terms {
-		a[i] = arrival(r, i)
-	}
-	return a
-}

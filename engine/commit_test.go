@@ -177,8 +177,8 @@ func TestCommitHangs(t *testing.T) {
 	wants(t, "hanging", err, backend.ErrOutcomeUnknown)
 
 	ctx, cancel := context.WithCancel(t.Context())
-	hangs.before = func() { cancel(); <-release }
-	err = w.limiter(hangs, nil).SetResourceDefaults(ctx, "r", limits)
+	leaves := &rival{trouble: w.trouble, before: func() { cancel(); <-release }}
+	err = w.limiter(leaves, nil).SetResourceDefaults(ctx, "r", limits)
 	wants(t, "cancelled", err, context.Canceled)
 	if errors.Is(err, engine.ErrUnavailable) {
 		t.Errorf("the caller's end is not the store's trouble: %v", err)

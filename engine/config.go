@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -92,7 +93,8 @@ func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits
 	if err := l.configure(ctx, l.entitySite(entity, resource), limits, PolicyDefault); err != nil || resource == "" {
 		return err
 	}
-	if err := l.convertLive(ctx, entity, resource); err != nil { // the limits are stored; acquires convert as well
+	// The limits are stored, and acquires convert, too: failing is not worth an error. ErrNoLimits: somebody deleted them.
+	if err := l.convertLive(ctx, entity, resource); err != nil && !errors.Is(err, ErrNoLimits) {
 		l.warn(ctx, l.opts.Now().UnixNano(), "limiter: limits are stored, their bucket will be converted at its next acquire",
 			"entity", entity, "resource", resource, "error", err)
 	}

@@ -103,7 +103,7 @@ func TestDeleteInterrupted(t *testing.T) {
 	for _, resume := range []string{"delete", "create", "set"} {
 		for n, done := 0, false; !done; n++ {
 			w, ctx := newWorld(t), t.Context()
-			w.furnish("user", 20, 130)
+			w.furnish("user", 17, 101)
 			w.trouble.will(append(make([]fault, n), broken)...)
 			err := w.troubled().DeleteEntity(ctx, "user", nil)
 			if done = err == nil; !done && !errors.Is(err, errBroken) {
@@ -134,7 +134,7 @@ func TestDeleteThroughTrouble(t *testing.T) {
 	for _, kind := range []fault{refused, raced, mute, gone} {
 		for n, faulty := 0, true; faulty; n++ {
 			w := newWorld(t)
-			w.furnish("user", 20, 130)
+			w.furnish("user", 17, 5)
 			w.trouble.will(append(make([]fault, n), kind)...)
 			err := w.troubled().DeleteEntity(t.Context(), "user", nil)
 			if err != nil && !(kind == raced && errors.Is(err, engine.ErrContention)) { // no store answers so to a read
@@ -171,7 +171,7 @@ func entityBuckets(id string) backend.Query {
 // Creations, changes and deletions of one entity and its parent at once leave no marker, list or mark behind that a
 // last deletion would not find.
 func TestDeleteRace(t *testing.T) {
-	for range 20 {
+	for range 30 {
 		w, ctx := newWorld(t), t.Context()
 		var all sync.WaitGroup
 		try := func(f func(n int) error) {

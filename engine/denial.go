@@ -45,7 +45,7 @@ func (l *Limiter) neverFits(ctx context.Context, o *op) (bool, error) {
 	for i := range o.n {
 		c := &o.claims[i]
 		overridden := c.root && len(o.req.Override) > 0
-		if !c.neverFits() || overridden || c.now-c.conf.loaded <= l.configAge() && c.now >= c.conf.loaded {
+		if !c.neverFits() || overridden || c.now-c.h.loaded.Load() <= l.configAge() && c.now >= c.h.loaded.Load() {
 			continue
 		}
 		if err := l.reconfigure(ctx, o, c); err != nil {
@@ -99,23 +99,28 @@ func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitSta
 	for i := range plan.terms {
 		term, rate := &plan.terms[i], &plan.rates[i]
 		y := rate.Y(c.now)
-		n, required := int64(0), plan == c.view || c.view.index(term.Name) >= 0
-		if required {
-			n = o.req.Consume[term.Name]
+		n, required := c.need[i], plan == c.view
+		if !required || plan != c.shape {
+			n = 0
+			if required = c.view.index(term.Name) >= 0; required {
+				n = o.req.Consume[term.Name]
+			}
 		}
-		if c.result == applied && tats[i].Seen { // it is given back, or will be
-			tats[i].At = tats[i].At.Sub(rate.Cost(n))
+		a := tats[i]
+		if c.result == applied && a.Seen { // it is given back, or will be
+			a.At = a.At.Sub(rate.Cost(n))
 		}
-		s := LimitStatus{
+		exceeded := !rate.Admits(a, y, n)
+		if !required && !exceeded {
+			continue
+		}
+		all = append(all, LimitStatus{
 			Entity: c.h.id.entity, Resource: c.h.id.resource, Limit: term.Limit,
-			Available: rate.Available(tats[i], y), Requested: n, Exceeded: !rate.Admits(tats[i], y, n),
-		}
-		if s.Exceeded {
-			s.RetryAfter, _ = rate.Wait(tats[i], c.now, n)
+			Available: rate.Available(a, y), Requested: n, Exceeded: exceeded,
+		})
+		if s := &all[len(all)-1]; exceeded {
+			s.RetryAfter, _ = rate.Wait(a, c.now, n)
 			s.NeverFits = n > rate.Capacity()
-		}
-		if required || s.Exceeded {
-			all = append(all, s)
 		}
 	}
 	return all, nil
@@ -123,23 +128,30 @@ func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitSta
 
 // states are the arrivals of the claim's limits by the record it has seen, as if it had been converted to what the
 // claim requires.
-func (l *Limiter) states(c *claim) (*plan, arrivals, error) {
+func (l *Limiter) states(c *claim) (*plan, *arrivals, error) {
+	if c.recalled {
+		return c.shape, &c.tats, nil
+	}
 	r := c.record()
 	plan, err := l.planOfRecord(c, r)
 	if err != nil {
-		return nil, arrivals{}, err
+		return nil, nil, err
 	}
 	if plan == nil {
-		return c.view, arrivals{}, nil
+		return c.view, new(arrivals), nil
 	}
 	if plan.fits(c.view, c.stored) {
-		return plan, arrivalsOf(r, plan), nil
+		tats := new(arrivals)
+		for i := range plan.terms {
+			tats[i] = arrival(r, i)
+		}
+		return plan, tats, nil
 	}
 	to, err := l.reconcile(r, plan, c.view, c.stored, c.now)
 	if err != nil {
-		return nil, arrivals{}, err
+		return nil, nil, err
 	}
-	return to.plan, to.tats, nil
+	return to.plan, &to.tats, nil
 }
 
 // planOfRecord is the plan of a record's L, nil where there is no record.
@@ -190,7 +202,8 @@ func (l *Limiter) look(ctx context.Context, o *op, recall bool) error {
 		return err
 	}
 	for i, c := range unseen {
-		c.see(&out[i])
+		c.outs[0].Record.CopyFrom(&out[i])
+		c.recalled = false
 		if err := l.note(c); err != nil {
 			return err
 		}
@@ -206,12 +219,9 @@ func (l *Limiter) recall(c *claim) bool {
 	if !l.fresh(c) {
 		return false
 	}
-	c.see(c.h.view.record())
+	c.recallLocked()
 	return true
 }
-
-// see makes r the record that the claim has seen.
-func (c *claim) see(r *backend.Record) { c.outs[0].Record.CopyFrom(r) }
 
 // note takes the record that was read into the handle's view.
 func (l *Limiter) note(c *claim) error {

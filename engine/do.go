@@ -18,7 +18,7 @@ const mostJitter = 10 * time.Millisecond
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	o.req, o.leases = r, true
+	o.req = r
 	admitted, err := l.decide(ctx, o)
 	switch {
 	case err != nil:

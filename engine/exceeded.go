@@ -33,8 +33,10 @@ type ExceededError struct {
 // Error names the limit that matters most.
 func (e *ExceededError) Error() string {
 	p := e.Primary()
-	of := fmt.Sprintf("engine: rate limit exceeded: %s of %s on %s: %d requested, %d available of %d",
-		p.Limit.Name, p.Entity, p.Resource, p.Requested, p.Available, p.Limit.Capacity)
+	of := "engine: rate limit exceeded: " + p.Limit.Name
+	if p.Entity != "" { // else Public has left it out
+		of += fmt.Sprintf(" of %s on %s: %d requested, %d available of %d", p.Entity, p.Resource, p.Requested, p.Available, p.Limit.Capacity)
+	}
 	if e.NeverFits {
 		return of + ", can never fit" + e.note
 	}

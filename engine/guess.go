@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math/rand/v2"
-	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -80,8 +79,8 @@ func (c *claim) guess() {
 		c.effects[len(c.effects)-1].Num = random()
 	}
 	c.write(backend.Expiry(expiry(c.now, saturatedAdd(c.now, c.shape.fill))))
-	if !f.creates {
-		c.writes[0].Index = nil
+	if f.creates {
+		c.placed()
 	}
 }
 
@@ -125,8 +124,14 @@ func (c *claim) lay(f form) {
 // write makes the conditions and effects a write to the claim's bucket.
 func (c *claim) write(expiry backend.Expiry) {
 	w := &c.writes[0]
-	w.Key, w.Layout, w.Index, w.Expiry = c.h.key, schema.BucketLayout, &c.h.place, expiry
+	w.Key, w.Layout, w.Index, w.Expiry = c.h.key, schema.BucketLayout, nil, expiry
 	w.Conds, w.Effects = c.conds, c.effects
+}
+
+// placed makes the write one that may create the record.
+func (c *claim) placed() {
+	c.place = schema.PlaceOf(c.h.key)
+	c.writes[0].Index = &c.place
 }
 
 // aimLocked chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was
@@ -136,33 +141,27 @@ func (c *claim) aimLocked() {
 	c.writes[0].Memo = c.h.memo
 	c.active = 0
 	c.creates = v.plan == nil || v.plan != c.shape || v.gone(c.now)
-	c.path = c.creates || v.record().Int64(schema.Path) != c.conf.version
+	c.path = c.creates || v.path != c.conf.version
 	if c.creates {
 		return
 	}
 	if v.shared == 0 {
-		c.active = c.regimes(v.record())
+		c.active = c.regimes()
 		return
 	}
 	for i := range c.shape.rates {
-		if v.busy[i] >= 128 && c.mayBeActive(i) {
+		if v.mostlyActive(i) && c.mayBeActive(i) {
 			c.active |= 1 << i
 		}
 	}
 }
 
-// gone reports whether the record may have been dropped since it was seen.
-func (v *view) gone(now int64) bool {
-	e := v.record().Expiry()
-	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
-}
-
-// regimes are those that hold on a record with the limits of shape, as far as they can be written: a request for all
-// of the capacity fits a full bucket only.
-func (c *claim) regimes(r *backend.Record) (active uint16) {
+// regimes are those that hold for what the claim has seen, as far as they can be written: a request for all of the
+// capacity fits a full bucket only.
+func (c *claim) regimes() (active uint16) {
 	for i := range c.shape.rates {
 		rate := &c.shape.rates[i]
-		if c.mayBeActive(i) && !rate.IsFull(arrival(r, i), rate.Y(c.now)) {
+		if c.mayBeActive(i) && !rate.IsFull(c.tats[i], rate.Y(c.now)) {
 			active |= 1 << i
 		}
 	}
@@ -171,20 +170,6 @@ func (c *claim) regimes(r *backend.Record) (active uint16) {
 
 func (c *claim) mayBeActive(i int) bool {
 	return c.need[i] > 0 && c.need[i] < c.shape.rates[i].Capacity()
-}
-
-// average takes in the regimes that held when the claim was written or refused.
-func (v *view) average(c *claim, active uint16) {
-	for i := range c.shape.rates {
-		if !c.mayBeActive(i) {
-			continue
-		}
-		if active>>i&1 == 1 {
-			v.busy[i] += (255 - v.busy[i] + 7) / 8
-		} else {
-			v.busy[i] -= (v.busy[i] + 7) / 8
-		}
-	}
 }
 
 // random is a number of 64 bits that is not 0.

@@ -77,8 +77,8 @@ func parsePeriod(whole, s string) (time.Duration, error) {
 	bad := &ValidationError{"period of limit " + strconv.Quote(whole), s, `must be s, min, hour or day, a number of them such as "5min", or a duration such as "1m30s"`}
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	unit, known := units[s[digits:]]
-	if !known {
-		unit, known = units[strings.TrimSuffix(s[digits:], "s")]
+	if one := strings.TrimSuffix(s[digits:], "s"); !known && one != "s" {
+		unit, known = units[one]
 	}
 	if !known {
 		d, err := time.ParseDuration(s)

@@ -24,6 +24,7 @@ type Limiter struct {
 	trust   int64 // age up to which configuration is used without a look at its refresh, ns
 	buckets *cache
 	plans   planCache
+	configs configCache
 	flights singleflight.Group // configuration being read
 	breaker breaker
 	sweeps  sweeper

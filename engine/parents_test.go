@@ -47,7 +47,7 @@ func TestPathLength(t *testing.T) {
 // However many moves meet, what comes out is a forest.
 func TestParentsRace(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
-		for range 100 {
+		for range 200 {
 			w, ctx := newWorld(t), t.Context()
 			for i := range n {
 				if i%2 == 0 { // the others are made by the race

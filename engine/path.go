@@ -57,7 +57,7 @@ func (l *Limiter) lookUp(ctx context.Context, o *op, id *bucketID, root bool) (*
 	h := l.buckets.get(id)
 	if h != nil {
 		if conf := h.conf.Load(); conf != nil && len(o.req.Consume) > 0 && o.req.OnUnavailable <= PolicyAllow {
-			if age := o.now - conf.loaded; age >= 0 && age < l.trust {
+			if age := o.now - h.loaded.Load(); age >= 0 && age < l.trust {
 				return h, conf, nil
 			}
 			conf, err := l.config(ctx, h, o.now)
@@ -140,6 +140,7 @@ func (l *Limiter) apply(ctx context.Context, c *claim) (abandoned bool, err erro
 			return l.store.Apply(ctx, c.writes[:], c.outs[:])
 		})
 	}
+	c.recalled = false // outs has what the store says
 	return abandoned, err
 }
 

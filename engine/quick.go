@@ -9,7 +9,7 @@ import (
 
 // quick is decide for the commonest case: a store that never waits, one bucket, nothing about it unknown or changed,
 // and nobody else writing it. There it asks the same of the store in the same write, but holds the handle's lock
-// throughout, so that the record comes back into the handle's view without a copy. Whatever is not as expected is left
+// throughout. Whatever is not as expected is left
 // to the general way, which finds the record that was seen in the view: done is false then, and nothing has been decided.
 func (l *Limiter) quick(ctx context.Context, o *op) (admitted, done bool) {
 	h := o.find(l)
@@ -20,7 +20,7 @@ func (l *Limiter) quick(ctx context.Context, o *op) (admitted, done bool) {
 	if conf == nil || conf.parent != "" || len(o.req.Override) > 0 {
 		return false, false
 	}
-	if age := o.now - conf.loaded; age < 0 || age >= l.trust {
+	if age := o.now - h.loaded.Load(); age < 0 || age >= l.trust {
 		return false, false
 	}
 	view := conf.stored
@@ -46,47 +46,39 @@ func (l *Limiter) quick(ctx context.Context, o *op) (admitted, done bool) {
 	if c.fit(view, o.req.Consume) < len(o.req.Consume) || c.illegal || !c.asks() || c.neverFits() {
 		return false, false
 	}
-	if !c.admits(v.record()) {
+	c.recallLocked()
+	if !c.admits() {
 		if !l.fresh(c) {
 			return false, false
 		}
-		c.see(v.record())
 		c.result = denied
 		return false, true
 	}
-	return l.quickly(ctx, o, c)
+	return l.quickly(ctx, c)
 }
 
 // quickly makes the write of a claim that the view admits. The caller holds the handle's lock.
-func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done bool) {
+func (l *Limiter) quickly(ctx context.Context, c *claim) (admitted, done bool) {
 	h := c.h
-	v := &h.view
-	c.active = c.regimes(v.record())
-	c.path = v.record().Int64(schema.Path) != c.conf.version
+	c.active = c.regimes()
+	c.path = h.view.path != c.conf.version
 	c.guess()
-	before := v.record().Int64(schema.Ver)
 	c.writes[0].Memo = h.memo
-	if err := l.store.Apply(ctx, c.writes[:], v.out[:]); err != nil {
-		v.plan, v.seen = nil, 0
+	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
+		h.view.plan, h.view.seen = nil, 0
 		return false, false
 	}
 	h.memo = c.writes[0].Memo
-	v.seen = c.now
-	r := v.record()
-	moved := r.Int64(schema.Ver) - before
-	if !v.out[0].Applied {
-		v.shared = sharedFor
-		if text, _ := r.Text(schema.L); text != c.shape.text {
-			v.plan = nil
+	r := c.record()
+	if !c.outs[0].Applied {
+		h.view.shared = sharedFor
+		if text, _ := r.Text(schema.L); text == c.shape.text {
+			h.view.take(r, c.shape, c.now, false)
 		}
 		return false, false
 	}
-	if moved > 1 {
-		v.shared = sharedFor
-	}
-	if c.tries, c.result = 1, applied; o.leases {
-		c.see(r)
-	}
+	h.view.take(r, c.shape, c.now, true)
+	c.tries, c.result, c.recalled = 1, applied, false
 	return true, true
 }
 

@@ -28,7 +28,7 @@ func (v Level) String() string {
 	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(v, LevelRequest)]
 }
 
-// config is what is stored for one entity and resource. Immutable.
+// config is what is stored for one entity and resource. Immutable; entities without a record share theirs.
 type config struct {
 	stored  *plan // nil: nothing
 	level   Level
@@ -36,8 +36,6 @@ type config struct {
 	version int64
 	parent  string // "" where the entity does not cascade, or has none
 	policy  Policy
-	loaded  int64 // ns since the Unix epoch, on the limiter's clock
-	refresh bool  // somebody reads it anew already; written by who swaps the config
 }
 
 // same reports whether an acquire that began with c can go on with o.
@@ -53,7 +51,7 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 	if c == nil {
 		return l.load(ctx, h, now)
 	}
-	age, ttl := now-c.loaded, int64(l.opts.ConfigTTL)
+	age, ttl := now-h.loaded.Load(), int64(l.opts.ConfigTTL)
 	switch {
 	case age < 0: // the clock went back; what was read then is no older than what it says now
 		age = 0
@@ -61,7 +59,7 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 	case age < ttl-ttl/5:
 		return c, nil
 	case age < ttl && !l.noIO:
-		l.refresh(h, c, now)
+		l.refresh(h, now)
 		return c, nil
 	}
 	fresh, err := l.load(ctx, h, now)
@@ -72,16 +70,12 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 }
 
 // refresh reads the configuration in the background, once.
-func (l *Limiter) refresh(h *handle, c *config, now int64) {
-	if c.refresh {
-		return
-	}
-	again := *c
-	again.refresh = true
-	if !h.conf.CompareAndSwap(c, &again) {
+func (l *Limiter) refresh(h *handle, now int64) {
+	if !h.renewed.CompareAndSwap(false, true) {
 		return
 	}
 	l.background(func(ctx context.Context) {
+		defer h.renewed.Store(false)
 		if _, err := l.load(ctx, h, now); err != nil {
 			l.observe(Event{Kind: EventRefresh, Entity: h.id.entity, Resource: h.id.resource, Err: err})
 		}
@@ -143,19 +137,20 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 	if err := l.pass(ctx, out[readNamespace:]); err != nil {
 		return nil, err
 	}
-	c, err := l.digest(out, now)
+	c, err := l.digest(out)
 	if err != nil {
 		return nil, err
 	}
 	if h.epoch.Load() == epoch {
+		h.loaded.Store(now)
 		h.conf.Store(c)
 	}
 	return c, nil
 }
 
 // digest picks the level that counts.
-func (l *Limiter) digest(out []backend.Record, now int64) (*config, error) {
-	c := &config{loaded: now, level: LevelNone}
+func (l *Limiter) digest(out []backend.Record) (*config, error) {
+	c := config{level: LevelNone}
 	if e := &out[readEntity]; e.Present() {
 		c.exists, c.version = true, e.Int64(schema.EntityVer)
 		if e.Int64(schema.EntityCascade) == 1 {
@@ -176,7 +171,10 @@ func (l *Limiter) digest(out []backend.Record, now int64) (*config, error) {
 	}
 	c.policy = Policy(out[readSystem].Int64(schema.ConfigUnavailable))
 	l.policy.Store(uint32(c.policy))
-	return c, nil
+	if c.exists {
+		return &c, nil
+	}
+	return l.configs.share(&c), nil
 }
 
 // gate lists what must be read before a namespace is used: its registration, and once the version of the schema.

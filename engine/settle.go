@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
@@ -19,11 +18,11 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	o.n, o.now = 0, now
 	c := o.begin(p.h, nil, false)
 	c.nonce, c.shape = random(), p.view
-	c.record().Reset(schema.BucketLayout)
+	clear(c.tats[:])
 	c.h.lock.Lock()
 	if c.h.view.plan != nil {
 		c.shape = c.h.view.plan
-		c.see(c.h.view.record())
+		c.recallLocked()
 	}
 	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()
@@ -140,6 +139,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 		}
 	}
 	if !present {
+		clear(c.tats[:])
 		c.h.learn(r, nil, c.now, false)
 		return nil
 	}
@@ -148,6 +148,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 		return err
 	}
 	c.shape = plan
+	c.observe()
 	c.h.learn(r, plan, c.now, false)
 	return nil
 }
@@ -155,8 +156,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 // force writes charges without the gate, and give-backs. Beside a charge, every limit gets an upper bound: the one that
 // the expiry and the range of debt were computed with.
 func (c *claim) force(p *part, ups, downs bool) error {
-	r := c.record()
-	seen, active, full := r.Present(), false, c.now
+	active, full := false, c.now
 	c.form = form{}
 	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.shape.text})
 	c.effects = c.effects[:0]
@@ -168,11 +168,7 @@ func (c *claim) force(p *part, ups, downs bool) error {
 		if !ups {
 			continue
 		}
-		var a bucket.Arrival
-		if seen {
-			a = arrival(r, i)
-		}
-		bound, isActive, err := c.bound(i, a)
+		bound, isActive, err := c.bound(i)
 		if err != nil {
 			return err
 		}
@@ -184,8 +180,8 @@ func (c *claim) force(p *part, ups, downs bool) error {
 }
 
 // bound puts the upper bound on the i-th limit, and the charge, if there is one.
-func (c *claim) bound(i int, a bucket.Arrival) (bound backend.Num, active bool, err error) {
-	rate, n := &c.shape.rates[i], c.need[i]
+func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
+	rate, n, a := &c.shape.rates[i], c.need[i], c.tats[i]
 	y := rate.Y(c.now)
 	bound = rate.Ceiling(y)
 	if a.Seen {
@@ -232,7 +228,6 @@ func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
 	}
 	if !ups { // the nonce is left alone, and so is the expiry
 		c.write(backend.KeepExpiry)
-		c.writes[0].Index = nil
 		return
 	}
 	c.conds = append(c.conds, backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
@@ -243,4 +238,7 @@ func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
 	}
 	c.write(backend.Expiry(expiry(c.now, full)))
+	if !active && !downs {
+		c.placed()
+	}
 }

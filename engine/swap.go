@@ -9,7 +9,7 @@ import (
 
 // swap writes the claim by compare-and-set on the record r that was seen, which is present and admits it.
 func (c *claim) swap(r *backend.Record) {
-	tats := arrivalsOf(r, c.shape)
+	tats := c.tats
 	c.only(r)
 	c.chargeAll(&tats)
 	for i := range c.shape.rates {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -42,6 +43,8 @@ func (w *world) limiter(store backend.Backend, o *engine.Options) *engine.Limite
 		o = &engine.Options{}
 	}
 	o.Now, o.Sleep = w.now, func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	o.Logger = slog.New(slog.DiscardHandler)
+	o.CacheSize = 1000
 	if o.Principal == "" {
 		o.Principal = "tester"
 	}
@@ -206,18 +209,6 @@ func (s *trouble) List(ctx context.Context, q backend.Query) (keys backend.Keys,
 	return keys, err
 }
 
-// count tells how many calls of a name there were since will.
-func (s *trouble) count(name string) (n int) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	for _, c := range s.calls {
-		if c == name {
-			n++
-		}
-	}
-	return n
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -263,3 +254,5 @@ func pages[T any](t *testing.T, size int, get func(engine.Page) (engine.List[T],
 		after = page.Next
 	}
 }
+
+func asValidation(err error, to **engine.ValidationError) bool { return errors.As(err, to) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 
 	"go.etcd.io/bbolt"
 
@@ -30,31 +31,27 @@ func newGate() *gate {
 	return g
 }
 
-// enter sends a request, and returns when it waits in the queue, or leads.
-func (g *gate) enter(ctx context.Context, run func()) (done chan error) {
-	g.lock.Lock()
-	before := len(g.waiting)
-	g.lock.Unlock()
+// enter sends a request, and returns when it waits in the queue, or before the gate.
+func (g *gate) enter(ctx context.Context, r *request) (done chan error) {
 	done = make(chan error, 1)
-	go func() { done <- g.do(ctx, &request{run: func(*batch) { run() }, size: 1}) }()
-	for now, led := before, false; now == before && !led; {
-		g.lock.Lock()
-		now, led = len(g.waiting), g.led && len(g.waiting) == 0 && before == 0
-		g.lock.Unlock()
-	}
+	go func() { done <- g.do(ctx, r) }()
+	synctest.Wait()
 	return done
 }
 
-func nothing() {}
+// nothing is a request that does nothing.
+func nothing() *request { return &request{run: func(*batch) {}, size: 1} }
 
-func TestFollowersShareABatch(t *testing.T) {
+func TestFollowersShareABatch(t *testing.T) { synctest.Test(t, followersShareABatch) }
+
+func followersShareABatch(t *testing.T) {
 	g := newGate()
-	dones := []chan error{g.enter(t.Context(), nothing)}
+	dones := []chan error{g.enter(t.Context(), nothing())}
 	if n := <-g.arrived; n != 1 {
 		t.Fatalf("the first batch has %d requests", n)
 	}
 	for range 5 {
-		dones = append(dones, g.enter(t.Context(), nothing))
+		dones = append(dones, g.enter(t.Context(), nothing()))
 	}
 	g.through <- struct{}{}
 	if n := <-g.arrived; n != 5 {
@@ -68,13 +65,15 @@ func TestFollowersShareABatch(t *testing.T) {
 	}
 }
 
-func TestWaiterLeavesTheQueue(t *testing.T) {
+func TestWaiterLeavesTheQueue(t *testing.T) { synctest.Test(t, waiterLeavesTheQueue) }
+
+func waiterLeavesTheQueue(t *testing.T) {
 	g := newGate()
-	first := g.enter(t.Context(), nothing)
+	first := g.enter(t.Context(), nothing())
 	<-g.arrived
 	ctx, cancel := context.WithCancel(t.Context())
-	left := g.enter(ctx, func() { t.Error("a request that left was run") })
-	stays := g.enter(t.Context(), nothing)
+	left := g.enter(ctx, &request{run: func(*batch) { t.Error("a request that left was run") }})
+	stays := g.enter(t.Context(), nothing())
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, backend.ErrOutcomeUnknown) {
 		t.Errorf("who left before being picked up hears %v", err)
@@ -89,14 +88,16 @@ func TestWaiterLeavesTheQueue(t *testing.T) {
 	}
 }
 
-func TestWaiterLeavesItsWriteInTheBatch(t *testing.T) {
+func TestWaiterLeavesItsWriteInTheBatch(t *testing.T) { synctest.Test(t, waiterLeavesItsWriteInTheBatch) }
+
+func waiterLeavesItsWriteInTheBatch(t *testing.T) {
 	g := newGate()
-	first := g.enter(t.Context(), nothing)
+	first := g.enter(t.Context(), nothing())
 	<-g.arrived
-	stays := g.enter(t.Context(), nothing) // leads the next batch
+	stays := g.enter(t.Context(), nothing()) // leads the next batch
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan bool, 1)
-	left := g.enter(ctx, func() { ran <- true })
+	left := g.enter(ctx, &request{run: func(*batch) { ran <- true }})
 	g.through <- struct{}{}
 	if n := <-g.arrived; n != 2 {
 		t.Fatalf("%d requests in a batch of two", n)
@@ -136,21 +137,15 @@ func TestLeadIsNeverLost(t *testing.T) {
 	}
 }
 
-func TestBatchesAreBounded(t *testing.T) {
+func TestBatchesAreBounded(t *testing.T) { synctest.Test(t, batchesAreBounded) }
+
+func batchesAreBounded(t *testing.T) {
 	g := newGate()
-	first := g.enter(t.Context(), nothing)
+	first := g.enter(t.Context(), nothing())
 	<-g.arrived
 	var dones []chan error
 	for range 3 {
-		done := make(chan error, 1)
-		before := len(dones)
-		go func() { done <- g.do(t.Context(), &request{run: func(*batch) {}, size: batchMost/2 + 1}) }()
-		for now := before; now == before; {
-			g.lock.Lock()
-			now = len(g.waiting)
-			g.lock.Unlock()
-		}
-		dones = append(dones, done)
+		dones = append(dones, g.enter(t.Context(), &request{run: func(*batch) {}, size: batchMost/2 + 1}))
 	}
 	g.through <- struct{}{}
 	for range dones {
@@ -187,7 +182,9 @@ func mustOpenStore(t *testing.T, o *Options) *Store {
 
 // TestLeaverKeepsItsMemory has a caller change all that it gave while the leader works on the write. It proves
 // something under the race detector.
-func TestLeaverKeepsItsMemory(t *testing.T) {
+func TestLeaverKeepsItsMemory(t *testing.T) { synctest.Test(t, leaverKeepsItsMemory) }
+
+func leaverKeepsItsMemory(t *testing.T) {
 	s := mustOpenStore(t, &Options{NoSync: true})
 	commit, arrived, through := s.queue.commit, make(chan bool), make(chan bool)
 	s.queue.commit = func(batch []*request) {
@@ -203,20 +200,12 @@ func TestLeaverKeepsItsMemory(t *testing.T) {
 	first := send(t.Context(), []backend.Write{add(key("first"))}, make([]backend.Outcome, 1))
 	<-arrived
 	lead := send(t.Context(), []backend.Write{add(key("lead"))}, make([]backend.Outcome, 1))
-	for waits := 0; waits < 1; {
-		s.queue.lock.Lock()
-		waits = len(s.queue.waiting)
-		s.queue.lock.Unlock()
-	}
+	synctest.Wait()
 	ctx, cancel := context.WithCancel(t.Context())
 	w, out := add(key("left"), backend.Cond{Op: backend.Absent}), make([]backend.Outcome, 1)
 	w.Index = &backend.Place{Partition: "i", Sort: "s"}
 	left := send(ctx, []backend.Write{w}, out)
-	for waits := 0; waits < 2; {
-		s.queue.lock.Lock()
-		waits = len(s.queue.waiting)
-		s.queue.lock.Unlock()
-	}
+	synctest.Wait()
 	through <- true
 	<-arrived
 	cancel()

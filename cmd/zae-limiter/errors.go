@@ -71,8 +71,11 @@ var advice = []struct {
 
 // describe is an error in one line, with its cure, for standard error.
 func describe(ctx context.Context, err error) string {
-	var exceeded *engine.ExceededError
-	var store *storeError
+	var (
+		exceeded *engine.ExceededError
+		store    *storeError
+		input    *engine.ValidationError
+	)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return "interrupted"
@@ -82,6 +85,9 @@ func describe(ctx context.Context, err error) string {
 		return unprefixed(store.Error())
 	}
 	text := err.Error()
+	if errors.As(err, &input) {
+		text = strings.Replace(text, input.Field, flagFor(input.Field), 1)
+	}
 	for _, a := range advice {
 		if errors.Is(err, a.err) {
 			text = strings.TrimPrefix(strings.Replace(text, a.err.Error(), a.says, 1), ": ")
@@ -91,6 +97,23 @@ func describe(ctx context.Context, err error) string {
 		}
 	}
 	return unprefixed(oneLine(text))
+}
+
+// flagFor is how the command line calls a field of the library, which may have a name in brackets behind it.
+func flagFor(field string) string {
+	flags := map[string]string{
+		"Consume": "--consume", "Limits": "--limit", "Override": "--limit", "Page.After": "--after", "Page.Size": "--limit",
+		"Options.Namespace": "--namespace", "Name": "--display-name", "Parent": "--parent", "Metadata": "--metadata",
+	}
+	name, rest, inBrackets := strings.Cut(field, "[")
+	flag, known := flags[name]
+	switch {
+	case !known:
+		return strings.ToLower(field)
+	case inBrackets:
+		return flag + " " + strings.TrimSuffix(rest, "]")
+	}
+	return flag
 }
 
 // unprefixed leaves out which part of the program speaks.

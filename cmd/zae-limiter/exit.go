@@ -19,7 +19,7 @@ const (
 	exitDenied      = 3
 	exitNotFound    = 4
 	exitUnavailable = 5
-	exitDifference  = 6
+	exitMismatch    = 6
 	exitNotStarted  = 127
 	exitInterrupted = 130
 )
@@ -34,7 +34,7 @@ var exitTexts = []struct {
 	{exitDenied, "denied by a limit"},
 	{exitNotFound, "the one thing asked for does not exist"},
 	{exitUnavailable, "the store cannot be used"},
-	{exitDifference, "a check found a difference"},
+	{exitMismatch, "the store was written by another version of this program"},
 	{exitNotStarted, "acquire ... -- CMD: CMD cannot be started; else its own exit code"},
 	{exitInterrupted, "interrupted"},
 }
@@ -78,7 +78,9 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDenied
 	case is(errAbsent, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case errors.As(err, &store), is(engine.ErrUnavailable, engine.ErrSchema, backend.ErrUnavailable):
+	case is(engine.ErrSchema):
+		return exitMismatch
+	case errors.As(err, &store), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable
 	}
 	return exitFailed

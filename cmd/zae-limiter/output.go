@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,6 +27,7 @@ type document interface{ table() table }
 type table struct {
 	head []string
 	rows [][]string
+	foot string // a line behind them
 	next string // where the list goes on
 }
 
@@ -82,6 +84,9 @@ func (a *App) tabulate(t table) []byte {
 	if t.head != nil && a.fancy() {
 		lines[0] = "\x1b[1m" + strings.TrimSuffix(lines[0], "\n") + "\x1b[0m\n"
 	}
+	if t.foot != "" {
+		lines = append(lines, t.foot+"\n")
+	}
 	if t.next != "" {
 		lines = append(lines, "\nmore: --after "+t.next+"\n")
 	}
@@ -126,7 +131,7 @@ func wait(d time.Duration) string {
 	if d < time.Second {
 		unit = time.Millisecond
 	}
-	if rest := d % unit; rest > 0 && d < 1<<63-time.Duration(unit) {
+	if rest := d % unit; rest > 0 && d <= math.MaxInt64-unit {
 		d += unit - rest
 	}
 	s := d.String()

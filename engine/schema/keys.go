@@ -44,6 +44,12 @@ func BucketOf(k backend.Key) (entity, resource string, ok bool) {
 	return strings.Cut(rest, "|")
 }
 
+// PlaceOf is the place in the index of a bucket's key.
+func PlaceOf(k backend.Key) backend.Place {
+	entity, resource, _ := BucketOf(k)
+	return backend.Place{Partition: k.Partition[len("b|") : len("b|e|")+len(entity)], Sort: resource}
+}
+
 // EntityPartition holds the entity's record, its limits and its children; it is also the index partition of its buckets.
 func EntityPartition(entity string) string { return "e|" + entity }
 

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// world is what a run touches of the machine. Tests bring their own.
+type world struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Terminal func(stream any) bool // whether somebody sits at it
+	Getenv   func(string) string
+	Hostname func() (string, error)
+	Now      func() time.Time
+	Sleep    func(context.Context, time.Duration) error
+}
+
+// machine is the world as it is.
+func machine() world {
+	return world{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal,
+		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: sleep,
+	}
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// App is what commands are run with: their only door to the world.
+type App struct {
+	world
+	Globals
+
+	store *store // nil until something needs it
+}
+
+// grace is how much longer than the store's own wait the engine waits, so that the store's error tells what was wrong.
+const grace = time.Second
+
+// use calls f with a limiter over the chosen store.
+func (a *App) use(f func(*engine.Limiter) error) error {
+	limiter, err := a.limiter()
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(limiter), limiter.Close())
+}
+
+// limiter touches nothing yet.
+func (a *App) limiter() (*engine.Limiter, error) {
+	if a.Timeout < 0 {
+		return nil, usage("--timeout %v: must not be negative", a.Timeout)
+	}
+	if a.store == nil {
+		s, err := openStore(a.Globals.Store, a.Timeout, a.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		a.store = s
+	}
+	return engine.New(a.store, &engine.Options{
+		Namespace: a.Namespace,
+		Timeout:   a.Timeout + grace,
+		CacheSize: 64,
+		Principal: a.principal(),
+		Logger:    slog.New(slog.DiscardHandler), // what matters is in errors and documents
+		Now:       a.Now,
+		Sleep:     a.Sleep,
+	})
+}
+
+// principal is who audit events name: user@host.
+func (a *App) principal() string {
+	name := fmt.Sprintf("uid%d", os.Getuid())
+	for _, variable := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if v := a.Getenv(variable); v != "" {
+			name = v
+			break
+		}
+	}
+	host, err := a.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return name + "@" + host
+}
+
+// say writes one line to standard error.
+func (a *App) say(format string, args ...any) {
+	fmt.Fprintf(a.Err, "zae-limiter: %s\n", oneLine(fmt.Sprintf(format, args...)))
+}
+
+// changed says what was changed, and in which store; or that there was nothing to change.
+func (a *App) changed(format string, args ...any) {
+	if !a.store.takeChanged() {
+		a.say("nothing to change in %s", a.store.url)
+		return
+	}
+	a.say("%s in %s", fmt.Sprintf(format, args...), a.store.url)
+}
+
+// fail ends a run: it says what went wrong and returns the exit code.
+func (a *App) fail(ctx context.Context, err error) int {
+	if a.store != nil && a.store.takeChanged() {
+		a.say("changed %s", a.store.url) // and did not get as far as saying what
+	}
+	if err == nil {
+		return exitDone
+	}
+	if text := describe(ctx, err); text != "" {
+		a.say("%s", text)
+	}
+	return exitCode(ctx, err)
+}
+
+// confirm asks whether to go on, unless yes says so.
+func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ...any) error {
+	if yes.Yes {
+		return nil
+	}
+	if !a.Terminal(a.In) {
+		return errUnconfirmed
+	}
+	fmt.Fprintf(a.Err, "zae-limiter: %s [y/N] ", fmt.Sprintf(question, args...))
+	answers := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.In).ReadString('\n') // an end of input is no yes
+		answers <- line
+	}()
+	select {
+	case answer := <-answers:
+		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+			return nil
+		}
+		return errDeclined
+	case <-ctx.Done():
+		fmt.Fprintln(a.Err)
+		return ctx.Err()
+	}
+}
+
+// fancy reports whether standard output is a terminal that shows more than plain text.
+func (a *App) fancy() bool {
+	return a.Terminal(a.Out) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
+}
+
+// attended reports whether somebody's terminal is among the standard streams.
+func (a *App) attended() bool { return a.Terminal(a.In) || a.Terminal(a.Out) || a.Terminal(a.Err) }

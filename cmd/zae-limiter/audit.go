@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// auditListCmd lists changes.
+type auditListCmd struct {
+	EntityID string `short:"e" placeholder:"ID" help:"Only those of this entity. Default: all."`
+	Limit    int    `short:"l" default:"100" placeholder:"N" help:"At most this many; 0: all. Default: ${default}."`
+	After    string `placeholder:"POSITION" help:"Go on behind this position: 'next' of the list before."`
+	Output
+}
+
+// Help shows examples.
+func (*auditListCmd) Help() string {
+	return `Changes are kept for 90 days. Those of namespaces are in the namespace "default".
+
+Examples:
+
+    zae-limiter audit list
+    zae-limiter audit list --entity-id user-123 --limit 10 -o json`
+}
+
+// Run lists them.
+func (c *auditListCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		events, next, err := collect(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
+			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Page: p})
+		})
+		if err != nil {
+			return err
+		}
+		d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
+		for i, e := range events {
+			d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
+		}
+		return app.print(c.Output.Output, d)
+	})
+}
+
+// eventDoc is one change.
+type eventDoc struct {
+	ID        string          `json:"event_id"`
+	Time      moment          `json:"time"`
+	Action    string          `json:"action"`
+	Entity    *string         `json:"entity_id"`
+	Resource  *string         `json:"resource"`
+	Principal *string         `json:"principal"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+}
+
+// eventsDoc lists changes.
+type eventsDoc struct {
+	Events []eventDoc `json:"events"`
+	Next   *string    `json:"next"`
+}
+
+func (d eventsDoc) table() table {
+	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "BEFORE", "AFTER"}, next: text(d.Next)}
+	for _, e := range d.Events {
+		t.rows = append(t.rows, []string{
+			e.Time.String(), e.Action, text(e.Entity), text(e.Resource), text(e.Principal), string(e.Before), string(e.After),
+		})
+	}
+	return t
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// entityCreateCmd makes an entity.
+type entityCreateCmd struct {
+	ID          string            `arg:"" help:"Its id."`
+	DisplayName string            `placeholder:"NAME" help:"Its name, for people."`
+	Parent      string            `placeholder:"ID" help:"Its parent."`
+	Cascade     bool              `negatable:"" help:"Take from the parent's bucket too. Default: no."`
+	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Whatever you want to keep with it. Repeatable."`
+	Output
+}
+
+// Help shows examples.
+func (*entityCreateCmd) Help() string {
+	return `An id can be limited without there being an entity of that name; one is needed for a parent, a name or metadata.
+
+Examples:
+
+    zae-limiter entity create team-a --display-name "Team A"
+    zae-limiter entity create team-a/ann --parent team-a --cascade --metadata cost-center=17`
+}
+
+// Run makes it.
+func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
+	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.CreateEntity(ctx, e); err != nil {
+			return err
+		}
+		app.changed("made %s", c.ID)
+		return printEntity(ctx, app, c.Output, l, c.ID)
+	})
+}
+
+// entityUpdateCmd changes an entity.
+type entityUpdateCmd struct {
+	ID          string            `arg:"" help:"Its id."`
+	DisplayName *string           `placeholder:"NAME" help:"Its name, for people."`
+	Parent      string            `xor:"parent" placeholder:"ID" help:"Its parent."`
+	NoParent    bool              `xor:"parent" help:"It has no parent any more."`
+	Cascade     *bool             `negatable:"" help:"Take from the parent's bucket too."`
+	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"Replaces all its metadata. Repeatable."`
+	NoMetadata  bool              `xor:"metadata" help:"Remove its metadata."`
+	Output
+}
+
+// Help shows an example.
+func (*entityUpdateCmd) Help() string {
+	return `What is not named stays.
+
+Example:
+
+    zae-limiter entity update user-123 --display-name "User 123" --no-cascade`
+}
+
+// Run changes it.
+func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
+	u := engine.EntityUpdate{Name: c.DisplayName, Cascade: c.Cascade}
+	if c.Parent != "" || c.NoParent {
+		u.Parent = &c.Parent
+	}
+	if len(c.Metadata) > 0 {
+		u.Metadata = c.Metadata
+	}
+	if c.NoMetadata {
+		u.Metadata = map[string]string{}
+	}
+	if u.Name == nil && u.Parent == nil && u.Cascade == nil && u.Metadata == nil {
+		return usage("nothing to change is named; see zae-limiter entity update --help")
+	}
+	return updateEntity(ctx, app, c.Output, c.ID, u)
+}
+
+// entitySetParentCmd gives an entity another parent.
+type entitySetParentCmd struct {
+	ID     string `arg:"" help:"Its id."`
+	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Its parent."`
+	None   bool   `xor:"parent" required:"" help:"It has no parent any more."`
+	Output
+}
+
+// Help shows an example.
+func (*entitySetParentCmd) Help() string {
+	return `It moves with all below it. Whether it takes from its parent's bucket stays as it is: see entity update --cascade.
+
+Example:
+
+    zae-limiter entity set-parent user-123 --none`
+}
+
+// Run moves it.
+func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
+	return updateEntity(ctx, app, c.Output, c.ID, engine.EntityUpdate{Parent: &c.Parent})
+}
+
+func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate) error {
+	return app.use(func(l *engine.Limiter) error {
+		e, err := l.UpdateEntity(ctx, id, u)
+		if err != nil {
+			return err
+		}
+		app.changed("changed %s", id)
+		return app.print(o.Output, entityDocOf(e))
+	})
+}
+
+// entityShowCmd shows an entity.
+type entityShowCmd struct {
+	ID string `arg:"" help:"Its id."`
+	Output
+}
+
+// Help shows an example.
+func (*entityShowCmd) Help() string {
+	return `Its limits are shown by entity get-limits, and those in force by explain.
+
+Example:
+
+    zae-limiter entity show user-123`
+}
+
+// Run reads it.
+func (c *entityShowCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
+}
+
+func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id string) error {
+	e, err := l.Entity(ctx, id)
+	if err != nil {
+		return err
+	}
+	return app.print(o.Output, entityDocOf(e))
+}
+
+// entityDeleteCmd deletes an entity.
+type entityDeleteCmd struct {
+	ID    string `arg:"" help:"Its id."`
+	Force bool   `help:"Delete it even if it has children, which then have no parent."`
+	Confirm
+}
+
+// Help shows an example.
+func (*entityDeleteCmd) Help() string {
+	return `Example:
+
+    zae-limiter entity delete user-123 --yes`
+}
+
+// Run deletes it.
+func (c *entityDeleteCmd) Run(ctx context.Context, app *App) error {
+	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
+		return err
+	}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}); err != nil {
+			return err
+		}
+		app.changed("deleted %s", c.ID)
+		return nil
+	})
+}
+
+// entityDoc is an entity.
+type entityDoc struct {
+	ID        string            `json:"entity_id"`
+	Name      *string           `json:"name"`
+	Parent    *string           `json:"parent_id"`
+	Cascade   bool              `json:"cascade"`
+	Metadata  map[string]string `json:"metadata"`
+	CreatedAt moment            `json:"created_at"`
+}
+
+func entityDocOf(e engine.Entity) entityDoc {
+	d := entityDoc{e.ID, orNull(e.Name), orNull(e.Parent), e.Cascade, e.Metadata, moment{e.CreatedAt}}
+	if d.Metadata == nil {
+		d.Metadata = map[string]string{}
+	}
+	return d
+}
+
+func (d entityDoc) table() table {
+	t := table{rows: [][]string{
+		{"entity", d.ID},
+		{"name", text(d.Name)},
+		{"parent", text(d.Parent)},
+		{"cascade", yesNo(d.Cascade)},
+		{"created", d.CreatedAt.String()},
+	}}
+	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
+		t.rows = append(t.rows, []string{"metadata", strings.Join([]string{key, d.Metadata[key]}, "=")})
+	}
+	return t
+}

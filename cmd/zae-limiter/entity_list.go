@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// entityListCmd lists entities.
+type entityListCmd struct {
+	WithCustomLimits *string `placeholder:"RESOURCE" help:"The ids that have limits of their own for this resource; \"\": for all resources. There need not be an entity."`
+	Paging
+	Output
+}
+
+// Help shows examples.
+func (*entityListCmd) Help() string {
+	return `Examples:
+
+    zae-limiter entity list
+    zae-limiter entity list --with-custom-limits gpt-4`
+}
+
+// Run lists them.
+func (c *entityListCmd) Run(ctx context.Context, app *App) error {
+	if c.WithCustomLimits != nil {
+		return c.listLimited(ctx, app, *c.WithCustomLimits)
+	}
+	return listEntities(app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
+		return l.Entities(ctx, p)
+	})
+}
+
+func (c *entityListCmd) listLimited(ctx context.Context, app *App, resource string) error {
+	return app.use(func(l *engine.Limiter) error {
+		ids, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) {
+			return l.EntitiesWithLimits(ctx, resource, p)
+		})
+		if err != nil {
+			return err
+		}
+		return app.print(c.Output.Output, limitedDoc{resource, list(ids), orNull(next)})
+	})
+}
+
+// entityChildrenCmd lists an entity's children.
+type entityChildrenCmd struct {
+	ID string `arg:"" help:"The parent's id."`
+	Paging
+	Output
+}
+
+// Help shows an example.
+func (*entityChildrenCmd) Help() string {
+	return `Example:
+
+    zae-limiter entity children team-b`
+}
+
+// Run lists them.
+func (c *entityChildrenCmd) Run(ctx context.Context, app *App) error {
+	return listEntities(app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
+		return l.Children(ctx, c.ID, p)
+	})
+}
+
+func listEntities(app *App, paging Paging, o Output, fetch func(*engine.Limiter, engine.Page) (engine.List[engine.Entity], error)) error {
+	return app.use(func(l *engine.Limiter) error {
+		entities, next, err := collect(paging, func(p engine.Page) (engine.List[engine.Entity], error) { return fetch(l, p) })
+		if err != nil {
+			return err
+		}
+		d := entitiesDoc{make([]entityDoc, len(entities)), orNull(next)}
+		for i, e := range entities {
+			d.Entities[i] = entityDocOf(e)
+		}
+		return app.print(o.Output, d)
+	})
+}
+
+// entitiesDoc lists entities.
+type entitiesDoc struct {
+	Entities []entityDoc `json:"entities"`
+	Next     *string     `json:"next"`
+}
+
+func (d entitiesDoc) table() table {
+	t := table{head: []string{"ENTITY", "NAME", "PARENT", "CASCADE", "CREATED"}, next: text(d.Next)}
+	for _, e := range d.Entities {
+		t.rows = append(t.rows, []string{e.ID, text(e.Name), text(e.Parent), yesNo(e.Cascade), e.CreatedAt.String()})
+	}
+	return t
+}
+
+// limitedDoc lists the ids that have limits of their own.
+type limitedDoc struct {
+	Resource string   `json:"resource"`
+	IDs      []string `json:"entity_ids"`
+	Next     *string  `json:"next"`
+}
+
+func (d limitedDoc) table() table { return namesTable("ENTITY", d.IDs, d.Next) }

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/bolt"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// mistakes are command lines on an inhabited store, with the exit code and what standard error says, a line with a cure.
+var mistakes = []struct {
+	code int
+	line string
+	says string
+}{
+	{exitDone, "acquire user-123 gpt-4 -c rpm=0", "took rpm=0 of user-123 on gpt-4 in bolt:///STORE"},
+	{exitFailed, "entity create team-b", `the entity exists: "team-b"; change it: zae-limiter entity update`},
+	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; give them another parent, or delete with --force"},
+	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
+	{exitFailed, "system delete-defaults", "add --yes"},
+
+	{exitUsage, "acqire user-1 gpt-4 -c rpm=1", `unexpected argument acqire, did you mean "acquire"?; see zae-limiter --help`},
+	{exitUsage, "entity sho x", `did you mean "show"?; see zae-limiter entity --help`},
+	{exitUsage, "entity show", `expected "<id>"; see zae-limiter entity show --help`},
+	{exitUsage, "entity show x --outptu json", `did you mean "--output"?`},
+	{exitUsage, "acquire user-1 gpt-4", "missing flags: --consume"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm", `"rpm" is no amount; write the name of a limit and a whole number`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1.5", `"rpm=1.5" is no amount`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -c rpm=2", "--consume names rpm twice"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=-1", "--consume rpm -1: must be 0 to 10^15 tokens"},
+	{exitUsage, "acquire user-1 gpt-4 -c nosuch=1", "unknown limit: nosuch; configured: rpm, tpm"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm", `--limit: limit "rpm": write name:rate[/period][:burst]`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:0", "must be 1 to"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:1/fortnight", `"fortnight": must be s, min, hour or day`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:1 -l rpm:2", `--limit "rpm": is named twice`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --override", "--override needs the limits that are to hold"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait=-1s", "--wait -1s: must not be negative"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait soon", "--wait"},
+	{exitUsage, "acquire user-1 gpt-4 ls -c rpm=1", `unexpected argument "ls"; a command to run goes behind --`},
+	{exitUsage, `acquire "user 1" gpt-4 -c rpm=1`, `entity "user 1": must be 1 to 256 bytes`},
+	{exitUsage, "-N team-b acquire user-1 gpt-4 -c rpm=1", "no limits are configured; pass some, for example -l rpm:100, or store some"},
+	{exitUsage, "-N team/b status", `--namespace "team/b": must be 1 to 64 bytes`},
+	{exitUsage, "--timeout=-1s status", "--timeout -1s: must not be negative"},
+	{exitUsage, "status -o xml", `--output must be one of "table","json","yaml"`},
+	{exitUsage, "entity update user-123", "nothing to change is named"},
+	{exitUsage, "entity set-parent user-123 --parent a --none", "--parent and --none can't be used together"},
+	{exitUsage, "entity list --limit=-1", "--limit -1: must be 1 or more, or 0 for all"},
+	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
+	{exitUsage, "namespace register team-old", `namespace "team-old": is deleted; recover it`},
+	{exitUsage, "--store nosuch://x status", `there are no stores of the kind "nosuch"; write bolt:///path/to/file`},
+	{exitUsage, "--store dynamodb://x status", "this version has no DynamoDB stores yet; write bolt:///path/to/file"},
+	{exitUsage, "--store x status", `"x" is no URL of a store`},
+	{exitUsage, "--store bolt://x status", `"bolt://x" names no file`},
+	{exitUsage, "--store memory:x status", "memory: has nothing behind it"},
+
+	{exitDenied, "acquire user-123 gpt-4 -c rpm=50", "denied: rpm of user-123 on gpt-4: 50 requested, 49 available of 50; rpm of team-b on gpt-4: " +
+		"50 requested, 49 available of 50; try again in 1s, or have --wait 1s do so"},
+	{exitDenied, "acquire user-123 gpt-4 -c rpm=51", "it can never fit: ask for less, or raise the limit's burst"},
+
+	{exitNotFound, "entity show nobody", `no such entity: "nobody"; make it: zae-limiter entity create`},
+	{exitNotFound, "entity delete nobody --yes", `no such entity: "nobody"`},
+	{exitNotFound, "entity get-limits user-123", "user-123 has no limits of its own"},
+	{exitNotFound, "resource get-defaults gpt-9", "gpt-9 has no limits; store some: zae-limiter resource set-defaults gpt-9 -l rpm:100"},
+	{exitNotFound, "-N team-b system get-defaults", "the system has no limits; store some: zae-limiter system set-defaults -l rpm:100"},
+	{exitNotFound, "-N nosuch acquire user-1 gpt-4 -c rpm=1", `no such namespace in use: "nosuch"; make it: zae-limiter namespace register`},
+	{exitNotFound, "-N team-old resource list", "or bring it back: zae-limiter namespace recover"},
+	{exitNotFound, "namespace show nosuch", `no such namespace in use: "nosuch"`},
+
+	{exitUnavailable, "--store bolt:main.go status", "is not a store of zae-limiter"},
+	{exitUnavailable, "--store bolt:main.go/x.db status", "main.go/x.db"},
+	{exitUnavailable, "--store bolt:nosuch/x.db system set-defaults -l rpm:1", "create it first"},
+}
+
+func TestExitCodes(t *testing.T) {
+	covered := map[int]bool{exitMismatch: true, exitNotStarted: true, exitInterrupted: true} // by tests of their own
+	for _, m := range mistakes {
+		covered[m.code] = true
+		t.Run(m.line, func(t *testing.T) {
+			r := inhabited(t).want(m.code, fields(m.line)...)
+			if !strings.Contains(r.err, m.says) {
+				t.Errorf("standard error has no %q:\n%s", m.says, r.err)
+			}
+			if strings.Count(r.err, "\n") != 1 || !strings.HasPrefix(r.err, "zae-limiter: ") {
+				t.Errorf("standard error is not one line of ours:\n%s", r.err)
+			}
+			if m.code != exitDone && r.out != "" {
+				t.Errorf("standard output is not empty:\n%s", r.out)
+			}
+		})
+	}
+	for _, e := range exitTexts {
+		if !covered[e.code] {
+			t.Errorf("exit code %d (%s) has no test", e.code, e.text)
+		}
+	}
+}
+
+func TestExitInUse(t *testing.T) {
+	s := inhabited(t)
+	other, err := bolt.Open(s.file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, line := range []string{"acquire user-123 gpt-4 -c rpm=1", "entity list", "system set-defaults -l rpm:1"} {
+		if r := s.want(exitUnavailable, append(fields(line), "--timeout", "10ms")...); !strings.Contains(r.err, "/STORE is in use by another process") {
+			t.Errorf("%s: %s", line, r.err)
+		}
+	}
+	r := s.want(exitUnavailable, "status", "--timeout", "0s")
+	if !strings.Contains(r.out, "reachable  no") || !strings.Contains(r.err, "in use") {
+		t.Errorf("status: %s%s", r.out, r.err)
+	}
+}
+
+func TestExitAnotherVersion(t *testing.T) {
+	s := newShell(t)
+	store, err := bolt.Open(s.file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := backend.Effect{Slot: schema.VersionNumber, Op: backend.Set, Num: backend.Num{}.Add(num(99))}
+	err = store.Commit(t.Context(), [16]byte{}, []backend.Write{{Key: schema.Version(), Layout: schema.VersionLayout, Effects: []backend.Effect{newer}}})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.want(exitMismatch, "entity", "list"); !strings.Contains(r.err, "it has version 99, this program knows 1") {
+		t.Error(r.err)
+	}
+}
+
+func TestExitInterruptedWhileWaiting(t *testing.T) {
+	s := inhabited(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.sleeping = cancel
+	r := s.runContext(ctx, fields("acquire user-premium gpt-4 -c rpm=400 --wait 24h")...)
+	if r.code != exitDone {
+		t.Fatal(r)
+	}
+	r = s.runContext(ctx, fields("acquire user-premium gpt-4 -c rpm=400 --wait 24h -- echo ran")...)
+	if r.code != exitInterrupted || r.out != "" || r.err != "zae-limiter: interrupted\n" || len(s.slept) != 1 {
+		t.Errorf("%+v after %v", r, s.slept)
+	}
+}
+
+func TestExitInterruptedQuestion(t *testing.T) {
+	s := inhabited(t)
+	s.terminal = true
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := s.world()
+	w.In = never{}
+	if code := run(ctx, fields("system delete-defaults"), w); code != exitInterrupted {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// never is somebody who does not answer.
+type never struct{}
+
+func (never) Read([]byte) (int, error) { select {} }
+
+func TestConfirm(t *testing.T) {
+	for answer, code := range map[string]int{"y\n": exitDone, "YES\n": exitDone, "\n": exitFailed, "no\n": exitFailed, "": exitFailed} {
+		for _, line := range []string{
+			"system delete-defaults", "resource delete-defaults gpt-4", "entity delete user-123",
+			"entity delete-limits user-premium -r gpt-4", "namespace delete team-b", "namespace purge team-old",
+		} {
+			s := inhabited(t)
+			s.terminal, s.in = true, answer
+			r := s.want(code, fields(line)...)
+			if !strings.Contains(r.err, "? [y/N] ") || code == exitFailed && !strings.Contains(r.err, "declined, nothing was changed") {
+				t.Errorf("%s, answered %q: %s", line, answer, r.err)
+			}
+			s.terminal = false
+			if r := inhabited(t).want(exitFailed, fields(line)...); !strings.Contains(r.err, "add --yes") {
+				t.Errorf("%s with nobody there: %s", line, r.err)
+			}
+		}
+	}
+}
+
+// TestStart wants the program to be quick, however slow the machine is just now.
+func TestStart(t *testing.T) {
+	s := inhabited(t)
+	fastest := time.Hour
+	for range 10 {
+		began := time.Now()
+		s.want(exitDone, "available", "user-123", "gpt-4")
+		fastest = min(fastest, time.Since(began))
+	}
+	if fastest > 300*time.Millisecond {
+		t.Errorf("the quickest of ten took %v", fastest)
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are all commands of the tree, by their path.
+func commands(t *testing.T) map[string]*kong.Node {
+	t.Helper()
+	var helped bool
+	parser, err := kong.New(&cli{}, options(newShell(t).world(), &helped)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := map[string]*kong.Node{}
+	for _, leaf := range parser.Model.Leaves(true) {
+		nodes[strings.TrimPrefix(leaf.FullPath(), "zae-limiter ")] = leaf
+	}
+	return nodes
+}
+
+// examples are the command lines in a command's help.
+func examples(n *kong.Node) (lines []string) {
+	for line := range strings.Lines(n.Detail) {
+		if example, ok := strings.CutPrefix(line, "    zae-limiter "); ok {
+			lines = append(lines, strings.TrimSpace(example))
+		}
+	}
+	return lines
+}
+
+func TestHelp(t *testing.T) {
+	names := map[string]bool{"help/zae-limiter.txt": true}
+	golden(t, "help/zae-limiter.txt", newShell(t).want(exitDone, "--help").out)
+	for path := range commands(t) {
+		name := "help/" + strings.ReplaceAll(path, " ", "_") + ".txt"
+		names[name] = true
+		golden(t, name, newShell(t).want(exitDone, append(strings.Fields(path), "--help")...).out)
+	}
+	goldenFiles(t, "help", names)
+}
+
+func TestHelpWithoutArguments(t *testing.T) {
+	s := newShell(t)
+	if bare, asked := s.want(exitDone), s.want(exitDone, "--help"); bare != asked {
+		t.Errorf("without arguments:\n%s", bare.out)
+	}
+}
+
+// TestHelpExamples runs every example in the help, on a store that has what they speak of.
+func TestHelpExamples(t *testing.T) {
+	for path, command := range commands(t) {
+		lines := examples(command)
+		if len(lines) == 0 {
+			t.Errorf("the help of %s has no example", path)
+		}
+		s := inhabited(t)
+		for _, line := range lines {
+			if !strings.HasPrefix(line, path+" ") && line != path {
+				t.Errorf("the help of %s shows another command: %s", path, line)
+			}
+			s.want(exitDone, fields(line)...)
+		}
+	}
+}
+
+// TestReference wants every command and every flag in docs/cli.md.
+func TestReference(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, command := range commands(t) {
+		if !strings.Contains(string(text), "`"+path) {
+			t.Errorf("docs/cli.md does not have %s", path)
+		}
+		for _, flag := range command.Flags {
+			if !strings.Contains(string(text), "--"+flag.Name) {
+				t.Errorf("docs/cli.md does not have --%s of %s", flag.Name, path)
+			}
+		}
+	}
+	for _, e := range exitTexts {
+		if !strings.Contains(string(text), e.text) {
+			t.Errorf("docs/cli.md does not have exit code %d: %s", e.code, e.text)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the program, and one that waits for a signal, commands of this process's PATH.
+func TestMain(m *testing.M) {
+	_ = os.Unsetenv("COLUMNS") // which help would heed
+	testscript.Main(m, map[string]func(){"zae-limiter": main, "await-signal": awaitSignal})
+}
+
+// awaitSignal says that it is ready, and ends with 7 and the signal's name once it got one.
+func awaitSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals)
+	fmt.Fprintln(os.Stdout, "ready")
+	for s := range signals {
+		if s.String() != "urgent I/O condition" { // which the runtime sends to itself
+			fmt.Fprintln(os.Stdout, "got", s)
+			os.Exit(7)
+		}
+	}
+}
+
+// shell runs commands in this process, each a second later than the one before, on a store of their own.
+type shell struct {
+	t        *testing.T
+	file     string
+	env      map[string]string
+	now      time.Time
+	in       string
+	terminal bool
+	slept    []time.Duration
+	sleeping func() // called by each sleep
+}
+
+// result is how a command ended.
+type result struct {
+	code     int
+	out, err string
+}
+
+func newShell(t *testing.T) *shell {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "limiter.db")
+	return &shell{
+		t: t, file: file, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
+		env: map[string]string{"ZAE_LIMITER_STORE": "bolt://" + filepath.ToSlash(file), "USER": "ann"},
+	}
+}
+
+func (s *shell) run(args ...string) result { return s.runContext(s.t.Context(), args...) }
+
+func (s *shell) runContext(ctx context.Context, args ...string) result {
+	s.t.Helper()
+	var out, err bytes.Buffer
+	w := s.world()
+	w.Out, w.Err = &out, &err
+	code := run(ctx, args, w)
+	s.now = s.now.Add(time.Second)
+	return result{code, s.clean(out.String()), s.clean(err.String())}
+}
+
+// world is the shell's, with nobody to read what is written.
+func (s *shell) world() world {
+	return world{
+		In: strings.NewReader(s.in), Out: io.Discard, Err: io.Discard,
+		Terminal: func(any) bool { return s.terminal },
+		Getenv:   func(name string) string { return s.env[name] },
+		Hostname: func() (string, error) { return "host", nil },
+		Now:      func() time.Time { return s.now },
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			s.slept = append(s.slept, d)
+			s.now = s.now.Add(d)
+			if s.sleeping != nil {
+				s.sleeping()
+			}
+			return ctx.Err()
+		},
+	}
+}
+
+var eventID = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
+
+// clean leaves out what differs from run to run.
+func (s *shell) clean(text string) string {
+	text = strings.ReplaceAll(text, filepath.ToSlash(s.file), "/STORE")
+	text = strings.ReplaceAll(text, s.file, "/STORE")
+	return eventID.ReplaceAllString(text, "ULID")
+}
+
+// want runs a command that ends with a code.
+func (s *shell) want(code int, args ...string) result {
+	s.t.Helper()
+	r := s.run(args...)
+	if r.code != code {
+		s.t.Fatalf("zae-limiter %s: exit code %d, not %d\n%s%s", strings.Join(args, " "), r.code, code, r.out, r.err)
+	}
+	return r
+}
+
+// must runs commands that succeed, one a line.
+func (s *shell) must(lines string) {
+	s.t.Helper()
+	for line := range strings.Lines(lines) {
+		if args := fields(line); len(args) > 0 {
+			s.want(exitDone, args...)
+		}
+	}
+}
+
+// fields splits a command line as a shell does, as far as examples and tests need it: at blanks, outside double quotes.
+func fields(line string) []string {
+	var all []string
+	quoted, word := false, false
+	for _, r := range strings.TrimSpace(line) + " " {
+		switch {
+		case r == '"':
+			quoted = !quoted
+			if !word {
+				all, word = append(all, ""), true
+			}
+		case r == ' ' && !quoted:
+			word = false
+		case !word:
+			all, word = append(all, string(r)), true
+		default:
+			all[len(all)-1] += string(r)
+		}
+	}
+	return all
+}
+
+// inhabited is a store with one of everything.
+func inhabited(t *testing.T) *shell {
+	t.Helper()
+	s := newShell(t)
+	s.must(`
+		system set-defaults -l rpm:1000 -l tpm:10000
+		resource set-defaults gpt-4 -l rpm:50 -l tpm:100000:150000
+		entity create team-b --display-name "Team B"
+		entity create user-123 --parent team-b --cascade --metadata plan=gold --metadata cost-center=17
+		entity set-limits user-premium --resource gpt-4 -l rpm:500/day
+		acquire user-123 gpt-4 -c rpm=1
+		namespace register team-b team-old
+		namespace delete team-old --yes`)
+	return s
+}
+
+// golden compares text with a file, or renews that with UPDATE_GOLDEN=1.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", filepath.FromSlash(name))
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; make golden makes it", err)
+	}
+	if text != string(want) {
+		t.Errorf("%s is not what is printed; make golden renews it\n--- printed\n%s--- file\n%s", path, text, want)
+	}
+}
+
+// goldenFiles wants no files but these in a folder of golden files.
+func goldenFiles(t *testing.T, folder string, names map[string]bool) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("testdata", folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !names[folder+"/"+e.Name()] {
+			t.Errorf("testdata/%s/%s is of no use any more", folder, e.Name())
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// namespaceRegisterCmd makes namespaces.
+type namespaceRegisterCmd struct {
+	Name []string `arg:"" help:"Its name."`
+	Output
+}
+
+// Help shows an example.
+func (*namespaceRegisterCmd) Help() string {
+	return `One that exists stays as it is. The namespace "default" always exists.
+
+Example:
+
+    zae-limiter namespace register team-x team-y`
+}
+
+// Run makes them.
+func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		var d namespacesDoc
+		for _, name := range c.Name {
+			if err := l.RegisterNamespace(ctx, name); err != nil {
+				return err
+			}
+			n, err := l.Namespace(ctx, name)
+			if err != nil {
+				return err
+			}
+			d.Namespaces = append(d.Namespaces, namespaceDocOf(n))
+		}
+		app.changed("registered %s", strings.Join(c.Name, ", "))
+		return app.print(c.Output.Output, d)
+	})
+}
+
+// namespaceListCmd lists namespaces.
+type namespaceListCmd struct {
+	Paging
+	Output
+}
+
+// Help shows an example.
+func (*namespaceListCmd) Help() string {
+	return `Deleted ones are among them until they are purged.
+
+Example:
+
+    zae-limiter namespace list`
+}
+
+// Run lists them.
+func (c *namespaceListCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		all, next, err := collect(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
+		if err != nil {
+			return err
+		}
+		d := namespacesDoc{make([]namespaceDoc, len(all)), orNull(next)}
+		for i, n := range all {
+			d.Namespaces[i] = namespaceDocOf(n)
+		}
+		return app.print(c.Output.Output, d)
+	})
+}
+
+// namespaceShowCmd shows a namespace.
+type namespaceShowCmd struct {
+	Name string `arg:"" help:"Its name."`
+	Output
+}
+
+// Help shows an example.
+func (*namespaceShowCmd) Help() string {
+	return `Example:
+
+    zae-limiter namespace show team-b`
+}
+
+// Run reads it.
+func (c *namespaceShowCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		n, err := l.Namespace(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return app.print(c.Output.Output, namespaceDocOf(n))
+	})
+}
+
+// namespaceDeleteCmd takes a namespace out of use.
+type namespaceDeleteCmd struct {
+	Name string `arg:"" help:"Its name."`
+	Confirm
+}
+
+// Help shows an example.
+func (*namespaceDeleteCmd) Help() string {
+	return `Whoever works in it is refused from then on. It can be recovered until it is purged.
+
+Example:
+
+    zae-limiter namespace delete team-b --yes`
+}
+
+// Run deletes it.
+func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App) error {
+	if err := app.confirm(ctx, c.Confirm, "Take the namespace %s out of use?", c.Name); err != nil {
+		return err
+	}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.DeleteNamespace(ctx, c.Name); err != nil {
+			return err
+		}
+		app.changed("deleted the namespace %s", c.Name)
+		return nil
+	})
+}
+
+// namespaceRecoverCmd brings a namespace back.
+type namespaceRecoverCmd struct {
+	Name string `arg:"" help:"Its name."`
+	Output
+}
+
+// Help shows an example.
+func (*namespaceRecoverCmd) Help() string {
+	return `Example:
+
+    zae-limiter namespace recover team-old`
+}
+
+// Run recovers it.
+func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.RecoverNamespace(ctx, c.Name); err != nil {
+			return err
+		}
+		n, err := l.Namespace(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		app.changed("recovered the namespace %s", c.Name)
+		return app.print(c.Output.Output, namespaceDocOf(n))
+	})
+}
+
+// namespacePurgeCmd removes a deleted namespace.
+type namespacePurgeCmd struct {
+	Name string `arg:"" help:"Its name."`
+	Confirm
+}
+
+// Help shows an example.
+func (*namespacePurgeCmd) Help() string {
+	return `Only one that was deleted can be purged. If it is interrupted, purge it again.
+
+Example:
+
+    zae-limiter namespace purge team-old --yes`
+}
+
+// Run purges it.
+func (c *namespacePurgeCmd) Run(ctx context.Context, app *App) error {
+	if err := app.confirm(ctx, c.Confirm, "Remove all records of the namespace %s, for ever?", c.Name); err != nil {
+		return err
+	}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.PurgeNamespace(ctx, c.Name); err != nil {
+			return err
+		}
+		app.changed("purged the namespace %s", c.Name)
+		return nil
+	})
+}
+
+// namespaceDoc is a namespace.
+type namespaceDoc struct {
+	Name      string `json:"namespace"`
+	State     string `json:"state"`
+	CreatedAt moment `json:"created_at"`
+	DeletedAt moment `json:"deleted_at"`
+}
+
+func namespaceDocOf(n engine.Namespace) namespaceDoc {
+	return namespaceDoc{n.Name, n.State, moment{n.CreatedAt}, moment{n.DeletedAt}}
+}
+
+func (d namespaceDoc) table() table { return namespacesDoc{Namespaces: []namespaceDoc{d}}.table() }
+
+// namespacesDoc lists namespaces.
+type namespacesDoc struct {
+	Namespaces []namespaceDoc `json:"namespaces"`
+	Next       *string        `json:"next"`
+}
+
+func (d namespacesDoc) table() table {
+	t := table{head: []string{"NAMESPACE", "STATE", "CREATED", "DELETED"}, next: text(d.Next)}
+	for _, n := range d.Namespaces {
+		t.rows = append(t.rows, []string{n.Name, n.State, n.CreatedAt.String(), n.DeletedAt.String()})
+	}
+	return t
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+)
+
+// outputs are the commands that print a result, each with what is run before it on an inhabited store.
+var outputs = []struct {
+	name, line string
+	before     string
+	code       int
+}{
+	{name: "acquire", line: "acquire user-123 gpt-4 -c rpm=1 -c tpm=500"},
+	{name: "acquire-denied", line: "acquire user-123 gpt-4 -c rpm=50", code: exitDenied},
+	{name: "acquire-never-fits", line: "acquire user-123 gpt-4 -c rpm=51 -c tpm=1", code: exitDenied},
+	{name: "available", line: "available user-123 gpt-4"},
+	{name: "available-given", line: "-N team-b available user-1 images -l images:10/day:3"},
+	{name: "explain", line: "explain user-123 gpt-4"},
+	{name: "explain-entity", line: "explain user-premium gpt-4"},
+	{name: "explain-none", line: "-N team-b explain user-1 images"},
+	{name: "system-set-defaults", line: "system set-defaults -l rpm:100 --on-unavailable allow"},
+	{name: "system-get-defaults", line: "system get-defaults"},
+	{name: "resource-set-defaults", line: "resource set-defaults gpt-5 -l rpm:5/30s:9"},
+	{name: "resource-get-defaults", line: "resource get-defaults gpt-4"},
+	{name: "resource-list", line: "resource list"},
+	{name: "resource-list-empty", line: "-N team-b resource list"},
+	{name: "resource-list-page", line: "resource list --limit 1", before: "resource set-defaults zebra -l rpm:1"},
+	{name: "entity-create", line: `entity create team-c --display-name "Team C" --parent team-b`},
+	{name: "entity-update", line: `entity update user-123 --no-parent --no-cascade --no-metadata --display-name "User 123"`},
+	{name: "entity-set-parent", line: "entity set-parent team-b --parent company"},
+	{name: "entity-show", line: "entity show user-123"},
+	{name: "entity-list", line: "entity list"},
+	{name: "entity-list-custom", line: "entity list --with-custom-limits gpt-4"},
+	{name: "entity-children", line: "entity children team-b"},
+	{name: "entity-set-limits", line: "entity set-limits user-123 -l rpm:7"},
+	{name: "entity-get-limits", line: "entity get-limits user-premium -r gpt-4"},
+	{name: "namespace-register", line: "namespace register x team-b"},
+	{name: "namespace-recover", line: "namespace recover team-old"},
+	{name: "namespace-list", line: "namespace list"},
+	{name: "namespace-show", line: "namespace show team-old"},
+	{name: "audit-list", line: "audit list", before: "reset user-123 gpt-4"},
+	{name: "audit-list-entity", line: "audit list -e user-123 -l 1"},
+	{name: "status", line: "status"},
+}
+
+// TestOutput compares the tables and JSON documents of all commands with golden files, and their YAML with their JSON.
+func TestOutput(t *testing.T) {
+	names := map[string]bool{}
+	for _, o := range outputs {
+		t.Run(o.name, func(t *testing.T) {
+			print := func(flags ...string) string {
+				s := inhabited(t)
+				s.must(o.before)
+				return s.want(o.code, append(fields(o.line), flags...)...).out
+			}
+			document := print("-o", "json")
+			golden(t, "out/"+o.name+".txt", print())
+			golden(t, "out/"+o.name+".json", document)
+			var fromJSON, fromYAML any
+			if err := json.Unmarshal([]byte(document), &fromJSON); err != nil {
+				t.Fatal(err)
+			}
+			if err := yaml.Unmarshal([]byte(print("-o", "yaml")), &fromYAML); err != nil {
+				t.Fatal(err)
+			}
+			again, err := json.Marshal(fromYAML)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fromYAML = nil
+			if err := json.Unmarshal(again, &fromYAML); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(fromJSON, fromYAML); diff != "" {
+				t.Errorf("YAML (+) has not the same content as JSON (-):\n%s", diff)
+			}
+		})
+		names["out/"+o.name+".txt"], names["out/"+o.name+".json"] = true, true
+	}
+	goldenFiles(t, "out", names)
+}
+
+// TestOutputComplete wants an output of every command that has the flag --output; version's differs from build to build.
+func TestOutputComplete(t *testing.T) {
+	for path, command := range commands(t) {
+		shown := path == "version"
+		for _, o := range outputs {
+			shown = shown || strings.Contains(" "+o.line+" ", " "+path+" ")
+		}
+		for _, flag := range command.Flags {
+			if flag.Name == "output" && !shown {
+				t.Errorf("there is no output of %s", path)
+			}
+		}
+	}
+}
+
+// TestOutputContract wants every field of every document in docs/cli-output.md.
+func TestOutputContract(t *testing.T) {
+	contract, err := os.ReadFile("../../docs/cli-output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents, err := filepath.Glob("testdata/out/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(file string, v any)
+	walk = func(file string, v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, item := range v {
+				walk(file, item)
+			}
+		case map[string]any:
+			for name, value := range v {
+				if !strings.Contains(string(contract), "`"+name+"`") {
+					t.Errorf("docs/cli-output.md does not have %q of %s", name, file)
+				}
+				if name != "metadata" && name != "before" && name != "after" { // whose content is the caller's, the engine's
+					walk(file, value)
+				}
+			}
+		}
+	}
+	for _, file := range documents {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v any
+		if err := json.Unmarshal(text, &v); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		walk(file, v)
+	}
+}
+
+func TestOutputOnTerminal(t *testing.T) {
+	s := inhabited(t)
+	plain := s.want(exitDone, "resource", "list").out
+	s.terminal, s.env["TERM"] = true, "xterm"
+	if got := s.want(exitDone, "resource", "list").out; got != "\x1b[1mRESOURCE\x1b[0m\ngpt-4\n" {
+		t.Errorf("on a terminal: %q", got)
+	}
+	s.env["NO_COLOR"] = "1"
+	if got := s.want(exitDone, "resource", "list").out; got != plain {
+		t.Errorf("with NO_COLOR: %q", got)
+	}
+}
+
+func TestControlCharactersStayOffTheTerminal(t *testing.T) {
+	s := newShell(t)
+	s.want(exitDone, "entity", "create", "eve", "--display-name", "\x1b[2J\u009b1mEve")
+	if got := s.want(exitDone, "entity", "show", "eve").out; !strings.Contains(got, "?[2J?1mEve") {
+		t.Errorf("printed %q", got)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	s := newShell(t)
+	var d versionDoc
+	if err := json.Unmarshal([]byte(s.want(exitDone, "version", "-o", "json").out), &d); err != nil || d.Version == "" || d.Go == "" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if got := s.want(exitDone, "version").out; !strings.HasPrefix(got, "version  ") {
+		t.Errorf("printed %q", got)
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// resourceSetCmd stores a resource's limits.
+type resourceSetCmd struct {
+	Name string `arg:"" help:"The resource."`
+	Limits
+	Output
+}
+
+// Help shows an example.
+func (*resourceSetCmd) Help() string {
+	return `They replace those that are stored, and hold for each entity that has none of its own.
+
+Example:
+
+    zae-limiter resource set-defaults gpt-4 -l rpm:50 -l tpm:100000`
+}
+
+// Run stores them.
+func (c *resourceSetCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
+			return err
+		}
+		app.changed("set the limits of %s", c.Name)
+		return printResource(ctx, app, c.Output, l, c.Name)
+	})
+}
+
+// resourceGetCmd shows a resource's limits.
+type resourceGetCmd struct {
+	Name string `arg:"" help:"The resource."`
+	Output
+}
+
+// Help shows an example.
+func (*resourceGetCmd) Help() string {
+	return `Example:
+
+    zae-limiter resource get-defaults gpt-4`
+}
+
+// Run reads them.
+func (c *resourceGetCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
+}
+
+func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, name string) error {
+	limits, err := l.ResourceDefaults(ctx, name)
+	if err != nil {
+		return err
+	}
+	if limits == nil {
+		return absent("%s has no limits; store some: zae-limiter resource set-defaults %s -l rpm:100", name, name)
+	}
+	return app.print(o.Output, resourceDoc{name, limitsDoc{limitDocsOf(limits)}})
+}
+
+// resourceDeleteCmd removes a resource's limits.
+type resourceDeleteCmd struct {
+	Name string `arg:"" help:"The resource."`
+	Confirm
+}
+
+// Help shows an example.
+func (*resourceDeleteCmd) Help() string {
+	return `Example:
+
+    zae-limiter resource delete-defaults gpt-4 --yes`
+}
+
+// Run removes them.
+func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
+	if err := app.confirm(ctx, c.Confirm, "Remove the limits of %s?", c.Name); err != nil {
+		return err
+	}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.DeleteResourceDefaults(ctx, c.Name); err != nil {
+			return err
+		}
+		app.changed("removed the limits of %s", c.Name)
+		return nil
+	})
+}
+
+// resourceListCmd lists resources.
+type resourceListCmd struct {
+	Paging
+	Output
+}
+
+// Help shows an example.
+func (*resourceListCmd) Help() string {
+	return `Example:
+
+    zae-limiter resource list`
+}
+
+// Run lists them.
+func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error {
+		names, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) { return l.Resources(ctx, p) })
+		if err != nil {
+			return err
+		}
+		return app.print(c.Output.Output, resourcesDoc{list(names), orNull(next)})
+	})
+}
+
+// resourceDoc is what is stored for a resource.
+type resourceDoc struct {
+	Resource string `json:"resource"`
+	limitsDoc
+}
+
+// resourcesDoc lists resources.
+type resourcesDoc struct {
+	Resources []string `json:"resources"`
+	Next      *string  `json:"next"`
+}
+
+func (d resourcesDoc) table() table { return namesTable("RESOURCE", d.Resources, d.Next) }

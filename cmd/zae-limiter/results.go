@@ -1,0 +1,116 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// limitDoc is a limit.
+type limitDoc struct {
+	Name                string  `json:"limit_name"`
+	Kind                string  `json:"kind"`
+	Capacity            int64   `json:"capacity"`
+	RefillAmount        int64   `json:"refill_amount"`
+	RefillPeriodSeconds float64 `json:"refill_period_seconds"`
+
+	refill string // 100/min
+}
+
+func limitDocOf(l engine.Limit) limitDoc {
+	_, rest, _ := strings.Cut(l.String(), ":")
+	refill, _, _ := strings.Cut(rest, ":")
+	return limitDoc{l.Name, "rate", l.Capacity, l.RefillAmount, l.RefillPeriod.Seconds(), refill}
+}
+
+func limitDocsOf(limits []engine.Limit) []limitDoc {
+	docs := make([]limitDoc, len(limits))
+	for i, l := range limits {
+		docs[i] = limitDocOf(l)
+	}
+	return docs
+}
+
+var limitHead = []string{"LIMIT", "CAPACITY", "REFILL"}
+
+func (d limitDoc) cells() []string {
+	return []string{d.Name, strconv.FormatInt(d.Capacity, 10), d.refill}
+}
+
+// statusDoc is a limit with what is left of it.
+type statusDoc struct {
+	Entity   string `json:"entity_id"`
+	Resource string `json:"resource"`
+	limitDoc
+	Available int64 `json:"available"`
+	Requested int64 `json:"requested"`
+}
+
+func statusDocsOf(statuses []engine.LimitStatus) []statusDoc {
+	docs := make([]statusDoc, len(statuses))
+	for i, s := range statuses {
+		docs[i] = statusDoc{s.Entity, s.Resource, limitDocOf(s.Limit), s.Available, s.Requested}
+	}
+	return docs
+}
+
+func statusTable(docs []statusDoc) table {
+	t := table{head: []string{"ENTITY", "RESOURCE", "LIMIT", "AVAILABLE", "CAPACITY", "REFILL"}}
+	for _, d := range docs {
+		t.rows = append(t.rows, []string{d.Entity, d.Resource, d.Name, strconv.FormatInt(d.Available, 10), strconv.FormatInt(d.Capacity, 10), d.refill})
+	}
+	return t
+}
+
+// limitsDoc is what is stored at one level.
+type limitsDoc struct {
+	Limits []limitDoc `json:"limits"`
+}
+
+func (d limitsDoc) table() table {
+	t := table{head: limitHead}
+	for _, l := range d.Limits {
+		t.rows = append(t.rows, l.cells())
+	}
+	return t
+}
+
+// namesTable is a list of ids.
+func namesTable(head string, names []string, next *string) table {
+	t := table{head: []string{head}, next: text(next)}
+	for _, name := range names {
+		t.rows = append(t.rows, []string{name})
+	}
+	return t
+}
+
+// list is a list that JSON never shows as null.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// policyDoc is a stored policy, null where there is none.
+func policyDoc(p engine.Policy) *string {
+	if p == engine.PolicyDefault {
+		return nil
+	}
+	return orNull(p.String())
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/bolt"
+	"github.com/zeroae/zae-limiter-go/backend/memory"
+)
+
+// driver is what a store must be able to do for the command line.
+type driver interface {
+	backend.Backend
+	backend.Scanner
+	backend.Sweeper
+}
+
+// store is a [backend.Backend] that opens a file for each call and closes it behind it, so that many processes share it.
+// A file that does not exist reads as an empty store; the first write makes it.
+type store struct {
+	url  string
+	open func() (driver, error)
+	// missing reports whether there is nothing to read yet.
+	missing func() bool
+
+	lock    sync.Mutex // one call at a time has the file open: a process waits for itself as it does for others
+	failed  error      // why it cannot be opened: not tried again
+	changed bool       // something was written, and nobody has been told
+}
+
+var _ driver = (*store)(nil)
+
+// openStore makes the store that a URL names, "" the one in the user's data directory. It touches no file.
+func openStore(name string, timeout time.Duration, getenv func(string) string) (*store, error) {
+	if name == "" {
+		folder, err := dataFolder(runtime.GOOS, getenv)
+		if err != nil {
+			return nil, err
+		}
+		return fileStore(filepath.Join(folder, "zae-limiter", "limiter.db"), true, timeout), nil
+	}
+	const cure = "write bolt:///path/to/file, bolt:file or memory:"
+	u, err := url.Parse(name)
+	if err != nil || u.Scheme == "" {
+		return nil, usage("%q is no URL of a store; %s", name, cure)
+	}
+	switch u.Scheme {
+	case "memory":
+		if name != "memory:" {
+			return nil, usage("%q: memory: has nothing behind it", name)
+		}
+		kept := memory.New(nil)
+		return &store{url: "memory: (gone when this command ends)", missing: func() bool { return false },
+			open: func() (driver, error) { return lasting{kept}, nil }}, nil
+	case "bolt":
+		path := u.Opaque + u.Path
+		if u.Host != "" || u.RawQuery != "" || u.Fragment != "" || path == "" || strings.HasSuffix(path, "/") {
+			return nil, usage("%q names no file; write bolt:///path/to/file, or bolt:file for one in this folder", name)
+		}
+		if len(path) > 2 && path[0] == '/' && path[2] == ':' && runtime.GOOS == "windows" {
+			path = path[1:] // bolt:///C:/folder/file
+		}
+		return fileStore(filepath.FromSlash(path), false, timeout), nil
+	case "dynamodb":
+		return nil, usage("this version has no DynamoDB stores yet; %s", cure)
+	}
+	return nil, usage("there are no stores of the kind %q; %s", u.Scheme, cure)
+}
+
+// dataFolder is where programs keep a user's data on a system.
+func dataFolder(system string, getenv func(string) string) (string, error) {
+	if folder := getenv("XDG_DATA_HOME"); filepath.IsAbs(folder) {
+		return folder, nil
+	}
+	variable, rest := "HOME", filepath.Join(".local", "share")
+	switch system {
+	case "windows":
+		variable, rest = "LocalAppData", ""
+	case "darwin":
+		rest = filepath.Join("Library", "Application Support")
+	}
+	home := getenv(variable)
+	if home == "" {
+		return "", errNoHome
+	}
+	return filepath.Join(home, rest), nil
+}
+
+// fileStore is a store in a file, whose folder it makes where that is its own.
+func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	return &store{
+		url: "bolt://" + withSlash(filepath.ToSlash(path)),
+		missing: func() bool {
+			_, err := os.Stat(path)
+			return errors.Is(err, fs.ErrNotExist)
+		},
+		open: func() (driver, error) {
+			if ownFolder {
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					return nil, err
+				}
+			}
+			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Nanosecond)})
+		},
+	}
+}
+
+// withSlash makes a Windows path one that a URL can have.
+func withSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
+
+// lasting is a store that stays open from call to call.
+type lasting struct{ driver }
+
+// Close leaves it open.
+func (lasting) Close() error { return nil }
+
+// with makes one call with the file open.
+func (s *store) with(call func(driver) error) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	d, err := s.open()
+	if err != nil {
+		s.failed = &storeError{err}
+		return s.failed
+	}
+	defer d.Close() //nolint:errcheck // what was acknowledged is on the disk, and the lock goes with the process
+	return call(d)
+}
+
+// Read implements [backend.Backend].
+func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+	if s.missing() {
+		return ctx.Err() // out was reset: all absent
+	}
+	return s.with(func(d driver) error { return d.Read(ctx, keys, out) })
+}
+
+// Apply implements [backend.Backend].
+func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
+	return s.with(func(d driver) error {
+		err := d.Apply(ctx, writes, out)
+		for i := range out {
+			s.changed = s.changed || out[i].Applied
+		}
+		return err
+	})
+}
+
+// Commit implements [backend.Backend].
+func (s *store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
+	return s.with(func(d driver) error {
+		err := d.Commit(ctx, token, writes)
+		s.changed = s.changed || err == nil
+		return err
+	})
+}
+
+// List implements [backend.Backend].
+func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, err error) {
+	if s.missing() {
+		return backend.Keys{}, ctx.Err()
+	}
+	err = s.with(func(d driver) error {
+		keys, err = d.List(ctx, q)
+		return err
+	})
+	return keys, err
+}
+
+// Scan implements [backend.Scanner].
+func (s *store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
+	if s.missing() {
+		return nil, "", ctx.Err()
+	}
+	err = s.with(func(d driver) error {
+		keys, next, err = d.Scan(ctx, namespace, after, size)
+		return err
+	})
+	return keys, next, err
+}
+
+// Sweep implements [backend.Sweeper].
+func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
+	if s.missing() {
+		return 0, ctx.Err()
+	}
+	err = s.with(func(d driver) error {
+		n, err = d.Sweep(ctx, now)
+		return err
+	})
+	return n, err
+}
+
+// Close implements [backend.Backend]. Nothing is open between calls.
+func (s *store) Close() error { return nil }
+
+// takeChanged reports whether something was written since it was last asked.
+func (s *store) takeChanged() bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	changed := s.changed
+	s.changed = false
+	return changed
+}

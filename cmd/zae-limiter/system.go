@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// systemSetCmd stores the system's limits.
+type systemSetCmd struct {
+	Limits
+	OnUnavailable string `enum:"allow,block," default:"" placeholder:"allow|block" help:"What an acquire does while the store cannot be reached. Default: what is stored, else block."`
+	Output
+}
+
+// Help shows examples.
+func (*systemSetCmd) Help() string {
+	return `They replace those that are stored, and hold where neither the entity nor the resource has limits.
+
+Examples:
+
+    zae-limiter system set-defaults -l rpm:100 -l tpm:10000
+    zae-limiter system set-defaults -l rpm:100 --on-unavailable allow`
+}
+
+// Run stores them.
+func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
+	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
+	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
+			return err
+		}
+		app.changed("set the system's limits")
+		return printSystem(ctx, app, c.Output, l)
+	})
+}
+
+// systemGetCmd shows the system's limits.
+type systemGetCmd struct{ Output }
+
+// Help shows an example.
+func (*systemGetCmd) Help() string {
+	return `Example:
+
+    zae-limiter system get-defaults`
+}
+
+// Run reads them.
+func (c *systemGetCmd) Run(ctx context.Context, app *App) error {
+	return app.use(func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
+}
+
+func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
+	stored, err := l.SystemDefaults(ctx)
+	if err != nil {
+		return err
+	}
+	policy := policyDoc(stored.OnUnavailable)
+	if stored.Limits == nil && policy == nil {
+		return absent("the system has no limits; store some: zae-limiter system set-defaults -l rpm:100")
+	}
+	return app.print(o.Output, systemDoc{policy, limitsDoc{limitDocsOf(stored.Limits)}})
+}
+
+// systemDeleteCmd removes the system's limits.
+type systemDeleteCmd struct{ Confirm }
+
+// Help shows an example.
+func (*systemDeleteCmd) Help() string {
+	return `The policy for when the store cannot be reached goes with them.
+
+Example:
+
+    zae-limiter system delete-defaults --yes`
+}
+
+// Run removes them.
+func (c *systemDeleteCmd) Run(ctx context.Context, app *App) error {
+	if err := app.confirm(ctx, c.Confirm, "Remove the limits of the whole system?"); err != nil {
+		return err
+	}
+	return app.use(func(l *engine.Limiter) error {
+		if err := l.DeleteSystemDefaults(ctx); err != nil {
+			return err
+		}
+		app.changed("removed the system's limits")
+		return nil
+	})
+}
+
+// systemDoc is what is stored for the system.
+type systemDoc struct {
+	OnUnavailable *string `json:"on_unavailable"`
+	limitsDoc
+}
+
+func (d systemDoc) table() table {
+	t := d.limitsDoc.table()
+	if d.OnUnavailable != nil {
+		t.foot = "on unavailable: " + *d.OnUnavailable
+	}
+	return t
+}

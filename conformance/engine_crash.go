@@ -1,0 +1,243 @@
+package conformance
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// crashes proves what is left of a lease whose holder is gone, or could not end it: its charge, which refills.
+var crashes = stories{
+	{"Gone", crashGone},
+	{"CommitFailed", crashCommitFailed},
+	{"CommitFailedOnPath", crashCommitFailedOnPath},
+	{"RollbackFailed", crashRollbackFailed},
+	{"Closed", crashClosed},
+}
+
+// million proves that however many acquires there are, a bucket is one record.
+var million = stories{
+	{"OneProcess", func(r *rig) { r.million(1) }},
+	{"SeveralProcesses", func(r *rig) { r.million(3) }},
+}
+
+// readOnly proves that what only reads writes nothing.
+var readOnly = stories{
+	{"NothingThere", func(r *rig) { r.readAll() }},
+	{"EverythingThere", func(r *rig) { r.settle(); r.readAll() }},
+	{"NothingChanged", readsNothingChanged},
+}
+
+// crashGone: the charge and what was flushed stay, in every process, until they have refilled; what was only adjusted is
+// lost with the process.
+func crashGone(r *rig) {
+	limits := []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
+	lease := r.mustAcquire(r.limiter(), ask(tokens("a", 20), limits...))
+	r.must(lease.Adjust(engine.Tokens{"a": 10, "b": 30}))
+	r.must(lease.Flush(r.Context()))
+	r.must(lease.Adjust(engine.Tokens{"a": -30, "b": 5}))
+	l := r.limiter()
+	r.wantLeft(l, "the holder is gone", "a:30 b:30", limits...)
+	r.clock.advance(10 * time.Minute)
+	r.wantLeft(l, "ten minutes later", "a:40 b:40", limits...)
+	r.clock.advance(20 * time.Minute)
+	r.wantLeft(l, "half an hour later", "a:60 b:60", limits...)
+	if got := r.take(l, ask(tokens("a", 1), limits...)); got != 60 {
+		r.Errorf("%d were admitted, of 60", got)
+	}
+}
+
+// crashCommitFailed: what is deferred after a commit that failed gives nothing back; the commit can be made again.
+func crashCommitFailed(r *rig) {
+	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
+	lease := r.mustAcquire(l, ask(tokens("a", 20), limits...))
+	r.must(lease.Adjust(engine.Tokens{"a": -5, "b": 7}))
+	r.faults.SetPlan(Always(Fail, OpApply))
+	r.wantError("Commit", lease.Commit(r.Context()), engine.ErrUnavailable)
+	r.faults.SetPlan(nil)
+	r.wantRequests("Rollback after a Commit that failed", 0, 0, func() { r.must(lease.Rollback(r.Context())) })
+	r.wantLeft(l, "after a Commit that failed", "a:80 b:100", limits...)
+	r.wantError("Adjust", lease.Adjust(tokens("a", 1)), engine.ErrLeaseClosed)
+	r.wantError("Consume", lease.Consume(r.Context(), tokens("a", 1)), engine.ErrLeaseClosed)
+	r.must(lease.Commit(r.Context()))
+	r.wantLeft(l, "committed at last", "a:85 b:93", limits...)
+	r.wantError("a third Commit", lease.Commit(r.Context()), engine.ErrLeaseClosed)
+}
+
+// crashCommitFailedOnPath: over a cascade a commit is made bucket by bucket; what was settled is not settled again.
+func crashCommitFailedOnPath(r *rig) {
+	l := r.limiter()
+	r.family(l, 2)
+	for _, delta := range []int64{5, -5} {
+		r.endPath()
+		lease := r.mustAcquire(l, ask(tokens("a", 20)))
+		r.must(lease.Adjust(tokens("a", delta)))
+		parents := func(k backend.Key) bool { return !containsPart(k, user) }
+		r.faults.SetPlan(Where(parents, Always(Fail, OpApply)))
+		r.wantError("Commit", lease.Commit(r.Context()), engine.ErrUnavailable)
+		r.faults.SetPlan(nil)
+		r.must(lease.Rollback(r.Context()))
+		r.must(lease.Commit(r.Context()))
+		want := map[int64]string{5: "a:75 parent-1 a:175", -5: "a:85 parent-1 a:185"}[delta]
+		r.wantLeft(l, "committed in two steps", want)
+	}
+}
+
+// endPath makes the buckets of a path of two full again.
+func (r *rig) endPath() {
+	l := r.limiter()
+	r.must(l.ResetBucket(r.Context(), user, api))
+	r.must(l.ResetBucket(r.Context(), "parent-1", api))
+}
+
+// crashRollbackFailed: a rollback that the store certainly did not see can be made again.
+func crashRollbackFailed(r *rig) {
+	l, limit := r.limiter(), stored("a", 100)
+	lease := r.mustAcquire(l, ask(tokens("a", 20), limit))
+	r.faults.SetPlan(Always(Fail, OpApply))
+	r.wantError("Rollback", lease.Rollback(r.Context()), engine.ErrUnavailable)
+	r.faults.SetPlan(nil)
+	r.wantLeft(l, "after a Rollback that failed", "a:80", limit)
+	r.must(lease.Rollback(r.Context()))
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "rolled back at last", "a:100", limit)
+}
+
+// crashClosed: after Close every call says so, and charges stay.
+func crashClosed(r *rig) {
+	l, q := r.limiter(), ask(tokens("a", 20), stored("a", 100))
+	lease := r.mustAcquire(l, q)
+	r.must(lease.Adjust(tokens("a", 1)))
+	r.must(l.Close())
+	r.must(l.Close())
+	_, err := l.Acquire(r.Context(), q)
+	r.wantError("Acquire", err, engine.ErrClosed)
+	_, err = l.Allow(r.Context(), q)
+	r.wantError("Allow", err, engine.ErrClosed)
+	_, err = l.Available(r.Context(), user, api, q.Limits...)
+	r.wantError("Available", err, engine.ErrClosed)
+	r.wantError("Commit", lease.Commit(r.Context()), engine.ErrClosed)
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(r.limiter(), "after Close", "a:80", q.Limits...)
+}
+
+// acquires is how many a million are here: ZAE_LIMITER_TEST_ACQUIRES of them, else few enough for every day.
+func acquires() int {
+	if n, err := strconv.Atoi(os.Getenv("ZAE_LIMITER_TEST_ACQUIRES")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return 1_000
+	}
+	return 10_000
+}
+
+func (r *rig) million(processes int) {
+	keys := map[backend.Key]bool{}
+	r.faults.SetPlan(func(c Call) Act {
+		if c.Op == OpApply || c.Op == OpCommit {
+			for _, k := range c.Keys {
+				keys[k] = true
+			}
+		}
+		return Pass
+	})
+	n := acquires()
+	all := r.processes(processes, 0)
+	q := ask(tokens("a", 1), stored("a", int64(n)), engine.PerSecond("b", 1000))
+	for i := range n {
+		if d, err := all[i%processes].Allow(r.Context(), q); err != nil || !d.Allowed {
+			r.Fatalf("acquire %d: %+v, %v", i, d, err)
+		}
+	}
+	if len(keys) != 1 {
+		r.Errorf("%d acquires wrote %d records: %v", n, len(keys), keys)
+	}
+	r.mustDeny(all[0], q)
+	if s, ok := r.store.(backend.Scanner); ok {
+		for key := range keys {
+			found, err := scanAll(r.Context(), s, key.Namespace, 100)
+			if err != nil || len(found) != 1 {
+				r.Errorf("%d acquires left %d records: %v", n, len(found), err)
+			}
+		}
+	}
+}
+
+// settle makes one of everything there is to read.
+func (r *rig) settle() {
+	l := r.limiter()
+	r.family(l, 3)
+	for _, v := range levels {
+		r.must(v.set(r.Context(), l, stored("a", 100), stored("b", 10)))
+	}
+	lease := r.mustAcquire(l, ask(tokens("a", 10)))
+	r.must(lease.Adjust(tokens("b", 20))) // in debt
+	r.must(lease.Commit(r.Context()))
+	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 50), stored("c", 1)})) // the next acquire converts
+	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 70)}))
+}
+
+// readAll calls all that reads, in a process that knows everything and in one that knows nothing.
+func (r *rig) readAll() {
+	warm, page := r.limiter(), engine.Page{}
+	r.clock.advance(time.Hour)
+	applies, commits := r.faults.Calls(OpApply), r.faults.Calls(OpCommit)
+	for _, l := range []*engine.Limiter{warm, r.limiter(), warm} {
+		for what, read := range map[string]func() error{
+			"Available":            func() error { _, err := l.Available(r.Context(), user, api, stored("a", 1)); return err },
+			"TimeUntilAvailable":   func() error { _, err := l.TimeUntilAvailable(r.Context(), ask(tokens("a", 1), stored("a", 1))); return err },
+			"Acquire of zeros":     func() error { _, err := l.Acquire(r.Context(), ask(tokens("a", 0), stored("a", 1))); return denied2(err) },
+			"Explain":              func() error { _, err := l.Explain(r.Context(), user, api); return err },
+			"Entities":             func() error { _, err := l.Entities(r.Context(), page); return err },
+			"Children":             func() error { _, err := l.Children(r.Context(), "parent-1", page); return err },
+			"SystemDefaults":       func() error { _, err := l.SystemDefaults(r.Context()); return err },
+			"ResourceDefaults":     func() error { _, err := l.ResourceDefaults(r.Context(), api); return err },
+			"Resources":            func() error { _, err := l.Resources(r.Context(), page); return err },
+			"Limits":               func() error { _, err := l.Limits(r.Context(), user, api); return err },
+			"Limits of the entity": func() error { _, err := l.Limits(r.Context(), user, ""); return err },
+			"EntitiesWithLimits":   func() error { _, err := l.EntitiesWithLimits(r.Context(), api, page); return err },
+			"AuditEvents":          func() error { _, err := l.AuditEvents(r.Context(), engine.AuditQuery{}); return err },
+			"ListNamespaces":       func() error { _, err := l.ListNamespaces(r.Context(), page); return err },
+			"Namespace":            func() error { _, err := l.Namespace(r.Context(), engine.DefaultNamespace); return err },
+			"Status":               func() error { _, err := l.Status(r.Context()); return err },
+			"Ping":                 func() error { return l.Ping(r.Context()) },
+		} {
+			if err := read(); err != nil {
+				r.Errorf("%s: %v", what, err)
+			}
+			if a, c := r.faults.Calls(OpApply)-applies, r.faults.Calls(OpCommit)-commits; a+c > 0 {
+				r.Fatalf("%s wrote: %d writes, %d commits", what, a, c)
+			}
+		}
+	}
+}
+
+// denied2 takes denials for answers.
+func denied2(err error) error { return err }
+
+// readsNothingChanged: what would change nothing writes nothing, and makes no audit event.
+func readsNothingChanged(r *rig) {
+	l := r.limiter()
+	for what, call := range map[string]func() error{
+		"DeleteLimits":           func() error { return l.DeleteLimits(r.Context(), user, api) },
+		"DeleteResourceDefaults": func() error { return l.DeleteResourceDefaults(r.Context(), api) },
+		"DeleteSystemDefaults":   func() error { return l.DeleteSystemDefaults(r.Context()) },
+		"ResetBucket":            func() error { return l.ResetBucket(r.Context(), user, api) },
+	} {
+		r.must(call())
+		r.wantWrites(what+" of nothing", 0)
+	}
+	r.settle()
+	writes := r.faults.Writes()
+	r.must(l.SetLimits(r.Context(), "parent-2", api, []engine.Limit{stored("a", 300)}))
+	_, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{})
+	r.must(err)
+	_, err = l.Acquire(r.Context(), engine.Request{Entity: "parent-2", Resource: api, Consume: tokens("a", 301)})
+	r.wantError("a request that never fits", err, engine.ErrNeverFits)
+	r.wantWrites("setting what is set", writes)
+}

@@ -1,0 +1,234 @@
+package conformance
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// giveBacks proves that what goes back goes back once, and only to the bucket it was taken from.
+var giveBacks = stories{
+	{"LostReply", giveBackLost},
+	{"Mixed", giveBackMixed},
+	{"Denied", giveBackDenied},
+	{"AfterReset", func(r *rig) { r.afterEnd(endByReset) }},
+	{"AfterDeletion", func(r *rig) { r.afterEnd(endByDeletion) }},
+	{"AfterExpiry", func(r *rig) { r.afterEnd(endByExpiry) }},
+	{"AfterResetWithIO", func(r *rig) { r.slow().afterEnd(endByReset) }},
+	{"AfterRefill", giveBackAfterRefill},
+	{"ConsumedAfterReset", giveBackConsumedAfterReset},
+	{"Crossing", giveBackCrossing},
+}
+
+// giveBackOps are the ways to give back all 10 of a lease.
+var giveBackOps = []struct {
+	name string
+	do   func(r *rig, s *engine.Lease) error
+}{
+	{"Rollback", func(r *rig, s *engine.Lease) error { return s.Rollback(r.Context()) }},
+	{"Release", func(r *rig, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 10)) }},
+	{"Flush", func(r *rig, s *engine.Lease) error {
+		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Flush(r.Context()) })
+	}},
+	{"Commit", func(r *rig, s *engine.Lease) error {
+		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Commit(r.Context()) })
+	}},
+}
+
+// giveBackLost: where the outcome of a give-back is unknown, it is not made again, and is told to the observer.
+func giveBackLost(r *rig) {
+	for i, op := range giveBackOps {
+		for _, c := range []struct {
+			act       Act
+			now, late int64 // available then, and once late writes were carried out
+			writes    int
+			lost      bool
+		}{
+			{Fail, 60, 60, 2, false},
+			{Throttle, 60, 60, 2, false},
+			{LoseRace, 60, 60, 2, false},
+			{LoseReply, 60, 60, 1, true},
+			{LoseRequest, 50, 50, 1, true},
+			{Late, 50, 60, 1, true},
+		} {
+			l, limit := r.limiter(), stored("a", 100)
+			what := fmt.Sprintf("%s, %v", op.name, c.act)
+			q := ask(tokens("a", 40), limit)
+			q.Entity = fmt.Sprintf("user-%d-%d", i, c.act)
+			r.mustAcquire(r.limiter(), q)
+			q.Consume = tokens("a", 10)
+			lease, before := r.mustAcquire(l, q), len(r.events.of(engine.EventGiveBackLost))
+			r.next(OpApply, c.act)
+			r.wantRequests(what, c.writes, 0, func() { r.must(op.do(r, lease)) })
+			r.wantLeftOf(r.limiter(), q.Entity, what, fmt.Sprintf("a:%d", c.now), limit)
+			r.late()
+			r.must(lease.Rollback(r.Context()))
+			r.wantLeftOf(r.limiter(), q.Entity, what+", later", fmt.Sprintf("a:%d", c.late), limit)
+			if told := len(r.events.of(engine.EventGiveBackLost)) > before; told != c.lost {
+				r.Errorf("%s: told to the observer: %v", what, told)
+			}
+		}
+	}
+}
+
+// giveBackMixed: in one commit some limits go up and others down.
+func giveBackMixed(r *rig) {
+	for _, c := range []struct {
+		act  Act
+		want string
+	}{
+		{Pass, "a:100 b:85"}, {Fail, "a:100 b:85"}, {LoseRace, "a:100 b:85"}, {LoseReply, "a:100 b:85"}, {LoseRequest, "a:90 b:85"},
+	} {
+		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
+		q := ask(engine.Tokens{"a": 10, "b": 10}, limits...)
+		q.Entity = fmt.Sprintf("user-%d", c.act)
+		lease := r.mustAcquire(l, q)
+		r.must(lease.Adjust(engine.Tokens{"a": -10, "b": 5}))
+		r.next(OpApply, c.act)
+		r.must(lease.Commit(r.Context()))
+		r.faults.SetPlan(nil)
+		r.wantLeftOf(r.limiter(), q.Entity, "up and down, "+c.act.String(), c.want, limits...)
+	}
+}
+
+// giveBackDenied: what a denied acquire has taken on its path goes back, once.
+func giveBackDenied(r *rig) {
+	setup := r.limiter()
+	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
+	for i, c := range []struct {
+		act  Act
+		want int64
+	}{{Pass, 100}, {Fail, 100}, {LoseReply, 100}, {LoseRequest, 97}} {
+		id := fmt.Sprintf("user-%d", i)
+		r.mustEntity(setup, engine.Entity{ID: id, Parent: "parent", Cascade: true})
+		q := ask(tokens("a", 3), stored("a", 100))
+		q.Entity = id
+		other := r.limiter()
+		r.must(other.ResetBucket(r.Context(), "parent", api))
+		r.mustAcquire(other, engine.Request{Entity: "parent", Resource: api, Consume: tokens("a", 5)})
+		l := r.limiter()
+		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+2, c.act)) // child, parent, and then what the child gets back
+		if e := r.mustDeny(l, q); e.Primary().Entity != "parent" {
+			r.Errorf("denied by %s", e.Primary().Entity)
+		}
+		r.faults.SetPlan(nil)
+		r.wantLeftOf(r.limiter(), id, "denied by its parent, "+c.act.String(), fmt.Sprintf("a:%d parent a:0", c.want), q.Limits...)
+	}
+}
+
+// end makes an end of a bucket's life, by another process.
+type end func(r *rig)
+
+func endByReset(r *rig) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
+
+func endByDeletion(r *rig) {
+	l := r.limiter()
+	r.mustEntity(l, engine.Entity{ID: user})
+	r.must(l.DeleteEntity(r.Context(), user, nil))
+}
+
+// endByExpiry lets the record expire and be dropped, where the store does that when it is asked to.
+func endByExpiry(r *rig) {
+	r.clock.advance(100 * time.Hour)
+	s, ok := r.store.(backend.Sweeper)
+	if !ok {
+		endByReset(r)
+		return
+	}
+	if n, err := s.Sweep(r.Context(), r.clock.Now().Unix()); n == 0 || err != nil {
+		r.Fatalf("Sweep: %d records, %v", n, err)
+	}
+}
+
+// afterEnd gives back to a bucket whose life is over, when it is empty again, full, or gone: nothing is minted.
+func (r *rig) afterEnd(over end) {
+	limits := []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
+	forever := func(o *engine.Options) { o.MaxHold = 1000 * time.Hour }
+	for _, use := range []int64{0, 1, 100} {
+		for _, op := range giveBackOps {
+			what := fmt.Sprintf("%s, when %d are used again", op.name, use)
+			l, other := r.limiter(forever), r.limiter(forever)
+			endByReset(r)
+			lease, mixed := r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...))
+			over(r)
+			if use > 0 {
+				r.mustAcquire(other, ask(engine.Tokens{"a": use, "b": 1}, limits...))
+			}
+			r.must(op.do(r, lease))
+			r.must(mixed.Adjust(engine.Tokens{"a": -10, "b": 5}))
+			r.must(mixed.Commit(r.Context()))
+			fresh := r.limiter()
+			r.wantLeft(fresh, what, fmt.Sprintf("a:%d b:%d", 100-use, 95-min(use, 1)), limits...)
+			if got := r.take(fresh, ask(tokens("a", 1), limits...)); got != 100-use {
+				r.Errorf("%s: %d were admitted, not %d", what, got, 100-use)
+			}
+			r.clock.advance(time.Hour)
+		}
+	}
+}
+
+// giveBackAfterRefill: a bucket that is full gets no fuller.
+func giveBackAfterRefill(r *rig) {
+	l, q := r.limiter(), ask(tokens("a", 60), engine.PerMinute("a", 60))
+	lease := r.mustAcquire(l, q)
+	r.clock.advance(time.Minute)
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(l, "given back to a full bucket", "a:60", q.Limits...)
+	r.mustAcquire(l, q)
+	r.mustDeny(l, q)
+	r.clock.advance(30 * time.Second)
+	q.Consume = tokens("a", 1)
+	if got := r.take(r.limiter(), q); got != 30 {
+		r.Errorf("half a minute later %d were admitted, of 30", got)
+	}
+}
+
+// giveBackConsumedAfterReset: a lease that takes more after a reset gives back what it took since, and no more.
+func giveBackConsumedAfterReset(r *rig) {
+	l, limit := r.limiter(), stored("a", 100)
+	lease := r.mustAcquire(l, ask(tokens("a", 10), limit))
+	endByReset(r)
+	r.must(lease.Consume(r.Context(), tokens("a", 7)))
+	r.wantLeft(l, "7 taken after a reset", "a:93", limit)
+	if got := amounts(lease.Consumed()); got != "a:17" {
+		r.Errorf("the lease has consumed %s, not a:17", got)
+	}
+	r.wantInvalid("Release of what was taken before", lease.Release(r.Context(), tokens("a", 8)))
+	r.must(lease.Rollback(r.Context()))
+	r.wantLeft(r.limiter(), "rolled back", "a:100", limit)
+	if got := r.take(r.limiter(), ask(tokens("a", 1), limit)); got != 100 {
+		r.Errorf("%d were admitted, of 100", got)
+	}
+}
+
+// giveBackCrossing: many leases of several processes give back in another order than they took.
+func giveBackCrossing(r *rig) {
+	limits := []engine.Limit{stored("a", 1000), stored("b", 1000)}
+	all := r.processes(3, 0)
+	var held []*engine.Lease
+	usedA, usedB := int64(0), int64(0)
+	amount := func(i int) int64 { return int64(i%7 + 1) }
+	for i := range 40 {
+		held = append(held, r.mustAcquire(all[i%3], ask(engine.Tokens{"a": amount(i), "b": 2 * amount(i)}, limits...)))
+		usedA, usedB = usedA+amount(i), usedB+2*amount(i)
+	}
+	for i := range held {
+		lease, n := held[i*17%40], amount(i*17%40)
+		switch i % 3 {
+		case 0:
+			r.must(lease.Rollback(r.Context()))
+			usedA, usedB = usedA-n, usedB-2*n
+		case 1:
+			r.must(lease.Adjust(engine.Tokens{"a": -n, "b": -n}))
+			r.must(lease.Commit(r.Context()))
+			usedA, usedB = usedA-n, usedB-n
+		default:
+			r.must(lease.Adjust(engine.Tokens{"a": 3, "b": -2 * n}))
+			r.must(lease.Commit(r.Context()))
+			usedA, usedB = usedA+3, usedB-2*n
+		}
+		r.wantLeft(all[i%3], fmt.Sprintf("lease %d of 40", i), fmt.Sprintf("a:%d b:%d", 1000-usedA, 1000-usedB), limits...)
+	}
+}

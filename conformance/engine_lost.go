@@ -1,0 +1,264 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// lostReplies proves that a charge whose reply was lost is not made again, as long as no other writer comes between, and
+// never admits twice.
+var lostReplies = stories{
+	{"Acquire", lostAcquire},
+	{"Converting", lostConverting},
+	{"Swapping", lostSwapping},
+	{"ConvertingDenied", lostConvertingDenied},
+	{"AllReplies", lostAll},
+	{"OtherWriterBetween", lostBetween},
+	{"ForcedCharge", lostForced},
+	{"CommitAgain", lostCommitAgain},
+	{"Cascade", lostCascade},
+	{"Read", lostRead},
+	{"Configuration", lostConfiguration},
+}
+
+// troubles are what may befall one request whose sender then tries again.
+var troubles = []Act{Fail, Throttle, LoseRace, LoseRequest, LoseReply, Late}
+
+// next lets act befall the next request of an operation.
+func (r *rig) next(op Op, act Act) { r.faults.SetPlan(On(op, r.faults.Calls(op), act)) }
+
+// late carries out what is late, and lets everything pass from then on.
+func (r *rig) late() {
+	r.faults.SetPlan(nil)
+	r.faults.Release(context.WithoutCancel(r.Context()))
+}
+
+// states bring a bucket of 100 a day into all regimes; 10 are used at most.
+var states = []struct {
+	name string
+	prep func(r *rig, l *engine.Limiter, q engine.Request)
+	used int64
+}{
+	{"first use", func(*rig, *engine.Limiter, engine.Request) {}, 0},
+	{"active", func(r *rig, l *engine.Limiter, q engine.Request) { r.mustAcquire(l, q) }, 10},
+	{"full again", func(r *rig, l *engine.Limiter, q engine.Request) {
+		r.mustAcquire(l, q)
+		r.clock.advance(aDay)
+	}, 0},
+	{"wrong view", func(r *rig, l *engine.Limiter, q engine.Request) {
+		_ = r.left(l, q.Entity, q.Limits...)
+		r.mustAcquire(r.limiter(), q)
+	}, 10},
+}
+
+func lostAcquire(r *rig) {
+	for _, act := range troubles {
+		for _, state := range states {
+			l, limit := r.limiter(), stored("a", 100)
+			q := ask(tokens("a", 10), limit)
+			q.Entity = fmt.Sprintf("user-%d-%.3s", act, state.name)
+			state.prep(r, l, q)
+			r.next(OpApply, act)
+			r.mustAcquire(l, q)
+			if r.faults.Count(OpApply, act) == 0 {
+				r.Fatalf("%v befell nothing", act)
+			}
+			r.late()
+			r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprintf("%s, %v", state.name, act), fmt.Sprintf("a:%d", 90-state.used), limit)
+		}
+	}
+}
+
+// lostConverting loses the reply to a write that converts and charges.
+func lostConverting(r *rig) {
+	for _, act := range troubles {
+		l, now := r.limiter(), []engine.Limit{stored("a", 200), stored("b", 50)}
+		q := ask(tokens("a", 10), stored("a", 100))
+		q.Entity = fmt.Sprintf("user-%d", act)
+		r.mustAcquire(r.limiter(), q)
+		q.Limits, q.Consume = now, engine.Tokens{"a": 20, "b": 30}
+		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+1, act)) // the first one is refused
+		r.mustAcquire(l, q)
+		if r.faults.Count(OpApply, act) == 0 {
+			r.Fatalf("%v befell nothing", act)
+		}
+		r.late()
+		r.wantLeftOf(r.limiter(), q.Entity, "converted and charged, "+act.String(), "a:170 b:20", now...)
+	}
+}
+
+// lostSwapping loses the reply to a compare-and-set, which follows when guesses went wrong three times: another process
+// uses the bucket up and gives it back, each time this one tries.
+func lostSwapping(r *rig) {
+	for _, act := range troubles {
+		l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
+		q := ask(tokens("a", 10), limit)
+		q.Entity = fmt.Sprintf("user-%d", act)
+		var held *engine.Lease
+		tries, mine := 0, false
+		r.faults.SetHooks(func(_ context.Context, c Call) {
+			if !mine || c.Op != OpApply {
+				return
+			}
+			mine = false
+			if tries++; tries > 3 {
+				return
+			}
+			if held == nil {
+				held = r.mustAcquire(other, q)
+			} else {
+				r.must(held.Rollback(r.Context()))
+				held = nil
+			}
+			mine = true
+		}, nil)
+		first := r.faults.Calls(OpApply)
+		mine = true
+		r.faults.SetPlan(On(OpApply, first+6, act)) // three tries, each behind another process's write
+		r.mustAcquire(l, q)
+		r.faults.SetHooks(nil, nil)
+		if r.faults.Count(OpApply, act) == 0 {
+			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(OpApply)-first)
+		}
+		r.late()
+		r.wantLeftOf(r.limiter(), q.Entity, "by compare-and-set, "+act.String(), "a:80", limit)
+	}
+}
+
+// lostConvertingDenied loses the reply to a conversion whose request is denied: that must not look like an admission.
+func lostConvertingDenied(r *rig) {
+	for _, act := range troubles {
+		l, now := r.limiter(), stored("a", 50)
+		q := ask(tokens("a", 45), stored("a", 100))
+		q.Entity = fmt.Sprintf("user-%d", act)
+		r.mustAcquire(r.limiter(), q)
+		q.Limits = []engine.Limit{now}
+		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+1, act))
+		r.mustDeny(l, q)
+		r.late()
+		r.wantLeftOf(r.limiter(), q.Entity, "converted and denied, "+act.String(), "a:5", now)
+	}
+}
+
+// lostAll loses every reply: the outcome stays unknown, nothing is admitted, and no more than once is charged.
+func lostAll(r *rig) {
+	l, limit := r.limiter(), stored("a", 100)
+	for i, act := range []Act{LoseReply, LoseRequest, Fail} {
+		r.faults.SetPlan(Always(act, OpApply))
+		_, err := l.Acquire(r.Context(), ask(tokens("a", 10), limit))
+		r.wantError("every try: "+act.String(), err, engine.ErrUnavailable)
+		r.faults.SetPlan(nil)
+		r.wantLeft(l, "every try: "+act.String(), fmt.Sprintf("a:%d", []int{90, 90, 90}[i]), limit)
+	}
+}
+
+// lostBetween lets another process write after the write whose reply is lost: it may be made again, and what is
+// admitted is charged.
+func lostBetween(r *rig) {
+	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
+	q := ask(tokens("a", 30), limit)
+	r.mustAcquire(other, ask(tokens("a", 1), limit))
+	calls := r.faults.Calls(OpApply)
+	r.faults.SetPlan(On(OpApply, calls, LoseReply))
+	r.faults.SetHooks(nil, func(_ context.Context, c Call) {
+		if c.Op == OpApply && c.Nth == calls {
+			r.mustAcquire(other, ask(tokens("a", 1), limit))
+		}
+	})
+	r.mustAcquire(l, q)
+	r.faults.SetHooks(nil, nil)
+	r.faults.SetPlan(nil)
+	if left := r.left(l, user, limit)["a"]; left != 68 && left != 38 {
+		r.Errorf("30 admitted beside 2 of another process: %d available, neither 68 nor (charged twice) 38", left)
+	}
+	if got := r.take(r.limiter(), q); got > 2 {
+		r.Errorf("%d more of 30 were admitted", got)
+	}
+}
+
+// lostForced loses the reply to a charge without the gate, alone and beside a give-back.
+func lostForced(r *rig) {
+	for _, act := range troubles {
+		for _, state := range states {
+			l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
+			q := ask(tokens("a", 10), limits...)
+			q.Entity = fmt.Sprintf("user-%d-%.3s", act, state.name)
+			state.prep(r, l, q)
+			lease := r.mustAcquire(l, q)
+			r.must(lease.Adjust(engine.Tokens{"a": 95, "b": 5}))
+			r.next(OpApply, act)
+			r.must(lease.Commit(r.Context()))
+			r.late()
+			r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprintf("%s, adjusted, %v", state.name, act), fmt.Sprintf("a:%d b:95", -5-state.used), limits...)
+		}
+	}
+}
+
+// lostCommitAgain commits again after a commit all of whose replies were lost.
+func lostCommitAgain(r *rig) {
+	for i, act := range []Act{Fail, LoseRequest, LoseReply} {
+		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
+		q := ask(tokens("a", 10), limits...)
+		q.Entity = fmt.Sprintf("user-%d", i)
+		lease := r.mustAcquire(l, q)
+		r.must(lease.Adjust(engine.Tokens{"a": 5, "b": 7}))
+		r.faults.SetPlan(Always(act, OpApply))
+		r.wantError("Commit, "+act.String(), lease.Commit(r.Context()), engine.ErrUnavailable)
+		r.faults.SetPlan(nil)
+		r.must(lease.Commit(r.Context()))
+		r.wantLeftOf(l, q.Entity, "committed again after "+act.String(), "a:85 b:93", limits...)
+		r.wantError("a third Commit", lease.Commit(r.Context()), engine.ErrLeaseClosed)
+	}
+}
+
+// lostCascade loses the reply of each write of a path in turn.
+func lostCascade(r *rig) {
+	setup := r.limiter()
+	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 1000)}))
+	total := int64(0)
+	for _, act := range troubles {
+		for nth := range 2 {
+			id := fmt.Sprintf("user-%d-%d", act, nth)
+			r.mustEntity(setup, engine.Entity{ID: id, Parent: "parent", Cascade: true})
+			q := ask(tokens("a", 10), stored("a", 100))
+			q.Entity = id
+			l := r.limiter()
+			r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+nth, act))
+			r.mustAcquire(l, q)
+			r.late()
+			total += 10
+			r.wantLeftOf(r.limiter(), id, fmt.Sprintf("write %d of a path, %v", nth, act), fmt.Sprintf("a:90 parent a:%d", 1000-total), q.Limits...)
+		}
+	}
+}
+
+// lostRead reads again.
+func lostRead(r *rig) {
+	for _, act := range []Act{Fail, Throttle, LoseRequest} {
+		l := r.limiter()
+		r.next(OpRead, act)
+		r.mustAcquire(l, ask(tokens("a", 1), stored("a", 100)))
+		r.next(OpRead, act)
+		_ = r.left(l, user, stored("a", 100))
+	}
+	r.faults.SetPlan(nil)
+	r.wantLeft(r.limiter(), "after reads that failed", "a:97", stored("a", 100))
+}
+
+// lostConfiguration changes limits and resets a bucket with trouble on the way: each is done once.
+func lostConfiguration(r *rig) {
+	for _, act := range troubles[:5] {
+		l := r.limiter()
+		r.must(l.ResetBucket(r.Context(), user, api))
+		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
+		r.mustAcquire(l, ask(tokens("a", 60)))
+		r.next(OpCommit, act)
+		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 200)}))
+		r.wantLeft(l, "set, "+act.String(), "a:140")
+		r.next(OpCommit, act)
+		r.must(l.ResetBucket(r.Context(), user, api))
+		r.wantLeft(l, "reset, "+act.String(), "a:200")
+	}
+}

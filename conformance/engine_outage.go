@@ -1,0 +1,272 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// outages proves that the policies hold at every call of the store, within the budget, and that only trouble reaching the
+// store is let through. Where a store hangs, time is virtual, and nothing reaches the store beneath.
+var outages = stories{
+	{"CrowdOnHang", func(r *rig) { r.crowdOn(Hang) }},
+	{"CrowdOnDeafHang", func(r *rig) { r.crowdOn(HangDeaf) }},
+	{"CrowdAtFirstUse", crowdAtFirstUse},
+	{"CrowdOnPath", crowdOnPath},
+	{"EveryCall", outageEveryCall},
+	{"LeasesHang", outageLeases},
+	{"OneProbe", outageOneProbe},
+	{"Recovery", outageRecovery},
+	{"StartDown", outageStartDown},
+	{"Cancelled", outageCancelled},
+	{"OwnDeadline", outageOwnDeadline},
+	{"WrongIsNeverLetThrough", outageWrong},
+	{"Policies", outagePolicies},
+	{"OldConfiguration", outageOldConfiguration},
+}
+
+const budget = time.Second
+
+// policies are what may happen to an acquire that cannot reach the store.
+var policies = []engine.Policy{engine.PolicyBlock, engine.PolicyAllow}
+
+// under is an option: the policy, and the budget of these stories.
+func under(p engine.Policy) func(*engine.Options) {
+	return func(o *engine.Options) { o.OnUnavailable, o.Timeout = p, budget }
+}
+
+// virtually runs f in virtual time. What hangs then hangs until f is over.
+func (r *rig) virtually(f func(r *rig)) {
+	r.Helper()
+	outside := r.T
+	synctest.Test(outside, func(t *testing.T) {
+		r.T = t
+		r.faults.Release(context.Background()) // what hangs from now on waits for this bubble
+		f(r)
+		r.faults.Release(context.Background())
+		synctest.Wait()
+	})
+	r.T = outside
+}
+
+// within wants f to be over before that much of virtual time has gone by.
+func (r *rig) within(what string, d time.Duration, f func()) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), d+time.Nanosecond)
+	defer cancel()
+	f()
+	if synctest.Wait(); ctx.Err() != nil {
+		r.Errorf("%s: not within %v", what, d)
+	}
+}
+
+// answer wants what a policy says of an acquire that did not reach the store.
+func (r *rig) answer(what string, p engine.Policy, lease *engine.Lease, err error) {
+	if p == engine.PolicyAllow {
+		if err != nil || !lease.Degraded() {
+			r.Errorf("%s under Allow: degraded is %v, %v", what, lease.Degraded(), err)
+		}
+		return
+	}
+	if !errors.Is(err, engine.ErrUnavailable) || !errors.Is(err, backend.ErrUnavailable) && !errors.Is(err, backend.ErrOutcomeUnknown) && !errors.Is(err, context.DeadlineExceeded) {
+		r.Errorf("%s under Block: %v, which is no ErrUnavailable with its cause", what, err)
+	}
+}
+
+// thousand lets a thousand goroutines acquire at once; all are answered within twice the budget.
+func (r *rig) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.Request) {
+	r.Helper()
+	r.within(fmt.Sprintf("a thousand acquires under %v", p), 2*budget, func() {
+		var all sync.WaitGroup
+		for i := range 1000 {
+			all.Go(func() {
+				lease, err := l.Acquire(context.Background(), q(i))
+				r.answer("Acquire", p, lease, err)
+				r.must2(lease.Commit(context.Background()))
+			})
+		}
+		all.Wait()
+	})
+}
+
+// must2 is must on any goroutine.
+func (r *rig) must2(err error) {
+	if err != nil {
+		r.Errorf("%v", err)
+	}
+}
+
+// crowdOn hangs once everything was known and used.
+func (r *rig) crowdOn(act Act) {
+	r.slow()
+	for _, p := range policies {
+		l := r.limiter(under(p))
+		q := ask(tokens("a", 1), stored("a", 1000))
+		r.mustAcquire(l, q)
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(act))
+			r.thousand(l, p, func(int) engine.Request { return q })
+			r.thousand(l, p, func(int) engine.Request { return q }) // with an open breaker
+		})
+		r.faults.SetPlan(nil)
+	}
+}
+
+// crowdAtFirstUse hangs from the beginning, in reading the configuration; for one bucket, and for many.
+func crowdAtFirstUse(r *rig) {
+	r.slow()
+	for _, act := range []Act{Hang, HangDeaf} {
+		for _, p := range policies {
+			same, others := r.limiter(under(p)), r.limiter(under(p))
+			q := ask(tokens("a", 1), stored("a", 1000))
+			r.virtually(func(r *rig) {
+				r.faults.SetPlan(Always(act))
+				r.thousand(same, p, func(int) engine.Request { return q })
+				r.thousand(others, p, func(i int) engine.Request {
+					own := q
+					own.Entity = fmt.Sprintf("user-%d", i%100)
+					return own
+				})
+			})
+			r.faults.SetPlan(nil)
+		}
+	}
+}
+
+// crowdOnPath hangs at one bucket of a path of three: what the others were charged has to go back besides.
+func crowdOnPath(r *rig) {
+	r.slow()
+	setup := r.limiter()
+	r.family(setup, 3)
+	for _, p := range policies {
+		l := r.limiter(under(p))
+		r.mustAcquire(l, ask(tokens("a", 1)))
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(Hang))
+			r.thousand(l, p, func(int) engine.Request { return ask(tokens("a", 1)) })
+		})
+		r.faults.SetPlan(nil)
+	}
+}
+
+// outageEveryCall lets the store be down from its nth request on, for each n that an acquire below a parent makes.
+func outageEveryCall(r *rig) {
+	r.slow()
+	r.family(r.limiter(), 2)
+	for _, p := range policies {
+		for _, act := range []Act{Fail, Throttle, LoseRequest, LoseReply} {
+			for n := 0; ; n++ {
+				l, done := r.limiter(under(p)), 0
+				r.faults.SetPlan(func(Call) Act {
+					if done++; done <= n {
+						return Pass
+					}
+					return act
+				})
+				lease, err := l.Acquire(r.Context(), ask(tokens("a", 1)))
+				r.faults.SetPlan(nil)
+				if err == nil && !lease.Degraded() {
+					if n < 4 {
+						r.Errorf("down after %d requests (%v) under %v: admitted", n, act, p)
+					}
+					break
+				}
+				r.answer(fmt.Sprintf("down after %d requests (%v)", n, act), p, lease, err)
+				r.endPath()
+			}
+		}
+	}
+	if n := len(r.events.of(engine.EventDegraded)); n < 16 {
+		r.Errorf("%d admissions without the store were reported", n)
+	}
+}
+
+// outageLeases: no policy lets a lease's own calls through; each is over within twice the budget, also when its caller has
+// given up before.
+func outageLeases(r *rig) {
+	r.slow()
+	l := r.limiter(under(engine.PolicyAllow))
+	for _, act := range []Act{Hang, HangDeaf} {
+		lease := r.mustAcquire(l, ask(tokens("a", 10), stored("a", 1000)))
+		second := r.mustAcquire(l, ask(tokens("a", 10), stored("a", 1000)))
+		gone, cancel := context.WithCancel(r.Context())
+		cancel()
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(act))
+			for what, call := range map[string]func() error{
+				"Consume": func() error { return lease.Consume(context.Background(), tokens("a", 1)) },
+				"Flush":   func() error { r.must(lease.Adjust(tokens("a", 1))); return lease.Flush(context.Background()) },
+			} {
+				r.within(what, 2*budget, func() { r.wantError(what, call(), engine.ErrUnavailable) })
+			}
+			r.within("Commit", 2*budget, func() { r.wantError("Commit", lease.Commit(context.Background()), engine.ErrUnavailable) })
+			r.within("Rollback", 2*budget, func() { r.must2(second.Rollback(gone)) }) // its outcome is unknown: it counts as made
+		})
+		r.faults.SetPlan(nil)
+		r.must(lease.Commit(r.Context()))
+	}
+}
+
+// outageOneProbe: after failures in a row calls fail at once, but for one at a time that probes the store.
+func outageOneProbe(r *rig) {
+	r.slow()
+	for _, p := range policies {
+		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		r.mustAcquire(l, q)
+		r.faults.SetPlan(Always(Fail))
+		for range 5 {
+			lease, err := l.Acquire(r.Context(), q)
+			r.answer("Acquire", p, lease, err)
+		}
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(Hang))
+			calls := r.faults.Calls(OpApply)
+			var answered atomic.Int64
+			for range 100 {
+				go func() {
+					lease, err := l.Acquire(context.Background(), q)
+					r.answer("Acquire", p, lease, err)
+					answered.Add(1)
+				}()
+			}
+			synctest.Wait() // no time has gone by
+			if n := answered.Load(); n != 99 {
+				r.Errorf("%d of 100 were answered at once; one probes", n)
+			}
+			if n := r.faults.Calls(OpApply) - calls; n != 1 {
+				r.Errorf("%d requests probe at once", n)
+			}
+			r.within("the probe", 2*budget, func() {
+				for answered.Load() < 100 && !r.Failed() {
+					r.wait(budget / 4)
+				}
+			})
+		})
+		r.faults.SetPlan(nil)
+		r.mustAcquire(l, q) // the next probe
+		before := r.faults.Calls(OpApply)
+		for range 20 {
+			if lease := r.mustAcquire(l, q); lease.Degraded() {
+				r.Errorf("degraded after the store came back")
+			}
+		}
+		if n := r.faults.Calls(OpApply) - before; n != 20 {
+			r.Errorf("%d requests for 20 acquires after the store came back", n)
+		}
+	}
+}
+
+// wait lets virtual time go by.
+func (r *rig) wait(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	<-ctx.Done()
+}

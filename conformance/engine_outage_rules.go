@@ -1,0 +1,210 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// outageRecovery: once the store answers again, so do decisions, and what was admitted meanwhile is not charged.
+func outageRecovery(r *rig) {
+	r.slow()
+	l, q := r.limiter(under(engine.PolicyAllow)), ask(tokens("a", 1), stored("a", 10))
+	r.mustAcquire(l, q)
+	for range 3 {
+		r.faults.SetPlan(Always(Fail))
+		for range 20 {
+			lease, err := l.Acquire(r.Context(), q)
+			r.answer("Acquire", engine.PolicyAllow, lease, err)
+		}
+		r.faults.SetPlan(nil)
+		if lease := r.mustAcquire(l, q); lease.Degraded() {
+			r.Errorf("degraded after the store came back")
+		}
+	}
+	r.wantLeft(l, "after three outages", "a:6", q.Limits...)
+	d, err := l.Allow(r.Context(), q)
+	if err != nil || d.Degraded || !d.Allowed {
+		r.Errorf("Allow after three outages: %+v, %v", d, err)
+	}
+}
+
+// outageStartDown: a limiter can be made and used while the store is down.
+func outageStartDown(r *rig) {
+	r.slow().faults.SetPlan(Always(Fail))
+	for _, p := range policies {
+		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 10))
+		for range 7 {
+			lease, err := l.Acquire(r.Context(), q)
+			r.answer("Acquire", p, lease, err)
+			d, err := l.Allow(r.Context(), q)
+			if p == engine.PolicyAllow && (err != nil || !d.Allowed || !d.Degraded) || p == engine.PolicyBlock && (d.Allowed || !errors.Is(err, engine.ErrUnavailable)) {
+				r.Errorf("Allow under %v: %+v, %v", p, d, err)
+			}
+		}
+		for what, err := range map[string]error{
+			"Available":   second(l.Available(r.Context(), user, api, q.Limits...)),
+			"TimeUntil":   second(l.TimeUntilAvailable(r.Context(), q)),
+			"SetLimits":   l.SetLimits(r.Context(), user, api, q.Limits),
+			"ResetBucket": l.ResetBucket(r.Context(), user, api),
+			"Entity":      second(l.Entity(r.Context(), user)),
+		} {
+			r.wantError(what+", which no policy lets through", err, engine.ErrUnavailable)
+		}
+		r.faults.SetPlan(nil)
+		if lease := r.mustAcquire(l, q); lease.Degraded() {
+			r.Errorf("degraded after the store came back")
+		}
+		r.faults.SetPlan(Always(Fail))
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// outageCancelled: who gives up gets the error of his context, whatever the policy, and the store is not blamed for it.
+func outageCancelled(r *rig) {
+	r.slow()
+	for _, act := range []Act{Hang, HangDeaf} {
+		for _, p := range policies {
+			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+			r.mustAcquire(warm, q)
+			r.virtually(func(r *rig) {
+				r.faults.SetPlan(Always(act))
+				for range 10 {
+					for what, l := range map[string]*engine.Limiter{"first use": cold, "known bucket": warm} {
+						ctx, cancel := context.WithCancel(context.Background())
+						stop := time.AfterFunc(budget/10, cancel)
+						r.within(what, budget/10, func() {
+							lease, err := l.Acquire(ctx, q)
+							if !errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
+								r.Errorf("%s, given up under %v, %v: %+v, %v", what, p, act, lease, err)
+							}
+						})
+						stop.Stop()
+					}
+				}
+				r.faults.SetPlan(Always(Fail)) // had the breaker opened, nothing would reach the store
+				for _, l := range []*engine.Limiter{warm, cold} {
+					calls := r.faults.Calls(OpApply) + r.faults.Calls(OpRead)
+					lease, err := l.Acquire(context.Background(), q)
+					r.answer("Acquire", p, lease, err)
+					if n := r.faults.Calls(OpApply) + r.faults.Calls(OpRead) - calls; n < 2 {
+						r.Errorf("after callers gave up, an acquire makes %d requests", n)
+					}
+				}
+			})
+			r.faults.SetPlan(nil)
+		}
+	}
+	done, cancel := context.WithCancel(r.Context())
+	cancel()
+	for _, p := range policies {
+		_, err := r.limiter(under(p)).Acquire(done, ask(tokens("a", 1), stored("a", 1000)))
+		r.wantError("a context that was done before", err, context.Canceled)
+	}
+}
+
+// outageOwnDeadline: a caller's deadline that is earlier than the budget is the caller's.
+func outageOwnDeadline(r *rig) {
+	r.slow()
+	for _, p := range policies {
+		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		r.mustAcquire(l, q)
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(HangDeaf))
+			ctx, cancel := context.WithTimeout(context.Background(), budget/2)
+			defer cancel()
+			r.within("an acquire with a deadline", budget/2, func() {
+				lease, err := l.Acquire(ctx, q)
+				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
+					r.Errorf("a caller's own deadline under %v: %+v, %v", p, lease, err)
+				}
+			})
+		})
+		r.faults.SetPlan(nil)
+	}
+}
+
+// stubborn is a store that answers writes with an error that is none of the contract's: a missing permission, a bug.
+type stubborn struct{ backend.Backend }
+
+// Apply implements [backend.Backend].
+func (stubborn) Apply(_ context.Context, _ []backend.Write, out []backend.Outcome) error {
+	for i := range out {
+		out[i].Err = errBroken
+	}
+	return errBroken
+}
+
+// outageWrong: what is wrong is an error under every policy, whether the store is there or not.
+func outageWrong(r *rig) {
+	r.slow()
+	allow := under(engine.PolicyAllow)
+	good := ask(tokens("a", 1), stored("a", 10))
+	broken, err := engine.New(stubborn{r.store}, r.options(allow))
+	r.must(err)
+	defer broken.Close()
+	_, err = broken.Acquire(r.Context(), good)
+	if !errors.Is(err, errBroken) || errors.Is(err, engine.ErrUnavailable) {
+		r.Errorf("an error that is none of the contract's: %v", err)
+	}
+	l := r.limiter(allow)
+	_, err = l.Acquire(r.Context(), ask(tokens("a", 1)))
+	r.wantError("no limits", err, engine.ErrNoLimits)
+	r.mustAcquire(l, good)
+	nobodys := r.limiter(allow, func(o *engine.Options) { o.Namespace = "nobodys" })
+	_, err = nobodys.Acquire(r.Context(), good)
+	r.wantError("a namespace that is not registered", err, engine.ErrNamespaceNotFound)
+	r.faults.SetPlan(Always(Fail))
+	for range 8 { // with a closed breaker and an open one
+		_, err = l.Acquire(r.Context(), ask(tokens("x", 1), stored("a", 10)))
+		r.wantError("an unknown name, known without the store", err, engine.ErrUnknownLimit)
+		_, err = l.Acquire(r.Context(), ask(tokens("a", -1), stored("a", 10)))
+		r.wantInvalid("a negative amount", err)
+		lease, err := l.Acquire(r.Context(), good)
+		r.answer("Acquire", engine.PolicyAllow, lease, err)
+	}
+}
+
+// outagePolicies: the call's policy, then the limiter's, then what is stored for the system, then Block.
+func outagePolicies(r *rig) {
+	r.slow()
+	for _, c := range []struct{ stored, limiter, call, want engine.Policy }{
+		{0, 0, 0, engine.PolicyBlock}, {engine.PolicyAllow, 0, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyBlock, 0, engine.PolicyBlock},
+		{engine.PolicyBlock, engine.PolicyAllow, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyAllow, engine.PolicyBlock, engine.PolicyBlock},
+		{engine.PolicyBlock, engine.PolicyBlock, engine.PolicyAllow, engine.PolicyAllow}, {0, 0, engine.PolicyAllow, engine.PolicyAllow},
+	} {
+		setup, l := r.limiter(), r.limiter(under(c.limiter))
+		r.must(setup.DeleteSystemDefaults(r.Context()))
+		if c.stored != 0 {
+			r.must(setup.SetSystemDefaults(r.Context(), []engine.Limit{stored("a", 10)}, &engine.SystemOptions{OnUnavailable: c.stored}))
+			r.must(setup.SetSystemDefaults(r.Context(), []engine.Limit{stored("a", 20)}, nil)) // keeps the policy
+		}
+		q := ask(tokens("a", 1), stored("a", 10))
+		r.mustAcquire(l, q)
+		r.must(setup.ResetBucket(r.Context(), user, api))
+		r.faults.SetPlan(Always(Fail))
+		q.OnUnavailable = c.call
+		lease, err := l.Acquire(r.Context(), q)
+		r.answer(fmt.Sprintf("stored %v, limiter %v, call %v", c.stored, c.limiter, c.call), c.want, lease, err)
+		r.faults.SetPlan(nil)
+	}
+}
+
+// outageOldConfiguration: where only the configuration cannot be read, the bucket is still judged, by the limits known.
+func outageOldConfiguration(r *rig) {
+	r.slow()
+	l := r.limiter(under(engine.PolicyBlock))
+	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{engine.Every("a", 10, 1000*aDay)}))
+	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.clock.advance(time.Hour)
+	r.faults.SetPlan(Always(Fail, OpRead))
+	if got := r.take(l, ask(tokens("a", 1))); got != 9 {
+		r.Errorf("with configuration an hour old that cannot be read: %d were admitted, of 9", got)
+	}
+	r.faults.SetPlan(nil)
+}

@@ -1,0 +1,164 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+var namespaces atomic.Int64
+
+// player asks one store, and carries the memos of its writes along. Random operations are all in one namespace; the
+// player gives each run another, for opening a store for each would take longer than the run.
+type player struct {
+	*trial
+	namespace string
+	memos     map[backend.Key]any
+}
+
+func newPlayer(s *trial) *player {
+	return &player{s, fmt.Sprintf("run%d", namespaces.Add(1)), map[backend.Key]any{}}
+}
+
+func (p *player) keys(keys []backend.Key) []backend.Key {
+	keys = slices.Clone(keys)
+	for i := range keys {
+		keys[i].Namespace = p.namespace
+	}
+	return keys
+}
+
+func (p *player) writes(writes []backend.Write) []backend.Write {
+	writes = slices.Clone(writes)
+	for i := range writes {
+		writes[i].Key.Namespace = p.namespace
+	}
+	return writes
+}
+
+func (p *player) query(q backend.Query) backend.Query {
+	q.Namespace = p.namespace
+	if q.After != nil {
+		after := *q.After
+		after.Key.Namespace = p.namespace
+		q.After = &after
+	}
+	return q
+}
+
+// answer carries an operation out and tells the answer in one line. Of a commit that was not made it tells nothing
+// after the colon that another store would have to tell as well.
+func (p *player) answer(a asked) (line string, conflict *backend.ConflictError) {
+	p.Helper()
+	switch a.op {
+	case OpApply:
+		return p.apply(p.writes(a.writes)), nil
+	case OpCommit:
+		err := p.commit(p.writes(a.writes)...)
+		switch {
+		case err == nil:
+			return "made", nil
+		case errors.As(err, &conflict):
+			return "not made: conflict", conflict
+		case errors.Is(err, backend.ErrInvalid):
+			return "not made: invalid", nil
+		}
+		p.Fatalf("%v: %v", a, err)
+	case OpRead:
+		return showAll(p.mustRead(p.keys(a.keys)...)), nil
+	}
+	return itemsText(p.mustList(p.query(a.query))), nil
+}
+
+func (p *player) apply(writes []backend.Write) string {
+	p.Helper()
+	out := make([]backend.Outcome, len(writes))
+	for i := range writes {
+		writes[i].Memo = p.memos[writes[i].Key]
+	}
+	err := p.store.Apply(p.Context(), writes, out)
+	var words []string
+	for i, o := range out {
+		p.memos[writes[i].Key] = writes[i].Memo
+		switch {
+		case o.Err == nil && o.Applied:
+			words = append(words, "applied: "+show(&o.Record))
+		case o.Err == nil:
+			words = append(words, "refused: "+show(&o.Record))
+		case errors.Is(o.Err, backend.ErrInvalid) && errors.Is(err, backend.ErrInvalid):
+			words = append(words, "invalid")
+		default:
+			p.Fatalf("Apply: %v, of write %d: %v", err, i, o.Err)
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+func showAll(records []backend.Record) string {
+	var words []string
+	for i := range records {
+		words = append(words, show(&records[i]))
+	}
+	return strings.Join(words, "; ")
+}
+
+func itemsText(items []backend.Item) string {
+	var words []string
+	for _, i := range items {
+		words = append(words, fmt.Sprintf("%q/%q at %q", i.Key.Partition, i.Key.Sort, i.Sort))
+	}
+	return strings.Join(words, "; ")
+}
+
+// answers carries an operation out on the model, and tells the answers that the contract allows.
+func (m model) answers(a asked) []string {
+	var words []string
+	switch a.op {
+	case OpCommit:
+		return m.commit(a.writes)
+	case OpList:
+		return []string{itemsText(m.list(a.query))}
+	case OpRead:
+		for _, k := range a.keys {
+			words = append(words, m[k].text(layout))
+		}
+	case OpApply:
+		for i := range a.writes {
+			w := &a.writes[i]
+			if !m.judge(w) {
+				words = append(words, "refused: "+m[w.Key].text(layout))
+			} else if e, ok := m.after(w); ok {
+				m.put(w.Key, e)
+				words = append(words, "applied: "+e.text(layout))
+			} else {
+				words = append(words, "invalid")
+			}
+		}
+	}
+	return []string{strings.Join(words, "; ")}
+}
+
+func (m model) commit(writes []backend.Write) []string {
+	var answers []string
+	after := make([]*entry, len(writes))
+	for i := range writes {
+		e, ok := m.after(&writes[i])
+		if !m.judge(&writes[i]) {
+			answers = append(answers, "not made: conflict")
+		} else if !ok {
+			answers = append(answers, "not made: invalid")
+		}
+		after[i] = e
+	}
+	if len(answers) > 0 {
+		return answers
+	}
+	for i := range writes {
+		m.put(writes[i].Key, after[i])
+	}
+	return []string{"made"}
+}

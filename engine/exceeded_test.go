@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"time"
+)
+
+// denial is one of an entity "user" below "org".
+func denial() *ExceededError {
+	return &ExceededError{
+		entity: "user", note: " (note)", RetryAfter: 90500 * time.Microsecond,
+		Statuses: []LimitStatus{
+			{Entity: "user", Resource: "r", Limit: PerMinute("rpm", 10).WithBurst(20), Available: 3, Requested: 1},
+			{Entity: "user", Resource: "r", Limit: PerSecond("tps", 5), Available: -2, Requested: 1, Exceeded: true, RetryAfter: 1},
+			{Entity: "org", Resource: "r", Limit: PerMinute("rpm", 100), Requested: 1, Exceeded: true, RetryAfter: 90500 * time.Microsecond},
+		},
+	}
+}
+
+func never() *ExceededError {
+	e := denial()
+	e.NeverFits, e.RetryAfter = true, math.MaxInt64
+	e.Statuses[1].NeverFits, e.Statuses[1].Requested, e.Statuses[1].RetryAfter = true, 7, math.MaxInt64
+	return e
+}
+
+func TestExceeded(t *testing.T) {
+	var err error = denial()
+	if errors.Is(err, ErrNeverFits) || !errors.Is(never(), ErrNeverFits) {
+		t.Error("errors.Is and NeverFits disagree")
+	}
+	for _, c := range []struct {
+		e       *ExceededError
+		text    string
+		primary string
+		seconds int
+	}{
+		{denial(), "engine: rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 90.5ms (note)", "org", 1},
+		{never(), "engine: rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)", "user", 9223372037},
+		{denial().Public(), "engine: rate limit exceeded: rpm, retry after 90.5ms", "", 1},
+	} {
+		if c.e.Error() != c.text {
+			t.Errorf("got %s\nwant %s", c.e, c.text)
+		}
+		if p := c.e.Primary(); p.Entity != c.primary {
+			t.Errorf("primary is %+v", p)
+		}
+		if n := c.e.RetryAfterSeconds(); n != c.seconds {
+			t.Errorf("%d seconds, not %d", n, c.seconds)
+		}
+		if v := c.e.Violations(); len(v) != 2 || v[0].Limit.Name != "tps" || v[1].Limit.Name != "rpm" {
+			t.Errorf("violations: %+v", v)
+		}
+	}
+	for wait, seconds := range map[time.Duration]int{0: 0, 1: 1, time.Second: 1, time.Second + 1: 2} {
+		if n := (&ExceededError{RetryAfter: wait}).RetryAfterSeconds(); n != seconds {
+			t.Errorf("%v are %d seconds", wait, n)
+		}
+	}
+}
+
+func TestExceededPublic(t *testing.T) {
+	e := denial()
+	p := e.Public()
+	if e.Statuses[2].Entity != "org" || e.note == "" {
+		t.Error("Public changed the error itself")
+	}
+	if p.Statuses[0] != e.Statuses[0] || p.Statuses[1] != e.Statuses[1] {
+		t.Errorf("the entity's own: %+v", p.Statuses)
+	}
+	want := LimitStatus{Resource: "r", Limit: Limit{Name: "rpm"}, Exceeded: true, RetryAfter: 90500 * time.Microsecond}
+	if p.Statuses[2] != want || p.RetryAfter != e.RetryAfter {
+		t.Errorf("the parent's: %+v", p.Statuses[2])
+	}
+}
+
+func TestExceededJSON(t *testing.T) {
+	const first = `{"entity_id":"user","resource":"r","limit_name":"rpm","kind":"rate","capacity":20,"refill_amount":10,"refill_period_seconds":60,"available":3,"requested":1,"exceeded":false,"retry_after_seconds":0}`
+	const last = `{"entity_id":"org","resource":"r","limit_name":"rpm","kind":"rate","capacity":100,"refill_amount":100,"refill_period_seconds":60,"available":0,"requested":1,"exceeded":true,"retry_after_seconds":0.091}`
+	for want, e := range map[string]*ExceededError{
+		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 90.5ms (note)",` +
+			`"retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[` + first +
+			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"requested":1,"exceeded":true,"retry_after_seconds":0.001},` + last + `]}`: denial(),
+		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)",` +
+			`"retry_after_seconds":null,"retry_after_ms":null,"never_fits":true,"limits":[` + first +
+			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"requested":7,"exceeded":true,"retry_after_seconds":null},` + last + `]}`: never(),
+	} {
+		got, err := json.Marshal(e)
+		if err != nil || string(got) != want {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+func brought(l Limit) schema.Term { return schema.Term{Limit: l, Brought: true} }
+func stored1(l Limit) schema.Term { return schema.Term{Limit: l} }
+
+func TestPlan(t *testing.T) {
+	a, b := PerMinute("a", 10), PerDay("b", 10).WithBurst(5)
+	given := []Limit{b, a}
+	p := planOf(given, false)
+	if !slices.Equal(given, []Limit{b, a}) {
+		t.Error("the caller's list was sorted")
+	}
+	if !slices.Equal(p.limits(), []Limit{a, b}) || p.index("a") != 0 || p.index("b") != 1 || p.index("c") != -1 {
+		t.Errorf("%+v", p)
+	}
+	if p.fill != 12*time.Hour || p.rates[0].Capacity() != 10 || p.rates[1].Capacity() != 5 {
+		t.Errorf("%+v", p)
+	}
+	if p.text != planOf([]Limit{a, b}, false).text || p.text == planOf(given, true).text {
+		t.Error("texts do not tell lists apart")
+	}
+	again, err := unpackPlan(p.text)
+	if err != nil || !slices.Equal(again.terms, p.terms) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := unpackPlan("?"); !errors.Is(err, schema.ErrFormat) {
+		t.Error(err)
+	}
+	var none *plan
+	if none.index("a") != -1 || none.limits() != nil {
+		t.Error("nil is the plan of no limits")
+	}
+}
+
+func TestPlanBrings(t *testing.T) {
+	a, b := PerMinute("a", 10), PerDay("b", 10)
+	p := planOf([]Limit{a, b}, true)
+	for _, c := range []struct {
+		p      *plan
+		limits []Limit
+		want   bool
+	}{
+		{p, []Limit{a, b}, true},
+		{p, []Limit{b, a}, true},
+		{p, []Limit{a}, false},
+		{p, []Limit{a, a}, false},
+		{p, []Limit{a, b.WithBurst(11)}, false},
+		{p, nil, false},
+		{planOf([]Limit{a, b}, false), []Limit{a, b}, false},
+		{nil, []Limit{a}, false},
+	} {
+		if c.p.brings(c.limits) != c.want {
+			t.Errorf("brings(%v) is %v", c.limits, !c.want)
+		}
+	}
+}
+
+func TestPlanFits(t *testing.T) {
+	a, b, c := PerMinute("a", 10), PerMinute("b", 10), PerMinute("c", 10)
+	of := func(terms ...schema.Term) *plan { return newPlan(terms) }
+	for _, v := range []struct {
+		what                 string
+		record, view, stored *plan
+		want                 bool
+	}{
+		{"the same, stored", of(stored1(a)), of(stored1(a)), of(stored1(a)), true},
+		{"the same, brought", of(brought(a)), of(brought(a)), nil, true},
+		{"other parameters", of(stored1(a.WithBurst(9))), of(stored1(a)), of(stored1(a)), false},
+		{"brought, not stored", of(brought(a)), of(stored1(a)), of(stored1(a)), false},
+		{"stored, not brought", of(stored1(a)), of(brought(a)), nil, false},
+		{"one missing", of(stored1(a)), of(stored1(a), stored1(b)), of(stored1(a), stored1(b)), false},
+		{"brought by another", of(stored1(a), brought(b)), of(stored1(a)), of(stored1(a)), true},
+		{"not stored any more", of(stored1(a), stored1(b)), of(stored1(a)), of(stored1(a)), false},
+		{"stored beside an override", of(brought(a), stored1(b)), of(brought(a)), of(stored1(b), stored1(c)), true},
+		{"not stored, beside an override", of(brought(a), stored1(b)), of(brought(a)), nil, false},
+		{"all at once", of(brought(a), stored1(b), brought(c)), of(brought(a)), of(stored1(b)), true},
+	} {
+		if v.record.fits(v.view, v.stored) != v.want {
+			t.Errorf("%s: %v", v.what, !v.want)
+		}
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	const now, second, day = int64(1_772_366_400e9), int64(time.Second), int64(24 * time.Hour)
+	for _, c := range []struct{ full, want int64 }{
+		{now, (now + day) / second},
+		{now + 1, (now+day)/second + 1},
+		{now + 60*second, (now+day)/second + 60},
+		{now + 3650*day, (now + 3651*day) / second},
+		{now + 3650*day + 1, -1},
+		{math.MaxInt64, -1},
+		{math.MaxInt64 - day + 1, -1},
+	} {
+		if got := expiry(now, c.full); got != c.want {
+			t.Errorf("full %d ns from now: %d, not %d", c.full-now, got, c.want)
+		}
+	}
+	if got := expiry(math.MaxInt64-3651*day, math.MaxInt64-day+1); got != -1 {
+		t.Errorf("at the end of time: %d", got)
+	}
+	for _, c := range []struct {
+		t    int64
+		d    time.Duration
+		want int64
+	}{{5, 7, 12}, {math.MaxInt64 - 1, 1, math.MaxInt64}, {math.MaxInt64 - 1, 2, math.MaxInt64}, {now, math.MaxInt64, math.MaxInt64}} {
+		if got := saturatedAdd(c.t, c.d); got != c.want {
+			t.Errorf("%d + %d is %d", c.t, c.d, got)
+		}
+	}
+}
+
+// Equal texts share a plan, however many there are.
+func TestPlanCache(t *testing.T) {
+	var c planCache
+	p := c.share(planOf([]Limit{PerMinute("a", 1)}, false))
+	if q := c.share(planOf([]Limit{PerMinute("a", 1)}, false)); q != p {
+		t.Error("two plans of one text")
+	}
+	if q, err := c.get(p.text); err != nil || q != p {
+		t.Errorf("%v, %v", q, err)
+	}
+	if _, err := c.get(""); !errors.Is(err, schema.ErrFormat) {
+		t.Error(err)
+	}
+	for i := range 2 * mostPlans {
+		q, err := c.get(planOf([]Limit{PerMinute("b", int64(i+1))}, false).text)
+		if err != nil || q.limits()[0] != PerMinute("b", int64(i+1)) {
+			t.Fatal(strconv.Itoa(i), q, err)
+		}
+	}
+	if len(c.plans) > mostPlans {
+		t.Errorf("%d plans are kept", len(c.plans))
+	}
+}

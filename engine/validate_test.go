@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The rules of the specification, as it writes them.
+var rules = []struct {
+	rule *rule
+	text *regexp.Regexp
+	most int
+}{
+	{entityRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-:@/]*\z`), 256},
+	{resourceRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-:/]*\z`), 128},
+	{limitRule, regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.\-]*\z`), 64},
+	{namespaceRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-]*\z`), 64},
+}
+
+func TestRules(t *testing.T) {
+	for _, r := range rules {
+		check := func(s string) {
+			t.Helper()
+			want := len(s) <= r.most && r.text.MatchString(s)
+			err := r.rule.check("F", s)
+			var bad *ValidationError
+			switch {
+			case (err == nil) != want:
+				t.Errorf("%s %q: %v", r.rule.field, s, err)
+			case err != nil && (!errors.As(err, &bad) || bad.Field != "F" || bad.Value != s || bad.Reason == ""):
+				t.Errorf("%s %q: %#v", r.rule.field, s, err)
+			}
+		}
+		check("")
+		for c := range 256 {
+			check(string([]byte{byte(c)}))
+			check(string([]byte{'a', byte(c)}))
+			check(string([]byte{'a', byte(c), 'z'}))
+		}
+		check(strings.Repeat("a", r.most))
+		check(strings.Repeat("a", r.most+1))
+		check("é")
+		check("a\n")
+	}
+}
+
+func TestRulesAtRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rapid.SampledFrom(rules).Draw(t, "rule")
+		s := rapid.StringOfN(rapid.RuneFrom([]rune("aZ09_.-:@/|#% é\x00\n")), 0, 300, -1).Draw(t, "s")
+		if r.rule.legal(s) != (len(s) <= r.most && r.text.MatchString(s)) {
+			t.Fatalf("%s: %q", r.rule.field, s)
+		}
+	})
+}
+
+func TestCheckTokens(t *testing.T) {
+	for _, c := range []struct {
+		tokens Tokens
+		lowest int64
+		field  string
+	}{
+		{nil, 0, "F"},
+		{Tokens{}, 0, "F"},
+		{Tokens{"a": 0}, 0, ""},
+		{Tokens{"a": 1e15}, 0, ""},
+		{Tokens{"a": -1}, 0, "F[a]"},
+		{Tokens{"a": 1e15 + 1}, 0, "F[a]"},
+		{Tokens{"a": -1e15}, -1e15, ""},
+		{Tokens{"a": 1, "b": -2}, -1, "F[b]"},
+	} {
+		expect(t, c.tokens, checkTokens("F", c.tokens, c.lowest), c.field)
+	}
+}
+
+func TestCheckRequest(t *testing.T) {
+	whole := Request{Entity: "e", Resource: "r", Consume: Tokens{"a": 1}}
+	with := func(f func(*Request)) *Request {
+		r := whole
+		f(&r)
+		return &r
+	}
+	limits := make([]Limit, 17)
+	for i := range limits {
+		limits[i] = PerMinute("l"+strings.Repeat("x", i), 1)
+	}
+	for field, r := range map[string]*Request{
+		"":               &whole,
+		"Entity":         with(func(r *Request) { r.Entity = "" }),
+		"Resource":       with(func(r *Request) { r.Resource = "a@b" }),
+		"Consume":        with(func(r *Request) { r.Consume = nil }),
+		"Consume[a]":     with(func(r *Request) { r.Consume = Tokens{"a": -1} }),
+		"Limits":         with(func(r *Request) { r.Limits = limits }),
+		"Limits[1].Name": with(func(r *Request) { r.Limits = []Limit{PerMinute("1", 1)} }),
+		"Override":       with(func(r *Request) { r.Override = []Limit{limits[0], limits[0]} }),
+		"Override[l].RefillAmount": with(func(r *Request) {
+			r.Override = []Limit{PerMinute("l", 0).WithBurst(1)}
+		}),
+		"OnUnavailable": with(func(r *Request) { r.OnUnavailable = 77 }),
+	} {
+		expect(t, field, checkRequest(r), field)
+	}
+	expect(t, "16 limits", checkGiven("Limits", limits[:16]), "")
+	expect(t, "none given", checkGiven("Limits", nil), "")
+	expect(t, "none stored", checkLimits("Limits", nil), "Limits")
+}
+
+func expect(t *testing.T, what any, err error, field string) {
+	t.Helper()
+	var bad *ValidationError
+	if field == "" && err != nil || field != "" && (!errors.As(err, &bad) || bad.Field != field) {
+		t.Errorf("%v: %v, wanted a fault in %q", what, err, field)
+	}
+}
+
+func TestValidationErrorText(t *testing.T) {
+	for want, err := range map[string]error{
+		`engine: Entity "a b": must be 1 to 256 bytes: letters, digits and _.-:@/, beginning with a letter or digit`: checkEntity("a b"),
+		`engine: Consume[a] -1: must be 0 to 10^15 tokens`:                                                           checkTokens("Consume", Tokens{"a": -1}, 0),
+	} {
+		if err.Error() != want {
+			t.Errorf("got %s, wanted %s", err, want)
+		}
+	}
+}
+
+func TestList(t *testing.T) {
+	for want, names := range map[string][]string{"none": nil, "a": {"a"}, "a, b, c": {"c", "a", "b"}} {
+		if got := list(names); got != want {
+			t.Errorf("got %q, wanted %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// view is what matters of the last record seen, from a refusal or a success. A handle keeps one for every bucket, so it
+// is small.
+type view struct {
+	plan   *plan // of the record's L; nil: no record
+	seen   int64 // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+	ver    int64
+	path   int64
+	expiry backend.Expiry
+	born   backend.Num
+	few    [2]backend.Num // the arrival times, by position in plan
+	more   []backend.Num  // and those that few has no room for
+	set    uint16         // by position: the arrival time is present
+	shared int16          // own writes since others were seen to write, counted down
+	busy   *busyness      // nil until others were seen to write
+}
+
+// busyness is a moving average of "was active", 0 to 255, by position in the plan.
+type busyness [schema.MaxLimits]uint8
+
+// sharedFor is for how many own writes a bucket counts as shared after another writer was noticed.
+const sharedFor = 32
+
+// arrival is the state of the i-th limit.
+func (v *view) arrival(i int) (a bucket.Arrival) {
+	if a.Seen = v.set>>i&1 == 1; !a.Seen {
+		return a
+	}
+	if i < len(v.few) {
+		a.At = v.few[i]
+	} else {
+		a.At = v.more[i-len(v.few)]
+	}
+	return a
+}
+
+// take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
+// mine tells whether the record is what a write of this process left.
+func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
+	v.seen = now
+	if p == nil {
+		v.plan = nil
+		return
+	}
+	ver := r.Int64(schema.Ver)
+	born, _ := r.Num(schema.Born)
+	if v.plan != nil {
+		moved := ver - v.ver
+		if moved < 0 && born == v.born {
+			return
+		}
+		if mine {
+			moved--
+		}
+		if moved > 0 {
+			v.shared = sharedFor
+		} else if v.shared > 0 {
+			v.shared--
+		}
+	}
+	v.plan, v.ver, v.born = p, ver, born
+	v.path, v.expiry = r.Int64(schema.Path), r.Expiry()
+	v.takeArrivals(r, len(p.terms))
+}
+
+func (v *view) takeArrivals(r *backend.Record, n int) {
+	v.set = 0
+	if more := n - len(v.few); more > len(v.more) {
+		v.more = make([]backend.Num, more)
+	}
+	for i := range n {
+		at, present := r.Num(schema.Tat(i))
+		if !present {
+			continue
+		}
+		v.set |= 1 << i
+		if i < len(v.few) {
+			v.few[i] = at
+		} else {
+			v.more[i-len(v.few)] = at
+		}
+	}
+}
+
+// average takes in the regimes that held when the claim was written or refused.
+func (v *view) average(c *claim, active uint16) {
+	if v.busy == nil {
+		v.busy = new(busyness)
+	}
+	for i := range c.shape.rates {
+		if !c.mayBeActive(i) {
+			continue
+		}
+		if b := &v.busy[i]; active>>i&1 == 1 {
+			*b += (255 - *b + 7) / 8
+		} else {
+			*b -= (*b + 7) / 8
+		}
+	}
+}
+
+// mostlyActive is the average's guess.
+func (v *view) mostlyActive(i int) bool { return v.busy != nil && v.busy[i] >= 128 }
+
+// gone reports whether the record may have been dropped since it was seen.
+func (v *view) gone(now int64) bool {
+	return v.expiry != backend.NoExpiry && int64(v.expiry) <= now/int64(1e9)
+}
+
+// learn takes a record into the view; see view.take.
+func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
+	h.lock.Lock()
+	h.view.take(r, p, now, mine)
+	h.lock.Unlock()
+}
+
+// arrival is the state of the i-th limit of a bucket's record.
+func arrival(r *backend.Record, i int) (a bucket.Arrival) {
+	a.At, a.Seen = r.Num(schema.Tat(i))
+	return a
+}
