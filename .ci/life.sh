@@ -10,7 +10,7 @@ go build -trimpath -o "$home/zae-limiter" ./cmd/zae-limiter
 PATH=$home:$PATH
 store=bolt://$home/life.db
 export ZAE_LIMITER_STORE=$store NO_COLOR=1
-unset ZAE_LIMITER_NAME
+unset ZAE_LIMITER_NAME ZAE_LIMITER_NAMESPACE
 
 passed=0 failed=0
 out=$home/out err=$home/err
@@ -140,6 +140,15 @@ says 'n'
 last="a denied command"
 if [ ! -e "$home/started" ]; then pass; else fail "was started"; fi
 
+# Waiting: for what comes in time, and not for what comes later or never.
+expect 0 $z acquire patient api -c rpm=1 -l rpm:20/s:1 --override
+expect 0 $z acquire patient api -c rpm=1 -l rpm:20/s:1 --override --wait 10s
+expect 3 $z acquire patient slow -c rpm=2 -l rpm:1/day --override --wait 10s
+says 'never'
+expect 0 $z acquire patient slow -c rpm=1 -l rpm:1/day --override
+expect 3 $z acquire patient slow -c rpm=1 -l rpm:1/day --override --wait 10s
+says 'try again in 2[34]h'
+
 # Entities, and a parent that is charged with its child.
 expect 0 $z entity create team
 expect 0 $z entity create team/ann --parent team --cascade
@@ -158,6 +167,33 @@ expect 1 $z entity delete team --yes
 expect 0 $z entity delete team/ann --yes
 expect 0 $z entity delete team --yes
 expect 4 $z entity show team
+
+# Namespaces see nothing of each other; a deleted one is out of use until it is recovered, a purged one is gone.
+expect 4 $z -N blue system set-defaults -l n:1/day
+expect 0 $z namespace register blue
+expect 0 $z -N blue system set-defaults -l n:1/day
+expect 4 $z system get-defaults -N nosuch
+expect 0 $z -N blue acquire ann jobs -c n=1
+expect 3 $z -N blue acquire ann jobs -c n=1
+expect 1 $z namespace delete blue
+expect 0 $z namespace delete blue --yes
+expect 4 $z -N blue acquire ann jobs -c n=1
+expect 0 $z namespace recover blue
+expect 3 $z -N blue acquire ann jobs -c n=1
+expect 0 $z namespace delete blue --yes
+expect 0 $z namespace purge blue --yes
+expect 4 $z namespace show blue
+
+# What was changed is on record, and the store answers.
+expect 0 $z audit list -o json
+json
+prints 'limits_set'
+prints 'namespace_purged'
+expect 0 $z audit list --entity-id team/ann --limit 1
+prints 'entity_deleted'
+expect 0 $z status
+prints 'life\.db'
+expect 2 $z --store dynamodb://my-app status
 
 # Many processes at once: never more than the limit, and all of it.
 expect 0 $z entity set-limits crowd --resource jobs -l n:5/day

@@ -85,7 +85,8 @@ type Change struct {
 // Feed is for stores that tell what changed, at least once and in order for each key.
 type Feed interface {
 	// Feed hands the oldest changes that were not taken yet to take, up to size of them, and forgets them once take
-	// returned nil. It returns how many were taken; 0 means that there was nothing. Calls do not run at once.
+	// returned nil. It returns how many were taken; 0 means that there was nothing. The caller makes one call
+	// at a time.
 	// Keys for which layouts gives nil are forgotten unseen and count.
 	Feed(ctx context.Context, layouts Layouts, size int, take func([]Change) error) (int, error)
 }

@@ -22,7 +22,7 @@ type Key struct {
 }
 
 // Place is where a record stands in the index: a second partition, with an order of its own.
-// Records with equal places are ordered by their keys.
+// In what order records with equal places come is the store's own business (DynamoDB promises none).
 type Place struct{ Partition, Sort string }
 
 // Compare orders keys by namespace, partition and sort, each by its bytes.

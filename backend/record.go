@@ -213,3 +213,6 @@ func (r *Record) grow(n int) {
 		r.numbers = append(r.numbers, Num{})
 	}
 }
+
+// Int is n as a Num.
+func Int(n int64) Num { return int128.FromInt64(n) }

@@ -2,8 +2,11 @@ package backend
 
 import "unicode/utf8"
 
-// MaxCommit is how many writes one commit may hold.
-const MaxCommit = 100
+// What one commit may hold. DynamoDB takes 4 MB of items, with what the records have already.
+const (
+	MaxCommit      = 100     // writes
+	MaxCommitBytes = 1 << 20 // of strings in their effects
+)
 
 // Op is what a condition compares.
 type Op uint8
@@ -207,15 +210,21 @@ func ValidateCommit(writes []Write) error {
 	if len(writes) > MaxCommit {
 		return tooLarge("a commit of %d writes, at most %d", len(writes), MaxCommit)
 	}
-	seen := make(map[Key]bool, len(writes))
+	seen, bytes := make(map[Key]bool, len(writes)), 0
 	for i := range writes {
 		if err := writes[i].Validate(); err != nil {
 			return err
+		}
+		for j := range writes[i].Effects {
+			bytes += len(writes[i].Effects[j].Text)
 		}
 		if seen[writes[i].Key] {
 			return invalid("two writes of a commit on %v", writes[i].Key)
 		}
 		seen[writes[i].Key] = true
+	}
+	if bytes > MaxCommitBytes {
+		return tooLarge("a commit of %d bytes, at most %d", bytes, MaxCommitBytes)
 	}
 	return nil
 }

@@ -16,7 +16,6 @@ var giveBacks = stories{
 	{"AfterReset", func(r *rig) { r.afterEnd(endByReset) }},
 	{"AfterDeletion", func(r *rig) { r.afterEnd(endByDeletion) }},
 	{"AfterExpiry", func(r *rig) { r.afterEnd(endByExpiry) }},
-	{"AfterResetWithIO", func(r *rig) { r.slow().afterEnd(endByReset) }},
 	{"AfterRefill", giveBackAfterRefill},
 	{"ConsumedAfterReset", giveBackConsumedAfterReset},
 	{"Crossing", giveBackCrossing},

@@ -33,7 +33,9 @@ var leases = stories{
 // path brings a bucket into a state and gives a lease of 10 a; afterwards 10 a and nothing else of all limits is used.
 type path func(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease
 
-func pathFirstUse(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease { return r.mustAcquire(l, q) }
+func pathFirstUse(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+	return r.mustAcquire(l, q)
+}
 
 func pathLive(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 	q.Consume = tokens("a", 4)

@@ -43,6 +43,9 @@ func under(p engine.Policy) func(*engine.Options) {
 	return func(o *engine.Options) { o.OnUnavailable, o.Timeout = p, budget }
 }
 
+// sleeping is an option: pauses take their time, which must be virtual.
+func sleeping(o *engine.Options) { o.Sleep = nil }
+
 // virtually runs f in virtual time. What hangs then hangs until f is over.
 func (r *rig) virtually(f func(r *rig)) {
 	r.Helper()
@@ -90,15 +93,15 @@ func (r *rig) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.
 			all.Go(func() {
 				lease, err := l.Acquire(context.Background(), q(i))
 				r.answer("Acquire", p, lease, err)
-				r.must2(lease.Commit(context.Background()))
+				r.should(lease.Commit(context.Background()))
 			})
 		}
 		all.Wait()
 	})
 }
 
-// must2 is must on any goroutine.
-func (r *rig) must2(err error) {
+// should is must for any goroutine.
+func (r *rig) should(err error) {
 	if err != nil {
 		r.Errorf("%v", err)
 	}
@@ -106,9 +109,8 @@ func (r *rig) must2(err error) {
 
 // crowdOn hangs once everything was known and used.
 func (r *rig) crowdOn(act Act) {
-	r.slow()
 	for _, p := range policies {
-		l := r.limiter(under(p))
+		l := r.limiter(under(p), sleeping)
 		q := ask(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
 		r.virtually(func(r *rig) {
@@ -122,10 +124,9 @@ func (r *rig) crowdOn(act Act) {
 
 // crowdAtFirstUse hangs from the beginning, in reading the configuration; for one bucket, and for many.
 func crowdAtFirstUse(r *rig) {
-	r.slow()
 	for _, act := range []Act{Hang, HangDeaf} {
 		for _, p := range policies {
-			same, others := r.limiter(under(p)), r.limiter(under(p))
+			same, others := r.limiter(under(p), sleeping), r.limiter(under(p), sleeping)
 			q := ask(tokens("a", 1), stored("a", 1000))
 			r.virtually(func(r *rig) {
 				r.faults.SetPlan(Always(act))
@@ -143,11 +144,10 @@ func crowdAtFirstUse(r *rig) {
 
 // crowdOnPath hangs at one bucket of a path of three: what the others were charged has to go back besides.
 func crowdOnPath(r *rig) {
-	r.slow()
 	setup := r.limiter()
 	r.family(setup, 3)
 	for _, p := range policies {
-		l := r.limiter(under(p))
+		l := r.limiter(under(p), sleeping)
 		r.mustAcquire(l, ask(tokens("a", 1)))
 		r.virtually(func(r *rig) {
 			r.faults.SetPlan(Always(Hang))
@@ -159,7 +159,6 @@ func crowdOnPath(r *rig) {
 
 // outageEveryCall lets the store be down from its nth request on, for each n that an acquire below a parent makes.
 func outageEveryCall(r *rig) {
-	r.slow()
 	r.family(r.limiter(), 2)
 	for _, p := range policies {
 		for _, act := range []Act{Fail, Throttle, LoseRequest, LoseReply} {
@@ -192,7 +191,6 @@ func outageEveryCall(r *rig) {
 // outageLeases: no policy lets a lease's own calls through; each is over within twice the budget, also when its caller has
 // given up before.
 func outageLeases(r *rig) {
-	r.slow()
 	l := r.limiter(under(engine.PolicyAllow))
 	for _, act := range []Act{Hang, HangDeaf} {
 		lease := r.mustAcquire(l, ask(tokens("a", 10), stored("a", 1000)))
@@ -208,7 +206,7 @@ func outageLeases(r *rig) {
 				r.within(what, 2*budget, func() { r.wantError(what, call(), engine.ErrUnavailable) })
 			}
 			r.within("Commit", 2*budget, func() { r.wantError("Commit", lease.Commit(context.Background()), engine.ErrUnavailable) })
-			r.within("Rollback", 2*budget, func() { r.must2(second.Rollback(gone)) }) // its outcome is unknown: it counts as made
+			r.within("Rollback", 2*budget, func() { r.should(second.Rollback(gone)) }) // its outcome is unknown: it counts as made
 		})
 		r.faults.SetPlan(nil)
 		r.must(lease.Commit(r.Context()))
@@ -217,7 +215,6 @@ func outageLeases(r *rig) {
 
 // outageOneProbe: after failures in a row calls fail at once, but for one at a time that probes the store.
 func outageOneProbe(r *rig) {
-	r.slow()
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)

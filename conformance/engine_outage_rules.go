@@ -12,7 +12,6 @@ import (
 
 // outageRecovery: once the store answers again, so do decisions, and what was admitted meanwhile is not charged.
 func outageRecovery(r *rig) {
-	r.slow()
 	l, q := r.limiter(under(engine.PolicyAllow)), ask(tokens("a", 1), stored("a", 10))
 	r.mustAcquire(l, q)
 	for range 3 {
@@ -35,7 +34,7 @@ func outageRecovery(r *rig) {
 
 // outageStartDown: a limiter can be made and used while the store is down.
 func outageStartDown(r *rig) {
-	r.slow().faults.SetPlan(Always(Fail))
+	r.faults.SetPlan(Always(Fail))
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 10))
 		for range 7 {
@@ -67,7 +66,6 @@ func second[T any](_ T, err error) error { return err }
 
 // outageCancelled: who gives up gets the error of his context, whatever the policy, and the store is not blamed for it.
 func outageCancelled(r *rig) {
-	r.slow()
 	for _, act := range []Act{Hang, HangDeaf} {
 		for _, p := range policies {
 			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
@@ -110,7 +108,6 @@ func outageCancelled(r *rig) {
 
 // outageOwnDeadline: a caller's deadline that is earlier than the budget is the caller's.
 func outageOwnDeadline(r *rig) {
-	r.slow()
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
@@ -142,7 +139,6 @@ func (stubborn) Apply(_ context.Context, _ []backend.Write, out []backend.Outcom
 
 // outageWrong: what is wrong is an error under every policy, whether the store is there or not.
 func outageWrong(r *rig) {
-	r.slow()
 	allow := under(engine.PolicyAllow)
 	good := ask(tokens("a", 1), stored("a", 10))
 	broken, err := engine.New(stubborn{r.store}, r.options(allow))
@@ -172,7 +168,6 @@ func outageWrong(r *rig) {
 
 // outagePolicies: the call's policy, then the limiter's, then what is stored for the system, then Block.
 func outagePolicies(r *rig) {
-	r.slow()
 	for _, c := range []struct{ stored, limiter, call, want engine.Policy }{
 		{0, 0, 0, engine.PolicyBlock}, {engine.PolicyAllow, 0, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyBlock, 0, engine.PolicyBlock},
 		{engine.PolicyBlock, engine.PolicyAllow, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyAllow, engine.PolicyBlock, engine.PolicyBlock},
@@ -197,7 +192,6 @@ func outagePolicies(r *rig) {
 
 // outageOldConfiguration: where only the configuration cannot be read, the bucket is still judged, by the limits known.
 func outageOldConfiguration(r *rig) {
-	r.slow()
 	l := r.limiter(under(engine.PolicyBlock))
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{engine.Every("a", 10, 1000*aDay)}))
 	r.mustAcquire(l, ask(tokens("a", 1)))

@@ -16,7 +16,6 @@ var saturation = stories{
 	{"ClocksStepBack", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
 	{"SeveralLimits", func(r *rig) { r.saturate(load{processes: 2, limits: 2}) }},
 	{"LargeRequests", func(r *rig) { r.saturate(load{processes: 2, each: 7}) }},
-	{"WithIO", func(r *rig) { r.slow().saturate(load{processes: 3, apart: time.Second}) }},
 	{"Cascade", func(r *rig) { r.saturate(load{processes: 2, cascade: true}) }},
 }
 

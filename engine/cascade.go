@@ -45,15 +45,9 @@ func (l *Limiter) chargeInTurn(ctx context.Context, o *op) error {
 func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
 	var errs [mostPath]error
 	var group sync.WaitGroup
-	var lock sync.Mutex
 	for i := range o.n {
 		group.Go(func() {
-			own := op{req: o.req, pinned: o.pinned}
-			err := l.charge(ctx, &own, &o.claims[i])
-			lock.Lock()
-			defer lock.Unlock()
-			errs[i] = err
-			o.abandoned = o.abandoned || own.abandoned
+			errs[i] = l.charge(ctx, o, &o.claims[i])
 		})
 	}
 	group.Wait()

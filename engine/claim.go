@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -15,15 +17,16 @@ type op struct {
 	req       Request
 	now       int64
 	claims    [mostPath]claim
-	n         int   // of claims in use, the entity's first
-	inspects  bool  // asks for no tokens: Consume may be empty
-	leases    bool  // makes a lease
-	within    bool  // a lease: no new acquire
-	pinned    *plan // the limits that the lease's acquire brought, nil: none
-	abandoned bool
-	last      *handle // that the op was about before
-	root      *handle // of the bucket that the request names
-	writes    int     // not yet counted by the sweeper
+	n         int         // of claims in use, the entity's first
+	inspects  bool        // asks for no tokens: Consume may be empty
+	leases    bool        // makes a lease
+	within    bool        // a lease: no new acquire
+	pinned    *plan       // the limits that the lease's acquire brought, nil: none
+	overrides bool        // pinned beats what is stored
+	abandoned atomic.Bool // a store call still has buffers of the claims
+	last      *handle     // that the op was about before
+	root      *handle     // of the bucket that the request names
+	writes    int         // not yet counted by the sweeper
 }
 
 // claim is one bucket's part in an acquire.
@@ -97,10 +100,13 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 
 // put gives the op back to the pool.
 func (l *Limiter) put(o *op) {
-	if o.abandoned {
+	if o.abandoned.Load() {
 		return
 	}
-	o.req, o.within, o.pinned, o.inspects = Request{}, false, nil, false
+	o.within, o.pinned, o.inspects = false, nil, false
+	if o.req.Entity != "" || o.req.Consume != nil { // not set on the quick way
+		o.req = Request{}
+	}
 	l.ops.Put(o)
 }
 
@@ -139,7 +145,9 @@ func (l *Limiter) consult(o *op, c *claim) (known int, err error) {
 func (l *Limiter) require(o *op, c *claim) (err error) {
 	r := &o.req
 	if o.pinned != nil {
-		c.view = o.pinned
+		if o.overrides || c.view == nil {
+			c.view = o.pinned
+		}
 		return nil
 	}
 	if len(r.Limits) > 0 {
@@ -167,6 +175,7 @@ func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, err
 	}
 	p := l.plans.share(planOf(limits, true))
 	h.brought.Store(p)
+	l.weigh(h, p)
 	return p, nil
 }
 

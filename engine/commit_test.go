@@ -110,11 +110,13 @@ func TestCommitGivesUp(t *testing.T) {
 // A reply that is lost does not make another's change one's own.
 func TestCommitOfAnother(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	l := w.limiter(&intruder{trouble: w.trouble, before: func() {
+	l := w.troubled()
+	w.trouble.will(fine, fine, gone) // the version of the schema, what is stored, the first commit
+	w.trouble.once("commit", 1, func() {
 		w.pass(time.Millisecond)
 		must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 1)}))
 		w.pass(time.Millisecond)
-	}}, nil)
+	})
 	must(t, l.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 2)}))
 	got, err := w.ResourceDefaults(ctx, "r")
 	must(t, err)
@@ -123,45 +125,21 @@ func TestCommitOfAnother(t *testing.T) {
 	equal(t, "events", w.told(9), []string{"limits_set  r " + one + " " + two, "limits_set  r - " + one})
 }
 
-// intruder loses the first commit, and lets somebody else come first before the second.
-type intruder struct {
-	*trouble
-	before func()
-	n      int
-}
-
-func (s *intruder) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	if s.n++; s.n == 1 {
-		return backend.ErrOutcomeUnknown
-	} else if s.n == 2 {
-		s.before()
-	}
-	return s.trouble.Commit(ctx, token, writes)
-}
-
 // Somebody who always comes first is contention, not an endless loop.
 func TestCommitContention(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	n := 0
-	l := w.limiter(&rival{trouble: w.trouble, before: func() {
-		n++
-		must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", int64(n))}))
-	}}, nil)
-	err := l.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 1000)})
+	w.trouble.hook = func(call string) {
+		if call == "commit" {
+			n++
+			must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", int64(n))}))
+		}
+	}
+	err := w.troubled().SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 1000)})
 	wants(t, "contention", err, engine.ErrContention)
 	if n < 10 || n > 100 {
 		t.Errorf("%d tries", n)
 	}
-}
-
-type rival struct {
-	*trouble
-	before func()
-}
-
-func (s *rival) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	s.before()
-	return s.trouble.Commit(ctx, token, writes)
 }
 
 // A store that hangs costs no more than the budget, and the caller's own end is the caller's own error.
@@ -169,16 +147,26 @@ func TestCommitHangs(t *testing.T) {
 	w := newWorld(t)
 	release := make(chan struct{})
 	defer close(release)
-	hangs := &rival{trouble: w.trouble, before: func() { <-release }}
+	w.trouble.hook = func(call string) {
+		if call == "commit" {
+			<-release
+		}
+	}
 	limits := []engine.Limit{engine.PerMinute("rpm", 1)}
-	l := w.limiter(hangs, &engine.Options{Timeout: 10 * time.Millisecond})
+	l := w.limiter(w.trouble, &engine.Options{Timeout: 10 * time.Millisecond})
 	err := l.SetResourceDefaults(t.Context(), "r", limits)
 	wants(t, "hanging", err, engine.ErrUnavailable)
 	wants(t, "hanging", err, backend.ErrOutcomeUnknown)
 
-	ctx, cancel := context.WithCancel(t.Context())
-	leaves := &rival{trouble: w.trouble, before: func() { cancel(); <-release }}
-	err = w.limiter(leaves, nil).SetResourceDefaults(ctx, "r", limits)
+	w = newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	w.trouble.hook = func(call string) {
+		if call == "commit" {
+			stop()
+			<-release
+		}
+	}
+	err = w.troubled().SetResourceDefaults(ctx, "r", limits)
 	wants(t, "cancelled", err, context.Canceled)
 	if errors.Is(err, engine.ErrUnavailable) {
 		t.Errorf("the caller's end is not the store's trouble: %v", err)

@@ -238,6 +238,26 @@ func TestConfigRace(t *testing.T) {
 	}
 }
 
+// A policy that was stored holds at once, also if the store cannot be reached from then on.
+func TestSystemPolicyAtOnce(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	limits := []engine.Limit{engine.PerMinute("rpm", 10)}
+	l := w.troubled()
+	use := func() (engine.Decision, error) {
+		w.trouble.will(slices.Repeat([]fault{refused}, 20)...)
+		defer w.trouble.will()
+		return l.Allow(ctx, engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}})
+	}
+	must(t, l.SetSystemDefaults(ctx, limits, &engine.SystemOptions{OnUnavailable: engine.PolicyAllow}))
+	d, err := use()
+	must(t, err)
+	equal(t, "degraded", d, engine.Decision{Allowed: true, Degraded: true})
+	must(t, l.Ping(ctx))
+	must(t, l.DeleteSystemDefaults(ctx))
+	_, err = use()
+	wants(t, "no policy any more", err, engine.ErrUnavailable)
+}
+
 // An own change holds from the next acquire on, at whatever level.
 func TestConfigAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()

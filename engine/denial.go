@@ -170,9 +170,9 @@ func (l *Limiter) planOfRecord(c *claim, r *backend.Record) (*plan, error) {
 func (l *Limiter) exceeded(o *op) error {
 	all, wait, fits, err := l.statuses(o)
 	if err != nil {
-		return err
+		return failure(context.Background(), err)
 	}
-	e := &ExceededError{Statuses: all, RetryAfter: wait, NeverFits: !fits, entity: o.req.Entity}
+	e := &ExceededError{Statuses: all, RetryAfter: wait, NeverFits: !fits, entity: o.root.id.entity}
 	for i := range o.n {
 		if ahead := o.claims[i].ahead; ahead > 0 {
 			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %v ahead; resetting it heals it)", o.claims[i].h.id.entity, time.Duration(ahead))

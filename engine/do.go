@@ -18,35 +18,33 @@ const mostJitter = 10 * time.Millisecond
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	o.req = r
-	admitted, err := l.decide(ctx, o)
+	admitted, err := l.decide(ctx, o, &r)
 	switch {
 	case err != nil:
-		if err = failure(ctx, err); l.lets(ctx, o, err) {
+		if err = failure(ctx, err); l.lets(ctx, &r, err) {
 			return &Lease{degraded: true}, nil
 		}
 		return nil, err
 	case !admitted:
-		l.observeDecision(o, false)
+		l.observeDecision(o, &r, false)
 		return nil, l.exceeded(o)
 	}
-	l.observeDecision(o, true)
-	return l.newLease(o), nil
+	l.observeDecision(o, &r, true)
+	return l.newLease(o, &r), nil
 }
 
 // Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
 func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	o.req = r
-	admitted, err := l.decide(ctx, o)
+	admitted, err := l.decide(ctx, o, &r)
 	if err != nil {
-		if err = failure(ctx, err); l.lets(ctx, o, err) {
+		if err = failure(ctx, err); l.lets(ctx, &r, err) {
 			return Decision{Allowed: true, Degraded: true}, nil
 		}
 		return Decision{}, err
 	}
-	l.observeDecision(o, admitted)
+	l.observeDecision(o, &r, admitted)
 	if admitted {
 		return Decision{Allowed: true}, nil
 	}
@@ -55,20 +53,20 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 }
 
 // lets reports whether an acquire that could not reach the store is admitted by policy.
-func (l *Limiter) lets(ctx context.Context, o *op, err error) bool {
-	if !errors.Is(err, ErrUnavailable) || l.policyFor(&o.req) != PolicyAllow {
+func (l *Limiter) lets(ctx context.Context, r *Request, err error) bool {
+	if !errors.Is(err, ErrUnavailable) || l.policyFor(r) != PolicyAllow {
 		return false
 	}
-	l.observe(Event{Kind: EventDegraded, Entity: o.req.Entity, Resource: o.req.Resource, Err: err})
+	l.observe(Event{Kind: EventDegraded, Entity: r.Entity, Resource: r.Resource, Err: err})
 	l.warn(ctx, l.clock.now(), "limiter: admitted without the store, by policy", "error", err)
 	return true
 }
 
-func (l *Limiter) observeDecision(o *op, admitted bool) {
+func (l *Limiter) observeDecision(o *op, r *Request, admitted bool) {
 	if l.opts.Observer == nil {
 		return
 	}
-	e := Event{Kind: EventDecision, Entity: o.req.Entity, Resource: o.req.Resource, Allowed: admitted, Tokens: o.req.Consume}
+	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
 	for i := range o.n {
 		e.Attempts += o.claims[i].tries
 	}
@@ -109,7 +107,10 @@ func (l *Limiter) Do(ctx context.Context, r Request, f func(context.Context, *Le
 	}
 	defer func() { _ = lease.Rollback(ctx) }() // nothing after Commit
 	if err := f(ctx, lease); err != nil {
-		return errors.Join(err, lease.Rollback(ctx))
+		if lost := lease.Rollback(ctx); lost != nil {
+			return errors.Join(err, lost)
+		}
+		return err
 	}
 	if err := lease.Commit(ctx); err != nil {
 		return &CommitError{err}

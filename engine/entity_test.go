@@ -152,3 +152,20 @@ func TestEntities(t *testing.T) {
 		equal(t, fmt.Sprint("pages of ", size), got, want)
 	}
 }
+
+// An own change of an entity holds from the next acquire on.
+func TestEntityAtOnce(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	w.use("user", "r")
+	must(t, w.SetLimits(ctx, "org", "", []engine.Limit{engine.PerMinute("rpm", 10)}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "org", Cascade: true}))
+	w.use("user", "r")
+	no := false
+	_, err := w.UpdateEntity(ctx, "user", engine.EntityUpdate{Cascade: &no})
+	must(t, err)
+	w.use("user", "r")
+	equal(t, "used of the parent's", part(w.bucket("org", "r"), "u0"), "1")
+	must(t, w.DeleteEntity(ctx, "org", &engine.DeleteOptions{Force: true}))
+	w.use("user", "r")
+	equal(t, "used", part(w.bucket("user", "r"), "u0"), "4")
+}

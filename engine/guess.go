@@ -5,10 +5,9 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
-var one = int128.FromInt64(1)
+var one = backend.Int(1)
 
 // form is what decides which conditions and effects a guess has; the numbers in them change from write to write.
 type form struct {
@@ -48,7 +47,7 @@ func (c *claim) guess() {
 	if f != c.form { // most writes have the form of the one before
 		c.lay(f)
 	}
-	now, version := int128.FromInt64(c.now), int128.FromInt64(c.conf.version)
+	now, version := backend.Int(c.now), backend.Int(c.conf.version)
 	c.conds[condPath].A = version
 	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
 	next := firstCharge
@@ -65,7 +64,7 @@ func (c *claim) guess() {
 		} else {
 			cond.A, cond.B, c.effects[next].Num = y.Add(one), rate.Ceiling(y).Sub(cost), cost
 		}
-		c.effects[next+1].Num = int128.FromInt64(n)
+		c.effects[next+1].Num = backend.Int(n)
 		next += 2
 	}
 	if f.path {
@@ -172,7 +171,7 @@ func (c *claim) mayBeActive(i int) bool {
 	return c.need[i] > 0 && c.need[i] < c.shape.rates[i].Capacity()
 }
 
-// random is a number of 64 bits that is not 0.
+// random is a number of 63 bits that is not 0.
 func random() backend.Num {
-	return int128.FromParts(0, rand.Uint64()|1)
+	return backend.Int(rand.Int64() | 1)
 }

@@ -21,6 +21,7 @@ type Lease struct {
 	charged  int64   // the acquire's now, ns since the Unix epoch
 	root     *handle // of the bucket that the request named
 	brought  *plan   // the limits that the request brought and was judged by, nil: none
+	override bool    // they beat what is stored
 	first    part    // there always is one
 	more     []*part // of parents
 }
@@ -35,8 +36,8 @@ const (
 )
 
 // newLease holds what the op has charged.
-func (l *Limiter) newLease(o *op) *Lease {
-	lease := &Lease{l: l, charged: o.now, root: o.root}
+func (l *Limiter) newLease(o *op, r *Request) *Lease {
+	lease := &Lease{l: l, charged: o.now, root: o.root, override: len(r.Override) > 0}
 	for i := range o.n {
 		c := &o.claims[i]
 		if c.root && c.view != c.stored {
@@ -155,13 +156,13 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	o := s.l.ops.Get().(*op)
 	defer s.l.put(o)
-	o.req = Request{Entity: s.root.id.entity, Resource: s.root.id.resource, Consume: tokens}
-	o.within, o.pinned = true, s.brought
-	admitted, err := s.l.decide(ctx, o)
+	r := Request{Entity: s.root.id.entity, Resource: s.root.id.resource, Consume: tokens}
+	o.within, o.pinned, o.overrides = true, s.brought, s.override
+	admitted, err := s.l.decide(ctx, o, &r)
 	if err != nil {
 		return failure(ctx, err)
 	}
-	s.l.observeDecision(o, admitted)
+	s.l.observeDecision(o, &r, admitted)
 	if !admitted {
 		return s.l.exceeded(o)
 	}

@@ -102,6 +102,26 @@ func TestListNamespaces(t *testing.T) {
 	}
 }
 
+// Namespaces that go while they are listed do not bring "default" forward.
+func TestListNamespacesRace(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	for _, name := range []string{"a", "b", "c", "d", "x"} {
+		must(t, w.RegisterNamespace(ctx, name))
+	}
+	w.trouble.once("read", 1, func() { // after that of the schema's version
+		for _, name := range []string{"b", "c"} {
+			must(t, w.DeleteNamespace(ctx, name))
+			must(t, w.PurgeNamespace(ctx, name))
+		}
+	})
+	l := w.troubled()
+	var got []string
+	for _, n := range pages(t, 2, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) }) {
+		got = append(got, n.Name)
+	}
+	equal(t, "names", got, []string{"a", "d", "default", "x"})
+}
+
 // A limiter works in its own namespace only, once that is registered and as long as it is not deleted.
 func TestNamespaceGate(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
@@ -187,6 +207,54 @@ func TestPurge(t *testing.T) {
 				t.Errorf("%s is left after a failure in call %d", key, n)
 			}
 		}
+	}
+}
+
+// What a limiter that has not noticed yet writes while a namespace is purged goes, too.
+func TestPurgeLateWrites(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	must(t, w.RegisterNamespace(ctx, "n"))
+	inside := &world{t: t, store: w.store, at: w.at}
+	inside.Limiter = inside.limiter(w.store, &engine.Options{Namespace: "n"})
+	inside.furnish("user", 1, 3)
+	limits := []engine.Limit{engine.PerMinute("rpm", 10)}
+	_, err := inside.Available(ctx, "user", "late", limits...)
+	must(t, err)
+	must(t, w.DeleteNamespace(ctx, "n"))
+	w.trouble.once("apply", 0, func() { inside.use("user", "late") }) // when all was listed
+	must(t, w.troubled().PurgeNamespace(ctx, "n"))
+	for key := range w.dump(true, "n") {
+		if strings.HasPrefix(key, "{n ") {
+			t.Errorf("%s is left", key)
+		}
+	}
+}
+
+// Of two that purge a namespace one is late: it is in use again, and nothing of it may go.
+func TestPurgeFinishedByAnother(t *testing.T) {
+	for n := range 2 {
+		w, ctx := newWorld(t), t.Context()
+		must(t, w.RegisterNamespace(ctx, "n"))
+		inside := &world{t: t, store: w.store, at: w.at}
+		inside.Limiter = inside.limiter(w.store, &engine.Options{Namespace: "n"})
+		inside.furnish("user", 1, 3)
+		must(t, w.DeleteNamespace(ctx, "n"))
+		w.trouble.once("scan", n, func() {
+			must(t, w.PurgeNamespace(ctx, "n"))
+			must(t, w.RegisterNamespace(ctx, "n"))
+			inside.furnish("user", 1, 0)
+		})
+		must(t, w.troubled().PurgeNamespace(ctx, "n"))
+		left := 0
+		for key := range w.dump(false, "n") {
+			if strings.HasPrefix(key, "{n ") {
+				left++
+			}
+		}
+		equal(t, fmt.Sprint("records, before scan ", n), left, 3)
+		registered, err := w.Namespace(ctx, "n")
+		must(t, err)
+		equal(t, "state", registered.State, "active")
 	}
 }
 

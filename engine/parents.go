@@ -8,7 +8,6 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // Children lists the entities whose parent is id, by id. A parent need not exist itself.
@@ -106,7 +105,7 @@ func (e *Entity) document() entityDocument {
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
 func setNum(s backend.Slot, n int64) backend.Effect {
-	return backend.Effect{Slot: s, Op: backend.Set, Num: int128.FromInt64(n)}
+	return backend.Effect{Slot: s, Op: backend.Set, Num: backend.Int(n)}
 }
 
 // setText stores a text, or takes the field away where it is empty.

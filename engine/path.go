@@ -16,7 +16,7 @@ func (l *Limiter) resolve(ctx context.Context, o *op) error {
 		nonce = random()
 	}
 	id, names, depth := bucketID{o.req.Entity, o.req.Resource}, 0, 0
-	for o.n = 0; id.entity != ""; depth++ {
+	for o.n = 0; id.entity != "" || depth == 0; depth++ {
 		if depth == mostPath {
 			return fmt.Errorf("%w: %s has more than %d", ErrCycle, o.req.Entity, mostPath)
 		}
@@ -121,7 +121,9 @@ func (o *op) any(f func(*claim) bool) bool {
 func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
 	for try := 1; ; try++ {
 		abandoned, err := l.apply(ctx, c)
-		o.abandoned = o.abandoned || abandoned
+		if abandoned {
+			o.abandoned.Store(true)
+		}
 		if err == nil {
 			return nil
 		}

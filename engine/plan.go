@@ -72,7 +72,7 @@ func (p *plan) limits() []Limit {
 	return limits
 }
 
-// brings reports whether p is the plan of these limits, all brought, in whatever order.
+// brings reports whether p is the plan of these limits, all brought, in whatever order. They need not be legal.
 func (p *plan) brings(limits []Limit) bool {
 	if p == nil || len(p.terms) != len(limits) {
 		return false
@@ -80,8 +80,20 @@ func (p *plan) brings(limits []Limit) bool {
 	for i := range limits {
 		// Mostly the order is the same, too.
 		if !p.terms[i].Brought || p.terms[i].Limit != limits[i] {
-			return p.text == planOf(limits, true).text
+			return p.bringsUnordered(limits)
 		}
+	}
+	return true
+}
+
+func (p *plan) bringsUnordered(limits []Limit) bool {
+	var seen uint32 // one of them given twice leaves another one out
+	for _, l := range limits {
+		i := p.index(l.Name)
+		if i < 0 || !p.terms[i].Brought || p.terms[i].Limit != l || seen>>i&1 == 1 {
+			return false
+		}
+		seen |= 1 << i
 	}
 	return true
 }
@@ -123,4 +135,24 @@ func saturatedAdd(t int64, d time.Duration) int64 {
 		return sum
 	}
 	return math.MaxInt64
+}
+
+// unit is what one write unit of DynamoDB pays for, in bytes.
+const unit = 1024
+
+// weight is about what a bucket's record with these limits weighs there at the most, in bytes: keys and index keys with
+// their names, the fields that every bucket has, and for each limit its place in L, arrival (34 digits) and counter.
+func (p *plan) weight(h *handle) int {
+	const fixed = 190
+	return fixed + len(h.key.Namespace) + len(h.key.Partition) + len(p.text) + 36*len(p.terms)
+}
+
+// weigh reports buckets that cost more than one unit a write. They work all the same.
+func (l *Limiter) weigh(h *handle, p *plan) {
+	if l.opts.Observer == nil || p == nil {
+		return
+	}
+	if bytes := p.weight(h); bytes > unit {
+		l.observe(Event{Kind: EventLargeRecord, Entity: h.id.entity, Resource: h.id.resource, Bytes: bytes})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // PurgeNamespace removes all records of a deleted namespace, and then its registration: the name is free again. One that
@@ -49,12 +50,21 @@ func endPurge(before *Namespace, _ int64) (*Namespace, string, error) {
 	return nil, actionNamespacePurged, nil
 }
 
-// removeAll removes the records of a namespace until none is found: limiters that have not noticed its deletion yet may make more.
+// removeAll removes the records of a namespace until none is found: limiters that have not noticed its deletion yet may
+// make more. Whoever else does the same may be done first, and the namespace be in use again: so nothing is removed but
+// what was found while it was being purged.
 func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namespace string) error {
 	for position, found := "", 0; ; {
 		keys, next, err := l.scan(ctx, scanner, namespace, position)
 		if err != nil {
 			return err
+		}
+		r, err := l.readOne(ctx, schema.Namespace(namespace))
+		if err != nil {
+			return err
+		}
+		if state, _ := r.Text(schema.NamespaceState); state != NamespacePurging {
+			return nil
 		}
 		writes := make([]backend.Write, len(keys))
 		for i, k := range keys {

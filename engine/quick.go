@@ -11,22 +11,22 @@ import (
 // and nobody else writing it. There it asks the same of the store in the same write, but holds the handle's lock
 // throughout. Whatever is not as expected is left
 // to the general way, which finds the record that was seen in the view: done is false then, and nothing has been decided.
-func (l *Limiter) quick(ctx context.Context, o *op) (admitted, done bool) {
-	h := o.find(l)
-	if h == nil || o.within || l.closed.Load() || o.req.OnUnavailable > PolicyAllow {
+func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done bool) {
+	h := o.find(l, r)
+	if h == nil || r.OnUnavailable > PolicyAllow {
 		return false, false
 	}
 	conf := h.conf.Load()
-	if conf == nil || conf.parent != "" || len(o.req.Override) > 0 {
+	if conf == nil || conf.parent != "" || len(r.Override) > 0 {
 		return false, false
 	}
 	if age := o.now - h.loaded.Load(); age < 0 || age >= l.trust {
 		return false, false
 	}
 	view := conf.stored
-	if len(o.req.Limits) > 0 {
+	if len(r.Limits) > 0 {
 		p := h.brought.Load()
-		if !p.brings(o.req.Limits) {
+		if !p.brings(r.Limits) {
 			return false, false
 		}
 		if view == nil {
@@ -43,7 +43,7 @@ func (l *Limiter) quick(ctx context.Context, o *op) (admitted, done bool) {
 	c := o.begin(h, conf, true)
 	o.n = 1
 	c.stored, c.view, c.nonce = conf.stored, view, backend.Num{}
-	if c.fit(view, o.req.Consume) < len(o.req.Consume) || c.illegal || !c.asks() || c.neverFits() {
+	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || !c.asks() || c.neverFits() {
 		return false, false
 	}
 	c.recallLocked()
@@ -84,10 +84,10 @@ func (l *Limiter) quickly(ctx context.Context, c *claim) (admitted, done bool) {
 
 // find is the handle of the request's bucket, nil where it is not remembered. An op that comes back to the same
 // bucket need not look it up.
-func (o *op) find(l *Limiter) *handle {
-	if h := o.last; h != nil && !h.dropped.Load() && h.id.entity == o.req.Entity && h.id.resource == o.req.Resource {
+func (o *op) find(l *Limiter, r *Request) *handle {
+	if h := o.last; h != nil && !h.dropped.Load() && h.id.entity == r.Entity && h.id.resource == r.Resource {
 		return h
 	}
-	o.last = l.buckets.get(&bucketID{o.req.Entity, o.req.Resource})
+	o.last = l.buckets.get(&bucketID{r.Entity, r.Resource})
 	return o.last
 }

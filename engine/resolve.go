@@ -141,6 +141,7 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 	if err != nil {
 		return nil, err
 	}
+	l.weigh(h, c.stored)
 	if h.epoch.Load() == epoch {
 		h.loaded.Store(now)
 		h.conf.Store(c)
@@ -202,7 +203,7 @@ func (l *Limiter) pass(ctx context.Context, out []backend.Record) error {
 		case schema.NamespaceLayout:
 			if r.Present() {
 				if state, _ := r.Text(schema.NamespaceState); state != NamespaceActive {
-					return fmt.Errorf("%w: %q is being %s", ErrNamespaceNotFound, l.opts.Namespace, state)
+					return fmt.Errorf("%w: %q is %s", ErrNamespaceNotFound, l.opts.Namespace, state)
 				}
 			} else if !l.opts.CreateNamespace {
 				return fmt.Errorf("%w: %q", ErrNamespaceNotFound, l.opts.Namespace)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // settle writes the pending adjustments of a part in one write: charges by force, which may lead to debt, and
@@ -77,7 +76,7 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 		if !ups {
 			return true, nil
 		}
-		if o.abandoned {
+		if o.abandoned.Load() {
 			return false, err
 		}
 		return false, nil // the charge is sent again alone, under the same nonce
@@ -105,7 +104,9 @@ func (c *claim) isMine(r *backend.Record) bool {
 func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
 	for try := 1; ; try++ {
 		abandoned, err := l.apply(ctx, c)
-		o.abandoned = o.abandoned || abandoned
+		if abandoned {
+			o.abandoned.Store(true)
+		}
 		certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
 		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.yield(ctx, try) {
 			return err
@@ -185,7 +186,7 @@ func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
 	y := rate.Y(c.now)
 	bound = rate.Ceiling(y)
 	if a.Seen {
-		bound = int128.Max(bound, a.At)
+		bound = later(bound, a.At)
 	}
 	tat := schema.Tat(i)
 	if n <= 0 {
@@ -197,8 +198,10 @@ func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
 	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
 		return bound, false, outOfDebt(c.shape.terms[i].Name, n)
 	}
-	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(n)})
-	bound = int128.Min(bound, highest)
+	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(n)})
+	if highest.Less(bound) {
+		bound = highest
+	}
 	if rate.IsFull(a, y) || bound.LessEq(y) {
 		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: y})
 		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.Set, Num: y.Add(cost)})
@@ -214,12 +217,12 @@ func (c *claim) giveBack(i int, n int64) {
 	rate := &c.shape.rates[i]
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)},
-		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(-n)})
+		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(-n)})
 }
 
 // leave adds what a settlement leaves in the record besides arrivals and counters.
 func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
-	now := int128.FromInt64(c.now)
+	now := backend.Int(c.now)
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
 		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now})
@@ -241,4 +244,11 @@ func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
 	if !active && !downs {
 		c.placed()
 	}
+}
+
+func later(a, b backend.Num) backend.Num {
+	if a.Less(b) {
+		return b
+	}
+	return a
 }

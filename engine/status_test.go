@@ -25,7 +25,7 @@ func TestStatus(t *testing.T) {
 
 	var out [1]backend.Outcome
 	must(t, w.store.Apply(ctx, []backend.Write{{Key: schema.Version(), Layout: schema.VersionLayout, Effects: []backend.Effect{
-		{Slot: schema.VersionNumber, Op: backend.Set, Num: int128.FromInt64(42)},
+		{Slot: schema.VersionNumber, Op: backend.Set, Num: backend.Int(42)},
 	}}}, out[:]))
 	equal(t, "of a newer store", status().Schema, "42")
 	wants(t, "use of a newer store", l.CreateEntity(ctx, engine.Entity{ID: "e"}), engine.ErrSchema)

@@ -4,7 +4,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // swap writes the claim by compare-and-set on the record r that was seen, which is present and admits it.
@@ -16,7 +15,7 @@ func (c *claim) swap(r *backend.Record) {
 		if c.need[i] > 0 {
 			c.effects = append(c.effects,
 				backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: tats[i].At},
-				backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: int128.FromInt64(c.need[i])})
+				backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(c.need[i])})
 		}
 	}
 	c.stamp()
@@ -44,7 +43,7 @@ func (c *claim) convert(r *backend.Record, from *plan, to *converted, consume To
 	c.stamp()
 	c.nonce, c.acquire = nonce, acquire
 	c.effects = append(c.effects,
-		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: int128.FromInt64(to.at)})
+		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: backend.Int(to.at)})
 	if from.text != to.plan.text {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.plan.text})
 	}
@@ -54,11 +53,11 @@ func (c *claim) convert(r *backend.Record, from *plan, to *converted, consume To
 
 // stamp adds what every charge leaves in the record.
 func (c *claim) stamp() {
-	now := int128.FromInt64(c.now)
+	now := backend.Int(c.now)
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
 		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now},
-		backend.Effect{Slot: schema.Path, Op: backend.Set, Num: int128.FromInt64(c.conf.version)})
+		backend.Effect{Slot: schema.Path, Op: backend.Set, Num: backend.Int(c.conf.version)})
 	if !c.nonce.IsZero() {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
 	}
@@ -97,7 +96,7 @@ func (c *claim) move(r *backend.Record, from *plan, to *converted, charged bool)
 			used, _ = r.Num(schema.Used(to.moved[i]))
 		}
 		if charged {
-			used = used.Add(int128.FromInt64(c.need[i]))
+			used = used.Add(backend.Int(c.need[i]))
 		}
 		c.effects = append(c.effects,
 			backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: to.tats[i].At},

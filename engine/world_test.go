@@ -137,7 +137,8 @@ type trouble struct {
 	lock   sync.Mutex
 	script []fault // of the calls to come, the first first; after it all goes well
 	calls  []string
-	ghosts []backend.Item // that index listings show too
+	hook   func(call string) // runs before each call
+	ghosts []backend.Item    // that index listings show too
 }
 
 type fault uint8
@@ -159,6 +160,17 @@ func (s *trouble) will(script ...fault) {
 	s.script, s.calls = script, nil
 }
 
+// once runs f before the n-th call of a name from now on, the first being 0.
+func (s *trouble) once(call string, n int, f func()) {
+	s.hook = func(name string) {
+		if name == call {
+			if n--; n == -1 {
+				f()
+			}
+		}
+	}
+}
+
 // do makes a call as the script says.
 func (s *trouble) do(name string, f func() error) error {
 	s.lock.Lock()
@@ -167,7 +179,11 @@ func (s *trouble) do(name string, f func() error) error {
 	if len(s.script) > 0 {
 		next, s.script = s.script[0], s.script[1:]
 	}
+	hook := s.hook
 	s.lock.Unlock()
+	if hook != nil {
+		hook(name)
+	}
 	switch next {
 	case refused:
 		return fmt.Errorf("%w: refused", backend.ErrUnavailable)
@@ -207,6 +223,14 @@ func (s *trouble) List(ctx context.Context, q backend.Query) (keys backend.Keys,
 		keys.Items = append(slices.Clone(s.ghosts), keys.Items...)
 	}
 	return keys, err
+}
+
+func (s *trouble) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
+	err = s.do("scan", func() (err error) {
+		keys, next, err = s.Store.Scan(ctx, namespace, after, size)
+		return err
+	})
+	return keys, next, err
 }
 
 func must(t *testing.T, err error) {

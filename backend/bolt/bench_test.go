@@ -16,6 +16,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
+var background = context.Background()
+
 var bucket = backend.NewLayout("bucket", bucketFields()...)
 
 func bucketFields() []backend.Field {

@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"io"
 	"os"
 )
 
@@ -10,15 +11,19 @@ import (
 // other copy for a damaged one, or end the program, where a store is better refused. Numbers are in the machine's order.
 type header struct {
 	pageSize int64
+	free     int64 // the page with the list of free pages
 	pages    int64 // that the file must have
+	txid     uint64
 }
 
-// Offsets in a page: 16 bytes of page header, then these.
+// Offsets in a page: 16 bytes of page header, and then these.
 const (
 	atMagic     = 16
 	atVersion   = 20
 	atPageSize  = 24
+	atFree      = 48
 	atPages     = 56
+	atTxid      = 64
 	atChecksum  = 72
 	headerSize  = 80
 	magic       = 0xED0CDAED
@@ -26,28 +31,31 @@ const (
 )
 
 // checkHeaders tells what is wrong with the first pages of a file, an errForeign or errFile.
-func checkHeaders(path string, f *os.File) error {
+func checkHeaders(path string, f *os.File) (newest header, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return newest, err
 	}
-	first, firstOK := readHeader(f, 0)
-	if !firstOK {
+	newest, ok := readHeader(f, 0)
+	if !ok {
 		for size := int64(1 << 10); size <= 1<<24; size <<= 1 {
 			if h, ok := readHeader(f, size); ok && h.pageSize == size {
-				return errFile(path, "its first page has a wrong checksum")
+				return h, errFile(path, "its first page has a wrong checksum")
 			}
 		}
-		return errForeign(path, "it does not begin as a bbolt file does (or both copies of its first page are damaged)")
+		return newest, errForeign(path, "it does not begin as a bbolt file does (or both copies of its first page are damaged)")
 	}
-	second, secondOK := readHeader(f, first.pageSize)
-	if !secondOK || second.pageSize != first.pageSize {
-		return errFile(path, "the second copy of its first page has a wrong checksum")
+	second, ok := readHeader(f, newest.pageSize)
+	if !ok || second.pageSize != newest.pageSize {
+		return newest, errFile(path, "the second copy of its first page has a wrong checksum")
 	}
-	if info.Size() < max(first.pages, second.pages)*first.pageSize {
-		return errFile(path, "its end is missing")
+	if info.Size() < max(newest.pages, second.pages)*newest.pageSize {
+		return newest, errFile(path, "its end is missing")
 	}
-	return nil
+	if second.txid > newest.txid {
+		newest = second
+	}
+	return newest, nil
 }
 
 func readHeader(f *os.File, at int64) (h header, ok bool) {
@@ -58,7 +66,57 @@ func readHeader(f *os.File, at int64) (h header, ok bool) {
 	order := binary.NativeEndian
 	sum := fnv.New64a()
 	sum.Write(b[atMagic:atChecksum])
-	h = header{int64(order.Uint32(b[atPageSize:])), int64(order.Uint64(b[atPages:]))}
+	h = header{
+		pageSize: int64(order.Uint32(b[atPageSize:])), free: int64(order.Uint64(b[atFree:])),
+		pages: int64(order.Uint64(b[atPages:])), txid: order.Uint64(b[atTxid:]),
+	}
 	return h, order.Uint32(b[atMagic:]) == magic && order.Uint32(b[atVersion:]) == boltVersion &&
 		sum.Sum64() == order.Uint64(b[atChecksum:]) && h.pageSize > 0
+}
+
+// A page begins with its number, and then has these.
+const (
+	atFlags      = 8
+	atCount      = 10
+	pageHeader   = 16
+	isFreeList   = 0x10
+	countFollows = 0xFFFF // the first number of the list is how many follow
+)
+
+// checkFree tells what is wrong with the list of free pages. bbolt reads it when it opens a file for writing, and on a
+// damaged one it panics with the file locked for good.
+func checkFree(path string, f *os.File, h header) error {
+	bad := errFile(path, "its list of free pages makes no sense")
+	if h.free < 2 || h.free >= h.pages {
+		return bad
+	}
+	page, order := make([]byte, pageHeader), binary.NativeEndian
+	if _, err := f.ReadAt(page, h.free*h.pageSize); err != nil {
+		return err
+	}
+	if int64(order.Uint64(page)) != h.free || order.Uint16(page[atFlags:]) != isFreeList {
+		return bad
+	}
+	list := io.NewSectionReader(f, h.free*h.pageSize+pageHeader, (h.pages-h.free)*h.pageSize-pageHeader)
+	count := uint64(order.Uint16(page[atCount:]))
+	if count == countFollows {
+		if err := binary.Read(list, order, &count); err != nil {
+			return err
+		}
+	}
+	if count > uint64(h.pages) {
+		return bad
+	}
+	pages := make([]int64, count)
+	if err := binary.Read(list, order, pages); err != nil {
+		return bad
+	}
+	last := int64(1)
+	for _, p := range pages {
+		if p <= last || p >= h.pages {
+			return bad
+		}
+		last = p
+	}
+	return nil
 }

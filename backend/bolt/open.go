@@ -74,7 +74,7 @@ func (op *opening) inspect() error {
 		return err
 	}
 	defer f.Close()
-	if err := checkHeaders(op.path, f); err != nil {
+	if _, err := checkHeaders(op.path, f); err != nil {
 		return err
 	}
 	db, err := op.open(true)
@@ -82,10 +82,14 @@ func (op *opening) inspect() error {
 		return err
 	}
 	defer db.Close()
-	if err := checkHeaders(op.path, f); err != nil {
-		return err // now that nobody writes
+	h, err := checkHeaders(op.path, f) // now that nobody writes
+	if err != nil {
+		return err
 	}
-	return op.damaged(guard(func() error { return db.View(op.checkFormat) }))
+	if err := guard(func() error { return db.View(op.checkFormat) }); err != nil {
+		return op.damaged(err)
+	}
+	return checkFree(op.path, f, h)
 }
 
 // open has bbolt open the file. Read-only it changes nothing, not even a list of free pages.
@@ -102,7 +106,7 @@ func (op *opening) open(readOnly bool) (db *bbolt.DB, err error) {
 	})
 	switch {
 	case errors.Is(err, errDamaged):
-		op.file.Close() // bbolt has panicked, and its lock on the file goes with the file
+		op.file.Close() // bbolt has panicked
 		return nil, op.damaged(err)
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, errInUse(op.path, op.o.Timeout)

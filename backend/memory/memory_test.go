@@ -113,6 +113,36 @@ func TestMemoNeverLosesAWrite(t *testing.T) {
 	}
 }
 
+// TestReadBesideRemovals reads while the record comes and goes; a Read fills what it is given, whatever is in there.
+func TestReadBesideRemovals(t *testing.T) {
+	s := memory.New(nil)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for range 20_000 {
+			w, gone := add(key("a")), remove(key("a"))
+			mustApply(t, s, &w)
+			mustApply(t, s, &gone)
+		}
+	}()
+	out := make([]backend.Record, 1)
+	for reading := true; reading; {
+		select {
+		case <-done:
+			reading = false
+		default:
+		}
+		out[0].Reset(counter)
+		out[0].SetNum(0, num(-1))
+		if err := s.Read(t.Context(), []backend.Key{key("a")}, out); err != nil {
+			t.Fatal(err)
+		}
+		if n, present := out[0].Num(0); present && n != num(1) {
+			t.Fatalf("a record that is 1 or absent reads %v", n)
+		}
+	}
+}
+
 func TestOneCreatorWins(t *testing.T) {
 	s := memory.New(nil)
 	for round := range 200 {
@@ -274,5 +304,12 @@ func TestSweepGoesOnWhereItStopped(t *testing.T) {
 	}
 	if dropped != count/2 || calls < 2 {
 		t.Errorf("%d of %d dropped in %d calls", dropped, count/2, calls)
+	}
+	for dropped < count {
+		n, err := s.Sweep(t.Context(), 2_000) // what a sweep has seen and left is not forgotten
+		if err != nil || n == 0 {
+			t.Fatalf("%d of %d dropped in the end, %v", dropped, count, err)
+		}
+		dropped += n
 	}
 }

@@ -18,7 +18,7 @@ import (
 type acquireCmd struct {
 	Entity   string       `arg:"" help:"Who takes them; need not exist."`
 	Resource string       `arg:"" help:"What they are for."`
-	Command  []string     `arg:"" optional:"" name:"cmd" help:"Command to run while holding them, behind --."`
+	Command  []string     `arg:"" optional:"" name:"cmd" help:"Command to run while holding them; goes behind --."`
 	Consume  []amountFlag `short:"c" required:"" placeholder:"LIMIT=N" help:"How many tokens of which limit, for example rpm=1. Repeatable."`
 	OptionalLimits
 	Override bool          `help:"The limits given with -l beat those that are stored."`
@@ -37,7 +37,7 @@ output is its alone. If it cannot be started the tokens go back. The store is no
 Examples:
 
     zae-limiter acquire user-123 gpt-4 -c rpm=1 -c tpm=500
-    zae-limiter acquire user-123 backups -c runs=1 -l runs:3/hour --wait 1m -- echo "backing up"`
+    zae-limiter acquire user-123 gpt-4 -c rpm=1 --wait 30s -- echo "calling the model"`
 }
 
 // Validate refuses a command that is not behind --, so that a word too many is never run.
@@ -54,12 +54,17 @@ func (c *acquireCmd) Run(ctx context.Context, app *App) error {
 	if err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		lease, err := acquire(ctx, app, l, request, c.Wait)
 		if err != nil {
 			return errors.Join(err, c.printDenial(app, err))
 		}
-		app.changed("took %s of %s on %s", amounts(request.Consume), c.Entity, c.Resource)
+		switch took := amounts(request.Consume); {
+		case lease.Degraded():
+			app.say("admitted without the store, by the policy that is stored for when it cannot be reached")
+		case took != "":
+			app.changed("took %s of %s on %s", took, c.Entity, c.Resource)
+		}
 		if len(c.Command) > 0 {
 			return runUnder(ctx, app, lease, c.Command)
 		}
@@ -132,11 +137,13 @@ func denial(e *engine.ExceededError) string {
 	return fmt.Sprintf("denied: %s; %s%s", strings.Join(faults, "; "), cure, note)
 }
 
-// amounts is what was consumed, in words.
+// amounts is what was consumed, in words; "" for nothing.
 func amounts(tokens engine.Tokens) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(tokens)) {
-		parts = append(parts, fmt.Sprintf("%s=%d", name, tokens[name]))
+		if n := tokens[name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s=%d", name, n))
+		}
 	}
 	return strings.Join(parts, " ")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type world struct {
 	Hostname func() (string, error)
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
+	Seldom   func() bool // true once in a few hundred calls
 }
 
 // machine is the world as it is.
@@ -32,6 +34,7 @@ func machine() world {
 	return world{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal,
 		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: sleep,
+		Seldom: func() bool { return rand.N(300) == 0 },
 	}
 }
 
@@ -63,12 +66,16 @@ type App struct {
 const grace = time.Second
 
 // use calls f with a limiter over the chosen store.
-func (a *App) use(f func(*engine.Limiter) error) error {
+func (a *App) use(ctx context.Context, f func(*engine.Limiter) error) error {
 	limiter, err := a.limiter()
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(limiter), limiter.Close())
+	err = errors.Join(f(limiter), limiter.Close())
+	if err == nil && a.Seldom() {
+		a.store.tidy(ctx, a.Now())
+	}
+	return err
 }
 
 // limiter touches nothing yet.

@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -27,7 +31,7 @@ Examples:
 
 // Run lists them.
 func (c *auditListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		events, next, err := collect(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
 			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Page: p})
 		})
@@ -61,11 +65,43 @@ type eventsDoc struct {
 }
 
 func (d eventsDoc) table() table {
-	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "BEFORE", "AFTER"}, next: text(d.Next)}
+	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "CHANGE"}, next: text(d.Next)}
 	for _, e := range d.Events {
 		t.rows = append(t.rows, []string{
-			e.Time.String(), e.Action, text(e.Entity), text(e.Resource), text(e.Principal), string(e.Before), string(e.After),
+			e.Time.String(), e.Action, text(e.Entity), text(e.Resource), text(e.Principal), brief(e.Before) + " -> " + brief(e.After),
 		})
 	}
 	return t
+}
+
+// brief is one side of a change for people: limits as they are given on the command line, else the document itself.
+func brief(raw json.RawMessage) string {
+	var d struct {
+		Limits []struct {
+			Name          string  `json:"name"`
+			Capacity      int64   `json:"capacity"`
+			RefillAmount  int64   `json:"refill_amount"`
+			PeriodSeconds float64 `json:"refill_period_seconds"`
+			Available     *int64  `json:"available"`
+		} `json:"limits"`
+		OnUnavailable string `json:"on_unavailable"`
+	}
+	if len(raw) == 0 {
+		return "none"
+	}
+	if err := json.Unmarshal(raw, &d); err != nil || d.Limits == nil {
+		return string(raw)
+	}
+	var parts []string
+	for _, l := range d.Limits {
+		limit := engine.Every(l.Name, l.RefillAmount, time.Duration(math.Round(l.PeriodSeconds*1e9))).WithBurst(l.Capacity)
+		parts = append(parts, limit.String())
+		if l.Available != nil {
+			parts = append(parts, fmt.Sprintf("(%d left)", *l.Available))
+		}
+	}
+	if d.OnUnavailable != "" {
+		parts = append(parts, "on unavailable: "+d.OnUnavailable)
+	}
+	return strings.Join(parts, " ")
 }

@@ -21,12 +21,12 @@ func (*availableCmd) Help() string {
 Examples:
 
     zae-limiter available user-123 gpt-4
-    zae-limiter available user-123 images -l images:10/day -o json`
+    zae-limiter available user-123 gpt-4 -o json`
 }
 
 // Run reads the limits.
 func (c *availableCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
 		if err != nil {
 			return err

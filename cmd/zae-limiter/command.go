@@ -18,7 +18,7 @@ func runUnder(ctx context.Context, app *App, lease *engine.Lease, args []string)
 	command := exec.Command(args[0], args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = app.In, app.Out, app.Err
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
 
 	err := ctx.Err() // interrupted before it began?
@@ -33,6 +33,15 @@ func runUnder(ctx context.Context, app *App, lease *engine.Lease, args []string)
 	err = command.Wait()
 	close(ended)
 	return errors.Join(outcome(err, command.ProcessState), lease.Commit(context.WithoutCancel(ctx)))
+}
+
+// notify asks for signals, but not for those that whoever started us wants to be ignored, as nohup does.
+func notify(signals chan<- os.Signal, wanted ...os.Signal) {
+	for _, s := range wanted {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 }
 
 // notStarted gives the tokens back.

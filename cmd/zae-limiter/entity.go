@@ -32,7 +32,7 @@ Examples:
 // Run makes it.
 func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
 	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.CreateEntity(ctx, e); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
 }
 
 func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		e, err := l.UpdateEntity(ctx, id, u)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ Example:
 
 // Run reads it.
 func (c *entityShowCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
+	return app.use(ctx, func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
 }
 
 func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id string) error {
@@ -160,7 +160,7 @@ func (c *entityDeleteCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ Examples:
 
 // Run stores them.
 func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ Example:
 
 // Run reads them.
 func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
+	return app.use(ctx, func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
 }
 
 func (c *limited) print(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -96,7 +96,7 @@ func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Remove the limits of %v?", &c.limited); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteLimits(ctx, c.ID, c.Resource); err != nil {
 			return err
 		}

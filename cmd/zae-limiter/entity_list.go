@@ -26,13 +26,13 @@ func (c *entityListCmd) Run(ctx context.Context, app *App) error {
 	if c.WithCustomLimits != nil {
 		return c.listLimited(ctx, app, *c.WithCustomLimits)
 	}
-	return listEntities(app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
+	return listEntities(ctx, app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
 		return l.Entities(ctx, p)
 	})
 }
 
 func (c *entityListCmd) listLimited(ctx context.Context, app *App, resource string) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		ids, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) {
 			return l.EntitiesWithLimits(ctx, resource, p)
 		})
@@ -59,13 +59,13 @@ func (*entityChildrenCmd) Help() string {
 
 // Run lists them.
 func (c *entityChildrenCmd) Run(ctx context.Context, app *App) error {
-	return listEntities(app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
+	return listEntities(ctx, app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
 		return l.Children(ctx, c.ID, p)
 	})
 }
 
-func listEntities(app *App, paging Paging, o Output, fetch func(*engine.Limiter, engine.Page) (engine.List[engine.Entity], error)) error {
-	return app.use(func(l *engine.Limiter) error {
+func listEntities(ctx context.Context, app *App, paging Paging, o Output, fetch func(*engine.Limiter, engine.Page) (engine.List[engine.Entity], error)) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		entities, next, err := collect(paging, func(p engine.Page) (engine.List[engine.Entity], error) { return fetch(l, p) })
 		if err != nil {
 			return err

@@ -9,7 +9,9 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
+	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // mistakes are command lines on an inhabited store, with the exit code and what standard error says, a line with a cure.
@@ -18,7 +20,8 @@ var mistakes = []struct {
 	line string
 	says string
 }{
-	{exitDone, "acquire user-123 gpt-4 -c rpm=0", "took rpm=0 of user-123 on gpt-4 in bolt:///STORE"},
+	{exitDone, "acquire user-123 gpt-4 -c rpm=0 -c tpm=1", "took tpm=1 of user-123 on gpt-4 in bolt:///STORE"},
+	{exitDone, "entity update user-123 --cascade", "nothing to change in bolt:///STORE"},
 	{exitFailed, "entity create team-b", `the entity exists: "team-b"; change it: zae-limiter entity update`},
 	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; give them another parent, or delete with --force"},
 	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
@@ -59,7 +62,7 @@ var mistakes = []struct {
 	{exitUsage, "--store memory:x status", "memory: has nothing behind it"},
 
 	{exitDenied, "acquire user-123 gpt-4 -c rpm=50", "denied: rpm of user-123 on gpt-4: 50 requested, 49 available of 50; rpm of team-b on gpt-4: " +
-		"50 requested, 49 available of 50; try again in 1s, or have --wait 1s do so"},
+		"50 requested, 49 available of 50; try again in 1m9s, or have --wait 1m9s do so"},
 	{exitDenied, "acquire user-123 gpt-4 -c rpm=51", "it can never fit: ask for less, or raise the limit's burst"},
 
 	{exitNotFound, "entity show nobody", `no such entity: "nobody"; make it: zae-limiter entity create`},
@@ -71,8 +74,8 @@ var mistakes = []struct {
 	{exitNotFound, "-N team-old resource list", "or bring it back: zae-limiter namespace recover"},
 	{exitNotFound, "namespace show nosuch", `no such namespace in use: "nosuch"`},
 
-	{exitUnavailable, "--store bolt:main.go status", "is not a store of zae-limiter"},
-	{exitUnavailable, "--store bolt:main.go/x.db status", "main.go/x.db"},
+	{exitUnavailable, "--store bolt:main.go entity list", "is not a store of zae-limiter"},
+	{exitUnavailable, "--store bolt:main.go/x.db entity list", "main.go/x.db"},
 	{exitUnavailable, "--store bolt:nosuch/x.db system set-defaults -l rpm:1", "create it first"},
 }
 
@@ -124,7 +127,7 @@ func TestExitAnotherVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := backend.Effect{Slot: schema.VersionNumber, Op: backend.Set, Num: backend.Num{}.Add(num(99))}
+	newer := backend.Effect{Slot: schema.VersionNumber, Op: backend.Set, Num: int128.FromInt64(99)}
 	err = store.Commit(t.Context(), [16]byte{}, []backend.Write{{Key: schema.Version(), Layout: schema.VersionLayout, Effects: []backend.Effect{newer}}})
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)
@@ -145,6 +148,26 @@ func TestExitInterruptedWhileWaiting(t *testing.T) {
 	r = s.runContext(ctx, fields("acquire user-premium gpt-4 -c rpm=400 --wait 24h -- echo ran")...)
 	if r.code != exitInterrupted || r.out != "" || r.err != "zae-limiter: interrupted\n" || len(s.slept) != 1 {
 		t.Errorf("%+v after %v", r, s.slept)
+	}
+}
+
+// TestExitInterruptedWhileTheStoreIsInUse wants the program to end at once, also where a call to the store does not.
+func TestExitInterruptedWhileTheStoreIsInUse(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	released := make(chan struct{})
+	defer close(released)
+	app := &App{world: newShell(t).world(), Globals: Globals{Namespace: "default", Timeout: time.Hour}}
+	app.store = &store{missing: func() bool { return false }, open: func() (driver, error) {
+		cancel() // while we wait for the file
+		<-released
+		return nil, errAbsent
+	}}
+	err := app.use(ctx, func(l *engine.Limiter) error {
+		_, err := l.Acquire(ctx, engine.Request{Entity: "a", Resource: "b", Consume: engine.Tokens{"n": 1}})
+		return err
+	})
+	if code := app.fail(ctx, err); code != exitInterrupted {
+		t.Errorf("exit code %d: %v", code, err)
 	}
 }
 
@@ -182,19 +205,5 @@ func TestConfirm(t *testing.T) {
 				t.Errorf("%s with nobody there: %s", line, r.err)
 			}
 		}
-	}
-}
-
-// TestStart wants the program to be quick, however slow the machine is just now.
-func TestStart(t *testing.T) {
-	s := inhabited(t)
-	fastest := time.Hour
-	for range 10 {
-		began := time.Now()
-		s.want(exitDone, "available", "user-123", "gpt-4")
-		fastest = min(fastest, time.Since(began))
-	}
-	if fastest > 300*time.Millisecond {
-		t.Errorf("the quickest of ten took %v", fastest)
 	}
 }

@@ -25,7 +25,7 @@ Example:
 
 // Run reads the configuration.
 func (c *explainCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		x, err := l.Explain(ctx, c.Entity, c.Resource)
 		if err != nil {
 			return err

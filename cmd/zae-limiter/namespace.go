@@ -24,7 +24,7 @@ Example:
 
 // Run makes them.
 func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		var d namespacesDoc
 		for _, name := range c.Name {
 			if err := l.RegisterNamespace(ctx, name); err != nil {
@@ -58,7 +58,7 @@ Example:
 
 // Run lists them.
 func (c *namespaceListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		all, next, err := collect(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
 		if err != nil {
 			return err
@@ -86,7 +86,7 @@ func (*namespaceShowCmd) Help() string {
 
 // Run reads it.
 func (c *namespaceShowCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		n, err := l.Namespace(ctx, c.Name)
 		if err != nil {
 			return err
@@ -115,7 +115,7 @@ func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Take the namespace %s out of use?", c.Name); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteNamespace(ctx, c.Name); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (*namespaceRecoverCmd) Help() string {
 
 // Run recovers it.
 func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.RecoverNamespace(ctx, c.Name); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (c *namespacePurgeCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Remove all records of the namespace %s, for ever?", c.Name); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.PurgeNamespace(ctx, c.Name); err != nil {
 			return err
 		}

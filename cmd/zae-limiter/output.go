@@ -131,8 +131,10 @@ func wait(d time.Duration) string {
 	if d < time.Second {
 		unit = time.Millisecond
 	}
-	if rest := d % unit; rest > 0 && d <= math.MaxInt64-unit {
-		d += unit - rest
+	if rest := d % unit; rest > 0 {
+		if d -= rest; d <= math.MaxInt64-unit {
+			d += unit
+		}
 	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

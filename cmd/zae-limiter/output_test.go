@@ -55,19 +55,19 @@ func TestOutput(t *testing.T) {
 	names := map[string]bool{}
 	for _, o := range outputs {
 		t.Run(o.name, func(t *testing.T) {
-			print := func(flags ...string) string {
+			show := func(flags ...string) string {
 				s := inhabited(t)
 				s.must(o.before)
 				return s.want(o.code, append(fields(o.line), flags...)...).out
 			}
-			document := print("-o", "json")
-			golden(t, "out/"+o.name+".txt", print())
+			document := show("-o", "json")
+			golden(t, "out/"+o.name+".txt", show())
 			golden(t, "out/"+o.name+".json", document)
 			var fromJSON, fromYAML any
 			if err := json.Unmarshal([]byte(document), &fromJSON); err != nil {
 				t.Fatal(err)
 			}
-			if err := yaml.Unmarshal([]byte(print("-o", "yaml")), &fromYAML); err != nil {
+			if err := yaml.Unmarshal([]byte(show("-o", "yaml")), &fromYAML); err != nil {
 				t.Fatal(err)
 			}
 			again, err := json.Marshal(fromYAML)

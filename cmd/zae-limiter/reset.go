@@ -24,7 +24,7 @@ Example:
 
 // Run resets.
 func (c *resetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.ResetBucket(ctx, c.Entity, c.Resource); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ Example:
 
 // Run stores them.
 func (c *resourceSetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (*resourceGetCmd) Help() string {
 
 // Run reads them.
 func (c *resourceGetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
+	return app.use(ctx, func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
 }
 
 func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, name string) error {
@@ -80,7 +80,7 @@ func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Remove the limits of %s?", c.Name); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteResourceDefaults(ctx, c.Name); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (*resourceListCmd) Help() string {
 
 // Run lists them.
 func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		names, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) { return l.Resources(ctx, p) })
 		if err != nil {
 			return err

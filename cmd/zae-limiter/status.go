@@ -22,7 +22,7 @@ Example:
 
 // Run asks the store.
 func (c *statusCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		status, err := l.Status(ctx)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -32,9 +33,10 @@ type store struct {
 	// missing reports whether there is nothing to read yet.
 	missing func() bool
 
-	lock    sync.Mutex // one call at a time has the file open: a process waits for itself as it does for others
-	failed  error      // why it cannot be opened: not tried again
-	changed bool       // something was written, and nobody has been told
+	lock    sync.Mutex  // one call at a time has the file open: a process waits for itself as it does for others
+	failed  error       // why it cannot be opened: not tried again
+	changed atomic.Bool // something was written, and nobody has been told
+	written atomic.Bool // something was written
 }
 
 var _ driver = (*store)(nil)
@@ -59,8 +61,11 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 			return nil, usage("%q: memory: has nothing behind it", name)
 		}
 		kept := memory.New(nil)
-		return &store{url: "memory: (gone when this command ends)", missing: func() bool { return false },
-			open: func() (driver, error) { return lasting{kept}, nil }}, nil
+		return &store{
+			url:     "memory: (gone when this command ends)",
+			open:    func() (driver, error) { return lasting{kept}, nil },
+			missing: func() bool { return false },
+		}, nil
 	case "bolt":
 		path := u.Opaque + u.Path
 		if u.Host != "" || u.RawQuery != "" || u.Fragment != "" || path == "" || strings.HasSuffix(path, "/") {
@@ -112,7 +117,7 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 					return nil, err
 				}
 			}
-			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Nanosecond)})
+			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Millisecond)})
 		},
 	}
 }
@@ -155,7 +160,7 @@ func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	return s.with(func(d driver) error {
 		err := d.Apply(ctx, writes, out)
 		for i := range out {
-			s.changed = s.changed || out[i].Applied
+			s.wrote(out[i].Applied)
 		}
 		return err
 	})
@@ -165,7 +170,7 @@ func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend
 func (s *store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
 	return s.with(func(d driver) error {
 		err := d.Commit(ctx, token, writes)
-		s.changed = s.changed || err == nil
+		s.wrote(err == nil)
 		return err
 	})
 }
@@ -209,11 +214,20 @@ func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 // Close implements [backend.Backend]. Nothing is open between calls.
 func (s *store) Close() error { return nil }
 
-// takeChanged reports whether something was written since it was last asked.
-func (s *store) takeChanged() bool {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	changed := s.changed
-	s.changed = false
-	return changed
+func (s *store) wrote(something bool) {
+	if something {
+		s.changed.Store(true)
+		s.written.Store(true)
+	}
 }
+
+// tidy drops expired records if the run has written any: the engine does so after thousands of writes, of which one
+// process makes a few.
+func (s *store) tidy(ctx context.Context, now time.Time) {
+	if s.written.Load() {
+		_, _ = s.Sweep(ctx, now.Unix()) // who comes later will
+	}
+}
+
+// takeChanged reports whether something was written since it was last asked. It does not wait for a call that does.
+func (s *store) takeChanged() bool { return s.changed.Swap(false) }

@@ -27,7 +27,7 @@ Examples:
 func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
 	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (*systemGetCmd) Help() string {
 
 // Run reads them.
 func (c *systemGetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
+	return app.use(ctx, func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
 }
 
 func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -80,7 +80,7 @@ func (c *systemDeleteCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Remove the limits of the whole system?"); err != nil {
 		return err
 	}
-	return app.use(func(l *engine.Limiter) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteSystemDefaults(ctx); err != nil {
 			return err
 		}

@@ -1,0 +1,226 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// neverOverAdmits proves the bound for random histories: what is admitted and not given back never exceeds capacity +
+// rate·T, whatever goes wrong, for each begun life of the bucket.
+var neverOverAdmits = stories{
+	{"Alone", func(r *rig) { r.chaos(chaos{processes: 1}) }},
+	{"Together", func(r *rig) { r.chaos(chaos{processes: 3}) }},
+	{"Faults", func(r *rig) { r.slow().chaos(chaos{processes: 3, faults: true}) }},
+	{"ClocksApart", func(r *rig) { r.chaos(chaos{processes: 3, apart: 5 * time.Second}) }},
+	{"ClocksStepBack", func(r *rig) { r.slow().chaos(chaos{processes: 3, apart: 5 * time.Second, steps: true, faults: true}) }},
+	{"AtOnce", func(r *rig) { r.slow().atOnce(0) }},
+	{"AtOnceWithFaults", func(r *rig) { r.slow().atOnce(.2) }},
+}
+
+// chaos is what may go wrong.
+type chaos struct {
+	processes int
+	apart     time.Duration // clocks are that far ahead or behind
+	steps     bool          // clocks step to and fro between that
+	faults    bool
+}
+
+// history is one random run: its processes, and what it has seen.
+type history struct {
+	*rapid.T
+	rig      *rig
+	chaos    chaos
+	entity   string
+	limits   []engine.Limit
+	begun    int64
+	clocks   []*settable
+	all      []*engine.Limiter
+	held     []*engine.Lease
+	admitted map[string]int64 // and not given back, as far as its leases know
+	lives    int64
+}
+
+// chaosLimits refill often, now and then, and hardly ever.
+var chaosLimits = []engine.Limit{
+	engine.PerSecond("a", 5), engine.Every("b", 7, 13*time.Second).WithBurst(11), engine.PerDay("c", 30).WithBurst(40),
+}
+
+func (r *rig) chaos(c chaos) {
+	runs := 0
+	rapid.Check(r.T, func(t *rapid.T) {
+		runs++
+		r.faults.SetPlan(nil)
+		h := &history{
+			T: t, rig: r, chaos: c, entity: fmt.Sprintf("user-%d", runs), begun: epoch + int64(runs)*int64(time.Hour), lives: 1,
+			limits: chaosLimits[:rapid.IntRange(1, len(chaosLimits)).Draw(t, "limits")], admitted: map[string]int64{},
+		}
+		for range c.processes {
+			clock := newClock(0)
+			l, err := engine.New(r.store, r.options(by(clock)))
+			if err != nil {
+				t.Fatalf("New: %v", err)
+			}
+			defer l.Close()
+			h.clocks, h.all = append(h.clocks, clock), append(h.all, l)
+		}
+		h.tick(0)
+		if c.faults {
+			r.faults.SetPlan(Random(rapid.Uint64().Draw(t, "faults"), map[Act]float64{Fail: .05, LoseRace: .05, LoseRequest: .1, LoseReply: .1, Late: .05}))
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"acquire": h.acquire, "acquire more": h.acquire, "acquire again": h.acquire, "settle": h.settle, "advance": h.advance, "reset": h.reset,
+			"release late writes": func(*rapid.T) { r.faults.Release(context.Background()) },
+			"":                    h.bound,
+		})
+	})
+	r.faults.SetPlan(nil)
+}
+
+// tick lets time go by, and sets the clocks.
+func (h *history) tick(d time.Duration) {
+	h.rig.clock.set(max(h.rig.clock.ns.Load(), h.begun) + int64(d))
+	for i, c := range h.clocks {
+		ahead := h.chaos.apart
+		switch {
+		case h.chaos.steps:
+			ahead = time.Duration(rapid.Int64Range(-int64(h.chaos.apart), int64(h.chaos.apart)).Draw(h.T, "ahead"))
+		case i%2 == 1:
+			ahead = -ahead
+		}
+		c.set(h.rig.clock.ns.Load() + int64(ahead))
+	}
+}
+
+// pick draws a process.
+func (h *history) pick(t *rapid.T) *engine.Limiter {
+	return h.all[rapid.IntRange(0, len(h.all)-1).Draw(t, "process")]
+}
+
+// trouble are errors that say nothing about the engine.
+func trouble(err error) bool {
+	return errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrContention)
+}
+
+func (h *history) acquire(t *rapid.T) {
+	consume := engine.Tokens{}
+	for _, l := range h.limits {
+		if n := rapid.Int64Range(0, 6).Draw(t, l.Name); n < 5 {
+			consume[l.Name] = n
+		}
+	}
+	consume["a"] = max(consume["a"], 1)
+	lease, err := h.pick(t).Acquire(h.rig.Context(), engine.Request{Entity: h.entity, Resource: api, Consume: consume, Limits: h.limits})
+	var exceeded *engine.ExceededError
+	switch {
+	case err == nil:
+		h.held = append(h.held, lease)
+		for name, n := range consume {
+			h.admitted[name] += n
+		}
+	case !errors.As(err, &exceeded) && !trouble(err):
+		t.Fatalf("Acquire: %v", err)
+	}
+}
+
+// settle ends a lease, or corrects it.
+func (h *history) settle(t *rapid.T) {
+	if len(h.held) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(h.held)-1).Draw(t, "lease")
+	lease := h.held[i]
+	back, err := lease.Consumed(), error(nil)
+	if rapid.Bool().Draw(t, "rollback") {
+		err = lease.Rollback(h.rig.Context())
+		h.held = append(h.held[:i], h.held[i+1:]...)
+	} else {
+		for _, l := range h.limits {
+			back[l.Name] = rapid.Int64Range(0, max(back[l.Name], 0)).Draw(t, "back")
+		}
+		err = lease.Release(h.rig.Context(), back)
+	}
+	var invalid *engine.ValidationError
+	switch {
+	case errors.As(err, &invalid): // of what a lease has consumed, a reset may have left it less to give back
+		return
+	case err != nil && !trouble(err):
+		t.Fatalf("settling: %v", err)
+	}
+	for name, n := range back { // whatever became of it: no more can have gone back
+		h.admitted[name] -= n
+	}
+}
+
+func (h *history) advance(t *rapid.T) {
+	h.tick(time.Duration(rapid.Int64Range(0, int64(4*time.Second)).Draw(t, "advance")))
+}
+
+// reset begins a new life now and then: seldom, for it makes the bound wide.
+func (h *history) reset(t *rapid.T) {
+	if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
+		return
+	}
+	err := h.pick(t).ResetBucket(h.rig.Context(), h.entity, api)
+	if err != nil && !trouble(err) {
+		t.Fatalf("ResetBucket: %v", err)
+	}
+	h.lives++
+}
+
+// bound is the guarantee.
+func (h *history) bound(t *rapid.T) {
+	elapsed := h.rig.clock.ns.Load() - h.begun + h.lives*2*int64(h.chaos.apart)
+	for _, l := range h.limits {
+		most := h.lives*l.Capacity + int64(float64(l.RefillAmount)*float64(elapsed)/float64(l.RefillPeriod))
+		if h.admitted[l.Name] > most {
+			t.Fatalf("%v: %d were admitted and not given back, of at most %d (%d lives, %v)", l, h.admitted[l.Name], most, h.lives, time.Duration(elapsed))
+		}
+	}
+}
+
+// atOnce lets actors of several processes acquire, correct and roll back at the same virtual time, with faults in a share
+// of all requests, and holds every moment against the bound.
+func (r *rig) atOnce(share float64) {
+	for seed := range uint64(6) {
+		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)
+		s.delay(r, time.Millisecond, slowest)
+		if share > 0 {
+			r.faults.SetPlan(Random(seed, map[Act]float64{Fail: share / 4, LoseRequest: share / 4, LoseReply: share / 4, LoseRace: share / 4}))
+		}
+		limit, out, admissions := engine.PerSecond("a", 20).WithBurst(40), int64(0), 0
+		for i := range 12 {
+			l := r.limiter(s.clock(0))
+			q := engine.Request{Entity: entity, Resource: api, Consume: tokens("a", int64(i%5+1)), Limits: []engine.Limit{limit}}
+			s.actor(0, func() {
+				for s.now() < 20*time.Second && !r.Failed() {
+					lease, err := l.Acquire(r.Context(), q)
+					if err == nil {
+						out, admissions = out+q.Consume["a"], admissions+1
+						if most := 40 + int64(20*(s.now()+2*slowest).Seconds()); out > most {
+							r.Errorf("seed %d, after %v: %d are out, of at most %d", s.seed, s.now(), out, most)
+						}
+						s.pause(s.between(0, 300*time.Millisecond))
+						if s.random.IntN(3) == 0 {
+							out -= q.Consume["a"]
+							_ = lease.Rollback(r.Context())
+						}
+						continue
+					}
+					s.pause(s.between(0, 100*time.Millisecond))
+				}
+			})
+		}
+		s.run()
+		r.faults.SetHooks(nil, nil)
+		r.faults.SetPlan(nil)
+		if admissions < 100 {
+			r.Errorf("seed %d: only %d acquires were admitted", seed, admissions)
+		}
+	}
+}

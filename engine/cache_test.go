@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+func idOf(i int) bucketID { return bucketID{fmt.Sprintf("user-%d", i), "gpt-4"} }
+
+func TestCacheKeepsUpToItsSize(t *testing.T) {
+	c := newCache(4096)
+	handles := make([]*handle, 3000)
+	for i := range handles {
+		handles[i] = &handle{id: idOf(i)}
+		if got := c.add(handles[i]); got != handles[i] {
+			t.Fatalf("adding %v gave the handle of %v", handles[i].id, got.id)
+		}
+	}
+	lost := 0
+	for i, h := range handles {
+		id := idOf(i)
+		switch c.get(&id) {
+		case h:
+		case nil:
+			lost++
+			if !h.dropped.Load() {
+				t.Errorf("%v is not remembered, and not marked as dropped", id)
+			}
+		default:
+			t.Fatalf("%v is found as another", id)
+		}
+	}
+	if lost > 30 {
+		t.Errorf("%d of 3,000 handles are lost in a cache for 4,096", lost)
+	}
+	if sets := len(*c.table.Load()); sets != c.most {
+		t.Errorf("the cache has %d sets for 3,000 handles, and not %d", sets, c.most)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	c := newCache(64)
+	for i := range 10_000 {
+		c.add(&handle{id: idOf(i)})
+	}
+	n := 0
+	c.forget(func(*handle) bool { n++; return false })
+	if n > 64 {
+		t.Errorf("%d handles are remembered in a cache for 64", n)
+	}
+	last := idOf(9_999)
+	if c.get(&last) == nil {
+		t.Error("the handle that came last is not remembered")
+	}
+}
+
+func TestCacheKeepsWhatIsUsed(t *testing.T) {
+	c := newCache(64)
+	hot := idOf(-1)
+	first := c.add(&handle{id: hot})
+	for i := range 1_000 {
+		c.add(&handle{id: idOf(i)})
+		if c.get(&hot) != first {
+			t.Fatalf("a handle used all the time was dropped after %d others", i+1)
+		}
+	}
+}
+
+func TestCacheOneHandleForAll(t *testing.T) {
+	c := newCache(1 << 12)
+	var group sync.WaitGroup
+	seen := make([][]*handle, 8)
+	for g := range seen {
+		seen[g] = make([]*handle, 2_000)
+		group.Go(func() {
+			for i := range seen[g] {
+				id := idOf(i)
+				if seen[g][i] = c.get(&id); seen[g][i] == nil {
+					seen[g][i] = c.add(&handle{id: id})
+				}
+			}
+		})
+	}
+	group.Wait()
+	for i := range seen[0] {
+		for g := range seen {
+			if h := seen[g][i]; h != seen[0][i] && !h.dropped.Load() && !seen[0][i].dropped.Load() {
+				t.Fatalf("two handles for %v are remembered at once", h.id)
+			}
+		}
+	}
+}

@@ -1,0 +1,443 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// ideal does every step on ideal buckets, and demands equality with what the engine did.
+type ideal struct {
+	c       *course
+	stored  map[[2]int][]drip // by level, and by entity where that has one
+	cascade bool
+	pails   [2]pail
+	leases  map[int]*idealLease
+}
+
+type leaseState uint8
+
+const (
+	open leaseState = iota
+	settling
+	ended
+)
+
+// idealLease is a lease as it should be.
+type idealLease struct {
+	state   leaseState
+	charged int64
+	root    int
+	pinned  []drip
+	parts   []*idealPart
+}
+
+type idealPart struct {
+	entity int
+	life   int
+	sums   map[string]*sums
+}
+
+type sums struct{ held, pending, gone, asked int64 }
+
+func newIdeal(c *course) *ideal {
+	return &ideal{c: c, stored: map[[2]int][]drip{}, leases: map[int]*idealLease{}}
+}
+
+// rung is one bucket on a path: what its writer requires, and what is stored.
+type rung struct {
+	entity       int
+	view, stored []drip
+}
+
+func drips(limits []engine.Limit, brought bool) []drip {
+	var all []drip
+	for _, l := range limits {
+		all = append(all, drip{Limit: l, brought: brought})
+	}
+	slices.SortFunc(all, func(a, b drip) int { return nameIndex(a.Name) - nameIndex(b.Name) })
+	return all
+}
+
+func (j *ideal) storedFor(entity int) []drip {
+	for _, at := range [][2]int{{0, entity}, {1, entity}, {2, 0}, {3, 0}} {
+		if d := j.stored[at]; d != nil {
+			return d
+		}
+	}
+	return nil
+}
+
+// ladder is the path of an entity, without the levels that have no limits.
+func (j *ideal) ladder(entity int, limits, override, pinned []drip) (path []rung) {
+	stored := j.storedFor(entity)
+	view := stored
+	switch {
+	case pinned != nil:
+		view = pinned
+	case override != nil:
+		view = override
+	case view == nil:
+		view = limits
+	}
+	if view != nil {
+		path = append(path, rung{entity, view, stored})
+	}
+	if stored := j.storedFor(1); entity == 0 && j.cascade && stored != nil {
+		path = append(path, rung{1, stored, stored})
+	}
+	return path
+}
+
+func (j *ideal) asked(s *step) []rung {
+	var limits, override []drip
+	if s.plan >= 0 && s.over {
+		override = drips(j.c.palette[s.plan], true)
+	} else if s.plan >= 0 {
+		limits = drips(j.c.palette[s.plan], true)
+	}
+	return j.ladder(s.entity, limits, override, nil)
+}
+
+func (j *ideal) judge(r *run, o *outcome) {
+	switch now := j.c.now; r.kind {
+	case doAcquire, doAllow:
+		path := j.asked(r.step)
+		if j.gate(r, o, path, now, true) && o.lease != nil {
+			j.lend(r, path, now)
+		}
+	case doInspect:
+		j.inspect(r, o, now)
+	case doStore:
+		j.expect(o, nil)
+		j.store(r, now)
+	case doUnstore:
+		j.expect(o, nil)
+		delete(j.stored, [2]int{r.level, j.owner(r)})
+	case doReset:
+		j.expect(o, nil)
+		j.pails[r.entity].reset()
+	case doCascade:
+		j.expect(o, nil)
+		j.cascade = r.level%2 == 0
+	case doDelete:
+		j.expect(o, nil)
+		j.pails[0].remove()
+		j.cascade = r.level%2 == 0
+		delete(j.stored, [2]int{0, 0})
+		delete(j.stored, [2]int{1, 0})
+	case doConsume, doAdjust, doRelease, doFlush, doCommit, doRollback:
+		j.useLease(r, o, now)
+	}
+	j.compare(j.c.now)
+}
+
+// owner is whose the limits of a step are, 0 where its level has no entity.
+func (j *ideal) owner(r *run) int {
+	if r.level > 1 {
+		return 0
+	}
+	return r.entity
+}
+
+func (j *ideal) store(r *run, now int64) {
+	j.stored[[2]int{r.level, j.owner(r)}] = drips(j.c.palette[r.plan], false)
+	if r.level == 0 {
+		stored := j.storedFor(r.entity)
+		j.pails[r.entity].convert(stored, stored, now)
+	}
+}
+
+// expect compares errors.
+func (j *ideal) expect(o *outcome, want error) bool {
+	if !errors.Is(o.err, want) {
+		j.c.fail("error %v, want %v", o.err, want)
+	}
+	return want == nil && o.err == nil
+}
+
+// gate is an acquire, or a lease that takes more. It reports whether tokens were charged, or looked at.
+func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) bool {
+	if !j.expect(o, refusal(path, r.tokens)) {
+		return false
+	}
+	admitted := false
+	switch {
+	case slices.ContainsFunc(path, func(g rung) bool { return above(g.view, r.tokens) }):
+	case nothing(r.tokens):
+		admitted = j.look(path, now)
+	default:
+		admitted = j.charge(path, r.tokens, now, acquire)
+	}
+	if admitted != o.admitted {
+		j.c.fail("admitted: %v, want %v", o.admitted, admitted)
+	} else if !admitted {
+		j.denial(o, path, r.tokens, now)
+	}
+	return admitted
+}
+
+func refusal(path []rung, tokens engine.Tokens) error {
+	if len(path) == 0 {
+		return engine.ErrNoLimits
+	}
+	for name := range tokens {
+		if !slices.ContainsFunc(path, func(g rung) bool { return find(g.view, name) != nil }) {
+			return engine.ErrUnknownLimit
+		}
+	}
+	return nil
+}
+
+func above(view []drip, tokens engine.Tokens) bool {
+	return slices.ContainsFunc(view, func(d drip) bool { return tokens[d.Name] > d.Capacity })
+}
+
+func nothing(tokens engine.Tokens) bool {
+	for _, n := range tokens {
+		if n != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// look judges a request for nothing.
+func (j *ideal) look(path []rung, now int64) bool {
+	for _, g := range path {
+		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
+		if slices.ContainsFunc(drips, func(d drip) bool { return !d.admits(now, 0) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// charge charges one bucket after the other, and gives all back where one does not admit.
+func (j *ideal) charge(path []rung, tokens engine.Tokens, now int64, acquire bool) bool {
+	for i, g := range path {
+		b := &j.pails[g.entity]
+		there := b.there
+		if b.charge(g.view, g.stored, tokens, now, acquire) {
+			if !there {
+				j.adopt(b, g)
+			}
+			continue
+		}
+		for _, g := range path[:i] {
+			for k := range g.view {
+				if n := tokens[g.view[k].Name]; n > 0 {
+					find(j.pails[g.entity].drips, g.view[k].Name).give(now, n)
+				}
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// adopt is for a bucket that was made: it may have limits, full like all, that its writer remembers of an earlier one.
+func (j *ideal) adopt(b *pail, g rung) {
+	for _, t := range j.c.store.limits(j.record(g.entity)) {
+		if find(b.drips, t.Name) != nil {
+			continue
+		}
+		if !t.Brought && find(g.stored, t.Name) == nil {
+			j.c.fail("e%d was made with %v, which nobody asked for", g.entity, t)
+		}
+		b.drips = append(b.drips, drip{Limit: t.Limit, brought: t.Brought})
+	}
+}
+
+// denial compares what a denial says.
+func (j *ideal) denial(o *outcome, path []rung, tokens engine.Tokens, now int64) {
+	want := &outcome{}
+	for _, g := range path {
+		want.tell(g, &j.pails[g.entity], tokens, now)
+	}
+	slices.SortStableFunc(want.statuses, byBucket)
+	slices.SortStableFunc(o.statuses, byBucket)
+	if !slices.Equal(want.statuses, o.statuses) || want.retry != o.retry || want.never != o.never {
+		j.c.fail("told %v, never: %v\nwant %v, never: %v", o, o.never, want, want.never)
+	}
+}
+
+// tell adds what there is to say of one bucket: of all limits that the writer requires, and of others that are in its way.
+func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
+	drips, _, _ := p.as(g.view, g.stored, now)
+	for i := range drips {
+		d, n := &drips[i], wanted(g.view, tokens, drips[i].Name)
+		s := engine.LimitStatus{
+			Entity: entityName(g.entity), Resource: anyResource, Limit: d.Limit,
+			Available: d.available(now), Requested: n, Exceeded: !d.admits(now, n), NeverFits: n > d.Capacity,
+		}
+		switch {
+		case s.NeverFits:
+			s.RetryAfter, o.never = math.MaxInt64, true
+		case s.Exceeded:
+			s.RetryAfter = d.wait(now, n)
+		case find(g.view, d.Name) == nil:
+			continue
+		}
+		o.retry = max(o.retry, s.RetryAfter)
+		o.statuses = append(o.statuses, s)
+	}
+}
+
+func byBucket(a, b engine.LimitStatus) int {
+	return slices.Compare([]string{a.Entity, a.Limit.Name}, []string{b.Entity, b.Limit.Name})
+}
+
+// inspect compares what is told of all limits, and how long the request would have to wait.
+func (j *ideal) inspect(r *run, o *outcome, now int64) {
+	path := j.asked(r.step)
+	if !j.expect(o, refusal(path, r.tokens)) {
+		return
+	}
+	for _, g := range path {
+		if r.over {
+			break
+		}
+		all := new(outcome)
+		if all.tell(g, &j.pails[g.entity], nil, now); !slices.Equal(all.statuses, of(g, o.statuses)) {
+			j.c.fail("told %v, want %v", o, all)
+		}
+	}
+	want := new(outcome)
+	for _, g := range path {
+		want.tell(g, &j.pails[g.entity], r.tokens, now)
+	}
+	if o.never != want.never || o.retry != want.retry {
+		j.c.fail("told %v, never: %v, want %v, %v", o.retry, o.never, want.retry, want.never)
+	}
+}
+
+// of are the statuses of one bucket.
+func of(g rung, all []engine.LimitStatus) []engine.LimitStatus {
+	return slices.DeleteFunc(slices.Clone(all), func(s engine.LimitStatus) bool { return s.Entity != entityName(g.entity) })
+}
+
+// compare holds the records in the store against the ideal buckets.
+func (j *ideal) compare(now int64) {
+	for i := range j.pails {
+		p, r := &j.pails[i], j.record(i)
+		if r.Present() != p.there {
+			j.c.fail("e%d is there: %v, want %v", i, r.Present(), p.there)
+		} else if p.there {
+			j.compareRecord(i, p, r, now)
+		}
+	}
+}
+
+func (j *ideal) record(entity int) *backend.Record {
+	key, _ := schema.Bucket(engine.DefaultNamespace, entityName(entity), anyResource)
+	var out [1]backend.Record
+	out[0].Reset(schema.BucketLayout)
+	if err := j.c.store.inner.Read(context.Background(), []backend.Key{key}, out[:]); err != nil {
+		j.c.fail("%v", err)
+	}
+	return &out[0]
+}
+
+func (j *ideal) compareRecord(entity int, p *pail, r *backend.Record, now int64) {
+	terms := j.c.store.limits(r)
+	if len(terms) != len(p.drips) || r.Int64(schema.Acq) != p.acq || r.Int64(schema.Conv) != p.conv {
+		j.c.fail("e%d has %v, %d acquires, converted at %d; want %v, %d, %d",
+			entity, terms, r.Int64(schema.Acq), r.Int64(schema.Conv), p.drips, p.acq, p.conv)
+		return
+	}
+	for i, t := range terms {
+		d := find(p.drips, t.Name)
+		if d == nil || !d.same(&drip{Limit: t.Limit, brought: t.Brought}) || r.Int64(schema.Used(i)) != d.used {
+			j.c.fail("e%d has %+v, used %d, want %+v", entity, t, r.Int64(schema.Used(i)), d)
+			return
+		}
+		if full := fullAt(r, i, t.Limit, now); full.Cmp(d.base(now)) != 0 {
+			j.c.fail("%s of e%d is full at %v, want %v", t.Name, entity, full, d.base(now))
+		}
+	}
+}
+
+// fullAt is the instant at which a limit of a record is full, or now.
+func fullAt(r *backend.Record, i int, l engine.Limit, now int64) *big.Rat {
+	tat, seen := r.Num(schema.Tat(i))
+	full := new(big.Rat).SetFrac(tat.Big(), big.NewRat(l.RefillAmount, int64(l.RefillPeriod)).Num())
+	if n := ratOf(now); !seen || full.Cmp(n) < 0 {
+		return n
+	}
+	return full
+}
+
+// lend makes the lease of an acquire that was admitted.
+func (j *ideal) lend(r *run, path []rung, now int64) {
+	l := &idealLease{charged: now, root: r.entity}
+	for _, g := range path {
+		if g.entity == r.entity && len(g.view) > 0 && g.view[0].brought {
+			l.pinned = g.view
+		}
+		l.hold(g, &j.pails[g.entity], r.tokens, true)
+	}
+	j.leases[r.id] = l
+	j.consumed(r.id, l)
+}
+
+// hold adds a charge to what the lease holds of one bucket. What it holds of an earlier life is gone.
+func (l *idealLease) hold(g rung, p *pail, tokens engine.Tokens, first bool) {
+	i := slices.IndexFunc(l.parts, func(p *idealPart) bool { return p.entity == g.entity })
+	if i < 0 {
+		i = len(l.parts)
+		l.parts = append(l.parts, &idealPart{entity: g.entity, sums: map[string]*sums{}})
+	}
+	part := l.parts[i]
+	part.begin(p.life)
+	for _, d := range g.view {
+		s := part.sums[d.Name]
+		if s == nil {
+			s = new(sums)
+			part.sums[d.Name] = s
+		}
+		s.held += tokens[d.Name]
+		if first {
+			s.asked = tokens[d.Name]
+		}
+	}
+}
+
+// begin is for a charge to a life of the bucket.
+func (p *idealPart) begin(life int) {
+	if p.life != life {
+		for _, s := range p.sums {
+			s.gone, s.held = s.gone+s.held, 0
+		}
+		p.life = life
+	}
+}
+
+// consumed compares what the lease says it accounts for.
+func (j *ideal) consumed(id int, l *idealLease) {
+	want := engine.Tokens{}
+	for _, p := range l.parts {
+		for name, s := range p.sums {
+			if n := s.held + s.pending + s.gone; p.entity == l.root && (n != 0 || s.asked != 0) {
+				want[name] = n
+			}
+		}
+	}
+	if got := j.c.leases[id].Consumed(); !maps.Equal(got, want) {
+		j.c.fail("consumed %v, want %v", got, want)
+	}
+}
+
+// deepest is the largest amount that a lease may hold.
+const deepest = bucket.MaxDebt
+
+func (l *idealLease) String() string { return fmt.Sprintf("%d parts, state %d", len(l.parts), l.state) }
