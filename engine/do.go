@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -84,10 +83,7 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 		if err == nil || !errors.As(err, &exceeded) || exceeded.NeverFits {
 			return lease, err
 		}
-		left := time.Duration(math.MaxInt64)
-		if deadline, ok := ctx.Deadline(); ok {
-			left = time.Until(deadline) // deadlines are of the system's clock, whatever Options.Now says
-		}
+		left := remaining(ctx)
 		if left < exceeded.RetryAfter {
 			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
 		}

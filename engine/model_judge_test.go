@@ -37,7 +37,8 @@ type idealLease struct {
 	state   leaseState
 	charged int64
 	root    int
-	pinned  []drip
+	pinned  []drip // the limits that the acquire brought and was judged by
+	over    bool   // they beat what is stored
 	parts   []*idealPart
 }
 
@@ -78,16 +79,11 @@ func (j *ideal) storedFor(entity int) []drip {
 }
 
 // ladder is the path of an entity, without the levels that have no limits.
-func (j *ideal) ladder(entity int, limits, override, pinned []drip) (path []rung) {
+func (j *ideal) ladder(entity int, brought []drip, over bool) (path []rung) {
 	stored := j.storedFor(entity)
 	view := stored
-	switch {
-	case pinned != nil:
-		view = pinned
-	case override != nil:
-		view = override
-	case view == nil:
-		view = limits
+	if brought != nil && (over || view == nil) {
+		view = brought
 	}
 	if view != nil {
 		path = append(path, rung{entity, view, stored})
@@ -99,13 +95,11 @@ func (j *ideal) ladder(entity int, limits, override, pinned []drip) (path []rung
 }
 
 func (j *ideal) asked(s *step) []rung {
-	var limits, override []drip
-	if s.plan >= 0 && s.over {
-		override = drips(j.c.palette[s.plan], true)
-	} else if s.plan >= 0 {
-		limits = drips(j.c.palette[s.plan], true)
+	var brought []drip
+	if s.plan >= 0 {
+		brought = drips(j.c.palette[s.plan], true)
 	}
-	return j.ladder(s.entity, limits, override, nil)
+	return j.ladder(s.entity, brought, s.over)
 }
 
 func (j *ideal) judge(r *run, o *outcome) {
@@ -379,7 +373,7 @@ func fullAt(r *backend.Record, i int, l engine.Limit, now int64) *big.Rat {
 
 // lend makes the lease of an acquire that was admitted.
 func (j *ideal) lend(r *run, path []rung, now int64) {
-	l := &idealLease{charged: now, root: r.entity}
+	l := &idealLease{charged: now, root: r.entity, over: r.over}
 	for _, g := range path {
 		if g.entity == r.entity && len(g.view) > 0 && g.view[0].brought {
 			l.pinned = g.view

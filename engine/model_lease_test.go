@@ -55,7 +55,7 @@ func (j *ideal) consume(r *run, o *outcome, l *idealLease, now int64) {
 	if !j.usable(o, l, open) {
 		return
 	}
-	path := j.ladder(l.root, nil, nil, l.pinned)
+	path := j.ladder(l.root, l.pinned, l.over)
 	if j.gate(r, o, path, now, false) && !nothing(r.tokens) {
 		for _, g := range path {
 			l.hold(g, &j.pails[g.entity], r.tokens, false)

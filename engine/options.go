@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -75,6 +76,15 @@ func (c *clock) now() int64 {
 	a := time.Now()
 	c.anchor.Store(&a)
 	return a.UnixNano()
+}
+
+// remaining is how long ctx lasts. Deadlines are of the system's clock, whatever Options.Now says.
+func remaining(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return math.MaxInt64
+	}
+	return time.Until(deadline)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

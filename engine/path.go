@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 )
@@ -101,7 +102,9 @@ func (o *op) checkNames() error {
 	}
 	for i := range o.n {
 		for _, t := range o.claims[i].view.terms {
-			known = append(known, t.Name)
+			if !slices.Contains(known, t.Name) {
+				known = append(known, t.Name)
+			}
 		}
 	}
 	return unknownLimits(unknown, known)

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+)
+
+// Consume takes more tokens, through the gate and at once: *ExceededError where they do not fit, and other errors as
+// [Limiter.Acquire]. Where the store cannot be reached it fails, whatever the policy.
+func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
+	if s.inert() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != open {
+		return ErrLeaseClosed
+	}
+	o := s.l.ops.Get().(*op)
+	defer s.l.put(o)
+	r := Request{Entity: s.root.id.entity, Resource: s.root.id.resource, Consume: tokens}
+	o.within, o.pinned, o.overrides = true, s.brought, s.override
+	admitted, err := s.l.decide(ctx, o, &r)
+	if err != nil {
+		return failure(ctx, err)
+	}
+	s.l.observeDecision(o, &r, admitted)
+	if !admitted {
+		return s.l.exceeded(o)
+	}
+	for i := range o.n {
+		if c := &o.claims[i]; c.result == applied {
+			s.merge(c)
+		}
+	}
+	return nil
+}
+
+// merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
+func (s *Lease) merge(c *claim) {
+	for _, p := range s.parts() {
+		if p.h.id != c.h.id {
+			continue
+		}
+		var more part
+		more.hold(c)
+		if p.born != more.born {
+			for i := range p.size() {
+				a := p.at(i)
+				a.gone, a.held = a.gone+a.held, 0
+			}
+			p.born = more.born
+		}
+		for i := range more.size() {
+			a := p.amount(more.name(i))
+			if a == nil {
+				a = p.add(more.name(i))
+			}
+			a.held += more.at(i).held
+		}
+		return
+	}
+	p := new(part)
+	p.hold(c)
+	s.more = append(s.more, p)
+}
+
+// Release gives tokens back, at once; no more than the lease holds. Errors as Adjust and Flush.
+func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
+	if s.inert() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != open {
+		return ErrLeaseClosed
+	}
+	back := make(Tokens, len(tokens))
+	for name, n := range tokens {
+		if n < 0 || n > bucket.MaxDebt {
+			return &ValidationError{"Release[" + name + "]", n, "must be 0 to 10^16 tokens"}
+		}
+		back[name] = -n
+	}
+	if err := s.checkAdjust(back); err != nil {
+		return err
+	}
+	s.change(back)
+	return s.settle(ctx)
+}

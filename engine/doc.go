@@ -1,0 +1,27 @@
+// Package engine is a rate limiter for limits that must really hold, over any store that keeps the contract of package
+// backend.
+//
+// An entity (a user, an API key, a tenant) uses a resource (a model, an API). For each such pair there is one bucket,
+// holding named limits such as rpm and tpm. [Limiter.Acquire] takes tokens from all limits of the bucket, and of the
+// buckets of the entity's parents where it cascades, or from none. The [Lease] it returns corrects the amount afterwards
+// ([Lease.Adjust], debt allowed), commits, or rolls back; [Limiter.Do] does all of it around a function.
+//
+// The gate never over-admits: over any interval T, the tokens admitted minus those given back are at most
+// capacity + rate·T, whatever the number of processes, retries, lost replies and crashes. Every decision is that of the
+// ideal continuous token bucket, in exact arithmetic. Charges by force (adjusting upwards) may lead to debt, which blocks
+// the bucket until it is refilled.
+//
+// Limits are stored, for an entity and resource, an entity, a resource or the system: the first level that has any
+// supplies all of them ([Limiter.Explain]). Request.Limits count where nothing is stored, Request.Override beats what
+// is. Changes reach buckets that live at the next acquire of whoever knows them, and everybody else's at their next
+// refusal, or after Options.ConfigTTL.
+//
+// Time is Options.Now; nothing else reads a clock, so programs can be tested without waiting (the memory store does no
+// I/O). Clocks of several processes may disagree by s: that adds rate·s to the bound, once.
+//
+// Trouble with the store is [ErrUnavailable], bounded by Options.Timeout, and the only thing that a [Policy] lets
+// through. Bad input is a [ValidationError] or one of the other errors of this package before anything is done; a denial
+// is an [ExceededError], which tells what is available and when to come again. All work with errors.Is and errors.As.
+//
+// Package engine knows no store by name, and starts, deploys or bills nothing.
+package engine
