@@ -1,28 +1,53 @@
 package backend
 
+import "math/bits"
+
 // Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
 // effects: it reports whether w took effect on r. An invalid write changes nothing.
 func Try(r *Record, w *Write) (applied bool, err error) {
 	if err := w.validateFrame(); err != nil {
 		return false, err
 	}
-	holds := true
-	for i := range w.Conds {
+	for i := r.hold(w, 0); i < len(w.Conds); i = r.hold(w, i) {
 		c := &w.Conds[i]
-		if !c.plain(w.Layout) {
-			if err := c.validate(w.Layout); err != nil {
-				return false, err
-			}
+		if err := c.validate(w.Layout); err != nil {
+			return false, err
 		}
-		holds = holds && c.holds(r)
-	}
-	if !holds {
-		return false, validateEffects(w.Effects, w.Layout)
+		if i++; !c.holds(r) {
+			return false, validateRest(w, i)
+		}
 	}
 	if err := Enact(r, w); err != nil {
 		return false, err
 	}
 	return true, nil
+}
+
+// hold goes over the conditions from the i-th, up to one that does not hold or takes a closer look. It calls nothing,
+// so that all is in registers.
+func (r *Record) hold(w *Write, i int) int {
+	conds, numbers, fields, some := w.Conds, r.numbers, r.fields, len(w.Layout.numbers)
+	for ; i < len(conds); i++ {
+		c := &conds[i]
+		s := c.Slot & 63
+		if int(c.Slot) >= some || fields>>s&1 == 0 || wide(c.A)|wide(c.B) < 0 {
+			break
+		}
+		n := numbers[s]
+		if c.Op == AtMost && n.LessEq(c.A) || c.Op == Between && c.A.LessEq(n) && n.LessEq(c.B) || c.Op == NotEqual && n != c.A {
+			continue
+		}
+		break
+	}
+	return i
+}
+
+// validateRest is for a write of which the conditions before the i-th are valid.
+func validateRest(w *Write, i int) error {
+	if err := validateConds(w.Conds[i:], w.Layout); err != nil {
+		return err
+	}
+	return validateEffects(w.Effects, w.Layout)
 }
 
 // Judge reports whether all conditions of w hold on r, the record as it stands (not present where there is none).
@@ -82,100 +107,141 @@ func holdsText(v string, c *Cond) bool {
 // sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
 // to the store.
 func Enact(r *Record, w *Write) error {
-	effects := w.Effects
-	if len(effects) == 0 {
+	if len(w.Effects) == 0 {
 		return nil
 	}
-	if err := enactSums(r, w); err != nil {
-		return err
-	}
-	fields, numbers := r.fields|1<<recordSlot, r.numbers
-	for i := range effects {
-		e := &effects[i]
-		s := e.Slot
-		switch {
-		case e.Op == Add: // done above
-		case e.Op == Unset:
-			r.Unset(s)
-			fields &^= 1 << s
-			continue
-		case e.Op == SetIfAbsent && fields>>s&1 == 1:
-			continue
-		case s.IsNumber():
-			numbers[s] = e.Num
-		default:
-			r.SetText(s, e.Text)
+	p := pass{}
+	for p.sum(r, w); p.next < len(w.Effects); p.sum(r, w) {
+		if err := p.step(r, w); err != nil {
+			takeBack(r, w.Effects[:p.next])
+			return err
 		}
-		fields |= 1 << s
 	}
-	r.fields = fields
+	if p.grows != 0 {
+		if err := feasible(r, w, p.grows); err != nil {
+			takeBack(r, w.Effects)
+			return err
+		}
+	}
+	for left := p.sets | p.grows; left != 0; left &= left - 1 {
+		if e := &w.Effects[bits.TrailingZeros64(left)]; e.Op == Set && r.Has(e.Slot) && e.Slot.IsNumber() {
+			r.numbers[e.Slot] = e.Num // the commonest, without a call
+		} else {
+			r.enact(e)
+		}
+	}
+	r.SetPresent()
 	r.SetExpiry(w.Expiry)
 	return nil
 }
 
-// enactSums adds, makes room for all numbers of the write, and finds out whether any effect is invalid or would leave
-// the limits of numbers and records. Then it takes back what it added; it leaves the set of fields alone.
-func enactSums(r *Record, w *Write) error {
-	effects, fields, grows, seen := w.Effects, r.fields, 0, uint64(0)
-	for i := range effects {
+// pass goes over the effects of a write. Sums with numbers that are there are made at once, and taken back where a
+// later effect cannot be; sets, which cannot fail, and what makes the record grow, which can, are left for later.
+type pass struct {
+	next        int    // effect
+	seen        uint64 // fields
+	sets, grows uint64 // effects
+}
+
+// sum goes on up to an effect that takes a closer look. It calls nothing, so that all is in registers.
+func (p *pass) sum(r *Record, w *Write) {
+	effects, numbers, fields, some := w.Effects, r.numbers, r.fields, len(w.Layout.numbers)
+	i, seen, sets, grows := p.next, p.seen, p.sets, p.grows
+effects:
+	for ; i < len(effects); i++ {
 		e := &effects[i]
-		s := e.Slot
-		if !e.plain(w.Layout) || seen>>s&1 == 1 {
-			if err := validateEffects(effects, w.Layout); err != nil {
-				takeBack(r, effects[:i])
-				return err
+		s := e.Slot & 63
+		if int(e.Slot) >= some || e.Op-Set > Unset-Set || seen>>s&1 == 1 || wide(e.Num)|wide(e.Base) < 0 {
+			break
+		}
+		switch {
+		case fields>>s&1 == 0:
+			grows |= 1 << (i & 63)
+		case e.Op != Add:
+			sets |= 1 << (i & 63)
+		default:
+			n := numbers[s].Add(e.Num)
+			if wide(n) < 0 {
+				break effects
 			}
+			numbers[s] = n
 		}
 		seen |= 1 << s
-		has := fields>>s&1 == 1
-		if !has && e.Op != Unset {
-			grows += w.Layout.weight(s)
-		}
-		if !s.IsNumber() {
-			grows += growth(r, e)
-			continue
-		}
-		if int(s) >= len(r.numbers) {
-			r.grow(int(s) + 1)
-		}
-		if e.Op != Add {
-			continue
-		}
-		n := &r.numbers[s]
-		if !has {
-			*n = e.Base
-		}
-		sum := n.Add(e.Num) // cannot overflow 128 bits: both have at most 38 digits
-		if wide(sum) < 0 && !sum.Fits38() {
-			takeBack(r, effects[:i])
-			return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(s).Name)
-		}
-		*n = sum
 	}
-	if grows <= 0 {
+	p.next, p.seen, p.sets, p.grows = i, seen, sets, grows
+}
+
+// step is for the next effect, whatever it is.
+func (p *pass) step(r *Record, w *Write) error {
+	e := &w.Effects[p.next]
+	if err := e.validateAfter(p.seen, w.Layout); err != nil {
+		return err
+	}
+	switch n, has := r.Num(e.Slot); {
+	case !has:
+		p.grows |= 1 << p.next
+	case e.Op != Add:
+		p.sets |= 1 << p.next
+	case !n.Add(e.Num).Fits38(): // it cannot overflow 128 bits: both have at most 38 digits
+		return errSum(w, e)
+	default:
+		r.numbers[e.Slot] = n.Add(e.Num)
+	}
+	p.seen |= 1 << e.Slot
+	p.next++
+	return nil
+}
+
+// enact is for all effects but sums with a number that is there.
+func (r *Record) enact(e *Effect) {
+	switch {
+	case e.Op == Unset:
+		r.Unset(e.Slot)
+	case e.Op == SetIfAbsent && r.Has(e.Slot):
+	case e.Op == Add:
+		r.SetNum(e.Slot, e.Base.Add(e.Num))
+	case e.Slot.IsNumber():
+		r.SetNum(e.Slot, e.Num)
+	default:
+		r.SetText(e.Slot, e.Text)
+	}
+}
+
+// feasible finds out whether one of the effects, which are on strings or on fields that are not there, would leave the
+// limits of numbers and records.
+func feasible(r *Record, w *Write, effects uint64) error {
+	growth := 0
+	for left := effects; left != 0; left &= left - 1 {
+		e := &w.Effects[bits.TrailingZeros64(left)]
+		text, has := r.Text(e.Slot)
+		if has && e.Op == SetIfAbsent {
+			continue
+		}
+		if growth += len(e.Text) - len(text); !r.Has(e.Slot) && e.Op != Unset {
+			growth += w.Layout.weight(e.Slot)
+		}
+		if e.Op == Add && !e.Base.Add(e.Num).Fits38() {
+			return errSum(w, e)
+		}
+	}
+	if growth <= 0 {
 		return nil
 	}
-	if size := r.Size() + grows; size > MaxRecord {
-		takeBack(r, effects)
+	if size := r.Size() + growth; size > MaxRecord {
 		return tooLarge("a record of %d bytes, at most %d", size, MaxRecord)
 	}
 	return nil
 }
 
-// growth is what an effect adds to the length of its text, maybe less than nothing.
-func growth(r *Record, e *Effect) int {
-	text, has := r.Text(e.Slot)
-	if has && e.Op == SetIfAbsent {
-		return 0
-	}
-	return len(e.Text) - len(text)
-}
-
-// takeBack undoes sums; what a field that is not present holds means nothing.
+// takeBack undoes sums with numbers that were there.
 func takeBack(r *Record, effects []Effect) {
 	for i := range effects {
-		if e := &effects[i]; e.Op == Add {
+		if e := &effects[i]; e.Op == Add && r.Has(e.Slot) {
 			r.numbers[e.Slot] = r.numbers[e.Slot].Sub(e.Num)
 		}
 	}
+}
+
+func errSum(w *Write, e *Effect) error {
+	return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(e.Slot).Name)
 }

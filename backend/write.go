@@ -161,16 +161,23 @@ func validateEffects(effects []Effect, l *Layout) error {
 	var seen uint64
 	for i := range effects {
 		e := &effects[i]
-		if !e.plain(l) {
-			if err := e.validate(l); err != nil {
+		if !e.plain(l) || seen>>e.Slot&1 == 1 {
+			if err := e.validateAfter(seen, l); err != nil {
 				return err
 			}
 		}
-		bit := uint64(1) << (e.Slot & 63)
-		if seen&bit != 0 {
-			return invalid("two effects on %s", l.Field(e.Slot).Name)
-		}
-		seen |= bit
+		seen |= 1 << e.Slot
+	}
+	return nil
+}
+
+// validateAfter is validate behind effects on the fields seen.
+func (e *Effect) validateAfter(seen uint64, l *Layout) error {
+	if err := e.validate(l); err != nil {
+		return err
+	}
+	if seen>>e.Slot&1 == 1 {
+		return invalid("two effects on %s", l.Field(e.Slot).Name)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -40,6 +39,7 @@ func newLimited(k kind, dir string, w workload, u usage) (*limited, error) {
 	if w.denied {
 		limits = frozen[:u.limits]
 	}
+	u.options.Timeout = time.Minute // costs what any other one costs, and no slow disk ends a run
 	l := &limited{site: s, usage: u, request: request(limits)}
 	if l.limiter, err = engine.New(s.store, &u.options); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -124,14 +124,14 @@ func (l *limited) acquire() asker {
 	return func(key int) (bool, error) {
 		r.Entity = l.ids[key]
 		lease, err := l.limiter.Acquire(background, r)
+		if _, exceeded := errors.AsType[*engine.ExceededError](err); exceeded {
+			return false, nil
+		}
 		if err != nil {
-			if errors.Is(err, backend.ErrUnavailable) {
-				return false, err
-			}
-			if _, exceeded := errors.AsType[*engine.ExceededError](err); exceeded {
-				return false, nil
-			}
 			return false, err
+		}
+		if lease.Degraded() {
+			return false, errWorkload
 		}
 		return true, lease.Commit(background)
 	}

@@ -17,6 +17,7 @@ import (
 var (
 	ratios    = flag.Bool("ratios", false, "compare with the stores' floors and print the ratios")
 	rounds    = flag.Int("rounds", 6, "rounds of a comparison, each contender once in each")
+	selected  = flag.String("workload", "", "compare on workloads whose name contains this")
 	roundTime = flag.Duration("roundtime", 500*time.Millisecond, "about how long a contender's part of a round takes")
 )
 
@@ -128,27 +129,30 @@ func printAll(t *testing.T, to io.Writer, all []comparison, rounds int, each tim
 	done := map[string]map[string]series{}
 	for i := range all {
 		c := &all[i]
+		if !strings.Contains(c.name, *selected) {
+			continue
+		}
 		result, err := c.run(t.TempDir(), rounds, each)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		done[c.name] = result
-		c.print(to, result)
+		c.tabulate(to, result)
 	}
 	fmt.Fprint(to, "\nbounds\n\n")
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "what\tthrough\tmeasured\tbound\t")
 	for _, g := range goals {
-		result := done[g.comparison]
-		value := g.valueFunc(result[g.ours.name], result[g.against.name])
-		g.print(table, value)
+		if result, ok := done[g.comparison]; ok {
+			g.tabulate(table, g.valueFunc(result[g.ours.name], result[g.against.name]))
+		}
 	}
 	for _, who := range []contender{denyByStore, floorApply} {
-		syncs, err := commitsOf(t, who, 1000)
+		commits, err := commitsOf(t.TempDir(), who, denials, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
-		goal{what: "bbolt durable, 1,000 denials, commits with a sync", ours: who}.print(table, float64(syncs))
+		goal{what: "bbolt durable, commits of 1,000 denials", ours: who}.tabulate(table, float64(commits))
 	}
 	table.Flush()
 }
@@ -156,7 +160,10 @@ func printAll(t *testing.T, to io.Writer, all []comparison, rounds int, each tim
 // run opens all contenders, lets each find out how much it does in its time, and then compares.
 func (c *comparison) run(dir string, rounds int, each time.Duration) (map[string]series, error) {
 	course, result := newCourse(c.workload), map[string]series{}
-	open, counts := map[string]subject{}, map[string]int{}
+	open, counts, least := map[string]subject{}, map[string]int{}, manyGoroutines
+	if each > 0 {
+		least = 256
+	}
 	for _, who := range c.contenders {
 		at := filepath.Join(dir, who.name)
 		if err := os.Mkdir(at, 0o700); err != nil {
@@ -167,7 +174,7 @@ func (c *comparison) run(dir string, rounds int, each time.Duration) (map[string
 			return nil, err
 		}
 		defer s.close() //nolint:errcheck // what was to be known of it is known
-		open[who.name], counts[who.name] = s, 256
+		open[who.name], counts[who.name] = s, least
 	}
 	for round := range rounds + 2 {
 		runtime.GC()
@@ -181,7 +188,7 @@ func (c *comparison) run(dir string, rounds int, each time.Duration) (map[string
 				return nil, fmt.Errorf("%s: %w", who.name, err)
 			}
 			if round < 2 { // the first tells little, but how long the second may be
-				counts[who.name] = min(max(int(float64(each)/l.perOp()), 256), l.n*64)
+				counts[who.name] = min(max(int(float64(each)/l.perOp()), least), l.n*64)
 				continue
 			}
 			result[who.name] = append(result[who.name], sample{
@@ -192,7 +199,7 @@ func (c *comparison) run(dir string, rounds int, each time.Duration) (map[string
 	return result, nil
 }
 
-func (c *comparison) print(to io.Writer, result map[string]series) {
+func (c *comparison) tabulate(to io.Writer, result map[string]series) {
 	fmt.Fprintf(to, "\n%s\n\n", c.name)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "contender\tµs/op\top/s\tp50 µs\tp99 µs\t")
@@ -211,7 +218,7 @@ func timed(v float64) string {
 	return fmt.Sprintf("%.3g", v/1000)
 }
 
-func (g goal) print(to io.Writer, value float64) {
+func (g goal) tabulate(to io.Writer, value float64) {
 	sign, verdict := "≤", "kept"
 	if g.atLeast {
 		sign = "≥"
@@ -224,27 +231,4 @@ func (g goal) print(to io.Writer, value float64) {
 		through = "bare store"
 	}
 	fmt.Fprintf(to, "%s\t%s\t%.3g %s\t%s %g %s\t%s\n", g.what, through, value, g.unit, sign, g.bound, g.unit, verdict)
-}
-
-// commitsOf counts what n denials commit.
-func commitsOf(t *testing.T, who contender, n int) (uint64, error) {
-	k, file := watched()
-	s, err := who.openFunc(k, t.TempDir(), denials)
-	if err != nil {
-		return 0, err
-	}
-	defer s.close() //nolint:errcheck // what was to be known of it is known
-	before, err := file.commits()
-	if err != nil {
-		return 0, err
-	}
-	l, err := newCourse(denials).newLap(s, n, 0)
-	if err != nil {
-		return 0, err
-	}
-	if l.run(); l.check() != nil {
-		return 0, l.check()
-	}
-	after, err := file.commits()
-	return after - before, err
 }

@@ -91,7 +91,6 @@ type lap struct {
 	*course
 	subject  subject
 	n        int
-	starts   []int
 	tallies  []tally
 	touched  [][]int   // by level: positions of those that the sequence will meet
 	before   [][]int64 // by level: what was taken of them

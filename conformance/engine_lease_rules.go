@@ -65,6 +65,7 @@ func leaseBelowZero(r *rig) {
 	r.wantInvalid("Release of a limit of which it holds nothing", lease.Release(r.Context(), tokens("b", 1)))
 	r.wantInvalid("Release of a negative amount", lease.Release(r.Context(), tokens("a", -1)))
 	r.wantInvalid("Adjust by the smallest number", lease.Adjust(tokens("a", math.MinInt64)))
+	r.wantInvalid("Release of the largest number", lease.Release(r.Context(), tokens("a", math.MaxInt64)))
 	r.must(lease.Adjust(tokens("a", -6)))
 	r.wantInvalid("Adjust below zero in two steps", lease.Adjust(tokens("a", -5)))
 	r.wantInvalid("Release of what is pending to go back", lease.Release(r.Context(), tokens("a", 5)))

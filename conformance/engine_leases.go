@@ -77,8 +77,9 @@ func pathConverted(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 // pathOtherLimits has a bucket whose limits somebody else changes while the lease is held: others come to stand between.
 func pathOtherLimits(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 	lease := r.mustAcquire(l, q)
-	other := ask(tokens("aa", 1), stored("aa", 1), stored("zz", 7))
+	other := ask(tokens("aa", 1))
 	other.Entity, other.Resource = q.Entity, q.Resource
+	other.Override = []engine.Limit{stored("a", 100), stored("aa", 1), stored("b", 100), stored("zz", 7)}
 	r.mustAcquire(r.limiter(), other)
 	return lease
 }

@@ -215,7 +215,8 @@ func liveRefused(c *change) {
 	c.mustAcquire(other, ask(tokens("a", 100)))
 	c.store(stored("a", 1000), stored("b", 3))
 	c.use(tokens("b", 1))
-	c.clock.advance(2 * time.Second) // other remembers that there was nothing left
+	c.clock.advance(2 * time.Second)            // other remembers that there was nothing left
+	c.mustAcquire(other, ask(tokens("a", 100))) // that it did not know of b is no matter
 	if got := c.take(other, ask(engine.Tokens{"a": 100, "b": 1})); got != 2 {
 		c.Errorf("another process admitted %d after a limit was added, not 2", got)
 	}

@@ -52,12 +52,20 @@ func (r *rig) virtually(f func(r *rig)) {
 	outside := r.T
 	synctest.Test(outside, func(t *testing.T) {
 		r.T = t
-		r.faults.Release(context.Background()) // what hangs from now on waits for this bubble
+		r.faults.renew() // what hangs from now on waits in this bubble
 		f(r)
 		r.faults.Release(context.Background())
 		synctest.Wait()
 	})
 	r.T = outside
+	r.faults.renew()
+}
+
+// renew makes what hangs deaf from now on wait for a Release in the present bubble.
+func (f *Fault) renew() {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.free = make(chan struct{})
 }
 
 // within wants f to be over before that much of virtual time has gone by.

@@ -72,7 +72,7 @@ func outageCancelled(r *rig) {
 			r.mustAcquire(warm, q)
 			r.virtually(func(r *rig) {
 				r.faults.SetPlan(Always(act))
-				for range 10 {
+				for range 4 { // not for as long as the budget
 					for what, l := range map[string]*engine.Limiter{"first use": cold, "known bucket": warm} {
 						ctx, cancel := context.WithCancel(context.Background())
 						stop := time.AfterFunc(budget/10, cancel)
@@ -85,7 +85,8 @@ func outageCancelled(r *rig) {
 						stop.Stop()
 					}
 				}
-				r.faults.SetPlan(Always(Fail)) // had the breaker opened, nothing would reach the store
+				r.wait(2 * budget)             // until nobody reads the configuration any more
+				r.faults.SetPlan(Always(Fail)) // had the breaker opened, one request would be all
 				for _, l := range []*engine.Limiter{warm, cold} {
 					calls := r.faults.Calls(OpApply) + r.faults.Calls(OpRead)
 					lease, err := l.Acquire(context.Background(), q)

@@ -42,8 +42,8 @@ func (r *rig) arrivals(seed uint64, clients, decisions int, share float64, names
 	const rate = 100 // a second
 	var limits []engine.Limit
 	consume := engine.Tokens{}
-	for _, name := range names {
-		limits = append(limits, engine.PerSecond(name, rate).WithBurst(100*rate))
+	for i, name := range names { // a second one that is full more often
+		limits = append(limits, engine.PerSecond(name, rate*int64(i+2)/2).WithBurst(100*rate))
 		consume[name] = 1
 	}
 	q := ask(consume, limits...)
@@ -170,7 +170,7 @@ func requestsCommit(r *rig) {
 
 // requestsPath: a path costs one write for each entity that has limits.
 func requestsPath(r *rig) {
-	l, limit := r.limiter(), engine.PerHour("rph", 10)
+	l, limit := r.limiter(func(o *engine.Options) { o.ConfigTTL = aDay }), engine.PerHour("rph", 10)
 	r.mustEntity(l, engine.Entity{ID: "top"})
 	r.mustEntity(l, engine.Entity{ID: "middle", Parent: "top", Cascade: true})
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "middle", Cascade: true})

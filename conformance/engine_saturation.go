@@ -15,7 +15,7 @@ var saturation = stories{
 	{"ClocksApart", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second}) }},
 	{"ClocksStepBack", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
 	{"SeveralLimits", func(r *rig) { r.saturate(load{processes: 2, limits: 2}) }},
-	{"LargeRequests", func(r *rig) { r.saturate(load{processes: 2, each: 7}) }},
+	{"LargeRequests", func(r *rig) { r.saturate(load{processes: 2, each: 5, time: 150 * time.Second}) }},
 	{"Cascade", func(r *rig) { r.saturate(load{processes: 2, cascade: true}) }},
 }
 
@@ -26,11 +26,11 @@ type load struct {
 	steps     bool          // clocks step to and fro between that
 	limits    int
 	each      int64 // tokens a request
+	time      time.Duration
 	cascade   bool
 }
 
 const (
-	saturationTime = 100 * time.Second
 	saturationRate = 50 // tokens a second, and the burst
 	slowest        = 50 * time.Millisecond
 )
@@ -44,7 +44,7 @@ type admission struct {
 func (r *rig) saturate(c load) {
 	const seed = 7
 	s := newSimulation(seed)
-	c.each = max(c.each, 1)
+	c.each, c.time = max(c.each, 1), max(c.time, 50*time.Second)
 	limits := []engine.Limit{engine.PerSecond("rps", saturationRate)}
 	consume := tokens("rps", c.each)
 	if c.limits > 1 {
@@ -59,32 +59,37 @@ func (r *rig) saturate(c load) {
 		}
 		limits = []engine.Limit{engine.PerSecond("rps", 10*saturationRate)}
 	}
-	s.delay(r, time.Millisecond, slowest)
 	var admitted []admission
+	decisions := 0
 	for i := range c.processes {
-		l := r.limiter(s.clock(0), func(o *engine.Options) { o.Now = s.skewed(c, i) })
+		l := r.limiter(s.clock(0), func(o *engine.Options) { o.Now, o.ConfigTTL = s.skewed(c, i), aDay })
 		q := ask(consume, limits...)
 		if c.cascade {
 			q.Entity = fmt.Sprintf("user-%d", i)
 		}
+		_ = r.left(l, q.Entity, limits...) // reads the configuration: who waits for another's reading waits unseen
 		for range 4 {
 			s.actor(s.between(0, slowest), func() {
-				for s.now() < saturationTime {
+				for s.now() < c.time {
 					d, err := l.Allow(r.Context(), q)
+					s.note(func() { decisions++ })
 					switch {
 					case err != nil:
 						r.Errorf("seed %d, %v after the beginning: %v", s.seed, s.now(), err)
 						return
 					case d.Allowed:
-						admitted = append(admitted, admission{s.now(), c.each})
+						at := s.now()
+						s.note(func() { admitted = append(admitted, admission{at, c.each}) })
 					default:
-						s.pause(min(d.RetryAfter, saturationTime-s.now()))
+						s.pause(min(d.RetryAfter, c.time-s.now()))
 					}
 				}
 			})
 		}
 	}
+	s.delay(r, time.Millisecond, slowest)
 	s.run()
+	r.Logf("%d requests for %d decisions", r.faults.Calls(OpApply), decisions)
 	r.judgeSaturation(s, c, admitted)
 }
 
@@ -109,11 +114,14 @@ func (r *rig) judgeSaturation(s *simulation, c load, admitted []admission) {
 	for _, a := range admitted {
 		total += a.n
 	}
-	entitled := saturationRate * (1 + saturationTime.Seconds())
+	entitled := saturationRate * (1 + c.time.Seconds())
 	share := float64(total) / entitled
-	r.Logf("%d tokens of %.0f admitted (%.4f); %d requests for %d decisions admitted", total, entitled, share, r.faults.Calls(OpApply), len(admitted))
+	r.Logf("%d tokens of %.0f admitted (%.4f)", total, entitled, share)
 	lowest := .999
-	if c.steps || c.cascade { // a clock that was ahead holds up those behind; so do tokens on their way back from a denial
+	switch {
+	case c.steps: // a clock that was ahead, once, holds up all that are behind
+		lowest = 0
+	case c.cascade: // tokens on their way back from a denial are missed by others
 		lowest = .85
 	}
 	if share < lowest {

@@ -11,18 +11,19 @@ import (
 )
 
 // simulation runs actors one at a time in virtual time, which goes by only while all of them wait. The order of all that
-// happens follows from the seed, whatever the machine does.
+// happens follows from the seed, whatever the machine does; only where the engine works for one actor on several
+// goroutines some run at once.
 type simulation struct {
-	seed   uint64
-	random *rand.Rand // of the running actor
+	seed uint64
 
-	lock  sync.Mutex
-	ns    int64 // since the beginning
-	alive int   // actors
-	count int
-	due   schedule
-	over  bool
-	done  chan struct{}
+	lock   sync.Mutex
+	random *rand.Rand
+	ns     int64 // since the beginning
+	alive  int   // actors
+	count  int
+	due    schedule
+	over   bool
+	done   chan struct{}
 }
 
 // turn is when an actor goes on.
@@ -127,7 +128,16 @@ func (s *simulation) run() {
 
 // between draws a time.
 func (s *simulation) between(low, high time.Duration) time.Duration {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	return low + time.Duration(s.random.Int64N(int64(high-low)+1))
+}
+
+// note lets f write down, alone, what has happened.
+func (s *simulation) note(f func()) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	f()
 }
 
 // delay makes every call of the story's store take between low and high, half of it before the store judges.

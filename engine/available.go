@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -86,6 +87,13 @@ func (l *Limiter) convertUntilDone(ctx context.Context, o *op, c *claim) error {
 		plan, err := l.planOfRecord(c, r)
 		if err != nil || plan == nil || plan.fits(c.view, c.stored) {
 			return err
+		}
+		// What the bucket has may be newer than what was read before it was seen.
+		if err := l.reconfigure(ctx, o, c); err != nil && !errors.Is(err, errRestart) {
+			return err
+		}
+		if c.view == nil || plan.fits(c.view, c.stored) {
+			return nil
 		}
 		c.mode = converting
 		if err := l.again(o, c); err != nil {

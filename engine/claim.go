@@ -19,7 +19,6 @@ type op struct {
 	claims    [mostPath]claim
 	n         int         // of claims in use, the entity's first
 	inspects  bool        // asks for no tokens: Consume may be empty
-	leases    bool        // makes a lease
 	within    bool        // a lease: no new acquire
 	pinned    *plan       // the limits that the lease's acquire brought, nil: none
 	overrides bool        // pinned beats what is stored

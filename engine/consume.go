@@ -45,13 +45,7 @@ func (s *Lease) merge(c *claim) {
 		}
 		var more part
 		more.hold(c)
-		if p.born != more.born {
-			for i := range p.size() {
-				a := p.at(i)
-				a.gone, a.held = a.gone+a.held, 0
-			}
-			p.born = more.born
-		}
+		p.begin(more.born)
 		for i := range more.size() {
 			a := p.amount(more.name(i))
 			if a == nil {

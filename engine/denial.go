@@ -51,6 +51,7 @@ func (l *Limiter) neverFits(ctx context.Context, o *op) (bool, error) {
 		if err := l.reconfigure(ctx, o, c); err != nil {
 			return false, err
 		}
+		c.known, c.recalled = false, false // what the claim has seen was in the positions of another shape
 		if c.fit(c.view, o.req.Consume); !c.neverFits() {
 			return false, errRestart
 		}

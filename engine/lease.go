@@ -109,10 +109,10 @@ func (s *Lease) checkAdjust(delta Tokens) error {
 			}
 			known = true
 			switch sum := a.held + a.pending + d; {
-			case d > bucket.MaxDebt || d < -bucket.MaxDebt || sum > bucket.MaxDebt || a.pending+d > bucket.MaxDebt:
-				return outOfDebt(name, d)
-			case sum < 0:
+			case d < 0 && sum < 0:
 				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", a.held+a.pending)}
+			case d > bucket.MaxDebt || sum > bucket.MaxDebt || a.pending+d > bucket.MaxDebt:
+				return outOfDebt(name, d)
 			}
 		}
 		if !known {

@@ -139,6 +139,7 @@ func (c *course) play() {
 		}
 		c.store.sweep(ctx, c.now)
 		c.do(ctx, s)
+		c.bound.over()
 	}
 	for _, p := range c.procs {
 		p.Close()
@@ -416,6 +417,7 @@ func (c *course) dropped(entity int, r *backend.Record, terms []schema.Term, now
 			c.fail("e%d was dropped with %d of %s available", entity, n, terms[i].Name)
 		}
 	}
+	c.bound.last[entity] = ""
 	if c.ideal != nil {
 		c.ideal.pails[entity].remove()
 	}

@@ -158,7 +158,9 @@ func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool,
 			continue
 		}
 		if has.brought { // stays until it is full
-			if has.full != nil && has.full.Cmp(ratOf(m)) > 0 {
+			if has.deficit(m).Sign() > 0 {
+				same := has
+				has.change(&same, m)
 				drips = append(drips, has)
 			}
 		} else if now := find(stored, has.Name); now != nil {
@@ -171,7 +173,12 @@ func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool,
 	if !converted {
 		return p.drips, false, 0
 	}
+	byName(drips)
 	return drips, true, m
+}
+
+func byName(drips []drip) {
+	slices.SortFunc(drips, func(a, b drip) int { return nameIndex(a.Name) - nameIndex(b.Name) })
 }
 
 // convert brings the bucket to what is stored.

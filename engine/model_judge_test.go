@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math"
 	"math/big"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -65,7 +63,7 @@ func drips(limits []engine.Limit, brought bool) []drip {
 	for _, l := range limits {
 		all = append(all, drip{Limit: l, brought: brought})
 	}
-	slices.SortFunc(all, func(a, b drip) int { return nameIndex(a.Name) - nameIndex(b.Name) })
+	byName(all)
 	return all
 }
 
@@ -216,27 +214,31 @@ func (j *ideal) look(path []rung, now int64) bool {
 	return true
 }
 
-// charge charges one bucket after the other, and gives all back where one does not admit.
+// charge charges one bucket after the other, a remote store's all at once, and gives all back where one does not admit.
 func (j *ideal) charge(path []rung, tokens engine.Tokens, now int64, acquire bool) bool {
-	for i, g := range path {
+	var charged []rung
+	for _, g := range path {
 		b := &j.pails[g.entity]
 		there := b.there
 		if b.charge(g.view, g.stored, tokens, now, acquire) {
-			if !there {
+			if charged = append(charged, g); !there {
 				j.adopt(b, g)
 			}
-			continue
+		} else if !j.c.io {
+			break
 		}
-		for _, g := range path[:i] {
-			for k := range g.view {
-				if n := tokens[g.view[k].Name]; n > 0 {
-					find(j.pails[g.entity].drips, g.view[k].Name).give(now, n)
-				}
+	}
+	if len(charged) == len(path) {
+		return true
+	}
+	for _, g := range charged {
+		for i := range g.view {
+			if n := tokens[g.view[i].Name]; n > 0 {
+				find(j.pails[g.entity].drips, g.view[i].Name).give(now, n)
 			}
 		}
-		return false
 	}
-	return true
+	return false
 }
 
 // adopt is for a bucket that was made: it may have limits, full like all, that its writer remembers of an earlier one.
@@ -250,6 +252,7 @@ func (j *ideal) adopt(b *pail, g rung) {
 		}
 		b.drips = append(b.drips, drip{Limit: t.Limit, brought: t.Brought})
 	}
+	byName(b.drips)
 }
 
 // denial compares what a denial says.
@@ -380,8 +383,26 @@ func (j *ideal) lend(r *run, path []rung, now int64) {
 		}
 		l.hold(g, &j.pails[g.entity], r.tokens, true)
 	}
+	j.granted(r, path, now)
 	j.leases[r.id] = l
 	j.consumed(r.id, l)
+}
+
+// granted compares what the lease says of the limits right after it was made.
+func (j *ideal) granted(r *run, path []rung, now int64) {
+	var want []engine.LimitStatus
+	for _, g := range path {
+		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
+		for _, v := range g.view {
+			want = append(want, engine.LimitStatus{
+				Entity: entityName(g.entity), Resource: anyResource, Limit: v.Limit,
+				Available: find(drips, v.Name).available(now), Requested: r.tokens[v.Name],
+			})
+		}
+	}
+	if got := j.c.leases[r.id].Statuses(); !slices.Equal(got, want) {
+		j.c.fail("granted %+v, want %+v", got, want)
+	}
 }
 
 // hold adds a charge to what the lease holds of one bucket. What it holds of an earlier life is gone.
@@ -430,8 +451,3 @@ func (j *ideal) consumed(id int, l *idealLease) {
 		j.c.fail("consumed %v, want %v", got, want)
 	}
 }
-
-// deepest is the largest amount that a lease may hold.
-const deepest = bucket.MaxDebt
-
-func (l *idealLease) String() string { return fmt.Sprintf("%d parts, state %d", len(l.parts), l.state) }

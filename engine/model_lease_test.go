@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
 // useLease does on the ideal lease what a step did, and compares.
@@ -91,7 +92,7 @@ func (l *idealLease) adjustable(tokens engine.Tokens, sign int64) bool {
 			}
 			known = true
 			d := sign * n
-			if sum := s.held + s.pending + d; sum < 0 || sum > deepest || d > deepest || d < -deepest || s.pending+d > deepest {
+			if sum := s.held + s.pending + d; sum < 0 || sum > bucket.MaxDebt || d > bucket.MaxDebt || d < -bucket.MaxDebt || s.pending+d > bucket.MaxDebt {
 				return false
 			}
 		}

@@ -52,9 +52,13 @@ func (s *step) filled(m *maker, depth int) *step {
 		}
 	case doConsume, doAdjust, doRelease, doFlush, doCommit, doRollback:
 		s.lease = m.leases[max(0, len(m.leases)-1-m.IntN(6))]
-		if m.one(4) {
+		switch m.IntN(8) {
+		case 0, 1:
 			s.lease = m.leases[m.IntN(len(m.leases))]
+		case 2, 3, 4:
+			s.lease = m.lease
 		}
+		m.lease = s.lease
 		s.tokens = m.change(s.kind)
 	case doPass:
 		s.d = m.span()
@@ -147,8 +151,8 @@ func (m *maker) change(k kind) engine.Tokens {
 			tokens[l.Name] = -tokens[l.Name]
 		case 3:
 			tokens[l.Name] *= 10
-		case 4:
-			if m.e.huge || m.one(8) {
+		case 4, 5:
+			if m.e.huge || m.one(16) {
 				tokens[l.Name] = bucket.MaxDebt - m.Int64N(3)
 			}
 		}
@@ -189,8 +193,12 @@ func (m *maker) span() int64 {
 // befall lets calls go wrong, and others come between.
 func (m *maker) befall(s *step, depth int) {
 	if m.e.faults && m.one(3) {
-		for range 1 + m.IntN(5) {
-			s.acts = append(s.acts, []act{pass, pass, fail, race, loseRequest, loseReply, loseReply, arriveLate}[m.IntN(8)])
+		all := []act{pass, pass, fail, race, loseRequest, loseReply, loseReply, arriveLate}
+		if m.one(3) { // none comes through: the step fails
+			all = [][]act{{loseReply, loseRequest, arriveLate}, {fail, loseReply}, {fail, race, loseRequest}}[m.IntN(3)]
+		}
+		for range 1 + m.IntN(6) {
+			s.acts = append(s.acts, all[m.IntN(len(all))])
 		}
 	}
 	if !m.e.nested || depth >= 2 || !m.one(3) {

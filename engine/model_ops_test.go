@@ -144,6 +144,7 @@ type maker struct {
 	e      *episode
 	ids    int
 	leases []int
+	lease  int // used last
 }
 
 func (m *maker) one(in int) bool { return m.IntN(in) == 0 }
@@ -201,7 +202,7 @@ func (m *maker) traits(agree bool) (t traits) {
 	}
 	t.brings = t.brings || !t.stores
 	t.family = m.one(6)
-	t.io = !t.family && m.one(2)
+	t.io = (agree || !t.family) && m.one(2)
 	if agree {
 		t.repeats, t.stale = t.procs == 1 && !t.family && m.one(2), t.procs == 1 && m.one(2)
 		return t

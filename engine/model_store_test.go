@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -15,6 +16,7 @@ import (
 // watched stands between the limiters and a memory store. It sees every write that takes effect, lets calls go wrong as
 // the step that makes them says, and lets other steps come between. It is remote: not NoIO, and no Sweeper.
 type watched struct {
+	lock  sync.Mutex // of a call, where a limiter makes several at once
 	inner *memory.Store
 	world *course
 	seen  map[backend.Key]*backend.Record // buckets as they are
@@ -35,16 +37,17 @@ type lateWrite struct {
 
 // effect is what a write did to a bucket.
 type effect struct {
-	by     *run
-	entity int
-	used   [len(names)]int64 // by limit: charged, or given back
-	acq    int64
-	silent bool // who made it does not know that it took effect
-	late   bool // it arrived after its step was over
-	began  bool // a life of the bucket: it was made, reset or removed
-	ended  bool // a life of the bucket: it was reset or removed
-	before []schema.Term
-	after  []schema.Term
+	by        *run
+	entity    int
+	used      [len(names)]int64 // by limit: charged, or given back
+	acq       int64
+	silent    bool // who made it does not know that it took effect
+	late      bool // it arrived after its step was over
+	admission bool // it is what an acquire was admitted by
+	began     bool // a life of the bucket: it was made, reset or removed
+	ended     bool // a life of the bucket: it was reset or removed
+	before    []schema.Term
+	after     []schema.Term
 }
 
 func (s *watched) Read(ctx context.Context, keys []backend.Key, out []backend.Record) (err error) {
@@ -89,7 +92,11 @@ func (s *watched) Commit(ctx context.Context, token [16]byte, writes []backend.W
 	return s.call(false, func(act) error {
 		err := s.inner.Commit(ctx, token, writes)
 		for i := 0; i < len(writes) && err == nil; i++ {
-			if w := &writes[i]; w.Layout == schema.BucketLayout {
+			w := &writes[i]
+			if w.Layout == schema.ConfigLayout || w.Layout == schema.EntityLayout {
+				s.world.bound.order.note(s)
+			}
+			if w.Layout == schema.BucketLayout {
 				var out [1]backend.Record
 				out[0].Reset(schema.BucketLayout)
 				err = s.inner.Read(ctx, []backend.Key{w.Key}, out[:])
@@ -117,6 +124,10 @@ var failures = [acts]error{
 
 // call makes a call, with what befalls it.
 func (s *watched) call(reads bool, f func(act) error) error {
+	if !s.world.nested {
+		s.lock.Lock()
+		defer s.lock.Unlock()
+	}
 	r := s.world.top()
 	a := r.next()
 	s.world.calls++
@@ -191,6 +202,7 @@ func (s *watched) took(by *run, w *backend.Write, now *backend.Record, silent, l
 	if !now.Present() {
 		e.acq = 0
 	}
+	s.world.bound.order.took(s.world, e, was, now)
 	s.checkExpiry(now, e.after)
 	s.checkNonce(w, was)
 	s.seen[w.Key].CopyFrom(now)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -15,6 +16,37 @@ type part struct {
 	room [2]amount
 	rest []amount // all limits of view, then those that came later, behind room
 	late []string // the names of those that came later
+
+	unsure *unsure // nil: nothing is
+}
+
+// unsure is a charge without the gate whose outcome is not known. While it stays pending as it was, it is sent under its
+// nonce again: if no other writer came between, the record tells whether it was made.
+type unsure struct {
+	nonce backend.Num
+	sent  Tokens
+}
+
+// doubt notes that the charge under nonce failed.
+func (p *part) doubt(nonce backend.Num) { p.unsure = &unsure{nonce, p.tokens()} }
+
+// nonce is the one for what is pending.
+func (p *part) nonce() backend.Num {
+	if p.unsure != nil && maps.Equal(p.unsure.sent, p.tokens()) {
+		return p.unsure.nonce
+	}
+	return random()
+}
+
+// tokens are what is pending.
+func (p *part) tokens() Tokens {
+	pending := Tokens{}
+	for i := range p.size() {
+		if n := p.at(i).pending; n != 0 {
+			pending[p.name(i)] = n
+		}
+	}
+	return pending
 }
 
 // amount is what a lease holds of one limit, in tokens.
@@ -86,6 +118,18 @@ func (p *part) add(name string) *amount {
 	return p.at(p.size() - 1)
 }
 
+// begin is for a charge to the life of the bucket that born tells. What was charged to an earlier one is gone.
+func (p *part) begin(born backend.Num) {
+	if p.born == born {
+		return
+	}
+	for i := range p.size() {
+		a := p.at(i)
+		a.gone, a.held = a.gone+a.held, 0
+	}
+	p.born = born
+}
+
 // pending reports whether anything is to be written.
 func (p *part) pending() bool {
 	for i := range p.size() {
@@ -94,6 +138,16 @@ func (p *part) pending() bool {
 		}
 	}
 	return false
+}
+
+// pendsIn reports whether shape has all limits that something is pending of.
+func (p *part) pendsIn(shape *plan) bool {
+	for i := range p.size() {
+		if p.at(i).pending != 0 && shape.index(p.name(i)) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // giveUp makes all that is held pending to be given back.

@@ -23,8 +23,10 @@ func (l *Limiter) reconcile(r *backend.Record, from, view, stored *plan, now int
 	c := &converted{at: max(now, r.Int64(schema.Conv))}
 	terms, before := c.terms(r, from, view, stored)
 	if len(terms) > schema.MaxLimits {
-		return nil, &ValidationError{"Limits", len(terms),
-			"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource"}
+		return nil, &ValidationError{
+			"Limits", len(terms),
+			"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource",
+		}
 	}
 	c.plan = l.plans.share(newPlan(terms)) // reorders terms by name
 	for i := range c.plan.terms {

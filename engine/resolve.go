@@ -38,13 +38,6 @@ type config struct {
 	policy  Policy
 }
 
-// same reports whether an acquire that began with c can go on with o.
-func (c *config) same(o *config) bool { return c.parent == o.parent && c.stored.sameText(o.stored) }
-
-func (p *plan) sameText(o *plan) bool {
-	return p == o || p != nil && o != nil && p.text == o.text
-}
-
 // config gives what is stored for the handle's entity and resource, from memory where that is young enough.
 func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, error) {
 	c := h.conf.Load()
@@ -52,10 +45,10 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 		return l.load(ctx, h, now)
 	}
 	age, ttl := now-h.loaded.Load(), int64(l.opts.ConfigTTL)
+	if age < 0 { // the clock went back, which makes nothing younger
+		age = -age
+	}
 	switch {
-	case age < 0: // the clock went back; what was read then is no older than what it says now
-		age = 0
-		fallthrough
 	case age < ttl-ttl/5:
 		return c, nil
 	case age < ttl && !l.noIO:

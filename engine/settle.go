@@ -16,7 +16,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	defer l.put(o)
 	o.n, o.now = 0, now
 	c := o.begin(p.h, nil, false)
-	c.nonce, c.shape = random(), p.view
+	c.nonce, c.shape = p.nonce(), p.view
 	clear(c.tats[:])
 	c.h.lock.Lock()
 	if c.h.view.plan != nil {
@@ -25,6 +25,11 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	}
 	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()
+	if !p.pendsIn(c.shape) {
+		if err := l.lookAgain(ctx, c, p); err != nil {
+			return err
+		}
+	}
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		ups, downs := c.distribute(p)
 		if !ups && !downs {
@@ -41,6 +46,28 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 		}
 	}
 	return ErrContention
+}
+
+// lookAgain reads the bucket, which had not all limits that something is pending of when it was last seen: it may have
+// got them since, and only what has nowhere to go now is void.
+func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
+	r, err := l.readOne(ctx, c.h.key)
+	if err != nil {
+		return err
+	}
+	plan, err := l.planOfRecord(c, r)
+	if err != nil {
+		return err
+	}
+	c.record().CopyFrom(r)
+	c.h.learn(r, plan, c.now, false)
+	if c.shape = plan; plan == nil {
+		c.shape = p.view
+		clear(c.tats[:])
+		return nil
+	}
+	c.observe()
+	return nil
 }
 
 // distribute puts the pending amounts on the limits of the record. Those that it has no more are void.
@@ -77,14 +104,21 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 			return true, nil
 		}
 		if o.abandoned.Load() {
+			p.doubt(c.nonce)
 			return false, err
 		}
 		return false, nil // the charge is sent again alone, under the same nonce
 	default:
+		if ups && !downs {
+			p.doubt(c.nonce)
+		}
 		return false, err
 	}
 	r := c.record()
 	if c.outs[0].Applied || ups && c.isMine(r) {
+		p.unsure = nil
+		born, _ := r.Num(schema.Born)
+		p.begin(born)
 		for i := range p.size() {
 			p.at(i).done()
 		}

@@ -60,7 +60,8 @@ func (l *Limiter) configure(ctx context.Context, s site, limits []Limit, policy 
 			after.OnUnavailable = policy
 			w.Effects = append(w.Effects, setNum(schema.ConfigUnavailable, int64(policy)))
 		}
-		if after.equal(&before) {
+		if after.equal(&before) { // as somebody else has stored it, perhaps, of whom this process does not know
+			l.buckets.forget(s.concerns)
 			return nil
 		}
 		e := event{action: actionLimitsSet, entity: s.entity, resource: s.resource, before: before.document(), after: after.document()}
@@ -72,8 +73,12 @@ func (l *Limiter) configure(ctx context.Context, s site, limits []Limit, policy 
 func (l *Limiter) deconfigure(ctx context.Context, s site) error {
 	return l.admitted(ctx, func(now int64) error {
 		r, err := l.readOne(ctx, s.key)
-		if err != nil || !r.Present() {
+		if err != nil {
 			return err
+		}
+		if !r.Present() {
+			l.buckets.forget(s.concerns)
+			return nil
 		}
 		w, e, err := l.removal(s, r)
 		if err != nil {

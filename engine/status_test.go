@@ -8,7 +8,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 func TestStatus(t *testing.T) {

@@ -91,17 +91,20 @@ func (v *view) takeArrivals(r *backend.Record, n int) {
 
 // average takes in the regimes that held when the claim was written or refused.
 func (v *view) average(c *claim, active uint16) {
-	if v.busy == nil {
+	if v.busy == nil { // begins with what was seen first
 		v.busy = new(busyness)
+		for i := range v.busy {
+			v.busy[i] = uint8(active >> i & 1 * 255)
+		}
 	}
 	for i := range c.shape.rates {
 		if !c.mayBeActive(i) {
 			continue
 		}
 		if b := &v.busy[i]; active>>i&1 == 1 {
-			*b += (255 - *b + 7) / 8
+			*b += uint8((255 - int(*b) + 7) / 8) // as int: the sum has nine bits
 		} else {
-			*b -= (*b + 7) / 8
+			*b -= uint8((int(*b) + 7) / 8)
 		}
 	}
 }

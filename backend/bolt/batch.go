@@ -178,12 +178,12 @@ func (b *batch) store(st *state) error {
 	}
 	if st.was.place != st.now.place {
 		if p := st.was.place; p.Partition != "" {
-			if err := b.drop(b.index, appendEntry(nil, st.key, p)); err != nil {
+			if err := b.drop(b.index, entry(st.key, p)); err != nil {
 				return err
 			}
 		}
 		if p := st.now.place; p.Partition != "" {
-			if err := b.put(b.index, appendEntry(nil, st.key, p), nil); err != nil {
+			if err := b.put(b.index, entry(st.key, p), nil); err != nil {
 				return err
 			}
 		}

@@ -41,9 +41,9 @@ func appendKey(dst []byte, k backend.Key) []byte {
 	return appendParts(dst, k.Namespace, k.Partition, k.Sort)
 }
 
-// appendEntry is a key of the index.
-func appendEntry(dst []byte, k backend.Key, p backend.Place) []byte {
-	return appendParts(dst, k.Namespace, p.Partition, p.Sort, k.Partition, k.Sort)
+// entry is a key of the index.
+func entry(k backend.Key, p backend.Place) []byte {
+	return appendParts(nil, k.Namespace, p.Partition, p.Sort, k.Partition, k.Sort)
 }
 
 // cutPart takes a part with its end off b.

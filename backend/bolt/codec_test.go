@@ -40,8 +40,8 @@ func TestEntriesKeepTheirOrder(t *testing.T) {
 		a, b := backend.Place{Partition: awkward(r), Sort: awkward(r)}, backend.Place{Partition: awkward(r), Sort: awkward(r)}
 		k, l := backend.Key{Namespace: "n", Partition: awkward(r), Sort: awkward(r)}, backend.Key{Namespace: "n", Partition: awkward(r), Sort: awkward(r)}
 		want := cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Sort, b.Sort), k.Compare(l))
-		x := appendEntry(nil, k, a)
-		if bytes.Compare(x, appendEntry(nil, l, b)) != want {
+		x := entry(k, a)
+		if bytes.Compare(x, entry(l, b)) != want {
 			t.Fatalf("%q %q and %q %q have another order", a, k, b, l)
 		}
 		if key, place, err := decodeEntry(x); err != nil || key != k || place != a {
@@ -54,10 +54,8 @@ func TestNumbersAreShort(t *testing.T) {
 	layout := backend.NewLayout("n", backend.Field{Name: "n"})
 	for bit := range 127 {
 		for _, near := range []int64{-1, 0, 1} {
-			power := int128.Int{}
-			if bit < 64 {
-				power = int128.FromParts(0, 1<<bit)
-			} else {
+			power := int128.FromParts(0, 1<<bit)
+			if bit >= 64 {
 				power = int128.FromParts(1<<(bit-64), 0)
 			}
 			for _, n := range []backend.Num{power.Add(int128.FromInt64(near)), power.Neg().Add(int128.FromInt64(near))} {

@@ -27,7 +27,7 @@ var roles = map[string]func(path string) error{"count": count}
 func TestMain(m *testing.M) {
 	if do := roles[os.Getenv(role)]; do != nil {
 		if err := do(os.Getenv(file)); err != nil {
-			fmt.Println("failed:", err)
+			fmt.Fprintln(os.Stdout, "failed:", err)
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -62,7 +62,7 @@ func count(path string) error {
 					lock.Unlock()
 					return
 				}
-				fmt.Println(g, n)
+				fmt.Fprintln(os.Stdout, g, n)
 				lock.Unlock()
 			}
 		})

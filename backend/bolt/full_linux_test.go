@@ -65,7 +65,7 @@ func fill(path string) error {
 			return err
 		}
 	}
-	fmt.Println(2 * acknowledged)
+	fmt.Fprintln(os.Stdout, 2*acknowledged)
 	return s.Close()
 }
 

@@ -73,7 +73,7 @@ func (op *opening) inspect() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	if _, err := checkHeaders(op.path, f); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (op *opening) inspect() error {
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer db.Close()                   //nolint:errcheck // it was only read
 	h, err := checkHeaders(op.path, f) // now that nobody writes
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (op *opening) open(readOnly bool) (db *bbolt.DB, err error) {
 	})
 	switch {
 	case errors.Is(err, errDamaged):
-		op.file.Close() // bbolt has panicked
+		_ = op.file.Close() // bbolt has panicked
 		return nil, op.damaged(err)
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, errInUse(op.path, op.o.Timeout)

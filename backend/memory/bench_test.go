@@ -34,7 +34,7 @@ func acquire(k backend.Key) backend.Write {
 		{Slot: 3, Op: backend.NotEqual, A: num(-7)},
 	}
 	w.Effects = []backend.Effect{
-		{Slot: bucket.MustSlot("L"), Op: backend.Set, Text: limits},
+		{Slot: 9, Op: backend.Set, Num: num(-1 << 40)},
 		{Slot: 0, Op: backend.Add, Num: num(3)},
 		{Slot: 1, Op: backend.Add, Num: num(3)},
 		{Slot: 4, Op: backend.Add, Num: num(1)},
@@ -85,13 +85,13 @@ func BenchmarkValidateBody(b *testing.B) {
 	}
 }
 
-func BenchmarkJudgeEnact(b *testing.B) {
+func BenchmarkTry(b *testing.B) {
 	w := acquire(backend.Key{Namespace: "default", Partition: "b/user-000001/api", Sort: "b"})
 	var r backend.Record
 	r.Reset(bucket)
 	for b.Loop() {
-		if !backend.Judge(&r, &w) || backend.Enact(&r, &w) != nil {
-			b.Fatal()
+		if applied, err := backend.Try(&r, &w); !applied || err != nil {
+			b.Fatal(applied, err)
 		}
 	}
 }
@@ -126,9 +126,8 @@ func filled(t testing.TB, n int) *memory.Store {
 		partition := fmt.Sprintf("b|e|user-%07d|api/v1", i)
 		w := acquire(backend.Key{Namespace: "default", Partition: partition, Sort: "bucket"})
 		w.Index = &backend.Place{Partition: partition[2:16], Sort: partition[17:]}
-		for _, slot := range []backend.Slot{2, 3, 9} {
-			w.Effects = append(w.Effects, backend.Effect{Slot: slot, Op: backend.Set})
-		}
+		w.Effects = append(w.Effects, backend.Effect{Slot: 2, Op: backend.Set}, backend.Effect{Slot: 3, Op: backend.Set},
+			backend.Effect{Slot: bucket.MustSlot("L"), Op: backend.Set, Text: limits})
 		if err := s.Apply(t.Context(), []backend.Write{w}, out); err != nil || !out[0].Applied {
 			t.Fatal(err, out[0].Applied)
 		}

@@ -33,8 +33,14 @@ func TestDivEdges(t *testing.T) {
 func TestDivTable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ a, d, ceil, floor int64 }{
-		{7, 2, 4, 3}, {-7, 2, -3, -4}, {8, 2, 4, 4}, {-8, 2, -4, -4}, {0, 5, 0, 0},
-		{1, math.MaxInt64, 1, 0}, {-1, math.MaxInt64, 0, -1}, {math.MinInt64, 1, math.MinInt64, math.MinInt64},
+		{7, 2, 4, 3},
+		{-7, 2, -3, -4},
+		{8, 2, 4, 4},
+		{-8, 2, -4, -4},
+		{0, 5, 0, 0},
+		{1, math.MaxInt64, 1, 0},
+		{-1, math.MaxInt64, 0, -1},
+		{math.MinInt64, 1, math.MinInt64, math.MinInt64},
 	} {
 		if got := FromInt64(c.a).DivCeil(c.d); got != FromInt64(c.ceil) {
 			t.Errorf("DivCeil(%d, %d) = %v, want %d", c.a, c.d, got, c.ceil)

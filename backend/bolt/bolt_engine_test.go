@@ -1,0 +1,9 @@
+package bolt_test
+
+import (
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/conformance"
+)
+
+func TestEngine(t *testing.T) { conformance.RunEngine(t, fresh) }
