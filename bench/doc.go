@@ -5,12 +5,12 @@
 //
 //	go test ./bench
 //
-// The comparison with what bbolt does by itself takes about three minutes. Contenders run in turn in one process, round after
-// round, so that a busy moment of the machine meets all of them; a ratio is the median over the rounds of one's time
-// divided by the other's of the same round. It prints a table per workload, and one of the bounds, kept or OVER:
+// The comparison with what bbolt does by itself takes about two minutes. Contenders run in turn in one process, in many
+// short rounds, so that a busy moment of the machine or its disk meets all of them; a ratio is the median over the rounds of one's
+// time divided by the other's of the same round. It prints a table per workload, and one of the bounds, kept or OVER:
 //
 //	go test ./bench -run TestRatios -ratios -v
-//	go test ./bench -run TestRatios -ratios -v -workload durable -rounds 12 -roundtime 2s
+//	go test ./bench -run TestRatios -ratios -v -workload durable -rounds 200
 //
 // Ratios carry over to other machines, nanoseconds do not. Files are made in the folder that TMPDIR names: on a disk,
 // where the figures are to mean anything.

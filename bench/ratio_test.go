@@ -16,9 +16,9 @@ import (
 
 var (
 	ratios    = flag.Bool("ratios", false, "compare with the stores' floors and print the ratios")
-	rounds    = flag.Int("rounds", 6, "rounds of a comparison, each contender once in each")
+	rounds    = flag.Int("rounds", 40, "rounds of a comparison, each contender once in each")
 	selected  = flag.String("workload", "", "compare on workloads whose name contains this")
-	roundTime = flag.Duration("roundtime", 500*time.Millisecond, "about how long a contender's part of a round takes")
+	roundTime = flag.Duration("roundtime", 50*time.Millisecond, "about how long a contender's part of a round takes")
 )
 
 // comparison is one workload on one kind of store, done by some in turn.

@@ -33,6 +33,7 @@ type ledger struct {
 	charged, returned [2][len(names)]int64
 	pending           [len(names)]int64 // adjusted, and not settled
 	unsure            bool              // a settlement has failed
+	committed         bool              // Commit was called
 }
 
 func newBound(c *course) *bound {
@@ -286,6 +287,10 @@ func (b *bound) adjusted(r *run, o *outcome, sign int64) {
 // settled demands that what was adjusted upwards was charged, exactly.
 func (b *bound) settled(r *run, o *outcome) {
 	h := b.c.leases[r.lease]
+	if r.kind == doRollback && h.committed {
+		return
+	}
+	h.committed = h.committed || r.kind == doCommit
 	if o.err != nil {
 		h.unsure = true
 		return
@@ -333,9 +338,9 @@ func (b *bound) trouble(r *run, o *outcome) {
 	}
 }
 
-// chargeOf names what a step charges for: itself, or what its lease has to settle.
+// chargeOf names what a step charges for: itself, or what its lease has to settle, which a release changes.
 func (c *course) chargeOf(r *run) string {
-	if h := c.leases[r.lease]; h != nil && r.kind >= doRelease && r.kind <= doRollback {
+	if h := c.leases[r.lease]; h != nil && r.kind >= doFlush && r.kind <= doRollback {
 		return "settlement " + itoa(r.lease) + "." + itoa(h.epoch)
 	}
 	return "step " + itoa(r.id)

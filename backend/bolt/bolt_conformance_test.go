@@ -27,7 +27,6 @@ func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, fresh) }
 func FuzzModel(f *testing.F)       { conformance.Fuzz(f, fresh) }
 func BenchmarkStore(b *testing.B)  { conformance.Benchmark(b, fresh) }
-func BenchmarkStore(b *testing.B)  { conformance.Benchmark(b, fresh) }
 
 func TestDurable(t *testing.T) {
 	conformance.RunDurable(t, func(t testing.TB) conformance.Open { return opener(t, bolt.Options{Feed: true}) })

@@ -131,7 +131,9 @@ func TestLeadIsNeverLost(t *testing.T) {
 		}
 		cancel()
 		for _, done := range dones {
-			_ = <-done // whatever became of it
+			if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
 		}
 	}
 }

@@ -1,0 +1,109 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// family makes a parent of 50 a day and children below it.
+func (w *world) family(children int) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	must(w.t, w.SetLimits(ctx, "parent", "gpt-4", []engine.Limit{engine.PerDay("a", 50)}))
+	for i := range children {
+		must(w.t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprintf("child-%d", i), Parent: "parent", Cascade: true}))
+	}
+	must(w.t, w.SetSystemDefaults(ctx, []engine.Limit{engine.PerDay("a", 1000)}, nil))
+}
+
+func below(i int) engine.Request {
+	return engine.Request{Entity: fmt.Sprintf("child-%d", i), Resource: "gpt-4", Consume: engine.Tokens{"a": 1}}
+}
+
+// TestCascadeAtOnce charges the buckets of a path at the same time, and gives back at the same time, under the race
+// detector: 4 children share 50 with leases that come and go.
+func TestCascadeAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.family(4)
+	l := w.troubled()
+	ctx := context.WithoutCancel(t.Context())
+	var all sync.WaitGroup
+	var lock sync.Mutex
+	kept := int64(0)
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 25 {
+				lease, err := l.Acquire(ctx, below(i%4))
+				var exceeded *engine.ExceededError
+				if errors.As(err, &exceeded) || errors.Is(err, engine.ErrContention) {
+					continue
+				}
+				if err != nil {
+					t.Errorf("Acquire: %v", err)
+					return
+				}
+				if j%3 == 0 {
+					err = lease.Commit(ctx)
+					lock.Lock()
+					kept++
+					lock.Unlock()
+				} else {
+					err = lease.Rollback(ctx)
+				}
+				if err != nil {
+					t.Errorf("ending a lease: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if kept > 50 {
+		t.Errorf("%d were admitted and kept, of 50", kept)
+	}
+	used := int64(0)
+	for i := range 4 {
+		used += 1000 - w.left(fmt.Sprintf("child-%d", i))
+	}
+	equal(t, "the children's", used, kept)
+	equal(t, "the parent's", 50-w.left("parent"), kept)
+}
+
+// TestCascadeChildUnreachable: where one bucket of a path cannot be written, the other gets back what it gave.
+func TestCascadeChildUnreachable(t *testing.T) {
+	for nth := range 2 {
+		w := newWorld(t)
+		w.family(1)
+		l := w.troubled()
+		mustAcquire(t, l, below(0))
+		w.trouble.will(make([]fault, nth)...)
+		w.trouble.script = append(w.trouble.script, broken)
+		_, err := l.Acquire(t.Context(), below(0))
+		wants(t, "Acquire", err, errBroken)
+		equal(t, "the child's", w.left("child-0"), 999)
+		equal(t, "the parent's", w.left("parent"), 49)
+	}
+}
+
+// TestCascadeConfigurationChanges: a path that changes while its buckets are being charged is gone through again, and
+// what was charged meanwhile goes back.
+func TestCascadeConfigurationChanges(t *testing.T) {
+	w := newWorld(t)
+	w.family(2)
+	must(t, w.SetLimits(t.Context(), "other", "gpt-4", []engine.Limit{engine.PerDay("a", 70)}))
+	l := w.troubled()
+	mustAcquire(t, l, below(0))
+	w.trouble.once("apply", 0, func() {
+		_, err := w.UpdateEntity(t.Context(), "child-0", engine.EntityUpdate{Parent: ptr("other")})
+		must(t, err)
+		mustAcquire(t, w.Limiter, below(0))
+	})
+	mustAcquire(t, l, below(0))
+	equal(t, "the child's", w.left("child-0"), 997)
+	equal(t, "the old parent's", w.left("parent"), 49)
+	equal(t, "the new parent's", w.left("other"), 68)
+}

@@ -1,0 +1,148 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// TestFailureIsLogged: what policy lets through is told to the observer each time, and logged at most once a second.
+func TestFailureIsLogged(t *testing.T) {
+	w, seen, log := newWorld(t), &watcher{}, &bytes.Buffer{}
+	l, err := engine.New(w.trouble, &engine.Options{
+		OnUnavailable: engine.PolicyAllow, Observer: seen, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: w.now,
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	must(t, err)
+	defer l.Close()
+	w.trouble.will(slices.Repeat([]fault{refused}, 100)...)
+	for i := range 10 {
+		lease := mustAcquire(t, l, ask(1, engine.PerDay("a", 10)))
+		if !lease.Degraded() {
+			t.Fatalf("acquire %d was not degraded", i)
+		}
+		w.pass(300 * time.Millisecond)
+	}
+	equal(t, "degraded", len(seen.of(engine.EventDegraded)), 10)
+	if n := strings.Count(log.String(), "admitted without the store"); n < 2 || n > 4 {
+		t.Errorf("%d lines in 3 s:\n%s", n, log)
+	}
+	for _, e := range seen.of(engine.EventDegraded) {
+		if e.Entity != "user-1" || e.Resource != "gpt-4" || !errors.Is(e.Err, engine.ErrUnavailable) {
+			t.Errorf("degraded: %+v", e)
+		}
+	}
+}
+
+// TestFailureRetries: what is worth it is tried again, three times; what is not, is not.
+func TestFailureRetries(t *testing.T) {
+	for _, c := range []struct {
+		kind  fault
+		calls int
+		want  error
+	}{{refused, 4, engine.ErrUnavailable}, {gone, 4, engine.ErrUnavailable}, {raced, 4, engine.ErrContention}, {broken, 1, errBroken}} {
+		w := newWorld(t)
+		l := w.troubled()
+		mustAcquire(t, l, ask(1, engine.PerDay("a", 10)))
+		w.trouble.will(slices.Repeat([]fault{c.kind}, 10)...)
+		_, err := l.Acquire(t.Context(), ask(1, engine.PerDay("a", 10)))
+		wants(t, "Acquire", err, c.want)
+		equal(t, "calls", len(w.trouble.calls), c.calls)
+		if c.kind == broken && errors.Is(err, engine.ErrUnavailable) || c.kind == raced && errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("%v would be let through by a policy", err)
+		}
+	}
+}
+
+// TestFailureSaysWhy: the driver's error stays reachable, and the text names the cause.
+func TestFailureSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	l := w.troubled()
+	w.trouble.will(slices.Repeat([]fault{refused}, 20)...)
+	for i := range 4 {
+		_, err := l.Acquire(t.Context(), ask(1, engine.PerDay("a", 10)))
+		if !errors.Is(err, backend.ErrUnavailable) {
+			t.Errorf("Acquire %d: %v", i, err)
+		}
+		want := "refused"
+		if i > 1 && !strings.Contains(err.Error(), want) {
+			want = "is being probed"
+		}
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("Acquire %d: %v says nothing of %q", i, err, want)
+		}
+	}
+}
+
+// TestFailureHangInTransit: a store that does not heed its context is left behind; what it does to the buffers of the
+// call that was given up harms nobody, under the race detector.
+func TestFailureHangInTransit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		l, err := engine.New(w.trouble, &engine.Options{Now: w.now, Timeout: time.Second})
+		must(t, err)
+		defer l.Close()
+		limit := engine.PerDay("a", 1000)
+		mustAcquire(t, l, ask(1, limit))
+		release := make(chan struct{})
+		w.trouble.hook = func(call string) {
+			if call == "apply" {
+				<-release
+			}
+		}
+		for range 4 { // one more would open the breaker
+			_, err := l.Acquire(context.Background(), ask(1, limit))
+			wants(t, "Acquire", err, engine.ErrUnavailable)
+			wants(t, "Acquire", err, context.DeadlineExceeded)
+		}
+		w.trouble.lock.Lock()
+		w.trouble.hook = nil
+		w.trouble.lock.Unlock()
+		close(release) // the four are carried out now, while others use their ops again
+		for range 20 {
+			mustAcquire(t, l, ask(1, limit))
+		}
+		synctest.Wait()
+		st, err := l.Available(t.Context(), "user-1", "gpt-4", limit)
+		must(t, err)
+		if used := 1000 - st[0].Available; used < 21 || used > 25 {
+			t.Errorf("%d are used: 21 were admitted, 4 given up", used)
+		}
+	})
+}
+
+// TestFailureRefresh: configuration is read anew before it expires, behind the caller's back; where that fails the old
+// one goes on, and the observer is told.
+func TestFailureRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, seen := newWorld(t), &watcher{}
+		store := conformance.NewFault(w.store, nil)
+		l := w.limiter(store, &engine.Options{Observer: seen})
+		must(t, w.SetSystemDefaults(t.Context(), []engine.Limit{engine.PerDay("a", 10)}, nil))
+		mustAcquire(t, l, ask(1))
+		must(t, w.SetSystemDefaults(t.Context(), []engine.Limit{engine.PerDay("a", 5)}, nil))
+		w.pass(50 * time.Second)
+		mustAcquire(t, l, ask(1))
+		synctest.Wait()
+		mustDeny(t, l, ask(4))
+		store.SetPlan(conformance.Always(conformance.Fail, conformance.OpRead))
+		w.pass(50 * time.Second)
+		mustAcquire(t, l, ask(1))
+		synctest.Wait()
+		if told := seen.of(engine.EventRefresh); len(told) != 1 || !errors.Is(told[0].Err, engine.ErrUnavailable) {
+			t.Errorf("what the observer was told: %+v", told)
+		}
+		w.pass(time.Hour)
+		mustAcquire(t, l, ask(1))
+	})
+}

@@ -1,0 +1,130 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+)
+
+// finds are what the model has found, each as short as it could be made: the episode must go well.
+var finds = []struct {
+	name    string
+	agree   bool
+	traits  traits
+	palette [][]string
+	steps   []*step
+}{
+	{
+		"AClockThatGoesBackKeepsOldConfiguration", true, traits{procs: 2}, [][]string{{"a:5/s"}},
+		[]*step{
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: -1}, // there are no limits
+			{kind: doStore, plan: 0, level: 2},
+			{kind: doClock, d: -int64(time.Second)},
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: -1},
+		},
+	},
+	{
+		"ALimitThatCameBackUnseenTakesNoAdjustment", true, traits{procs: 2}, [][]string{{"a:10/s"}, {"a:3/min", "c:9/min"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 3, "c": 0}, plan: 1},
+			{kind: doAllow, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 0, "c": 1}, plan: 1},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"c": 3}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1},
+		},
+	},
+	{
+		"ADenialForEverTellsAnotherLimitsState", true, traits{procs: 1, stale: true, repeats: true},
+		[][]string{{"a:20/s", "b:18/day:60"}, {"a:18/day:16", "c:3/day:1"}},
+		[]*step{
+			{kind: doAcquire, tokens: engine.Tokens{"a": 1, "b": 30}, plan: 0},
+			{kind: doStore, plan: 1, level: 2},
+			{kind: doAllow, tokens: engine.Tokens{"a": 1}, plan: -1},
+			{kind: doPass, d: int64(2 * time.Second)},
+			{kind: doAcquire, tokens: engine.Tokens{"a": 15, "c": 1}, plan: -1},
+			{kind: doAllow, tokens: engine.Tokens{"a": 50}, plan: -1},
+		},
+	},
+	{
+		"AChargeAfterAResetIsNotGivenBack", true, traits{procs: 1}, [][]string{{"a:1000/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 84}, plan: 0},
+			{kind: doReset},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1},
+			{kind: doRollback, lease: 1, plan: -1},
+		},
+	},
+	{
+		"ALeaseOfNothingIsNotGivenBack", true, traits{procs: 1}, [][]string{{"a:1000/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 0}, plan: 0},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1},
+			{kind: doRollback, lease: 1, plan: -1},
+		},
+	},
+	{
+		"StoringWhatIsStoredBringsBackWhatWas", false, traits{procs: 2, stale: true}, [][]string{{"a:2/s", "b:9/min"}, {"a:1/min:11"}},
+		[]*step{
+			{kind: doStore, plan: 1, level: 2},
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: -1},
+			{kind: doStore, plan: 0},
+			{kind: doStore, proc: 1, plan: 0},
+		},
+	},
+	{
+		"StoringOvertakenByAnotherBringsBackWhatWas", false, traits{procs: 2, io: true, nested: true}, [][]string{{"a:100/s"}, {"a:10/s"}, {"a:50/s"}},
+		[]*step{
+			{kind: doStore, plan: 0},
+			{kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: -1},
+			{
+				kind: doStore, plan: 1, acts: []act{pass, pass, pass, pass, before, before},
+				inner: []*step{{kind: doStore, proc: 1, plan: 2}, {kind: doStore, proc: 1, plan: 2}},
+			},
+		},
+	},
+	{
+		"ASettlementThatWasSentAgainIsChargedTwice", false, traits{procs: 1, io: true, faults: true}, [][]string{{"a:100/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},
+			{kind: doCommit, lease: 1, plan: -1, acts: []act{loseReply, loseRequest, loseRequest, loseRequest}},
+			{kind: doCommit, lease: 1, plan: -1},
+		},
+	},
+}
+
+// TestModelFinds is TestModelEqual and TestModelBound on what they once found.
+func TestModelFinds(t *testing.T) {
+	t.Parallel()
+	for _, f := range finds {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			e := &episode{traits: f.traits, start: bucket.MinTime + int64(time.Hour), clocks: make([]int64, f.traits.procs), steps: f.steps}
+			for _, texts := range f.palette {
+				var plan []engine.Limit
+				for _, text := range texts {
+					l, err := engine.ParseLimit(text)
+					if err != nil {
+						t.Fatal(err)
+					}
+					plan = append(plan, l)
+				}
+				e.palette = append(e.palette, plan)
+			}
+			for i, s := range e.steps {
+				if s.id == 0 {
+					s.id = 100 + i
+				}
+			}
+			c := newCourse(e, f.agree, t.Logf)
+			c.play()
+			if c.wrong != "" {
+				t.Error(c.wrong)
+			}
+		})
+	}
+}
