@@ -60,7 +60,7 @@ rapid: ## the random properties of all other packages (RAPID_CHECKS=1000)
 	.ci/gotest.sh rapid -count=1 -shuffle=on -timeout=$(TIMEOUT) $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
 model: ## the engine against its exact model, at length (MODEL_STEPS=30000000)
-	@go test -list Model ./engine/... | grep -q '^Test' || { echo "no test of ./engine/... is called Model"; exit 1; }
+	@go test -list Model ./engine/... | grep '^Test' > /dev/null || { echo "no test of ./engine/... is called Model"; exit 1; }
 	@MODEL_STEPS=$(MODEL_STEPS) .ci/gotest.sh model -count=1 -timeout=$(TIMEOUT) -run Model ./engine/...
 
 fuzz: ## every fuzz target in turn (FUZZTIME=10s, or a count such as 100000x)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -33,10 +34,19 @@ func newOurs(l limits) ours {
 		Resource: "gpt-4",
 		Consume:  engine.Tokens{"rpm": 1, "tpm": 1},
 		Limits: []engine.Limit{
-			engine.Every("rpm", 1, l[0].Every).WithBurst(l[0].Capacity),
-			engine.Every("tpm", 1, l[1].Every).WithBurst(l[1].Capacity),
+			every("rpm", l[0]),
+			every("tpm", l[1]),
 		},
 	}}
+}
+
+// every is a limit of one token in each interval; periods of less than a millisecond become a thousandth of the rate.
+func every(name string, l limit) engine.Limit {
+	n, period := int64(1), l.Every
+	if period < time.Millisecond {
+		n, period = int64(time.Millisecond/period), time.Millisecond
+	}
+	return engine.Every(name, n, period).WithBurst(l.Capacity)
 }
 
 func (o *ours) Close() {
