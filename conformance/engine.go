@@ -17,7 +17,7 @@ type stories []struct {
 	tell func(*rig)
 }
 
-// outcomes are what RunEngine proves. The numbers are those of the outcomes in SPEC.md, section 10.
+// outcomes are what RunEngine proves, by the number that the project has given them.
 //
 //	 1  AdmitsExactly
 //	 2  Saturation, RequestsPerDecision, NeverOverAdmits

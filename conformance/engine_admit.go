@@ -15,6 +15,7 @@ var admitsExactly = stories{
 	{"SeveralProcesses", func(r *rig) { r.exactly(4, 0) }},
 	{"ClocksApart", func(r *rig) { r.exactly(4, 5*time.Second) }},
 	{"WithIO", func(r *rig) { r.slow().exactly(4, 0) }},
+	{"BehindOthers", func(r *rig) { swapMeetsWriter(r.slow()) }},
 	{"Amounts", admitsAmounts},
 	{"SeveralLimits", admitsSeveralLimits},
 	{"LiveBucket", admitsLive},

@@ -66,9 +66,9 @@ func (r *rig) chaos(c chaos) {
 			if err != nil {
 				t.Fatalf("New: %v", err)
 			}
-			defer l.Close()
 			h.clocks, h.all = append(h.clocks, clock), append(h.all, l)
 		}
+		defer h.close()
 		h.tick(0)
 		if c.faults {
 			r.faults.SetPlan(Random(rapid.Uint64().Draw(t, "faults"), map[Act]float64{Fail: .05, LoseRace: .05, LoseRequest: .1, LoseReply: .1, Late: .05}))
@@ -80,6 +80,12 @@ func (r *rig) chaos(c chaos) {
 		})
 	})
 	r.faults.SetPlan(nil)
+}
+
+func (h *history) close() {
+	for _, l := range h.all {
+		_ = l.Close() // never fails
+	}
 }
 
 // tick lets time go by, and sets the clocks.
@@ -135,7 +141,8 @@ func (h *history) settle(t *rapid.T) {
 	}
 	i := rapid.IntRange(0, len(h.held)-1).Draw(t, "lease")
 	lease := h.held[i]
-	back, err := lease.Consumed(), error(nil)
+	var err error
+	back := lease.Consumed()
 	if rapid.Bool().Draw(t, "rollback") {
 		err = lease.Rollback(h.rig.Context())
 		h.held = append(h.held[:i], h.held[i+1:]...)
@@ -187,7 +194,7 @@ func (h *history) bound(t *rapid.T) {
 // atOnce lets actors of several processes acquire, correct and roll back at the same virtual time, with faults in a share
 // of all requests, and holds every moment against the bound.
 func (r *rig) atOnce(share float64) {
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)
 		s.delay(r, time.Millisecond, slowest)
 		if share > 0 {
@@ -208,7 +215,7 @@ func (r *rig) atOnce(share float64) {
 			l, n := r.limiter(s.clock(0)), int64(i%5+1)
 			q := engine.Request{Entity: entity, Resource: api, Consume: tokens("a", n), Limits: []engine.Limit{limit}}
 			s.actor(0, func() {
-				for s.now() < 20*time.Second && !r.Failed() {
+				for s.now() < 10*time.Second && !r.Failed() {
 					lease, err := l.Acquire(r.Context(), q)
 					if err != nil {
 						s.pause(s.between(0, 100*time.Millisecond))
@@ -225,7 +232,7 @@ func (r *rig) atOnce(share float64) {
 		s.run()
 		r.faults.SetHooks(nil, nil)
 		r.faults.SetPlan(nil)
-		if admissions < 100 {
+		if admissions < 50 {
 			r.Errorf("seed %d: only %d acquires were admitted", seed, admissions)
 		}
 	}

@@ -156,12 +156,29 @@ func leaseLimitsChanged(r *rig) {
 	r.must(lease.Adjust(engine.Tokens{"a": 10, "b": 10}))
 	r.must(lease.Flush(r.Context()))
 	r.wantLeft(l, "10 more", "a:950 c:10")
+	if got := amounts(lease.Consumed()); got != "a:50 b:40" {
+		r.Errorf("Consumed is %s, not a:50 b:40", got)
+	}
 	r.must(lease.Consume(r.Context(), tokens("c", 4)))
 	r.must(lease.Adjust(tokens("c", -1)))
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(l, "rolled back", "a:1000 c:10")
 	set(stored("b", 100))
 	r.wantLeft(l, "the limit that was gone", "b:100")
+}
+
+// leaseLimitComesBack: a limit that was gone when this process saw the bucket last, and is there again.
+func leaseLimitComesBack(r *rig) {
+	l, other := r.limiter(), r.limiter()
+	set := func(limits ...engine.Limit) { r.must(other.SetLimits(r.Context(), user, api, limits)) }
+	set(stored("a", 100), stored("b", 100))
+	lease := r.mustAcquire(l, ask(tokens("a", 10)))
+	set(stored("a", 100))
+	r.mustAcquire(l, ask(tokens("a", 1)))
+	set(stored("a", 100), stored("b", 100))
+	r.must(lease.Adjust(engine.Tokens{"a": -10, "b": 30}))
+	r.must(lease.Commit(r.Context()))
+	r.wantLeft(other, "adjusted when the limit was back", "a:99 b:70")
 }
 
 // leaseZeros: a lease of nothing was judged without a write, and can be adjusted as any other.

@@ -27,6 +27,7 @@ var leases = stories{
 	{"MaxHold", leaseMaxHold},
 	{"ManyHands", leaseManyHands},
 	{"LimitsChanged", leaseLimitsChanged},
+	{"LimitComesBack", leaseLimitComesBack},
 	{"Zeros", leaseZeros},
 }
 

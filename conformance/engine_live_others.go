@@ -83,9 +83,12 @@ func liveDisagreeingClocks(r *rig) {
 		process int
 		limit   engine.Limit
 	}{{{0, fast}, {1, slow}}, {{0, slow}, {1, fast}}, {{0, fast}, {1, slow}, {0, slow}, {1, fast}}} {
-		all := r.processes(2, 5*time.Second)
+		var all []*engine.Limiter
+		for _, ahead := range []time.Duration{5 * time.Second, -5 * time.Second} {
+			all = append(all, r.limiter(by(newClock(ahead)), func(o *engine.Options) { o.DenialTTL = -1 }))
+		}
 		total := 0
-		for range 1500 {
+		for range 1200 {
 			for _, turn := range turns {
 				q := ask(tokens("a", 1), turn.limit)
 				q.Entity = fmt.Sprintf("user-%d", i)
@@ -97,8 +100,8 @@ func liveDisagreeingClocks(r *rig) {
 		if most := 100 + 10*100; total > most {
 			r.Errorf("%v: %d were admitted while no time passed, with clocks 10 s apart; at most %d", turns, total, most)
 		}
-		if total < 60 {
-			r.Errorf("%v: %d were admitted, of 60 at least", turns, total)
+		if total == 0 { // the one that is ahead leaves what the other takes for debt: that costs admissions, and mints none
+			r.Errorf("%v: none were admitted", turns)
 		}
 	}
 }

@@ -89,42 +89,68 @@ func lostConverting(r *rig) {
 	}
 }
 
-// lostSwapping loses the reply to a compare-and-set, which follows when guesses went wrong three times: another process
-// uses the bucket up and gives it back, each time this one tries.
+// unsettle lets another process use the bucket and give back by turns, before each of the next writes of l, so that it
+// always guesses wrong; then, before the one that would be a compare-and-set, last. It returns when the caller has made
+// that many writes.
+func (r *rig) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
+	var held *engine.Lease
+	tries, busy := 0, false
+	r.faults.SetHooks(func(_ context.Context, c Call) {
+		if busy || c.Op != OpApply {
+			return
+		}
+		busy = true
+		defer func() { busy = false }()
+		switch tries++; {
+		case tries > 4:
+		case tries == 4:
+			last()
+		case held == nil:
+			held = r.mustAcquire(other, q)
+		default:
+			r.must(held.Rollback(r.Context()))
+			held = nil
+		}
+	}, nil)
+	return func() { r.faults.SetHooks(nil, nil) }
+}
+
+// lostSwapping loses the reply to a compare-and-set, which follows when guesses went wrong three times.
 func lostSwapping(r *rig) {
 	for _, act := range troubles {
-		l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
+		l, limit := r.limiter(), stored("a", 100)
 		q := ask(tokens("a", 10), limit)
 		q.Entity = fmt.Sprintf("user-%d", act)
-		var held *engine.Lease
-		tries, mine := 0, false
-		r.faults.SetHooks(func(_ context.Context, c Call) {
-			if !mine || c.Op != OpApply {
-				return
-			}
-			mine = false
-			if tries++; tries > 3 {
-				return
-			}
-			if held == nil {
-				held = r.mustAcquire(other, q)
-			} else {
-				r.must(held.Rollback(r.Context()))
-				held = nil
-			}
-			mine = true
-		}, nil)
 		first := r.faults.Calls(OpApply)
-		mine = true
 		r.faults.SetPlan(On(OpApply, first+6, act)) // three tries, each behind another process's write
+		stop := r.unsettle(r.limiter(), q, func() {})
 		r.mustAcquire(l, q)
-		r.faults.SetHooks(nil, nil)
+		stop()
 		if r.faults.Count(OpApply, act) == 0 {
 			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(OpApply)-first)
 		}
 		r.late()
 		r.wantLeftOf(r.limiter(), q.Entity, "by compare-and-set, "+act.String(), "a:80", limit)
 	}
+}
+
+// swapMeetsWriter lets another process take all that is left just before a compare-and-set, or reset the bucket.
+func swapMeetsWriter(r *rig) {
+	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
+	q := ask(tokens("a", 10), limit)
+	stop := r.unsettle(other, q, func() { r.mustAcquire(other, ask(tokens("a", 90), limit)) })
+	r.mustDeny(l, q)
+	stop()
+	r.wantLeft(r.limiter(), "all was taken before a compare-and-set", "a:0", limit)
+	r.must(other.ResetBucket(r.Context(), user, api))
+	fresh := r.limiter()
+	stop = r.unsettle(other, q, func() {
+		r.must(other.ResetBucket(r.Context(), user, api))
+		r.mustAcquire(other, ask(tokens("a", 50), limit))
+	})
+	r.mustAcquire(fresh, q)
+	stop()
+	r.wantLeft(r.limiter(), "reset before a compare-and-set", "a:40", limit)
 }
 
 // lostConvertingDenied loses the reply to a conversion whose request is denied: that must not look like an admission.

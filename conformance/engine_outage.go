@@ -132,21 +132,20 @@ func (r *rig) crowdOn(act Act) {
 
 // crowdAtFirstUse hangs from the beginning, in reading the configuration; for one bucket, and for many.
 func crowdAtFirstUse(r *rig) {
-	for _, act := range []Act{Hang, HangDeaf} {
-		for _, p := range policies {
-			same, others := r.limiter(under(p), sleeping), r.limiter(under(p), sleeping)
-			q := ask(tokens("a", 1), stored("a", 1000))
-			r.virtually(func(r *rig) {
-				r.faults.SetPlan(Always(act))
-				r.thousand(same, p, func(int) engine.Request { return q })
-				r.thousand(others, p, func(i int) engine.Request {
-					own := q
-					own.Entity = fmt.Sprintf("user-%d", i%100)
-					return own
-				})
+	for i, act := range []Act{Hang, HangDeaf} {
+		p := policies[i]
+		same, others := r.limiter(under(p), sleeping), r.limiter(under(p), sleeping)
+		q := ask(tokens("a", 1), stored("a", 1000))
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(act))
+			r.thousand(same, p, func(int) engine.Request { return q })
+			r.thousand(others, p, func(i int) engine.Request {
+				own := q
+				own.Entity = fmt.Sprintf("user-%d", i%100)
+				return own
 			})
-			r.faults.SetPlan(nil)
-		}
+		})
+		r.faults.SetPlan(nil)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -26,10 +28,31 @@ func outageRecovery(r *rig) {
 		}
 	}
 	r.wantLeft(l, "after three outages", "a:6", q.Limits...)
-	d, err := l.Allow(r.Context(), q)
-	if err != nil || d.Degraded || !d.Allowed {
-		r.Errorf("Allow after three outages: %+v, %v", d, err)
+	r.atOnceAgain(l)
+}
+
+// atOnceAgain wants a crowd to reach the store at the same time.
+func (r *rig) atOnceAgain(l *engine.Limiter) {
+	var there atomic.Int64 // at the store, or answered without it
+	all := make(chan struct{})
+	arrive := func() {
+		if there.Add(1) == workers {
+			close(all)
+		}
 	}
+	r.faults.SetHooks(func(context.Context, Call) {
+		arrive()
+		<-all
+	}, nil)
+	defer r.faults.SetHooks(nil, nil)
+	s := &trial{tester: r.T}
+	s.together(workers, func(i int) {
+		d, err := l.Allow(r.Context(), ask(tokens("a", 1), stored("a", 10)))
+		if err != nil || d.Degraded {
+			arrive()
+			r.Errorf("one of many after an outage: %+v, %v", d, err)
+		}
+	})
 }
 
 // outageStartDown: a limiter can be made and used while the store is down.
@@ -72,29 +95,33 @@ func outageCancelled(r *rig) {
 			r.mustAcquire(warm, q)
 			r.virtually(func(r *rig) {
 				r.faults.SetPlan(Always(act))
-				for range 4 { // not for as long as the budget
-					for what, l := range map[string]*engine.Limiter{"first use": cold, "known bucket": warm} {
-						ctx, cancel := context.WithCancel(context.Background())
-						stop := time.AfterFunc(budget/10, cancel)
-						r.within(what, budget/10, func() {
-							lease, err := l.Acquire(ctx, q)
-							if !errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
-								r.Errorf("%s, given up under %v, %v: %+v, %v", what, p, act, lease, err)
-							}
-						})
-						stop.Stop()
+				giveUp := func(what string, l *engine.Limiter) {
+					ctx, cancel := context.WithCancel(context.Background())
+					defer time.AfterFunc(budget/10, cancel).Stop()
+					r.within(what, budget/10, func() {
+						lease, err := l.Acquire(ctx, q)
+						if !errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
+							r.Errorf("%s, given up under %v, %v: %+v, %v", what, p, act, lease, err)
+						}
+					})
+				}
+				for i := range 10 {
+					if giveUp("known bucket", warm); i < 4 { // not for as long as the budget
+						giveUp("first use", cold)
 					}
 				}
-				r.wait(2 * budget)             // until nobody reads the configuration any more
-				r.faults.SetPlan(Always(Fail)) // had the breaker opened, one request would be all
-				for _, l := range []*engine.Limiter{warm, cold} {
-					calls := r.faults.Calls(OpApply) + r.faults.Calls(OpRead)
-					lease, err := l.Acquire(context.Background(), q)
-					r.answer("Acquire", p, lease, err)
-					if n := r.faults.Calls(OpApply) + r.faults.Calls(OpRead) - calls; n < 2 {
-						r.Errorf("after callers gave up, an acquire makes %d requests", n)
-					}
+				calls := r.faults.Calls(OpApply)
+				for range 3 { // had the breaker opened, one of them would be on its way
+					go func() {
+						lease, err := warm.Acquire(context.Background(), q)
+						r.answer("Acquire", p, lease, err)
+					}()
 				}
+				synctest.Wait()
+				if n := r.faults.Calls(OpApply) - calls; n != 3 {
+					r.Errorf("after callers gave up, %d of 3 acquires ask the store", n)
+				}
+				r.wait(2 * budget)
 			})
 			r.faults.SetPlan(nil)
 		}
@@ -144,7 +171,7 @@ func outageWrong(r *rig) {
 	good := ask(tokens("a", 1), stored("a", 10))
 	broken, err := engine.New(stubborn{r.store}, r.options(allow))
 	r.must(err)
-	defer broken.Close()
+	defer func() { r.must(broken.Close()) }()
 	_, err = broken.Acquire(r.Context(), good)
 	if !errors.Is(err, errBroken) || errors.Is(err, engine.ErrUnavailable) {
 		r.Errorf("an error that is none of the contract's: %v", err)
@@ -170,9 +197,13 @@ func outageWrong(r *rig) {
 // outagePolicies: the call's policy, then the limiter's, then what is stored for the system, then Block.
 func outagePolicies(r *rig) {
 	for _, c := range []struct{ stored, limiter, call, want engine.Policy }{
-		{0, 0, 0, engine.PolicyBlock}, {engine.PolicyAllow, 0, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyBlock, 0, engine.PolicyBlock},
-		{engine.PolicyBlock, engine.PolicyAllow, 0, engine.PolicyAllow}, {engine.PolicyAllow, engine.PolicyAllow, engine.PolicyBlock, engine.PolicyBlock},
-		{engine.PolicyBlock, engine.PolicyBlock, engine.PolicyAllow, engine.PolicyAllow}, {0, 0, engine.PolicyAllow, engine.PolicyAllow},
+		{0, 0, 0, engine.PolicyBlock},
+		{engine.PolicyAllow, 0, 0, engine.PolicyAllow},
+		{engine.PolicyAllow, engine.PolicyBlock, 0, engine.PolicyBlock},
+		{engine.PolicyBlock, engine.PolicyAllow, 0, engine.PolicyAllow},
+		{engine.PolicyAllow, engine.PolicyAllow, engine.PolicyBlock, engine.PolicyBlock},
+		{engine.PolicyBlock, engine.PolicyBlock, engine.PolicyAllow, engine.PolicyAllow},
+		{0, 0, engine.PolicyAllow, engine.PolicyAllow},
 	} {
 		setup, l := r.limiter(), r.limiter(under(c.limiter))
 		r.must(setup.DeleteSystemDefaults(r.Context()))

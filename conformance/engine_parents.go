@@ -28,6 +28,7 @@ var parents = stories{
 	{"MovedElsewhere", parentMovedElsewhere},
 	{"Flag", parentFlag},
 	{"MadeAnew", parentMadeAnew},
+	{"MadeAnewBehind", parentMadeAnewBehind},
 	{"Leases", parentLeases},
 	{"LeasesWithIO", func(r *rig) { parentLeases(r.slow()) }},
 	{"Debt", parentDebt},

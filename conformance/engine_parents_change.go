@@ -63,6 +63,22 @@ func parentMadeAnew(r *rig) {
 	r.wantLeftOf(fresh, "first", "made anew by a clock that is behind", "a:48")
 }
 
+// parentMadeAnewBehind: the bucket says that it was written with a later version of its entity than there is, because a
+// process that had not heard of the deletion made it.
+func parentMadeAnewBehind(r *rig) {
+	l, other, behind := r.limiter(), r.limiter(), r.limiter(by(newClock(-5*time.Second)))
+	mine := stored("a", 100)
+	r.mustEntity(l, engine.Entity{ID: user})
+	r.mustAcquire(other, ask(tokens("a", 1), mine))
+	r.must(l.DeleteEntity(r.Context(), user, nil))
+	r.mustAcquire(other, ask(tokens("a", 1), mine))
+	r.must(l.SetLimits(r.Context(), "parent-1", api, []engine.Limit{stored("a", 50)}))
+	r.mustEntity(behind, engine.Entity{ID: user, Parent: "parent-1", Cascade: true})
+	r.mustAcquire(behind, ask(tokens("a", 1), mine))
+	r.mustAcquire(behind, ask(tokens("a", 1), mine))
+	r.wantLeft(r.limiter(), "made anew by a clock that is behind", "a:97 parent-1 a:48", mine)
+}
+
 // parentFlag: without cascade a parent is a parent in name.
 func parentFlag(r *rig) {
 	l := r.limiter()

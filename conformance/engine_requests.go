@@ -55,18 +55,21 @@ func (r *rig) arrivals(seed uint64, clients, decisions int, share float64, names
 		_ = r.left(l, q.Entity, limits...) // reads the configuration
 	}
 	r.clock.advance(time.Hour) // what was seen of the bucket is long out of date
-	step := func() {
+	step := func(share float64) {
 		r.clock.advance(time.Duration(random.ExpFloat64() / (share * rate) * float64(time.Second)))
 		if d, err := all[random.IntN(clients)].Allow(r.Context(), q); err != nil || !d.Allowed && share < 1 {
 			r.Fatalf("seed %d: %+v, %v", seed, d, err)
 		}
 	}
-	for range 20 * clients { // until everybody knows that there are others
-		step()
+	for range 20 * clients { // until everybody knows that there are others, at another share
+		step(1 - min(share, .9))
+	}
+	for range 20 * clients {
+		step(share)
 	}
 	writes, reads := r.requests(func() {
 		for range decisions {
-			step()
+			step(share)
 		}
 	})
 	return float64(writes+reads) / float64(decisions)
@@ -91,8 +94,12 @@ func requestsShared(r *rig) {
 		names   []string
 		most    float64
 	}{
-		{8, .5, []string{"a"}, 1.5}, {8, .5, []string{"a", "b"}, 1.65}, {8, .1, []string{"a"}, 1.15}, {8, .9, []string{"a"}, 1.55},
-		{100, .9, []string{"a"}, 1.2}, {100, .1, []string{"a"}, 1.15},
+		{8, .5, []string{"a"}, 1.5},
+		{8, .5, []string{"a", "b"}, 1.65},
+		{8, .1, []string{"a"}, 1.15},
+		{8, .9, []string{"a"}, 1.55},
+		{100, .9, []string{"a"}, 1.2},
+		{100, .1, []string{"a"}, 1.15},
 	} {
 		got := r.arrivals(3, c.clients, 2000, c.share, c.names...)
 		r.Logf("%d clients at %v of the rate, %d limits: %.3f requests for a decision", c.clients, c.share, len(c.names), got)

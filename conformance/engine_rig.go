@@ -79,6 +79,9 @@ func newRig(t *testing.T, open Open) *rig {
 		if err := store.Close(); err != nil {
 			t.Errorf("Close after the story: %v", err)
 		}
+		if t.Failed() {
+			t.Logf("rerun: go test -count=20 -run '^%s$'", strings.ReplaceAll(t.Name(), "/", "$/^"))
+		}
 	})
 	r := &rig{T: t, faults: NewFault(store, nil), clock: newClock(0)}
 	_, r.noIO = store.(backend.NoIO)

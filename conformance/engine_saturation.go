@@ -68,7 +68,7 @@ func (r *rig) saturate(c load) {
 			q.Entity = fmt.Sprintf("user-%d", i)
 		}
 		_ = r.left(l, q.Entity, limits...) // reads the configuration: who waits for another's reading waits unseen
-		for range 4 {
+		for range 3 {
 			s.actor(s.between(0, slowest), func() {
 				for s.now() < c.time {
 					d, err := l.Allow(r.Context(), q)

@@ -95,7 +95,7 @@ func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits
 	}
 	// The limits are stored, and acquires convert, too: failing is not worth an error. ErrNoLimits: somebody deleted them.
 	if err := l.convertLive(ctx, entity, resource); err != nil && !errors.Is(err, ErrNoLimits) {
-		l.warn(ctx, l.opts.Now().UnixNano(), "limiter: limits are stored, their bucket will be converted at its next acquire",
+		l.warn(ctx, l.clock.now(), "limiter: limits are stored, their bucket will be converted at its next acquire",
 			"entity", entity, "resource", resource, "error", err)
 	}
 	return nil

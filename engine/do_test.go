@@ -12,7 +12,8 @@ import (
 func doing(t *testing.T) (*world, *engine.Limiter, engine.Request) {
 	w := newWorld(t)
 	must(t, w.SetLimits(t.Context(), "user-1", "gpt-4", []engine.Limit{engine.PerDay("rpd", 10)}))
-	return w, w.troubled(), engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rpd": 1}}
+	l := w.troubled()
+	return w, l, engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rpd": 1}}
 }
 
 func (w *world) left(entity string) int64 {

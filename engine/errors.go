@@ -11,9 +11,9 @@ var (
 	// ErrUnavailable reports that the store could not be reached within the budget; it wraps the cause. It is the only
 	// error that a [Policy] can turn into an admission.
 	ErrUnavailable = errors.New("engine: store unavailable")
-	// ErrContention reports an acquire that lost its race against other writers again and again. Nothing was
+	// ErrContention reports a call that lost its race against other writers again and again. Nothing was
 	// admitted; a few tokens may have been charged. Trying again is right.
-	ErrContention = errors.New("engine: too many other writers on this bucket, try again")
+	ErrContention = errors.New("engine: lost the race against other writers again and again; try again")
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
 	ErrSchema = errors.New("engine: the store has another schema, upgrade this program or the store")
 	// ErrClosed reports a call on a closed limiter.

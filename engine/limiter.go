@@ -54,7 +54,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	_, l.noIO = store.(backend.NoIO)
-	l.clock.settable = l.opts.Now
+	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)
 	l.ops.New = func() any { return new(op) }

@@ -14,6 +14,7 @@ import (
 type bound struct {
 	c      *course
 	limits [2][len(names)]interval
+	lives  [2]int    // of the buckets
 	last   [2]string // the charge that wrote a bucket last, if nobody wrote it since
 	order  order
 	events []*effect // of the outermost step: only when it is over is known which of them were admissions
@@ -32,8 +33,9 @@ type interval struct {
 type ledger struct {
 	charged, returned [2][len(names)]int64
 	pending           [len(names)]int64 // adjusted, and not settled
-	unsure            bool              // a settlement has failed
-	committed         bool              // Commit was called
+	life              [2]int
+	unsure            bool // a settlement has failed
+	committed         bool // Commit was called
 }
 
 func newBound(c *course) *bound {
@@ -94,8 +96,20 @@ func (i *interval) admit(now, n int64) bool {
 // took is told of every write that took effect.
 func (b *bound) took(e *effect) {
 	b.events = append(b.events, e)
+	if e.ended {
+		b.ends(e.entity)
+	}
+	e.life = b.lives[e.entity]
 	b.once(e)
 	b.lease(e)
+}
+
+// ends is told when a life of a bucket is over: what was charged to it cannot be given back.
+func (b *bound) ends(entity int) {
+	b.lives[entity]++
+	for _, h := range b.c.leases {
+		h.charged[entity], h.returned[entity] = [len(names)]int64{}, [len(names)]int64{}
+	}
 }
 
 // over is told when an outermost step is over. No time has passed in it.
@@ -189,6 +203,7 @@ func (b *bound) judge(r *run, o *outcome) {
 		}
 	}
 	b.trouble(r, o)
+	b.order.judge(b.c, r, o)
 }
 
 // gate counts what was admitted, and demands that it was charged, exactly.
@@ -219,15 +234,32 @@ func (b *bound) gate(r *run, o *outcome) {
 			mine[slices.IndexFunc(mine, charges)].admission = true
 		}
 		if h := o.lease; h != nil {
+			h.begin(entity, mine)
 			for _, e := range mine {
 				for n := range names {
-					h.charged[entity][n] += e.used[n]
+					if e.life == b.lives[entity] {
+						h.charged[entity][n] += e.used[n]
+					}
 				}
 			}
+		} else if h := b.c.leaseOf(r); h != nil && o.admitted {
+			h.begin(entity, mine)
 		}
 	}
 	if o.admitted && !reached && !nothing(r.tokens) {
 		b.c.fail("admitted, but nothing was charged")
+	}
+}
+
+// begin is for charges to a bucket: if that has begun a new life, nothing of the one before can be given back.
+func (l *ledger) begin(entity int, effects []*effect) {
+	for _, e := range effects {
+		if e.admission && l.life[entity] != e.life {
+			l.life[entity] = e.life
+			for n := range names {
+				l.pending[n] = max(l.pending[n], 0)
+			}
+		}
 	}
 }
 
@@ -331,10 +363,13 @@ func (b *bound) has(entity int, name string) bool {
 	return false
 }
 
-// trouble demands that what nobody disturbed went well.
+// trouble demands that what nobody disturbed went well, and that nobody is in his own way.
 func (b *bound) trouble(r *run, o *outcome) {
 	if len(r.acts) == 0 && len(b.c.stack) == 1 && (errors.Is(o.err, engine.ErrContention) || errors.Is(o.err, engine.ErrUnavailable)) {
 		b.c.fail("undisturbed, and %v", o.err)
+	}
+	if errors.Is(o.err, engine.ErrContention) && !r.visited && !slices.Contains(r.acts, race) {
+		b.c.fail("nobody came between, and %v", o.err)
 	}
 }
 

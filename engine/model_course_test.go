@@ -10,7 +10,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -156,22 +155,32 @@ func (r *run) next() act {
 	return a
 }
 
-// inside lets the next guest of r act.
+// inside lets the next guests of r act.
 func (c *course) inside(r *run) {
-	if len(r.guests) == 0 {
-		return
-	}
-	s := r.guests[0]
-	r.guests = r.guests[1:]
-	for _, f := range c.stack { // a process that is reading, or has a store without I/O, may hold locks
-		if f.proc == s.proc && (f.reads || !c.io) {
-			return
+	for more := true; more && len(r.guests) > 0; {
+		s := r.guests[0]
+		r.guests, more = r.guests[1:], s.more
+		if !c.blocked(r, s.proc) {
+			r.visited = true
+			reads := r.reads
+			c.do(context.Background(), s)
+			r.reads = reads
 		}
 	}
-	r.visited = true
-	reads := r.reads
-	c.do(context.Background(), s)
-	r.reads = reads
+}
+
+// blocked reports whether some step up to r may hold locks of the process: where that is reading, or has a store without
+// I/O.
+func (c *course) blocked(r *run, proc int) bool {
+	for _, f := range c.stack {
+		if f.proc == proc && (f.reads || !c.io) {
+			return true
+		}
+		if f == r {
+			break
+		}
+	}
+	return false
 }
 
 // do makes one step, and has it judged.
@@ -303,7 +312,7 @@ func (o *outcome) read(err error) {
 
 func (c *course) useLease(ctx context.Context, r *run) *outcome {
 	h := c.leases[r.lease]
-	if h == nil || h.busy || c.blocked(h.proc) {
+	if h == nil || h.busy || len(c.stack) > 1 && c.blocked(c.stack[len(c.stack)-2], h.proc) {
 		return nil
 	}
 	r.step = ptr(*r.step)
@@ -330,70 +339,6 @@ func (c *course) useLease(ctx context.Context, r *run) *outcome {
 
 func ptr[T any](v T) *T { return &v }
 
-// blocked reports whether some outer step of the process may hold locks.
-func (c *course) blocked(proc int) bool {
-	for _, f := range c.stack[:len(c.stack)-1] {
-		if f.proc == proc && (f.reads || !c.io) {
-			return true
-		}
-	}
-	return false
-}
-
-// passTime lets time pass, or sets a clock, within what clocks may say.
-func (c *course) passTime(s *step) {
-	to := c.now
-	switch s.kind {
-	case doPass:
-		to += s.d
-	case doWait:
-		if c.retry < 1<<55 {
-			to += max(0, int64(c.retry)-s.d)
-		}
-	case doIdle:
-		for k, r := range c.store.seen {
-			if e := r.Expiry(); r.Present() && e != backend.NoExpiry && entityOf(k) == s.entity && int64(e) < bucket.MaxTime/int64(time.Second) {
-				to = max(to, (int64(e)+1)*int64(time.Second))
-			}
-		}
-	case doClock:
-		if c.ideal == nil {
-			c.procs[s.proc].ahead = s.d
-			return
-		}
-		to += s.d
-	}
-	if to > bucket.MinTime+int64(time.Minute) && to < bucket.MaxTime-int64(time.Minute) {
-		c.now = to
-	}
-}
-
-func (c *course) configure(ctx context.Context, r *run) error {
-	p, limits := c.procs[r.proc], c.palette[r.plan]
-	switch r.level {
-	case 0:
-		return p.SetLimits(ctx, entityName(r.entity), anyResource, limits)
-	case 1:
-		return p.SetLimits(ctx, entityName(r.entity), "", limits)
-	case 2:
-		return p.SetResourceDefaults(ctx, anyResource, limits)
-	}
-	return p.SetSystemDefaults(ctx, limits, nil)
-}
-
-func (c *course) unconfigure(ctx context.Context, r *run) error {
-	p := c.procs[r.proc]
-	switch r.level {
-	case 0:
-		return p.DeleteLimits(ctx, entityName(r.entity), anyResource)
-	case 1:
-		return p.DeleteLimits(ctx, entityName(r.entity), "")
-	case 2:
-		return p.DeleteResourceDefaults(ctx, anyResource)
-	}
-	return p.DeleteSystemDefaults(ctx)
-}
-
 // took is told of every write that took effect on a bucket.
 func (c *course) took(e *effect) {
 	if !e.late {
@@ -418,6 +363,7 @@ func (c *course) dropped(entity int, r *backend.Record, terms []schema.Term, now
 		}
 	}
 	c.bound.last[entity] = ""
+	c.bound.ends(entity)
 	if c.ideal != nil {
 		c.ideal.pails[entity].remove()
 	}

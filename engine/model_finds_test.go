@@ -17,7 +17,9 @@ var finds = []struct {
 	steps   []*step
 }{
 	{
-		"AClockThatGoesBackKeepsOldConfiguration", true, traits{procs: 2}, [][]string{{"a:5/s"}},
+		"AClockThatGoesBackKeepsOldConfiguration", true,
+		traits{procs: 2},
+		[][]string{{"a:5/s"}},
 		[]*step{
 			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: -1}, // there are no limits
 			{kind: doStore, plan: 0, level: 2},
@@ -26,7 +28,9 @@ var finds = []struct {
 		},
 	},
 	{
-		"ALimitThatCameBackUnseenTakesNoAdjustment", true, traits{procs: 2}, [][]string{{"a:10/s"}, {"a:3/min", "c:9/min"}},
+		"ALimitThatCameBackUnseenTakesNoAdjustment", true,
+		traits{procs: 2},
+		[][]string{{"a:10/s"}, {"a:3/min", "c:9/min"}},
 		[]*step{
 			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 3, "c": 0}, plan: 1},
 			{kind: doAllow, tokens: engine.Tokens{"a": 1}, plan: 0},
@@ -36,7 +40,8 @@ var finds = []struct {
 		},
 	},
 	{
-		"ADenialForEverTellsAnotherLimitsState", true, traits{procs: 1, stale: true, repeats: true},
+		"ADenialForEverTellsAnotherLimitsState", true,
+		traits{procs: 1, stale: true, repeats: true},
 		[][]string{{"a:20/s", "b:18/day:60"}, {"a:18/day:16", "c:3/day:1"}},
 		[]*step{
 			{kind: doAcquire, tokens: engine.Tokens{"a": 1, "b": 30}, plan: 0},
@@ -48,7 +53,9 @@ var finds = []struct {
 		},
 	},
 	{
-		"AChargeAfterAResetIsNotGivenBack", true, traits{procs: 1}, [][]string{{"a:1000/s"}},
+		"AChargeAfterAResetIsNotGivenBack", true,
+		traits{procs: 1},
+		[][]string{{"a:1000/s"}},
 		[]*step{
 			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 84}, plan: 0},
 			{kind: doReset},
@@ -58,7 +65,22 @@ var finds = []struct {
 		},
 	},
 	{
-		"ALeaseOfNothingIsNotGivenBack", true, traits{procs: 1}, [][]string{{"a:1000/s"}},
+		"WhatIsGivenBackWasChargedBeforeTheReset", true,
+		traits{procs: 1},
+		[][]string{{"a:10/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 3}, plan: 0},
+			{kind: doReset},
+			{kind: doAllow, tokens: engine.Tokens{"a": 5}, plan: 0},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": -3}, plan: -1},
+			{kind: doConsume, lease: 1, tokens: engine.Tokens{"a": 1}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1},
+		},
+	},
+	{
+		"ALeaseOfNothingIsNotGivenBack", true,
+		traits{procs: 1},
+		[][]string{{"a:1000/s"}},
 		[]*step{
 			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 0}, plan: 0},
 			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},
@@ -67,7 +89,9 @@ var finds = []struct {
 		},
 	},
 	{
-		"StoringWhatIsStoredBringsBackWhatWas", false, traits{procs: 2, stale: true}, [][]string{{"a:2/s", "b:9/min"}, {"a:1/min:11"}},
+		"StoringWhatIsStoredBringsBackWhatWas", false,
+		traits{procs: 2, stale: true},
+		[][]string{{"a:2/s", "b:9/min"}, {"a:1/min:11"}},
 		[]*step{
 			{kind: doStore, plan: 1, level: 2},
 			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: -1},
@@ -76,7 +100,9 @@ var finds = []struct {
 		},
 	},
 	{
-		"StoringOvertakenByAnotherBringsBackWhatWas", false, traits{procs: 2, io: true, nested: true}, [][]string{{"a:100/s"}, {"a:10/s"}, {"a:50/s"}},
+		"StoringOvertakenByAnotherBringsBackWhatWas", false,
+		traits{procs: 2, io: true, nested: true},
+		[][]string{{"a:100/s"}, {"a:10/s"}, {"a:50/s"}},
 		[]*step{
 			{kind: doStore, plan: 0},
 			{kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: -1},
@@ -87,7 +113,9 @@ var finds = []struct {
 		},
 	},
 	{
-		"ASettlementThatWasSentAgainIsChargedTwice", false, traits{procs: 1, io: true, faults: true}, [][]string{{"a:100/s"}},
+		"ASettlementThatWasSentAgainIsChargedTwice", false,
+		traits{procs: 1, io: true, faults: true},
+		[][]string{{"a:100/s"}},
 		[]*step{
 			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: 0},
 			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},

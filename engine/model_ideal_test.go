@@ -133,19 +133,34 @@ func find(drips []drip, name string) *drip {
 	return nil
 }
 
-// as gives the limits that the bucket has for a writer who requires view and knows stored: those that it has, if they
-// will do; else those that a conversion at now would leave, and the instant of that.
+// fits tells whether the bucket's limits will do for a writer who requires view and knows stored: all of view are there
+// as they are, and the others are somebody else's, or stored.
+func (p *pail) fits(view, stored []drip) bool {
+	for i := range view {
+		if has := find(p.drips, view[i].Name); has == nil || !has.same(&view[i]) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.drips, func(d drip) bool {
+		return !d.brought && find(view, d.Name) == nil && find(stored, d.Name) == nil
+	})
+}
+
+// as gives the limits that the bucket has for such a writer: those that it has, if they will do; else those that a
+// conversion at now would leave, and the instant of that.
 func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool, m int64) {
-	if !p.there {
+	switch {
+	case !p.there:
 		return slices.Clone(view), false, 0
+	case p.fits(view, stored):
+		return p.drips, false, 0
 	}
 	m = max(now, p.conv)
 	for i := range view {
 		d := view[i]
 		if has := find(p.drips, d.Name); has == nil { // added: full as of m
-			d.full, converted = ratOf(m), true
+			d.full = ratOf(m)
 		} else {
-			converted = converted || !has.same(&d)
 			changed := *has
 			changed.change(&d, m)
 			d = changed
@@ -157,21 +172,17 @@ func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool,
 		if find(view, has.Name) != nil {
 			continue
 		}
-		if has.brought { // stays until it is full
-			if has.deficit(m).Sign() > 0 {
-				same := has
+		now := find(stored, has.Name)
+		switch {
+		case has.brought: // stays until it is full
+			if same := has; has.deficit(m).Sign() > 0 {
 				has.change(&same, m)
 				drips = append(drips, has)
 			}
-		} else if now := find(stored, has.Name); now != nil {
+		case now != nil:
 			has.change(now, m)
 			drips = append(drips, has)
-		} else {
-			converted = true // dropped
 		}
-	}
-	if !converted {
-		return p.drips, false, 0
 	}
 	byName(drips)
 	return drips, true, m
@@ -237,9 +248,4 @@ func (p *pail) reset() {
 			p.drips[i].full = nil
 		}
 	}
-}
-
-// isFull tells whether nothing is missing of any limit.
-func (p *pail) isFull(now int64) bool {
-	return !slices.ContainsFunc(p.drips, func(d drip) bool { return d.deficit(now).Sign() > 0 })
 }

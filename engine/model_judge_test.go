@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -21,32 +20,6 @@ type ideal struct {
 	pails   [2]pail
 	leases  map[int]*idealLease
 }
-
-type leaseState uint8
-
-const (
-	open leaseState = iota
-	settling
-	ended
-)
-
-// idealLease is a lease as it should be.
-type idealLease struct {
-	state   leaseState
-	charged int64
-	root    int
-	pinned  []drip // the limits that the acquire brought and was judged by
-	over    bool   // they beat what is stored
-	parts   []*idealPart
-}
-
-type idealPart struct {
-	entity int
-	life   int
-	sums   map[string]*sums
-}
-
-type sums struct{ held, pending, gone, asked int64 }
 
 func newIdeal(c *course) *ideal {
 	return &ideal{c: c, stored: map[[2]int][]drip{}, leases: map[int]*idealLease{}}
@@ -372,82 +345,4 @@ func fullAt(r *backend.Record, i int, l engine.Limit, now int64) *big.Rat {
 		return n
 	}
 	return full
-}
-
-// lend makes the lease of an acquire that was admitted.
-func (j *ideal) lend(r *run, path []rung, now int64) {
-	l := &idealLease{charged: now, root: r.entity, over: r.over}
-	for _, g := range path {
-		if g.entity == r.entity && len(g.view) > 0 && g.view[0].brought {
-			l.pinned = g.view
-		}
-		l.hold(g, &j.pails[g.entity], r.tokens, true)
-	}
-	j.granted(r, path, now)
-	j.leases[r.id] = l
-	j.consumed(r.id, l)
-}
-
-// granted compares what the lease says of the limits right after it was made.
-func (j *ideal) granted(r *run, path []rung, now int64) {
-	var want []engine.LimitStatus
-	for _, g := range path {
-		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
-		for _, v := range g.view {
-			want = append(want, engine.LimitStatus{
-				Entity: entityName(g.entity), Resource: anyResource, Limit: v.Limit,
-				Available: find(drips, v.Name).available(now), Requested: r.tokens[v.Name],
-			})
-		}
-	}
-	if got := j.c.leases[r.id].Statuses(); !slices.Equal(got, want) {
-		j.c.fail("granted %+v, want %+v", got, want)
-	}
-}
-
-// hold adds a charge to what the lease holds of one bucket. What it holds of an earlier life is gone.
-func (l *idealLease) hold(g rung, p *pail, tokens engine.Tokens, first bool) {
-	i := slices.IndexFunc(l.parts, func(p *idealPart) bool { return p.entity == g.entity })
-	if i < 0 {
-		i = len(l.parts)
-		l.parts = append(l.parts, &idealPart{entity: g.entity, sums: map[string]*sums{}})
-	}
-	part := l.parts[i]
-	part.begin(p.life)
-	for _, d := range g.view {
-		s := part.sums[d.Name]
-		if s == nil {
-			s = new(sums)
-			part.sums[d.Name] = s
-		}
-		s.held += tokens[d.Name]
-		if first {
-			s.asked = tokens[d.Name]
-		}
-	}
-}
-
-// begin is for a charge to a life of the bucket.
-func (p *idealPart) begin(life int) {
-	if p.life != life {
-		for _, s := range p.sums {
-			s.gone, s.held = s.gone+s.held, 0
-		}
-		p.life = life
-	}
-}
-
-// consumed compares what the lease says it accounts for.
-func (j *ideal) consumed(id int, l *idealLease) {
-	want := engine.Tokens{}
-	for _, p := range l.parts {
-		for name, s := range p.sums {
-			if n := s.held + s.pending + s.gone; p.entity == l.root && (n != 0 || s.asked != 0) {
-				want[name] = n
-			}
-		}
-	}
-	if got := j.c.leases[id].Consumed(); !maps.Equal(got, want) {
-		j.c.fail("consumed %v, want %v", got, want)
-	}
 }

@@ -18,12 +18,12 @@ func (m *maker) any(depth int) *step {
 		return 0
 	}
 	leases := e.leases && len(m.leases) > 0
-	time := depth == 0 // passes between steps only
+	timed := depth == 0 // time passes between steps only
 	weights := [kinds]int{
 		doAcquire: 30, doAllow: 8, doInspect: 3,
 		doConsume: on(leases, 4), doAdjust: on(leases && e.forces, 5), doRelease: on(leases, 5), doFlush: on(leases && e.forces, 3),
 		doCommit: on(leases, 4), doRollback: on(leases, 6),
-		doPass: on(time, 14), doWait: on(time, 5), doIdle: on(time && e.idles, 1), doClock: on(time && e.traits.steps, 2),
+		doPass: on(timed, 14), doWait: on(timed, 5), doIdle: on(timed && e.idles, 1), doClock: on(timed && e.traits.steps, 2),
 		doStore: on(e.stores, 3), doUnstore: on(e.stores, 1), doReset: on(e.resets, 1),
 		doCascade: on(e.family, 2), doDelete: on(e.family && e.resets, 1), doLate: on(e.faults, 3),
 	}
@@ -204,9 +204,13 @@ func (m *maker) befall(s *step, depth int) {
 	if !m.e.nested || depth >= 2 || !m.one(3) {
 		return
 	}
-	for range 1 + m.IntN(5) {
+	for range 1 + m.IntN(4) {
 		at := m.IntN(len(s.acts) + 1)
 		s.acts = slices.Insert(s.acts, at, []act{before, after}[m.IntN(2)])
-		s.inner = append(s.inner, m.any(depth+1))
+		for more := true; more; {
+			guest := m.any(depth + 1)
+			guest.more = m.one(3)
+			s.inner, more = append(s.inner, guest), guest.more
+		}
 	}
 }

@@ -75,6 +75,7 @@ type step struct {
 	d      int64
 	acts   []act   // that befall its calls
 	inner  []*step // that come before or after them
+	more   bool    // the next of them comes at once, too
 }
 
 func (s *step) String() string {

@@ -15,6 +15,7 @@ type order struct {
 	stored  [2][][]schema.Term // by entity: what was in force for it, the oldest first
 	since   [2]int             // which of these the bucket has, at least
 	version int64              // of the child's entity
+	known   [3][2]int          // by process and entity: which of these it has stored itself, at least
 }
 
 // note looks at what is stored now.
@@ -78,6 +79,27 @@ func (o *order) took(c *course, e *effect, was, now *backend.Record) {
 	}
 	if slices.ContainsFunc(e.after, func(t schema.Term) bool { return !t.Brought }) {
 		c.fail("e%d was converted from %v to %v, which is older, or was never stored", e.entity, e.before, e.after)
+	}
+}
+
+// judge demands that a process that has changed what is stored goes by it from then on.
+func (o *order) judge(c *course, r *run, out *outcome) {
+	switch {
+	case out.err != nil || r.over || r.visited:
+	case r.kind == doStore || r.kind == doUnstore:
+		for e := range o.stored {
+			if r.level > 1 || r.entity == e {
+				o.known[r.proc][e] = len(o.stored[e]) - 1
+			}
+		}
+	case r.kind <= doAllow && out.admitted:
+		for _, e := range r.effects {
+			known := min(o.known[r.proc][e.entity], len(o.stored[e.entity]))
+			fits := func(stored []schema.Term) bool { return o.allows(e, stored) }
+			if e.admission && known > 0 && !slices.ContainsFunc(o.stored[e.entity][known:], fits) {
+				c.fail("p%d goes by %v, after it has stored others", r.proc, e.after)
+			}
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ type effect struct {
 	acq       int64
 	silent    bool // who made it does not know that it took effect
 	late      bool // it arrived after its step was over
+	life      int  // of the bucket, after it
 	admission bool // it is what an acquire was admitted by
 	began     bool // a life of the bucket: it was made, reset or removed
 	ended     bool // a life of the bucket: it was reset or removed
@@ -53,7 +54,7 @@ type effect struct {
 func (s *watched) Read(ctx context.Context, keys []backend.Key, out []backend.Record) (err error) {
 	return s.call(true, func(a act) error {
 		if a != pass {
-			return unreachable
+			return errUnreachable
 		}
 		return s.inner.Read(ctx, keys, out)
 	})
@@ -113,10 +114,10 @@ func (s *watched) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 
 func (s *watched) Close() error { return nil }
 
-var unreachable = fmt.Errorf("%w: model", backend.ErrUnavailable)
+var errUnreachable = fmt.Errorf("%w: model", backend.ErrUnavailable)
 
 var failures = [acts]error{
-	fail: unreachable, race: fmt.Errorf("%w: model", backend.ErrContention),
+	fail: errUnreachable, race: fmt.Errorf("%w: model", backend.ErrContention),
 	loseRequest: fmt.Errorf("%w: request", backend.ErrOutcomeUnknown),
 	loseReply:   fmt.Errorf("%w: reply", backend.ErrOutcomeUnknown),
 	arriveLate:  fmt.Errorf("%w: late", backend.ErrOutcomeUnknown),

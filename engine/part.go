@@ -125,6 +125,9 @@ func (p *part) begin(born backend.Num) {
 	}
 	for i := range p.size() {
 		a := p.at(i)
+		if a.pending < 0 { // it would have given back what is gone
+			a.void()
+		}
 		a.gone, a.held = a.gone+a.held, 0
 	}
 	p.born = born

@@ -21,9 +21,9 @@ type Status struct {
 // Status reads the store once. A store that cannot be reached is no error. It writes nothing.
 func (l *Limiter) Status(ctx context.Context) (Status, error) {
 	s := Status{Schema: strconv.Itoa(schema.CurrentVersion), Namespace: l.opts.Namespace, Records: -1}
-	start := l.opts.Now()
+	start := l.clock.now()
 	r, err := l.readOne(ctx, schema.Version())
-	s.Latency = l.opts.Now().Sub(start)
+	s.Latency = time.Duration(l.clock.now() - start)
 	if errors.Is(err, ErrUnavailable) {
 		return s, nil
 	}

@@ -113,7 +113,7 @@ func TestWaitCancelled(t *testing.T) {
 // time that it takes to refill.
 func TestWaitByTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		begin := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Sub(time.Now())
+		begin := time.Until(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 		l, err := engine.New(memory.New(nil), &engine.Options{Now: func() time.Time { return time.Now().Add(begin) }})
 		must(t, err)
 		defer l.Close()

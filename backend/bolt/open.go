@@ -67,6 +67,10 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 	return db, nil
 }
 
+// looks is how often headers that make no sense are looked at before the file is called damaged: the first look is
+// without the lock.
+const looks = 3
+
 // inspect looks at a file that is there, without writing to it.
 func (op *opening) inspect() error {
 	f, err := op.o.OpenFile(op.path, os.O_RDONLY, 0)
@@ -74,8 +78,14 @@ func (op *opening) inspect() error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	if _, err := checkHeaders(op.path, f); err != nil {
-		return err
+	for try := 1; ; try++ {
+		_, err := checkHeaders(op.path, f)
+		if err == nil {
+			break
+		}
+		if try == looks { // another process may have been writing just then
+			return err
+		}
 	}
 	db, err := op.open(true)
 	if err != nil {
