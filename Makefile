@@ -35,6 +35,8 @@ build: ## compile everything
 
 test: export FUZZTIME     := 5s
 test: export RAPID_CHECKS := 300
+test: export MODEL_STEPS  := 1000000
+test: export MODEL_SEED   := 20261124
 test: ## everything: lint, race, conformance, properties, model, fuzz, benchmarks once, peers, the binary's life
 	@.ci/stages.sh build lint race conformance rapid model fuzz bench-once peers life
 

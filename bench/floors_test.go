@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -41,7 +42,8 @@ func writesOf(k kind, limits []engine.Limit) (first, later backend.Write, err er
 	if k.bolt {
 		store = &tap.wire
 	}
-	limiter, err := engine.New(store, nil)
+	begun := time.Now() // the clock stands still, so that the later write adds to what is there, and holds again and again
+	limiter, err := engine.New(store, &engine.Options{Now: func() time.Time { return begun }})
 	if err != nil {
 		return first, later, err
 	}

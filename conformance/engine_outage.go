@@ -29,6 +29,7 @@ var outages = stories{
 	{"Cancelled", outageCancelled},
 	{"OwnDeadline", outageOwnDeadline},
 	{"WrongIsNeverLetThrough", outageWrong},
+	{"DeniedThenDown", outageDenied},
 	{"Policies", outagePolicies},
 	{"OldConfiguration", outageOldConfiguration},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing/synctest"
 	"time"
@@ -191,6 +192,41 @@ func outageWrong(r *rig) {
 		r.wantInvalid("a negative amount", err)
 		lease, err := l.Acquire(r.Context(), good)
 		r.answer("Acquire", engine.PolicyAllow, lease, err)
+	}
+}
+
+// outageDenied: a request that a parent has denied stays denied when the store goes down before the child got back what
+// it gave; that is reported.
+func outageDenied(r *rig) {
+	r.family(r.limiter(), 2)
+	r.mustAcquire(r.limiter(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 200)})
+	for _, p := range policies {
+		l, before := r.limiter(under(p)), len(r.events.of(engine.EventGiveBackLost))
+		calls := r.faults.Calls(OpApply)
+		r.faults.SetPlan(func(c Call) Act {
+			if c.Op == OpApply && c.Nth > calls+1 {
+				return Fail
+			}
+			return Pass
+		})
+		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses[0].Available != 100 {
+			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses)
+		}
+		r.faults.SetPlan(nil)
+		lost := r.events.of(engine.EventGiveBackLost)
+		if len(lost) != before+1 || lost[before].Entity != user || lost[before].Tokens["a"] != 10 {
+			r.Errorf("what was reported: %+v", lost)
+		}
+		r.must(r.limiter().ResetBucket(r.Context(), user, api))
+		r.faults.SetPlan(Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, Always(Fail, OpApply)))
+		if e := r.mustDeny(r.limiter(under(p)), ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses) != 2 {
+			r.Errorf("denied by its parent, its own bucket out of reach, under %v: %+v", p, e.Statuses)
+		}
+		r.faults.SetPlan(Always(Fail))
+		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses) != 2 {
+			r.Errorf("a denial that is known, without the store, under %v: %+v", p, e.Statuses)
+		}
+		r.faults.SetPlan(nil)
 	}
 }
 

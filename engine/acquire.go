@@ -133,7 +133,7 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 	if plan.text != c.shape.text || c.mode == converting {
 		return l.mismatch(ctx, o, c, plan)
 	}
-	if path := r.Int64(schema.Path); path > c.conf.version && c.mode == guessing {
+	if path := r.Int64(schema.Path); path > c.conf.version {
 		return l.newPath(ctx, o, c, path)
 	}
 	c.observe()

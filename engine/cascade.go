@@ -20,14 +20,17 @@ func (l *Limiter) chargeAll(ctx context.Context, o *op) (admitted bool, err erro
 	} else {
 		err = l.chargeAtOnce(ctx, o)
 	}
-	if err == nil && !o.any(func(c *claim) bool { return c.result == denied }) {
+	refused := o.any(func(c *claim) bool { return c.result == denied })
+	if err == nil && !refused {
 		return true, nil
 	}
-	if lost := l.takeBack(ctx, o); err == nil {
-		err = lost
-	}
-	if err == nil {
-		err = l.peekOthers(ctx, o)
+	l.takeBack(ctx, o)
+	switch {
+	case err == nil:
+		return false, l.peekOthers(ctx, o)
+	case refused && verdict(ctx, err) == failing: // one bucket out of reach makes no admission of what another one denies
+		o.recallOthers()
+		return false, nil
 	}
 	return false, err
 }
@@ -61,8 +64,8 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
 }
 
 // takeBack gives back what the claims of an acquire that is not admitted have charged. A charge whose outcome is
-// unknown is left to refill.
-func (l *Limiter) takeBack(ctx context.Context, o *op) error {
+// unknown is left to refill, and so is what cannot be given back: the acquire is denied all the same.
+func (l *Limiter) takeBack(ctx context.Context, o *op) {
 	var parts []*part
 	for i := range o.n {
 		if c := &o.claims[i]; c.result == applied {
@@ -74,7 +77,13 @@ func (l *Limiter) takeBack(ctx context.Context, o *op) error {
 	}
 	ctx, cancel := l.budget(context.WithoutCancel(ctx))
 	defer cancel()
-	return l.eachPart(parts, func(p *part) error { return l.settle(ctx, p, o.now) })
+	_ = l.eachPart(parts, func(p *part) error {
+		err := l.settle(ctx, p, o.now)
+		if err != nil {
+			l.lose(p, err)
+		}
+		return err
+	})
 }
 
 // eachPart does f for all parts, at the same time where the store takes its time.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -182,8 +183,33 @@ func (l *Limiter) exceeded(o *op) error {
 	return e
 }
 
-// peekOthers reads the buckets of claims whose state is not known, for the statuses of a denial.
-func (l *Limiter) peekOthers(ctx context.Context, o *op) error { return l.look(ctx, o, true) }
+// peekOthers reads the buckets of claims whose state is not known, for the statuses of a denial. That is one also where
+// they cannot be read: then they are listed as they were seen last.
+func (l *Limiter) peekOthers(ctx context.Context, o *op) error {
+	err := l.look(ctx, o, true)
+	if errors.Is(err, ErrUnavailable) {
+		o.recallOthers()
+		return nil
+	}
+	return err
+}
+
+// recallOthers takes what was seen last of buckets whose state is not known, or what is likely: that they are full.
+func (o *op) recallOthers() {
+	for i := range o.n {
+		c := &o.claims[i]
+		if c.result != pending || c.recalled {
+			continue
+		}
+		clear(c.tats[:])
+		c.recalled = true
+		c.h.lock.Lock()
+		if c.h.view.plan == c.shape {
+			c.recallLocked()
+		}
+		c.h.lock.Unlock()
+	}
+}
 
 // look fills in the records of claims whose state is not known: by reading them, or, with recall, from fresh views.
 func (l *Limiter) look(ctx context.Context, o *op, recall bool) error {

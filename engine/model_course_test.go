@@ -24,7 +24,6 @@ type course struct {
 	ideal  *ideal // nil where writers need not agree
 	bound  *bound
 	retry  time.Duration // of the last denial
-	calls  int           // on the store
 	count  int           // steps
 	wrong  string        // the first violation
 	log    func(format string, args ...any)
@@ -42,7 +41,7 @@ type run struct {
 	todo    []act
 	guests  []*step
 	reads   bool // it is in a call that reads
-	before  int64
+	calls   int  // on the store
 	effects []*effect
 	visited bool // others came between
 }
@@ -189,7 +188,7 @@ func (c *course) do(ctx context.Context, s *step) {
 		return
 	}
 	c.count++
-	r := &run{step: s, todo: s.acts, guests: s.inner, before: c.now}
+	r := &run{step: s, todo: s.acts, guests: s.inner}
 	c.stack = append(c.stack, r)
 	c.say("%*s%d  %v", 2*len(c.stack), "", c.now-c.start, s)
 	if o := c.act(ctx, r); o != nil {
@@ -364,6 +363,7 @@ func (c *course) dropped(entity int, r *backend.Record, terms []schema.Term, now
 	}
 	c.bound.last[entity] = ""
 	c.bound.ends(entity)
+	c.bound.order.eased[entity] = now
 	if c.ideal != nil {
 		c.ideal.pails[entity].remove()
 	}

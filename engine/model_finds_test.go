@@ -8,14 +8,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
-// finds are what the model has found, each as short as it could be made: the episode must go well.
-var finds = []struct {
+// short is one short episode.
+type short struct {
 	name    string
 	agree   bool
 	traits  traits
 	palette [][]string
 	steps   []*step
-}{
+}
+
+// finds are what the model has found, each as short as it could be made: the episode must go well.
+var finds = []short{
 	{
 		"AClockThatGoesBackKeepsOldConfiguration", true,
 		traits{procs: 2},
@@ -125,10 +128,88 @@ var finds = []struct {
 	},
 }
 
+// rare are episodes that random ones come to once in millions of steps, each about one word of DESIGN.
+var rare = []short{
+	{
+		"AnEntityMadeAnewByASlowClock", false,
+		traits{procs: 2, io: true, family: true, stale: true, skew: 10 * time.Second},
+		[][]string{{"a:10/s"}},
+		[]*step{
+			{kind: doCascade, proc: 1, level: 1, plan: -1},
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{kind: doClock, proc: 0, d: -int64(5 * time.Second)},
+			{kind: doDelete, level: 1, plan: -1},
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0}, // with the path that was
+			{kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: 0},
+		},
+	},
+	{
+		"ABucketMadeAnewInTheSameNanosecond", false,
+		traits{procs: 2, io: true, family: true, nested: true},
+		[][]string{{"a:10/s"}, {"a:10/s:9"}},
+		[]*step{
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{
+				kind: doAcquire, tokens: engine.Tokens{"a": 5}, plan: 1, acts: []act{pass, pass, pass, before},
+				inner: []*step{
+					{id: 7, kind: doDelete, proc: 1, level: 1, plan: -1, more: true},
+					{id: 8, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 10}, plan: 0},
+				},
+			},
+		},
+	},
+	{
+		"AConversionThatAlwaysComesTooLate", false,
+		traits{procs: 2, io: true, nested: true},
+		[][]string{{"a:10/s"}, {"a:10/s", "c:5/s"}},
+		[]*step{
+			{kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{
+				kind: doAcquire, tokens: engine.Tokens{"a": 1, "c": 1}, plan: 1,
+				acts: []act{pass, pass, pass, before, pass, before, pass, before, pass, before},
+				inner: []*step{
+					{id: 5, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+					{id: 6, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+					{id: 7, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+					{id: 8, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1}, plan: 0},
+				},
+			},
+		},
+	},
+	{
+		"AResetBeforeALostReplyIsAskedFor", false,
+		traits{procs: 2, io: true, faults: true, nested: true},
+		[][]string{{"a:10/s"}},
+		[]*step{
+			{
+				id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 8}, plan: 0, acts: []act{pass, loseReply, before},
+				inner: []*step{
+					{id: 7, kind: doReset, proc: 1, more: true},
+					{id: 8, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 0}, plan: 0},
+				},
+			},
+			{kind: doRollback, lease: 1, plan: -1},
+		},
+	},
+	{
+		"AChargeByForceNextToADebtUnseen", true,
+		traits{procs: 2},
+		[][]string{{"a:10/s", "b:10/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 1, "b": 1}, plan: 0},
+			{id: 2, kind: doAcquire, proc: 1, tokens: engine.Tokens{"a": 1, "b": 1}, plan: 0},
+			{kind: doAdjust, proc: 1, lease: 2, tokens: engine.Tokens{"b": 5_000_000}, plan: -1},
+			{kind: doCommit, proc: 1, lease: 2, plan: -1},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 1}, plan: -1},
+			{kind: doCommit, lease: 1, plan: -1},
+		},
+	},
+}
+
 // TestModelFinds is TestModelEqual and TestModelBound on what they once found.
 func TestModelFinds(t *testing.T) {
 	t.Parallel()
-	for _, f := range finds {
+	for _, f := range append(finds, rare...) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			e := &episode{traits: f.traits, start: bucket.MinTime + int64(time.Hour), clocks: make([]int64, f.traits.procs), steps: f.steps}

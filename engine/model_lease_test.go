@@ -205,10 +205,12 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 			s.pending = 0
 		}
 	}
+	ups = false
 	for name, s := range p.sums {
 		if s.pending > 0 && find(b.drips, name).tooDeep(now, s.pending) {
 			return engine.ErrOutOfRange
 		}
+		ups = ups || s.pending > 0
 	}
 	if ups {
 		p.begin(b.life)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -15,6 +16,7 @@ type order struct {
 	stored  [2][][]schema.Term // by entity: what was in force for it, the oldest first
 	since   [2]int             // which of these the bucket has, at least
 	version int64              // of the child's entity
+	eased   [2]int64           // when tokens last came back to the bucket otherwise than by refilling
 	known   [3][2]int          // by process and entity: which of these it has stored itself, at least
 }
 
@@ -61,6 +63,9 @@ func read(s *watched, key backend.Key) *backend.Record {
 
 // took is told of every write that took effect on a bucket.
 func (o *order) took(c *course, e *effect, was, now *backend.Record) {
+	if e.ended || slices.ContainsFunc(e.used[:], func(n int64) bool { return n < 0 }) || !slices.Equal(e.before, e.after) {
+		o.eased[e.entity] = c.now
+	}
 	if !was.Present() || !now.Present() {
 		o.since[e.entity] = 0
 		return
@@ -84,6 +89,9 @@ func (o *order) took(c *course, e *effect, was, now *backend.Record) {
 
 // judge demands that a process that has changed what is stored goes by it from then on.
 func (o *order) judge(c *course, r *run, out *outcome) {
+	if r.kind <= doConsume && out.err == nil && !out.admitted && !out.never && r.calls == 0 {
+		o.fromMemory(c, r)
+	}
 	switch {
 	case out.err != nil || r.over || r.visited:
 	case r.kind == doStore || r.kind == doUnstore:
@@ -100,6 +108,23 @@ func (o *order) judge(c *course, r *run, out *outcome) {
 				c.fail("p%d goes by %v, after it has stored others", r.proc, e.after)
 			}
 		}
+	}
+}
+
+// fromMemory demands of a denial for which the store was not asked that it is true, or became untrue just now.
+func (o *order) fromMemory(c *course, r *run) {
+	untrue := true
+	for e := r.entity; e == r.entity || c.family && e < len(o.stored); e++ {
+		key, _ := schema.Bucket(engine.DefaultNamespace, entityName(e), anyResource)
+		bucket := read(c.store, key)
+		for i, t := range c.store.limits(bucket) {
+			n, _ := available(bucket, i, &t, c.now+c.procs[r.proc].ahead)
+			untrue = untrue && n >= r.tokens[t.Name]
+		}
+	}
+	latest := max(o.eased[0], o.eased[1])
+	if untrue && c.now-latest > int64(time.Second+c.skew) {
+		c.fail("denied from memory, but admitted by the store for %v", time.Duration(c.now-latest))
 	}
 }
 

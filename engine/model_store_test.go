@@ -131,7 +131,7 @@ func (s *watched) call(reads bool, f func(act) error) error {
 	}
 	r := s.world.top()
 	a := r.next()
-	s.world.calls++
+	r.calls++
 	r.reads = reads
 	if a == before {
 		s.world.inside(r)
