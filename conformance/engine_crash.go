@@ -135,7 +135,7 @@ func acquires() int {
 	if testing.Short() {
 		return 1_000
 	}
-	return 10_000
+	return 5_000
 }
 
 func (r *rig) million(processes int) {

@@ -61,10 +61,10 @@ func (r *rig) arrivals(seed uint64, clients, decisions int, share float64, names
 			r.Fatalf("seed %d: %+v, %v", seed, d, err)
 		}
 	}
-	for range 20 * clients { // until everybody knows that there are others, at another share
+	for range 10 * clients { // until everybody knows that there are others, at another share
 		step(1 - min(share, .9))
 	}
-	for range 20 * clients {
+	for range 10 * clients {
 		step(share)
 	}
 	writes, reads := r.requests(func() {
@@ -101,7 +101,7 @@ func requestsShared(r *rig) {
 		{100, .9, []string{"a"}, 1.2},
 		{100, .1, []string{"a"}, 1.15},
 	} {
-		got := r.arrivals(3, c.clients, 2000, c.share, c.names...)
+		got := r.arrivals(3, c.clients, 1000, c.share, c.names...)
 		r.Logf("%d clients at %v of the rate, %d limits: %.3f requests for a decision", c.clients, c.share, len(c.names), got)
 		if got > c.most {
 			r.Errorf("%d clients at %v of the rate, %d limits: %.3f requests for a decision, more than %v",

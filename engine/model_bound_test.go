@@ -41,7 +41,7 @@ type ledger struct {
 func newBound(c *course) *bound {
 	b := &bound{c: c}
 	skew := c.skew.Nanoseconds()
-	if c.traits.steps && skew == 0 { // the one clock that there is steps back: time is what it says
+	if c.traits.steps && skew == 0 { // writers agree: the one clock that there is steps back: time is what it says
 		skew = int64(time.Hour)
 	}
 	for e := range b.limits {

@@ -131,6 +131,12 @@ var finds = []short{
 // rare are episodes that random ones come to once in millions of steps, each about one word of DESIGN.
 var rare = []short{
 	{
+		"ALimitThatComesAndGoesBetweenClocks", false,
+		traits{procs: 2, skew: 10 * time.Second},
+		[][]string{{"a:1/s:20"}, {"b:1000/s:20000"}, {"c:1000/s:20000"}},
+		comesAndGoes(),
+	},
+	{
 		"AnEntityMadeAnewByASlowClock", false,
 		traits{procs: 2, io: true, family: true, stale: true, skew: 10 * time.Second},
 		[][]string{{"a:10/s"}},
@@ -204,6 +210,23 @@ var rare = []short{
 			{kind: doCommit, lease: 1, plan: -1},
 		},
 	},
+}
+
+// comesAndGoes is a limit that is dropped whenever a fast clock finds it full, and brought again by a slow one.
+func comesAndGoes() []*step {
+	steps := []*step{
+		{kind: doClock, d: -int64(5 * time.Second)},
+		{kind: doClock, proc: 1, d: int64(5 * time.Second)},
+	}
+	for i := range 5 {
+		name, plan := names[1+i%2], 1+i%2
+		steps = append(steps,
+			&step{kind: doAllow, tokens: engine.Tokens{"a": 20}, plan: 0},
+			&step{kind: doAllow, tokens: engine.Tokens{"a": 10}, plan: 0},
+			&step{kind: doPass, d: int64(10 * time.Second)},
+			&step{kind: doAllow, proc: 1, tokens: engine.Tokens{name: 1}, plan: plan})
+	}
+	return steps
 }
 
 // TestModelFinds is TestModelEqual and TestModelBound on what they once found.

@@ -23,7 +23,8 @@ func (m *maker) any(depth int) *step {
 		doAcquire: 30, doAllow: 8, doInspect: 3,
 		doConsume: on(leases, 4), doAdjust: on(leases && e.forces, 5), doRelease: on(leases, 5), doFlush: on(leases && e.forces, 3),
 		doCommit: on(leases, 4), doRollback: on(leases, 6),
-		doPass: on(timed, 14), doWait: on(timed, 5), doIdle: on(timed && e.idles, 1), doClock: on(timed && e.traits.steps, 2),
+		doPass: on(timed, 14), doWait: on(timed, 5), doIdle: on(timed && e.idles, 1),
+		doClock: on(timed && e.traits.steps, 2) + on(timed && e.traits.steps && e.skew > 0, 6),
 		doStore: on(e.stores, 3), doUnstore: on(e.stores, 1), doReset: on(e.resets, 1),
 		doCascade: on(e.family, 2), doDelete: on(e.family && e.resets, 1), doLate: on(e.faults, 3),
 	}

@@ -211,6 +211,7 @@ func (m *maker) traits(agree bool) (t traits) {
 	t.faults = t.io && !m.one(4)
 	t.stale, t.repeats = m.one(2), m.one(2)
 	t.skew = []time.Duration{0, 0, time.Millisecond, time.Second, 10 * time.Second}[m.IntN(5)]
+	t.steps = t.steps && t.skew > 0
 	t.huge = false
 	return t
 }

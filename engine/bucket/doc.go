@@ -13,7 +13,8 @@
 //	earliest  = ceil((tat + n·p − C·p) / r); never for n > C
 //
 // Nothing is rounded, so nothing drifts, however often a bucket is touched. Within the ranges of [Limit] and of
-// [MinTime] to [MaxTime] every value fits 113 bits; the one larger product, in [Convert], goes through math/big.
+// [MinTime] to [MaxTime] every value fits 113 bits, the deepest debts 114; the one larger product, in [Convert], goes
+// through math/big.
 //
 // Package bucket reads no clock, does no I/O and knows no floating point.
 package bucket
