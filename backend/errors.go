@@ -21,6 +21,9 @@ var (
 	ErrUnavailable = errors.New("backend: store unavailable")
 	// ErrOutcomeUnknown reports a request that was sent and perhaps applied.
 	ErrOutcomeUnknown = errors.New("backend: outcome unknown")
+	// ErrRejected reports that the store does not serve this caller: no permission, bad credentials, nothing there under
+	// that name, a schema of another version. Nothing was applied, and trying again does not help.
+	ErrRejected = errors.New("backend: request rejected")
 	// ErrContention reports a write that met another one on its way and was certainly not applied: a lost race,
 	// to be tried again. It is neither a refusal (no condition was judged) nor trouble reaching the store.
 	ErrContention = errors.New("backend: lost a race with another write")

@@ -19,7 +19,7 @@ var errorsPromise = cases{
 // sentinels are the classes that an error of a store may have; it has one of them, and perhaps ctx's beside it.
 var sentinels = []error{
 	backend.ErrInvalid, backend.ErrTooLarge, backend.ErrClosed, backend.ErrUnavailable, backend.ErrOutcomeUnknown,
-	backend.ErrContention, backend.ErrConflict,
+	backend.ErrRejected, backend.ErrContention, backend.ErrConflict,
 }
 
 // wantClass looks at an error that there is; whether there is one is another promise's.

@@ -1,0 +1,90 @@
+package dynamo
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// bill sums up what the requests of one call cost, for the call's [backend.Meter]. A nil bill counts nothing.
+type bill struct {
+	meter    *backend.Meter
+	lock     sync.Mutex
+	requests int
+	units    float64
+	ahead    time.Duration
+}
+
+func newBill(ctx context.Context) *bill {
+	if m := backend.MeterOf(ctx); m != nil {
+		return &bill{meter: m}
+	}
+	return nil
+}
+
+// wanted asks DynamoDB for what a request cost.
+func (b *bill) wanted() types.ReturnConsumedCapacity {
+	if b == nil {
+		return ""
+	}
+	return types.ReturnConsumedCapacityTotal
+}
+
+func (b *bill) sent() {
+	if b == nil {
+		return
+	}
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.requests++
+}
+
+func (b *bill) add(units float64) {
+	if b == nil {
+		return
+	}
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.units += units
+}
+
+func (b *bill) capacity(c *types.ConsumedCapacity) {
+	if c != nil && c.CapacityUnits != nil {
+		b.add(*c.CapacityUnits)
+	}
+}
+
+// skew notes how far DynamoDB's clock is ahead of ours, by the reply's date.
+func (b *bill) skew(of middleware.Metadata) {
+	if b == nil {
+		return
+	}
+	if ahead, known := awsmiddleware.GetAttemptSkew(of); known {
+		b.lock.Lock()
+		defer b.lock.Unlock()
+		b.ahead = ahead
+	}
+}
+
+func (b *bill) reply(c *types.ConsumedCapacity, of middleware.Metadata) {
+	b.capacity(c)
+	b.skew(of)
+}
+
+// pay hands the sum to the meter.
+func (b *bill) pay() {
+	if b == nil {
+		return
+	}
+	b.meter.Requests += b.requests
+	b.meter.Units += b.units
+	if b.ahead != 0 {
+		b.meter.Ahead = b.ahead
+	}
+}

@@ -1,0 +1,145 @@
+package dynamo
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+)
+
+const (
+	connections = 512             // idle ones kept: as many as callers that are expected to be at it together
+	dialing     = 2 * time.Second // at most; a caller's deadline may be earlier
+	readTries   = 3               // of the SDK, for what changes nothing
+	readBackoff = 50 * time.Millisecond
+)
+
+var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]{3,255}\z`)
+
+// connect makes a store without looking at the table. It talks to nobody.
+func connect(ctx context.Context, name string, o *Options) (*Store, error) {
+	if !tableName.MatchString(name) {
+		return nil, errName(name)
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	base, err := clientOptions(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{table: name, api: newAPI(base)}, nil
+}
+
+// clientOptions are those of the SDK's client, made of whatever the caller gave.
+func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
+	if o.Client != nil {
+		return o.Client.Options(), nil
+	}
+	var base aws.Config
+	if o.Config != nil {
+		base = o.Config.Copy()
+	} else {
+		load := []func(*config.LoadOptions) error{}
+		if o.Region != "" {
+			load = append(load, config.WithRegion(o.Region))
+		}
+		loaded, err := config.LoadDefaultConfig(ctx, load...)
+		if err != nil {
+			return dynamodb.Options{}, errConfig(err)
+		}
+		base = loaded
+	}
+	if o.Region != "" {
+		base.Region = o.Region
+	}
+	if base.HTTPClient == nil {
+		base.HTTPClient = pooled()
+	} else if standard, ok := base.HTTPClient.(*awshttp.BuildableClient); ok && o.Config == nil {
+		base.HTTPClient = pool(standard)
+	}
+	options := dynamodb.NewFromConfig(base, func(d *dynamodb.Options) {
+		if o.Endpoint != "" {
+			d.BaseEndpoint = aws.String(o.Endpoint)
+		}
+	}).Options()
+	if options.BaseEndpoint != nil {
+		if err := atEndpoint(&options, o); err != nil {
+			return options, err
+		}
+	}
+	if options.Region == "" {
+		return options, errRegion()
+	}
+	return options, nil
+}
+
+// atEndpoint is for endpoints that are not the region's own. One on this machine is an emulator, which wants some
+// region and some credentials, and does not care which.
+func atEndpoint(options *dynamodb.Options, o *Options) error {
+	u, err := url.Parse(*options.BaseEndpoint)
+	if err != nil || u.Host == "" {
+		return errEndpoint(*options.BaseEndpoint)
+	}
+	options.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil
+	}
+	if options.Region == "" {
+		options.Region = "us-east-1"
+	}
+	environment, err := config.NewEnvConfig()
+	if o.Config == nil && (err != nil || !environment.Credentials.HasKeys()) {
+		options.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	}
+	return nil
+}
+
+func pooled() *awshttp.BuildableClient { return pool(awshttp.NewBuildableClient()) }
+
+func pool(c *awshttp.BuildableClient) *awshttp.BuildableClient {
+	return c.WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
+	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialing })
+}
+
+// api is what of the SDK is used: two clients of the same options. What may write is sent once, since who sends a write
+// again must be able to recognise it; reads have a few tries.
+type api struct {
+	writes, reads *dynamodb.Client
+	streams       *dynamodbstreams.Client
+	http          any
+}
+
+func newAPI(base dynamodb.Options) api {
+	base.DisableValidateResponseChecksum = true // it warns of every refusal (aws-sdk-go-v2 issue 3545)
+	base.RetryMaxAttempts = 0
+	base.Retryer = aws.NopRetryer{}
+	again := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = readTries, readBackoff })
+	return api{
+		writes: dynamodb.New(base),
+		reads:  dynamodb.New(base, func(o *dynamodb.Options) { o.Retryer = again }),
+		streams: dynamodbstreams.New(dynamodbstreams.Options{
+			Region: base.Region, Credentials: base.Credentials, BaseEndpoint: base.BaseEndpoint, HTTPClient: base.HTTPClient,
+			APIOptions: base.APIOptions, Retryer: again, AppID: base.AppID,
+		}),
+		http: base.HTTPClient,
+	}
+}
+
+// closeIdle lets go of connections that nobody uses, if they are ours alone.
+func (a *api) closeIdle() {
+	if c, ok := a.http.(*awshttp.BuildableClient); ok {
+		c.GetTransport().CloseIdleConnections()
+	}
+}

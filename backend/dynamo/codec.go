@@ -1,0 +1,136 @@
+package dynamo
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// decode fills r, which must have been Reset to its layout, with an item; none leaves it not present.
+func decode(of item, r *backend.Record) error {
+	if len(of) == 0 {
+		return nil
+	}
+	l := r.Layout()
+	r.SetPresent()
+	for attribute, v := range of {
+		if attribute == expiresAt {
+			at, err := strconv.ParseInt(number(v), 10, 64)
+			if err != nil {
+				return errAttribute(attribute, l)
+			}
+			r.SetExpiry(backend.Expiry(at))
+			continue
+		}
+		field, isField := fieldOf(attribute)
+		if !isField {
+			continue
+		}
+		slot, known := l.Slot(field)
+		if !known || !set(r, slot, v) {
+			return errAttribute(attribute, l)
+		}
+	}
+	return nil
+}
+
+// set reports whether v is a value for the slot.
+func set(r *backend.Record, slot backend.Slot, v types.AttributeValue) bool {
+	kind := r.Layout().Field(slot).Kind
+	switch v := v.(type) {
+	case *types.AttributeValueMemberN:
+		n, err := int128.Parse(v.Value)
+		if err != nil || kind != backend.Number {
+			return false
+		}
+		r.SetNum(slot, n)
+	case *types.AttributeValueMemberS:
+		if kind != backend.Text {
+			return false
+		}
+		r.SetText(slot, v.Value)
+	case *types.AttributeValueMemberB:
+		if kind != backend.Bytes {
+			return false
+		}
+		r.SetText(slot, string(v.Value))
+	default:
+		return false
+	}
+	return true
+}
+
+func number(v types.AttributeValue) string {
+	if n, ok := v.(*types.AttributeValueMemberN); ok {
+		return n.Value
+	}
+	return ""
+}
+
+// values collects the operands of a request. Its numbers share two allocations.
+type values struct {
+	of      item
+	numbers []types.AttributeValueMemberN
+	digits  []byte
+	ends    []int
+}
+
+// room makes values for as many numbers, and operands in all.
+func room(numbers, operands int) values {
+	return values{
+		of: make(item, operands), numbers: make([]types.AttributeValueMemberN, 0, numbers),
+		digits: make([]byte, 0, 20*numbers), ends: make([]int, 0, numbers),
+	}
+}
+
+func (v *values) num(name string, n backend.Num) {
+	v.digits, _ = n.AppendText(v.digits) // which cannot fail
+	v.ends = append(v.ends, len(v.digits))
+	v.numbers = append(v.numbers, types.AttributeValueMemberN{})
+	v.of[name] = &v.numbers[len(v.numbers)-1]
+}
+
+func (v *values) int(name string, n int64) { v.num(name, backend.Int(n)) }
+
+func (v *values) text(name, s string, kind backend.Kind) {
+	if kind == backend.Bytes {
+		v.of[name] = &types.AttributeValueMemberB{Value: []byte(s)}
+	} else {
+		v.of[name] = text(s)
+	}
+}
+
+// done gives all operands, nil where there is none: an empty map is an error to DynamoDB.
+func (v *values) done() item {
+	if len(v.of) == 0 {
+		return nil
+	}
+	all, from := string(v.digits), 0
+	for i, end := range v.ends {
+		v.numbers[i].Value, from = all[from:end], end
+	}
+	return v.of
+}
+
+// unitBytes is what one write unit pays for.
+const unitBytes = 1024
+
+// units are what writing an item costs: its size in bytes by DynamoDB's rules, in units. A write of nothing costs one.
+func units(of item) float64 {
+	size := 0
+	for name, v := range of {
+		size += len(name)
+		switch v := v.(type) {
+		case *types.AttributeValueMemberN:
+			size += (len(v.Value)+1)/2 + 1
+		case *types.AttributeValueMemberS:
+			size += len(v.Value)
+		case *types.AttributeValueMemberB:
+			size += len(v.Value)
+		}
+	}
+	return float64(max(1, (size+unitBytes-1)/unitBytes))
+}

@@ -1,0 +1,68 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// action is one write of a transaction.
+func (s *Store) action(w *backend.Write) types.TransactWriteItem {
+	shape := s.shapes.of(w)
+	key, values := primary(&w.Key), shape.values(w)
+	const allOld = types.ReturnValuesOnConditionCheckFailureAllOld
+	switch {
+	case w.Remove:
+		return types.TransactWriteItem{Delete: &types.Delete{
+			TableName: &s.table, Key: key, ConditionExpression: shape.condition,
+			ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+		}}
+	case len(w.Effects) == 0:
+		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: &s.table, Key: key, ConditionExpression: shape.condition,
+			ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+		}}
+	}
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: &s.table, Key: key, ConditionExpression: shape.condition, UpdateExpression: shape.update,
+		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+	}}
+}
+
+// canceled finds out why a transaction was not made: of several reasons, a condition that did not hold says most.
+func (s *Store) canceled(ctx context.Context, err error, writes []backend.Write, bill *bill) error {
+	var canceled *types.TransactionCanceledException
+	if !errors.As(err, &canceled) {
+		return classify(ctx, s.table, err, writing)
+	}
+	worst, message := "", ""
+	for i, reason := range canceled.CancellationReasons {
+		code := aws.ToString(reason.Code)
+		if code == "ConditionalCheckFailed" && i < len(writes) {
+			for j := range writes {
+				bill.add(2 * units(canceled.CancellationReasons[j].Item))
+			}
+			return s.conflict(i, &writes[i], reason.Item)
+		}
+		if code != "None" && (worst == "" || severity[code] > severity[worst]) {
+			worst, message = code, aws.ToString(reason.Message)
+		}
+	}
+	return canceledFor(s.table, worst, message, err)
+}
+
+func (s *Store) conflict(i int, w *backend.Write, found item) error {
+	conflict := &backend.ConflictError{Index: i, Key: w.Key}
+	conflict.Record.Reset(w.Layout)
+	if err := decode(found, &conflict.Record); err != nil {
+		return err
+	}
+	if s.shapes.of(w).guards && backend.Judge(&conflict.Record, w) {
+		return errSum()
+	}
+	return conflict
+}

@@ -1,0 +1,250 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streams "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// feed is a reader's place in the table's stream, in memory: a store that is opened anew begins at the oldest change that
+// the stream has, at most 24 hours old.
+type feed struct {
+	lock   sync.Mutex
+	stream string // its ARN
+	shards []*shard
+	known  map[string]*shard
+	ready  []image // read, and not taken yet
+}
+
+// shard is a part of the stream. Its records come after those of its parent.
+type shard struct {
+	id       string
+	parent   *shard
+	iterator *string
+	last     *string // sequence number of the last record read
+	done     bool
+}
+
+// image is one record of the stream.
+type image struct{ before, after item }
+
+// Feed implements [backend.Feed], from DynamoDB Streams.
+func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
+	if size < 1 {
+		return 0, errSize(size)
+	}
+	f := &s.feed
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	for {
+		if len(f.ready) == 0 {
+			if any, err := s.fill(ctx, int32(min(size, 1000))); err != nil || !any {
+				return 0, err
+			}
+		}
+		changes, counted, seen, err := some(f.ready, layouts, size)
+		if err != nil {
+			return 0, err
+		}
+		if len(changes) > 0 {
+			if err := take(changes); err != nil {
+				return 0, err
+			}
+		}
+		if f.ready = f.ready[seen:]; counted > 0 {
+			return counted, nil
+		}
+	}
+}
+
+// some makes changes of the first images. Those that are not wanted count; those that show no change do not.
+func some(ready []image, layouts backend.Layouts, size int) (changes []backend.Change, counted, seen int, err error) {
+	for ; seen < len(ready) && counted < size; seen++ {
+		change, kind, err := ChangeOf(ready[seen].before, ready[seen].after, layouts)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		if kind == Wanted {
+			changes = append(changes, change)
+		}
+		if kind != NoChange {
+			counted++
+		}
+	}
+	return changes, counted, seen, nil
+}
+
+// Kind tells what a record of the stream is worth.
+type Kind uint8
+
+// The kinds of records in a stream.
+const (
+	NoChange Kind = iota // both images say the same, or it is the driver's own
+	Unwanted             // of a key without a layout
+	Wanted
+)
+
+// ChangeOf makes a change of the two images of a stream record; an image is empty where there was no item. It is for
+// readers of the stream that get its records by another way, such as the aggregator's Lambda. The event's name is of no
+// use: the images tell what it was.
+func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Layouts) (c backend.Change, k Kind, err error) {
+	either := after
+	if len(either) == 0 {
+		either = before
+	}
+	if len(either) == 0 || textOf(either, hashKey) == schemaHash {
+		return c, NoChange, nil
+	}
+	c.Key = keyIn(either)
+	layout := layouts(c.Key)
+	if layout == nil {
+		return c, Unwanted, nil
+	}
+	c.Before.Reset(layout)
+	c.After.Reset(layout)
+	if err := decode(before, &c.Before); err != nil {
+		return c, Unwanted, err
+	}
+	if err := decode(after, &c.After); err != nil {
+		return c, Unwanted, err
+	}
+	moved := textOf(before, indexHash) != textOf(after, indexHash) || textOf(before, indexSort) != textOf(after, indexSort)
+	if c.Before.Equal(&c.After) && !moved {
+		return c, NoChange, nil
+	}
+	return c, Wanted, nil
+}
+
+// fill reads from each shard whose parent is done; any reports whether there was something.
+func (s *Store) fill(ctx context.Context, limit int32) (any bool, err error) {
+	f := &s.feed
+	if err := s.discover(ctx); err != nil {
+		return false, err
+	}
+	for _, sh := range f.shards {
+		if sh.done || sh.parent != nil && !sh.parent.done {
+			continue
+		}
+		n, err := s.readShard(ctx, sh, limit)
+		if err != nil {
+			return any, err
+		}
+		any = any || n > 0 || sh.done
+	}
+	return any, nil
+}
+
+// discover learns of shards that are new since it was last asked.
+func (s *Store) discover(ctx context.Context) error {
+	f := &s.feed
+	if f.stream == "" {
+		table, err := s.api.reads.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.table})
+		if err != nil {
+			return classify(ctx, s.table, err, reading)
+		}
+		spec := table.Table.StreamSpecification
+		if spec == nil || spec.StreamViewType != types.StreamViewTypeNewAndOldImages || table.Table.LatestStreamArn == nil {
+			return errNoStream(s.table)
+		}
+		f.stream, f.known = *table.Table.LatestStreamArn, map[string]*shard{}
+	}
+	for _, sh := range f.shards {
+		if !sh.done {
+			return nil
+		}
+	}
+	var from *string
+	for {
+		reply, err := s.api.streams.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &f.stream, ExclusiveStartShardId: from})
+		if err != nil {
+			return classify(ctx, s.table, err, reading)
+		}
+		for _, found := range reply.StreamDescription.Shards {
+			f.learn(&found)
+		}
+		if from = reply.StreamDescription.LastEvaluatedShardId; from == nil {
+			return nil
+		}
+	}
+}
+
+// learn takes a shard in. Parents come before their children, or are gone.
+func (f *feed) learn(found *streams.Shard) {
+	id := aws.ToString(found.ShardId)
+	if f.known[id] != nil {
+		return
+	}
+	sh := &shard{id: id, parent: f.known[aws.ToString(found.ParentShardId)]}
+	f.known[id] = sh
+	f.shards = append(f.shards, sh)
+}
+
+// readShard reads one page of a shard.
+func (s *Store) readShard(ctx context.Context, sh *shard, limit int32) (n int, err error) {
+	f := &s.feed
+	if sh.iterator == nil {
+		if sh.iterator, err = s.iterator(ctx, sh); err != nil {
+			return 0, err
+		}
+	}
+	reply, err := s.api.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: sh.iterator, Limit: &limit})
+	if err != nil {
+		sh.iterator = nil // it may have expired: the next call asks for another, behind the last record
+		var trimmed *streams.TrimmedDataAccessException
+		if errors.As(err, &trimmed) {
+			sh.last = nil
+		}
+		return 0, classify(ctx, s.table, err, reading)
+	}
+	for i := range reply.Records {
+		r := reply.Records[i].Dynamodb
+		f.ready = append(f.ready, image{itemOf(r.OldImage), itemOf(r.NewImage)})
+		sh.last = r.SequenceNumber
+	}
+	sh.iterator = reply.NextShardIterator
+	sh.done = sh.iterator == nil
+	return len(reply.Records), nil
+}
+
+func (s *Store) iterator(ctx context.Context, sh *shard) (*string, error) {
+	input := &dynamodbstreams.GetShardIteratorInput{
+		StreamArn: &s.feed.stream, ShardId: &sh.id, ShardIteratorType: streams.ShardIteratorTypeTrimHorizon,
+	}
+	if sh.last != nil {
+		input.ShardIteratorType, input.SequenceNumber = streams.ShardIteratorTypeAfterSequenceNumber, sh.last
+	}
+	reply, err := s.api.streams.GetShardIterator(ctx, input)
+	if err != nil {
+		return nil, classify(ctx, s.table, err, reading)
+	}
+	return reply.ShardIterator, nil
+}
+
+// itemOf makes an item of what the stream's part of the SDK calls one.
+func itemOf(of map[string]streams.AttributeValue) item {
+	made := make(item, len(of))
+	for name, v := range of {
+		switch v := v.(type) {
+		case *streams.AttributeValueMemberN:
+			made[name] = &types.AttributeValueMemberN{Value: v.Value}
+		case *streams.AttributeValueMemberS:
+			made[name] = text(v.Value)
+		case *streams.AttributeValueMemberB:
+			made[name] = &types.AttributeValueMemberB{Value: v.Value}
+		default: // a kind that no record of ours has; decode says so
+			made[name] = &types.AttributeValueMemberNULL{}
+		}
+	}
+	return made
+}

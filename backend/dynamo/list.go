@@ -1,0 +1,190 @@
+package dynamo
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// List implements [backend.Backend]: consistent in a primary partition, as fresh as the index is in one of those.
+func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
+	if err := s.begin(ctx); err != nil {
+		return backend.Keys{}, err
+	}
+	if err := q.Validate(); err != nil {
+		return backend.Keys{}, err
+	}
+	var page backend.Keys
+	l := newListing(s, &q)
+	if l == nil {
+		return page, nil
+	}
+	bill := newBill(ctx)
+	defer bill.pay()
+	for {
+		more, err := l.next(ctx, bill, &page)
+		if err != nil {
+			return backend.Keys{}, err
+		}
+		if page.More = len(page.Items) > q.Size; page.More {
+			page.Items = page.Items[:q.Size]
+		}
+		if page.More || !more {
+			return page, nil
+		}
+	}
+}
+
+// listing is a query under way.
+type listing struct {
+	s     *Store
+	q     *backend.Query
+	sort  string // the attribute that orders it
+	input dynamodb.QueryInput
+}
+
+// newListing is nil where nothing can be in the listing.
+func newListing(s *Store, q *backend.Query) *listing {
+	l := &listing{s: s, q: q, sort: rangeKey}
+	hash, of := hashKey, hashOf(q.Namespace, q.Partition)
+	if q.Index {
+		hash, of, l.sort = indexHash, indexHashOf(q.Namespace, q.Partition), indexSort
+		l.input.IndexName = aws.String(indexName)
+	}
+	names, values := map[string]string{"#h": hash, "#s": l.sort}, item{":h": text(of)}
+	condition := "#h=:h"
+	from, to := q.From, q.To
+	if a := q.After; a != nil { // DynamoDB refuses to go on behind what is outside of the bounds
+		if !q.Reverse && to != "" && a.Sort >= to || q.Reverse && a.Sort < from {
+			return nil
+		}
+		if a.Sort >= from && (to == "" || a.Sort < to) {
+			l.input.ExclusiveStartKey = l.position(a, of)
+		}
+	}
+	switch { // between includes its upper bound, which is left out below
+	case l.input.ExclusiveStartKey != nil && q.After.Sort == from && q.Reverse:
+		condition += " AND #s=:f" // DynamoDB refuses to go on behind the lower bound of between, though equal sorts may follow
+		values[":f"] = text(from)
+	case from != "" && to != "":
+		condition += " AND #s BETWEEN :f AND :t"
+		values[":f"], values[":t"] = text(from), text(to)
+	case from != "":
+		condition += " AND #s>=:f"
+		values[":f"] = text(from)
+	case to != "":
+		condition += " AND #s<:t"
+		values[":t"] = text(to)
+	}
+	if projection := "#h,#s"; q.Index {
+		names["#p"], names["#r"] = hashKey, rangeKey
+		l.input.ProjectionExpression = aws.String(projection + ",#p,#r")
+	} else {
+		l.input.ProjectionExpression = aws.String(projection)
+	}
+	l.input.TableName, l.input.KeyConditionExpression = &s.table, &condition
+	l.input.ExpressionAttributeNames, l.input.ExpressionAttributeValues = names, values
+	l.input.ConsistentRead, l.input.ScanIndexForward = aws.Bool(!q.Index), aws.Bool(!q.Reverse)
+	return l
+}
+
+// position is that of an item of the listing whose partition key is hash.
+func (l *listing) position(a *backend.Item, hash string) item {
+	at := primary(&a.Key)
+	if l.q.Index {
+		at[indexHash], at[indexSort] = text(hash), text(a.Sort)
+	}
+	return at
+}
+
+// next appends a part of the listing to the page: one item more than the page has, where there are as many. It reports
+// whether there may be more.
+func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (more bool, err error) {
+	l.input.Limit = aws.Int32(int32(l.q.Size - len(page.Items) + 1)) //nolint:gosec // at most MaxPage
+	l.input.ReturnConsumedCapacity = bill.wanted()
+	reply, err := l.s.api.reads.Query(ctx, &l.input)
+	bill.sent()
+	if err != nil {
+		return false, classify(ctx, l.s.table, err, reading)
+	}
+	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	for _, of := range reply.Items {
+		if sort := textOf(of, l.sort); l.q.To == "" || sort < l.q.To {
+			page.Items = append(page.Items, backend.Item{Key: keyIn(of), Sort: sort})
+		}
+	}
+	l.input.ExclusiveStartKey = reply.LastEvaluatedKey
+	return reply.LastEvaluatedKey != nil, nil
+}
+
+// scanned is how many records one request of a scan looks at, at least.
+const scanned = 1000
+
+// Scan implements [backend.Scanner], in an order that DynamoDB makes of the keys. It reads the whole table, whose
+// namespaces are not kept apart: for rare acts only. A position is the last key's parts, the first with its length.
+func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
+	if err := s.begin(ctx); err != nil {
+		return nil, "", err
+	}
+	if err := (backend.Key{Namespace: namespace, Partition: "-", Sort: "-"}).Validate(); err != nil {
+		return nil, "", err
+	}
+	if size < 1 {
+		return nil, "", errSize(size)
+	}
+	bill := newBill(ctx)
+	defer bill.pay()
+	input := &dynamodb.ScanInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(max(min(size, 1<<20), scanned))),
+		FilterExpression: aws.String("begins_with(#h,:h)"), ProjectionExpression: aws.String("#h,#s"),
+		ExpressionAttributeNames:  map[string]string{"#h": hashKey, "#s": rangeKey},
+		ExpressionAttributeValues: item{":h": text(hashOf(namespace, ""))},
+		ReturnConsumedCapacity:    bill.wanted(),
+	}
+	if input.ExclusiveStartKey, err = positionOf(after, namespace); err != nil {
+		return nil, "", err
+	}
+	for {
+		reply, err := s.api.reads.Scan(ctx, input)
+		bill.sent()
+		if err != nil {
+			return nil, "", classify(ctx, s.table, err, reading)
+		}
+		bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+		for i, of := range reply.Items {
+			if textOf(of, hashKey) == schemaHash {
+				continue // the driver's own
+			}
+			if keys = append(keys, keyIn(of)); len(keys) == size && (i+1 < len(reply.Items) || reply.LastEvaluatedKey != nil) {
+				return keys, scanPosition(of), nil
+			}
+		}
+		if input.ExclusiveStartKey = reply.LastEvaluatedKey; reply.LastEvaluatedKey == nil {
+			return keys, "", nil
+		}
+	}
+}
+
+func scanPosition(of item) string {
+	hash := textOf(of, hashKey)
+	return strconv.Itoa(len(hash)) + ":" + hash + textOf(of, rangeKey)
+}
+
+// positionOf is the opposite of scanPosition; nil for a scan that begins.
+func positionOf(after, namespace string) (item, error) {
+	if after == "" {
+		return nil, nil
+	}
+	length, parts, _ := strings.Cut(after, ":")
+	n, err := strconv.Atoi(length)
+	if err != nil || n < 1 || n >= len(parts) || !strings.HasPrefix(parts, hashOf(namespace, "")) {
+		return nil, errPosition(after)
+	}
+	return item{hashKey: text(parts[:n]), rangeKey: &types.AttributeValueMemberS{Value: parts[n:]}}, nil
+}

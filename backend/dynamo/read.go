@@ -1,0 +1,102 @@
+package dynamo
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// batch is how many keys one request may read.
+const batch = 100
+
+// Read implements [backend.Backend]: consistent reads, a hundred keys a request.
+func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if len(keys) != len(out) {
+		return errLengths(len(keys), len(out))
+	}
+	for i := range keys {
+		if err := keys[i].Validate(); err != nil {
+			return err
+		}
+		if out[i].Layout() == nil {
+			return errNoLayout(keys[i])
+		}
+		out[i].Reset(out[i].Layout())
+	}
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	bill := newBill(ctx)
+	defer bill.pay()
+	if len(keys) == 1 {
+		found, err := s.get(ctx, &keys[0], bill)
+		if err != nil {
+			return err
+		}
+		return decode(found, &out[0])
+	}
+	places := make(map[backend.Key][]int, len(keys))
+	var wanted []item
+	for i := range keys {
+		if places[keys[i]] = append(places[keys[i]], i); len(places[keys[i]]) == 1 {
+			wanted = append(wanted, primary(&keys[i]))
+		}
+	}
+	return s.getAll(ctx, wanted, bill, func(found item) error {
+		for _, i := range places[keyIn(found)] {
+			if err := decode(found, &out[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s *Store) get(ctx context.Context, k *backend.Key, bill *bill) (item, error) {
+	reply, err := s.api.reads.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table, Key: primary(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: bill.wanted(),
+	})
+	bill.sent()
+	if err != nil {
+		return nil, classify(ctx, s.table, err, reading)
+	}
+	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	return reply.Item, nil
+}
+
+// getAll reads until DynamoDB has served all keys: of a large or throttled batch it leaves some for later.
+func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found func(item) error) error {
+	for len(wanted) > 0 {
+		some := wanted[:min(batch, len(wanted))]
+		reply, err := s.api.reads.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{s.table: {Keys: some, ConsistentRead: aws.Bool(true)}},
+			ReturnConsumedCapacity: bill.wanted(),
+		})
+		bill.sent()
+		if err != nil {
+			return classify(ctx, s.table, err, reading)
+		}
+		bill.skew(reply.ResultMetadata)
+		for i := range reply.ConsumedCapacity {
+			bill.capacity(&reply.ConsumedCapacity[i])
+		}
+		for _, of := range reply.Responses[s.table] {
+			if err := found(of); err != nil {
+				return err
+			}
+		}
+		left := reply.UnprocessedKeys[s.table].Keys
+		if len(left) == len(some) {
+			return errThrottled()
+		}
+		wanted = append(left, wanted[len(some):]...)
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package dynamo
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// shape is what the expressions of a write depend on: everything but its operands. Buckets have few shapes, so their
+// texts are made once.
+type shape struct {
+	condition *string           // nil: none
+	update    *string           // nil: none
+	names     map[string]string // of attributes; never changed, as requests share it
+	numbers   int               // among the operands
+	operands  int
+	guards    bool // whether sums are bounded by conditions of our own
+}
+
+// mostShapes bounds the shapes that are kept; engines have dozens.
+const mostShapes = 4096
+
+// shapes are kept by what describes them.
+type shapes struct {
+	lock sync.RWMutex
+	kept map[string]*shape
+}
+
+// of finds or makes the shape of a write.
+func (s *shapes) of(w *backend.Write) *shape {
+	var space [256]byte
+	described := describe(space[:0], w)
+	s.lock.RLock()
+	found := s.kept[string(described)]
+	s.lock.RUnlock()
+	if found != nil {
+		return found
+	}
+	made := newShape(w)
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.kept == nil || len(s.kept) >= mostShapes {
+		s.kept = make(map[string]*shape)
+	}
+	s.kept[string(described)] = made
+	return made
+}
+
+// describe appends what tells shapes apart.
+func describe(to []byte, w *backend.Write) []byte {
+	to = append(to, w.Layout.Name()...)
+	to = append(to, 0, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
+	for i := range w.Conds {
+		c := &w.Conds[i]
+		to = append(to, byte(c.Slot), byte(c.Op)|flag(c.OrAbsent)<<7)
+	}
+	to = append(to, 0xff)
+	for i := range w.Effects {
+		e := &w.Effects[i]
+		to = append(to, byte(e.Slot), byte(e.Op)|flag(e.Base.IsZero())<<5|flag(e.Num.Sign() < 0)<<6|flag(needsGuard(w, e))<<7)
+	}
+	return to
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// writer makes the texts of a shape. Attributes are named #SLOT; the operands of the i-th condition are :cI and :dI, those
+// of the i-th effect :eI, :bI (its base) and :gI (its guard).
+type writer struct {
+	w     *backend.Write
+	shape *shape
+	conds []string
+	parts map[string][]string // of the update, by keyword
+}
+
+func newShape(w *backend.Write) *shape {
+	b := writer{w: w, shape: &shape{names: map[string]string{}}, parts: map[string][]string{}}
+	for i := range w.Conds {
+		b.condition(i)
+	}
+	for i := range w.Effects {
+		b.effect(i)
+	}
+	b.frame()
+	b.shape.condition = joined(b.conds, " AND ")
+	var update []string
+	for _, keyword := range []string{"SET", "ADD", "REMOVE"} {
+		if parts := b.parts[keyword]; parts != nil {
+			update = append(update, keyword+" "+strings.Join(parts, ","))
+		}
+	}
+	b.shape.update = joined(update, " ")
+	if len(b.shape.names) == 0 {
+		b.shape.names = nil // an empty map is an error to DynamoDB
+	}
+	return b.shape
+}
+
+func joined(parts []string, by string) *string {
+	if len(parts) == 0 {
+		return nil
+	}
+	s := strings.Join(parts, by)
+	return &s
+}
+
+// name is the placeholder of a slot's attribute.
+func (b *writer) name(s backend.Slot) string {
+	placeholder := "#" + strconv.Itoa(int(s))
+	b.shape.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
+	return placeholder
+}
+
+// operand counts one and gives its placeholder.
+func (b *writer) operand(kind string, i int, number bool) string {
+	b.shape.operands++
+	if number {
+		b.shape.numbers++
+	}
+	return operand(kind, i)
+}
+
+// operand is a placeholder; most are made without allocating.
+func operand(kind string, i int) string {
+	if i < len(operands[0]) {
+		switch kind {
+		case ":c":
+			return operands[0][i]
+		case ":d":
+			return operands[1][i]
+		case ":e":
+			return operands[2][i]
+		}
+	}
+	return kind + strconv.Itoa(i)
+}
+
+var operands = func() (all [3][64]string) {
+	for k, kind := range []string{":c", ":d", ":e"} {
+		for i := range all[k] {
+			all[k][i] = kind + strconv.Itoa(i)
+		}
+	}
+	return all
+}()
+
+var comparisons = map[backend.Op]string{
+	backend.Equal: " = ", backend.NotEqual: " <> ", backend.Less: " < ", backend.AtMost: " <= ", backend.AtLeast: " >= ",
+}
+
+// condition appends the i-th. A missing attribute makes every comparison false but <>, which it makes true.
+func (b *writer) condition(i int) {
+	c := &b.w.Conds[i]
+	name, number := b.name(c.Slot), c.Slot.IsNumber()
+	absent := "attribute_not_exists(" + name + ")"
+	var term string
+	switch c.Op {
+	case backend.Present:
+		term = "attribute_exists(" + name + ")"
+	case backend.Absent:
+		b.conds = append(b.conds, absent)
+		return
+	case backend.Between:
+		term = name + " BETWEEN " + b.operand(":c", i, number) + " AND " + b.operand(":d", i, number)
+	default:
+		term = name + comparisons[c.Op] + b.operand(":c", i, number)
+	}
+	if c.OrAbsent && c.Op != backend.NotEqual {
+		term = "(" + absent + " OR " + term + ")"
+	}
+	b.conds = append(b.conds, term)
+}
+
+// effect appends the i-th.
+func (b *writer) effect(i int) {
+	e := &b.w.Effects[i]
+	name, number := b.name(e.Slot), e.Slot.IsNumber()
+	add := func(keyword, part string) { b.parts[keyword] = append(b.parts[keyword], part) }
+	switch {
+	case e.Op == backend.Unset:
+		add("REMOVE", name)
+	case e.Op == backend.Set:
+		add("SET", name+"="+b.operand(":e", i, number))
+	case e.Op == backend.SetIfAbsent:
+		add("SET", name+"=if_not_exists("+name+","+b.operand(":e", i, number)+")")
+	case e.Base.IsZero(): // to which ADD adds
+		add("ADD", name+" "+b.operand(":e", i, true))
+	default:
+		add("SET", name+"=if_not_exists("+name+","+b.operand(":b", i, true)+")+"+b.operand(":e", i, true))
+	}
+	if needsGuard(b.w, e) {
+		b.shape.guards = true
+		comparison := "<="
+		if e.Num.Sign() < 0 {
+			comparison = ">="
+		}
+		b.conds = append(b.conds, "(attribute_not_exists("+name+") OR "+name+comparison+b.operand(":g", i, true)+")")
+	}
+}
+
+// frame appends index place and expiry, and what makes a record of a write that sets nothing.
+func (b *writer) frame() {
+	set := func(placeholder, attribute, value string, number bool) {
+		b.shape.names[placeholder] = attribute
+		b.parts["SET"] = append(b.parts["SET"], placeholder+"="+b.operand(value, 0, number))
+	}
+	if b.w.Index != nil {
+		set("#h", indexHash, ":h", false)
+		set("#s", indexSort, ":s", false)
+	}
+	switch {
+	case b.w.Expiry > 0:
+		set("#x", expiresAt, ":x", true)
+	case b.w.Expiry == backend.NoExpiry:
+		b.shape.names["#x"] = expiresAt
+		b.parts["REMOVE"] = append(b.parts["REMOVE"], "#x")
+	}
+	if b.parts["REMOVE"] != nil && b.parts["SET"] == nil && b.parts["ADD"] == nil {
+		set("#e", emptyField, ":n", true)
+	}
+}
+
+// needsGuard reports whether a sum must be bounded, so that it does not leave 38 digits: DynamoDB takes numbers beyond
+// where they have few significant ones. Conditions of the write's own will do.
+func needsGuard(w *backend.Write, e *backend.Effect) bool {
+	if e.Op != backend.Add {
+		return false
+	}
+	if hi, lo := e.Num.Parts(); hi == 0 && lo < 1<<63 || hi == -1 && lo >= 1<<63 { // it fits 64 bits
+		return false
+	}
+	for i := range w.Conds {
+		c := &w.Conds[i]
+		if c.Slot != e.Slot {
+			continue
+		}
+		upper := c.Op == backend.AtMost || c.Op == backend.Less || c.Op == backend.Equal
+		if e.Num.Sign() >= 0 && (upper && sumFits(c.A, e) || c.Op == backend.Between && sumFits(c.B, e)) {
+			return false
+		}
+		if e.Num.Sign() < 0 && (c.Op == backend.AtLeast || c.Op == backend.Between || c.Op == backend.Equal) && sumFits(c.A, e) {
+			return false
+		}
+	}
+	return true
+}
+
+func sumFits(bound backend.Num, e *backend.Effect) bool { return bound.Add(e.Num).Fits38() }

@@ -1,0 +1,247 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// together bounds the requests of one call that are on their way at once.
+const together = 32
+
+// Apply implements [backend.Backend]: one request per write. One that has only conditions is a consistent read.
+func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
+	if len(writes) != len(out) {
+		return errLengths(len(writes), len(out))
+	}
+	err := s.begin(ctx)
+	for i := 0; err == nil && i < len(writes); i++ {
+		err = s.valid(&writes[i])
+	}
+	if err != nil {
+		for i := range out {
+			out[i].Applied, out[i].Err = false, err
+		}
+		return err
+	}
+	bill := newBill(ctx)
+	if len(writes) == 1 {
+		s.apply(ctx, &writes[0], &out[0], bill)
+	} else {
+		s.applyAll(ctx, writes, out, bill)
+	}
+	bill.pay()
+	for i := range out {
+		if out[i].Err != nil {
+			return out[i].Err
+		}
+	}
+	return nil
+}
+
+func (s *Store) applyAll(ctx context.Context, writes []backend.Write, out []backend.Outcome, bill *bill) {
+	var all sync.WaitGroup
+	next := make(chan int)
+	for range min(together, len(writes)) {
+		all.Go(func() {
+			for i := range next {
+				s.apply(ctx, &writes[i], &out[i], bill)
+			}
+		})
+	}
+	for i := range writes {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+}
+
+// valid is Validate, and for sums what only one record can tell: whether a record made by them would be valid.
+func (s *Store) valid(w *backend.Write) error {
+	if err := w.Validate(); err != nil {
+		return err
+	}
+	for i := range w.Effects {
+		if e := &w.Effects[i]; e.Op == backend.Add && !e.Base.Add(e.Num).Fits38() {
+			return errSum()
+		}
+	}
+	return nil
+}
+
+// apply sends one write.
+func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcome, bill *bill) {
+	out.Applied, out.Err = false, nil
+	out.Record.Reset(w.Layout)
+	var (
+		after item
+		err   error
+	)
+	switch {
+	case w.Remove:
+		err = s.remove(ctx, w, bill)
+	case len(w.Effects) == 0:
+		s.look(ctx, w, out, bill)
+		return
+	default:
+		after, err = s.update(ctx, w, bill)
+	}
+	if err == nil {
+		out.Applied, out.Err = true, decode(after, &out.Record)
+		return
+	}
+	var refused *types.ConditionalCheckFailedException
+	if !errors.As(err, &refused) {
+		out.Err = classify(ctx, s.table, err, writing)
+		return
+	}
+	bill.add(units(refused.Item))
+	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.shapes.of(w).guards && backend.Judge(&out.Record, w) {
+		out.Err = errSum() // what did not hold was a guard
+	}
+}
+
+func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item, error) {
+	shape := s.shapes.of(w)
+	reply, err := s.api.writes.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: primary(&w.Key),
+		ConditionExpression: shape.condition, UpdateExpression: shape.update,
+		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              bill.wanted(),
+	})
+	bill.sent()
+	if err != nil {
+		return nil, err
+	}
+	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	return reply.Attributes, nil
+}
+
+func (s *Store) remove(ctx context.Context, w *backend.Write, bill *bill) error {
+	shape := s.shapes.of(w)
+	reply, err := s.api.writes.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.table, Key: primary(&w.Key), ConditionExpression: shape.condition,
+		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		ReturnConsumedCapacity:              bill.wanted(),
+	})
+	bill.sent()
+	if err == nil {
+		bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	}
+	return err
+}
+
+// look judges a write that changes nothing.
+func (s *Store) look(ctx context.Context, w *backend.Write, out *backend.Outcome, bill *bill) {
+	found, err := s.get(ctx, &w.Key, bill)
+	if err == nil {
+		err = decode(found, &out.Record)
+	}
+	if out.Err = err; err == nil {
+		out.Applied = backend.Judge(&out.Record, w)
+	}
+}
+
+// Commit implements [backend.Backend]: one transaction, whose token DynamoDB remembers for ten minutes.
+func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	if err := backend.ValidateCommit(writes); err != nil {
+		return err
+	}
+	actions := make([]types.TransactWriteItem, len(writes))
+	for i := range writes {
+		if err := s.valid(&writes[i]); err != nil {
+			return err
+		}
+		actions[i] = s.action(&writes[i])
+	}
+	bill := newBill(ctx)
+	reply, err := s.api.writes.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: actions, ClientRequestToken: aws.String(hex.EncodeToString(token[:])), ReturnConsumedCapacity: bill.wanted(),
+	})
+	bill.sent()
+	if err != nil {
+		err = s.canceled(ctx, err, writes, bill)
+		bill.pay()
+		return err
+	}
+	bill.skew(reply.ResultMetadata)
+	for i := range reply.ConsumedCapacity {
+		bill.capacity(&reply.ConsumedCapacity[i])
+	}
+	bill.pay()
+	return nil
+}
+
+// values are the operands of a write of this shape.
+func (shape *shape) values(w *backend.Write) item {
+	v := room(shape.numbers, shape.operands)
+	for i := range w.Conds {
+		c := &w.Conds[i]
+		switch {
+		case c.Op <= backend.Absent:
+		case !c.Slot.IsNumber():
+			v.text(operand(":c", i), c.Text, w.Layout.Field(c.Slot).Kind)
+		default:
+			v.num(operand(":c", i), c.A)
+			if c.Op == backend.Between {
+				v.num(operand(":d", i), c.B)
+			}
+		}
+	}
+	for i := range w.Effects {
+		shape.effect(&v, w, i)
+	}
+	if w.Index != nil {
+		v.text(operand(":h", 0), indexHashOf(w.Key.Namespace, w.Index.Partition), backend.Text)
+		v.text(operand(":s", 0), w.Index.Sort, backend.Text)
+	}
+	if w.Expiry > 0 {
+		v.int(operand(":x", 0), int64(w.Expiry))
+	}
+	if shape.names["#e"] != "" {
+		v.int(operand(":n", 0), 0)
+	}
+	return v.done()
+}
+
+// largest has 38 digits, as many as a number may have.
+var largest = func() backend.Num {
+	n, _ := int128.Parse("99999999999999999999999999999999999999")
+	return n
+}()
+
+func (shape *shape) effect(v *values, w *backend.Write, i int) {
+	e := &w.Effects[i]
+	switch {
+	case e.Op == backend.Unset:
+		return
+	case !e.Slot.IsNumber():
+		v.text(operand(":e", i), e.Text, w.Layout.Field(e.Slot).Kind)
+		return
+	}
+	v.num(operand(":e", i), e.Num)
+	if e.Op == backend.Add && !e.Base.IsZero() {
+		v.num(operand(":b", i), e.Base)
+	}
+	if shape.guards && needsGuard(w, e) {
+		bound := largest
+		if e.Num.Sign() < 0 {
+			bound = largest.Neg()
+		}
+		v.num(operand(":g", i), bound.Sub(e.Num))
+	}
+}
