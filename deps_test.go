@@ -72,11 +72,14 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "engine", "engine/bucket"},
 		third: []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine"},
 	},
+	"internal/dynamolocal": {what: "it gets and runs a Java program, for tests and for users, with the standard library"},
 	"internal/dynamotest": {
-		what:  "it starts a DynamoDB for tests, and does nothing else",
-		ours:  []string{"backend/dynamo"},
-		third: append([]string{"github.com/testcontainers/testcontainers-go"}, awsSDK...),
-		later: true,
+		what: "it gives tests a DynamoDB and faults, and does nothing else",
+		ours: []string{"backend/dynamo", "internal/dynamolocal"},
+		third: append([]string{
+			"github.com/testcontainers/testcontainers-go", "github.com/moby/moby/api",
+			"github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
+		}, awsSDK...),
 	},
 	"stack": {
 		what:  "the stack is infrastructure, of use without a limiter and without a command line",
@@ -115,7 +118,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance"}
+var testers = []string{"conformance", "internal/dynamotest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

@@ -1,0 +1,141 @@
+package dynamotest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
+)
+
+// process is a DynamoDB Local in Java, and how to start it again.
+type process struct {
+	program dynamolocal.Program
+	flags   dynamolocal.Flags
+	log     string
+
+	lock    sync.Mutex
+	command *exec.Cmd
+	alive   io.Closer     // the process ends when this is closed, which the end of this process does too
+	ended   chan struct{} // closed when it has ended
+}
+
+// attempts are how often a port is looked for: another process may take it before Java does.
+const attempts = 3
+
+// java starts DynamoDB Local as a Java process.
+func java(ctx context.Context, folder string, o Options) (*Server, error) {
+	cache, err := dynamolocal.CacheFolder()
+	if err != nil {
+		return nil, err
+	}
+	version := o.Version
+	if version == "" {
+		version = dynamolocal.Version
+	}
+	program, err := dynamolocal.Get(ctx, version, cache)
+	if err != nil {
+		return nil, err
+	}
+	// One at a time: else two processes could find the same port free, and one would take the other's for its own.
+	unlock, err := dynamolocal.Lock(ctx, filepath.Join(cache, "start.lock"))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	p := &process{
+		program: program, log: filepath.Join(folder, "log"),
+		flags: dynamolocal.Flags{Folder: filepath.Join(folder, "tmp")},
+	}
+	if o.OnDisk {
+		p.flags.Data = filepath.Join(folder, "data")
+	}
+	for _, needed := range []string{p.flags.Folder, p.flags.Data} {
+		if err := os.MkdirAll(needed, 0o700); err != nil && needed != "" {
+			return nil, fmt.Errorf("dynamotest: %w", err)
+		}
+	}
+	for range attempts {
+		if p.flags.Port, err = dynamolocal.FreePort(ctx); err != nil {
+			return nil, err
+		}
+		if err = p.start(ctx); err == nil {
+			return &Server{Endpoint: p.endpoint(), Version: version, java: p, stop: p.kill}, nil
+		}
+	}
+	return nil, err
+}
+
+func (p *process) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", p.flags.Port) }
+
+// start returns when the emulator answers. One that does not is ended.
+func (p *process) start(ctx context.Context) error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	log, err := os.Create(p.log)
+	if err != nil {
+		return fmt.Errorf("dynamotest: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // the process has its own
+	command := guarded(filepath.Dir(p.log), p.program.Command(p.flags))
+	command.Stdout, command.Stderr = log, log
+	if p.alive, err = command.StdinPipe(); err != nil {
+		return fmt.Errorf("dynamotest: %w", err)
+	}
+	if err := command.Start(); err != nil {
+		return fmt.Errorf("dynamotest: %w", err)
+	}
+	p.command, p.ended = command, make(chan struct{})
+	go func() {
+		defer close(p.ended)
+		_ = command.Wait() // the log tells why
+	}()
+	if err := dynamolocal.Await(ctx, p.endpoint(), p.ended, p.log); err != nil {
+		p.killLocked()
+		return err
+	}
+	return nil
+}
+
+// kill ends the process at once. It is fine to kill it twice.
+func (p *process) kill() error {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.killLocked()
+	return nil
+}
+
+func (p *process) killLocked() {
+	if p.command != nil {
+		killGroup(p.command)
+		<-p.ended
+		p.command = nil
+	}
+}
+
+// Kill ends the emulator as a power cut does: what it has acknowledged is on the disk if it was started with
+// Options.OnDisk, and lost if not. Only emulators of [Start] can be killed.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if s.java == nil || s == shared.server {
+		t.Fatal(errNotStarted)
+	}
+	_ = s.java.kill() // it always returns nil
+}
+
+// Restart starts a killed emulator again, at the same endpoint, and returns when it answers.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.Kill(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.java.start(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,90 @@
+package dynamotest
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// M runs a package's tests and then ends the emulator that they started, if any: the m of those who have a TestMain
+// of their own, see [Wrap].
+type M struct{ tests interface{ Run() int } }
+
+// Main is all of a TestMain: it runs the tests and ends the process.
+//
+//	func TestMain(m *testing.M) { dynamotest.Main(m) }
+func Main(m *testing.M) { os.Exit(Wrap(m).Run()) }
+
+// Wrap is for a TestMain that does more than [Main].
+func Wrap(m interface{ Run() int }) M { return M{m} }
+
+// Run runs the tests, ends the emulator, says what was not run, and returns the exit code.
+func (m M) Run() int {
+	running = true
+	code := m.tests.Run()
+	if s := shared.server; s != nil {
+		if err := s.stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	if line := closing(); line != "" {
+		fmt.Fprintln(os.Stdout, line)
+	}
+	return code
+}
+
+// running is set by [M.Run], before any test runs.
+var running bool
+
+// mustBeRun ends a test whose package would leave its emulator running.
+func mustBeRun(t testing.TB) {
+	t.Helper()
+	if !running {
+		t.Fatal("dynamotest: nothing would end the emulator; add to the package's tests: func TestMain(m *testing.M) { dynamotest.Main(m) }")
+	}
+}
+
+// unrun is what was skipped, and why.
+var unrun struct {
+	lock  sync.Mutex
+	tests map[string]bool
+	why   []string
+}
+
+// missed ends a test that has no DynamoDB.
+func missed(t testing.TB, why error) {
+	t.Helper()
+	if slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb") {
+		t.Fatalf("%s=dynamodb: %v", requireVariable, why)
+	}
+	unrun.lock.Lock()
+	if unrun.tests == nil {
+		unrun.tests = map[string]bool{}
+	}
+	name, _, _ := strings.Cut(t.Name(), "/")
+	unrun.tests[name] = true
+	if !slices.Contains(unrun.why, why.Error()) {
+		unrun.why = append(unrun.why, why.Error())
+	}
+	unrun.lock.Unlock()
+	t.Skip(why)
+}
+
+// closing is the line about what was not run, "" if all was.
+func closing() string {
+	unrun.lock.Lock()
+	defer unrun.lock.Unlock()
+	if len(unrun.tests) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(unrun.tests))
+	for name := range unrun.tests {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return fmt.Sprintf("dynamotest: not run: %s: %s", strings.Join(names, ", "), strings.Join(unrun.why, " / "))
+}
