@@ -73,6 +73,10 @@ var rooms = map[string]room{
 		third: []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine"},
 	},
 	"internal/dynamolocal": {what: "it gets and runs a Java program, for tests and for users, with the standard library"},
+	"internal/dynamolocal/image": {
+		what: "it makes an image for tests of what is on the machine",
+		ours: []string{"internal/dynamolocal"},
+	},
 	"internal/dynamotest": {
 		what: "it gives tests a DynamoDB and faults, and does nothing else",
 		ours: []string{"backend/dynamo", "internal/dynamolocal"},

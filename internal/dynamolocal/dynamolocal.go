@@ -30,7 +30,11 @@ var releases = map[string]release{
 }
 
 // Program is an installed DynamoDB Local.
-type Program struct{ java, jars, main string }
+type Program struct {
+	Java string // the java command
+	Jars string // folder of the class path
+	Main string // class to run
+}
 
 // Flags say how it is run.
 type Flags struct {
@@ -41,11 +45,11 @@ type Flags struct {
 
 // Command is the command line that runs it, 200 MB large.
 func (p Program) Command(f Flags) []string {
-	line := []string{p.java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+	line := []string{p.Java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 	if f.Folder != "" {
 		line = append(line, "-Djava.io.tmpdir="+f.Folder)
 	}
-	line = append(line, "-cp", filepath.Join(p.jars, "*"), p.main, "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(f.Port))
+	line = append(line, "-cp", filepath.Join(p.Jars, "*"), p.Main, "-sharedDb", "-disableTelemetry", "-port", strconv.Itoa(f.Port))
 	if f.Data != "" {
 		return append(line, "-dbPath", f.Data)
 	}
@@ -74,8 +78,8 @@ func Get(ctx context.Context, version, cache string) (Program, error) {
 		return Program{}, err
 	}
 	folder := filepath.Join(cache, version)
-	p := Program{java: java, jars: filepath.Join(folder, "lib"), main: r.main}
-	if present(p.jars) {
+	p := Program{Java: java, Jars: filepath.Join(folder, "lib"), Main: r.main}
+	if present(p.Jars) {
 		return p, nil
 	}
 	unlock, err := Lock(ctx, filepath.Join(cache, "fetch.lock"))
@@ -83,7 +87,7 @@ func Get(ctx context.Context, version, cache string) (Program, error) {
 		return Program{}, err
 	}
 	defer unlock()
-	if present(p.jars) { // another process was faster
+	if present(p.Jars) { // another process was faster
 		return p, nil
 	}
 	return p, fetch(ctx, r.group, version, folder)

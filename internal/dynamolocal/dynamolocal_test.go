@@ -81,7 +81,7 @@ func TestGetTogether(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			p, err := Get(t.Context(), Version, cache)
-			got, err2 := os.ReadFile(filepath.Join(p.jars, "DynamoDBLocal-"+Version+".jar"))
+			got, err2 := os.ReadFile(filepath.Join(p.Jars, "DynamoDBLocal-"+Version+".jar"))
 			if err := errors.Join(err, err2); err != nil || string(got) != "fetched\n" {
 				t.Errorf("%q, %v", got, err)
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"testing"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -25,9 +24,7 @@ func docker(ctx context.Context, _ string, o Options) (*Server, error) {
 	if o != (Options{}) {
 		return nil, errNoVersion
 	}
-	if !testing.Verbose() {
-		log.SetDefault(log.NewNoopLogger())
-	}
+	log.SetDefault(log.NewNoopLogger()) // else each start is a page, on whatever go test -v prints
 	name := os.Getenv(imageVariable)
 	if name == "" {
 		name = image

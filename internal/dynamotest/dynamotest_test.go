@@ -71,7 +71,6 @@ func TestTable(t *testing.T) {
 
 // TestOpenFallsThrough wants every way tried in order, and the reasons kept.
 func TestOpenFallsThrough(t *testing.T) {
-	t.Setenv(wayVariable, "")
 	var folders []string
 	fails := func(reason string) func(context.Context, string, Options) (*Server, error) {
 		return func(_ context.Context, folder string, _ Options) (*Server, error) {
@@ -83,14 +82,14 @@ func TestOpenFallsThrough(t *testing.T) {
 		folders = append(folders, folder)
 		return &Server{Endpoint: "e", stop: func() error { return nil }}, nil
 	}
-	s, err := open(t.Context(), []way{{"a", fails("no a")}, {"b", works}, {"c", fails("not reached")}}, Options{})
+	s, err := open(t.Context(), []way{{"a", fails("no a")}, {"b", works}, {"c", fails("not reached")}}, "", Options{})
 	if err != nil || s.Way != "b" || len(folders) != 2 {
 		t.Fatalf("%+v, %v, %v", s, err, folders)
 	}
 	if err := errors.Join(s.stop(), s.stop()); err != nil {
 		t.Error(err)
 	}
-	_, err = open(t.Context(), []way{{"a", fails("no a")}, {"c", fails("no c")}}, Options{})
+	_, err = open(t.Context(), []way{{"a", fails("no a")}, {"c", fails("no c")}}, "", Options{})
 	if err == nil || !strings.Contains(err.Error(), "a: no a; c: no c. ") || !strings.Contains(err.Error(), "make setup") {
 		t.Error(err)
 	}
@@ -99,8 +98,7 @@ func TestOpenFallsThrough(t *testing.T) {
 			t.Errorf("%s stays behind", folder)
 		}
 	}
-	t.Setenv(wayVariable, "c")
-	if s, err = open(t.Context(), []way{{"a", works}, {"c", fails("no c")}}, Options{}); err == nil || !strings.Contains(err.Error(), "a: ruled out") {
+	if s, err = open(t.Context(), []way{{"a", works}, {"c", fails("no c")}}, "c", Options{}); err == nil || !strings.Contains(err.Error(), "a: ruled out") {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
@@ -197,7 +195,7 @@ func TestEndsWithItsProcess(t *testing.T) {
 		t.Skip("an emulator outlives a killed test process on Windows; see guarded")
 	}
 	path, temporary := t.TempDir(), t.TempDir()
-	if err := os.Symlink(mustHaveJava(t).Command(dynamolocal.Flags{})[0], filepath.Join(path, "java")); err != nil {
+	if err := os.Symlink(mustHaveJava(t).Java, filepath.Join(path, "java")); err != nil {
 		t.Fatal(err)
 	}
 	c := again(t, "TestAgain", wayVariable+"=java", "DYNAMOTEST_WAIT=1", "TMPDIR="+temporary, "PATH="+path, "JAVA_HOME=")

@@ -61,7 +61,9 @@ var shared struct {
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	mustBeRun(t)
-	shared.once.Do(func() { shared.server, shared.err = open(context.Background(), ways, Options{}) })
+	shared.once.Do(func() {
+		shared.server, shared.err = open(context.Background(), ways, os.Getenv(wayVariable), Options{})
+	})
 	if shared.err != nil {
 		missed(t, shared.err)
 	}
@@ -76,7 +78,7 @@ func Start(t testing.TB, o *Options) *Server {
 	if o == nil {
 		o = &Options{}
 	}
-	s, err := open(t.Context(), []way{{"java", java}}, *o)
+	s, err := open(t.Context(), []way{{"java", java}}, "", *o)
 	if err != nil {
 		missed(t, err)
 	}
@@ -88,11 +90,11 @@ func Start(t testing.TB, o *Options) *Server {
 	return s
 }
 
-// open tries one way after the other.
-func open(ctx context.Context, ways []way, o Options) (*Server, error) {
+// open tries one way after the other, or only that one.
+func open(ctx context.Context, ways []way, only string, o Options) (*Server, error) {
 	var failures errNone
 	for _, w := range ways {
-		if only := os.Getenv(wayVariable); only != "" && only != w.name {
+		if only != "" && only != w.name {
 			failures = append(failures, failure{w.name, fmt.Errorf("%w by %s=%s", errRuledOut, wayVariable, only)})
 			continue
 		}
