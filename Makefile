@@ -20,14 +20,15 @@ OLD   ?= bench/baseline.txt
 NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build test check race conformance rapid fuzz model bench bench-once bench-compare \
+.PHONY: help setup tools build test check race conformance rapid fuzz model docker bench bench-once bench-compare \
 	bench-peers peers golden life lint fmt portable clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 ##@ Every day
-setup: ## fetch what a fresh machine lacks: the modules, and the tools compiled once
+setup: ## fetch what a fresh machine lacks: Java and Maven, the modules, and the tools compiled once
+	@.ci/setup.sh
 	@$(foreach m,$(MODULES),(cd $(m) && go mod download) &&) $(MAKE) --no-print-directory tools
 
 build: ## compile everything
@@ -40,8 +41,8 @@ test: export MODEL_SEED   := 20261124
 test: ## everything: lint, race, conformance, properties, model, fuzz, benchmarks once, peers, the binary's life
 	@.ci/stages.sh build lint race conformance rapid model fuzz bench-once peers life
 
-check: ## what CI runs: `make test`, after the tools are compiled and before the other platforms are
-	@.ci/stages.sh tools test portable
+check: ## what CI runs: `make test`, the DynamoDB store over Docker, and compiling for other platforms
+	@.ci/stages.sh tools test docker portable
 
 lint: ## tidy modules, formatting, go vet, golangci-lint, in all modules
 	@.ci/lint.sh
@@ -67,6 +68,10 @@ model: ## the engine against its exact model, at length (MODEL_STEPS=30000000)
 
 fuzz: ## every fuzz target in turn (FUZZTIME=10s, or a count such as 100000x)
 	@.ci/fuzz.sh $(FUZZTIME)
+
+docker: ## the DynamoDB store on Docker; as root on Debian with an engine installed, started and ended, where there is none
+	@.ci/docker.sh .ci/gotest.sh docker -count=1 -timeout=$(TIMEOUT) -run '^(TestConformance|TestTable|TestTTL|TestProxy)$$' \
+		./backend/dynamo ./internal/dynamotest
 
 peers: ## the tests of bench/peers, its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)

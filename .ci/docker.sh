@@ -11,16 +11,18 @@ made=zae-limiter.test/dynamodb-local:made-here
 works() { timeout 20 docker info >/dev/null 2>&1; }
 
 packages() {
-	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
-		echo "docker.sh: no Docker engine answers; start one, or run this as root on Debian" >&2
-		exit 1
-	}
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "docker.sh: not run: no Docker engine answers; start one, or run this as root on Debian" >&2
+		case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,dynamodb,*) exit 1 ;; esac
+		exit 0
+	fi
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null
 }
 
 home='' engine='' bridge=''
 start() {
+	[ "$(id -u)" = 0 ] || packages docker.io # which tells what is missing
 	command -v dockerd >/dev/null || packages docker.io
 	command -v docker >/dev/null || packages docker-cli
 	[ -e /sys/class/net/docker0 ] || bridge=new

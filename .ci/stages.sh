@@ -38,7 +38,7 @@ printf '%s\n' "${table[@]}"
 # The log of one stage has an event for the end of each test, subtests included.
 events() { cat "$STAGE_LOGS"/*.json 2>/dev/null | grep "\"Action\":\"$1\".*\"Test\":"; }
 if [ -n "$outermost" ]; then
-	skipped=$(events skip | sed 's/.*"Package":"\([^"]*\)".*"Test":"\([^"]*\)".*/  skipped: \1 \2/' | sort -u)
+	skipped=$(.ci/unrun.sh "$STAGE_LOGS")
 	if [ ${#unrun[@]} -eq 0 ] && [ -z "$skipped" ]; then
 		printf '\nNot run: nothing; every test there is was run.\n'
 	else

@@ -137,7 +137,7 @@ func again(t *testing.T, test string, variables ...string) *exec.Cmd {
 // TestAgain is what other tests run in a process of its own: it tells its emulator and, where asked, waits to be killed.
 func TestAgain(t *testing.T) {
 	if os.Getenv("DYNAMOTEST_AGAIN") == "" {
-		t.Skip("only of use in a process that another test starts")
+		return // it is of use in a process that another test starts
 	}
 	name, _ := Table(t)
 	s := Shared(t)

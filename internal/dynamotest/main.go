@@ -55,35 +55,42 @@ var unrun struct {
 	why   []string
 }
 
-// missed ends a test that has no DynamoDB.
+// missed ends a test that has no DynamoDB. What there is to say is said at length once.
 func missed(t testing.TB, why error) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb") {
-		t.Fatalf("%s=dynamodb: %v", requireVariable, why)
-	}
+	required := slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb")
 	unrun.lock.Lock()
 	if unrun.tests == nil {
 		unrun.tests = map[string]bool{}
 	}
 	name, _, _ := strings.Cut(t.Name(), "/")
-	unrun.tests[name] = true
-	if !slices.Contains(unrun.why, why.Error()) {
+	unrun.tests[name] = !required
+	known := slices.Contains(unrun.why, why.Error())
+	if !known {
 		unrun.why = append(unrun.why, why.Error())
 	}
 	unrun.lock.Unlock()
-	t.Skip(why)
+	switch {
+	case !required:
+		t.Skip("no DynamoDB; the line at the end tells why")
+	case known:
+		t.Fatal("no DynamoDB, as told above")
+	}
+	t.Fatalf("%s=dynamodb: %v", requireVariable, why)
 }
 
 // closing is the line about what was not run, "" if all was.
 func closing() string {
 	unrun.lock.Lock()
 	defer unrun.lock.Unlock()
-	if len(unrun.tests) == 0 {
-		return ""
-	}
 	names := make([]string, 0, len(unrun.tests))
-	for name := range unrun.tests {
-		names = append(names, name)
+	for name, skipped := range unrun.tests {
+		if skipped {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
 	}
 	slices.Sort(names)
 	return fmt.Sprintf("dynamotest: not run: %s: %s", strings.Join(names, ", "), strings.Join(unrun.why, " / "))
