@@ -130,7 +130,7 @@ func again(t *testing.T, test string, variables ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	c := exec.Command(self, "-test.run=^"+test+"$", "-test.v")
-	c.Env = append(os.Environ(), append(variables, "DYNAMOTEST_AGAIN=1")...)
+	c.Env = append(append(os.Environ(), requireVariable+"=", "DYNAMOTEST_AGAIN=1"), variables...)
 	return c
 }
 
@@ -155,7 +155,7 @@ func TestAgain(t *testing.T) {
 func TestSkips(t *testing.T) {
 	t.Parallel()
 	nothing := []string{wayVariable + "=java", "PATH=" + t.TempDir(), "JAVA_HOME="}
-	out, err := again(t, "TestAgain", append(nothing, requireVariable+"=")...).CombinedOutput()
+	out, err := again(t, "TestAgain", nothing...).CombinedOutput()
 	var closing string
 	for line := range strings.Lines(string(out)) {
 		if strings.HasPrefix(line, "dynamotest: not run: TestAgain: ") {
