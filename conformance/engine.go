@@ -57,7 +57,13 @@ var outcomes = []outcome{
 // RunEngine proves that the engine does over the stores that open gives what its users rely on: one parallel subtest
 // for each outcome, and below it one for each story, with a store of its own. The stores need to keep the contract of
 // package backend: see [Run].
-func RunEngine(t *testing.T, open Open) {
+func RunEngine(t *testing.T, open Open) { runEngine(t, open, false) }
+
+// RunEngineBriefly is RunEngine for stores of which a call takes milliseconds: all stories, the long ones with a part of
+// their calls.
+func RunEngineBriefly(t *testing.T, open Open) { runEngine(t, open, true) }
+
+func runEngine(t *testing.T, open Open, brief bool) {
 	for _, o := range outcomes {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,6 +71,7 @@ func RunEngine(t *testing.T, open Open) {
 				t.Run(s.name, func(t *testing.T) {
 					t.Parallel()
 					r := newRig(t, open)
+					r.brief = brief
 					if o.io {
 						r.slow()
 					}

@@ -194,7 +194,7 @@ func (h *history) bound(t *rapid.T) {
 // atOnce lets actors of several processes acquire, correct and roll back at the same virtual time, with faults in a share
 // of all requests, and holds every moment against the bound.
 func (r *rig) atOnce(share float64) {
-	for seed := range uint64(3) {
+	for seed := range uint64(r.of(3, 1)) { //nolint:gosec // a few
 		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)
 		s.delay(r, time.Millisecond, slowest)
 		if share > 0 {

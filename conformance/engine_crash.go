@@ -5,7 +5,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -128,14 +127,11 @@ func crashClosed(r *rig) {
 }
 
 // acquires is how many a million are here: ZAE_LIMITER_TEST_ACQUIRES of them, else few enough for every day.
-func acquires() int {
+func (r *rig) acquires() int {
 	if n, err := strconv.Atoi(os.Getenv("ZAE_LIMITER_TEST_ACQUIRES")); err == nil {
 		return n
 	}
-	if testing.Short() {
-		return 1_000
-	}
-	return 5_000
+	return r.of(5_000, 500)
 }
 
 func (r *rig) million(processes int) {
@@ -148,7 +144,7 @@ func (r *rig) million(processes int) {
 		}
 		return Pass
 	})
-	n := acquires()
+	n := r.acquires()
 	all := r.processes(processes, 0)
 	q := ask(tokens("a", 1), stored("a", int64(n)), engine.PerSecond("b", 1000))
 	for i := range n {

@@ -91,10 +91,11 @@ func liveRaise(c *change) {
 	c.store(stored("a", 100))
 	c.use(tokens("a", 100))
 	c.mustDeny(c.l, ask(tokens("a", 1)))
-	c.store(stored("a", 1000))
-	c.wantLeft(c.l, "raised from 100 to 1000", "a:900")
-	if got := c.take(c.l, ask(tokens("a", 1))); got != 900 {
-		c.Errorf("raised from 100, all used, to 1000: %d were admitted, not 900", got)
+	higher := int64(c.of(1000, 150))
+	c.store(stored("a", higher))
+	c.wantLeft(c.l, fmt.Sprintf("raised from 100 to %d", higher), fmt.Sprintf("a:%d", higher-100))
+	if got := c.take(c.l, ask(tokens("a", 1))); got != higher-100 {
+		c.Errorf("raised from 100, all used, to %d: %d were admitted", higher, got)
 	}
 }
 

@@ -58,7 +58,7 @@ func liveDisagreeing(r *rig) {
 		large.Entity = fmt.Sprintf("user-%d", i)
 		small.Entity = large.Entity
 		total, bySmall := int64(0), int64(0)
-		for range 150 {
+		for range r.of(150, 60) {
 			for j, q := range []engine.Request{large, small} {
 				if _, err := all[j].Acquire(r.Context(), q); err == nil {
 					total++
@@ -88,7 +88,7 @@ func liveDisagreeingClocks(r *rig) {
 			all = append(all, r.limiter(by(newClock(ahead)), func(o *engine.Options) { o.DenialTTL = -1 }))
 		}
 		total := 0
-		for range 300 {
+		for range r.of(300, 40) {
 			for _, turn := range turns {
 				q := ask(tokens("a", 1), turn.limit)
 				q.Entity = fmt.Sprintf("user-%d", i)

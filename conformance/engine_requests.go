@@ -78,7 +78,7 @@ func (r *rig) arrivals(seed uint64, clients, decisions int, share float64, names
 func requestsSequential(r *rig) {
 	for _, share := range []float64{.1, .5, .9, 1.2} {
 		for _, names := range [][]string{{"a"}, {"a", "b"}} {
-			got := r.arrivals(1, 1, 500, share, names...)
+			got := r.arrivals(1, 1, r.of(500, 100), share, names...)
 			if share < 1 && got != 1 || got > 1 {
 				r.Errorf("%v of the rate, %d limits: %.3f requests for a decision, not 1.000", share, len(names), got)
 			}
@@ -101,7 +101,7 @@ func requestsShared(r *rig) {
 		{100, .9, []string{"a"}, 1.2},
 		{100, .1, []string{"a"}, 1.15},
 	} {
-		got := r.arrivals(3, c.clients, 1000, c.share, c.names...)
+		got := r.arrivals(3, c.clients, r.of(1000, 300), c.share, c.names...)
 		r.Logf("%d clients at %v of the rate, %d limits: %.3f requests for a decision", c.clients, c.share, len(c.names), got)
 		if got > c.most {
 			r.Errorf("%d clients at %v of the rate, %d limits: %.3f requests for a decision, more than %v",

@@ -22,6 +22,7 @@ type rig struct {
 	faults *Fault
 	store  backend.Backend // faults, with the powers of the store beneath
 	noIO   bool            // whether that is one without I/O
+	brief  bool            // a call takes long: less of the same will do
 	clock  *settable
 	events events // of all limiters
 }
@@ -70,6 +71,14 @@ func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 		}
 	}
 	return found
+}
+
+// of is n, or in brief few.
+func (r *rig) of(n, few int) int {
+	if r.brief {
+		return few
+	}
+	return n
 }
 
 func newRig(t *testing.T, open Open) *rig {

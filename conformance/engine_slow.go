@@ -26,7 +26,7 @@ func (r *rig) besideBusy(n int64, adjust engine.Tokens) {
 	both := ask(engine.Tokens{"rpd": 1, "rpm": 1}, limits...)
 	r.mustAcquire(l, both)
 	begun := r.clock.ns.Load()
-	const step = 97 * time.Second
+	step := 97 * time.Second * time.Duration(r.of(1, 12))
 	for at := step; at < aDay; at += step {
 		r.clock.set(begun + int64(at))
 		lease, err := l.Acquire(r.Context(), ask(tokens("rpm", min(n, 1000)), limits...))
@@ -37,7 +37,7 @@ func (r *rig) besideBusy(n int64, adjust engine.Tokens) {
 		for err == nil && n > 1000 { // more than there is
 			_, err = l.Acquire(r.Context(), ask(tokens("rpm", 700), limits...))
 		}
-		if at/step%50 == 0 {
+		if int(at/step)%r.of(50, 10) == 0 {
 			r.wantWait(r.mustDeny(l, both), "rpd", aDay-at)
 		}
 	}
@@ -66,8 +66,8 @@ func slowNeverNamed(r *rig) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerDay("rpd", 24), engine.PerSecond("rps", 10)}
 	r.mustAcquire(l, ask(engine.Tokens{"rpd": 24, "rps": 1}, limits...))
 	for hour := range 24 {
-		for range 60 {
-			r.clock.advance(time.Minute)
+		for range r.of(60, 6) {
+			r.clock.advance(time.Hour / time.Duration(r.of(60, 6)))
 			r.mustAcquire(l, ask(tokens("rps", 10), limits...))
 		}
 		if got := r.left(l, user, limits...)["rpd"]; got != int64(hour+1) {
@@ -81,8 +81,9 @@ func slowPrime(r *rig) {
 	l, limits := r.limiter(), []engine.Limit{engine.Every("slow", 7, 13*time.Hour), engine.PerSecond("rps", 100)}
 	r.mustAcquire(l, ask(engine.Tokens{"slow": 7, "rps": 1}, limits...))
 	begun := r.clock.ns.Load()
-	for i := range 2000 {
-		r.clock.set(begun + int64(i)*int64(13*time.Hour)/2000)
+	touches := r.of(2000, 200)
+	for i := range touches {
+		r.clock.set(begun + int64(i)*int64(13*time.Hour)/int64(touches))
 		r.mustAcquire(l, ask(engine.Tokens{"rps": 3}, limits...))
 	}
 	r.clock.set(begun + int64(13*time.Hour) - 1)

@@ -1,16 +1,31 @@
 package dynamo_test
 
 import (
-	"os"
+	"flag"
+	"path/filepath"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/bolt"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
-func TestMain(m *testing.M) { dynamotest.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !given("rapid.checks") {
+		_ = flag.Set("rapid.checks", "15") // a call takes milliseconds
+	}
+	dynamotest.Main(m)
+}
+
+// given reports whether a flag is on the command line.
+func given(name string) (is bool) {
+	flag.Visit(func(f *flag.Flag) { is = is || f.Name == name })
+	return is
+}
 
 func fresh(t testing.TB) backend.Backend {
 	t.Helper()
@@ -26,13 +41,19 @@ func TestConformance(t *testing.T) { conformance.Run(t, fresh) }
 func TestFeed(t *testing.T)        { conformance.RunFeed(t, fresh) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
 
-// TestModel and TestEngine run where an endpoint is given.
-func TestModel(t *testing.T)  { given(t); conformance.RunModel(t, fresh) }
-func TestEngine(t *testing.T) { given(t); conformance.RunEngine(t, fresh) }
+func TestModel(t *testing.T)  { conformance.RunModel(t, fresh) }
+func TestEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }
 
-func given(t *testing.T) {
-	t.Helper()
-	if os.Getenv("ZAE_LIMITER_TEST_DYNAMODB") == "" {
-		t.Skip("set ZAE_LIMITER_TEST_DYNAMODB to the URL of a DynamoDB")
-	}
+func TestCompare(t *testing.T) {
+	conformance.Compare(t, map[string]conformance.Open{
+		"dynamo": fresh,
+		"memory": func(testing.TB) backend.Backend { return memory.New(nil) },
+		"bolt": func(t testing.TB) backend.Backend {
+			s, err := bolt.Open(filepath.Join(t.TempDir(), "store"), &bolt.Options{NoSync: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+	})
 }

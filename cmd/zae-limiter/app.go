@@ -84,7 +84,11 @@ func (a *App) limiter() (*engine.Limiter, error) {
 		return nil, usage("--timeout %v: must not be negative", a.Timeout)
 	}
 	if a.store == nil {
-		s, err := openStore(a.Globals.Store, a.Timeout, a.Getenv)
+		url, err := a.chosen(a.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		s, err := openStore(url, a.Timeout, a.Getenv)
 		if err != nil {
 			return nil, err
 		}

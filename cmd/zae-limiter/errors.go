@@ -118,8 +118,10 @@ func flagFor(field string) string {
 
 // unprefixed leaves out which part of the program speaks.
 func unprefixed(s string) string {
-	if _, text, ok := strings.Cut(s, "bolt: "); ok {
-		return text
+	for _, driver := range []string{"bolt: ", "dynamo: "} {
+		if _, text, ok := strings.Cut(s, driver); ok {
+			return text
+		}
 	}
 	for _, prefix := range []string{"engine: store unavailable: ", "backend: store unavailable: "} {
 		s = strings.TrimPrefix(s, prefix)

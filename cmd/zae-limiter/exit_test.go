@@ -56,7 +56,7 @@ var mistakes = []struct {
 	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
 	{exitUsage, "namespace register team-old", `namespace "team-old": is deleted; recover it`},
 	{exitUsage, "--store nosuch://x status", `there are no stores of the kind "nosuch"; write bolt:///path/to/file`},
-	{exitUsage, "--store dynamodb://x status", "this version has no DynamoDB stores yet; write bolt:///path/to/file"},
+	{exitUsage, "--store dynamodb://x/y status", "names no deployed store; write dynamodb://NAME"},
 	{exitUsage, "--store x status", `"x" is no URL of a store`},
 	{exitUsage, "--store bolt://x status", `"bolt://x" names no file`},
 	{exitUsage, "--store memory:x status", "memory: has nothing behind it"},

@@ -10,7 +10,8 @@ import (
 
 // Globals are the flags of every command.
 type Globals struct {
-	Store     string        `group:"global" placeholder:"URL" from:"ZAE_LIMITER_STORE" help:"Where limits are kept: bolt:///path/to/file, bolt:file or memory:. Default: a file in your data directory."`
+	Store string `group:"global" placeholder:"URL" from:"ZAE_LIMITER_STORE" help:"Where limits are kept: bolt:///path/to/file, bolt:file, dynamodb://NAME or memory:. Default: a file in your data directory."`
+	Deployment
 	Namespace string        `group:"global" short:"N" default:"default" placeholder:"NAME" from:"ZAE_LIMITER_NAMESPACE" help:"Part of the store to work in. Default: default."`
 	Timeout   time.Duration `group:"global" default:"5s" placeholder:"DURATION" help:"How long to wait for the store while another process has it. Default: ${default}."`
 }

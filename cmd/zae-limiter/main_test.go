@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // TestMain makes the program, and one that waits for a signal, commands of this process's PATH.
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 	_ = os.Unsetenv("COLUMNS") // which help would heed
 	// Else each process sleeps for a second at its end, under the race detector.
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	testscript.Main(m, map[string]func(){"zae-limiter": main, "await-signal": awaitSignal})
+	testscript.Main(dynamotest.Wrap(m), map[string]func(){"zae-limiter": main, "await-signal": awaitSignal})
 }
 
 // awaitSignal says that it is ready, and ends with 7 and the signal's name once it got one.

@@ -25,7 +25,8 @@ type driver interface {
 	backend.Sweeper
 }
 
-// store is a [backend.Backend] that opens a file for each call and closes it behind it, so that many processes share it.
+// store is a [backend.Backend] that opens a file for each call and closes it behind it, so that many processes share it;
+// one that many can have open stays open.
 // A file that does not exist reads as an empty store; the first write makes it.
 type store struct {
 	url  string
@@ -33,7 +34,10 @@ type store struct {
 	// missing reports whether there is nothing to read yet.
 	missing func() bool
 
+	stays bool // opened once, for all calls, which may come at the same time
+
 	lock    sync.Mutex  // one call at a time has the file open: a process waits for itself as it does for others
+	opened  driver      // of one that stays
 	failed  error       // why it cannot be opened: not tried again
 	changed atomic.Bool // something was written, and nobody has been told
 	written atomic.Bool // something was written
@@ -50,7 +54,7 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 		}
 		return fileStore(filepath.Join(folder, "zae-limiter", "limiter.db"), true, timeout), nil
 	}
-	const cure = "write bolt:///path/to/file, bolt:file or memory:"
+	const cure = "write bolt:///path/to/file, bolt:file, dynamodb://NAME or memory:"
 	u, err := url.Parse(name)
 	if err != nil || u.Scheme == "" {
 		return nil, usage("%q is no URL of a store; %s", name, cure)
@@ -63,7 +67,8 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 		kept := memory.New(nil)
 		return &store{
 			url:     "memory: (gone when this command ends)",
-			open:    func() (driver, error) { return lasting{kept}, nil },
+			stays:   true,
+			open:    func() (driver, error) { return kept, nil },
 			missing: func() bool { return false },
 		}, nil
 	case "bolt":
@@ -76,7 +81,7 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 		}
 		return fileStore(filepath.FromSlash(path), false, timeout), nil
 	case "dynamodb":
-		return nil, usage("this version has no DynamoDB stores yet; %s", cure)
+		return deployedStore(u, timeout)
 	}
 	return nil, usage("there are no stores of the kind %q; %s", u.Scheme, cure)
 }
@@ -125,14 +130,15 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 // withSlash makes a Windows path one that a URL can have.
 func withSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
-// lasting is a store that stays open from call to call.
-type lasting struct{ driver }
-
-// Close leaves it open.
-func (lasting) Close() error { return nil }
-
 // with makes one call with the file open.
 func (s *store) with(call func(driver) error) error {
+	if s.stays {
+		d, err := s.once()
+		if err != nil {
+			return err
+		}
+		return call(d)
+	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.failed != nil {
@@ -145,6 +151,21 @@ func (s *store) with(call func(driver) error) error {
 	}
 	defer d.Close() //nolint:errcheck // what was acknowledged is on the disk, and the lock goes with the process
 	return call(d)
+}
+
+// once opens a store that stays.
+func (s *store) once() (driver, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.opened == nil && s.failed == nil {
+		d, err := s.open()
+		if err != nil {
+			s.failed = &storeError{err}
+		} else {
+			s.opened = d
+		}
+	}
+	return s.opened, s.failed
 }
 
 // Read implements [backend.Backend].
@@ -211,8 +232,15 @@ func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 	return n, err
 }
 
-// Close implements [backend.Backend]. Nothing is open between calls.
-func (s *store) Close() error { return nil }
+// Close implements [backend.Backend]. Of a file nothing is open between calls.
+func (s *store) Close() error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.opened == nil {
+		return nil
+	}
+	return s.opened.Close()
+}
 
 func (s *store) wrote(something bool) {
 	if something {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+)
+
+// defaultName is the deployment that flags select which name none.
+const defaultName = "limiter"
+
+// Deployment are the flags that select a deployed store.
+type Deployment struct {
+	Name        string `group:"global" short:"n" placeholder:"NAME" from:"ZAE_LIMITER_NAME" help:"Deployed store to use: the name it was deployed with. Default, with one of the next two: limiter."`
+	Region      string `group:"global" placeholder:"REGION" help:"AWS region of the deployed store. Default: as the AWS CLI has it."`
+	EndpointURL string `group:"global" name:"endpoint-url" placeholder:"URL" help:"Where DynamoDB is, for DynamoDB Local: http://localhost:8000."`
+}
+
+// chosen is the URL of the store that the flags and the environment select. A flag beats the environment.
+func (g *Globals) chosen(getenv func(string) string) (string, error) {
+	d := g.Deployment
+	named := d.Name != "" || d.Region != "" || d.EndpointURL != ""
+	if !named || g.Store == "" {
+		if named {
+			return d.url(), nil
+		}
+		return g.Store, nil
+	}
+	storeFlag := g.Store != getenv("ZAE_LIMITER_STORE")
+	nameFlag := d.Name != getenv("ZAE_LIMITER_NAME") || d.Region != "" || d.EndpointURL != ""
+	switch {
+	case storeFlag && !nameFlag:
+		return g.Store, nil
+	case nameFlag && !storeFlag:
+		return d.url(), nil
+	case storeFlag:
+		return "", usage("--store and --name (--region, --endpoint-url) name two stores; leave one out")
+	}
+	return "", usage("ZAE_LIMITER_STORE and ZAE_LIMITER_NAME name two stores; unset one, or pass --store or --name")
+}
+
+func (d *Deployment) url() string {
+	name := d.Name
+	if name == "" {
+		name = defaultName
+	}
+	query := url.Values{}
+	for key, value := range map[string]string{"region": d.Region, "endpoint": d.EndpointURL} {
+		if value != "" {
+			query.Set(key, value)
+		}
+	}
+	u := url.URL{Scheme: "dynamodb", Host: name, RawQuery: query.Encode()}
+	return u.String()
+}
+
+// deployedStore is a store in the table that a dynamodb URL names. It stays open from call to call.
+func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
+	const form = "write dynamodb://NAME?region=REGION&endpoint=URL, of which the latter two may be left out"
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
+		return nil, usage("%q names no deployed store; %s", u, form)
+	}
+	for key, values := range query {
+		if key != "region" && key != "endpoint" || len(values) != 1 {
+			return nil, usage("%q: %s is not known, or comes twice; %s", u, key, form)
+		}
+	}
+	o := &dynamo.Options{Region: query.Get("region"), Endpoint: query.Get("endpoint")}
+	return &store{
+		url:     u.String(),
+		stays:   true,
+		missing: func() bool { return false },
+		open: func() (driver, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), max(timeout, time.Millisecond))
+			defer cancel()
+			s, err := dynamo.Open(ctx, u.Host, o)
+			if err != nil {
+				return nil, err
+			}
+			return deployed{s}, nil
+		},
+	}, nil
+}
+
+// deployed is a store of DynamoDB, which drops expired records by itself.
+type deployed struct{ *dynamo.Store }
+
+// Sweep has nothing to do.
+func (deployed) Sweep(context.Context, int64) (int, error) { return 0, nil }

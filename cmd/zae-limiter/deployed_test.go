@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+)
+
+// TestChosen tells which store flags and environment select.
+func TestChosen(t *testing.T) {
+	for _, c := range []struct {
+		g          Globals
+		store, env string // ZAE_LIMITER_STORE, ZAE_LIMITER_NAME
+		want       string // "" where they contradict each other
+	}{
+		{Globals{Store: "bolt:x"}, "", "", "bolt:x"},
+		{Globals{Deployment: Deployment{Name: "app"}}, "", "", "dynamodb://app"},
+		{Globals{Deployment: Deployment{Region: "eu-west-1"}}, "", "", "dynamodb://limiter?region=eu-west-1"},
+		{Globals{Deployment: Deployment{EndpointURL: "http://localhost:8000"}}, "", "", "dynamodb://limiter?endpoint=http%3A%2F%2Flocalhost%3A8000"},
+		{Globals{Store: "bolt:x", Deployment: Deployment{Name: "app"}}, "", "app", "bolt:x"},
+		{Globals{Store: "bolt:x", Deployment: Deployment{Name: "app"}}, "bolt:x", "", "dynamodb://app"},
+		{Globals{Store: "bolt:x", Deployment: Deployment{Name: "app", Region: "eu-west-1"}}, "bolt:x", "app", "dynamodb://app?region=eu-west-1"},
+		{Globals{Store: "bolt:x", Deployment: Deployment{Name: "app"}}, "", "", ""},
+		{Globals{Store: "bolt:x", Deployment: Deployment{Name: "app"}}, "bolt:x", "app", ""},
+	} {
+		getenv := func(name string) string {
+			return map[string]string{"ZAE_LIMITER_STORE": c.store, "ZAE_LIMITER_NAME": c.env}[name]
+		}
+		got, err := c.g.chosen(getenv)
+		var asked *usageError
+		if got != c.want || (c.want == "") != errors.As(err, &asked) {
+			t.Errorf("%+v with %q and %q selects %q, %v; not %q", c.g, c.store, c.env, got, err, c.want)
+		}
+	}
+}
+
+// TestDeployed runs commands of all groups on a table, as on a file, and on one that is not there.
+func TestDeployed(t *testing.T) {
+	t.Parallel()
+	name, o := dynamotest.Table(t)
+	flags := []string{"--name", name, "--region", o.Region, "--endpoint-url", o.Endpoint}
+	store := []string{"--store", "dynamodb://" + name + "?endpoint=" + url.QueryEscape(o.Endpoint)}
+	call := func(select_ []string, line string) (code int, stdout, stderr string) {
+		var out, err bytes.Buffer
+		w := machine()
+		w.In, w.Out, w.Err = strings.NewReader(""), &out, &err
+		w.Terminal = func(any) bool { return false }
+		w.Getenv = func(string) string { return "" }
+		code = run(context.Background(), append(append([]string{}, select_...), strings.Fields(line)...), w)
+		return code, out.String(), err.String()
+	}
+	for i, c := range []struct {
+		line string
+		code int
+		says string // on one of the two
+	}{
+		{"status", exitDone, "dynamodb://" + name},
+		{"system get-defaults", exitNotFound, ""},
+		{"system set-defaults -l rpm:100 -l tpm:10000", exitDone, "dynamodb://" + name},
+		{"resource set-defaults gpt-4 -l rpm:2/day -l tpm:100000", exitDone, ""},
+		{"resource list", exitDone, "gpt-4"},
+		{"entity create org", exitDone, ""},
+		{"entity create user-1 --parent org --cascade", exitDone, ""},
+		{"entity set-limits user-1 --resource gpt-4 -l rpm:1/day", exitDone, ""},
+		{"explain user-1 gpt-4", exitDone, "org"},
+		{"acquire user-1 gpt-4 -c rpm=1", exitDone, ""},
+		{"acquire user-1 gpt-4 -c rpm=1", exitDenied, "rpm"},
+		{"available user-1 gpt-4 -o json", exitDone, `"available": 0`},
+		{"reset user-1 gpt-4", exitDone, ""},
+		{"acquire user-1 gpt-4 -c rpm=1 -o json", exitDone, "{"},
+		{"entity children org", exitDone, "user-1"},
+		{"entity delete org --yes", exitFailed, "children"},
+		{"namespace register other", exitDone, ""},
+		{"namespace list", exitDone, "other"},
+		{"audit list", exitDone, "bucket_reset"},
+		{"entity delete user-1 --yes", exitDone, ""},
+		{"entity show user-1", exitNotFound, ""},
+	} {
+		select_ := flags
+		if i%2 == 1 {
+			select_ = store
+		}
+		code, out, err := call(select_, c.line)
+		if code != c.code || !strings.Contains(out+err, c.says) {
+			t.Errorf("%s: exit code %d, not %d, and %q should be in\n%s%s", c.line, code, c.code, c.says, out, err)
+		}
+	}
+	code, _, err := call([]string{"--name", name + "-not", "--endpoint-url", o.Endpoint}, "acquire user-1 gpt-4 -c rpm=1")
+	if code != exitUnavailable || !strings.Contains(err, "zae-limiter deploy --name "+name+"-not") || strings.Count(err, "\n") != 1 {
+		t.Errorf("a table that is not there: exit code %d\n%s", code, err)
+	}
+	if _, err := dynamo.Open(t.Context(), name+"-not", o); !errors.Is(err, dynamo.ErrNotDeployed) {
+		t.Errorf("Open of a table that is not there: %v", err)
+	}
+}
