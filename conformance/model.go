@@ -193,6 +193,15 @@ func (e *entry) text(l *backend.Layout) string {
 	return line[:len(line)-1]
 }
 
+// inOrder compares items by their sort, and equal ones by their keys.
+func inOrder(a, b backend.Item, reverse bool) int {
+	by := cmp.Or(cmp.Compare(a.Sort, b.Sort), cmp.Compare(a.Key.Partition, b.Key.Partition), cmp.Compare(a.Key.Sort, b.Key.Sort))
+	if reverse {
+		return -by
+	}
+	return by
+}
+
 // list gives a whole listing, from q.After on, whatever the size of its pages.
 func (m model) list(q backend.Query) []backend.Item {
 	var items []backend.Item
@@ -208,13 +217,7 @@ func (m model) list(q backend.Query) []backend.Item {
 			items = append(items, backend.Item{Key: k, Sort: sort})
 		}
 	}
-	order := func(a, b backend.Item) int {
-		by := cmp.Or(cmp.Compare(a.Sort, b.Sort), cmp.Compare(a.Key.Partition, b.Key.Partition), cmp.Compare(a.Key.Sort, b.Key.Sort))
-		if q.Reverse {
-			return -by
-		}
-		return by
-	}
+	order := func(a, b backend.Item) int { return inOrder(a, b, q.Reverse) }
 	slices.SortFunc(items, order)
 	if q.After != nil {
 		items = slices.DeleteFunc(items, func(i backend.Item) bool { return order(i, *q.After) <= 0 })

@@ -125,9 +125,9 @@ func drawQuery(t *rapid.T) backend.Query {
 	if q.To != "" && q.To < q.From {
 		q.From, q.To = q.To, q.From
 	}
-	if rapid.IntRange(0, 3).Draw(t, "behind") == 0 {
+	if rapid.IntRange(0, 3).Draw(t, "behind") == 0 { // where nothing stands: equal places have no order
 		k := rapid.SampledFrom(someKeys()).Draw(t, "after")
-		if q.After = (&backend.Item{Key: k, Sort: rapid.SampledFrom(somePlaces).Draw(t, "after place")}); !q.Index {
+		if q.After = (&backend.Item{Key: k, Sort: rapid.SampledFrom(somePlaces).Draw(t, "after place") + "!"}); !q.Index {
 			q.After.Key.Partition, q.After.Sort = q.Partition, k.Sort
 		}
 	}

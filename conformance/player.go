@@ -71,7 +71,16 @@ func (p *player) answer(a asked) (line string, conflict *backend.ConflictError) 
 	case OpRead:
 		return showAll(p.mustRead(p.keys(a.keys)...)), nil
 	}
-	return itemsText(p.mustList(p.query(a.query))), nil
+	items := p.mustList(p.query(a.query))
+	for rest := items; len(rest) > 0; { // equal places come in an order of the store's own
+		n := slices.IndexFunc(rest, func(i backend.Item) bool { return i.Sort != rest[0].Sort })
+		if n < 0 {
+			n = len(rest)
+		}
+		slices.SortFunc(rest[:n], func(x, y backend.Item) int { return inOrder(x, y, a.query.Reverse) })
+		rest = rest[n:]
+	}
+	return itemsText(items), nil
 }
 
 func (p *player) apply(writes []backend.Write) string {

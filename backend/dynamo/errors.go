@@ -134,9 +134,9 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 	switch {
 	case errors.As(err, &answer):
 		meaning, text = meant(answer, err), reasons(err)
-	case errors.As(err, &status): // an answer that makes no sense
 	case neverSent(err):
 		meaning = backend.ErrUnavailable
+	case errors.As(err, &status): // no answer, or one that makes no sense
 	case unsigned(err):
 		meaning = backend.ErrRejected
 	}

@@ -59,7 +59,7 @@ func describe(to []byte, w *backend.Write) []byte {
 	to = append(to, 0xff)
 	for i := range w.Effects {
 		e := &w.Effects[i]
-		to = append(to, byte(e.Slot), byte(e.Op)|flag(e.Base.IsZero())<<5|flag(e.Num.Sign() < 0)<<6|flag(needsGuard(w, e))<<7)
+		to = append(to, byte(e.Slot), byte(e.Op)|flag(needsField(e))<<4|flag(e.Base.IsZero())<<5|flag(e.Num.Sign() < 0)<<6|flag(needsGuard(w, e))<<7)
 	}
 	return to
 }
@@ -195,6 +195,10 @@ func (b *writer) effect(i int) {
 	default:
 		add("SET", name+"=if_not_exists("+name+","+b.operand(":b", i, true)+")+"+b.operand(":e", i, true))
 	}
+	if needsField(e) {
+		b.shape.guards = true
+		b.conds = append(b.conds, "attribute_exists("+name+")")
+	}
 	if needsGuard(b.w, e) {
 		b.shape.guards = true
 		comparison := "<="
@@ -251,5 +255,8 @@ func needsGuard(w *backend.Write, e *backend.Effect) bool {
 	}
 	return true
 }
+
+// needsField reports whether a sum leaves 38 digits where the field is missing.
+func needsField(e *backend.Effect) bool { return e.Op == backend.Add && !sumFits(e.Base, e) }
 
 func sumFits(bound backend.Num, e *backend.Effect) bool { return bound.Add(e.Num).Fits38() }
