@@ -140,13 +140,13 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 	case unsigned(err):
 		meaning = backend.ErrRejected
 	}
-	if p == reading && meaning == backend.ErrOutcomeUnknown {
+	if p == reading && errors.Is(meaning, backend.ErrOutcomeUnknown) {
 		meaning = backend.ErrUnavailable
 		if ctx.Err() != nil {
 			return fmt.Errorf("dynamo: %s: %w: %w", table, ctx.Err(), err)
 		}
 	}
-	if ctx.Err() != nil && meaning == backend.ErrOutcomeUnknown {
+	if ctx.Err() != nil && errors.Is(meaning, backend.ErrOutcomeUnknown) {
 		return fmt.Errorf("%w: dynamo: %s: %w: %w", meaning, table, ctx.Err(), err)
 	}
 	return fmt.Errorf("%w: dynamo: %s%s: %w", meaning, table, text, err)
@@ -155,7 +155,7 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 // meant is what an answer of DynamoDB means.
 func meant(answer smithy.APIError, err error) error {
 	if meaning, known := meanings[answer.ErrorCode()]; known {
-		if meaning == backend.ErrInvalid && tooLarge(answer.ErrorMessage()) {
+		if errors.Is(meaning, backend.ErrInvalid) && tooLarge(answer.ErrorMessage()) {
 			return backend.ErrTooLarge
 		}
 		return meaning
@@ -239,7 +239,7 @@ func canceledFor(table string, code, message string, err error) error {
 	switch {
 	case meaning == nil:
 		meaning = backend.ErrRejected
-	case meaning == backend.ErrInvalid && tooLarge(message):
+	case errors.Is(meaning, backend.ErrInvalid) && tooLarge(message):
 		meaning = backend.ErrTooLarge
 	}
 	return fmt.Errorf("%w: dynamo: %s: %s %s: %w", meaning, table, code, message, err)

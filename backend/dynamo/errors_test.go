@@ -98,7 +98,7 @@ func TestErrors(t *testing.T) {
 		}
 		for err, want := range errs {
 			for _, class := range classes {
-				if errors.Is(err, class) != (class == want) {
+				if errors.Is(err, class) != errors.Is(want, class) {
 					t.Errorf("%s: %v, is %v: %v", name, err, class, errors.Is(err, class))
 				}
 			}

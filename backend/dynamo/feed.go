@@ -49,7 +49,7 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 	defer f.lock.Unlock()
 	for {
 		if len(f.ready) == 0 {
-			if any, err := s.fill(ctx, int32(min(size, 1000))); err != nil || !any {
+			if more, err := s.fill(ctx, int32(min(size, 1000))); err != nil || !more {
 				return 0, err
 			}
 		}
@@ -126,8 +126,8 @@ func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Lay
 	return c, Wanted, nil
 }
 
-// fill reads from each shard whose parent is done; any reports whether there was something.
-func (s *Store) fill(ctx context.Context, limit int32) (any bool, err error) {
+// fill reads from each shard whose parent is done; more reports whether there was something, or may be now.
+func (s *Store) fill(ctx context.Context, limit int32) (more bool, err error) {
 	f := &s.feed
 	if err := s.discover(ctx); err != nil {
 		return false, err
@@ -138,11 +138,11 @@ func (s *Store) fill(ctx context.Context, limit int32) (any bool, err error) {
 		}
 		n, err := s.readShard(ctx, sh, limit)
 		if err != nil {
-			return any, err
+			return more, err
 		}
-		any = any || n > 0 || sh.done
+		more = more || n > 0 || sh.done
 	}
-	return any, nil
+	return more, nil
 }
 
 // discover learns of shards that are new since it was last asked.

@@ -1,0 +1,187 @@
+package dynamo_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+)
+
+// Prices of us-east-1, on demand, in dollars for a million units, as known in November 2026. Reads here are consistent.
+const (
+	writePrice = 0.625
+	readPrice  = 0.125
+)
+
+// till counts what the calls of a limiter cost. DynamoDB bills reads and writes in units of their own.
+type till struct{ requests, writes, reads float64 }
+
+// Observe implements [engine.Observer].
+func (c *till) Observe(e engine.Event) {
+	if e.Kind != engine.EventStoreCall {
+		return
+	}
+	c.requests += float64(e.Requests)
+	if e.Call == "read" || e.Call == "list" {
+		c.reads += e.Units
+	} else {
+		c.writes += e.Units
+	}
+}
+
+// shop is two processes on one table.
+type shop struct {
+	*testing.T
+	till        till
+	at          time.Time
+	mine, other *engine.Limiter
+	lease       *engine.Lease
+}
+
+var rates = []engine.Limit{engine.PerMinute("rpm", 10), engine.PerMinute("tpm", 10_000)}
+
+func newShop(t *testing.T, server *dynamotest.Server) *shop {
+	s := &shop{T: t, at: time.Unix(4_000_000_000, 0)}
+	name, o := server.Table(t)
+	limiter := func(observer engine.Observer) *engine.Limiter {
+		l, err := engine.New(mustOpen(t, name, o), &engine.Options{
+			Observer: observer, Timeout: time.Minute, Now: func() time.Time { return s.at },
+			Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	s.mine, s.other = limiter(&s.till), limiter(nil)
+	s.must(s.other.SetSystemDefaults(t.Context(), rates, nil))
+	return s
+}
+
+func (s *shop) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *shop) ask(l *engine.Limiter, entity string, n int64, admitted bool) {
+	s.Helper()
+	lease, err := l.Acquire(s.Context(), engine.Request{Entity: entity, Resource: "gpt-4", Consume: engine.Tokens{"rpm": n, "tpm": 500}})
+	if (err == nil) != admitted {
+		s.Fatalf("%d tokens for %s: %v", n, entity, err)
+	}
+	s.lease = lease
+}
+
+func (s *shop) take(entity string) { s.Helper(); s.ask(s.mine, entity, 1, true) }
+
+// family is user below team below org.
+func (s *shop) family() {
+	for _, e := range []engine.Entity{{ID: "org"}, {ID: "team", Parent: "org", Cascade: true}, {ID: "user", Parent: "team", Cascade: true}} {
+		s.must(s.other.CreateEntity(s.Context(), e))
+	}
+}
+
+// costs are what operations cost, after what was before.
+var costs = []struct {
+	name           string
+	before, charge func(*shop)
+	want           till
+}{
+	{"acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.take("a") }, till{1, 1, 0}},
+	{"acquire, bucket full again", func(s *shop) { s.take("a"); s.at = s.at.Add(50 * time.Second) }, func(s *shop) { s.take("a") }, till{1, 1, 0}},
+	{"acquire, first of the process for this bucket", func(s *shop) { s.ask(s.other, "a", 1, true) }, func(s *shop) { s.take("a") }, till{3, 2, 2}},
+	{"acquire, first use of the bucket", func(s *shop) { s.take("b") }, func(s *shop) { s.take("a") }, till{2, 2, 1}},
+	{"acquire, two buckets (parent)", func(s *shop) { s.family(); s.take("team") }, func(s *shop) { s.take("team") }, till{2, 2, 0}},
+	{"acquire, three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.take("user") }, till{3, 3, 0}},
+	{"denial, seen in the last acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.ask(s.mine, "a", 10, false) }, till{}},
+	{"denial, tokens taken by others", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, till{1, 1, 0}},
+	{"the same denial again", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true); s.ask(s.mine, "a", 5, false) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, till{}},
+	{"commit, nothing adjusted", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Commit(s.Context())) }, till{}},
+	{"adjust and commit, more", func(s *shop) { s.take("a") }, func(s *shop) {
+		s.must(s.lease.Adjust(engine.Tokens{"tpm": 100}))
+		s.must(s.lease.Commit(s.Context()))
+	}, till{1, 1, 0}},
+	{"adjust and commit, less", func(s *shop) { s.take("a") }, func(s *shop) {
+		s.must(s.lease.Adjust(engine.Tokens{"tpm": -100}))
+		s.must(s.lease.Commit(s.Context()))
+	}, till{1, 1, 0}},
+	{"rollback", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, till{1, 1, 0}},
+	{"rollback of three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, till{3, 3, 0}},
+	{"configuration read, once a minute and bucket", func(s *shop) { s.take("a"); s.at = s.at.Add(2 * time.Minute) }, func(s *shop) { s.take("a") }, till{2, 1, 1}},
+	{"available", func(s *shop) { s.take("a") }, func(s *shop) {
+		_, err := s.mine.Available(s.Context(), "a", "gpt-4")
+		s.must(err)
+	}, till{1, 0, 1}},
+	{"set limits of a resource", func(s *shop) { s.take("a") }, func(s *shop) {
+		s.must(s.mine.SetResourceDefaults(s.Context(), "gpt-4", rates))
+	}, till{2, 8, 1}},
+	{"limits changed, the next acquire", func(s *shop) {
+		s.take("a")
+		s.must(s.mine.SetResourceDefaults(s.Context(), "gpt-4", []engine.Limit{engine.PerMinute("rpm", 20), engine.PerMinute("tpm", 10_000)}))
+	}, func(s *shop) { s.take("a") }, till{4, 2, 4}},
+	{"reset of a bucket", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.mine.ResetBucket(s.Context(), "a", "gpt-4")) }, till{2, 12, 1}},
+}
+
+// TestCosts asserts what each operation costs on a DynamoDB that reports units as the service does, and that docs/costs.md
+// says so.
+func TestCosts(t *testing.T) {
+	t.Parallel()
+	server := dynamotest.Start(t, &dynamotest.Options{Version: dynamolocal.VersionExact})
+	var page bytes.Buffer
+	page.WriteString(costsHead)
+	for _, c := range costs {
+		s := newShop(t, server)
+		c.before(s)
+		s.till = till{}
+		c.charge(s)
+		if s.till != c.want {
+			t.Errorf("%s: %+v, not %+v (requests, write units, read units)", c.name, s.till, c.want)
+		}
+		dollars := (s.till.writes*writePrice + s.till.reads*readPrice)
+		fmt.Fprintf(&page, "| %s | %g | %g | %g | %.3f |\n", c.name, s.till.requests, s.till.writes, s.till.reads, dollars)
+	}
+	page.WriteString(costsFoot)
+	path := filepath.Join("..", "..", "docs", "costs.md")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(path, page.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if there, err := os.ReadFile(path); err != nil || !bytes.Equal(there, page.Bytes()) {
+		t.Errorf("docs/costs.md is out of date (%v): UPDATE_GOLDEN=1 go test ./backend/dynamo -run TestCosts", err)
+	}
+}
+
+const costsHead = `# What operations cost on DynamoDB
+
+This page is written by a test (` + "`TestCosts`" + ` in ` + "`backend/dynamo`" + `), which asserts every line of it on DynamoDB Local 2.6.1: that
+version reports the units of transactions as the service does. Two limits in a bucket, short names, a table on demand.
+
+Prices: us-east-1, on demand, November 2026: $0.625 for a million write units, $0.125 for a million read units.
+
+| operation | requests | write units | read units | $ for a million |
+|---|--:|--:|--:|--:|
+`
+
+const costsFoot = `
+- A bucket's record is one write unit (1,024 bytes) for entity ids of up to 64 bytes, resources of up to 32 and 8 limits whose
+  names have up to 32. Longer ones cost two or three units an acquire; the observer is told (` + "`EventLargeRecord`" + `).
+- DynamoDB Local counts a read of several keys by the records that are there. The service bills one read unit for a key without
+  a record, too: a configuration read has up to five keys for a bucket, so up to five units ($0.625 for a million), once a minute.
+- Acquires change no key of the index, so they cost no index unit. The first write of a bucket costs one.
+- A failed condition is billed like a write. What is known to be denied is denied from memory, and costs nothing.
+- Several processes on one half-used bucket write a second time now and then: 8 of them about 1.5 requests a decision at half
+  of the limit, 1.0 when it is saturated. One process always pays one.
+- DynamoDB serves at most 1,000 write units a second for one bucket, admissions and denials together.
+- The aggregator, backups and the stream's readers are not in the table.
+`
