@@ -193,7 +193,9 @@ expect 0 $z audit list --entity-id team/ann --limit 1
 prints 'entity_deleted'
 expect 0 $z status
 prints 'life\.db'
-expect 2 $z --store dynamodb://my-app status
+expect 2 $z --store dynamodb://my-app/x status
+expect 5 $z --name my-app --endpoint-url http://127.0.0.1:1 system get-defaults
+says "127.0.0.1:1"
 
 # Many processes at once: never more than the limit, and all of it.
 expect 0 $z entity set-limits crowd --resource jobs -l n:5/day

@@ -22,7 +22,7 @@ func BenchmarkAllow(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // nothing is under way
+	defer l.Close()
 	r := engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rpm": 1, "tpm": 500}, Limits: large}
 	allow := func() {
 		if d, err := l.Allow(b.Context(), r); err != nil || !d.Allowed {
