@@ -50,6 +50,12 @@ type cli struct {
 		Purge    namespacePurgeCmd    `cmd:"" help:"Remove a deleted namespace with all its records."`
 	} `cmd:"" group:"configuration" help:"Namespaces, which never see each other's records."`
 
+	Local struct {
+		Up     localUpCmd     `cmd:"" help:"Start DynamoDB Local, with a table for limits."`
+		Down   localDownCmd   `cmd:"" help:"End it."`
+		Status localStatusCmd `cmd:"" help:"Show whether it runs, and where."`
+	} `cmd:"" group:"local" help:"A DynamoDB on this machine, to try things and to test."`
+
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List what was changed, the newest first."`
 	} `cmd:"" group:"store" help:"What was changed, by whom."`

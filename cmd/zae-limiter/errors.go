@@ -16,6 +16,13 @@ var (
 	errDeclined = errors.New("declined, nothing was changed")
 	// errUnconfirmed reports a question that nobody could be asked.
 	errUnconfirmed = errors.New("nobody is at the terminal to confirm this: add --yes if it is meant")
+	// errLocalRuns reports a DynamoDB Local that runs elsewhere.
+	errLocalRuns = errors.New("DynamoDB Local runs already")
+	// errLocalStart reports that no way to run it works.
+	errLocalStart = errors.New("DynamoDB Local could not be started: install Docker, or a Java runtime (17 or newer) and Maven")
+	errNoDocker   = errors.New("there is no docker command in PATH")
+	errNoEngine   = errors.New("no Docker engine answers; is it started?")
+	errOnlyDocker = errors.New("on this system only Docker can run it")
 	// errNoHome reports that there is no place for the store in the file system.
 	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )
@@ -123,7 +130,7 @@ func unprefixed(s string) string {
 			return text
 		}
 	}
-	for _, prefix := range []string{"engine: store unavailable: ", "backend: store unavailable: "} {
+	for _, prefix := range []string{"dynamolocal: ", "engine: store unavailable: ", "backend: store unavailable: "} {
 		s = strings.TrimPrefix(s, prefix)
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(s, "engine: "), "backend: ")

@@ -53,12 +53,14 @@ func TestHelpWithoutArguments(t *testing.T) {
 
 // TestHelpExamples runs every example in the help, on a store that has what they speak of.
 func TestHelpExamples(t *testing.T) {
+	port := fakeDocker(t)
 	for path, command := range commands(t) {
 		lines := examples(command)
 		if len(lines) == 0 {
 			t.Errorf("the help of %s has no example", path)
 		}
 		s := inhabited(t)
+		s.env["ZAE_LIMITER_LOCAL_PORT"] = port
 		for _, line := range lines {
 			if !strings.HasPrefix(line, path+" ") && line != path {
 				t.Errorf("the help of %s shows another command: %s", path, line)

@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 	_ = os.Unsetenv("COLUMNS") // which help would heed
 	// Else each process sleeps for a second at its end, under the race detector.
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
-	testscript.Main(dynamotest.Wrap(m), map[string]func(){"zae-limiter": main, "await-signal": awaitSignal})
+	testscript.Main(dynamotest.Wrap(m), map[string]func(){
+		"zae-limiter": main, "await-signal": awaitSignal, "fake-dynamodb": fakeDynamoDB,
+	})
 }
 
 // awaitSignal says that it is ready, and ends with 7 and the signal's name once it got one.
@@ -65,7 +67,10 @@ func newShell(t *testing.T) *shell {
 	file := filepath.Join(t.TempDir(), "limiter.db")
 	return &shell{
 		t: t, file: file, now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC),
-		env: map[string]string{"ZAE_LIMITER_STORE": "bolt://" + filepath.ToSlash(file), "USER": "ann"},
+		env: map[string]string{
+			"ZAE_LIMITER_STORE": "bolt://" + filepath.ToSlash(file), "USER": "ann",
+			"XDG_DATA_HOME": filepath.Join(filepath.Dir(file), "data"),
+		},
 	}
 }
 

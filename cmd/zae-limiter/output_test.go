@@ -48,6 +48,7 @@ var outputs = []struct {
 	{name: "audit-list", line: "audit list", before: "reset user-123 gpt-4"},
 	{name: "audit-list-entity", line: "audit list -e user-123 -l 1"},
 	{name: "status", line: "status"},
+	{name: "local-status", line: "local status"},
 }
 
 // TestOutput compares the tables and JSON documents of all commands with golden files, and their YAML with their JSON.

@@ -173,20 +173,6 @@ func TestSkips(t *testing.T) {
 	}
 }
 
-// mustHaveJava ends a test that needs the Java way, where that cannot be had.
-func mustHaveJava(t *testing.T) dynamolocal.Program {
-	t.Helper()
-	cache, err := dynamolocal.CacheFolder()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := dynamolocal.Get(t.Context(), dynamolocal.Version, cache)
-	if err != nil {
-		missed(t, err)
-	}
-	return p
-}
-
 // TestEndsWithItsProcess kills a test process, after which nothing may be left of its emulator. PATH has Java only:
 // what is in the cache needs no Maven.
 func TestEndsWithItsProcess(t *testing.T) {
@@ -195,7 +181,7 @@ func TestEndsWithItsProcess(t *testing.T) {
 		t.Skip("an emulator outlives a killed test process on Windows; see guarded")
 	}
 	path, temporary := t.TempDir(), t.TempDir()
-	if err := os.Symlink(mustHaveJava(t).Java, filepath.Join(path, "java")); err != nil {
+	if err := os.Symlink(MustHaveJava(t).Java, filepath.Join(path, "java")); err != nil {
 		t.Fatal(err)
 	}
 	c := again(t, "TestAgain", wayVariable+"=java", "DYNAMOTEST_WAIT=1", "TMPDIR="+temporary, "PATH="+path, "JAVA_HOME=")

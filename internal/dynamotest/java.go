@@ -72,6 +72,21 @@ func java(ctx context.Context, folder string, o Options) (*Server, error) {
 	return nil, err
 }
 
+// MustHaveJava ends a test that needs the program which Java runs, and neither an emulator nor a table, where that
+// cannot be had: see [Start].
+func MustHaveJava(t testing.TB) dynamolocal.Program {
+	t.Helper()
+	cache, err := dynamolocal.CacheFolder()
+	if err != nil {
+		missed(t, errNone{{"java", err}})
+	}
+	p, err := dynamolocal.Get(t.Context(), dynamolocal.Version, cache)
+	if err != nil {
+		missed(t, errNone{{"java", err}})
+	}
+	return p
+}
+
 func (p *process) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", p.flags.Port) }
 
 // start returns when the emulator answers. One that does not is ended.
