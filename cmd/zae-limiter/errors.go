@@ -22,7 +22,6 @@ var (
 	errLocalStart = errors.New("DynamoDB Local could not be started: install Docker, or a Java runtime (17 or newer) and Maven")
 	errNoDocker   = errors.New("there is no docker command in PATH")
 	errNoEngine   = errors.New("no Docker engine answers; is it started?")
-	errOnlyDocker = errors.New("on this system only Docker can run it")
 	// errNoHome reports that there is no place for the store in the file system.
 	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )
