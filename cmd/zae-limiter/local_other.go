@@ -10,7 +10,9 @@ import (
 	"os/exec"
 )
 
-func detach(*exec.Cmd) error { return fmt.Errorf("on this system only Docker can run it: %w", errors.ErrUnsupported) }
+func detach(*exec.Cmd) error {
+	return fmt.Errorf("on this system only Docker can run it: %w", errors.ErrUnsupported)
+}
 
 func terminate(p *os.Process) error { return p.Kill() }
 
