@@ -9,7 +9,7 @@ TOOL     = go tool -modfile=$(CURDIR)/tools/go.mod
 # Of a benchmark that is run once, the numbers mean nothing.
 VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 
-TIMEOUT      ?= 20m
+TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
 RAPID_CHECKS ?= 1000
 MODEL_STEPS  ?= 30000000

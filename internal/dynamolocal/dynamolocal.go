@@ -45,7 +45,7 @@ type Flags struct {
 
 // Command is the command line that runs it, 200 MB large.
 func (p Program) Command(f Flags) []string {
-	line := []string{p.Java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
+	line := []string{p.Java, "-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 	if f.Folder != "" {
 		line = append(line, "-Djava.io.tmpdir="+f.Folder)
 	}
