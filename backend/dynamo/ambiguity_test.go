@@ -282,6 +282,7 @@ func TestEmulatorKilled(t *testing.T) {
 	q := request(1)
 	q.Limits = []engine.Limit{engine.PerDay("a", capacity)}
 	var sure, unsure atomic.Int64
+	var killing sync.WaitGroup
 	storm := func(until func() bool) {
 		var all sync.WaitGroup
 		for range 4 {
@@ -298,7 +299,7 @@ func TestEmulatorKilled(t *testing.T) {
 						return
 					}
 					if sure.Add(1) == 100 {
-						go server.Kill(t)
+						killing.Go(func() { server.Kill(t) })
 					}
 				}
 			})
@@ -306,6 +307,7 @@ func TestEmulatorKilled(t *testing.T) {
 		all.Wait()
 	}
 	storm(func() bool { return false })
+	killing.Wait()
 	if n := sure.Load(); n < 100 || n == capacity {
 		t.Fatalf("%d were admitted before it was killed", n)
 	}
