@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,20 +21,37 @@ const (
 	readPrice  = 0.125
 )
 
-// till counts what the calls of a limiter cost. DynamoDB bills reads and writes in units of their own.
-type till struct{ requests, writes, reads float64 }
+// till counts what the calls of a limiter cost. DynamoDB bills reads and writes in units of their own. A limiter reads its
+// configuration again in the background, hence the lock.
+type till struct {
+	mu sync.Mutex
+	cost
+}
+
+type cost struct{ requests, writes, reads float64 }
 
 // Observe implements [engine.Observer].
 func (c *till) Observe(e engine.Event) {
 	if e.Kind != engine.EventStoreCall {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.requests += float64(e.Requests)
 	if e.Call == "read" || e.Call == "list" {
 		c.reads += e.Units
 	} else {
 		c.writes += e.Units
 	}
+}
+
+// take empties the till.
+func (c *till) take() cost {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.cost
+	c.cost = cost{}
+	return was
 }
 
 // shop is two processes on one table.
@@ -95,41 +113,41 @@ func (s *shop) family() {
 var costs = []struct {
 	name           string
 	before, charge func(*shop)
-	want           till
+	want           cost
 }{
-	{"acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.take("a") }, till{1, 1, 0}},
-	{"acquire, bucket full again", func(s *shop) { s.take("a"); s.at = s.at.Add(50 * time.Second) }, func(s *shop) { s.take("a") }, till{1, 1, 0}},
-	{"acquire, first of the process for this bucket", func(s *shop) { s.ask(s.other, "a", 1, true) }, func(s *shop) { s.take("a") }, till{3, 2, 2}},
-	{"acquire, first use of the bucket", func(s *shop) { s.take("b") }, func(s *shop) { s.take("a") }, till{2, 2, 1}},
-	{"acquire, two buckets (parent)", func(s *shop) { s.family(); s.take("team") }, func(s *shop) { s.take("team") }, till{2, 2, 0}},
-	{"acquire, three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.take("user") }, till{3, 3, 0}},
-	{"denial, seen in the last acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.ask(s.mine, "a", 10, false) }, till{}},
-	{"denial, tokens taken by others", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, till{1, 1, 0}},
-	{"the same denial again", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true); s.ask(s.mine, "a", 5, false) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, till{}},
-	{"commit, nothing adjusted", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Commit(s.Context())) }, till{}},
+	{"acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.take("a") }, cost{1, 1, 0}},
+	{"acquire, bucket full again", func(s *shop) { s.take("a"); s.at = s.at.Add(10 * time.Second) }, func(s *shop) { s.take("a") }, cost{1, 1, 0}},
+	{"acquire, first of the process for this bucket", func(s *shop) { s.ask(s.other, "a", 1, true) }, func(s *shop) { s.take("a") }, cost{3, 2, 2}},
+	{"acquire, first use of the bucket", func(s *shop) { s.take("b") }, func(s *shop) { s.take("a") }, cost{2, 2, 1}},
+	{"acquire, two buckets (parent)", func(s *shop) { s.family(); s.take("team") }, func(s *shop) { s.take("team") }, cost{2, 2, 0}},
+	{"acquire, three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.take("user") }, cost{3, 3, 0}},
+	{"denial, seen in the last acquire", func(s *shop) { s.take("a") }, func(s *shop) { s.ask(s.mine, "a", 10, false) }, cost{}},
+	{"denial, tokens taken by others", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, cost{1, 1, 0}},
+	{"the same denial again", func(s *shop) { s.take("a"); s.ask(s.other, "a", 5, true); s.ask(s.mine, "a", 5, false) }, func(s *shop) { s.ask(s.mine, "a", 5, false) }, cost{}},
+	{"commit, nothing adjusted", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Commit(s.Context())) }, cost{}},
 	{"adjust and commit, more", func(s *shop) { s.take("a") }, func(s *shop) {
 		s.must(s.lease.Adjust(engine.Tokens{"tpm": 100}))
 		s.must(s.lease.Commit(s.Context()))
-	}, till{1, 1, 0}},
+	}, cost{1, 1, 0}},
 	{"adjust and commit, less", func(s *shop) { s.take("a") }, func(s *shop) {
 		s.must(s.lease.Adjust(engine.Tokens{"tpm": -100}))
 		s.must(s.lease.Commit(s.Context()))
-	}, till{1, 1, 0}},
-	{"rollback", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, till{1, 1, 0}},
-	{"rollback of three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, till{3, 3, 0}},
-	{"configuration read, once a minute and bucket", func(s *shop) { s.take("a"); s.at = s.at.Add(2 * time.Minute) }, func(s *shop) { s.take("a") }, till{2, 1, 1}},
+	}, cost{1, 1, 0}},
+	{"rollback", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, cost{1, 1, 0}},
+	{"rollback of three buckets", func(s *shop) { s.family(); s.take("user") }, func(s *shop) { s.must(s.lease.Rollback(s.Context())) }, cost{3, 3, 0}},
+	{"configuration read, once a minute and bucket", func(s *shop) { s.take("a"); s.at = s.at.Add(2 * time.Minute) }, func(s *shop) { s.take("a") }, cost{2, 1, 1}},
 	{"available", func(s *shop) { s.take("a") }, func(s *shop) {
 		_, err := s.mine.Available(s.Context(), "a", "gpt-4")
 		s.must(err)
-	}, till{1, 0, 1}},
+	}, cost{1, 0, 1}},
 	{"set limits of a resource", func(s *shop) { s.take("a") }, func(s *shop) {
 		s.must(s.mine.SetResourceDefaults(s.Context(), "gpt-4", rates))
-	}, till{2, 8, 1}},
+	}, cost{2, 8, 1}},
 	{"limits changed, the next acquire", func(s *shop) {
 		s.take("a")
 		s.must(s.mine.SetResourceDefaults(s.Context(), "gpt-4", []engine.Limit{engine.PerMinute("rpm", 20), engine.PerMinute("tpm", 10_000)}))
-	}, func(s *shop) { s.take("a") }, till{4, 2, 4}},
-	{"reset of a bucket", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.mine.ResetBucket(s.Context(), "a", "gpt-4")) }, till{2, 12, 1}},
+	}, func(s *shop) { s.take("a") }, cost{4, 2, 4}},
+	{"reset of a bucket", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.mine.ResetBucket(s.Context(), "a", "gpt-4")) }, cost{2, 12, 1}},
 }
 
 // TestCosts asserts what each operation costs on a DynamoDB that reports units as the service does, and that docs/costs.md
@@ -142,13 +160,14 @@ func TestCosts(t *testing.T) {
 	for _, c := range costs {
 		s := newShop(t, server)
 		c.before(s)
-		s.till = till{}
+		s.till.take()
 		c.charge(s)
-		if s.till != c.want {
-			t.Errorf("%s: %+v, not %+v (requests, write units, read units)", c.name, s.till, c.want)
+		paid := s.till.take()
+		if paid != c.want {
+			t.Errorf("%s: %+v, not %+v (requests, write units, read units)", c.name, paid, c.want)
 		}
-		dollars := (s.till.writes*writePrice + s.till.reads*readPrice)
-		fmt.Fprintf(&page, "| %s | %g | %g | %g | %.3f |\n", c.name, s.till.requests, s.till.writes, s.till.reads, dollars)
+		dollars := paid.writes*writePrice + paid.reads*readPrice
+		fmt.Fprintf(&page, "| %s | %g | %g | %g | %.3f |\n", c.name, paid.requests, paid.writes, paid.reads, dollars)
 	}
 	page.WriteString(costsFoot)
 	path := filepath.Join("..", "..", "docs", "costs.md")
