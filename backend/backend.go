@@ -107,3 +107,7 @@ type Scanner interface {
 
 // NoIO is for stores whose calls never wait for anything: the caller needs no deadline for them.
 type NoIO interface{ NoIO() }
+
+// Prompt is for stores whose calls return as soon as their context is done, whatever has become of the store: the caller
+// need not watch over them from another goroutine.
+type Prompt interface{ Prompt() }

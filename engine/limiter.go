@@ -20,6 +20,7 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
+	prompt  bool // the store heeds contexts
 	clock   clock
 	trust   int64 // age up to which configuration is used without a look at its refresh, ns
 	buckets *cache
@@ -54,6 +55,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	_, l.noIO = store.(backend.NoIO)
+	_, l.prompt = store.(backend.Prompt)
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)

@@ -1,8 +1,14 @@
+//go:build unix
+
 package dynamo_test
 
 import (
+	"bytes"
+	"slices"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,19 +22,7 @@ var large = []engine.Limit{engine.PerMinute("rpm", 1e12), engine.PerMinute("tpm"
 
 // BenchmarkAllow is an admission of two limits on a live bucket: one request each, which it asserts.
 func BenchmarkAllow(b *testing.B) {
-	name, o := dynamotest.Table(b)
-	counter := dynamotest.NewInjector(b, nil)
-	l, err := engine.New(mustOpen(b, name, counter.Options(o)), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	r := engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rpm": 1, "tpm": 500}, Limits: large}
-	allow := func() {
-		if d, err := l.Allow(b.Context(), r); err != nil || !d.Allowed {
-			b.Fatal(d, err)
-		}
-	}
+	allow, counter := allowing(b)
 	allow()
 	counter.Reset()
 	b.ReportAllocs()
@@ -41,8 +35,113 @@ func BenchmarkAllow(b *testing.B) {
 	b.ReportMetric(1, "requests/op")
 }
 
-// BenchmarkUpdateItem is what the same costs with the SDK alone: one conditional update of a record of that size.
+// BenchmarkUpdateItem is what the same costs with the SDK alone: the same conditional update.
 func BenchmarkUpdateItem(b *testing.B) {
+	update := updating(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		update()
+	}
+}
+
+// BenchmarkLatency takes turns, so that both meet the same emulator: the medians of a lease and of the SDK's update.
+func BenchmarkLatency(b *testing.B) {
+	acquire := acquiring(b)
+	update := updating(b)
+	for range 200 { // connections, the emulator's own compilation
+		acquire()
+		update()
+	}
+	var ours, floor []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		acquire()
+		between := time.Now()
+		update()
+		ours, floor = append(ours, between.Sub(start)), append(floor, time.Since(between))
+	}
+	slices.Sort(ours)
+	slices.Sort(floor)
+	mine, sdk := ours[len(ours)/2], floor[len(floor)/2]
+	b.ReportMetric(float64(mine.Microseconds()), "p50-us")
+	b.ReportMetric(float64(sdk.Microseconds()), "sdk-p50-us")
+	b.ReportMetric(float64(mine)/float64(sdk), "p50-ratio")
+}
+
+// BenchmarkProcessor takes turns of a hundred and compares the processor time of this process: calls per second and core.
+func BenchmarkProcessor(b *testing.B) {
+	const turn = 100
+	acquire := acquiring(b)
+	update := updating(b)
+	spent := func(call func()) time.Duration {
+		start := processorTime(b)
+		for range turn {
+			call()
+		}
+		return processorTime(b) - start
+	}
+	spent(acquire)
+	spent(update)
+	var mine, sdk time.Duration
+	n := 0
+	for b.Loop() {
+		mine += spent(acquire)
+		sdk += spent(update)
+		n += turn
+	}
+	b.ReportMetric(float64(n)/mine.Seconds(), "calls/core-s")
+	b.ReportMetric(float64(n)/sdk.Seconds(), "sdk-calls/core-s")
+	b.ReportMetric(sdk.Seconds()/mine.Seconds(), "rate-ratio")
+}
+
+// processorTime is what this process has used of the processors, the emulator not among it.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+var twoLimits = engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rpm": 1, "tpm": 500}, Limits: large}
+
+// allowing gives an admission of two limits on a live bucket, and the counter of its requests.
+func allowing(b *testing.B) (func(), *dynamotest.Injector) {
+	l, counter := limiting(b)
+	return func() {
+		if d, err := l.Allow(b.Context(), twoLimits); err != nil || !d.Allowed {
+			b.Fatal(d, err)
+		}
+	}, counter
+}
+
+// acquiring gives a lease's life: acquired, and committed with nothing to adjust.
+func acquiring(b *testing.B) func() {
+	l, _ := limiting(b)
+	return func() {
+		lease, err := l.Acquire(b.Context(), twoLimits)
+		if err == nil {
+			err = lease.Commit(b.Context())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func limiting(b *testing.B) (*engine.Limiter, *dynamotest.Injector) {
+	name, o := dynamotest.Table(b)
+	counter := dynamotest.NewInjector(b, nil)
+	l, err := engine.New(mustOpen(b, name, counter.Options(o)), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = l.Close() })
+	return l, counter
+}
+
+// updating gives the update that an admission makes, sent with the SDK alone.
+func updating(b *testing.B) func() {
 	name, o := dynamotest.Table(b)
 	injector := dynamotest.NewInjector(b, nil)
 	c := dynamodb.NewFromConfig(*injector.Options(o).Config, func(o *dynamodb.Options) {
@@ -50,24 +149,24 @@ func BenchmarkUpdateItem(b *testing.B) {
 	})
 	num := func(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
 	n := 0
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
 		n++
 		_, err := c.UpdateItem(b.Context(), &dynamodb.UpdateItemInput{
 			TableName: &name,
 			Key: map[string]types.AttributeValue{
 				"PK": &types.AttributeValueMemberS{Value: "default/b|e|user-1|gpt-4"}, "SK": &types.AttributeValueMemberS{Value: "bucket"},
 			},
-			UpdateExpression: aws.String("SET #l=:l,#a=:a,#n=:n,#p=:p,#x=:x ADD #v :o,#q :o,#t0 :t,#u0 :o,#t1 :t,#u1 :u"),
-			ConditionExpression: aws.String("#n<>:n AND (attribute_not_exists(#l) OR #l=:l) AND (attribute_not_exists(#p) OR #p<=:p)" +
-				" AND (attribute_not_exists(#t0) OR #t0<=:y) AND (attribute_not_exists(#t1) OR #t1<=:y)"),
+			ConditionExpression: aws.String("(attribute_not_exists(#l) OR #l = :l) AND (attribute_not_exists(#p) OR #p <= :p) AND " +
+				"(attribute_not_exists(#t0) OR #t0 <= :y0) AND (attribute_not_exists(#t1) OR #t1 <= :y1) AND #n <> :n"),
+			UpdateExpression: aws.String("SET #v=if_not_exists(#v,:v)+:o,#a=:a,#t0=:t0,#t1=:t1,#n=:n,#x=:x,#l=:l ADD #u0 :o,#u1 :u,#q :o"),
 			ExpressionAttributeNames: map[string]string{
 				"#l": "l", "#a": "a", "#n": "n", "#p": "p", "#x": "ttl", "#v": "v", "#q": "q", "#t0": "t0", "#u0": "u0", "#t1": "t1", "#u1": "u1",
 			},
 			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":l": &types.AttributeValueMemberB{Value: []byte("0123456789012345678901234567890123456789")},
-				":a": num("4000000000000000000"), ":n": num(strconv.Itoa(1e17 + n)), ":p": num("4000000000000000000"), ":x": num("4000000000"),
-				":o": num("1"), ":t": num("60000000000"), ":u": num("500"), ":y": num("4000000000000000000000000000000"),
+				":l": &types.AttributeValueMemberB{Value: bytes.Repeat([]byte("l"), 51)},
+				":a": num("1795531337089906998"), ":v": num("1795531337089906997"), ":n": num(strconv.Itoa(5e18 + n)), ":p": num("0"), ":x": num("4000000000"),
+				":o": num("1"), ":u": num("500"), ":t0": num("89776566854495349903"), ":t1": num("89776566854495349901500"),
+				":y0": num("89776566854495349903"), ":y1": num("89776566854495349901500"),
 			},
 			ReturnValues:                        types.ReturnValueAllNew,
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

@@ -50,6 +50,9 @@ func Open(ctx context.Context, name string, o *Options) (*Store, error) {
 	return s, nil
 }
 
+// Prompt tells that calls end with their context: the SDK and the HTTP client under it heed it at every step.
+func (s *Store) Prompt() {}
+
 // Close implements [backend.Backend]. Calls on their way end as they would have.
 func (s *Store) Close() error {
 	if !s.closed.Swap(true) {
