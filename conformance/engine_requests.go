@@ -98,6 +98,8 @@ func requestsShared(r *rig) {
 		{8, .5, []string{"a", "b"}, 1.65},
 		{8, .1, []string{"a"}, 1.15},
 		{8, .9, []string{"a"}, 1.55},
+		{8, 2, []string{"a"}, 1.01},
+		{8, 2, []string{"a", "b"}, 1.01},
 		{100, .9, []string{"a"}, 1.2},
 		{100, .1, []string{"a"}, 1.15},
 	} {

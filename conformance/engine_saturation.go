@@ -47,7 +47,7 @@ func (r *rig) saturate(c load) {
 	c.each, c.time = max(c.each, 1), max(c.time, 50*time.Second)
 	if r.brief {
 		c.each = min(c.each, 2)
-		c.time = time.Duration(c.each) * 20 * time.Second
+		c.time = time.Duration(c.each) * 8 * time.Second
 	}
 	limits := []engine.Limit{engine.PerSecond("rps", saturationRate)}
 	consume := tokens("rps", c.each)
