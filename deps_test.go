@@ -88,7 +88,6 @@ var rooms = map[string]room{
 	"stack": {
 		what:  "the stack is infrastructure, of use without a limiter and without a command line",
 		third: awsSDK,
-		later: true,
 	},
 	"aggregator": {
 		what:  "the aggregator makes usage of changes over any store, so that all of it runs on memory in a test",
