@@ -104,7 +104,7 @@ var rooms = map[string]room{
 		what: "the command line gathers, calls and prints, with kong and its friends",
 		ours: []string{anything},
 		third: []string{
-			"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/goccy/go-yaml",
+			"github.com/alecthomas/kong", "github.com/goccy/go-yaml",
 			"charm.land/lipgloss/v2", "golang.org/x/term", "github.com/oklog/ulid/v2",
 		},
 		never: map[string]string{

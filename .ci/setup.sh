@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh: installs what the tests of the DynamoDB store want and this machine lacks, Java and Maven, with the
-# system's own package client. Where that cannot be done it says what is missing; the tests say then what they skip.
+# setup.sh: installs what the tests want and this machine lacks, Java and Maven for the DynamoDB store, zsh and fish for
+# completion, with the system's own package client. Where that cannot be done it says what is missing; the tests say then what they skip.
 set -euo pipefail
 
 java_works() { [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ] || java -version >/dev/null 2>&1; }
@@ -29,6 +29,16 @@ install() {
 		return 1
 	fi
 }
+
+# The shells whose completion is tested. Those that are missing are left out of the tests.
+shells=()
+for shell in zsh fish; do
+	command -v $shell >/dev/null || shells+=("$shell")
+done
+if [ ${#shells[@]} -gt 0 ]; then
+	echo "setup.sh: installing ${shells[*]}"
+	install "${shells[@]}" || echo "setup.sh: ${shells[*]} could not be installed: their completion is not tested" >&2
+fi
 
 missing=()
 java_works || missing+=(default-jre-headless)

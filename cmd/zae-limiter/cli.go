@@ -62,5 +62,8 @@ type cli struct {
 	Status  statusCmd  `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
 	Version versionCmd `cmd:"" group:"store" help:"Show the version of this program."`
 
+	Completion completionCmd `cmd:"" group:"store" help:"Print what makes a shell complete command lines."`
+	Complete   completeCmd   `cmd:"" hidden:""`
+
 	Globals
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -66,29 +65,6 @@ func TestHelpExamples(t *testing.T) {
 				t.Errorf("the help of %s shows another command: %s", path, line)
 			}
 			s.want(exitDone, fields(line)...)
-		}
-	}
-}
-
-// TestReference wants every command and every flag in docs/cli.md.
-func TestReference(t *testing.T) {
-	text, err := os.ReadFile("../../docs/cli.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, command := range commands(t) {
-		if !strings.Contains(string(text), "`"+path) {
-			t.Errorf("docs/cli.md does not have %s", path)
-		}
-		for _, flag := range command.Flags {
-			if !strings.Contains(string(text), "--"+flag.Name) {
-				t.Errorf("docs/cli.md does not have --%s of %s", flag.Name, path)
-			}
-		}
-	}
-	for _, e := range exitTexts {
-		if !strings.Contains(string(text), e.text) {
-			t.Errorf("docs/cli.md does not have exit code %d: %s", e.code, e.text)
 		}
 	}
 }
