@@ -55,7 +55,7 @@ func endPurge(before *Namespace, _ int64) (*Namespace, string, error) {
 // what was found while it was being purged.
 func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namespace string) error {
 	for position, found := "", 0; ; {
-		keys, next, err := l.scan(ctx, scanner, namespace, position)
+		keys, next, err := l.scan(ctx, scanner, namespace, position, backend.MaxPage)
 		if err != nil {
 			return err
 		}
@@ -85,14 +85,14 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 }
 
 // scan asks for the next keys once, again where that fails.
-func (l *Limiter) scan(ctx context.Context, scanner backend.Scanner, namespace, after string) (keys []backend.Key, next string, err error) {
+func (l *Limiter) scan(ctx context.Context, scanner backend.Scanner, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
 	for try := 1; ; try++ {
 		var some []backend.Key
 		var position string
 		_, err := l.call(inner, "scan", func(ctx context.Context) (err error) {
-			some, position, err = scanner.Scan(ctx, namespace, after, backend.MaxPage)
+			some, position, err = scanner.Scan(ctx, namespace, after, size)
 			return err
 		})
 		if err == nil {
