@@ -27,9 +27,12 @@ func given(name string) (is bool) {
 	return is
 }
 
-func fresh(t testing.TB) backend.Backend {
+func fresh(t testing.TB) backend.Backend { return on(t, dynamotest.Table) }
+
+// on opens a store on a table that is made for it.
+func on(t testing.TB, tableFunc func(testing.TB) (string, *dynamo.Options)) backend.Backend {
 	t.Helper()
-	name, o := dynamotest.Table(t)
+	name, o := tableFunc(t)
 	s, err := dynamo.Open(t.Context(), name, o)
 	if err != nil {
 		t.Fatal(err)
@@ -38,8 +41,10 @@ func fresh(t testing.TB) backend.Backend {
 }
 
 func TestConformance(t *testing.T) { conformance.Run(t, fresh) }
-func TestFeed(t *testing.T)        { conformance.RunFeed(t, fresh) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
+func TestFeed(t *testing.T) {
+	conformance.RunFeed(t, func(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTable) })
+}
 
 func TestModel(t *testing.T)  { conformance.RunModel(t, fresh) }
 func TestEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
@@ -66,6 +67,22 @@ func TestTable(t *testing.T) {
 	})
 	if has(tables(t, s), gone) {
 		t.Errorf("%s outlives its test", gone)
+	}
+}
+
+// TestStreamTable: only tables that are asked for have a stream, for every other one would slow all of them down.
+func TestStreamTable(t *testing.T) {
+	t.Parallel()
+	for want, table := range map[bool]func(testing.TB) (string, *dynamo.Options){false: Table, true: StreamTable} {
+		name, o := table(t)
+		reply, err := dynamodb.NewFromConfig(*o.Config).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream := reply.Table.StreamSpecification
+		if got := stream != nil && stream.StreamViewType == types.StreamViewTypeNewAndOldImages; got != want {
+			t.Errorf("a stream: %v, not %v", got, want)
+		}
 	}
 }
 
