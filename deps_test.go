@@ -85,6 +85,10 @@ var rooms = map[string]room{
 			"github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
 		}, awsSDK...),
 	},
+	"internal/awstest": {
+		what:  "it gives tests an AWS account, and knows nothing of what is deployed in it",
+		third: append([]string{"github.com/johannesboyne/gofakes3", "github.com/goccy/go-yaml"}, awsSDK...),
+	},
 	"stack": {
 		what:  "the stack is infrastructure, of use without a limiter and without a command line",
 		third: awsSDK,
@@ -109,6 +113,7 @@ var rooms = map[string]room{
 		},
 		never: map[string]string{
 			module + "/conformance":         "the suite would bring testing and its flags into the binary",
+			module + "/internal/awstest":    "it would bring testing and its flags into the binary",
 			module + "/internal/dynamotest": "it would bring a container engine's client into the binary",
 			module + "/bench":               "benchmarks measure the command's parts, and are none of them",
 		},
@@ -121,7 +126,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "internal/dynamotest"}
+var testers = []string{"conformance", "internal/awstest", "internal/dynamotest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

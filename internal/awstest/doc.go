@@ -1,0 +1,12 @@
+// Package awstest gives tests an AWS account on this machine: CloudFormation and what it needs of S3, DynamoDB, Lambda and
+// STS, on one endpoint.
+//
+// CloudFormation is a machine of states that reads templates: parameters, conditions, references, deletion policies. Its
+// operations go by a [Clock] of the test's, one resource after the other, and tell what they do in events as the service
+// does: the newest first, in pages, each with the token of its operation. Without more said all goes well. What shall not
+// is said beforehand: [AWS.FailCreate] and the like for resources, [AWS.Answer] for requests (throttling, refusals),
+// [AWS.Busy] for somebody else's update, [AWS.Vanish] for a stack that is gone, [AWS.SetStatus] for any state there is.
+// A bucket that is not empty cannot be deleted, and a table that exists cannot be made again: also if a stack has left it.
+//
+// It is for tests only, and judges neither limits nor permissions.
+package awstest
