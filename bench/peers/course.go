@@ -64,13 +64,16 @@ func (c *course) run(p peer, n, turn int) (*result, error) {
 	}
 	ready.Wait()
 	runtime.ReadMemStats(&before)
-	t := now()
+	t, cpu := now(), used()
 	close(begin)
 	if c.goroutines == 1 {
 		c.ask(p, starts[0], counts[0], &tallies[0])
 	}
 	done.Wait()
 	r := &result{n: n, elapsed: time.Since(t)}
+	if c.busy {
+		r.elapsed = (used() - cpu) / time.Duration(c.goroutines)
+	}
 	runtime.ReadMemStats(&after)
 	r.mallocs = after.Mallocs - before.Mallocs
 	for g := range tallies {

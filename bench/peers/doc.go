@@ -1,21 +1,23 @@
 // Package peers measures the limiter beside the in-memory rate limiters that a Go program would otherwise use.
 //
 // Each contender answers one question: may this key do one more thing, under two limits at once? A peer knows one limit
-// at a time, so it is asked twice, in two calls which are not atomic: a refusal by the second limit leaves the first
-// charged (only the reserve+cancel adapter gives it back, also not atomically). Where a peer has no keys of its own it
-// stands in a map, once with a mutex per shard and once in a [sync.Map]; both limits of a key share one entry, so that a
-// decision costs a peer one lookup. "floor" is about the least that two limits in one atomic step cost: two
-// arrival times per key, no eviction, no configuration, no errors. "nothing" is the loop without a limiter.
+// at a time, so it is asked twice, in two calls by the key which are not atomic: a refusal by the second limit leaves the
+// first charged (only the reserve+cancel adapter gives it back, also not atomically). Where a peer has no keys of its own
+// its limiters stand in a map per limit, once with a mutex per shard and once in a [sync.Map]. Ratios are taken to those.
+// "paired" are adapters that find both limits of a key with one look-up of their own; they are shown beside. "floor" is
+// about the least that two limits in one atomic step cost: two arrival times per key, no eviction, no configuration, no
+// errors. "nothing" is the loop without a limiter.
 //
 // The comparison, about three minutes on two cores. It prints one table per workload, then ours beside the fastest
 // peer and the bounds:
 //
 //	go test -run TestRatios -ratios -v
-//	go test -run TestRatios -ratios -v -workload hot/serial -rounds 12
+//	go test -run TestRatios -ratios -v -workload hot/serial -among ours,failsafe,xtime,floor
 //
 // Contenders run in one process in turn, round after round, so that a busy moment of the machine meets all of them; a
 // ratio is the median over the rounds of ours divided by the peer's of the same round. Ratios carry over to other
-// machines, nanoseconds do not. ns/op is wall time over operations, whatever the number of goroutines. p50 and p99 are
+// machines, nanoseconds do not. ns/op is processor time per goroutine over operations where no goroutine waits for
+// another one, so that other programs do not count, and else wall time over operations. p50 and p99 are
 // of single decisions, the clock's own cost included, from a histogram with steps of 6 %; there the goroutines also
 // take turns, off the clock, every sixteen decisions. A denial by the first limit costs a peer one call, by the second
 // one two: ours is held to the cheaper.

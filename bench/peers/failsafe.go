@@ -6,14 +6,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/ratelimiter"
 )
 
-// failsafePair is github.com/failsafe-go/failsafe-go, one limiter per limit.
-type failsafePair struct{ a, b ratelimiter.RateLimiter[any] }
-
-func failsafePairs(l limits, one func(limit) ratelimiter.RateLimiter[any]) func() failsafePair {
-	return func() failsafePair { return failsafePair{one(l[0]), one(l[1])} }
-}
-
-// bursty counts in fixed windows.
+// bursty is github.com/failsafe-go/failsafe-go, counting in fixed windows.
 func bursty(l limit) ratelimiter.RateLimiter[any] {
 	return ratelimiter.NewBursty[any](uint(l.Capacity), l.window())
 }
@@ -26,26 +19,58 @@ func smooth(l limit) ratelimiter.RateLimiter[any] {
 	return ratelimiter.NewSmoothWithMaxRate[any](l.Every)
 }
 
-type failsafeSharded struct{ keys *sharded[failsafePair] }
+// failsafeSharded calls TryAcquirePermit twice.
+type failsafeSharded struct {
+	a, b *sharded[ratelimiter.RateLimiter[any]]
+}
 
-func newBurstySharded(l limits) peer { return &failsafeSharded{newSharded(failsafePairs(l, bursty))} }
+func newBurstySharded(l limits) peer { return failsafeIn(l, bursty) }
 
-func newSmooth(l limits) peer { return &failsafeSharded{newSharded(failsafePairs(l, smooth))} }
+func newSmooth(l limits) peer { return failsafeIn(l, smooth) }
+
+func failsafeIn(l limits, one func(limit) ratelimiter.RateLimiter[any]) *failsafeSharded {
+	fresh := func(l limit) func() ratelimiter.RateLimiter[any] {
+		return func() ratelimiter.RateLimiter[any] { return one(l) }
+	}
+	return &failsafeSharded{newSharded(fresh(l[0])), newSharded(fresh(l[1]))}
+}
 
 func (f *failsafeSharded) Allow2(key int) bool {
-	p := f.keys.get(key)
-	return p.a.TryAcquirePermit() && p.b.TryAcquirePermit()
+	return f.a.get(key).TryAcquirePermit() && f.b.get(key).TryAcquirePermit()
 }
 
 func (*failsafeSharded) Close() {}
 
-type failsafeSyncMap struct{ keys *synced[failsafePair] }
+// failsafeSyncMap calls TryAcquirePermit twice.
+type failsafeSyncMap struct {
+	a, b *synced[*ratelimiter.RateLimiter[any]]
+}
 
-func newBurstySyncMap(l limits) peer { return &failsafeSyncMap{newSynced(failsafePairs(l, bursty))} }
+func newBurstySyncMap(l limits) peer {
+	fresh := func(l limit) func() *ratelimiter.RateLimiter[any] {
+		return func() *ratelimiter.RateLimiter[any] { return new(bursty(l)) }
+	}
+	return &failsafeSyncMap{newSynced(fresh(l[0])), newSynced(fresh(l[1]))}
+}
 
 func (f *failsafeSyncMap) Allow2(key int) bool {
+	return (*f.a.get(key)).TryAcquirePermit() && (*f.b.get(key)).TryAcquirePermit()
+}
+
+func (*failsafeSyncMap) Close() {}
+
+// failsafePair is both limiters of a key behind one look-up.
+type failsafePair struct{ a, b ratelimiter.RateLimiter[any] }
+
+type failsafePaired struct{ keys *synced[*failsafePair] }
+
+func newBurstyPaired(l limits) peer {
+	return &failsafePaired{newSynced(func() *failsafePair { return &failsafePair{bursty(l[0]), bursty(l[1])} })}
+}
+
+func (f *failsafePaired) Allow2(key int) bool {
 	p := f.keys.get(key)
 	return p.a.TryAcquirePermit() && p.b.TryAcquirePermit()
 }
 
-func (*failsafeSyncMap) Close() {}
+func (*failsafePaired) Close() {}

@@ -64,7 +64,7 @@ func (s *sharded[V]) get(key int) V {
 	return v
 }
 
-// synced is a [sync.Map], for peers that have no keys.
+// synced is a [sync.Map], for peers that have no keys. V is a pointer.
 type synced[V any] struct {
 	freshFunc func() V
 	names     []string
@@ -75,12 +75,11 @@ func newSynced[V any](freshFunc func() V) *synced[V] {
 	return &synced[V]{freshFunc: freshFunc, names: keyNames()}
 }
 
-func (s *synced[V]) get(key int) *V {
+func (s *synced[V]) get(key int) V {
 	name := s.names[key]
 	if v, ok := s.m.Load(name); ok {
-		return v.(*V)
+		return v.(V)
 	}
-	fresh := s.freshFunc()
-	v, _ := s.m.LoadOrStore(name, &fresh)
-	return v.(*V)
+	v, _ := s.m.LoadOrStore(name, s.freshFunc())
+	return v.(V)
 }

@@ -56,11 +56,22 @@ type contender struct {
 	algorithm string
 	kind      kind
 	noBurst   bool // has no capacity: one token per interval
+	paired    bool // finds both limits with one look-up: less than two calls by key
 	openFunc  func(limits) peer
 }
 
-// isBucket reports whether the contender refills continuously, as ours does.
-func (c contender) isBucket() bool { return c.algorithm == tokenBucket || c.algorithm == gcra }
+// Whom a ratio is taken to.
+
+// asksTwice is a peer as it comes: each limit is a call of its own, by the key. Who knows no burst is shown only.
+func (c contender) asksTwice() bool { return !c.noBurst && !c.paired }
+
+// isBucket also refills continuously, as ours does.
+func (c contender) isBucket() bool {
+	return c.asksTwice() && (c.algorithm == tokenBucket || c.algorithm == gcra)
+}
+
+// isAny is the same with both limits of a key behind one look-up of the caller's own.
+func (c contender) isAny() bool { return !c.noBurst }
 
 // contenders are all that run here. The order is that of a round.
 var contenders = []contender{
@@ -69,12 +80,15 @@ var contenders = []contender{
 	{name: "xtime-sharded", algorithm: tokenBucket, openFunc: newXtimeSharded},
 	{name: "xtime-sharded-one-clock", algorithm: tokenBucket, openFunc: newXtimeOneClock},
 	{name: "xtime-syncmap", algorithm: tokenBucket, openFunc: newXtimeSyncMap},
-	{name: "xtime-reserve-cancel", algorithm: tokenBucket, openFunc: newXtimeReserve},
+	{name: "xtime-paired", algorithm: tokenBucket, paired: true, openFunc: newXtimePaired},
+	{name: "xtime-reserve-cancel", algorithm: tokenBucket, paired: true, openFunc: newXtimeReserve},
 	{name: "juju-sharded", algorithm: tokenBucket, openFunc: newJujuSharded},
 	{name: "juju-syncmap", algorithm: tokenBucket, openFunc: newJujuSyncMap},
+	{name: "juju-paired", algorithm: tokenBucket, paired: true, openFunc: newJujuPaired},
 	{name: "throttled", algorithm: gcra, openFunc: newThrottled},
 	{name: "failsafe-bursty-sharded", algorithm: fixedWindow, openFunc: newBurstySharded},
 	{name: "failsafe-bursty-syncmap", algorithm: fixedWindow, openFunc: newBurstySyncMap},
+	{name: "failsafe-bursty-paired", algorithm: fixedWindow, paired: true, openFunc: newBurstyPaired},
 	{name: "failsafe-smooth", algorithm: spacing, noBurst: true, openFunc: newSmooth},
 	{name: "sethvargo", algorithm: fixedWindow, openFunc: newSethvargo},
 	{name: "httprate", algorithm: slidingWindow, openFunc: newHTTPRate},

@@ -14,8 +14,9 @@ import (
 
 var (
 	ratios   = flag.Bool("ratios", false, "compare all contenders and print the ratios")
-	rounds   = flag.Int("rounds", 6, "rounds of a comparison, each contender once in each")
+	rounds   = flag.Int("rounds", 6, "rounds of a comparison, each contender once in each; of short ones ten times as many")
 	selected = flag.String("workload", "", "compare on workloads whose name contains this; heap is one")
+	among    = flag.String("among", "", "compare contenders whose name contains one of these, by commas")
 )
 
 // goal is a bound on what ours takes, relative to the fastest peer or absolute.
@@ -112,9 +113,6 @@ func (c *comparison) least(valueFunc func(series) float64, wantFunc func(contend
 	return best
 }
 
-// anyPeer leaves out who knows no burst: it is shown, but does less than is asked.
-func anyPeer(c contender) bool { return !c.noBurst }
-
 // TestRatios compares all contenders. It judges no speed: machines differ, and the table says what is over its bound.
 // Without -ratios it only proves, on small workloads, that the tables come out whole.
 func TestRatios(t *testing.T) {
@@ -128,7 +126,7 @@ func TestRatios(t *testing.T) {
 	quick := workloads()
 	for i := range quick {
 		quick[i] = quick[i].small()
-		quick[i].n = 1_000
+		quick[i].n, quick[i].split = 1_000, 1
 	}
 	if err := printAll(&text, quick, 2, 1_000); err != nil {
 		t.Fatal(err)
@@ -174,12 +172,18 @@ func printAll(to io.Writer, all []workload, rounds, keys int) error {
 	return nil
 }
 
+// competes reports whether the contender was selected.
+func (c contender) competes() bool {
+	return slices.ContainsFunc(strings.Split(*among, ","), func(part string) bool { return strings.Contains(c.name, part) })
+}
+
 // compare lets every contender do the workload once per round, after one round that does not count.
 func compare(w workload, rounds int) (*comparison, error) {
+	rounds *= max(w.split, 1)
 	course, result := newCourse(w), &comparison{workload: w.name, series: map[string]series{}}
 	open := map[string]peer{}
 	for _, who := range contenders {
-		if skips(who, w) {
+		if skips(who, w) || !who.competes() {
 			continue
 		}
 		p := who.openFunc(course.limits)
@@ -215,6 +219,9 @@ func compare(w workload, rounds int) (*comparison, error) {
 func compareHeaps(keys int) (*comparison, error) {
 	result := &comparison{workload: "heap", series: map[string]series{}}
 	for _, who := range contenders {
+		if !who.competes() {
+			continue
+		}
 		f, err := measureHeap(who, keys)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", who.name, err)
@@ -225,7 +232,7 @@ func compareHeaps(keys int) (*comparison, error) {
 }
 
 func printSpeeds(to io.Writer, c *comparison) {
-	best := c.least(series.perOp, anyPeer)
+	best := c.least(series.perOp, contender.asksTwice)
 	fmt.Fprintf(to, "\n%s\n\n", c.workload)
 	table := tabwriter.NewWriter(to, 0, 0, 1, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "contender\talgorithm\tns/op\t× fastest\tp50 ns\tp99 ns\tallocs\t")
@@ -235,8 +242,8 @@ func printSpeeds(to io.Writer, c *comparison) {
 			name, algorithmOf(name), s.perOp(), s.over(c.series[best]), timedNs(s.p50()), timedNs(s.p99()), s.allocs())
 	}
 	table.Flush()
-	bucket := c.least(series.perOp, contender.isBucket)
-	fmt.Fprintf(to, "fastest peer: %s; fastest token bucket: %s\n", best, bucket)
+	bucket, whoever := c.least(series.perOp, contender.isBucket), c.least(series.perOp, contender.isAny)
+	fmt.Fprintf(to, "fastest peer: %s; fastest token bucket: %s; with one look-up: %s\n", best, bucket, whoever)
 }
 
 func printHeaps(to io.Writer, c *comparison, keys int) {
@@ -253,7 +260,7 @@ func printHeaps(to io.Writer, c *comparison, keys int) {
 func printGoals(to io.Writer, done map[string]*comparison) {
 	fmt.Fprint(to, "\nours against the bounds\n\n")
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "what\tours\tbound\t\tbest peer\tbest token bucket\tfloor\t")
+	fmt.Fprintln(table, "what\tours\tbound\t\tbest peer\tbest token bucket\tbest with one look-up\tfloor\t")
 	for _, g := range goals {
 		if c, ok := done[g.workload]; ok {
 			g.print(table, c)
@@ -264,7 +271,10 @@ func printGoals(to io.Writer, done map[string]*comparison) {
 
 // print writes the goal's row: ratios of ours to the others, or ours and what the others take.
 func (g goal) print(to io.Writer, c *comparison) {
-	ours, others := c.series[g.ours], []string{c.least(g.valueFunc, anyPeer), c.least(g.valueFunc, contender.isBucket), "floor"}
+	ours, others := c.series[g.ours], []string{"floor"}
+	for _, among := range []func(contender) bool{contender.isAny, contender.isBucket, contender.asksTwice} {
+		others = append([]string{c.least(g.valueFunc, among)}, others...)
+	}
 	if ours == nil {
 		fmt.Fprintf(to, "%s\tnot built in\t%g %s\t", g.what, g.bound, g.unit)
 	} else {
@@ -275,7 +285,7 @@ func (g goal) print(to io.Writer, c *comparison) {
 		fmt.Fprintf(to, "%s\t%.4g %s\t%g %s\t%s", g.what, value, g.unit, g.bound, g.unit, verdict(value, g.bound))
 	}
 	for _, name := range others {
-		if g.unit == "" {
+		if g.unit == "" || c.series[name] == nil {
 			fmt.Fprint(to, "\t")
 			continue
 		}

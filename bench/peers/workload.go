@@ -14,9 +14,11 @@ type workload struct {
 	limits     limits
 	denied     bool // every decision is a denial; else every one an admission
 	timed      bool // each decision is timed by itself
+	busy       bool // no goroutine ever waits for another one: time is the processor's, whatever else the machine does
 	drawFunc   func(keys, length int) []int32
 	length     int // of the sequence of keys, a power of two
 	n          int // decisions per round of a comparison
+	split      int // rounds in place of each, where there are no caches to warm and short ones do
 }
 
 // workloads are all that is measured here, but for the heap.
@@ -24,13 +26,13 @@ func workloads() []workload {
 	procs := runtime.GOMAXPROCS(0)
 	both := limits{ample, ample}
 	return []workload{
-		{name: "hot/serial", goroutines: 1, keys: 1, limits: both, drawFunc: hot, length: 1, n: 500_000},
-		{name: "hot/2-goroutines", goroutines: 2, keys: 1, limits: both, drawFunc: hot, length: 1, n: 500_000},
+		{name: "hot/serial", busy: true, goroutines: 1, keys: 1, limits: both, drawFunc: hot, length: 1, n: 50_000, split: 10},
+		{name: "hot/2-goroutines", goroutines: 2, keys: 1, limits: both, drawFunc: hot, length: 1, n: 50_000, split: 10},
 		{name: "hot/64-goroutines", goroutines: 64, keys: 1, limits: both, drawFunc: hot, length: 1, timed: true, n: 1_000_000},
-		{name: "uniform-100k/parallel", goroutines: procs, keys: 100_000, spread: 0.95, limits: both, drawFunc: uniform, length: 1 << 20, n: 500_000},
-		{name: "zipf-1M/parallel", goroutines: procs, keys: maxKeys, spread: 0.2, limits: both, drawFunc: zipf, length: 1 << 21, n: 500_000},
-		{name: "denied-by-first/serial", goroutines: 1, keys: 1, limits: limits{frozen(1), ample}, denied: true, drawFunc: hot, length: 1, n: 500_000},
-		{name: "denied-by-second/serial", goroutines: 1, keys: 1, limits: limits{ample, frozen(1)}, denied: true, drawFunc: hot, length: 1, n: 500_000},
+		{name: "uniform-100k/parallel", busy: true, goroutines: procs, keys: 100_000, spread: 0.95, limits: both, drawFunc: uniform, length: 1 << 20, n: 500_000},
+		{name: "zipf-1M/parallel", busy: true, goroutines: procs, keys: maxKeys, spread: 0.2, limits: both, drawFunc: zipf, length: 1 << 21, n: 500_000},
+		{name: "denied-by-first/serial", busy: true, goroutines: 1, keys: 1, limits: limits{frozen(1), ample}, denied: true, drawFunc: hot, length: 1, n: 50_000, split: 10},
+		{name: "denied-by-second/serial", busy: true, goroutines: 1, keys: 1, limits: limits{ample, frozen(1)}, denied: true, drawFunc: hot, length: 1, n: 50_000, split: 10},
 	}
 }
 
