@@ -79,6 +79,9 @@ func (c *acquireCmd) Run(ctx context.Context, app *App) error {
 // output is its alone.
 func (c *acquireCmd) printDenial(app *App, err error) error {
 	var exceeded *engine.ExceededError
+	if errors.As(err, &exceeded) {
+		app.store.takeChanged() // what was taken before a parent denied is back
+	}
 	if c.Output.Output == formatTable || len(c.Command) > 0 || !errors.As(err, &exceeded) {
 		return nil
 	}
