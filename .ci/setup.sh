@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh: installs what the tests want and this machine lacks, Java and Maven for the DynamoDB store, zsh and fish for
-# completion, with the system's own package client. Where that cannot be done it says what is missing; the tests say then what they skip.
+# setup.sh: installs what the tests want and this machine lacks: Java and Maven for the DynamoDB store, zsh and fish for
+# completion, Python for moto and cfn-lint, with the system's own package client; what it cannot install it says, and the
+# tests say then what they skip.
 set -euo pipefail
 
 java_works() { [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ] || java -version >/dev/null 2>&1; }
@@ -39,6 +40,10 @@ if [ ${#shells[@]} -gt 0 ]; then
 	echo "setup.sh: installing ${shells[*]}"
 	install "${shells[@]}" || echo "setup.sh: ${shells[*]} could not be installed: their completion is not tested" >&2
 fi
+
+python_works() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
+python_works || install python3 python3-venv || true # python.sh tells
+"$(dirname "$0")/python.sh"
 
 missing=()
 java_works || missing+=(default-jre-headless)

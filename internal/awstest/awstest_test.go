@@ -40,12 +40,15 @@ Resources:
     Type: AWS::IAM::Role
     Properties:
       RoleName: !Sub '${AWS::StackName}-aggr'
-      Policies: [!If [HasCode, {PolicyName: table, Resource: !Sub '${Table.Arn}/index/*'}, !Ref 'AWS::NoValue']]
+      AssumeRolePolicyDocument: {Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: lambda.amazonaws.com}}]}
+      Policies: !If [HasCode, [{PolicyName: table, Resource: !Sub '${Table.Arn}/index/*'}], !Ref 'AWS::NoValue']
   Table:
     Type: AWS::DynamoDB::Table
     DeletionPolicy: RetainExceptOnCreate
     Properties:
       TableName: !Ref AWS::StackName
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: PK, AttributeType: S}]
       KeySchema: [{AttributeName: PK, KeyType: HASH}]
   Bucket:
     Type: AWS::S3::Bucket

@@ -8,5 +8,9 @@
 // [AWS.Busy] for somebody else's update, [AWS.Vanish] for a stack that is gone, [AWS.SetStatus] for any state there is.
 // A bucket that is not empty cannot be deleted, and a table that exists cannot be made again: also if a stack has left it.
 //
+// [Moto] is a second opinion, for the course where all goes well: Python's moto, of a pinned version, which "make setup"
+// installs. [CfnLint] runs the linter of templates. Where they cannot be had, tests are skipped and say how to get them; with
+// ZAE_LIMITER_TEST_REQUIRE=moto,cfn-lint they fail.
+//
 // It is for tests only, and judges neither limits nor permissions.
 package awstest

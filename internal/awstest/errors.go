@@ -1,9 +1,13 @@
 package awstest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 )
+
+// errNoPython says how to get what is missing.
+var errNoPython = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
 
 // Answer is an error that AWS answers a request with.
 type Answer struct {
