@@ -34,7 +34,7 @@ var exitTexts = []struct {
 	{exitDenied, "denied by a limit"},
 	{exitNotFound, "the one thing asked for does not exist"},
 	{exitUnavailable, "the store cannot be used"},
-	{exitMismatch, "the store was written by another version of this program"},
+	{exitMismatch, "a check found a difference, a broken bound, or a store of another version"},
 	{exitNotStarted, "acquire ... -- CMD: CMD cannot be started; else its own exit code"},
 	{exitInterrupted, "interrupted"},
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -10,9 +12,7 @@ import (
 
 // run is the whole program: it parses args, runs the command they name and returns the exit code.
 func run(ctx context.Context, args []string, w world) int {
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = customary(args)
 	var (
 		tree   cli
 		helped bool
@@ -26,12 +26,29 @@ func run(ctx context.Context, args []string, w world) int {
 	if helped { // whatever else there was to say of the arguments
 		return exitDone
 	}
+	var unwritten *fs.PathError // of the help
+	if errors.As(err, &unwritten) {
+		return app.fail(ctx, err)
+	}
 	if err != nil {
 		return app.fail(ctx, usage("%s; see %s", oneLine(err.Error()), helpFor(parser, args)))
 	}
 	app.Globals = tree.Globals
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return app.fail(ctx, parsed.Run(app))
+}
+
+// customary makes command lines that other programs understand too ours.
+func customary(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(args[1:len(args):len(args)], "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 // options tell kong to leave exiting to us, to look into the world's environment, and how help looks.

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+)
+
+// silent are the commands that print no document, with what they print instead; others have --output.
+var silent = map[string]string{
+	"completion": "a script", "local up": "lines for a shell",
+	"cfn-template": "a template", "lambda-export": "a file", "top": "a live view",
+}
+
+// destroys are the last words of commands that take something away for good, or out of use, and so ask before.
+var destroys = regexp.MustCompile(`^(delete|purge)\b`)
+
+// flagsOf are a command's own flags, by name.
+func flagsOf(n *kong.Node) map[string]*kong.Flag {
+	flags := map[string]*kong.Flag{}
+	for ; n.Type != kong.ApplicationNode; n = n.Parent {
+		for _, f := range n.Flags {
+			flags[f.Name] = f
+		}
+	}
+	return flags
+}
+
+// TestMannersOfCommands wants the same of every command: an example, --output where it prints a result, --yes where it
+// destroys, and help that reads as the others' does.
+func TestMannersOfCommands(t *testing.T) {
+	for path, command := range commands(t) {
+		flags := flagsOf(command)
+		if len(examples(command)) == 0 {
+			t.Errorf("%s: the help has no example", path)
+		}
+		switch confirmed, printed := flags["yes"], flags["output"]; {
+		case destroys.MatchString(command.Name) && confirmed == nil:
+			t.Errorf("%s: has no --yes, and takes something away: embed Confirm", path)
+		case confirmed != nil && confirmed.Short != 'y':
+			t.Errorf("%s: --yes has not the letter -y", path)
+		case printed == nil && confirmed == nil && path != "reset" && path != "local down" && silent[path] == "":
+			t.Errorf("%s: has no --output: embed Output, or say in silent what it prints", path)
+		case printed != nil && printed.PlaceHolder == "FORMAT" && printed.Enum != "table,json,yaml":
+			t.Errorf("%s: --output may be %s, not table, json or yaml", path, printed.Enum)
+		}
+		wantSentence(t, path, command.Help)
+		for name, flag := range flags {
+			wantSentence(t, path+" --"+name, flag.Help)
+			if !flag.IsBool() && flag.PlaceHolder == "" {
+				t.Errorf("%s --%s: has no placeholder that says what its value is", path, name)
+			}
+		}
+		for _, argument := range command.Positional {
+			wantSentence(t, path+" "+argument.Name, argument.Help)
+		}
+	}
+}
+
+func wantSentence(t *testing.T, where, help string) {
+	t.Helper()
+	if help == "" || !strings.HasSuffix(help, ".") {
+		t.Errorf("%s: the help does not end with a full stop: %q", where, help)
+	}
+}
+
+// TestMannersOfFlags wants a name to have one letter wherever it is a flag, and a letter one meaning, with the exceptions
+// that the library for Python has too.
+func TestMannersOfFlags(t *testing.T) {
+	letters, names := map[string]map[string]bool{}, map[rune]map[string]bool{}
+	note := func(f *kong.Flag) {
+		letter := ""
+		if f.Short != 0 {
+			letter = string(f.Short)
+			if names[f.Short] == nil {
+				names[f.Short] = map[string]bool{}
+			}
+			names[f.Short][f.Name] = true
+		}
+		if letters[f.Name] == nil {
+			letters[f.Name] = map[string]bool{}
+		}
+		letters[f.Name][letter] = true
+	}
+	for _, command := range commands(t) {
+		for _, f := range flagsOf(command) {
+			note(f)
+		}
+	}
+	for name, all := range letters {
+		if len(all) > 1 && name != "limit" { // of lists it is how many, without a letter
+			t.Errorf("--%s has the letters %q", name, slices.Sorted(maps.Keys(all)))
+		}
+	}
+	for letter, all := range names {
+		if len(all) > 1 && letter != 'f' { // --file of limits, --force of lambda-export
+			t.Errorf("-%c is %v", letter, slices.Sorted(maps.Keys(all)))
+		}
+	}
+}
+
+// TestMannersOfQuestions runs what destroys without --yes and with nobody to ask: it changes nothing and says what to add.
+func TestMannersOfQuestions(t *testing.T) {
+	for path, command := range commands(t) {
+		if flagsOf(command)["yes"] == nil {
+			continue
+		}
+		for _, line := range examples(command) {
+			args := slices.DeleteFunc(fields(line), func(arg string) bool { return arg == "--yes" || arg == "-y" })
+			if r := inhabited(t).run(args...); r.code != exitFailed || !strings.Contains(r.err, "add --yes") || r.out != "" {
+				t.Errorf("%s: %v: exit code %d, %s", path, args, r.code, r.err)
+			}
+		}
+	}
+}
+
+// TestMannersOfHelp wants help to fit into 80 columns; command lines may have 100.
+func TestMannersOfHelp(t *testing.T) {
+	for path := range commands(t) {
+		help := newShell(t).want(exitDone, append(strings.Fields(path), "--help")...).out
+		for line := range strings.Lines(help) {
+			most := 80
+			if strings.HasPrefix(line, "Usage: ") || strings.HasPrefix(line, "    ") {
+				most = 100
+			}
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > most {
+				t.Errorf("%s --help: %d columns, of %d: %s", path, n, most, line)
+			}
+		}
+	}
+}
+
+// TestMannersOfMistakes mistypes every command and every flag, and wants the right one to be suggested.
+func TestMannersOfMistakes(t *testing.T) {
+	for path, command := range commands(t) {
+		words := strings.Fields(path)
+		for i := range words {
+			if len(words[i]) < 4 { // too short to tell what was meant
+				continue
+			}
+			line := append(slices.Clone(words[:i]), mistype(words[i]))
+			if r := newShell(t).want(exitUsage, line...); !suggests(r.err, words[i]) {
+				t.Errorf("%v: %s", line, r.err)
+			}
+		}
+		for name := range flagsOf(command) {
+			if len(name) < 4 {
+				continue
+			}
+			line := append(slices.Clone(words), "--"+mistype(name))
+			if r := newShell(t).want(exitUsage, line...); !suggests(r.err, "--"+name) {
+				t.Errorf("%v: %s", line, r.err)
+			}
+		}
+	}
+}
+
+// mistype exchanges the last two letters, or doubles one where they are the same.
+func mistype(word string) string {
+	n := len(word)
+	if word[n-1] == word[n-2] || word[n-2] == '-' {
+		return word + word[n-1:]
+	}
+	return word[:n-2] + word[n-1:] + word[n-2:n-1]
+}
+
+func suggests(text, word string) bool {
+	_, suggested, found := strings.Cut(text, "did you mean ")
+	return found && strings.Contains(suggested, fmt.Sprintf("%q", word)) && strings.Count(text, "\n") == 1
+}
+
+// TestMannersOfErrors wants every way to fail to say one line, without the name of a part of the program in front.
+func TestMannersOfErrors(t *testing.T) {
+	for _, m := range mistakes {
+		r := inhabited(t).run(fields(m.line)...)
+		for line := range strings.Lines(r.err) {
+			if !strings.HasPrefix(line, "zae-limiter: ") || strings.Contains(line, "engine: ") || strings.Contains(line, "backend: ") {
+				t.Errorf("%s: says %q", m.line, line)
+			}
+		}
+		if i := strings.IndexFunc(r.err, func(c rune) bool { return unicode.IsControl(c) && c != '\n' }); i >= 0 {
+			t.Errorf("%s: a control character in %q", m.line, r.err)
+		}
+	}
+}
+
+func TestMannersHelpAndVersion(t *testing.T) {
+	s := newShell(t)
+	for _, c := range []struct{ line, same string }{
+		{"help", "--help"},
+		{"help entity create", "entity create --help"},
+		{"--version", "version"},
+	} {
+		if got, want := s.want(exitDone, fields(c.line)...), s.want(exitDone, fields(c.same)...); got != want {
+			t.Errorf("%s is not %s:\n%s", c.line, c.same, got.out)
+		}
+	}
+}
+
+// TestMannersOfPipes has nobody read what is printed: the program ends without a word.
+func TestMannersOfPipes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has other pipes")
+	}
+	for _, trap := range []string{"", "trap '' PIPE; "} {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Close()
+		var said strings.Builder
+		c := exec.Command("bash", "-c", trap+"exec zae-limiter --help")
+		c.Stdout, c.Stderr = write, &said
+		err = c.Run()
+		write.Close()
+		if err == nil || said.String() != "" {
+			t.Errorf("%s%v, said %q", trap, err, said.String())
+		}
+	}
+}
+
+// TestMannersOfAFullDisk wants an error where a result could not be printed.
+func TestMannersOfAFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"version"}, {"version", "-o", "json"}, {"completion", "bash"}, {"--help"}} {
+		var said strings.Builder
+		c := exec.Command("zae-limiter", args...)
+		c.Stdout, c.Stderr = full, &said
+		if err := c.Run(); exitCodeOf(err) != "1" || !strings.Contains(said.String(), "no space left") {
+			t.Errorf("%v: %v, said %q", args, err, said.String())
+		}
+	}
+}
