@@ -21,7 +21,7 @@ NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check race conformance rapid fuzz model docker bench bench-once bench-compare \
-	bench-peers peers golden life lint fmt portable clean
+	bench-peers peers golden life lint fmt release portable clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -76,8 +76,9 @@ docker: ## the DynamoDB store on Docker; as root on Debian with an engine instal
 peers: ## the tests of bench/peers, its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
 
-life: ## the built binary through a whole life, the calls that must fail included
+life: ## the built binary through a whole life, the calls that must fail included; and how long its commands take
 	@.ci/life.sh
+	@.ci/brisk.sh
 
 golden: ## renew the golden files; look at the difference before committing it
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/...
@@ -98,6 +99,9 @@ bench-peers: ## measure other rate limiters beside this one (BENCH, COUNT)
 ##@ The rest
 tools: ## compile the tools of tools/go.mod
 	go build -modfile=tools/go.mod -o /dev/null tool
+
+release: ## archives with checksums in dist/ for linux, darwin and windows: the same bytes for the same commit
+	go run ./internal/release -o dist
 
 portable: ## compile for another system, and for 32 bits
 	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build ./...

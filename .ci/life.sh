@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
-go build -trimpath -o "$home/zae-limiter" ./cmd/zae-limiter
+CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -o "$home/zae-limiter" ./cmd/zae-limiter # as a release
 PATH=$home:$PATH
 store=bolt://$home/life.db
 export ZAE_LIMITER_STORE=$store NO_COLOR=1

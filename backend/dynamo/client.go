@@ -24,11 +24,12 @@ const (
 	readBackoff = 50 * time.Millisecond
 )
 
-var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]{3,255}\z`)
+// Its length is looked at apart: {3,255} costs half a millisecond of every program's start.
+var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]+\z`)
 
 // connect makes a store without looking at the table. It talks to nobody.
 func connect(ctx context.Context, name string, o *Options) (*Store, error) {
-	if !tableName.MatchString(name) {
+	if len(name) < 3 || len(name) > 255 || !tableName.MatchString(name) {
 		return nil, errName(name)
 	}
 	if o == nil {

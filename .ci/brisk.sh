@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# brisk.sh: more than 60 commands of all groups on an embedded store, each a process of its own, in less than 10 seconds; and
+# the start of a local command to its end in 30 ms. Told by the clock, so it is a stage of its own and not a Go test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+home=$(mktemp -d)
+trap 'rm -rf "$home"' EXIT
+CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -o "$home/zae-limiter" ./cmd/zae-limiter # as a release
+export PATH=$home:$PATH HOME=$home XDG_DATA_HOME=$home/data NO_COLOR=1 ZAE_LIMITER_STORE=bolt://$home/brisk.db
+unset ZAE_LIMITER_NAME ZAE_LIMITER_NAMESPACE
+passed=0 failed=0
+pass() { passed=$((passed + 1)); }
+fail() {
+	failed=$((failed + 1))
+	printf 'brisk: %s\n' "$*"
+}
+
+# Exit code and arguments of each command.
+commands() {
+	cat <<-END
+		0 version
+		0 status
+		0 completion bash
+		0 local status
+		0 system set-defaults -l rpm:1000 -l tpm:10000 --on-unavailable allow
+		0 system get-defaults
+		0 system get-defaults -o json
+		0 resource set-defaults gpt-4 -l rpm:50/day -l tpm:100000
+		0 resource set-defaults gpt-5 -l rpm:5/30s:9
+		0 resource get-defaults gpt-4
+		0 resource list
+		0 resource list --limit 1 -o json
+		4 resource get-defaults gpt-9
+		0 entity create team --display-name Team
+		0 entity create ann --parent team --cascade --metadata plan=gold
+		0 entity create bob
+		0 entity set-parent bob --parent team
+		0 entity update bob --cascade
+		1 entity create team
+		0 entity show ann
+		0 entity show ann -o yaml
+		0 entity list
+		0 entity children team
+		0 entity set-limits ann --resource gpt-4 -l rpm:5/day -l tpm:500000
+		0 entity set-limits team -l rpm:100 -l tpm:1000000
+		0 entity get-limits ann --resource gpt-4
+		0 entity list --with-custom-limits gpt-4
+		0 explain ann gpt-4
+		0 explain nobody other -o json
+		0 available ann gpt-4
+		0 acquire ann gpt-4 -c rpm=1 -c tpm=500
+		0 acquire ann gpt-4 -c rpm=4 -o json
+		3 acquire ann gpt-4 -c rpm=1
+		3 acquire ann gpt-4 -c rpm=6
+		0 acquire bob gpt-5 -c rpm=9
+		3 acquire bob gpt-5 -c rpm=9 -o json
+		0 acquire carl other -c n=1 -l n:2/day --override
+		2 acquire carl other -c nosuch=1
+		7 acquire carl gpt-4 -c rpm=1 -- sh -c exit\ 7
+		127 acquire carl gpt-4 -c rpm=1 -- $home/none
+		0 available ann gpt-4 -o yaml
+		0 reset ann gpt-4
+		0 acquire ann gpt-4 -c rpm=5
+		0 namespace register blue green
+		0 namespace list
+		0 namespace show blue
+		0 -N blue system set-defaults -l n:1/day
+		0 -N blue acquire ann jobs -c n=1
+		3 -N blue acquire ann jobs -c n=1
+		4 -N nosuch system get-defaults
+		0 namespace delete blue --yes
+		0 namespace recover blue
+		0 namespace delete blue --yes
+		0 namespace purge blue --yes
+		4 namespace show blue
+		0 audit list
+		0 audit list --entity-id ann --limit 2 -o json
+		1 entity delete team --yes
+		0 entity delete team --yes --force
+		0 entity delete-limits ann --resource gpt-4 --yes
+		4 entity get-limits ann --resource gpt-4
+		0 resource delete-defaults gpt-4 --yes
+		1 system delete-defaults
+		0 system delete-defaults --yes
+		0 resource list
+	END
+}
+
+n=0
+start=$EPOCHREALTIME
+while read -r -u 3 want line; do
+	n=$((n + 1)) code=0
+	if [[ $line == *'-- sh'* ]]; then # the one with a blank in an argument
+		zae-limiter ${line%%sh -c*} sh -c 'exit 7' >"$home/out" 2>&1 </dev/null || code=$?
+	else
+		zae-limiter $line >"$home/out" 2>&1 </dev/null || code=$?
+	fi
+	if [ "$code" -eq "$want" ]; then pass; else fail "$line: exit code $code, not $want: $(cat "$home/out")"; fi
+done 3< <(commands)
+took=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000))
+if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms; at least 60 in less than 10,000"; fi
+
+# Every command that needs no account is among them.
+remote=" deploy delete list check upgrade lambda-export "
+while IFS=$'\t' read -r command _; do
+	if [[ $remote == *" $command "* ]] || commands | grep -qE "^[0-9]+ (-N [a-z]+ )?$command( |$)"; then
+		pass
+	else
+		fail "no line of this script runs $command"
+	fi
+done < <(zae-limiter complete -- "")
+
+# The quickest of some medians: what the machine does besides is not the program's.
+best=
+for _ in 1 2 3 4 5 6; do
+	times=()
+	for _ in 1 2 3 4 5 6 7; do
+		start=$EPOCHREALTIME
+		zae-limiter explain ann gpt-4 >/dev/null
+		times+=($(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 100)))
+	done
+	median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 4p)
+	[ -n "$best" ] && [ "$best" -le "$median" ] || best=$median
+	[ "$best" -gt 300 ] || break
+done
+if [ "$best" -le 300 ]; then pass; else fail "a command takes $((best / 10)) ms from start to end, of 30"; fi
+
+printf 'brisk: %d commands in %d.%03d s, one in %d.%d ms\n' "$n" $((took / 1000)) $((took % 1000)) $((best / 10)) $((best % 10))
+printf 'brisk: %d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]
