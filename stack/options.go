@@ -127,3 +127,26 @@ type Info struct {
 	Bucket             string
 	RoleARNs           map[string]string // by aggregator, app, admin, read; those that there are
 }
+
+func (o *Options) setDefaults() {
+	if o.Progress == nil {
+		o.Progress = func(Event) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Sleep == nil {
+		o.Sleep = sleep
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,67 @@
+package stack
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// What CloudFormation and S3 say is mostly in texts.
+
+func code(err error) (code, message string) {
+	var answer smithy.APIError
+	if errors.As(err, &answer) {
+		return answer.ErrorCode(), answer.ErrorMessage()
+	}
+	return "", ""
+}
+
+// isAbsent reports that CloudFormation knows no stack of that name.
+func isAbsent(err error) bool {
+	_, message := code(err)
+	return strings.Contains(message, "does not exist")
+}
+
+func isUnchanged(err error) bool {
+	_, message := code(err)
+	return saysUnchanged(message)
+}
+
+// saysUnchanged reads the texts with which CloudFormation tells that there is nothing to do.
+func saysUnchanged(text string) bool {
+	return strings.Contains(text, "didn't contain changes") || strings.Contains(text, "No updates are to be performed")
+}
+
+// isBusy reports that somebody else began meanwhile.
+func isBusy(err error) bool {
+	name, message := code(err)
+	return name == "OperationInProgressException" || strings.Contains(message, "_IN_PROGRESS state")
+}
+
+func isThrottled(err error) bool {
+	switch name, _ := code(err); name {
+	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException":
+		return true
+	}
+	return false
+}
+
+// isPassing reports a fault that may pass: no answer, or one of a server that does not feel well.
+func isPassing(err error) bool {
+	var status *smithyhttp.ResponseError
+	if errors.As(err, &status) && status.HTTPStatusCode() > 0 {
+		return status.HTTPStatusCode() >= http.StatusInternalServerError
+	}
+	var sent *smithyhttp.RequestSendError
+	return errors.As(err, &sent)
+}
+
+func partitionOf(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 1 {
+		return parts[1]
+	}
+	return "aws"
+}

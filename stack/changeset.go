@@ -1,0 +1,187 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// proposal is what a change set is made of.
+type proposal struct {
+	kind     types.ChangeSetType
+	template string
+	params   []types.Parameter
+	tags     map[string]string
+	imports  []types.ResourceToImport
+}
+
+// changeSet is one that CloudFormation has worked out.
+type changeSet struct {
+	id, stack string // ARNs
+	changes   []Change
+}
+
+// propose has a change set worked out; nil if it changes nothing. What is refused is removed again.
+func (s *session) propose(ctx context.Context, p *proposal) (*changeSet, error) {
+	in := &cloudformation.CreateChangeSetInput{
+		StackName: &s.name, ChangeSetName: aws.String(token()), ClientToken: aws.String(token()),
+		ChangeSetType: p.kind, TemplateBody: &p.template, Parameters: p.params, ResourcesToImport: p.imports,
+		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
+	}
+	for _, key := range slices.Sorted(maps.Keys(p.tags)) {
+		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: aws.String(p.tags[key])})
+	}
+	made, err := s.stacks.CreateChangeSet(ctx, in)
+	switch {
+	case isUnchanged(err):
+		return nil, nil
+	case isBusy(err):
+		return nil, errBusy
+	case err != nil:
+		return nil, s.errCall("make a change set", err)
+	}
+	c := &changeSet{id: aws.ToString(made.Id), stack: aws.ToString(made.StackId)}
+	reason, err := s.worked(ctx, c)
+	if err == nil && reason == "" {
+		return c, nil
+	}
+	if err == nil && !saysUnchanged(reason) {
+		err = s.refused(ctx, c, reason)
+	}
+	return nil, errors.Join(err, s.discard(ctx, c, p.kind))
+}
+
+// worked waits until a change set is worked out; the reason is why it could not be.
+func (s *session) worked(ctx context.Context, c *changeSet) (reason string, err error) {
+	p := &patience{s: s}
+	for {
+		var out *cloudformation.DescribeChangeSetOutput
+		out, err = s.stacks.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack}, once)
+		switch {
+		case err != nil:
+		case out.Status == types.ChangeSetStatusCreateComplete:
+			return "", s.gather(ctx, c, out)
+		case out.Status == types.ChangeSetStatusFailed:
+			return cmp.Or(aws.ToString(out.StatusReason), "CloudFormation gives no reason"), nil
+		}
+		if err := p.after(ctx, err); err != nil {
+			return "", s.errWaiting(ctx, err)
+		}
+	}
+}
+
+// gather reads the changes, page by page.
+func (s *session) gather(ctx context.Context, c *changeSet, page *cloudformation.DescribeChangeSetOutput) error {
+	for {
+		for i := range page.Changes {
+			if r := page.Changes[i].ResourceChange; r != nil {
+				c.changes = append(c.changes, changeOf(r))
+			}
+		}
+		if page.NextToken == nil {
+			return nil
+		}
+		next, err := s.stacks.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{
+			ChangeSetName: &c.id, StackName: &c.stack, NextToken: page.NextToken,
+		})
+		if err != nil {
+			return s.errCall("read the change set", err)
+		}
+		page = next
+	}
+}
+
+func changeOf(r *types.ResourceChange) Change {
+	change := Change{
+		Action: string(r.Action), Resource: aws.ToString(r.LogicalResourceId), Type: aws.ToString(r.ResourceType),
+		ID: aws.ToString(r.PhysicalResourceId), Replacement: string(r.Replacement),
+	}
+	for _, d := range r.Details {
+		if d.Target == nil {
+			continue
+		}
+		name := cmp.Or(aws.ToString(d.Target.Name), string(d.Target.Attribute))
+		if !slices.Contains(change.Properties, name) {
+			change.Properties = append(change.Properties, name)
+		}
+	}
+	slices.Sort(change.Properties)
+	return change
+}
+
+// refused is the error of a change set that cannot be. Checks that are made before any resource is touched tell their
+// findings as events.
+func (s *session) refused(ctx context.Context, c *changeSet, reason string) error {
+	failed := &FailedError{Stack: s.name, Status: string(types.ChangeSetStatusFailed), Reason: reason}
+	out, err := s.stacks.DescribeEvents(ctx, &cloudformation.DescribeEventsInput{ChangeSetName: &c.id, StackName: &c.stack}, once)
+	if err == nil {
+		for _, e := range out.OperationEvents {
+			if text := aws.ToString(e.ValidationStatusReason); text != "" && e.ValidationStatus == types.ValidationStatusFailed {
+				failed.Resource, failed.Type, failed.Reason = aws.ToString(e.LogicalResourceId), aws.ToString(e.ResourceType), text
+				break
+			}
+		}
+	}
+	return failed.advised()
+}
+
+// discard removes a change set, and the empty stack that one of a new stack leaves.
+func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSetType) error {
+	ctx = context.WithoutCancel(ctx) // what was made to look at goes, also for who looks no longer
+	_, err := s.stacks.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack})
+	if err != nil {
+		return s.errCall("remove a change set", err)
+	}
+	if kind == types.ChangeSetTypeUpdate {
+		return nil
+	}
+	st, err := s.describe(ctx, c.stack)
+	if err != nil || st == nil || st.status != types.StackStatusReviewInProgress {
+		return s.errCall("look at the stack", err)
+	}
+	_, err = s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &c.stack})
+	return s.errCall("remove the empty stack", err)
+}
+
+// carryOut executes a change set and waits for its end, unless nobody wants to wait.
+func (s *session) carryOut(ctx context.Context, c *changeSet) (*state, error) {
+	op, err := s.begin(ctx, c.stack, token())
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.stacks.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{
+		ChangeSetName: &c.id, StackName: &c.stack, ClientRequestToken: &op.token,
+	})
+	if isBusy(err) {
+		return nil, errors.Join(errBusy, s.discard(ctx, c, types.ChangeSetTypeUpdate))
+	}
+	if err != nil {
+		return nil, s.errCall("execute the change set", err)
+	}
+	s.changes = append(s.changes, c.changes...)
+	if s.o.NoWait {
+		st, err := s.describe(ctx, c.stack)
+		return st, s.errCall("look at the stack", err)
+	}
+	st, err := op.follow(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case st == nil:
+		return nil, s.errGone()
+	case !st.complete():
+		return nil, s.failed(st)
+	}
+	return st, nil
+}
+
+// token marks one request, and the events that come of it.
+func token() string { return changeSetsPrefix + strings.ToLower(rand.Text()) }

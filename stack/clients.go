@@ -1,0 +1,167 @@
+package stack
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// What of the SDK is used.
+type (
+	stacks interface {
+		ContinueUpdateRollback(context.Context, *cloudformation.ContinueUpdateRollbackInput, ...func(*cloudformation.Options)) (*cloudformation.ContinueUpdateRollbackOutput, error)
+		CreateChangeSet(context.Context, *cloudformation.CreateChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.CreateChangeSetOutput, error)
+		DeleteChangeSet(context.Context, *cloudformation.DeleteChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.DeleteChangeSetOutput, error)
+		DeleteStack(context.Context, *cloudformation.DeleteStackInput, ...func(*cloudformation.Options)) (*cloudformation.DeleteStackOutput, error)
+		DescribeChangeSet(context.Context, *cloudformation.DescribeChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeChangeSetOutput, error)
+		DescribeEvents(context.Context, *cloudformation.DescribeEventsInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeEventsOutput, error)
+		DescribeStackEvents(context.Context, *cloudformation.DescribeStackEventsInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackEventsOutput, error)
+		DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
+		ExecuteChangeSet(context.Context, *cloudformation.ExecuteChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.ExecuteChangeSetOutput, error)
+		ListStackResources(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
+		UpdateTerminationProtection(context.Context, *cloudformation.UpdateTerminationProtectionInput, ...func(*cloudformation.Options)) (*cloudformation.UpdateTerminationProtectionOutput, error)
+	}
+	tables interface {
+		DeleteTable(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
+		DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
+		GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+		PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+		UpdateTable(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)
+	}
+	buckets interface {
+		DeleteBucket(context.Context, *s3.DeleteBucketInput, ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
+		DeleteObjects(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
+		HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+		HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+		ListObjectVersions(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
+		PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	}
+	callers interface {
+		GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
+	}
+)
+
+// session is one call of this package on one stack.
+type session struct {
+	name   string
+	o      Options // with defaults
+	region string
+	stacks stacks
+	tables tables
+	s3     buckets
+	sts    callers
+	jitter func() float64 // in [0, 1)
+
+	account, partition string  // see identify
+	events             []Event // of the operation under way, oldest first
+	changes            []Change
+}
+
+// open makes the clients. It talks to nobody.
+func open(ctx context.Context, name string, o *Options) (*session, error) {
+	s := &session{name: name, jitter: rand.Float64}
+	if o != nil {
+		s.o = *o
+	}
+	s.o.setDefaults()
+	c, err := s.o.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.region = c.Region
+	s.stacks = cloudformation.NewFromConfig(c)
+	s.tables = dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
+		o.DisableValidateResponseChecksum = true // emulators send none, and each reply would be warned of
+		if o.BaseEndpoint != nil {
+			o.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
+		}
+	})
+	s.s3 = s3.NewFromConfig(c, func(o *s3.Options) {
+		o.UsePathStyle = o.BaseEndpoint != nil // emulators have no host for each bucket
+	})
+	s.sts = sts.NewFromConfig(c)
+	return s, nil
+}
+
+// config is the SDK's, made of whatever the caller gave.
+func (o *Options) config(ctx context.Context) (aws.Config, error) {
+	var c aws.Config
+	if o.Config != nil {
+		c = o.Config.Copy()
+	} else {
+		loaded, err := config.LoadDefaultConfig(ctx)
+		if err != nil {
+			return c, errConfig(err)
+		}
+		c = loaded
+	}
+	if o.Region != "" {
+		c.Region = o.Region
+	}
+	if o.Endpoint != "" {
+		c.BaseEndpoint = &o.Endpoint
+	}
+	if c.BaseEndpoint != nil {
+		if err := o.atEndpoint(&c); err != nil {
+			return c, err
+		}
+	}
+	if c.Region == "" {
+		return c, errRegion()
+	}
+	return c, nil
+}
+
+// atEndpoint is for endpoints that are not the region's own. One on this machine is an emulator, which wants some region
+// and some credentials, and does not care which.
+func (o *Options) atEndpoint(c *aws.Config) error {
+	u, err := url.Parse(*c.BaseEndpoint)
+	if err != nil || u.Host == "" {
+		return &InvalidError{"Endpoint", *c.BaseEndpoint, "wanted is a URL: http://localhost:5000"}
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil
+	}
+	if c.Region == "" {
+		c.Region = "us-east-1"
+	}
+	environment, err := config.NewEnvConfig()
+	if o.Config == nil && (err != nil || !environment.Credentials.HasKeys()) {
+		c.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	}
+	return nil
+}
+
+// identify asks, once, whose account this is.
+func (s *session) identify(ctx context.Context) error {
+	if s.account != "" {
+		return nil
+	}
+	who, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return s.errCall("ask whose account this is", err)
+	}
+	s.account, s.partition = aws.ToString(who.Account), partitionOf(aws.ToString(who.Arn))
+	return nil
+}
+
+// say tells what this package does, among the events.
+func (s *session) say(reason string) {
+	s.o.Progress(Event{Time: s.o.Now(), Resource: s.name, Reason: reason})
+}
+
+// rest waits about d.
+func (s *session) rest(ctx context.Context, d time.Duration) error {
+	return s.o.Sleep(ctx, d*4/5+time.Duration(s.jitter()*float64(d)*2/5))
+}

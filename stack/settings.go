@@ -1,0 +1,183 @@
+package stack
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+var (
+	stackName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,52}\z`)
+	roleARN    = regexp.MustCompile(`^arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]+\z`)
+	topicARN   = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w.-]+\z`)
+	keyARN     = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+\z`)
+	boundary   = regexp.MustCompile(`^(arn:[a-z-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+|[\w+=,.@-]{1,128})\z`)
+	nameFormat = regexp.MustCompile(`^[\w+=,.@-]*\{\}[\w+=,.@-]*\z`)
+	tagKey     = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}\z`)
+	tagValue   = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}\z`)
+	logDays    = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+	allWindows = []string{"hourly", "daily", "monthly"}
+	processors = []string{defaultArch, "x86_64"}
+)
+
+// checkName refuses names that cannot be: of a stack, and of its table, which has the same.
+func checkName(name string) error {
+	if !stackName.MatchString(name) {
+		return &InvalidError{"Name", name, "3 to 53 letters, digits and '-', beginning with a letter"}
+	}
+	return nil
+}
+
+// settings gathers the parameters that options name, and the first fault.
+type settings struct {
+	named map[string]string
+	err   error
+}
+
+// parameters are those that are named. It talks to nobody.
+func (o *Options) parameters() (map[string]string, error) {
+	s := &settings{named: map[string]string{}}
+	s.flag(paramAggregator, o.Aggregator)
+	s.windows(o.SnapshotWindows)
+	s.number("UsageRetentionDays", "UsageRetentionDays", o.UsageRetentionDays, 1, 3650)
+	s.number("AuditRetentionDays", "AuditRetentionDays", o.AuditRetentionDays, 1, 3650)
+	s.flag("EnableAuditArchival", o.AuditArchival)
+	s.number("GlacierDays", "AuditArchiveGlacierTransitionDays", o.GlacierDays, 1, 3650)
+	s.oneOf("Architecture", paramArchitecture, o.Architecture, processors)
+	s.number("LambdaTimeout", "LambdaTimeout", o.LambdaTimeout, 1, 900)
+	s.number("LambdaMemory", "LambdaMemorySize", o.LambdaMemory, 128, 3008)
+	if o.LogDays != 0 && !slices.Contains(logDays, o.LogDays) {
+		s.fail("LogDays", o.LogDays, "CloudWatch knows "+strings.Trim(fmt.Sprint(logDays), "[]"))
+	}
+	s.number("LogDays", "LogRetentionDays", o.LogDays, 1, 3653)
+	s.flag("EnableTracing", o.Tracing)
+	s.flag("EnableAlarms", o.Alarms)
+	s.text("AlarmTopic", "AlarmSNSTopicArn", o.AlarmTopic, topicARN, "the ARN of an SNS topic")
+	s.number("DurationThreshold", "LambdaDurationThreshold", o.DurationThreshold, 1, 100)
+	s.flag(paramIAM, o.IAM)
+	s.flag("EnableIAMRoles", o.Roles)
+	s.text("AggregatorRole", paramRole, o.AggregatorRole, roleARN, "the ARN of a role")
+	s.text("PermissionBoundary", paramBoundary, o.PermissionBoundary, boundary, "the name or the ARN of a policy")
+	s.format("RoleNameFormat", o.RoleNameFormat, paramRolePrefix, paramRoleSuffix)
+	s.format("PolicyNameFormat", o.PolicyNameFormat, paramPolicyPrefix, paramPolicySuffix)
+	if days := o.PITRDays; days != nil {
+		if *days != 0 {
+			s.number("PITRDays", "PITRRecoveryPeriodDays", *days, 1, 35)
+		}
+		s.named["PITRRecoveryPeriodDays"] = strconv.Itoa(*days)
+	}
+	s.text("KMSKey", paramKey, o.KMSKey, keyARN, "the ARN of a key")
+	s.flag(paramProtection, o.DeletionProtection)
+	s.tags(o.Tags)
+	s.code(o.Code, o.Architecture)
+	return s.named, s.err
+}
+
+func (s *settings) fail(field string, value any, reason string) {
+	if s.err == nil {
+		s.err = &InvalidError{field, value, reason}
+	}
+}
+
+func (s *settings) flag(parameter string, value *bool) {
+	if value != nil {
+		s.named[parameter] = strconv.FormatBool(*value)
+	}
+}
+
+func (s *settings) number(field, parameter string, value, least, most int) {
+	if value == 0 {
+		return
+	}
+	if value < least || value > most {
+		s.fail(field, value, fmt.Sprintf("%d to %d", least, most))
+	}
+	s.named[parameter] = strconv.Itoa(value)
+}
+
+func (s *settings) text(field, parameter string, value *string, legal *regexp.Regexp, what string) {
+	if value == nil {
+		return
+	}
+	if *value != "" && !legal.MatchString(*value) {
+		s.fail(field, *value, "wanted is "+what)
+	}
+	s.named[parameter] = *value
+}
+
+func (s *settings) oneOf(field, parameter, value string, known []string) {
+	if value == "" {
+		return
+	}
+	if !slices.Contains(known, value) {
+		s.fail(field, value, "there are "+strings.Join(known, ", "))
+	}
+	s.named[parameter] = value
+}
+
+// windows are sorted, so that their order changes nothing.
+func (s *settings) windows(windows []string) {
+	if windows == nil {
+		return
+	}
+	var chosen []string
+	for _, w := range allWindows {
+		if slices.Contains(windows, w) {
+			chosen = append(chosen, w)
+		}
+	}
+	if len(chosen) == 0 || len(chosen) != len(windows) {
+		s.fail("SnapshotWindows", strings.Join(windows, ","), "one or more of "+strings.Join(allWindows, ", "))
+	}
+	s.named["SnapshotWindows"] = strings.Join(chosen, ",")
+}
+
+func (s *settings) format(field, value, prefix, suffix string) {
+	if value == "" {
+		return
+	}
+	if !nameFormat.MatchString(value) || strings.Count(value, "{}") != 1 {
+		s.fail(field, value, "one {} among letters, digits and _+=,.@-")
+	}
+	s.named[prefix], s.named[suffix], _ = strings.Cut(value, "{}")
+}
+
+func (s *settings) tags(tags map[string]string) {
+	for key, value := range tags {
+		switch {
+		case ownTag(key):
+			s.fail("Tags", key, "this tag is set by the deployment")
+		case strings.HasPrefix(strings.ToLower(key), "aws:"), !tagKey.MatchString(key), !tagValue.MatchString(value):
+			s.fail("Tags", key+"="+value, "at most 128 and 256 letters, digits, spaces and _.:/=+-@, and no key that begins with aws:")
+		}
+	}
+}
+
+func (s *settings) code(c *Code, architecture string) {
+	switch {
+	case c == nil:
+	case len(c.Zip) == 0 || !slices.Contains(processors, c.Architecture):
+		s.fail("Code", c.Architecture, "take what ReadCode or FindCode returns")
+	case architecture != "" && architecture != c.Architecture:
+		s.fail("Architecture", architecture, "the code is for "+c.Architecture)
+	}
+}
+
+// check refuses what only the parameters together show.
+func check(name string, all map[string]string) error {
+	if all[paramAggregator] == yes && all[paramIAM] == no && all[paramRole] == "" {
+		return &InvalidError{"AggregatorRole", "", "without IAM the aggregator needs a role that exists; or deploy without the aggregator"}
+	}
+	for _, c := range []struct{ field, prefix, suffix, kind, end string }{
+		{"RoleNameFormat", paramRolePrefix, paramRoleSuffix, "role", "-admin"},
+		{"PolicyNameFormat", paramPolicyPrefix, paramPolicySuffix, "policy", "-ns-full"},
+	} {
+		longest, most := all[c.prefix]+name+c.end+all[c.suffix], map[string]int{"role": 64, "policy": 128}[c.kind]
+		if len(longest) > most {
+			return &InvalidError{c.field, all[c.prefix] + "{}" + all[c.suffix], fmt.Sprintf("the name of a %s has at most %d bytes, %s has %d", c.kind, most, longest, len(longest))}
+		}
+	}
+	return nil
+}

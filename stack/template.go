@@ -1,0 +1,102 @@
+package stack
+
+import (
+	_ "embed"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+//go:embed template.yaml
+var template string
+
+// Template is the CloudFormation template that [Ensure] deploys, in YAML.
+func Template() string { return template }
+
+// Parameters of the template that code speaks of.
+const (
+	paramAggregator    = "EnableAggregator"
+	paramArchitecture  = "Architecture"
+	paramBoundary      = "PermissionBoundary"
+	paramBucket        = "ArchiveBucketName"
+	paramCodeKey       = "CodeKey"
+	paramIAM           = "EnableIAM"
+	paramKey           = "KMSKeyArn"
+	paramPolicyPrefix  = "PolicyNamePrefix"
+	paramPolicySuffix  = "PolicyNameSuffix"
+	paramProtection    = "EnableDeletionProtection"
+	paramRole          = "AggregatorRoleArn"
+	paramRolePrefix    = "RoleNamePrefix"
+	paramRoleSuffix    = "RoleNameSuffix"
+	paramTermination   = "TerminationProtection" // of the stack, and no parameter of the template
+	resourceTable      = "Table"
+	resourceBucket     = "ArchiveBucket"
+	endOfImport        = "\n# An import takes"
+	defaultArch        = "arm64"
+	yes, no            = "true", "false"
+	largestInlineBytes = 51_200 // of a template that is not in S3
+)
+
+// parametersOf are those of a template in YAML, with their defaults.
+func parametersOf(template string) map[string]string {
+	found, name := map[string]string{}, ""
+	_, section, _ := strings.Cut(template, "\nParameters:\n")
+	section, _, _ = strings.Cut(section, "\nConditions:\n")
+	for line := range strings.Lines(section) {
+		switch text := strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   "):
+			name = strings.TrimSuffix(text, ":")
+			found[name] = ""
+		case strings.HasPrefix(text, "Default: "):
+			found[name] = strings.Trim(strings.TrimPrefix(text, "Default: "), `"`)
+		}
+	}
+	return found
+}
+
+// importing is as much of the template as an import of these resources may have.
+func importing(table, bucket bool) string {
+	head, rest, _ := strings.Cut(template, "\n  "+resourceTable+":\n")
+	ofTable, rest, _ := strings.Cut(rest, "\n  "+resourceBucket+":\n")
+	ofBucket, _, _ := strings.Cut(rest, endOfImport)
+	if table {
+		head += "\n  " + resourceTable + ":\n" + ofTable
+	}
+	if bucket {
+		head += "\n  " + resourceBucket + ":\n" + ofBucket
+	}
+	return head
+}
+
+// parameters of a change set: what is named, and for the rest what the stack has, or else the template's default.
+func parameters(named, has map[string]string) []types.Parameter {
+	var all []types.Parameter
+	for _, name := range slices.Sorted(maps.Keys(parametersOf(template))) {
+		value, isNamed := named[name]
+		_, isThere := has[name]
+		switch {
+		case isNamed:
+			all = append(all, types.Parameter{ParameterKey: &name, ParameterValue: &value})
+		case isThere:
+			all = append(all, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
+		}
+	}
+	return all
+}
+
+// effective are the values of all parameters after a change that names some.
+func effective(named, has map[string]string) map[string]string {
+	all := parametersOf(template)
+	for name := range all {
+		if value, isThere := has[name]; isThere {
+			all[name] = value
+		}
+		if value, isNamed := named[name]; isNamed {
+			all[name] = value
+		}
+	}
+	return all
+}
