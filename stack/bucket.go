@@ -59,16 +59,37 @@ func (s *session) upload(ctx context.Context, w *wanted) error {
 	return s.errCall("upload the code to "+bucket, err)
 }
 
+// mostSweeps bounds how often a bucket is emptied that fills again: by the function, which ends with the stack.
+const mostSweeps = 3
+
 // dropBucket deletes a bucket with all that is in it, in all versions.
 func (s *session) dropBucket(ctx context.Context, name string) error {
 	s.say("deleting the bucket " + name + " and all that is in it")
+	for sweep := 1; ; sweep++ {
+		if err := s.sweep(ctx, name); err != nil {
+			return s.errCall("empty the bucket "+name, err)
+		}
+		_, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+		if missingInS3(err) {
+			return nil
+		}
+		if reason, _ := code(err); reason == "BucketNotEmpty" && sweep < mostSweeps {
+			continue
+		}
+		return s.errCall("delete the bucket "+name, err)
+	}
+}
+
+// sweep deletes all that is in a bucket, page by page.
+func (s *session) sweep(ctx context.Context, name string) error {
+	in := &s3.ListObjectVersionsInput{Bucket: &name, ExpectedBucketOwner: s.owner()}
 	for {
-		page, err := s.s3.ListObjectVersions(ctx, &s3.ListObjectVersionsInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+		page, err := s.s3.ListObjectVersions(ctx, in)
 		if missingInS3(err) {
 			return nil
 		}
 		if err != nil {
-			return s.errCall("list the bucket "+name, err)
+			return err
 		}
 		var all []types.ObjectIdentifier
 		for _, v := range page.Versions {
@@ -77,22 +98,20 @@ func (s *session) dropBucket(ctx context.Context, name string) error {
 		for _, m := range page.DeleteMarkers {
 			all = append(all, types.ObjectIdentifier{Key: m.Key, VersionId: m.VersionId})
 		}
-		if len(all) == 0 {
-			break
+		if len(all) > 0 {
+			out, err := s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+				Bucket: &name, Delete: &types.Delete{Objects: all, Quiet: aws.Bool(true)}, ExpectedBucketOwner: s.owner(),
+			})
+			if err != nil {
+				return err
+			}
+			if len(out.Errors) > 0 {
+				return errS3(out.Errors[0])
+			}
 		}
-		out, err := s.s3.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-			Bucket: &name, Delete: &types.Delete{Objects: all, Quiet: aws.Bool(true)}, ExpectedBucketOwner: s.owner(),
-		})
-		if err == nil && len(out.Errors) > 0 {
-			err = errS3(out.Errors[0])
+		if !aws.ToBool(page.IsTruncated) {
+			return nil
 		}
-		if err != nil {
-			return s.errCall("empty the bucket "+name, err)
-		}
+		in.KeyMarker, in.VersionIdMarker = page.NextKeyMarker, page.NextVersionIdMarker
 	}
-	_, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
-	if missingInS3(err) {
-		return nil
-	}
-	return s.errCall("delete the bucket "+name, err)
 }

@@ -45,7 +45,7 @@ func running(architecture string) (*Code, error) {
 	case runtime.GOOS != "linux":
 		return nil, errNotLinux
 	case architecture != "" && goNames[architecture] != runtime.GOARCH:
-		return nil, fmt.Errorf("%w: it is for %s", errProcessor, runtime.GOARCH)
+		return nil, errRunsElsewhere
 	}
 	path, err := os.Executable()
 	if err != nil {

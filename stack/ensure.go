@@ -52,7 +52,8 @@ func (s *session) bring(ctx context.Context, w *wanted) (Result, error) {
 	if r.Changes = s.changes; r.Action == Unchanged && r.Changes != nil {
 		r.Action = Updated // in its protection
 	}
-	return r, s.look(ctx, &r)
+	err = s.look(ctx, &r)
+	return r, err
 }
 
 // create makes the stack, anew or around what an earlier one has left.

@@ -31,9 +31,10 @@ var (
 
 	errNoEntry       = errors.New("it has no entry " + entry)
 	errNotLinux      = errors.New("it is no Linux binary")
-	errProcessor     = errors.New("Lambda has no such processor")
+	errProcessor     = errors.New("it is for a processor that Lambda does not have")
 	errDynamic       = errors.New("it is linked dynamically; build it with CGO_ENABLED=0")
 	errNotItself     = errors.New("the running program is not zae-limiter")
+	errRunsElsewhere = errors.New("the running program is for another processor")
 	errNoToolchain   = errors.New("there is no Go toolchain in PATH")
 	errNoSource      = errors.New("the module's source is not here, and the running program is of no released version")
 	errConfiguration = errors.New("stack: the AWS configuration does not do")

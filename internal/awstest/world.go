@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/johannesboyne/gofakes3"
 )
 
 // thing is a table or a function that exists, in a stack or without one.
@@ -56,7 +58,11 @@ func (a *AWS) make(r *resource) (reason string) {
 	made := &thing{properties: r.values()}
 	switch r.kind {
 	case bucketKind:
-		if err := a.buckets.CreateBucket(r.physical); err != nil {
+		err := a.buckets.CreateBucket(r.physical)
+		if v, _ := made.properties["VersioningConfiguration"].(map[string]any); err == nil && v["Status"] == "Enabled" {
+			err = a.buckets.SetVersioningConfiguration(r.physical, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
+		}
+		if err != nil {
 			return err.Error()
 		}
 		return ""
