@@ -9,19 +9,42 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // TestScripts runs the built program through the stories in testdata/script, each on a file of its own.
 func TestScripts(t *testing.T) {
+	runScripts(t, "embedded", func(e *testscript.Env) error {
+		e.Setenv("ZAE_LIMITER_STORE", "bolt://"+withSlash(filepath.ToSlash(e.Getenv("WORK")))+"/life.db")
+		return nil
+	})
+}
+
+// TestScriptsDeployed is the same, each on a table of its own.
+func TestScriptsDeployed(t *testing.T) {
+	runScripts(t, "deployed", func(e *testscript.Env) error {
+		name, o := dynamotest.Table(e.T().(testing.TB))
+		e.Setenv("ZAE_LIMITER_NAME", name)
+		e.Setenv("AWS_ENDPOINT_URL_DYNAMODB", o.Endpoint)
+		e.Setenv("AWS_REGION", o.Region)
+		e.Setenv("AWS_ACCESS_KEY_ID", "test")
+		e.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+		return nil
+	})
+}
+
+// runScripts runs the stories on a store that setup selects; lines behind [kind] are for that kind only.
+func runScripts(t *testing.T, kind string, setup func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("ZAE_LIMITER_STORE", "bolt://"+withSlash(filepath.ToSlash(e.Getenv("WORK")))+"/life.db")
 			e.Setenv("HOME", e.Getenv("WORK"))
 			e.Setenv("GORACE", os.Getenv("GORACE"))
-			return nil
+			return setup(e)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		Condition: func(name string) (bool, error) { return name == kind, nil },
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": code},
 	})
 }
 
