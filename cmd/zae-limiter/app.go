@@ -21,7 +21,9 @@ import (
 type world struct {
 	In       io.Reader
 	Out, Err io.Writer
-	Terminal func(stream any) bool // whether somebody sits at it
+	Terminal func(stream any) bool                        // whether somebody sits at it
+	Size     func(stream any) (width, height int)         // of that terminal
+	Raw      func(stream any) (restore func(), err error) // makes it hand on each key at once
 	Getenv   func(string) string
 	Hostname func() (string, error)
 	Now      func() time.Time
@@ -32,7 +34,7 @@ type world struct {
 // machine is the world as it is.
 func machine() world {
 	return world{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal, Size: terminalSize, Raw: makeRaw,
 		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: sleep,
 		Seldom: func() bool { return rand.N(300) == 0 },
 	}
@@ -41,6 +43,25 @@ func machine() world {
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalSize is that of the commonest terminal where none is known.
+func terminalSize(stream any) (width, height int) {
+	if f, ok := stream.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			return w, h
+		}
+	}
+	return 80, 24
+}
+
+func makeRaw(stream any) (restore func(), err error) {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return func() {}, nil
+	}
+	was, err := term.MakeRaw(int(f.Fd()))
+	return func() { _ = term.Restore(int(f.Fd()), was) }, err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -59,6 +59,7 @@ type cli struct {
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List what was changed, the newest first."`
 	} `cmd:"" group:"store" help:"What was changed, by whom."`
+	Top     topCmd     `cmd:"" group:"store" help:"Show the busiest buckets, live."`
 	Status  statusCmd  `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
 	Version versionCmd `cmd:"" group:"store" help:"Show the version of this program."`
 

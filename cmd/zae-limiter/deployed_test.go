@@ -74,6 +74,8 @@ func TestDeployed(t *testing.T) {
 		{"available user-1 gpt-4 -o json", exitDone, `"available": 0`},
 		{"reset user-1 gpt-4", exitDone, ""},
 		{"acquire user-1 gpt-4 -c rpm=1 -o json", exitDone, "{"},
+		{"top --once --interval 100ms", exitDone, "2 of 2 buckets"},
+		{"top --once --interval 0s --entity org -o json", exitDone, `"used": 2`},
 		{"entity children org", exitDone, "user-1"},
 		{"entity delete org --yes", exitFailed, "children"},
 		{"namespace register other", exitDone, ""},

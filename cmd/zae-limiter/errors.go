@@ -16,6 +16,8 @@ var (
 	errDeclined = errors.New("declined, nothing was changed")
 	// errUnconfirmed reports a question that nobody could be asked.
 	errUnconfirmed = errors.New("nobody is at the terminal to confirm this: add --yes if it is meant")
+	// errInterrupted reports Ctrl-C at a terminal that hands it on as a key.
+	errInterrupted = errors.New("interrupted")
 	// errLocalRuns reports a DynamoDB Local that runs elsewhere.
 	errLocalRuns = errors.New("DynamoDB Local runs already")
 	// errLocalStart reports that no way to run it works.

@@ -70,7 +70,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case errors.As(err, &ended):
 		return ended.code
-	case ctx.Err() != nil && is(context.Canceled):
+	case ctx.Err() != nil && is(context.Canceled), is(errInterrupted):
 		return exitInterrupted
 	case errors.As(err, &asked), errors.As(err, &input), is(engine.ErrUnknownLimit, engine.ErrNoLimits):
 		return exitUsage

@@ -91,6 +91,8 @@ func (s *shell) world() world {
 	return world{
 		In: strings.NewReader(s.in), Out: io.Discard, Err: io.Discard,
 		Terminal: func(any) bool { return s.terminal },
+		Size:     func(any) (int, int) { return 80, 24 },
+		Raw:      func(any) (func(), error) { return func() {}, nil },
 		Getenv:   func(name string) string { return s.env[name] },
 		Hostname: func() (string, error) { return "host", nil },
 		Now:      func() time.Time { return s.now },

@@ -15,6 +15,7 @@ import (
 var outputs = []struct {
 	name, line string
 	before     string
+	during     string // what is run while the command sleeps
 	code       int
 }{
 	{name: "acquire", line: "acquire user-123 gpt-4 -c rpm=1 -c tpm=500"},
@@ -47,6 +48,13 @@ var outputs = []struct {
 	{name: "namespace-show", line: "namespace show team-old"},
 	{name: "audit-list", line: "audit list", before: "reset user-123 gpt-4"},
 	{name: "audit-list-entity", line: "audit list -e user-123 -l 1"},
+	{name: "top", line: "top --once", before: "acquire user-premium gpt-4 -c rpm=500", during: `
+		acquire user-123 gpt-4 -c rpm=2 -c tpm=90000
+		acquire user-123 gpt-4 -c rpm=1
+		acquire user-7 images -c rpm=10 -c tpm=0`},
+	{name: "top-absolute", line: "top --once --interval 0s --entity-id user-* --sort left --limit 1", before: "acquire user-premium gpt-4 -c rpm=499"},
+	{name: "top-sampled", line: "top --once --sample 1 --resource gpt-*"},
+	{name: "top-empty", line: "-N team-b top --once"},
 	{name: "status", line: "status"},
 	{name: "local-status", line: "local status"},
 }
@@ -59,6 +67,7 @@ func TestOutput(t *testing.T) {
 			show := func(flags ...string) string {
 				s := inhabited(t)
 				s.must(o.before)
+				s.sleeping = func() { s.must(o.during) }
 				return s.want(o.code, append(fields(o.line), flags...)...).out
 			}
 			document := show("-o", "json")

@@ -168,6 +168,13 @@ func (s *store) once() (driver, error) {
 	return s.opened, s.failed
 }
 
+// forgive has the next call try again to open what could not be opened.
+func (s *store) forgive() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.failed = nil
+}
+
 // Read implements [backend.Backend].
 func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
 	if s.missing() {

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Control sequences that every terminal of today knows.
+const (
+	screenOn   = "\x1b[?1049h\x1b[?25l" // the other screen, without a cursor
+	screenOff  = "\x1b[?25h\x1b[?1049l"
+	frameStart = "\x1b[H"
+	lineEnd    = "\x1b[K\r\n"
+	frameEnd   = "\x1b[J"
+	toLine     = "\x1b[%d;1H"
+	bold       = "\x1b[1m"
+	plain      = "\x1b[0m"
+)
+
+// topScreen is the live view.
+type topScreen struct {
+	app  *App
+	cmd  topCmd
+	s    *sampler
+	last time.Time // when the sampler read
+	err  error     // of the last reading
+}
+
+func newTopScreen(app *App, c *topCmd, s *sampler) *topScreen {
+	return &topScreen{app: app, cmd: *c, s: s, last: app.Now()}
+}
+
+// drawable reports whether standard output is a terminal that knows the control sequences.
+func (a *App) drawable() bool {
+	term := a.Getenv("TERM")
+	return a.Terminal(a.Out) && term != "" && term != "dumb"
+}
+
+// show draws until it is told to end: nil for q, an interruption for Ctrl-C and the end of ctx. It leaves the terminal
+// as it was.
+func (t *topScreen) show(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var keys chan byte
+	if t.app.Terminal(t.app.In) {
+		restore, err := t.app.Raw(t.app.In)
+		if err != nil {
+			return err
+		}
+		defer restore()
+		keys = make(chan byte)
+		go readKeys(ctx, t.app.In, keys)
+	}
+	if _, err := io.WriteString(t.app.Out, screenOn); err != nil {
+		return err
+	}
+	defer io.WriteString(t.app.Out, screenOff) //nolint:errcheck // the terminal has gone
+	return t.loop(ctx, keys)
+}
+
+// readKeys hands keys on until there are none any more.
+func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
+	var key [1]byte
+	for {
+		if n, err := in.Read(key[:]); err != nil || n == 0 {
+			return
+		}
+		select {
+		case keys <- key[0]:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// resizeEvery is how often the size of the screen is looked at.
+const resizeEvery = 250 * time.Millisecond
+
+// loop draws after each reading, each key and each change of the screen's size. Readings are made beside it, one at a time.
+func (t *topScreen) loop(ctx context.Context, keys <-chan byte) error {
+	read := make(chan error, 1)
+	resize := time.NewTicker(resizeEvery)
+	defer resize.Stop()
+	due := time.NewTimer(t.cmd.Interval)
+	defer due.Stop()
+	width, height := t.app.Size(t.app.Out)
+	buckets := t.document(height)
+	for {
+		if _, err := io.WriteString(t.app.Out, t.frame(buckets, width, height)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case key := <-keys:
+			switch key {
+			case 'q', 'Q':
+				return nil
+			case 3, 4: // Ctrl-C and Ctrl-D of a terminal in raw mode
+				return errInterrupted
+			case 's', 'S':
+				t.cmd.Sort = t.cmd.Sort.next()
+			}
+		case <-due.C:
+			go func() { read <- t.s.take(ctx) }()
+			continue
+		case t.err = <-read:
+			if t.err == nil {
+				t.last = t.app.Now()
+			} else {
+				t.app.store.forgive()
+			}
+			due.Reset(t.cmd.Interval)
+		case <-resize.C:
+			w, h := t.app.Size(t.app.Out)
+			if w == width && h == height {
+				continue
+			}
+			width, height = w, h
+		}
+		buckets = t.document(height)
+	}
+}
+
+// document is what the screen has room for.
+func (t *topScreen) document(height int) topDoc {
+	most := max(height, 1)
+	if t.cmd.Limit > 0 {
+		most = min(most, t.cmd.Limit)
+	}
+	return t.cmd.document(t.app, t.s, most)
+}
+
+// frame is a whole screen.
+func (t *topScreen) frame(d topDoc, width, height int) string {
+	rows, head := topRows(d.Buckets), t.head(&d, width)
+	fit := max(height-len(head)-2, 0) // the columns' heads, and the last line
+	rows = rows[:min(fit, len(rows))]
+	var s strings.Builder
+	put := func(style, line string) {
+		if line = clip(line, width); t.app.fancy() && style != "" {
+			line = style + line + plain
+		}
+		s.WriteString(line + lineEnd)
+	}
+	s.WriteString(frameStart)
+	for i, line := range head {
+		style := ""
+		if i == 0 {
+			style = bold
+		}
+		put(style, line)
+	}
+	g := grid(width, rows)
+	put(bold, g.line(topHead))
+	for _, r := range rows {
+		put(colourOf(r.share), g.line(r.cells))
+	}
+	foot := clip("q quit  s sort  Denials write nothing: an empty limit denies until ADMITS IN", width)
+	return s.String() + frameEnd + fmt.Sprintf(toLine, height) + foot
+}
+
+// colourOf warns of what is nearly empty.
+func colourOf(share float64) string {
+	switch {
+	case share <= 0:
+		return "\x1b[31m"
+	case share < 0.2:
+		return "\x1b[33m"
+	}
+	return ""
+}
+
+// head says what is shown, and how it was read.
+func (t *topScreen) head(d *topDoc, width int) []string {
+	lines := []string{
+		fmt.Sprintf("zae-limiter top  %s  namespace %s of %s", t.last.UTC().Format("15:04:05Z"), d.Namespace, d.Store),
+		fmt.Sprintf("%d buckets, %d empty  %s acquires/s  %s writes/s  by %s",
+			d.Matching, d.sum.empty, compact(rounded(d.sum.acquires)), compact(rounded(d.sum.writes)), t.cmd.Sort),
+	}
+	if !d.Complete {
+		lines = append(lines, fmt.Sprintf("%d read at a time: the busiest, and the next ones of all", d.Read))
+	}
+	if t.err != nil && !errors.Is(t.err, context.Canceled) {
+		age := t.app.Now().Sub(t.last).Round(time.Second)
+		trouble := fmt.Sprintf("%v old, since then: %s", age, describe(context.Background(), t.err))
+		for part := range slices.Chunk([]rune(trouble), max(width, 1)) {
+			lines = append(lines, string(part))
+		}
+	}
+	return lines
+}

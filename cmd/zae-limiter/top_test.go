@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/memory"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+func TestPattern(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"", "any", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"*", "", true},
+		{"team-*", "team-/x", true},
+		{"team-*", "team", false},
+		{"*-b", "team-b", true},
+		{"*-b", "team-bc", false},
+		{"a*b*c", "a1b2c", true},
+		{"a*b*c", "abc", true},
+		{"a*b*c", "acb", false},
+		{"ab*ba", "aba", false},
+		{"a*bc*c", "abc", false},
+	} {
+		if got := pattern(c.pattern).matches(c.name); got != c.want {
+			t.Errorf("%q matches %q: %v", c.pattern, c.name, got)
+		}
+	}
+}
+
+func TestCompact(t *testing.T) {
+	for v, want := range map[float64]string{
+		0: "0", 0.25: "0.25", 9.994: "9.99", 9.996: "10.0", 12.34: "12.3", 99.96: "100", 999.4: "999", 999.6: "1.00k", 1234: "1.23k",
+		150_000: "150k", 999_999: "1.00M", 1e15: "1P", -2500: "-2.50k",
+	} {
+		if got := compact(v); got != want {
+			t.Errorf("%v is %q, not %q", v, got, want)
+		}
+	}
+}
+
+// counting is a store that counts the records it reads.
+type counting struct {
+	*memory.Store
+	read int
+}
+
+// Read implements [backend.Backend].
+func (c *counting) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+	c.read += len(keys)
+	return c.Store.Read(ctx, keys, out)
+}
+
+// crowd is a limiter over a store with many buckets, and a clock.
+func crowd(t *testing.T, n int) (*engine.Limiter, *counting, *time.Time) {
+	t.Helper()
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	store := &counting{Store: memory.New(nil)}
+	l, err := engine.New(store, &engine.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	for i := range n {
+		use(t, l, i, 1)
+	}
+	return l, store, &now
+}
+
+func use(t *testing.T, l *engine.Limiter, i int, n int64) {
+	t.Helper()
+	d, err := l.Allow(t.Context(), engine.Request{
+		Entity: fmt.Sprintf("e%06d", i), Resource: "r", Consume: engine.Tokens{"n": n}, Limits: []engine.Limit{engine.PerDay("n", 1000)},
+	})
+	if err != nil || !d.Allowed {
+		t.Fatal(d, err)
+	}
+}
+
+// TestTopSamples reads many buckets a few at a time: each is found, busy ones are read each time once they are known, and
+// no reading takes more than it may.
+func TestTopSamples(t *testing.T) {
+	const buckets, most, busy = 20_000, 1000, 7_777
+	l, store, now := crowd(t, buckets)
+	s := newSampler(l, func() time.Time { return *now }, "", "", most)
+	found := 0
+	for tick := 1; tick <= 60; tick++ {
+		*now = now.Add(2 * time.Second)
+		use(t, l, busy, 4)
+		store.read = 0
+		if err := s.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if store.read > most+2 { // and the registry's
+			t.Fatalf("reading %d took %d records", tick, store.read)
+		}
+		b := s.seen[engine.BucketName{Entity: fmt.Sprintf("e%06d", busy), Resource: "r"}]
+		if b == nil || b.rates == nil {
+			continue
+		}
+		if found++; b.rates.acquires != 0.5 || b.rates.tokens[0] != 2 || b.rates.writes != 0.5 || !b.at.Equal(*now) {
+			t.Fatalf("reading %d: %+v, read at %v", tick, b.rates, b.at)
+		}
+	}
+	if len(s.seen) != buckets || s.round < 1 || s.complete || found < 20 {
+		t.Errorf("%d buckets in %d rounds, complete: %v; the busy one was measured %d times", len(s.seen), s.round, s.complete, found)
+	}
+}
+
+// TestTopForgets drops buckets that are gone, and counts one that was made anew from zero.
+func TestTopForgets(t *testing.T) {
+	l, _, now := crowd(t, 3)
+	s := newSampler(l, func() time.Time { return *now }, "", "", 10)
+	take := func() {
+		t.Helper()
+		*now = now.Add(10 * time.Second)
+		if err := s.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	take()
+	for _, entity := range []string{"e000000", "e000001"} {
+		if err := l.DeleteEntity(t.Context(), entity, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use(t, l, 1, 5)
+	if err := l.ResetBucket(t.Context(), "e000002", "r"); err != nil {
+		t.Fatal(err)
+	}
+	use(t, l, 2, 7)
+	take()
+	if len(s.seen) != 2 {
+		t.Errorf("%d buckets are known", len(s.seen))
+	}
+	for entity, tokens := range map[string]float64{"e000001": 0.5, "e000002": 0.7} {
+		if r := s.seen[engine.BucketName{Entity: entity, Resource: "r"}].rates; r == nil || r.acquires != 0.1 || r.tokens[0] != tokens {
+			t.Errorf("%s: %+v", entity, r)
+		}
+	}
+}
+
+func TestTopLive(t *testing.T) {
+	code, drawn := live(t, "--interval 10s", func(s *screen, keys io.Writer, sh *shell) {
+		start := sh.now
+		if f := s.frame(); !strings.Contains(f, "0 buckets, 0 empty") {
+			t.Errorf("at first:\n%q", f)
+		}
+		for range 4 {
+			sh.want(exitDone, fields("acquire ann gpt-4 -c rpm=2")...)
+		}
+		sh.want(exitDone, fields("acquire bob gpt-4 -c rpm=10")...)
+		sh.now = start
+		pass(10 * time.Second)
+		f := s.frame()
+		for _, line := range []string{
+			"\x1b[1mzae-limiter top  05:06:18Z  namespace default of bolt://",
+			"2 buckets, 1 empty  0.50 acquires/s  0.50 writes/s  by acquires\x1b[K\r\n\x1b[1mENTITY",
+			"ann     gpt-4     rpm    ##....  30%  10      0.80   0.40        now\x1b[K", "\x1b[31mbob     gpt-4     rpm    ......   0%  10         1   0.10         4s\x1b[0m",
+			"\x1b[24;1Hq quit  s sort",
+		} {
+			if !strings.Contains(f, line) {
+				t.Errorf("after a reading there is no %q in:\n%q", line, f)
+			}
+		}
+		fmt.Fprint(keys, "s")
+		synctest.Wait()
+		if f := s.frame(); !strings.Contains(f, "by tokens") || strings.Index(f, "bob") > strings.Index(f, "ann") {
+			t.Errorf("sorted by tokens:\n%q", f)
+		}
+		s.lock.Lock()
+		s.width, s.height = 44, 5
+		s.lock.Unlock()
+		pass(resizeEvery)
+		if f := s.frame(); strings.Contains(f, "ann") || !strings.Contains(f, "\x1b[5;1H") || !strings.Contains(f, "bob") {
+			t.Errorf("on a small screen:\n%q", f)
+		}
+		fmt.Fprint(keys, "q")
+	})
+	if code != exitDone || drawn.raw != 0 || !strings.HasPrefix(drawn.drawn.String(), screenOn) || !strings.HasSuffix(drawn.drawn.String(), screenOff) {
+		t.Errorf("exit code %d, raw %d, ends with %q", code, drawn.raw, drawn.frame())
+	}
+}
+
+func TestTopInterrupted(t *testing.T) {
+	code, drawn := live(t, "", func(_ *screen, keys io.Writer, _ *shell) { fmt.Fprint(keys, "\x03") })
+	if code != exitInterrupted || drawn.raw != 0 || !strings.HasSuffix(drawn.drawn.String(), screenOff) {
+		t.Errorf("exit code %d, raw %d", code, drawn.raw)
+	}
+}
+
+// TestTopOutlivesTrouble goes on while the store cannot be used, says so, and comes back.
+func TestTopOutlivesTrouble(t *testing.T) {
+	code, _ := live(t, "--interval 10s --timeout 10ms", func(s *screen, keys io.Writer, sh *shell) {
+		release := occupy(t, sh.file)
+		pass(20 * time.Second)
+		if f := s.frame(); !strings.Contains(f, "20s old, since then: ") || !strings.Contains(strings.ReplaceAll(f, lineEnd, ""), "in use by another process") {
+			t.Errorf("while another process has the file:\n%q", f)
+		}
+		release()
+		pass(20 * time.Second)
+		if f := s.frame(); strings.Contains(f, "since then") {
+			t.Errorf("after it:\n%q", f)
+		}
+		fmt.Fprint(keys, "q")
+	})
+	if code != exitDone {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestTopRefuses(t *testing.T) {
+	for line, says := range map[string]string{
+		"top":                           "a live view needs a terminal; add --once",
+		"top -o json":                   "--output json needs --once",
+		"top --once --sample 0":         "--sample 0: must be 1 to 100000",
+		"top --once --limit=-1":         "--limit -1",
+		"top --once --interval=-1s":     "--interval -1s",
+		"top --interval 1ms":            "--interval 1ms: must be 100ms or more",
+		"top --once --sort size":        "--sort must be one of",
+		`top --once --entity "not one"`: `entity "not one": must be`,
+	} {
+		if r := newShell(t).want(exitUsage, fields(line)...); !strings.Contains(r.err, says) || strings.Count(r.err, "\n") != 1 {
+			t.Errorf("%s: %s", line, r.err)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// topOrder is by what buckets are sorted.
+type topOrder string
+
+var topOrders = []topOrder{"acquires", "tokens", "left", "wait", "name"}
+
+// next is the order after this one.
+func (o topOrder) next() topOrder {
+	return topOrders[(slices.Index(topOrders, o)+1)%len(topOrders)]
+}
+
+// order sorts all buckets that are known.
+func (o topOrder) order(seen map[engine.BucketName]*track) []*track {
+	weights := make(map[*track]float64, len(seen))
+	for _, t := range seen {
+		weights[t] = o.weight(t)
+	}
+	return slices.SortedFunc(maps.Values(seen), func(a, b *track) int {
+		return cmp.Or(-cmp.Compare(weights[a], weights[b]), byName(a.BucketName, b.BucketName))
+	})
+}
+
+// weight is larger for what comes first. What was read once has no rates: what it took ever decides among those.
+func (o topOrder) weight(t *track) float64 {
+	most := math.Inf(-1)
+	for i, l := range t.Limits {
+		switch {
+		case o == "tokens" && t.rates != nil:
+			most = max(most, t.rates.tokens[i]/refillPerSecond(l.Limit))
+		case o == "left":
+			most = max(most, -left(l))
+		case o == "wait":
+			most = max(most, l.RetryAfter.Seconds())
+		}
+	}
+	switch {
+	case o == "name":
+		return 0
+	case o == "left" || o == "wait":
+		return most
+	case t.rates == nil:
+		return -1 / (1 + float64(t.Acquires)) // behind all that have rates
+	case o == "tokens":
+		return most
+	}
+	return t.rates.acquires
+}
+
+func refillPerSecond(l engine.Limit) float64 {
+	return float64(l.RefillAmount) / l.RefillPeriod.Seconds()
+}
+
+// left is the share of a limit's tokens that are there, negative in debt.
+func left(l engine.LimitState) float64 { return float64(l.Available) / float64(l.Limit.Capacity) }
+
+// topHead are the columns, of which the first three take what room the others leave.
+var topHead = []string{"ENTITY", "RESOURCE", "LIMIT", "LEFT", "OF", "TOKENS/S", "ACQ/S", "ADMITS IN"}
+
+// topRow is one limit of a bucket.
+type topRow struct {
+	cells  []string
+	share  float64 // left
+	bucket int     // position of its bucket
+}
+
+// rows are the limits of buckets, one line each; entity and resource stand in the first of a bucket's.
+func topRows(buckets []topBucketDoc) (rows []topRow) {
+	for n, b := range buckets {
+		entity, resource, acquires := orDash(b.Entity), orDash(b.Resource), perSecond(b.AcquiresPerSecond)
+		for _, l := range b.Limits {
+			share := float64(l.Available) / float64(l.Capacity)
+			admits := "now"
+			if l.wait > 0 {
+				admits = wait(l.wait)
+			}
+			rows = append(rows, topRow{[]string{
+				entity, resource, orDash(l.Name), gauge(share), compact(float64(l.Capacity)), perSecond(l.TokensPerSecond), acquires, admits,
+			}, share, n})
+			entity, resource, acquires = "", "", ""
+		}
+	}
+	return rows
+}
+
+func (d topDoc) table() table {
+	t := table{head: topHead}
+	for _, r := range topRows(d.Buckets) {
+		for i, cell := range r.cells {
+			if cell == "" {
+				r.cells[i] = " "
+			}
+		}
+		t.rows = append(t.rows, r.cells)
+	}
+	t.foot = d.summary()
+	return t
+}
+
+// summary says what was read of what.
+func (d topDoc) summary() string {
+	s := fmt.Sprintf("%d of %d buckets", len(d.Buckets), d.Matching)
+	if !d.Complete {
+		s += fmt.Sprintf(", which are not all: %d were read, --sample more", d.Read)
+	}
+	return s
+}
+
+// gauge draws a share of the whole.
+func gauge(share float64) string {
+	const cells = 6
+	full := int(math.Ceil(min(max(share, 0), 1) * cells))
+	return fmt.Sprintf("%s%s %4s", strings.Repeat("#", full), strings.Repeat(".", cells-full), percent(share))
+}
+
+func percent(share float64) string {
+	p := math.Floor(share * 100)
+	if p < -99 {
+		return "<-99%"
+	}
+	return strconv.Itoa(int(p)) + "%"
+}
+
+func perSecond(rate *float64) string {
+	if rate == nil {
+		return "-"
+	}
+	return compact(*rate)
+}
+
+// compact is a number in five characters, six with its sign.
+func compact(v float64) string {
+	sign := ""
+	if v < 0 {
+		sign, v = "-", -v
+	}
+	unit := 0
+	for ; v >= 999.5 && unit < len(units)-1; unit++ {
+		v /= 1000
+	}
+	digits := 2
+	switch {
+	case v >= 99.95 || v == math.Trunc(v):
+		digits = 0
+	case v >= 9.995:
+		digits = 1
+	}
+	return sign + strconv.FormatFloat(v, 'f', digits, 64) + units[unit]
+}
+
+var units = []string{"", "k", "M", "G", "T", "P"}
+
+// rounded is a number of a document, to a thousandth.
+func rounded(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// topGrid is where columns stand on a screen.
+type topGrid struct {
+	widths []int
+	gap    string
+}
+
+// grid gives numbers what they need; the names share the rest.
+func grid(width int, rows []topRow) topGrid {
+	g := topGrid{make([]int, len(topHead)), "  "}
+	sum := 0
+	for i, name := range topHead {
+		g.widths[i] = len(name)
+		for _, r := range rows {
+			g.widths[i] = max(g.widths[i], utf8.RuneCountInString(r.cells[i]))
+		}
+		sum += g.widths[i]
+	}
+	gaps := len(topHead) - 1
+	if sum+2*gaps > width {
+		g.gap = " "
+	}
+	const least = 4
+	for over := sum + gaps*len(g.gap) - width; over > 0; over-- {
+		widest := 0
+		for i := range 3 {
+			if g.widths[i] > g.widths[widest] {
+				widest = i
+			}
+		}
+		if g.widths[widest] <= least {
+			break
+		}
+		g.widths[widest]--
+	}
+	return g
+}
+
+// line lays cells out: names and gauge to the left, numbers to the right.
+func (g *topGrid) line(cells []string) string {
+	line := make([]string, len(cells))
+	for i, cell := range cells {
+		cell = clip(cell, g.widths[i])
+		pad := strings.Repeat(" ", g.widths[i]-utf8.RuneCountInString(cell))
+		if line[i] = cell + pad; i > 3 {
+			line[i] = pad + cell
+		}
+	}
+	return strings.Join(line, g.gap)
+}
+
+// clip shortens a text, and shows that it did.
+func clip(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
+		return s
+	}
+	return string([]rune(s)[:max(width-1, 0)]) + "~"
+}
