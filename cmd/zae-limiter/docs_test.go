@@ -27,7 +27,7 @@ import (
 // their commands must parse, as must those in any other block.
 var (
 	docBlock   = regexp.MustCompile("(?ms)^(<!-- needs [^>]* -->\n\n?)?```([a-z]*)\n(.*?\n)```$")
-	docCommand = regexp.MustCompile(`(?m)(?:^|["'( ]|\$\()zae-limiter ((?:"[^"\n]*"|'[^'\n]*'|[^|;&>)#"'\n])*)`)
+	docCommand = regexp.MustCompile(`(?m)(?:^|["'( ]|\$\(|cmd/)zae-limiter ((?:"[^"\n]*"|'[^'\n]*'|[^|;&>)#"'\n])*)`)
 	indented   = regexp.MustCompile(`(?m)^    (?:\$ )?(.*zae-limiter .*)$`)
 )
 
