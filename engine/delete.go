@@ -13,7 +13,7 @@ import (
 // all go after it, page by page.
 const (
 	fewLimits  = 16
-	fewBuckets = 60
+	fewBuckets = 40
 )
 
 // DeleteOptions tell how an entity is deleted; nil is fine.
@@ -90,7 +90,8 @@ func (l *Limiter) farewell(id string, key backend.Key, r *backend.Record) ([]bac
 		return nil, e, err
 	}
 	w.Remove, e.before = true, before.document()
-	writes := []backend.Write{w}
+	manifest, _ := r.Text(schema.EntityManifest)
+	writes := append(l.unmanaged(manifest, key), w)
 	if before.Parent != "" {
 		writes = append(writes, backend.Write{Key: schema.Child(l.opts.Namespace, before.Parent, id), Layout: schema.MarkLayout, Remove: true})
 	}
@@ -165,14 +166,14 @@ func goneBucket(it backend.Item, r *backend.Record) (backend.Write, bool, error)
 	return w, r.Present(), nil
 }
 
-// disinherit gives the writes that remove a list of limits of an entity: it and its event.
+// disinherit gives the writes that remove a list of limits of an entity, its event the last.
 func (l *Limiter) disinherit(id string, s *stored, now int64) ([]backend.Write, error) {
-	w, e, err := l.removal(l.entitySite(id, s.resource), &s.record)
+	writes, e, err := l.removal(l.entitySite(id, s.resource), &s.record)
 	if err != nil {
 		return nil, err
 	}
 	told, err := l.audit(now, &e)
-	return []backend.Write{w, told}, err
+	return append(writes, told), err
 }
 
 // finishDeletion removes what a marked entity has left, and the mark. Whoever else does the same may be done first, and the

@@ -35,7 +35,7 @@ func (w *world) use(id, resource string) {
 }
 
 func TestDelete(t *testing.T) {
-	for _, size := range []struct{ limits, buckets int }{{0, 0}, {1, 0}, {0, 1}, {3, 5}, {16, 60}, {17, 0}, {0, 61}, {40, 250}} {
+	for _, size := range []struct{ limits, buckets int }{{0, 0}, {1, 0}, {0, 1}, {3, 5}, {16, 40}, {17, 0}, {0, 41}, {40, 250}} {
 		w, ctx := newWorld(t), t.Context()
 		w.use("parent", "b0")
 		w.use("userx", "b0") // whose id begins like the other's

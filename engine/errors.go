@@ -57,6 +57,14 @@ var (
 	ErrNamespaceNotFound = errors.New("engine: namespace is not registered; register or recover it, or set Options.CreateNamespace")
 )
 
+// Trouble with manifests.
+var (
+	// ErrManaged reports a setting that another manifest manages.
+	ErrManaged = errors.New("engine: managed by another manifest; let go of it there, or take it over")
+	// ErrStale reports settings that were changed after they had been read. Read them again.
+	ErrStale = errors.New("engine: changed meanwhile, read again")
+)
+
 // ValidationError reports bad input. Nothing was done.
 type ValidationError struct {
 	Field  string // what is wrong: "Entity", "Consume[rpm]", "Limits[tpm].Capacity"

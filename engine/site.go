@@ -80,20 +80,31 @@ func (l *Limiter) deconfigure(ctx context.Context, s site) error {
 			l.buckets.forget(s.concerns)
 			return nil
 		}
-		w, e, err := l.removal(s, r)
+		writes, e, err := l.removal(s, r)
 		if err != nil {
 			return err
 		}
-		return l.reconfigured(ctx, now, s, e, []backend.Write{w})
+		return l.reconfigured(ctx, now, s, e, writes)
 	})
 }
 
-// removal is the write that removes what r says is stored at the site, and its event.
-func (l *Limiter) removal(s site, r *backend.Record) (backend.Write, event, error) {
+// removal is the writes that remove what r says is stored at the site, and its event.
+func (l *Limiter) removal(s site, r *backend.Record) ([]backend.Write, event, error) {
 	w := holds(s.key, r, schema.ConfigVer)
 	w.Remove = true
+	manifest, _ := r.Text(schema.ConfigManifest)
 	before, err := l.configOf(r)
-	return w, event{action: actionLimitsDeleted, entity: s.entity, resource: s.resource, before: before.document()}, err
+	e := event{action: actionLimitsDeleted, entity: s.entity, resource: s.resource, before: before.document()}
+	return append(l.unmanaged(manifest, s.key), w), e, err
+}
+
+// unmanaged takes a record that goes from the list of the manifest that manages it ("": none does).
+func (l *Limiter) unmanaged(manifest string, record backend.Key) []backend.Write {
+	if manifest == "" {
+		return nil
+	}
+	key, _ := schema.Managed(l.opts.Namespace, manifest, record)
+	return []backend.Write{{Key: key, Layout: schema.ManagedLayout, Remove: true}}
 }
 
 // reconfigured commits, and makes this process know of it at once, also where it may have happened only.

@@ -40,6 +40,7 @@ var (
 	entityRule    = newRule("Entity", 256, alnum, alnum+"_.-:@/", "letters, digits and _.-:@/")
 	resourceRule  = newRule("Resource", 128, alnum, alnum+"_.-:/", "letters, digits and _.-:/")
 	namespaceRule = newRule("Namespace", 64, alnum, alnum+"_.-", "letters, digits and _.-")
+	manifestRule  = newRule("Manifest", 64, alnum, alnum+"_.-", "letters, digits and _.-")
 	limitRule     = newRule("Name", 64, letters, alnum+"_.-", "letters, digits and _.-")
 )
 

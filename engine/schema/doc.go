@@ -10,6 +10,7 @@
 //	system          s|                   limits
 //	audit event     a|ENTITY             ULID            index: |audit, ULID         (ENTITY empty: not of one entity)
 //	deletion        d|ENTITY             deletion
+//	managed record  m|MANIFEST           its id                                          (see Managed)
 //
 // and in the reserved namespace "_":
 //

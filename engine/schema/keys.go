@@ -140,6 +140,8 @@ func LayoutOf(k backend.Key) *backend.Layout {
 		return AuditLayout
 	case "d":
 		return MarkLayout
+	case "m":
+		return ManagedLayout
 	case "n":
 		return NamespaceLayout
 	case schemaName:

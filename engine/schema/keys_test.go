@@ -45,6 +45,21 @@ func TestKeys(t *testing.T) {
 	check("a deletion", schema.Deletion("n", "e"), nil, k("n", "d|e", "deletion"), nil, schema.MarkLayout)
 	check("a namespace", schema.Namespace("n"), nil, k("_", "n|", "n"), nil, schema.NamespaceLayout)
 	check("the version", schema.Version(), nil, k("_", "schema|", "schema"), nil, schema.VersionLayout)
+	for record, id := range map[backend.Key]string{
+		k("n", "s|", "limits"): "s|", k("n", "r|r", "limits"): "r|r", k("n", "e|e", "entity"): "e|e",
+		k("n", "e|e", "limits|"): "l|e|", k("n", "e|e", "limits|r"): "l|e|r",
+	} {
+		entry, got := schema.Managed("n", "m", record)
+		check("a managed record", entry, nil, k("n", "m|m", id), nil, schema.ManagedLayout)
+		if got != id {
+			t.Errorf("the id of %v is %q", record, got)
+		}
+	}
+	for _, foreign := range []string{"", "s", "x|e", "r|", "h|00"} {
+		if k, ok := schema.ManagedRecord("n", foreign); ok && foreign != "s" {
+			t.Errorf("%q is the id of %v", foreign, k)
+		}
+	}
 	for _, unknown := range []backend.Key{k("n", "x|e", "entity"), k("n", "e|e", "other"), k("n", "", ""), k("n", "|entities", "e")} {
 		if schema.LayoutOf(unknown) != nil {
 			t.Errorf("%v has a layout", unknown)
@@ -85,6 +100,19 @@ func TestKeysAtRandom(t *testing.T) {
 		}
 		if schema.ChildOf(child) != o || schema.ResourceOf(limits) != r || schema.ResourceOf(deflt) != "" {
 			t.Fatalf("%v, %v, %v", child, limits, deflt)
+		}
+		for _, k := range []backend.Key{record, limits, deflt, defaults, schema.System(ns)} {
+			entry, id := schema.Managed(ns, "m", k)
+			back, ok := schema.ManagedRecord(ns, id)
+			if sort, whole := schema.ManagedID(entry.Sort); whole && sort != id || entry.Validate() != nil || !ok || back != k || seen[entry] {
+				t.Fatalf("%v is listed as %v, %q, which is %v", k, entry, id, back)
+			}
+			seen[entry] = true
+		}
+		for k, want := range map[backend.Key][2]string{record: {e}, limits: {e, r}, deflt: {e}, defaults: {"", r}, schema.System(ns): {}, child: {e}, bucket: {}} {
+			if gotE, gotR := schema.ConfiguredBy(k); want != [2]string{gotE, gotR} {
+				t.Fatalf("%v is of %q and %q", k, gotE, gotR)
+			}
 		}
 		if bucketPlace.Partition != schema.EntityPartition(e) || limitsPlace.Partition != schema.LimitsIndex(r) || event.Partition != schema.AuditPartition(e) {
 			t.Fatal("a partition's name is another than that of its place")

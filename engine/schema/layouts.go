@@ -51,7 +51,7 @@ func bucketFields() []backend.Field {
 var EntityLayout = backend.NewLayout("entity",
 	backend.Field{Name: "ver"}, backend.Field{Name: "created"}, backend.Field{Name: "cascade"},
 	backend.Field{Name: "name", Kind: backend.Text}, backend.Field{Name: "parent", Kind: backend.Text},
-	backend.Field{Name: "meta", Kind: backend.Text})
+	backend.Field{Name: "meta", Kind: backend.Text}, backend.Field{Name: "manifest", Kind: backend.Text})
 
 // Slots of an entity.
 var (
@@ -59,8 +59,9 @@ var (
 	EntityCreated  = EntityLayout.MustSlot("created") // ns since the Unix epoch
 	EntityCascade  = EntityLayout.MustSlot("cascade") // 0 or 1
 	EntityName     = EntityLayout.MustSlot("name")
-	EntityParent   = EntityLayout.MustSlot("parent") // absent: none
-	EntityMetadata = EntityLayout.MustSlot("meta")   // JSON object of strings
+	EntityParent   = EntityLayout.MustSlot("parent")   // absent: none
+	EntityMetadata = EntityLayout.MustSlot("meta")     // JSON object of strings
+	EntityManifest = EntityLayout.MustSlot("manifest") // the manifest that manages this record, if any
 )
 
 // ConfigLayout has the fields of limits stored at any level.
@@ -105,6 +106,12 @@ var (
 	NamespaceDeleted = NamespaceLayout.MustSlot("deleted") // ns since the Unix epoch; absent: active
 	NamespaceState   = NamespaceLayout.MustSlot("state")   // active, deleted, purging
 )
+
+// ManagedLayout has the field of an entry in a manifest's list.
+var ManagedLayout = backend.NewLayout("managed", backend.Field{Name: "id", Kind: backend.Text})
+
+// ManagedText is the id of the record that the entry stands for.
+var ManagedText = ManagedLayout.MustSlot("id")
 
 // MarkLayout is for records that say what they say by being there.
 var MarkLayout = backend.NewLayout("mark", backend.Field{Name: "at"})

@@ -16,8 +16,9 @@ func TestLayouts(t *testing.T) {
 		bucket = append(bucket, fmt.Sprint("t", i), fmt.Sprint("u", i))
 	}
 	for want, l := range map[string]*backend.Layout{
-		fmt.Sprint("bucket ", append(bucket, "l:bytes")):                               schema.BucketLayout,
-		"entity [ver created cascade name:text parent:text meta:text]":                 schema.EntityLayout,
+		fmt.Sprint("bucket ", append(bucket, "l:bytes")):                             schema.BucketLayout,
+		"entity [ver created cascade name:text parent:text meta:text manifest:text]": schema.EntityLayout,
+		"managed [id:text]": schema.ManagedLayout,
 		"config [ver unavailable l:bytes manifest:text]":                               schema.ConfigLayout,
 		"audit [time action:text resource:text principal:text before:text after:text]": schema.AuditLayout,
 		"namespace [ver created deleted state:text]":                                   schema.NamespaceLayout,

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// family is who stands above entities that are to be changed, as it will be when all is done.
+type family struct {
+	lock    sync.Mutex // guards versions
+	members map[string]*member
+}
+
+// member is one entity of a family, with or without a record.
+type member struct {
+	parent string
+	exists bool // it has a record now
+	ver    int64
+}
+
+// familyOf reads what stands above the entities that the changes set. ErrCycle where that leads back, or too far.
+func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange) (*family, error) {
+	f := &family{members: map[string]*member{}}
+	var above []string
+	for i := range changes {
+		c := &changes[i]
+		if c.After.ID.Kind == SettingEntity {
+			f.members[c.After.ID.Entity] = &member{c.After.Record.Parent, c.Before.Exists, c.Before.ver}
+			above = append(above, c.After.Record.Parent)
+		}
+	}
+	for len(above) > 0 {
+		var unknown []string
+		for _, id := range above {
+			if id != "" && f.members[id] == nil {
+				f.members[id] = &member{}
+				unknown = append(unknown, id)
+			}
+		}
+		keys := make([]backend.Key, len(unknown))
+		for i, id := range unknown {
+			keys[i], _ = schema.Entity(l.opts.Namespace, id)
+		}
+		out, err := l.readMany(ctx, keys)
+		if err != nil {
+			return nil, err
+		}
+		above = above[:0]
+		for i, id := range unknown {
+			m := f.members[id]
+			m.parent, _ = out[i].Text(schema.EntityParent)
+			m.exists, m.ver = out[i].Present(), out[i].Int64(schema.EntityVer)
+			above = append(above, m.parent)
+		}
+	}
+	return f, f.check(changes)
+}
+
+func (f *family) check(changes []SettingChange) error {
+	for i := range changes {
+		id := changes[i].After.ID
+		if id.Kind != SettingEntity || !changes[i].After.Exists {
+			continue
+		}
+		depth := 0
+		for parent := f.members[id.Entity].parent; parent != ""; parent = f.members[parent].parent {
+			if depth++; parent == id.Entity || depth == mostPath {
+				return fmt.Errorf("%w: above %q", ErrCycle, id.Entity)
+			}
+		}
+	}
+	return nil
+}
+
+// place is how many stand above an entity, and who is the uppermost.
+func (f *family) place(id string) (depth int, root string) {
+	root = id
+	for parent := f.members[id].parent; parent != ""; parent = f.members[parent].parent {
+		depth, root = depth+1, parent
+	}
+	return depth, root
+}
+
+// stays demands that none of those above an entity changes, be it there or not: two changes that would close a circle
+// together cannot both be made then.
+func (f *family) stays(namespace, id string) (writes []backend.Write) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	for parent := f.members[id].parent; parent != ""; parent = f.members[parent].parent {
+		m := f.members[parent]
+		key, _ := schema.Entity(namespace, parent)
+		writes = append(writes, backend.Write{Key: key, Layout: schema.EntityLayout, Conds: []backend.Cond{asRead(schema.EntityVer, m.exists, m.ver)}})
+	}
+	return writes
+}
+
+// changed notes an entity's new version.
+func (f *family) changed(id string, ver int64) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.members[id].exists, f.members[id].ver = true, ver
+}
+
+// asRead demands that a record's version is what was read, or that there is no record where there was none.
+func asRead(version backend.Slot, exists bool, ver int64) backend.Cond {
+	if !exists {
+		return backend.Cond{Slot: version, Op: backend.Absent}
+	}
+	return backend.Cond{Slot: version, Op: backend.Equal, A: backend.Int(ver)}
+}
+
+// checkOrphans refuses to remove records of entities that would still be some other's parent. Each such record is named.
+func (l *Limiter) checkOrphans(ctx context.Context, changes []SettingChange) error {
+	after := map[string]*Setting{}
+	for i := range changes {
+		if id := changes[i].After.ID; id.Kind == SettingEntity {
+			after[id.Entity] = &changes[i].After
+		}
+	}
+	var (
+		group errgroup.Group
+		lock  sync.Mutex
+		found []error
+	)
+	group.SetLimit(l.lanes())
+	for id, s := range after {
+		if s.Exists {
+			continue
+		}
+		group.Go(func() error {
+			child, err := l.orphan(ctx, id, after)
+			if child != "" {
+				lock.Lock()
+				defer lock.Unlock()
+				found = append(found, fmt.Errorf("%w: %q, of which %q is one", ErrHasChildren, id, child))
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(found...)
+}
+
+// orphan is a child that the entity has and keeps, "" for none.
+func (l *Limiter) orphan(ctx context.Context, id string, after map[string]*Setting) (string, error) {
+	for p := (Page{Size: backend.MaxPage}); ; {
+		children, err := l.children(ctx, id, p)
+		if err != nil {
+			return "", err
+		}
+		for _, child := range children.Items {
+			if s := after[child.ID]; s == nil || s.Exists && s.Record.Parent == id {
+				return child.ID, nil
+			}
+		}
+		if p.After = children.Next; p.After == "" {
+			return "", nil
+		}
+	}
+}

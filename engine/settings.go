@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+const (
+	readChunk = 100 // keys in one read of many, which is what DynamoDB takes at once
+	lanes     = 8   // calls at the same time, of an operation that makes many
+)
+
+// Settings reads any number of settings, in the order of the ids; one that is not there does not Exist. They need not be of
+// one moment. *ValidationError.
+func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, error) {
+	keys := make([]backend.Key, len(ids))
+	for i, id := range ids {
+		if err := id.check(); err != nil {
+			return nil, err
+		}
+		keys[i] = l.settingKey(id)
+	}
+	if err := l.admit(ctx); err != nil {
+		return nil, err
+	}
+	out, err := l.readMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	settings := make([]Setting, len(ids))
+	for i := range out {
+		if settings[i], err = l.settingOf(ids[i], &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return settings, nil
+}
+
+// ManagedSettings reads all that a manifest manages, in the order of [SettingID.Compare]. *ValidationError.
+func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setting, error) {
+	if err := CheckManifest(manifest); err != nil {
+		return nil, err
+	}
+	if err := l.admit(ctx); err != nil {
+		return nil, err
+	}
+	keys, err := l.listed(ctx, manifest)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := l.settingsAt(ctx, keys)
+	return slices.DeleteFunc(settings, func(s Setting) bool { return s.Manifest != manifest }), err
+}
+
+// AllSettings reads every setting of the limiter's namespace, in the order of [SettingID.Compare]. It walks through all
+// records of the namespace, buckets too: on DynamoDB that reads the whole table. *ValidationError where the store cannot.
+func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
+	scanner, ok := l.store.(backend.Scanner)
+	if !ok {
+		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace, which reading all settings needs"}
+	}
+	if err := l.admit(ctx); err != nil {
+		return nil, err
+	}
+	var found []backend.Key
+	for position := ""; ; {
+		keys, next, err := l.scan(ctx, scanner, l.opts.Namespace, position)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			if _, ok := settingAt(k); ok {
+				found = append(found, k)
+			}
+		}
+		if position = next; next == "" {
+			return l.settingsAt(ctx, found)
+		}
+	}
+}
+
+// settingsAt reads the settings at keys that stand for some, and sorts them. Those that went meanwhile are left out.
+func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting, error) {
+	out, err := l.readMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var settings []Setting
+	for i, k := range keys {
+		id, ok := settingAt(k)
+		if !ok || !out[i].Present() {
+			continue
+		}
+		s, err := l.settingOf(id, &out[i])
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, s)
+	}
+	slices.SortFunc(settings, func(a, b Setting) int { return a.ID.Compare(b.ID) })
+	return settings, nil
+}
+
+// listed are the keys in a manifest's list.
+func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, error) {
+	ns := l.opts.Namespace
+	q := backend.Query{Namespace: ns, Partition: schema.ManagedPartition(manifest), Size: backend.MaxPage}
+	var keys, long []backend.Key
+	for {
+		found, err := l.keys(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range found.Items {
+			if id, whole := schema.ManagedID(it.Sort); !whole {
+				long = append(long, it.Key)
+			} else if k, ok := schema.ManagedRecord(ns, id); ok {
+				keys = append(keys, k)
+			}
+		}
+		if !found.More || len(found.Items) == 0 {
+			break
+		}
+		q.After = &found.Items[len(found.Items)-1]
+	}
+	out, err := l.readMany(ctx, long)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		id, _ := out[i].Text(schema.ManagedText)
+		if k, ok := schema.ManagedRecord(ns, id); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// readMany is read for any number of keys, several calls at a time.
+func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) ([]backend.Record, error) {
+	out := make([]backend.Record, len(keys))
+	var group errgroup.Group
+	group.SetLimit(l.lanes())
+	for from := 0; from < len(keys); from += readChunk {
+		to := min(from+readChunk, len(keys))
+		group.Go(func() error {
+			some, err := l.read(ctx, keys[from:to])
+			copy(out[from:to], some)
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+// lanes is how many calls to make at the same time.
+func (l *Limiter) lanes() int {
+	if l.noIO {
+		return 1
+	}
+	return lanes
+}
