@@ -77,6 +77,9 @@ func byName(limits []Limit) []Limit {
 // letter or digit. *ValidationError.
 func CheckManifest(name string) error { return manifestRule.check("Manifest", name) }
 
+// CheckNamespace refuses what cannot be the name of a namespace, by the same rule. *ValidationError.
+func CheckNamespace(name string) error { return namespaceRule.check("Namespace", name) }
+
 // Check refuses a setting that could not be stored, by a *ValidationError or ErrCycle. That parents exist, and lead nowhere
 // they must not, is not looked at.
 func (s *Setting) Check() error {

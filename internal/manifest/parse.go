@@ -1,0 +1,227 @@
+package manifest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// DefaultName is the name of a manifest that has none.
+const DefaultName = "default"
+
+// Manifest is what shall be stored.
+type Manifest struct {
+	File      string        // for messages
+	Name      string        // by which it knows what it has set
+	Namespace string        // "" where it names none
+	Settings  []Declaration // in the order of engine.SettingID.Compare
+}
+
+// Declaration is one setting of a manifest.
+type Declaration struct {
+	engine.Setting
+	At       Position // of its key
+	ParentAt Position // of an entity's parent
+	Path     string   // "entities.user-1.limits"
+}
+
+// Parse reads a manifest; file is its name for messages. The error is *Problems, with everything that is wrong; that the
+// manifest can be put in force is for Plan to find out.
+func Parse(file string, text []byte) (*Manifest, error) {
+	r := &reader{Problems: Problems{File: file}, anchors: map[string]ast.Node{}, merging: map[ast.Node]bool{}}
+	m := &Manifest{File: file, Name: DefaultName}
+	if root, ok := r.document(text); ok {
+		r.root(root, m)
+		r.families(m)
+	}
+	slices.SortFunc(m.Settings, func(a, b Declaration) int { return a.ID.Compare(b.ID) })
+	return m, r.orNil()
+}
+
+func (r *reader) root(root value, m *Manifest) {
+	all, _ := r.entries(root, "of manifest, namespace, system, resources, entities", []string{"manifest", "namespace", "system", "resources", "entities"})
+	for _, e := range all {
+		switch e.key {
+		case "manifest":
+			if name, ok := r.text(e.value); ok {
+				m.Name = name
+				r.fault(engine.CheckManifest(name), r.at(e.node), e.path)
+			}
+		case "namespace":
+			if name, ok := r.text(e.value); ok {
+				m.Namespace = name
+				r.fault(engine.CheckNamespace(name), r.at(e.node), e.path)
+			}
+		case "system":
+			r.system(e, m)
+		case "resources":
+			r.resources(e, m, engine.SettingResource, "")
+		case "entities":
+			entities, _ := r.entries(e.value, "of ids", nil)
+			for _, entity := range entities {
+				r.entity(entity, m)
+			}
+		}
+	}
+}
+
+func (r *reader) system(e entry, m *Manifest) {
+	all, ok := r.entries(e.value, "of on_unavailable and limits", []string{"on_unavailable", "limits"})
+	if !ok {
+		return
+	}
+	d := Declaration{At: e.at, Path: e.path}
+	d.ID.Kind, d.Exists = engine.SettingSystem, true
+	for _, part := range all {
+		switch part.key {
+		case "on_unavailable":
+			text, ok := r.text(part.value)
+			policy := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}[text]
+			if ok && policy == engine.PolicyDefault {
+				r.add(r.at(part.node), part.path, "%q must be allow or block", text)
+			}
+			d.OnUnavailable = policy
+		case "limits":
+			d.Limits = r.limits(part.value)
+		}
+	}
+	if len(all) == 0 {
+		r.add(e.at, e.path, "is empty; give it limits or on_unavailable, or leave it out")
+	}
+	m.Settings = append(m.Settings, d)
+}
+
+// resources reads the limits of resources: of all entities, or of one.
+func (r *reader) resources(e entry, m *Manifest, kind engine.SettingKind, entity string) {
+	all, _ := r.entries(e.value, "of resources' names", nil)
+	for _, resource := range all {
+		d := Declaration{At: resource.at, Path: resource.path}
+		d.ID, d.Exists = engine.SettingID{Kind: kind, Entity: entity, Resource: resource.key}, true
+		if resource.key == "" {
+			d.ID = engine.SettingID{Kind: engine.SettingResource}
+		}
+		r.check(&engine.Setting{ID: d.ID}, d.At, d.Path)
+		parts, ok := r.entries(resource.value, "with limits", []string{"limits"})
+		if len(parts) == 0 && ok {
+			r.add(resource.at, resource.path, "has no limits; give it some, or leave it out")
+		}
+		for _, part := range parts {
+			d.Limits = r.limits(part.value)
+			m.Settings = append(m.Settings, d)
+		}
+	}
+}
+
+// entity reads an entity: its record, if there is anything in it or nothing else, and its limits.
+func (r *reader) entity(e entry, m *Manifest) {
+	before := len(r.List)
+	all, ok := r.entries(e.value, "of name, parent, cascade, metadata, limits, resources",
+		[]string{"name", "parent", "cascade", "metadata", "limits", "resources"})
+	record := Declaration{At: e.at, ParentAt: e.at, Path: e.path}
+	record.ID, record.Exists = engine.SettingID{Kind: engine.SettingEntity, Entity: e.key}, true
+	recorded := ok && len(all) == 0 && len(r.List) == before
+	r.check(&engine.Setting{ID: record.ID}, e.at, e.path)
+	for _, part := range all {
+		switch part.key {
+		case "limits":
+			d := Declaration{At: part.at, Path: part.path}
+			d.ID, d.Exists = engine.SettingID{Kind: engine.SettingLimits, Entity: e.key}, true
+			d.Limits = r.limits(part.value)
+			m.Settings = append(m.Settings, d)
+		case "resources":
+			r.resources(part, m, engine.SettingLimits, e.key)
+		default:
+			recorded = true
+			r.attribute(part, &record)
+		}
+	}
+	if recorded {
+		m.Settings = append(m.Settings, record)
+	}
+}
+
+// attribute reads a part of an entity's record.
+func (r *reader) attribute(part entry, d *Declaration) {
+	alone := engine.Setting{ID: engine.SettingID{Kind: engine.SettingEntity, Entity: "x"}, Exists: true}
+	ok := true
+	switch part.key {
+	case "name":
+		d.Record.Name, ok = r.text(part.value)
+		alone.Record.Name = d.Record.Name
+	case "parent":
+		d.Record.Parent, ok = r.text(part.value)
+		d.ParentAt = r.at(part.node)
+		if d.Record.Parent != "" {
+			alone = engine.Setting{ID: engine.SettingID{Kind: engine.SettingEntity, Entity: d.Record.Parent}}
+		}
+	case "cascade":
+		d.Record.Cascade = r.flag(part.value)
+	case "metadata":
+		before := len(r.List)
+		d.Record.Metadata = r.metadata(part)
+		ok = len(r.List) == before
+		alone.Record.Metadata = d.Record.Metadata
+	}
+	if ok {
+		r.check(&alone, r.at(part.node), part.path)
+	}
+}
+
+func (r *reader) metadata(e entry) map[string]string {
+	all, _ := r.entries(e.value, "of text", nil)
+	if len(all) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(all))
+	for _, pair := range all {
+		m[pair.key], _ = r.text(pair.value)
+	}
+	return m
+}
+
+// suggestion is the known key that was meant, or all of them.
+func suggestion(key string, known []string) string {
+	best := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(key, a), distance(key, b)) })
+	if distance(key, best) <= 2 {
+		return "did you mean " + best + "?"
+	}
+	return "there are " + list(known)
+}
+
+func list(names []string) (s string) {
+	for i, name := range names {
+		switch i {
+		case 0:
+		case len(names) - 1:
+			s += " and "
+		default:
+			s += ", "
+		}
+		s += name
+	}
+	return s
+}
+
+// distance is how many letters must be changed, added or left out to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
