@@ -105,6 +105,11 @@ var rooms = map[string]room{
 		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
 		later: true,
 	},
+	"internal/manifest": {
+		what:  "a manifest is read, compared and written; the engine makes the changes, the command line prints",
+		ours:  []string{"engine"},
+		third: []string{"github.com/goccy/go-yaml"},
+	},
 	"cmd/zae-limiter": {
 		what: "the command line gathers, calls and prints, with kong and its friends",
 		ours: []string{anything},

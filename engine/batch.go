@@ -25,15 +25,15 @@ func (a *application) run(ctx context.Context, lanes []lane) error {
 		group.Go(func() error {
 			for lost := 0; len(work) > 0 && !failed.Load(); {
 				left, err := a.some(ctx, work)
-				if errors.Is(err, errRestart) && lost < mostLost {
+				switch {
+				case err == nil:
+					work, lost = left, 0
+				case errors.Is(err, errRestart) && lost < mostLost:
 					lost++
-				} else if err != nil {
+				default:
 					failed.Store(true)
 					return err
-				} else {
-					lost = 0
 				}
-				work = left
 			}
 			return nil
 		})

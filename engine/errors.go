@@ -84,6 +84,20 @@ func quoted(v any) any {
 	return v
 }
 
+// ParentError reports an entity that cannot go because another has it as its parent. It is an [ErrHasChildren].
+type ParentError struct {
+	Entity string
+	Child  string // one of its children
+}
+
+// Error names both.
+func (e *ParentError) Error() string {
+	return fmt.Sprintf("%v: %q, of which %q is one", ErrHasChildren, e.Entity, e.Child)
+}
+
+// Unwrap makes errors.Is(err, ErrHasChildren) true.
+func (e *ParentError) Unwrap() error { return ErrHasChildren }
+
 // CommitError is what [Limiter.Do] returns when the work was done and its settlement failed: the charge of the
 // acquire stands, the lease's adjustments may be missing.
 type CommitError struct{ Err error }

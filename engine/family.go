@@ -62,7 +62,8 @@ func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange) (*famil
 			above = append(above, m.parent)
 		}
 	}
-	return f, f.check(changes)
+	err := f.check(changes)
+	return f, err
 }
 
 func (f *family) check(changes []SettingChange) error {
@@ -118,7 +119,7 @@ func asRead(version backend.Slot, exists bool, ver int64) backend.Cond {
 	return backend.Cond{Slot: version, Op: backend.Equal, A: backend.Int(ver)}
 }
 
-// checkOrphans refuses to remove records of entities that would still be some other's parent. Each such record is named.
+// checkOrphans refuses to remove records of entities that would still be some other's parent, by a *ParentError for each.
 func (l *Limiter) checkOrphans(ctx context.Context, changes []SettingChange) error {
 	after := map[string]*Setting{}
 	for i := range changes {
@@ -141,7 +142,7 @@ func (l *Limiter) checkOrphans(ctx context.Context, changes []SettingChange) err
 			if child != "" {
 				lock.Lock()
 				defer lock.Unlock()
-				found = append(found, fmt.Errorf("%w: %q, of which %q is one", ErrHasChildren, id, child))
+				found = append(found, &ParentError{id, child})
 			}
 			return err
 		})

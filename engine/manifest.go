@@ -27,8 +27,8 @@ type ManifestOptions struct {
 // commits at a time; all of one commit or none. So an error or ctx's end leaves some made and others not: read the
 // settings again, and go on with what is left. Buckets that have limits set for their entity and resource are converted at
 // once where the store can be reached. Removing an entity's record leaves its buckets, and limits that are not among the
-// changes: DeleteEntity removes all. *ValidationError, ErrCycle, ErrManaged, and ErrHasChildren for each
-// removed record that would still be a parent, come before anything is changed; ErrStale, with what was changed since it
+// changes: DeleteEntity removes all. *ValidationError, ErrCycle, ErrManaged, and a *ParentError for each
+// removed record that would still be a parent (joined), come before anything is changed; ErrStale, with what was changed since it
 // was read, after all else was made.
 func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []SettingChange, o *ManifestOptions) error {
 	if o == nil {

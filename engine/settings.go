@@ -70,7 +70,7 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	}
 	var found []backend.Key
 	for position := ""; ; {
-		keys, next, err := l.scan(ctx, scanner, l.opts.Namespace, position)
+		keys, next, err := l.scan(ctx, scanner, l.opts.Namespace, position, backend.MaxPage)
 		if err != nil {
 			return nil, err
 		}

@@ -11,8 +11,8 @@ type Position struct{ Line, Column int }
 
 // Problem is one thing that is wrong with a manifest, with its cure.
 type Problem struct {
-	At   Position
-	Path string // of the thing: "resources.gpt-4.limits.rpm"; "" for the whole
+	At   Position // the zero Position for what stands nowhere
+	Path string   // of the thing: "resources.gpt-4.limits.rpm"; "" for the whole
 	Text string
 }
 
@@ -27,7 +27,10 @@ type Problems struct {
 func (p *Problems) Lines() []string {
 	lines := make([]string, len(p.List))
 	for i, one := range p.List {
-		lines[i] = fmt.Sprintf("%s:%d:%d: ", p.File, one.At.Line, one.At.Column)
+		lines[i] = p.File + ": "
+		if one.At.Line > 0 {
+			lines[i] = fmt.Sprintf("%s:%d:%d: ", p.File, one.At.Line, one.At.Column)
+		}
 		if one.Path != "" {
 			lines[i] += one.Path + ": "
 		}

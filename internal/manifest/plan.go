@@ -46,7 +46,7 @@ type Options struct {
 
 // NewPlan compares a manifest with what is stored in the limiter's namespace. It changes nothing. The error is *Problems
 // where the manifest cannot be put in force beside that: a setting is another manifest's, a parent exists nowhere, parents
-// would form a circle. engine.ErrHasChildren where a record that would go is some other's parent.
+// would form a circle, a record that would go is some other's parent.
 func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*Plan, error) {
 	p := &Plan{Manifest: m, takeOver: o != nil && o.TakeOver}
 	stored, err := read(ctx, l, m)
@@ -71,10 +71,27 @@ func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*
 	if err := p.parents(ctx, l, problems); err != nil {
 		return nil, err
 	}
-	if err := problems.orNil(); err != nil {
+	err = l.ApplyManifest(ctx, m.Name, p.engine(), &engine.ManifestOptions{TakeOver: p.takeOver, DryRun: true})
+	if err := problems.parents(err); err != nil && !(errors.Is(err, engine.ErrCycle) && len(problems.List) > 0) {
 		return nil, err
 	}
-	return p, l.ApplyManifest(ctx, m.Name, p.engine(), &engine.ManifestOptions{TakeOver: p.takeOver, DryRun: true})
+	return p, problems.orNil()
+}
+
+// parents takes from an error that entities cannot go because they are others' parents.
+func (p *Problems) parents(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) // as errors.Join gives them
+	if !ok {
+		return err
+	}
+	for _, one := range joined.Unwrap() {
+		var parent *engine.ParentError
+		if !errors.As(one, &parent) {
+			return err
+		}
+		p.add(Position{}, "entities."+parent.Entity, "would go, as it stands here no more, and is the parent of %s; give that another parent first, or keep %s", parent.Child, parent.Entity)
+	}
+	return nil
 }
 
 // read is what is stored of all that the manifest says, and has set before.

@@ -164,9 +164,14 @@ f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; a
   limits.rpm: 1/min -> 2/min
 0 unchanged`)
 	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {a: {parent: b}}"), nil)
-	if !errors.Is(err, engine.ErrHasChildren) {
-		t.Errorf("a parent that goes: %v", err)
-	}
+	equal(t, "a parent goes", problems(t, err),
+		"f.yaml: entities.b: would go, as it stands here no more, and is the parent of a; give that another parent first, or keep b")
+	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {x: {}}"), nil)
+	equal(t, "parents stay", problems(t, err), "")
+	put(t, l, "manifest: mine\nentities: {child: {parent: b}}", nil)
+	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {d: {parent: lost}}"), nil)
+	equal(t, "a parent that goes", problems(t, err), `f.yaml: entities.b: would go, as it stands here no more, and is the parent of child; give that another parent first, or keep b
+f.yaml:2:24: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), or correct the name`)
 }
 
 // A plan that is out of date overwrites nothing.
