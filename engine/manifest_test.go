@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -309,7 +310,7 @@ func TestManifestInterrupted(t *testing.T) {
 			all, err := changesTo(t.Context(), w.Limiter, wanted...)
 			must(t, err)
 			w.trouble.will(append(make([]fault, n), kind)...)
-			err = w.troubled().ApplyManifest(t.Context(), "m", all, nil)
+			err = w.limiter(w.trouble, &engine.Options{Timeout: time.Minute}).ApplyManifest(t.Context(), "m", all, nil)
 			if err != nil && kind != broken && !(kind == raced && errors.Is(err, engine.ErrContention)) {
 				t.Fatalf("fault %d in call %d: %v", kind, n, err)
 			}
