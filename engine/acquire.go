@@ -57,7 +57,7 @@ func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error)
 	if impossible, err := l.neverFits(ctx, o); impossible || err != nil {
 		return false, err
 	}
-	if !o.any((*claim).asks) {
+	if !o.any((*claim).takes) {
 		return l.peek(ctx, o)
 	}
 	if o.any(func(c *claim) bool { return c.known }) {

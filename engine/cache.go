@@ -91,13 +91,36 @@ func (c *cache) add(h *handle) *handle {
 				return h
 			}
 		}
-		if len(sets) == c.most {
-			way, _ := a.room()
-			a.put(way, tag, h)
-			return h
+		if len(sets) < c.most {
+			c.growLocked(sets)
+			continue
 		}
-		c.growLocked(sets)
+		way, emptied := c.yieldLocked(sets, a)
+		if !emptied {
+			way, _ = a.room()
+		}
+		a.put(way, tag, h)
+		return h
 	}
+}
+
+// yieldLocked empties a way of a full set by moving its handle to that one's other set, if any of them has room there.
+// Without that a cache would lose handles long before it is full. A reader who meets the move may miss the handle, and
+// then asks add.
+func (c *cache) yieldLocked(sets []cacheSet, s *cacheSet) (way int, emptied bool) {
+	for i := range s.slots {
+		h := s.slots[i].Load()
+		tag, other, b := c.place(sets, &h.id)
+		if other == s {
+			other = b
+		}
+		if to, empty := other.room(); empty {
+			other.put(to, tag, h)
+			s.slots[i].Store(nil)
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // growLocked doubles the table. A reader who still looks at the old one misses what comes after, and then asks add.

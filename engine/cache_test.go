@@ -31,8 +31,8 @@ func TestCacheKeepsUpToItsSize(t *testing.T) {
 			t.Fatalf("%v is found as another", id)
 		}
 	}
-	// Some pairs of sets overflow while others have room: about one handle in a hundred, by the random seed.
-	if lost > 90 {
+	// Three quarters full, one handle in a hundred finds both its sets full: others make room, or else it replaces one.
+	if lost > 3 {
 		t.Errorf("%d of 3,000 handles are lost in a cache for 4,096", lost)
 	}
 	if sets := len(*c.table.Load()); sets != c.most {

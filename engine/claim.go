@@ -33,10 +33,13 @@ type claim struct {
 	h       *handle
 	root    bool // of the entity that the request names
 	conf    *config
-	view    *plan                   // what this writer requires of the bucket
-	stored  *plan                   // what is stored, the same as view but for requests with limits of their own
-	shape   *plan                   // what it assumes the record's L to be; has every limit of view
-	need    [schema.MaxLimits]int64 // tokens, by position in shape
+	view    *plan                         // what this writer requires of the bucket
+	stored  *plan                         // what is stored, the same as view but for requests with limits of their own
+	shape   *plan                         // what it assumes the record's L to be; has every limit of view
+	need    [schema.MaxLimits]int64       // tokens, by position in shape
+	costs   [schema.MaxLimits]backend.Num // of need, in units
+	ys      [schema.MaxLimits]backend.Num // now in units
+	asks    uint16                        // by position: need is above zero
 	now     int64
 	nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
 	acquire bool        // counts as an acquire
@@ -49,6 +52,7 @@ type claim struct {
 	denies  bool        // the write being sent converts a bucket that does not admit the request
 	ahead   int64       // ns by which the record's writer was ahead of this clock, where that is much
 	illegal bool        // some amount is out of range
+	beyond  bool        // some amount is above a capacity
 	creates bool        // the next guess may find no record
 	path    bool        // the next guess writes the version of the entity, which the record may not have
 	known   bool        // the handle's view has denied the request
@@ -181,47 +185,44 @@ func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, err
 // fit assumes that the record has these limits, and distributes the request over them. It returns how many names of
 // the request the view has.
 func (c *claim) fit(shape *plan, consume Tokens) (known int) {
-	c.shape = shape
-	for i := range shape.terms {
-		c.need[i] = 0
+	c.shape, c.asks, c.beyond = shape, 0, false
+	for i := range shape.rates {
 		n, asked := consume[shape.terms[i].Name]
-		if asked && (shape == c.view || c.view.index(shape.terms[i].Name) >= 0) {
-			c.need[i] = n
-			c.illegal = c.illegal || n < 0 || n > bucket.MaxAmount
-			known++
+		if asked {
+			if shape == c.view || c.view.index(shape.terms[i].Name) >= 0 {
+				known++
+			} else {
+				n = 0
+			}
+		}
+		rate := &shape.rates[i]
+		c.need[i], c.costs[i], c.ys[i] = n, rate.Cost(n), rate.Y(c.now)
+		switch {
+		case n == 0:
+		case n < 0:
+			c.illegal = true
+		default:
+			c.asks |= 1 << i
+			c.beyond = c.beyond || n > rate.Capacity()
+			c.illegal = c.illegal || n > bucket.MaxAmount
 		}
 	}
 	return known
-}
-
-// asks reports whether the claim takes any tokens.
-func (c *claim) asks() bool {
-	for i := range c.shape.rates {
-		if c.need[i] > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // record is the one that the last try has shown.
 func (c *claim) record() *backend.Record { return &c.outs[0].Record }
 
 // neverFits reports whether the request is above a capacity.
-func (c *claim) neverFits() bool {
-	for i := range c.shape.rates {
-		if c.need[i] > c.shape.rates[i].Capacity() {
-			return true
-		}
-	}
-	return false
-}
+func (c *claim) neverFits() bool { return c.beyond }
+
+// takes reports whether the claim takes any tokens.
+func (c *claim) takes() bool { return c.asks != 0 }
 
 // admits judges the request by what the claim has seen.
 func (c *claim) admits() bool {
 	for i := range c.shape.rates {
-		rate := &c.shape.rates[i]
-		if !rate.Admits(c.tats[i], rate.Y(c.now), c.need[i]) {
+		if !c.shape.rates[i].AdmitsCost(c.tats[i], c.ys[i], c.costs[i]) {
 			return false
 		}
 	}

@@ -19,8 +19,11 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	o := s.l.ops.Get().(*op)
 	defer s.l.put(o)
-	r := Request{Entity: s.root.id.entity, Resource: s.root.id.resource, Consume: tokens}
-	o.within, o.pinned, o.overrides = true, s.brought, s.override
+	r := Request{Entity: s.root().id.entity, Resource: s.root().id.resource, Consume: tokens}
+	o.within, o.overrides = true, s.override
+	if s.brought {
+		o.pinned = s.first.view
+	}
 	admitted, err := s.l.decide(ctx, o, &r)
 	if err != nil {
 		return failure(ctx, err)
@@ -57,7 +60,10 @@ func (s *Lease) merge(c *claim) {
 	}
 	p := new(part)
 	p.hold(c)
-	s.more = append(s.more, p)
+	if s.path == nil {
+		s.path = &path{root: s.first.h}
+	}
+	s.path.more = append(s.path.more, p)
 }
 
 // Release gives tokens back, at once; no more than the lease holds. Errors as Adjust and Flush.

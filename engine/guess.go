@@ -38,12 +38,7 @@ const (
 //	active  y+1 ≤ tat ≤ y + (C−n)·p           tat ← tat + n·p
 //	n = 0   tat absent or ≤ y + C·p
 func (c *claim) guess() {
-	f := form{shape: c.shape, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path}
-	for i := range c.shape.rates {
-		if c.need[i] > 0 {
-			f.asks |= 1 << i
-		}
-	}
+	f := form{shape: c.shape, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path}
 	if f != c.form { // most writes have the form of the one before
 		c.lay(f)
 	}
@@ -52,19 +47,18 @@ func (c *claim) guess() {
 	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
 	next := firstCharge
 	for i := range c.shape.rates {
-		rate, n, cond := &c.shape.rates[i], c.need[i], &c.conds[firstTat+i]
-		y := rate.Y(c.now)
-		if n == 0 {
-			cond.A = rate.Ceiling(y)
+		cond, y, ceiling := &c.conds[firstTat+i], c.ys[i], c.shape.rates[i].Ceiling(c.ys[i])
+		if c.asks>>i&1 == 0 {
+			cond.A = ceiling
 			continue
 		}
-		cost := rate.Cost(n)
+		cost := c.costs[i]
 		if c.active>>i&1 == 0 {
 			cond.A, c.effects[next].Num = y, y.Add(cost)
 		} else {
-			cond.A, cond.B, c.effects[next].Num = y.Add(one), rate.Ceiling(y).Sub(cost), cost
+			cond.A, cond.B, c.effects[next].Num = y.Add(one), ceiling.Sub(cost), cost
 		}
-		c.effects[next+1].Num = backend.Int(n)
+		c.effects[next+1].Num = backend.Int(c.need[i])
 		next += 2
 	}
 	if f.path {
@@ -159,8 +153,7 @@ func (c *claim) aimLocked() {
 // capacity fits a full bucket only.
 func (c *claim) regimes() (active uint16) {
 	for i := range c.shape.rates {
-		rate := &c.shape.rates[i]
-		if c.mayBeActive(i) && !rate.IsFull(c.tats[i], rate.Y(c.now)) {
+		if c.mayBeActive(i) && !c.shape.rates[i].IsFull(c.tats[i], c.ys[i]) {
 			active |= 1 << i
 		}
 	}

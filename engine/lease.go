@@ -18,12 +18,17 @@ type Lease struct {
 	mu       sync.Mutex
 	state    leaseState
 	degraded bool
-	charged  int64   // the acquire's now, ns since the Unix epoch
-	root     *handle // of the bucket that the request named
-	brought  *plan   // the limits that the request brought and was judged by, nil: none
-	override bool    // they beat what is stored
-	first    part    // there always is one
-	more     []*part // of parents
+	brought  bool  // the first part's limits are those of the request, which named that bucket
+	override bool  // they beat what is stored
+	charged  int64 // the acquire's now, ns since the Unix epoch
+	first    part  // there always is one
+	path     *path // nil: no other part, and the first one is the bucket's that the request named
+}
+
+// path is what leases of several buckets have.
+type path struct {
+	root *handle // of the bucket that the request named
+	more []*part // of parents
 }
 
 type leaseState uint8
@@ -37,16 +42,16 @@ const (
 
 // newLease holds what the op has charged.
 func (l *Limiter) newLease(o *op, r *Request) *Lease {
-	lease := &Lease{l: l, charged: o.now, root: o.root, override: len(r.Override) > 0}
+	first := &o.claims[0]
+	lease := &Lease{l: l, charged: o.now, brought: first.root && first.view != first.stored, override: len(r.Override) > 0}
+	if o.n > 1 || first.h != o.root {
+		lease.path = &path{root: o.root}
+	}
 	for i := range o.n {
-		c := &o.claims[i]
-		if c.root && c.view != c.stored {
-			lease.brought = c.view
-		}
-		p := &lease.first
+		c, p := &o.claims[i], &lease.first
 		if i > 0 {
 			p = new(part)
-			lease.more = append(lease.more, p)
+			lease.path.more = append(lease.path.more, p)
 		}
 		if c.result == applied {
 			p.hold(c)
@@ -64,7 +69,7 @@ func (l *Limiter) holdNothing(p *part, c *claim) {
 	p.born, _ = c.record().Num(schema.Born)
 	for i := range c.view.terms {
 		if i >= len(p.room) {
-			p.rest = append(p.rest, amount{})
+			p.rarely().rest = append(p.rarely().rest, amount{})
 		}
 		if j := all.index(c.view.terms[i].Name); err == nil && j >= 0 {
 			p.at(i).was = all.rates[j].Available(tats[j], all.rates[j].Y(c.now))
@@ -74,7 +79,22 @@ func (l *Limiter) holdNothing(p *part, c *claim) {
 
 // parts are all parts of the lease, the entity's first where it has any limits.
 func (s *Lease) parts() []*part {
-	return append([]*part{&s.first}, s.more...)
+	return append([]*part{&s.first}, s.others()...)
+}
+
+func (s *Lease) others() []*part {
+	if s.path == nil {
+		return nil
+	}
+	return s.path.more
+}
+
+// root is the handle of the bucket that the request named.
+func (s *Lease) root() *handle {
+	if s.path == nil {
+		return s.first.h
+	}
+	return s.path.root
 }
 
 func (s *Lease) inert() bool { return s == nil || s.degraded }
@@ -200,7 +220,7 @@ func (s *Lease) Rollback(ctx context.Context) error {
 
 // settle writes what is pending of all parts.
 func (s *Lease) settle(ctx context.Context) error {
-	if !s.first.pending() && !slices.ContainsFunc(s.more, (*part).pending) {
+	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
 		return nil
 	}
 	if s.l.closed.Load() {
@@ -232,7 +252,7 @@ func (s *Lease) Consumed() Tokens {
 	defer s.mu.Unlock()
 	for _, p := range s.parts() {
 		for i := range p.size() {
-			if a := p.at(i); p.h.id == s.root.id && (a.held+a.gone+a.pending != 0 || a.asked != 0) {
+			if a := p.at(i); p.h.id == s.root().id && (a.held+a.gone+a.pending != 0 || a.asked != 0) {
 				tokens[p.name(i)] = a.held + a.gone + a.pending
 			}
 		}

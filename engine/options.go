@@ -61,7 +61,13 @@ const anchorFor = time.Second
 // costs half of time.Now, and time.Now would be a quarter of an acquire on the memory store.
 type clock struct {
 	settable func() time.Time
-	anchor   atomic.Pointer[time.Time]
+	anchor   atomic.Pointer[anchor]
+}
+
+// anchor is an instant by both clocks.
+type anchor struct {
+	at   time.Time // with the monotonic one's reading
+	wall int64
 }
 
 func (c *clock) now() int64 {
@@ -69,13 +75,14 @@ func (c *clock) now() int64 {
 		return c.settable().UnixNano()
 	}
 	if a := c.anchor.Load(); a != nil {
-		if since := time.Since(*a); since < anchorFor {
-			return a.UnixNano() + int64(since)
+		if since := time.Since(a.at); since < anchorFor {
+			return a.wall + int64(since)
 		}
 	}
-	a := time.Now()
-	c.anchor.Store(&a)
-	return a.UnixNano()
+	at := time.Now()
+	a := &anchor{at, at.UnixNano()}
+	c.anchor.Store(a)
+	return a.wall
 }
 
 // remaining is how long ctx lasts. Deadlines are of the system's clock, whatever Options.Now says.

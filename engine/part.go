@@ -13,11 +13,30 @@ type part struct {
 	h    *handle
 	view *plan       // the limits that counted at the acquire
 	born backend.Num // of the life of the record that was charged
-	room [2]amount
-	rest []amount // all limits of view, then those that came later, behind room
-	late []string // the names of those that came later
+	room [2]amount   // of the first limits of view
+	rare *rare       // nil: nothing of it
+}
 
-	unsure *unsure // nil: nothing is
+// rare is what few parts have.
+type rare struct {
+	rest   []amount // all limits of view, then those that came later, behind room
+	late   []string // the names of those that came later
+	unsure *unsure  // nil: nothing is
+}
+
+func (p *part) late() []string {
+	if p.rare == nil {
+		return nil
+	}
+	return p.rare.late
+}
+
+// rarely makes room for what few parts have.
+func (p *part) rarely() *rare {
+	if p.rare == nil {
+		p.rare = new(rare)
+	}
+	return p.rare
 }
 
 // unsure is a charge without the gate whose outcome is not known. While it stays pending as it was, it is sent under its
@@ -28,12 +47,19 @@ type unsure struct {
 }
 
 // doubt notes that the charge under nonce failed.
-func (p *part) doubt(nonce backend.Num) { p.unsure = &unsure{nonce, p.tokens()} }
+func (p *part) doubt(nonce backend.Num) { p.rarely().unsure = &unsure{nonce, p.tokens()} }
+
+// certain ends the doubt.
+func (p *part) certain() {
+	if p.rare != nil {
+		p.rare.unsure = nil
+	}
+}
 
 // nonce is the one for what is pending.
 func (p *part) nonce() backend.Num {
-	if p.unsure != nil && maps.Equal(p.unsure.sent, p.tokens()) {
-		return p.unsure.nonce
+	if p.rare != nil && p.rare.unsure != nil && maps.Equal(p.rare.unsure.sent, p.tokens()) {
+		return p.rare.unsure.nonce
 	}
 	return random()
 }
@@ -64,7 +90,7 @@ func (p *part) hold(c *claim) {
 	p.h, p.view = c.h, c.view
 	p.born, _ = r.Num(schema.Born)
 	if n := len(c.view.terms); n > len(p.room) {
-		p.rest = make([]amount, n-len(p.room))
+		p.rarely().rest = make([]amount, n-len(p.room))
 	}
 	for i := range c.view.terms {
 		a, j := p.at(i), i
@@ -82,18 +108,18 @@ func (p *part) hold(c *claim) {
 }
 
 // size is how many amounts there are.
-func (p *part) size() int { return len(p.view.terms) + len(p.late) }
+func (p *part) size() int { return len(p.view.terms) + len(p.late()) }
 
 func (p *part) at(i int) *amount {
 	if i < len(p.room) {
 		return &p.room[i]
 	}
-	return &p.rest[i-len(p.room)]
+	return &p.rare.rest[i-len(p.room)]
 }
 
 func (p *part) name(i int) string {
 	if n := len(p.view.terms); i >= n {
-		return p.late[i-n]
+		return p.rare.late[i-n]
 	}
 	return p.view.terms[i].Name
 }
@@ -103,7 +129,7 @@ func (p *part) amount(name string) *amount {
 	if i := p.view.index(name); i >= 0 {
 		return p.at(i)
 	}
-	if i := slices.Index(p.late, name); i >= 0 {
+	if i := slices.Index(p.late(), name); i >= 0 {
 		return p.at(len(p.view.terms) + i)
 	}
 	return nil
@@ -111,9 +137,10 @@ func (p *part) amount(name string) *amount {
 
 // add makes room for a limit that came later.
 func (p *part) add(name string) *amount {
-	p.late = append(p.late, name)
+	r := p.rarely()
+	r.late = append(r.late, name)
 	if n := p.size(); n > len(p.room) {
-		p.rest = append(p.rest, amount{})
+		r.rest = append(r.rest, amount{})
 	}
 	return p.at(p.size() - 1)
 }

@@ -43,7 +43,7 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	c := o.begin(h, conf, true)
 	o.n = 1
 	c.stored, c.view, c.nonce = conf.stored, view, backend.Num{}
-	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || !c.asks() || c.neverFits() {
+	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
 		return false, false
 	}
 	c.recallLocked()

@@ -116,7 +116,7 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 	}
 	r := c.record()
 	if c.outs[0].Applied || ups && c.isMine(r) {
-		p.unsure = nil
+		p.certain()
 		born, _ := r.Num(schema.Born)
 		p.begin(born)
 		for i := range p.size() {

@@ -24,7 +24,7 @@ func newFloor(l limits) peer {
 
 func (f *floor) Allow2(key int) bool {
 	s := f.tats
-	name := s.names[key]
+	name := s.names.at(key)
 	sh := &s.shards[maphash.String(s.seed, name)%shardCount]
 	at := int64(time.Since(f.epoch))
 	sh.mu.Lock()

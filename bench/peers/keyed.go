@@ -10,19 +10,22 @@ import (
 // maxKeys is the number of keys that any workload may use.
 const maxKeys = 1_000_000
 
-// keyNames returns the names of all keys; they are made once and belong to nobody, so no contender pays for them.
-var keyNames = sync.OnceValue(func() []string {
-	const width = len("user-0000000")
+// names are the keys' names, cut from one text: they belong to nobody, so no contender pays for them, and they hold no
+// pointers that a collection would have to follow on some contender's account.
+type names string
+
+const nameWidth = len("user-0000000")
+
+func (n names) at(key int) string { return string(n[key*nameWidth : (key+1)*nameWidth]) }
+
+// keyNames returns the names of all keys.
+var keyNames = sync.OnceValue(func() names {
 	var text strings.Builder
-	text.Grow(maxKeys * width)
+	text.Grow(maxKeys * nameWidth)
 	for i := range maxKeys {
 		fmt.Fprintf(&text, "user-%07d", i)
 	}
-	all, names := text.String(), make([]string, maxKeys)
-	for i := range names {
-		names[i] = all[i*width : (i+1)*width]
-	}
-	return names
+	return names(text.String())
 })
 
 const shardCount = 256
@@ -37,7 +40,7 @@ type shard[V any] struct {
 // sharded is a map with a mutex per shard, for peers that have no keys.
 type sharded[V any] struct {
 	freshFunc func() V
-	names     []string
+	names     names
 	seed      maphash.Seed
 	shards    [shardCount]shard[V]
 }
@@ -52,7 +55,7 @@ func newSharded[V any](freshFunc func() V) *sharded[V] {
 
 // get returns what the key has, made at first use. The lock is held for the lookup only.
 func (s *sharded[V]) get(key int) V {
-	name := s.names[key]
+	name := s.names.at(key)
 	sh := &s.shards[maphash.String(s.seed, name)%shardCount]
 	sh.mu.Lock()
 	v, ok := sh.m[name]
@@ -67,7 +70,7 @@ func (s *sharded[V]) get(key int) V {
 // synced is a [sync.Map], for peers that have no keys. V is a pointer.
 type synced[V any] struct {
 	freshFunc func() V
-	names     []string
+	names     names
 	m         sync.Map
 }
 
@@ -76,7 +79,7 @@ func newSynced[V any](freshFunc func() V) *synced[V] {
 }
 
 func (s *synced[V]) get(key int) V {
-	name := s.names[key]
+	name := s.names.at(key)
 	if v, ok := s.m.Load(name); ok {
 		return v.(V)
 	}

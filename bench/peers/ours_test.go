@@ -18,9 +18,10 @@ func init() {
 	)
 }
 
-// ours is the limiter on the memory store: both limits in one atomic step. The request is reused; each key is an entity.
+// ours is the limiter on the memory store: both limits in one atomic step. Each key is an entity. The request is reused:
+// as it is for the first key, the only one of a hot workload, and with another entity for the others.
 type ours struct {
-	names   []string
+	names   names
 	store   *memory.Store
 	limiter *engine.Limiter
 	request engine.Request
@@ -31,6 +32,7 @@ func newOurs(l limits) ours {
 	limiter, err := engine.New(store, nil)
 	must(err)
 	return ours{keyNames(), store, limiter, engine.Request{
+		Entity:   keyNames().at(0),
 		Resource: "gpt-4",
 		Consume:  engine.Tokens{"rpm": 1, "tpm": 1},
 		Limits: []engine.Limit{
@@ -60,13 +62,21 @@ type oursAllow struct{ ours }
 func newOursAllow(l limits) peer { return &oursAllow{newOurs(l)} }
 
 func (o *oursAllow) Allow2(key int) bool {
+	if key == 0 {
+		decision, err := o.limiter.Allow(context.Background(), o.request)
+		return answered(decision.Allowed, decision.Degraded, err)
+	}
 	request := o.request
-	request.Entity = o.names[key]
+	request.Entity = o.names.at(key)
 	decision, err := o.limiter.Allow(context.Background(), request)
-	if err != nil || decision.Degraded {
+	return answered(decision.Allowed, decision.Degraded, err)
+}
+
+func answered(allowed, degraded bool, err error) bool {
+	if err != nil || degraded {
 		panic(fmt.Errorf("peers: ours: no answer: %w", err))
 	}
-	return decision.Allowed
+	return allowed
 }
 
 // newOursStored asks with the limits stored as the system's defaults, none in the request.
@@ -83,13 +93,19 @@ type oursAcquire struct{ ours }
 func newOursAcquire(l limits) peer { return &oursAcquire{newOurs(l)} }
 
 func (o *oursAcquire) Allow2(key int) bool {
-	ctx, request := context.Background(), o.request
-	request.Entity = o.names[key]
-	lease, err := o.limiter.Acquire(ctx, request)
+	if key == 0 {
+		return o.committed(o.limiter.Acquire(context.Background(), o.request))
+	}
+	request := o.request
+	request.Entity = o.names.at(key)
+	return o.committed(o.limiter.Acquire(context.Background(), request))
+}
+
+func (*oursAcquire) committed(lease *engine.Lease, err error) bool {
 	if _, exceeded := errors.AsType[*engine.ExceededError](err); exceeded {
 		return false
 	}
 	must(err)
-	must(lease.Commit(ctx))
+	must(lease.Commit(context.Background()))
 	return true
 }

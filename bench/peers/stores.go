@@ -14,7 +14,7 @@ import (
 
 // throttledPeer is github.com/throttled/throttled on its memory store, one store per limit.
 type throttledPeer struct {
-	names []string
+	names names
 	a, b  *throttled.GCRARateLimiterCtx
 }
 
@@ -33,7 +33,7 @@ func newThrottled(l limits) peer {
 }
 
 func (t *throttledPeer) Allow2(key int) bool {
-	name := t.names[key]
+	name := t.names.at(key)
 	return t.allow(t.a, name) && t.allow(t.b, name)
 }
 
@@ -47,7 +47,7 @@ func (*throttledPeer) Close() {}
 
 // sethvargo is github.com/sethvargo/go-limiter on its memory store, one store per limit.
 type sethvargo struct {
-	names []string
+	names names
 	a, b  limiter.Store
 }
 
@@ -61,7 +61,7 @@ func newSethvargo(l limits) peer {
 }
 
 func (s *sethvargo) Allow2(key int) bool {
-	name := s.names[key]
+	name := s.names.at(key)
 	return s.allow(s.a, name) && s.allow(s.b, name)
 }
 
@@ -79,7 +79,7 @@ func (s *sethvargo) Close() {
 // httpRate is github.com/go-chi/httprate, one limiter per limit, with its response headers off. It keeps a hash of the
 // key only.
 type httpRate struct {
-	names []string
+	names names
 	a, b  *httprate.RateLimiter
 	req   *http.Request
 }
@@ -94,7 +94,7 @@ func newHTTPRate(l limits) peer {
 }
 
 func (h *httpRate) Allow2(key int) bool {
-	name := h.names[key]
+	name := h.names.at(key)
 	return !h.a.OnLimit(nil, h.req, name) && !h.b.OnLimit(nil, h.req, name)
 }
 
