@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # brisk.sh: more than 60 commands of all groups on an embedded store, each a process of its own, in less than 10 seconds; and
-# the start of a local command to its end in 30 ms. Told by the clock, so it is a stage of its own and not a Go test.
+# the start of a local command to its end in 30 ms, with little done before main. Told by the clock, so it is a stage of its own and not a Go test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 home=$(mktemp -d)
 trap 'rm -rf "$home"' EXIT
 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -o "$home/zae-limiter" ./cmd/zae-limiter # as a release
-export PATH=$home:$PATH HOME=$home XDG_DATA_HOME=$home/data NO_COLOR=1 ZAE_LIMITER_STORE=bolt://$home/brisk.db
+export PATH=$home:$PATH HOME=$home XDG_DATA_HOME=$home/data NO_COLOR=1
 unset ZAE_LIMITER_NAME ZAE_LIMITER_NAMESPACE
 passed=0 failed=0
 pass() { passed=$((passed + 1)); }
@@ -60,6 +60,8 @@ commands() {
 		7 acquire carl gpt-4 -c rpm=1 -- sh -c exit\ 7
 		127 acquire carl gpt-4 -c rpm=1 -- $home/none
 		0 available ann gpt-4 -o yaml
+		0 top --once --interval 0s
+		0 top --once --interval 0s --entity-id ann -o json
 		0 reset ann gpt-4
 		0 acquire ann gpt-4 -c rpm=5
 		0 namespace register blue green
@@ -87,18 +89,28 @@ commands() {
 	END
 }
 
-n=0
-start=$EPOCHREALTIME
-while read -r -u 3 want line; do
-	n=$((n + 1)) code=0
-	if [[ $line == *'-- sh'* ]]; then # the one with a blank in an argument
-		zae-limiter ${line%%sh -c*} sh -c 'exit 7' >"$home/out" 2>&1 </dev/null || code=$?
-	else
-		zae-limiter $line >"$home/out" 2>&1 </dev/null || code=$?
-	fi
-	if [ "$code" -eq "$want" ]; then pass; else fail "$line: exit code $code, not $want: $(cat "$home/out")"; fi
-done 3< <(commands)
-took=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000))
+n=0 took=
+story() {
+	local start=$EPOCHREALTIME want line code
+	n=0
+	while read -r -u 3 want line; do
+		n=$((n + 1)) code=0
+		if [[ $line == *'-- sh'* ]]; then # the one with a blank in an argument
+			zae-limiter ${line%%sh -c*} sh -c 'exit 7' >"$home/out" 2>&1 </dev/null || code=$?
+		else
+			zae-limiter $line >"$home/out" 2>&1 </dev/null || code=$?
+		fi
+		if [ "$code" -eq "$want" ]; then pass; else fail "$line: exit code $code, not $want: $(cat "$home/out")"; fi
+	done 3< <(commands)
+	took=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000))
+}
+
+# Again, on a new store, where the machine had other things to do.
+for try in 1 2 3; do
+	export ZAE_LIMITER_STORE=bolt://$home/brisk$try.db
+	story
+	[ "$took" -ge 10000 ] || break
+done
 if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms; at least 60 in less than 10,000"; fi
 
 # Every command that needs no account is among them.
@@ -125,6 +137,12 @@ for _ in 1 2 3 4 5 6; do
 	[ "$best" -gt 300 ] || break
 done
 if [ "$best" -le 300 ]; then pass; else fail "a command takes $((best / 10)) ms from start to end, of 30"; fi
+
+# What packages do before main is paid by each command. Bytes tell it whatever else the machine does.
+most=4000000
+trace=$(GODEBUG=inittrace=1 zae-limiter version 2>&1 >/dev/null | sed -n 's/^init \([^ ]*\) .* \([0-9]*\) bytes.*/\2 \1/p' | sort -rn)
+bytes=$(awk '{sum += $1} END {print sum}' <<<"$trace")
+if [ "$bytes" -le "$most" ]; then pass; else fail "packages allocate $bytes bytes before main, of $most:"$'\n'"$(head -n 3 <<<"$trace")"; fi
 
 printf 'brisk: %d commands in %d.%03d s, one in %d.%d ms\n' "$n" $((took / 1000)) $((took % 1000)) $((best / 10)) $((best % 10))
 printf 'brisk: %d passed, %d failed\n' "$passed" "$failed"
