@@ -69,7 +69,7 @@ var rooms = map[string]room{
 	},
 	"conformance": {
 		what:  "the suite is for stores that it has never heard of",
-		ours:  []string{"backend", "engine", "engine/bucket"},
+		ours:  []string{"backend", "engine", "engine/bucket", "aggregator"},
 		third: []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine"},
 	},
 	"internal/dynamolocal": {what: "it gets and runs a Java program, for tests and for users, with the standard library"},
@@ -95,9 +95,8 @@ var rooms = map[string]room{
 		third: awsSDK,
 	},
 	"aggregator": {
-		what:  "the aggregator makes usage of changes over any store, so that all of it runs on memory in a test",
-		ours:  []string{"backend", "engine/bucket", "engine/schema"},
-		later: true,
+		what: "the aggregator makes usage of changes over any store, so that all of it runs on memory in a test",
+		ours: []string{"backend", "engine/bucket", "engine/schema"},
 	},
 	"aggregator/lambda": {
 		what:  "the Lambda decodes events, calls the aggregator and encodes failures",

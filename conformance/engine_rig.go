@@ -183,6 +183,18 @@ func (r *rig) wantError(what string, err, want error) {
 	}
 }
 
+// until waits for what a store may take its time for, a bounded time.
+func (r *rig) until(what string, done func() bool) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	for !done() {
+		if ctx.Err() != nil {
+			r.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
 // wantInvalid wants a *ValidationError.
 func (r *rig) wantInvalid(what string, err error) {
 	r.Helper()

@@ -10,7 +10,7 @@ import (
 )
 
 // What of an entity goes in the commit that removes it. Of limits, with an event for each, and of buckets that are more,
-// all go after it, page by page.
+// all go after it, page by page; and so does its usage.
 const (
 	fewLimits  = 16
 	fewBuckets = 40
@@ -21,7 +21,7 @@ type DeleteOptions struct {
 	Force bool // children lose their parent instead of preventing the deletion
 }
 
-// DeleteEntity removes an entity, its limits and its buckets. ErrEntityNotFound where there is nothing of it;
+// DeleteEntity removes an entity, its limits, its buckets and its usage. ErrEntityNotFound where there is nothing of it;
 // ErrHasChildren where it is some other's parent, unless forced. A deletion that was interrupted goes on when it is asked for
 // again, or when the entity is made or configured anew. Audited as entity_deleted, beside a limits_deleted for each
 // list of its limits, and an entity_updated for each child.
@@ -75,7 +75,8 @@ func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now i
 	if err := l.commitAudited(ctx, now, e, append(writes, guard)...); err != nil {
 		return err
 	}
-	_, err = l.removeBuckets(ctx, id, func() (bool, error) { return true, nil }) // those that the index did not show yet
+	// Those that the index did not show yet.
+	_, err = l.removeListed(ctx, l.bucketsOf(id), goneBucket, func() (bool, error) { return true, nil })
 	return err
 }
 
@@ -142,7 +143,11 @@ func (l *Limiter) estateOf(ctx context.Context, id string) (has estate, err erro
 		return has, err
 	}
 	buckets, err := walk(ctx, l, Page{Size: fewBuckets}, l.bucketsOf(id), goneBucket)
-	return estate{limits.Items, buckets.Items, limits.Next != "" || buckets.Next != ""}, err
+	if err != nil {
+		return has, err
+	}
+	usage, err := walk(ctx, l, Page{Size: 1}, l.usageOf(id), goneUsage)
+	return estate{limits.Items, buckets.Items, limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0}, err
 }
 
 func (l *Limiter) limitsOf(id string) listing {
@@ -155,6 +160,10 @@ func (l *Limiter) bucketsOf(id string) listing {
 	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id), Index: true}}
 }
 
+func (l *Limiter) usageOf(id string) listing {
+	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
+}
+
 func storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
 	return stored{schema.ResourceOf(it.Key), *r}, r.Present(), nil
 }
@@ -163,6 +172,12 @@ func storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
 func goneBucket(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
 	w := holds(it.Key, r, schema.Born)
 	w.Remove = true
+	return w, r.Present(), nil
+}
+
+// goneUsage removes a snapshot, whatever was added to it since it was seen.
+func goneUsage(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
+	w := backend.Write{Key: it.Key, Layout: schema.UsageLayout, Remove: true}
 	return w, r.Present(), nil
 }
 
@@ -202,21 +217,26 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, now int64) erro
 			return err
 		}
 	}
-	marked, err := l.removeBuckets(ctx, id, func() (bool, error) {
+	marked := func() (bool, error) {
 		r, err := l.readOne(ctx, guard.Key)
 		return err == nil && r.Present(), err
-	})
-	if err != nil || !marked {
+	}
+	if still, err := l.removeListed(ctx, l.bucketsOf(id), goneBucket, marked); err != nil || !still {
+		return err
+	}
+	if still, err := l.removeListed(ctx, l.usageOf(id), goneUsage, marked); err != nil || !still {
 		return err
 	}
 	guard.Remove = true
 	return l.remove(ctx, []backend.Write{guard})
 }
 
-// removeBuckets removes the entity's buckets until the index shows none, as long as going is true after they were seen.
-func (l *Limiter) removeBuckets(ctx context.Context, id string, going func() (bool, error)) (finished bool, err error) {
+// removeListed removes what is listed until there is none, as long as going is true after it was seen.
+func (l *Limiter) removeListed(
+	ctx context.Context, of listing, gone func(backend.Item, *backend.Record) (backend.Write, bool, error), going func() (bool, error),
+) (finished bool, err error) {
 	for {
-		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, l.bucketsOf(id), goneBucket)
+		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, of, gone)
 		if err != nil || len(some.Items) == 0 {
 			return err == nil, err
 		}

@@ -22,6 +22,7 @@ func fed(t testing.TB) backend.Backend { return opener(t, bolt.Options{NoSync: t
 
 func TestConformance(t *testing.T) { conformance.Run(t, fresh) }
 func TestFeed(t *testing.T)        { conformance.RunFeed(t, fed) }
+func TestUsage(t *testing.T)       { conformance.RunUsage(t, fed) }
 func TestSweep(t *testing.T)       { conformance.RunSweep(t, fresh) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, fresh) }

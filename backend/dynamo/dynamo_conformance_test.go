@@ -42,9 +42,10 @@ func on(t testing.TB, tableFunc func(testing.TB) (string, *dynamo.Options)) back
 
 func TestConformance(t *testing.T) { conformance.Run(t, fresh) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
-func TestFeed(t *testing.T) {
-	conformance.RunFeed(t, func(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTable) })
-}
+func TestFeed(t *testing.T)        { conformance.RunFeed(t, streaming) }
+func TestUsage(t *testing.T)       { conformance.RunUsage(t, streaming) }
+
+func streaming(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTable) }
 
 func TestModel(t *testing.T)  { conformance.RunModel(t, fresh) }
 func TestEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }

@@ -14,6 +14,7 @@ func feeding(testing.TB) backend.Backend { return memory.New(&memory.Options{Fee
 
 func TestConformance(t *testing.T) { conformance.Run(t, open) }
 func TestFeed(t *testing.T)        { conformance.RunFeed(t, feeding) }
+func TestUsage(t *testing.T)       { conformance.RunUsage(t, feeding) }
 func TestSweep(t *testing.T)       { conformance.RunSweep(t, open) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, open) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, open) }

@@ -11,11 +11,17 @@
 //	audit event     a|ENTITY             ULID            index: |audit, ULID         (ENTITY empty: not of one entity)
 //	deletion        d|ENTITY             deletion
 //	managed record  m|MANIFEST           its id                                          (see Managed)
+//	usage           u|ENTITY             W|START|RESOURCE  index: u|W|RESOURCE|PART, START|ENTITY
 //
 // and in the reserved namespace "_":
 //
 //	namespace       n|                   NAME
 //	schema          schema|              schema
+//
+// Of a snapshot of usage W is the kind of window (h, d, m), START ten digits of seconds since the Unix epoch, and PART one of
+// eight, by the entity: at the beginning of an hour every entity that uses a resource gets a snapshot, and one partition of
+// DynamoDB's index takes a thousand new entries in a second. Further counting changes no key, so the index costs one unit
+// for each snapshot and no more.
 //
 // Package schema translates only: it decides nothing and does no I/O.
 package schema

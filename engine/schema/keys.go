@@ -142,6 +142,8 @@ func LayoutOf(k backend.Key) *backend.Layout {
 		return MarkLayout
 	case "m":
 		return ManagedLayout
+	case "u":
+		return UsageLayout
 	case "n":
 		return NamespaceLayout
 	case schemaName:

@@ -15,6 +15,10 @@ func TestLayouts(t *testing.T) {
 	for i := range schema.MaxLimits {
 		bucket = append(bucket, fmt.Sprint("t", i), fmt.Sprint("u", i))
 	}
+	var counters []string
+	for i := range 40 {
+		counters = append(counters, fmt.Sprint("c", i))
+	}
 	for want, l := range map[string]*backend.Layout{
 		fmt.Sprint("bucket ", append(bucket, "l:bytes")):                             schema.BucketLayout,
 		"entity [ver created cascade name:text parent:text meta:text manifest:text]": schema.EntityLayout,
@@ -24,6 +28,7 @@ func TestLayouts(t *testing.T) {
 		"namespace [ver created deleted state:text]":                                   schema.NamespaceLayout,
 		"mark [at]":        schema.MarkLayout,
 		"schema [version]": schema.VersionLayout,
+		fmt.Sprint("usage ", append(append([]string{"v", "q"}, counters...), "n:text", "x:text")): schema.UsageLayout,
 	} {
 		var fields []string
 		for _, s := range l.Slots() {

@@ -1,0 +1,232 @@
+package aggregator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/aggregator"
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+var (
+	rpm = engine.PerMinute("rpm", 100)
+	tpm = engine.PerMinute("tpm", 10_000)
+)
+
+// The first use counts, each hour and day has its own, and a give-back counts where it happens.
+func TestWindows(t *testing.T) {
+	onEach(t, func(t *testing.T, s aggregator.Local) {
+		c := clockAt(time.Date(2040, 2, 29, 22, 59, 59, 0, time.UTC))
+		l, a := limiterOver(t, s, c), aggregatorOver(t, s, aggregator.Options{Windows: allWindows})
+		ask := func(n int64) *engine.Lease {
+			lease, err := l.Acquire(t.Context(), engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1, "tpm": n}, Limits: []engine.Limit{rpm, tpm}})
+			must(t, err)
+			return lease
+		}
+		early := ask(100)
+		c.advance(time.Second)
+		ask(10)
+		c.advance(time.Hour) // to March
+		must(t, early.Rollback(t.Context()))
+		ask(1)
+		report := a.Process(t.Context(), feed(t, s), c.now())
+		equal(t, "report", report, aggregator.Report{Counted: 4, Snapshots: 3 + 2 + 2})
+		for w, want := range map[engine.Window][]string{
+			engine.WindowHourly: {
+				"e r hourly 2040-02-29T22:00+1h0m0s rpm=1 tpm=100 q=1", "e r hourly 2040-02-29T23:00+1h0m0s rpm=1 tpm=10 q=1",
+				"e r hourly 2040-03-01T00:00+1h0m0s tpm=-99 q=1",
+			},
+			engine.WindowDaily:   {"e r daily 2040-02-29T00:00+24h0m0s rpm=2 tpm=110 q=2", "e r daily 2040-03-01T00:00+24h0m0s tpm=-99 q=1"},
+			engine.WindowMonthly: {"e r monthly 2040-02-01T00:00+696h0m0s rpm=2 tpm=110 q=2", "e r monthly 2040-03-01T00:00+744h0m0s tpm=-99 q=1"},
+		} {
+			equal(t, string(w), allUsage(t, l, engine.UsageQuery{Entity: "e", Window: w}, 2), want)
+		}
+	})
+}
+
+// A month in which limits get other names every day has more of them than a snapshot has counters.
+func TestMoreNamesThanCounters(t *testing.T) {
+	onEach(t, func(t *testing.T, s aggregator.Local) {
+		c := clockAt(time.Date(2040, 3, 1, 0, 0, 0, 0, time.UTC))
+		l, a := limiterOver(t, s, c), aggregatorOver(t, s, aggregator.Options{Windows: allWindows})
+		want := engine.Tokens{}
+		for round := range 2 {
+			for i := range 60 {
+				name := fmt.Sprint("limit-", i)
+				must(t, l.SetLimits(t.Context(), "e", "r", []engine.Limit{engine.PerSecond(name, 1000), rpm}))
+				_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{name: int64(i), "rpm": 1}})
+				must(t, err)
+				want[name] += int64(i)
+				want["rpm"]++
+				c.advance(time.Minute)
+				if i%7 == round {
+					report := a.Process(t.Context(), feed(t, s), c.now())
+					equal(t, "failed", report.Failed, nil)
+				}
+			}
+		}
+		a.Process(t.Context(), feed(t, s), c.now())
+		for _, w := range []engine.Window{engine.WindowDaily, engine.WindowMonthly} {
+			sum, err := l.UsageSummary(t.Context(), engine.UsageQuery{Entity: "e", Resource: "r", Window: w})
+			must(t, err)
+			equal(t, "sum", sum.Total, want)
+			equal(t, "acquires", sum.Acquires, 120)
+		}
+	})
+}
+
+// bucketChange is a change of a bucket, as a stream has it.
+func bucketChange(entity string, ver, at int64, packed string, used int64) backend.Change {
+	key, _ := schema.Bucket("default", entity, "r")
+	c := backend.Change{Key: key}
+	c.Before.Reset(schema.BucketLayout)
+	c.After.Reset(schema.BucketLayout)
+	c.After.SetNum(schema.Ver, backend.Int(ver))
+	c.After.SetNum(schema.At, backend.Int(at))
+	c.After.SetNum(schema.Used(0), backend.Int(used))
+	c.After.SetText(schema.L, packed)
+	return c
+}
+
+func packed(limits ...engine.Limit) string {
+	var terms []schema.Term
+	for _, l := range limits {
+		terms = append(terms, schema.Term{Limit: l})
+	}
+	return schema.Pack(terms)
+}
+
+// What cannot be read is reported, and what comes behind it of the same bucket waits; others go on.
+func TestPoison(t *testing.T) {
+	now, good := noon.UnixNano(), packed(rpm)
+	for what, poison := range map[string]backend.Change{
+		"format":     bucketChange("a", now+1, now, "\x09", 1),
+		"no limits":  bucketChange("a", now+1, now, "", 1),
+		"no version": bucketChange("a", 0, now, good, 1),
+		"no time":    bucketChange("a", now+1, 0, good, 1),
+		"far time":   bucketChange("a", now+1, math.MaxInt64, good, 1),
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := inMemory(t)
+			a, l := aggregatorOver(t, s, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
+			changes := []backend.Change{
+				bucketChange("a", now, now, good, 1), poison, bucketChange("b", now, now, good, 5), bucketChange("a", now+2, now, good, 9),
+			}
+			report := a.Process(t.Context(), changes, noon)
+			equal(t, "counted", report.Counted, 2)
+			if len(report.Failed) != 2 || report.Failed[0].Index != 1 || report.Failed[1].Index != 3 ||
+				!errors.Is(report.Failed[0].Err, aggregator.ErrRecord) || !errors.Is(report.Failed[1].Err, aggregator.ErrBehind) {
+				t.Errorf("failed: %v", report.Failed)
+			}
+			for entity, want := range map[string]string{"a": "[a r daily 2040-05-30T00:00+24h0m0s rpm=1 q=0]", "b": "[b r daily 2040-05-30T00:00+24h0m0s rpm=5 q=0]"} {
+				equal(t, entity, fmt.Sprint(allUsage(t, l, engine.UsageQuery{Entity: entity, Window: engine.WindowDaily}, 10)), want)
+			}
+		})
+	}
+}
+
+// A store that fails is asked again a few times; then the changes are reported, and counted when they come again.
+func TestStoreFails(t *testing.T) {
+	s := inMemory(t)
+	faults := conformance.NewFault(s, nil)
+	waits := 0
+	a := aggregatorOver(t, faults, aggregator.Options{Sleep: func(ctx context.Context, d time.Duration) error {
+		if waits++; d < 0 || d > time.Second {
+			t.Errorf("a wait of %v", d)
+		}
+		return ctx.Err()
+	}})
+	now := noon.UnixNano()
+	changes := []backend.Change{bucketChange("a", now, now, packed(rpm), 1), bucketChange("b", now, now, packed(rpm), 1)}
+	only := func(entity string) func(backend.Key) bool {
+		return func(k backend.Key) bool { return k.Partition == schema.UsagePartition(entity) }
+	}
+	faults.SetPlan(conformance.Where(only("b"), conformance.Always(conformance.Fail)))
+	report := a.Process(t.Context(), changes, noon)
+	if report.Counted != 1 || len(report.Failed) != 1 || report.Failed[0].Index != 1 || !errors.Is(report.Failed[0].Err, backend.ErrUnavailable) || waits == 0 {
+		t.Errorf("%+v after %d waits", report, waits)
+	}
+	faults.SetPlan(conformance.On(conformance.OpApply, faults.Calls(conformance.OpApply), conformance.LoseReply))
+	equal(t, "again", a.Process(t.Context(), changes, noon), aggregator.Report{Counted: 0, Skipped: 2, Snapshots: 0})
+	sum, err := limiterOver(t, s, clockAt(noon)).UsageSummary(t.Context(), engine.UsageQuery{Entity: "b", Window: engine.WindowHourly})
+	must(t, err)
+	equal(t, "b", amounts(sum.Total), "rpm=1")
+
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	report = a.Process(gone, []backend.Change{bucketChange("c", now, now, packed(rpm), 1)}, noon)
+	if len(report.Failed) != 1 || !errors.Is(report.Failed[0].Err, context.Canceled) {
+		t.Errorf("with a context that is done: %+v", report)
+	}
+}
+
+// One write is enough for each snapshot where the limits are those it knows, however many changes there are.
+func TestOneWriteForASnapshot(t *testing.T) {
+	s := inMemory(t)
+	faults := conformance.NewFault(s, nil)
+	a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
+	for range 3 {
+		for range 50 {
+			_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"tpm": 1}, Limits: []engine.Limit{rpm, tpm}})
+			must(t, err)
+		}
+		before := faults.Writes()
+		a.Process(t.Context(), feed(t, s), noon)
+		equal(t, "writes", faults.Writes()-before, 2)
+		equal(t, "reads", faults.Calls(conformance.OpRead)+faults.Calls(conformance.OpList), 0)
+	}
+}
+
+// Snapshots are kept for the retention after the end of their window.
+func TestUsageRetention(t *testing.T) {
+	s, c := inMemory(t), clockAt(noon)
+	a, l := aggregatorOver(t, s, aggregator.Options{Windows: []aggregator.Window{aggregator.Hourly}, UsageRetention: 48 * time.Hour}), limiterOver(t, s, c)
+	now := noon.UnixNano()
+	a.Process(t.Context(), []backend.Change{bucketChange("a", now, now, packed(rpm), 1)}, noon)
+	for at, want := range map[time.Duration]int{49*time.Hour - time.Second: 1, 49 * time.Hour: 0} {
+		c.set(noon.Add(at))
+		equal(t, at.String(), len(allUsage(t, l, engine.UsageQuery{Resource: "r", Window: engine.WindowHourly}, 10)), want)
+	}
+}
+
+// Changes of records that are of no interest are ignored, whoever hands them in.
+func TestOthersAreIgnored(t *testing.T) {
+	s := inMemory(t)
+	l, a := limiterOver(t, s, clockAt(noon)), aggregatorOver(t, s, aggregator.Options{})
+	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "e"}))
+	must(t, l.SetLimits(t.Context(), "e", "r", []engine.Limit{rpm}))
+	var all []backend.Change
+	_, err := s.Feed(t.Context(), schema.LayoutOf, 100, func(changes []backend.Change) error {
+		all = changes
+		return nil
+	})
+	must(t, err)
+	if len(all) != 4 {
+		t.Fatalf("%d changes", len(all))
+	}
+	equal(t, "report", a.Process(t.Context(), all, noon), aggregator.Report{})
+}
+
+func TestOptions(t *testing.T) {
+	for what, o := range map[string]aggregator.Options{
+		"window":    {Windows: []aggregator.Window{"weekly"}},
+		"twice":     {Windows: []aggregator.Window{"daily", "daily"}},
+		"retention": {UsageRetention: -time.Second},
+		"fraction":  {AuditRetention: time.Millisecond},
+	} {
+		if _, err := aggregator.New(inMemory(t), &o); !errors.Is(err, aggregator.ErrOptions) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := aggregator.New(nil, nil); !errors.Is(err, aggregator.ErrOptions) {
+		t.Errorf("no store: %v", err)
+	}
+}

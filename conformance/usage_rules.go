@@ -1,0 +1,100 @@
+package conformance
+
+import (
+	"errors"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// usageDeleted: an entity goes with its usage, also what is counted late; one that is made anew begins at zero.
+func usageDeleted(r *rig) {
+	l := r.limiter()
+	hourly := engine.UsageQuery{Entity: user, Window: engine.WindowHourly}
+	r.consume(l, user, api, 5)
+	r.consume(l, user, "other", 5)
+	r.consume(l, "user-2", api, 7)
+	r.aggregate(3)
+	r.consume(l, user, api, 5)
+	r.must(l.DeleteEntity(r.Context(), user, nil))
+	r.wantUsage(l, hourly)
+	r.clock.advance(time.Second)
+	r.consume(l, user, api, 1)
+	r.until("the usage of the new life is all there is", func() bool {
+		r.aggregate(anyNumber)
+		lines := r.usage(l, hourly, 10)
+		return len(lines) == 1 && lines[0] == "user-1 gpt-4 05-18T03 tpd:1 q:1"
+	})
+	r.wantUsage(l, engine.UsageQuery{Resource: api, Window: engine.WindowDaily}, "user-1 gpt-4 05-18T00 tpd:1 q:1", "user-2 gpt-4 05-18T00 tpd:7 q:1")
+
+	r.clock.advance(3 * 24 * time.Hour) // all buckets may be gone, and the usage is left
+	r.must(l.DeleteEntity(r.Context(), "user-2", nil))
+	r.wantUsage(l, engine.UsageQuery{Entity: "user-2", Window: engine.WindowMonthly})
+	r.wantError("deleting it again", l.DeleteEntity(r.Context(), "user-2", nil), engine.ErrEntityNotFound)
+}
+
+// usagePurged: a namespace that is purged takes its usage with it, also what is counted late.
+func usagePurged(r *rig) {
+	l, in := r.limiter(), r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "gone", true })
+	r.consume(in, user, api, 5)
+	r.consume(l, user, api, 5)
+	r.aggregate(2)
+	r.consume(in, user, api, 5)
+	r.must(l.DeleteNamespace(r.Context(), "gone"))
+	r.must(l.PurgeNamespace(r.Context(), "gone"))
+	r.clock.advance(time.Second)
+	again := r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "gone", true })
+	q := engine.UsageQuery{Resource: api, Window: engine.WindowDaily}
+	r.consume(again, "user-2", api, 1)
+	r.until("the usage of the new namespace is all there is", func() bool {
+		r.aggregate(anyNumber)
+		lines := r.usage(again, q, 10)
+		return len(lines) == 1 && lines[0] == "user-2 gpt-4 05-18T00 tpd:1 q:1"
+	})
+	r.wantUsage(l, q, "user-1 gpt-4 05-18T00 tpd:5 q:1")
+}
+
+func usageReads(r *rig) {
+	l := r.limiter()
+	r.consume(l, user, api, 5)
+	r.aggregate(1)
+	before := r.faults.Writes()
+	for _, q := range []engine.UsageQuery{{Entity: user}, {Resource: api}, {Entity: "nobody"}, {Resource: "nothing"}} {
+		q.Window = engine.WindowDaily
+		_, err := l.Usage(r.Context(), q)
+		_, other := l.UsageSummary(r.Context(), q)
+		r.must(errors.Join(err, other))
+	}
+	if n := r.faults.Writes() - before; n != 0 {
+		r.Errorf("asking for usage made %d writes", n)
+	}
+}
+
+func usageInput(r *rig) {
+	l := r.limiter()
+	now := r.clock.Now()
+	for what, q := range map[string]engine.UsageQuery{
+		"neither":        {Window: engine.WindowDaily},
+		"no window":      {Entity: user},
+		"another window": {Entity: user, Window: "weekly"},
+		"bad entity":     {Entity: "#", Window: engine.WindowDaily},
+		"bad resource":   {Resource: "#", Window: engine.WindowDaily},
+		"reversed":       {Entity: user, Window: engine.WindowDaily, From: now, To: now.Add(-1)},
+	} {
+		_, err := l.Usage(r.Context(), q)
+		r.wantInvalid("Usage, "+what, err)
+		_, err = l.UsageSummary(r.Context(), q)
+		r.wantInvalid("UsageSummary, "+what, err)
+	}
+	for what, p := range map[string]engine.Page{"size": {Size: 1001}, "negative": {Size: -1}, "position": {After: "x"}} {
+		_, err := l.Usage(r.Context(), engine.UsageQuery{Entity: user, Window: engine.WindowDaily, Page: p})
+		r.wantInvalid("page, "+what, err)
+	}
+	r.consume(l, user, api, 1)
+	r.consume(l, "user-2", api, 1)
+	r.aggregate(2)
+	page, err := l.Usage(r.Context(), engine.UsageQuery{Resource: api, Window: engine.WindowDaily, Page: engine.Page{Size: 1}})
+	r.must(err)
+	_, err = l.Usage(r.Context(), engine.UsageQuery{Resource: api, Window: engine.WindowHourly, Page: engine.Page{After: page.Next}})
+	r.wantInvalid("a position in another list", err)
+}

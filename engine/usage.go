@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// Window is a kind of span of time, in UTC, for which usage is added up.
+type Window string
+
+// The kinds of windows. Which of them are kept is the aggregator's choice: hours and days, where nothing else was said.
+const (
+	WindowHourly  Window = "hourly"
+	WindowDaily   Window = "daily"
+	WindowMonthly Window = "monthly"
+)
+
+// UsageQuery asks for usage by entity, by resource, or both, in windows of one kind: each has all usage, so they are never
+// added together.
+type UsageQuery struct {
+	Entity   string    // "": all of Resource
+	Resource string    // "": all of Entity
+	Window   Window    // required
+	From, To time.Time // From ≤ start of the window < To; zero: open
+	Page     Page
+}
+
+// UsageSnapshot is what an entity consumed of a resource in one window.
+type UsageSnapshot struct {
+	Entity, Resource string
+	Window           Window
+	Start, End       time.Time // UTC; Start ≤ t < End
+	Tokens           Tokens    // by limit; negative where more was given back than consumed
+	Acquires         int64     // those that were rolled back too
+}
+
+// UsagePage is one page of snapshots.
+type UsagePage = List[UsageSnapshot]
+
+// UsageSummary is the sum of snapshots.
+type UsageSummary struct {
+	Snapshots  int       // how many
+	Start, End time.Time // of the first and of the last window, UTC; zero where there is none
+	Total      Tokens    // by limit
+	Acquires   int64
+}
+
+// Usage lists what was consumed, by start of the window, those of one start by resource (of an entity) or by entity (of a
+// resource). It is added up by the aggregator, some seconds after the fact where that runs in AWS; in a store that nobody
+// aggregates there is none. Snapshots of all entities come from an index, in which one that was made just now may be missing.
+func (l *Limiter) Usage(ctx context.Context, q UsageQuery) (UsagePage, error) {
+	if err := q.check(); err != nil {
+		return UsagePage{}, err
+	}
+	if err := l.admit(ctx); err != nil {
+		return UsagePage{}, err
+	}
+	return walk(ctx, l, q.Page, l.usage(q), snapshotOf)
+}
+
+// UsageSummary adds up all snapshots that Usage lists; the query's Page is of no account.
+func (l *Limiter) UsageSummary(ctx context.Context, q UsageQuery) (UsageSummary, error) {
+	sum := UsageSummary{Total: Tokens{}}
+	for q.Page = (Page{Size: backend.MaxPage}); ; {
+		page, err := l.Usage(ctx, q)
+		if err != nil {
+			return UsageSummary{}, err
+		}
+		for i := range page.Items {
+			sum.add(&page.Items[i])
+		}
+		if q.Page.After = page.Next; page.Next == "" {
+			return sum, nil
+		}
+	}
+}
+
+func (u *UsageSummary) add(s *UsageSnapshot) {
+	u.Snapshots++
+	if u.Start.IsZero() || s.Start.Before(u.Start) {
+		u.Start = s.Start
+	}
+	if s.End.After(u.End) {
+		u.End = s.End
+	}
+	for name, n := range s.Tokens {
+		u.Total[name] = saturatedSum(u.Total[name], n)
+	}
+	u.Acquires = saturatedSum(u.Acquires, s.Acquires)
+}
+
+func saturatedSum(a, b int64) int64 { return backend.Int(a).Add(backend.Int(b)).SaturateInt64() }
+
+func (q *UsageQuery) check() error {
+	if q.Entity == "" && q.Resource == "" {
+		return &ValidationError{"Entity", q.Entity, "must be given where Resource is not"}
+	}
+	if q.Entity != "" {
+		if err := checkEntity(q.Entity); err != nil {
+			return err
+		}
+	}
+	if q.Resource != "" {
+		if err := checkResource(q.Resource); err != nil {
+			return err
+		}
+	}
+	if !slices.Contains(schema.Windows, schema.Window(q.Window)) {
+		return &ValidationError{"Window", string(q.Window), "must be hourly, daily or monthly"}
+	}
+	if !q.To.IsZero() && q.To.Before(q.From) {
+		return &ValidationError{"To", q.To, "must not be before From"}
+	}
+	return nil
+}
+
+// bounds are From and To in seconds since the Unix epoch, rounded up: windows start at whole ones.
+func (q *UsageQuery) bounds() (from, to int64) {
+	from, to = math.MinInt64, math.MaxInt64
+	if !q.From.IsZero() {
+		from = q.From.Add(time.Second - 1).Unix()
+	}
+	if !q.To.IsZero() {
+		to = q.To.Add(time.Second - 1).Unix()
+	}
+	return from, to
+}
+
+// usage is the listing that a query asks for.
+func (l *Limiter) usage(q UsageQuery) listing {
+	window := schema.Window(q.Window)
+	s := listing{query: backend.Query{Namespace: l.opts.Namespace}}
+	from, to := q.bounds()
+	if q.Entity != "" {
+		s.query.Partition = schema.UsagePartition(q.Entity)
+		s.query.From, s.query.To = schema.UsageRange(window, from, to)
+		if q.Resource != "" {
+			s.keys = l.usageKeysOf(q.Resource)
+		}
+		return s
+	}
+	parts := schema.UsageIndex(window, q.Resource)
+	s.query.Partition, s.query.Index = strings.TrimSuffix(parts[0], "|0"), true
+	s.query.From, s.query.To = schema.UsageIndexRange(from, to)
+	s.keys = l.usageKeysIn(parts)
+	return s
+}
+
+// usageKeysOf lists an entity's snapshots of one resource.
+func (l *Limiter) usageKeysOf(resource string) func(context.Context, backend.Query) (backend.Keys, error) {
+	return func(ctx context.Context, q backend.Query) (of backend.Keys, err error) {
+		size := q.Size
+		for q.Size = backend.MaxPage; ; {
+			found, err := l.keys(ctx, q)
+			if err != nil {
+				return backend.Keys{}, err
+			}
+			for i := range found.Items {
+				if _, r, _, _, _ := schema.UsageOf(found.Items[i].Key); r != resource {
+					continue
+				}
+				if len(of.Items) == size {
+					of.More = true
+					return of, nil
+				}
+				of.Items = append(of.Items, found.Items[i])
+			}
+			if !found.More {
+				return of, nil
+			}
+			q.After = &found.Items[len(found.Items)-1]
+		}
+	}
+}
+
+// usageKeysIn lists several partitions of the index as if they were one. A position in one is a position in all.
+func (l *Limiter) usageKeysIn(parts []string) func(context.Context, backend.Query) (backend.Keys, error) {
+	return func(ctx context.Context, q backend.Query) (all backend.Keys, err error) {
+		found := make([]backend.Keys, len(parts))
+		group, ctx := errgroup.WithContext(ctx)
+		for i := range parts {
+			of := q
+			of.Partition = parts[i]
+			group.Go(func() (err error) {
+				found[i], err = l.keys(ctx, of)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return all, err
+		}
+		for i := range found {
+			all.Items = append(all.Items, found[i].Items...)
+			all.More = all.More || found[i].More
+		}
+		slices.SortFunc(all.Items, func(a, b backend.Item) int { return strings.Compare(a.Sort, b.Sort) })
+		if len(all.Items) > q.Size {
+			all.Items, all.More = all.Items[:q.Size], true
+		}
+		return all, nil
+	}
+}
+
+func snapshotOf(it backend.Item, r *backend.Record) (s UsageSnapshot, wanted bool, err error) {
+	entity, resource, window, start, ok := schema.UsageOf(it.Key)
+	if !ok || !r.Present() {
+		return s, false, nil
+	}
+	counters, err := schema.Counters(r)
+	if err != nil {
+		return s, false, failure(context.Background(), err)
+	}
+	s = UsageSnapshot{
+		Entity: entity, Resource: resource, Window: Window(window),
+		Start: time.Unix(start, 0).UTC(), End: time.Unix(window.End(start), 0).UTC(),
+		Tokens: make(Tokens, len(counters)), Acquires: r.Int64(schema.UsageAcq),
+	}
+	for _, c := range counters {
+		s.Tokens[c.Name] = c.N.SaturateInt64()
+	}
+	return s, true, nil
+}
