@@ -1,6 +1,9 @@
 package backend
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Backend is a store. Every method is safe for concurrent use, and answers ErrClosed once Close was called. No method
 // reads a clock. With ctx done before the call nothing is sent and ctx's error comes back; with ctx done in flight a
@@ -111,3 +114,11 @@ type NoIO interface{ NoIO() }
 // Prompt is for stores whose calls return as soon as their context is done, whatever has become of the store: the caller
 // need not watch over them from another goroutine.
 type Prompt interface{ Prompt() }
+
+// Dated is for stores whose replies say what time it is there: a clock of ours that is wrong can be noticed. No promise
+// depends on it.
+type Dated interface {
+	// Ahead is by how much the store's clock was ahead of this machine's at the last reply, give or take a second; 0 if
+	// that is not known.
+	Ahead() time.Duration
+}

@@ -1,16 +1,12 @@
 package backend
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Meter counts what the calls made under its context have cost. A store that knows prices adds to it before the call
 // returns; others leave it alone. One call at a time.
 type Meter struct {
-	Requests int           // sent to the store
-	Units    float64       // of write or read capacity, as the store bills them
-	Ahead    time.Duration // of the store's clock before ours at the last reply, to a second or so; 0: unknown
+	Requests int     // sent to the store
+	Units    float64 // of write or read capacity, as the store bills them
 }
 
 type meterKey struct{}

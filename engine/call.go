@@ -52,6 +52,9 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 		abandoned, err = watched(ctx, f)
 	}
 	l.breaker.leave(probe, verdict(ctx, err))
+	if l.dated != nil {
+		l.compareClocks(ctx)
+	}
 	if l.opts.Observer != nil {
 		event := Event{Kind: EventStoreCall, Call: name, Latency: time.Duration(l.clock.now() - start), Err: err}
 		if !abandoned {
@@ -60,6 +63,24 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 		l.observe(event)
 	}
 	return abandoned, err
+}
+
+// mostApart is how much the store's clock and ours may differ in silence.
+const mostApart = 2 * time.Second
+
+// compareClocks tells the operator of a clock that is wrong, before limits are: those of all processes are kept by their
+// own clocks.
+func (l *Limiter) compareClocks(ctx context.Context) {
+	ahead := l.dated.Ahead()
+	if ahead.Abs() <= mostApart {
+		return
+	}
+	now, last := l.clock.now(), l.apart.Load()
+	if now-last < int64(time.Minute) && now >= last || !l.apart.CompareAndSwap(last, now) {
+		return
+	}
+	l.observe(Event{Kind: EventStoreClock, Ahead: ahead})
+	l.opts.Logger.WarnContext(ctx, "limiter: the store's clock and this machine's differ; set this machine's by a time service", "ahead", ahead)
 }
 
 // watched makes a call of a store that may not heed ctx.

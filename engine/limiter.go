@@ -20,7 +20,8 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
-	prompt  bool // the store heeds contexts
+	prompt  bool          // the store heeds contexts
+	dated   backend.Dated // nil if the store does not tell the time
 	clock   clock
 	trust   int64 // age up to which configuration is used without a look at its refresh, ns
 	buckets *cache
@@ -34,6 +35,7 @@ type Limiter struct {
 	policy  atomic.Uint32 // the Policy last seen stored for the system
 	checked atomic.Bool   // the schema's version was read
 	warned  atomic.Int64  // when the last warning was logged, ns since the Unix epoch
+	apart   atomic.Int64  // when it was last reported that the store's clock is another, likewise
 	closed  atomic.Bool
 	closing sync.RWMutex // held for reading while background work is started
 	work    sync.WaitGroup
@@ -56,6 +58,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	}
 	_, l.noIO = store.(backend.NoIO)
 	_, l.prompt = store.(backend.Prompt)
+	l.dated, _ = store.(backend.Dated)
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)

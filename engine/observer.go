@@ -18,6 +18,7 @@ const (
 	EventClockAhead                        // a bucket was written by a clock that is Ahead of ours by more than 10 s
 	EventLargeRecord                       // a bucket costs more than one write unit; Bytes
 	EventContention                        // a bucket was judged by the limits in its record, since others write it too fast to convert it
+	EventStoreClock                        // the store's clock is Ahead of this machine's, or behind, by more than 2 s; once a minute
 	EventRefresh                           // refreshing configuration in the background failed; Err
 )
 

@@ -3,11 +3,8 @@ package dynamo
 import (
 	"context"
 	"sync"
-	"time"
 
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go/middleware"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 )
@@ -18,7 +15,6 @@ type bill struct {
 	lock     sync.Mutex
 	requests int
 	units    float64
-	ahead    time.Duration
 }
 
 func newBill(ctx context.Context) *bill {
@@ -60,23 +56,6 @@ func (b *bill) capacity(c *types.ConsumedCapacity) {
 	}
 }
 
-// skew notes how far DynamoDB's clock is ahead of ours, by the reply's date.
-func (b *bill) skew(of middleware.Metadata) {
-	if b == nil {
-		return
-	}
-	if ahead, known := awsmiddleware.GetAttemptSkew(of); known {
-		b.lock.Lock()
-		defer b.lock.Unlock()
-		b.ahead = ahead
-	}
-}
-
-func (b *bill) reply(c *types.ConsumedCapacity, of middleware.Metadata) {
-	b.capacity(c)
-	b.skew(of)
-}
-
 // pay hands the sum to the meter.
 func (b *bill) pay() {
 	if b == nil {
@@ -84,7 +63,4 @@ func (b *bill) pay() {
 	}
 	b.meter.Requests += b.requests
 	b.meter.Units += b.units
-	if b.ahead != 0 {
-		b.meter.Ahead = b.ahead
-	}
 }

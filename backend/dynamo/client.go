@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -9,19 +10,17 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+
+	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 const (
 	connections = 512             // idle ones kept: as many as callers that are expected to be at it together
 	dialing     = 2 * time.Second // at most; a caller's deadline may be earlier
-	readTries   = 3               // of the SDK, for what changes nothing
-	readBackoff = 50 * time.Millisecond
 )
 
 // Its length is looked at apart: {3,255} costs half a millisecond of every program's start.
@@ -30,7 +29,7 @@ var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]+\z`)
 // connect makes a store without looking at the table. It talks to nobody.
 func connect(ctx context.Context, name string, o *Options) (*Store, error) {
 	if len(name) < 3 || len(name) > 255 || !tableName.MatchString(name) {
-		return nil, errName(name)
+		return nil, fmt.Errorf("%w: dynamo: %q is no name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'", backend.ErrInvalid, name)
 	}
 	if o == nil {
 		o = &Options{}
@@ -57,7 +56,7 @@ func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 		}
 		loaded, err := config.LoadDefaultConfig(ctx, load...)
 		if err != nil {
-			return dynamodb.Options{}, errConfig(err)
+			return dynamodb.Options{}, fmt.Errorf("%w: dynamo: the AWS configuration cannot be read: %w", backend.ErrRejected, err)
 		}
 		base = loaded
 	}
@@ -80,7 +79,7 @@ func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 		}
 	}
 	if options.Region == "" {
-		return options, errRegion()
+		return options, fmt.Errorf("%w: dynamo: no AWS region is set; set Options.Region, --region or AWS_REGION", backend.ErrRejected)
 	}
 	return options, nil
 }
@@ -90,7 +89,7 @@ func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 func atEndpoint(options *dynamodb.Options, o *Options) error {
 	u, err := url.Parse(*options.BaseEndpoint)
 	if err != nil || u.Host == "" {
-		return errEndpoint(*options.BaseEndpoint)
+		return fmt.Errorf("%w: dynamo: endpoint %q is no URL; write http://localhost:8000", backend.ErrInvalid, *options.BaseEndpoint)
 	}
 	options.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
@@ -112,35 +111,4 @@ func pool(c *awshttp.BuildableClient) *awshttp.BuildableClient {
 	return c.WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialing })
-}
-
-// api is what of the SDK is used: two clients of the same options. What may write is sent once, since who sends a write
-// again must be able to recognise it; reads have a few tries.
-type api struct {
-	writes, reads *dynamodb.Client
-	streams       *dynamodbstreams.Client
-	http          any
-}
-
-func newAPI(base dynamodb.Options) api {
-	base.DisableValidateResponseChecksum = true // it warns of every refusal (aws-sdk-go-v2 issue 3545)
-	base.RetryMaxAttempts = 0
-	base.Retryer = aws.NopRetryer{}
-	again := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = readTries, readBackoff })
-	return api{
-		writes: dynamodb.New(base),
-		reads:  dynamodb.New(base, func(o *dynamodb.Options) { o.Retryer = again }),
-		streams: dynamodbstreams.New(dynamodbstreams.Options{
-			Region: base.Region, Credentials: base.Credentials, BaseEndpoint: base.BaseEndpoint, HTTPClient: base.HTTPClient,
-			APIOptions: base.APIOptions, Retryer: again, AppID: base.AppID,
-		}),
-		http: base.HTTPClient,
-	}
-}
-
-// closeIdle lets go of connections that nobody uses, if they are ours alone.
-func (a *api) closeIdle() {
-	if c, ok := a.http.(*awshttp.BuildableClient); ok {
-		c.GetTransport().CloseIdleConnections()
-	}
 }

@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -20,7 +21,7 @@ func decode(of item, r *backend.Record) error {
 		if attribute == expiresAt {
 			at, err := strconv.ParseInt(number(v), 10, 64)
 			if err != nil {
-				return errAttribute(attribute, l)
+				return unknownAttribute(attribute, l)
 			}
 			r.SetExpiry(backend.Expiry(at))
 			continue
@@ -31,10 +32,15 @@ func decode(of item, r *backend.Record) error {
 		}
 		slot, known := l.Slot(field)
 		if !known || !set(r, slot, v) {
-			return errAttribute(attribute, l)
+			return unknownAttribute(attribute, l)
 		}
 	}
 	return nil
+}
+
+func unknownAttribute(name string, l *backend.Layout) error {
+	return fmt.Errorf("%w: dynamo: the stored record has an attribute %q that layout %s does not have; was it written by a newer program?",
+		backend.ErrInvalid, name, l.Name())
 }
 
 // set reports whether v is a value for the slot.

@@ -36,23 +36,17 @@ func (s *Store) action(w *backend.Write) types.TransactWriteItem {
 // canceled finds out why a transaction was not made: of several reasons, a condition that did not hold says most.
 func (s *Store) canceled(ctx context.Context, err error, writes []backend.Write, bill *bill) error {
 	var canceled *types.TransactionCanceledException
-	if !errors.As(err, &canceled) {
-		return classify(ctx, s.table, err, writing)
-	}
-	worst, message := "", ""
-	for i, reason := range canceled.CancellationReasons {
-		code := aws.ToString(reason.Code)
-		if code == "ConditionalCheckFailed" && i < len(writes) {
-			for j := range writes {
-				bill.add(2 * units(canceled.CancellationReasons[j].Item))
+	if errors.As(err, &canceled) {
+		for i, reason := range canceled.CancellationReasons {
+			if aws.ToString(reason.Code) == "ConditionalCheckFailed" && i < len(writes) {
+				for _, each := range canceled.CancellationReasons {
+					bill.add(2 * units(each.Item))
+				}
+				return s.conflict(i, &writes[i], reason.Item)
 			}
-			return s.conflict(i, &writes[i], reason.Item)
-		}
-		if code != "None" && (worst == "" || severity[code] > severity[worst]) {
-			worst, message = code, aws.ToString(reason.Message)
 		}
 	}
-	return canceledFor(s.table, worst, message, err)
+	return classify(ctx, s.table, err, writing)
 }
 
 func (s *Store) conflict(i int, w *backend.Write, found item) error {
@@ -62,7 +56,7 @@ func (s *Store) conflict(i int, w *backend.Write, found item) error {
 		return err
 	}
 	if s.shapes.of(w).guards && backend.Judge(&conflict.Record, w) {
-		return errSum()
+		return tooManyDigits()
 	}
 	return conflict
 }

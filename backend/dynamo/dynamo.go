@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,6 +26,7 @@ type Store struct {
 	api       api
 	shapes    shapes
 	feed      feed
+	ahead     atomic.Int64 // of this machine's clock, ns
 	closed    atomic.Bool
 	unchecked atomic.Bool // whether the table's schema is still to be looked at
 }
@@ -33,6 +35,8 @@ var _ interface {
 	backend.Backend
 	backend.Feed
 	backend.Scanner
+	backend.Prompt
+	backend.Dated
 } = (*Store)(nil)
 
 // Open connects to the table that a deployment of this name has made. It creates nothing. [ErrNotDeployed] reports
@@ -44,7 +48,7 @@ func Open(ctx context.Context, name string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	s.unchecked.Store(true)
-	if err := s.check(ctx); err != nil && (ctx.Err() != nil || !unavailable(err)) {
+	if err := s.check(ctx); err != nil && (ctx.Err() != nil || !errors.Is(err, backend.ErrUnavailable)) {
 		return nil, err
 	}
 	return s, nil

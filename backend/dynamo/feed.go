@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,7 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 		return 0, err
 	}
 	if size < 1 {
-		return 0, errSize(size)
+		return 0, badSize(size)
 	}
 	f := &s.feed
 	f.lock.Lock()
@@ -155,7 +156,7 @@ func (s *Store) discover(ctx context.Context) error {
 		}
 		spec := table.Table.StreamSpecification
 		if spec == nil || spec.StreamViewType != types.StreamViewTypeNewAndOldImages || table.Table.LatestStreamArn == nil {
-			return errNoStream(s.table)
+			return fmt.Errorf("%w: dynamo: table %s has no stream with both images; deploy it again with the aggregator", backend.ErrInvalid, s.table)
 		}
 		f.stream, f.known = *table.Table.LatestStreamArn, map[string]*shard{}
 	}

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -113,7 +114,8 @@ func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (mor
 	if err != nil {
 		return false, classify(ctx, l.s.table, err, reading)
 	}
-	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	l.s.dated(reply.ResultMetadata)
+	bill.capacity(reply.ConsumedCapacity)
 	for _, of := range reply.Items {
 		if sort := textOf(of, l.sort); l.q.To == "" || sort < l.q.To {
 			page.Items = append(page.Items, backend.Item{Key: keyIn(of), Sort: sort})
@@ -136,7 +138,7 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (ke
 		return nil, "", err
 	}
 	if size < 1 {
-		return nil, "", errSize(size)
+		return nil, "", badSize(size)
 	}
 	bill := newBill(ctx)
 	defer bill.pay()
@@ -156,7 +158,8 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (ke
 		if err != nil {
 			return nil, "", classify(ctx, s.table, err, reading)
 		}
-		bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+		s.dated(reply.ResultMetadata)
+		bill.capacity(reply.ConsumedCapacity)
 		for i, of := range reply.Items {
 			if textOf(of, hashKey) == schemaHash {
 				continue // the driver's own
@@ -169,6 +172,10 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (ke
 			return keys, "", nil
 		}
 	}
+}
+
+func badSize(size int) error {
+	return fmt.Errorf("%w: dynamo: %d at a time, at least 1", backend.ErrInvalid, size)
 }
 
 func scanPosition(of item) string {
@@ -184,7 +191,7 @@ func positionOf(after, namespace string) (item, error) {
 	length, parts, _ := strings.Cut(after, ":")
 	n, err := strconv.Atoi(length)
 	if err != nil || n < 1 || n >= len(parts) || !strings.HasPrefix(parts, hashOf(namespace, "")) {
-		return nil, errPosition(after)
+		return nil, fmt.Errorf("%w: dynamo: no position of a scan: %q", backend.ErrInvalid, after)
 	}
 	return item{hashKey: text(parts[:n]), rangeKey: &types.AttributeValueMemberS{Value: parts[n:]}}, nil
 }

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -19,14 +20,14 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 		return err
 	}
 	if len(keys) != len(out) {
-		return errLengths(len(keys), len(out))
+		return fmt.Errorf("%w: dynamo: %d records for %d keys", backend.ErrInvalid, len(out), len(keys))
 	}
 	for i := range keys {
 		if err := keys[i].Validate(); err != nil {
 			return err
 		}
 		if out[i].Layout() == nil {
-			return errNoLayout(keys[i])
+			return fmt.Errorf("%w: dynamo: no layout is given for the record of %v", backend.ErrInvalid, keys[i])
 		}
 		out[i].Reset(out[i].Layout())
 	}
@@ -67,7 +68,8 @@ func (s *Store) get(ctx context.Context, k *backend.Key, bill *bill) (item, erro
 	if err != nil {
 		return nil, classify(ctx, s.table, err, reading)
 	}
-	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	s.dated(reply.ResultMetadata)
+	bill.capacity(reply.ConsumedCapacity)
 	return reply.Item, nil
 }
 
@@ -83,7 +85,7 @@ func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found fun
 		if err != nil {
 			return classify(ctx, s.table, err, reading)
 		}
-		bill.skew(reply.ResultMetadata)
+		s.dated(reply.ResultMetadata)
 		for i := range reply.ConsumedCapacity {
 			bill.capacity(&reply.ConsumedCapacity[i])
 		}
@@ -94,7 +96,7 @@ func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found fun
 		}
 		left := reply.UnprocessedKeys[s.table].Keys
 		if len(left) == len(some) {
-			return errThrottled()
+			return fmt.Errorf("%w: dynamo: the table serves none of the keys now; it is throttled", backend.ErrUnavailable)
 		}
 		wanted = append(left, wanted[len(some):]...)
 	}

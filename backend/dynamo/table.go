@@ -3,11 +3,15 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 // tableWait bounds waiting for a new table; DynamoDB takes seconds, DynamoDB Local none.
@@ -23,13 +27,13 @@ func CreateTable(ctx context.Context, name string, o *Options) error {
 	}
 	defer s.Close() //nolint:errcheck // it always returns nil
 	if _, err := s.api.writes.CreateTable(ctx, tableInput(name)); err != nil {
-		return classify(ctx, name, err, administration)
+		return classify(ctx, name, err, writing)
 	}
 	active := dynamodb.NewTableExistsWaiter(s.api.reads, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 100*time.Millisecond, 2*time.Second
 	})
 	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, tableWait); err != nil {
-		return classify(ctx, name, err, administration)
+		return classify(ctx, name, err, writing)
 	}
 	return s.initialize(ctx)
 }
@@ -71,6 +75,8 @@ func tableInput(name string) *dynamodb.CreateTableInput {
 	}
 }
 
+var versionText = strconv.Itoa(schemaVersion)
+
 var schemaKey = item{hashKey: text(schemaHash), rangeKey: text(schemaRange)}
 
 func (s *Store) initialize(ctx context.Context) error {
@@ -99,10 +105,12 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	version, ok := out.Item[schemaField].(*types.AttributeValueMemberN)
 	if !ok {
-		return errForeign(s.table)
+		return fmt.Errorf("%w: table %s has no schema record; complete it with: zae-limiter deploy --name %s (or check the name)",
+			ErrNotDeployed, s.table, s.table)
 	}
 	if version.Value != versionText {
-		return errVersion(s.table, version.Value)
+		return fmt.Errorf("%w: dynamo: table %s has schema version %s, this program knows %s: use the version of zae-limiter that "+
+			"deployed it, or run: zae-limiter upgrade --name %s", backend.ErrRejected, s.table, version.Value, versionText, s.table)
 	}
 	s.unchecked.Store(false)
 	return nil

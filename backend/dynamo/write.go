@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +21,7 @@ const together = 32
 // Apply implements [backend.Backend]: one request per write. One that has only conditions is a consistent read.
 func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	if len(writes) != len(out) {
-		return errLengths(len(writes), len(out))
+		return fmt.Errorf("%w: dynamo: %d outcomes for %d writes", backend.ErrInvalid, len(out), len(writes))
 	}
 	err := s.begin(ctx)
 	for i := 0; err == nil && i < len(writes); i++ {
@@ -92,8 +93,12 @@ func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcom
 	}
 	bill.add(units(refused.Item))
 	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.shapes.of(w).guards && backend.Judge(&out.Record, w) {
-		out.Err = errSum() // what did not hold was a guard
+		out.Err = tooManyDigits() // what did not hold was a guard
 	}
+}
+
+func tooManyDigits() error {
+	return fmt.Errorf("%w: dynamo: a sum would have more than 38 digits", backend.ErrInvalid)
 }
 
 func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item, error) {
@@ -110,7 +115,8 @@ func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item,
 	if err != nil {
 		return nil, err
 	}
-	bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+	s.dated(reply.ResultMetadata)
+	bill.capacity(reply.ConsumedCapacity)
 	return reply.Attributes, nil
 }
 
@@ -124,7 +130,8 @@ func (s *Store) remove(ctx context.Context, w *backend.Write, bill *bill) error 
 	})
 	bill.sent()
 	if err == nil {
-		bill.reply(reply.ConsumedCapacity, reply.ResultMetadata)
+		s.dated(reply.ResultMetadata)
+		bill.capacity(reply.ConsumedCapacity)
 	}
 	return err
 }
@@ -162,7 +169,7 @@ func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 		bill.pay()
 		return err
 	}
-	bill.skew(reply.ResultMetadata)
+	s.dated(reply.ResultMetadata)
 	for i := range reply.ConsumedCapacity {
 		bill.capacity(&reply.ConsumedCapacity[i])
 	}
