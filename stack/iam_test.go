@@ -1,0 +1,243 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+)
+
+func TestMain(m *testing.M) { dynamotest.Main(m) }
+
+// roles of operations: what whoever does them must be allowed.
+const (
+	acquiring     = "acquire"
+	reading       = "read"
+	administering = "full"
+)
+
+// anOperation is one of the engine's.
+type anOperation struct {
+	role, name string
+	do         func(context.Context, *engine.Limiter) error
+	everywhere bool // it is about more than a namespace: the registry, or the whole table
+}
+
+func of[T any](_ T, err error) error { return err }
+
+// denied wants a denial.
+func denied(err error) error {
+	var exceeded *engine.ExceededError
+	if errors.As(err, &exceeded) {
+		return nil
+	}
+	return fmt.Errorf("not denied: %w", err)
+}
+
+// operations are all that a limiter can do, in an order in which each finds what it needs.
+func operations() []anOperation {
+	rpm, page := []engine.Limit{engine.PerMinute("rpm", 10)}, engine.Page{Size: 10}
+	one := func(entity string, n int64) engine.Request {
+		return engine.Request{Entity: entity, Resource: "gpt", Consume: engine.Tokens{"rpm": n}}
+	}
+	w, r, a := administering, reading, acquiring
+	type ctx = context.Context
+	type lim = *engine.Limiter
+	return []anOperation{
+		{w, "SetSystemDefaults", func(c ctx, l lim) error { return l.SetSystemDefaults(c, rpm, nil) }, false},
+		{w, "SetResourceDefaults", func(c ctx, l lim) error { return l.SetResourceDefaults(c, "gpt", rpm) }, false},
+		{w, "CreateEntity", func(c ctx, l lim) error { return l.CreateEntity(c, engine.Entity{ID: "parent"}) }, false},
+		{w, "CreateEntity child", func(c ctx, l lim) error {
+			return l.CreateEntity(c, engine.Entity{ID: "child", Parent: "parent", Cascade: true})
+		}, false},
+		{w, "SetLimits", func(c ctx, l lim) error { return l.SetLimits(c, "child", "gpt", rpm) }, false},
+		{a, "Acquire", func(c ctx, l lim) error {
+			lease, err := l.Acquire(c, one("alone", 2))
+			if err != nil {
+				return err
+			}
+			return errors.Join(lease.Consume(c, engine.Tokens{"rpm": 1}), lease.Release(c, engine.Tokens{"rpm": 1}),
+				lease.Adjust(engine.Tokens{"rpm": -1}), lease.Flush(c), lease.Commit(c))
+		}, false},
+		{a, "Acquire cascade", func(c ctx, l lim) error {
+			lease, err := l.Acquire(c, one("child", 1))
+			return errors.Join(err, lease.Rollback(c))
+		}, false},
+		{a, "Allow", func(c ctx, l lim) error { return of(l.Allow(c, one("child", 1))) }, false},
+		{a, "Wait", func(c ctx, l lim) error { return of(l.Wait(c, one("child", 1))) }, false},
+		{a, "Do", func(c ctx, l lim) error {
+			return l.Do(c, one("child", 1), func(context.Context, *engine.Lease) error { return nil })
+		}, false},
+		{a, "Acquire with other limits", func(c ctx, l lim) error {
+			q := one("child", 1)
+			q.Override = []engine.Limit{engine.PerMinute("rpm", 12)}
+			return of(l.Acquire(c, q))
+		}, false},
+		{a, "Acquire denied", func(c ctx, l lim) error { return denied(of(l.Acquire(c, one("child", 10)))) }, false},
+		{a, "Available", func(c ctx, l lim) error { return of(l.Available(c, "child", "gpt")) }, false},
+		{a, "TimeUntilAvailable", func(c ctx, l lim) error { return of(l.TimeUntilAvailable(c, one("child", 10))) }, false},
+		{a, "Explain", func(c ctx, l lim) error { return of(l.Explain(c, "child", "gpt")) }, false},
+		{a, "Ping", func(c ctx, l lim) error { return l.Ping(c) }, false},
+		{r, "SystemDefaults", func(c ctx, l lim) error { return of(l.SystemDefaults(c)) }, false},
+		{r, "ResourceDefaults", func(c ctx, l lim) error { return of(l.ResourceDefaults(c, "gpt")) }, false},
+		{r, "Resources", func(c ctx, l lim) error { return of(l.Resources(c, page)) }, false},
+		{r, "Limits", func(c ctx, l lim) error { return of(l.Limits(c, "child", "gpt")) }, false},
+		{r, "EntitiesWithLimits", func(c ctx, l lim) error { return of(l.EntitiesWithLimits(c, "gpt", page)) }, false},
+		{r, "Entity", func(c ctx, l lim) error { return of(l.Entity(c, "child")) }, false},
+		{r, "Entities", func(c ctx, l lim) error { return of(l.Entities(c, page)) }, false},
+		{r, "Children", func(c ctx, l lim) error { return of(l.Children(c, "parent", page)) }, false},
+		{r, "AuditEvents", func(c ctx, l lim) error { return of(l.AuditEvents(c, engine.AuditQuery{Page: page})) }, false},
+		{r, "AuditEvents of one", func(c ctx, l lim) error { return of(l.AuditEvents(c, engine.AuditQuery{Entity: "child", Page: page})) }, false},
+		{r, "Status", func(c ctx, l lim) error { return of(l.Status(c)) }, false},
+		{r, "Namespace", func(c ctx, l lim) error { return of(l.Namespace(c, "team")) }, false},
+		{r, "ListNamespaces", func(c ctx, l lim) error { return of(l.ListNamespaces(c, page)) }, false},
+		{r, "Buckets of one", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Entity: "child", Page: page})) }, false},
+		{r, "Buckets", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Page: page})) }, true},
+		{w, "UpdateEntity", func(c ctx, l lim) error {
+			return of(l.UpdateEntity(c, "child", engine.EntityUpdate{Parent: new(string)}))
+		}, false},
+		{w, "ResetBucket", func(c ctx, l lim) error { return l.ResetBucket(c, "alone", "gpt") }, false},
+		{w, "DeleteLimits", func(c ctx, l lim) error { return l.DeleteLimits(c, "child", "gpt") }, false},
+		{w, "DeleteEntity", func(c ctx, l lim) error { return l.DeleteEntity(c, "child", nil) }, false},
+		{w, "DeleteResourceDefaults", func(c ctx, l lim) error { return l.DeleteResourceDefaults(c, "gpt") }, false},
+		{w, "DeleteSystemDefaults", func(c ctx, l lim) error { return l.DeleteSystemDefaults(c) }, false},
+		{w, "RegisterNamespace", func(c ctx, l lim) error { return l.RegisterNamespace(c, "doomed") }, true},
+		{w, "DeleteNamespace", func(c ctx, l lim) error { return l.DeleteNamespace(c, "doomed") }, true},
+		{w, "RecoverNamespace", func(c ctx, l lim) error { return l.RecoverNamespace(c, "doomed") }, true},
+		{w, "PurgeNamespace", func(c ctx, l lim) error {
+			return errors.Join(l.DeleteNamespace(c, "doomed"), l.PurgeNamespace(c, "doomed"))
+		}, true},
+	}
+}
+
+// record does all operations in a namespace and notes what they ask of DynamoDB.
+func record(t *testing.T, namespace string) map[string][]request {
+	t.Helper()
+	name, o := dynamotest.Table(t)
+	r := &recorder{t: t}
+	store, err := dynamo.Open(t.Context(), name, r.options(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	now := time.Now()
+	with := &engine.Options{Namespace: namespace, ConfigTTL: -1, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { now = now.Add(time.Millisecond); return now }}
+	setUp, err := engine.New(store, &engine.Options{Timeout: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := setUp.RegisterNamespace(t.Context(), "team"); err != nil {
+		t.Fatal(err)
+	}
+	r.take()
+	all := map[string][]request{}
+	for _, op := range operations() {
+		l, err := engine.New(store, with) // which remembers nothing
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.do(op.name, func() error { return op.do(t.Context(), l) })
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		all[op.name] = r.take()
+		if len(all[op.name]) == 0 {
+			t.Errorf("%s asked nothing", op.name)
+		}
+	}
+	return all
+}
+
+// rights are the roles whose policy allows operations of a role.
+var rights = map[string][]string{acquiring: {acquiring, administering}, reading: {reading, administering}, administering: {administering}}
+
+// Each policy allows all requests of its operations, denies something of each operation of others that it should not
+// allow, and allows no action that no operation needs.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	resources := resourcesOf(t, template)
+	asked := record(t, "team")
+	for role, name := range map[string]string{acquiring: "AcquirePolicy", reading: "ReadPolicy", administering: "FullPolicy"} {
+		p, used := policyOf(t, resources, name), map[string]bool{}
+		for _, op := range operations() {
+			mine := slices.Contains(rights[op.role], role)
+			refused := mayNot(p, asked[op.name], "")
+			if mine && refused != nil {
+				t.Errorf("%s refuses %v", name, refused)
+			}
+			if role != administering && op.role == administering && refused == nil {
+				t.Errorf("%s allows %s", name, op.name)
+			}
+			for _, q := range asked[op.name] {
+				used[fmt.Sprint(q.action, " ", q.index)] = used[fmt.Sprint(q.action, " ", q.index)] || mine
+			}
+		}
+		for _, r := range p {
+			for _, action := range r.actions {
+				if !used[action+" false"] && !used[action+" true"] {
+					t.Errorf("%s allows %s, which nothing needs", name, action)
+				}
+			}
+			if r.index && !slices.ContainsFunc(slices.Collect(maps.Keys(used)), func(k string) bool { return strings.HasSuffix(k, " true") && used[k] }) {
+				t.Errorf("%s is about the index, which nothing needs", name)
+			}
+		}
+	}
+}
+
+// The policies for a namespace allow there what the others allow, but for what is about more than a namespace. Elsewhere
+// they allow to read the registry, and nothing else.
+func TestNamespacePolicies(t *testing.T) {
+	t.Parallel()
+	resources := resourcesOf(t, template)
+	asked := record(t, "team")
+	for role, name := range map[string]string{acquiring: "NamespaceAcquirePolicy", reading: "NamespaceReadPolicy", administering: "NamespaceFullPolicy"} {
+		p := policyOf(t, resources, name)
+		for _, r := range p {
+			if r.null != "false" {
+				t.Errorf("%s: %v passes without a leading key", name, r.actions)
+			}
+		}
+		for _, op := range operations() {
+			if refused := mayNot(p, asked[op.name], "team"); slices.Contains(rights[op.role], role) && !op.everywhere && refused != nil {
+				t.Errorf("%s refuses %v", name, refused)
+			} else if op.everywhere && refused == nil {
+				t.Errorf("%s allows %s", name, op.name)
+			}
+			for _, q := range asked[op.name] {
+				for _, tag := range []string{"other", "tea", "team2", ""} {
+					registry := strings.HasSuffix(q.action, "GetItem") || strings.HasSuffix(q.action, "Query")
+					registry = registry && !slices.ContainsFunc(q.keys, func(k string) bool { return !strings.HasPrefix(k, "_/") })
+					if p.allows(q, tag) && !registry {
+						t.Errorf("%s allows a caller of %q: %v", name, tag, q)
+					}
+				}
+				if write := q.action == "dynamodb:UpdateItem" || q.action == "dynamodb:DeleteItem"; write && strings.HasPrefix(q.keys[0], "_/") {
+					for _, tag := range []string{"team", "_"} {
+						if p.allows(q, tag) {
+							t.Errorf("%s allows a caller of %q to write the registry: %v", name, tag, q)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// mayNot is the first request that a policy does not allow; nil if it allows all.
+func mayNot(p policy, asked []request, tag string) *request {
+	for _, q := range asked {
+		if !p.allows(q, tag) {
+			return &q
+		}
+	}
+	return nil
+}
