@@ -49,11 +49,12 @@ func isThrottled(err error) bool {
 	return false
 }
 
-// isPassing reports a fault that may pass: no answer, or one of a server that does not feel well.
+// isPassing reports a fault that may pass: no answer, one that broke off, or one of a server that does not feel well.
 func isPassing(err error) bool {
 	var status *smithyhttp.ResponseError
-	if errors.As(err, &status) && status.HTTPStatusCode() > 0 {
-		return status.HTTPStatusCode() >= http.StatusInternalServerError
+	if errors.As(err, &status) {
+		broken := status.HTTPStatusCode() < http.StatusMultipleChoices
+		return broken || status.HTTPStatusCode() >= http.StatusInternalServerError
 	}
 	var sent *smithyhttp.RequestSendError
 	return errors.As(err, &sent)

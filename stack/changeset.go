@@ -147,8 +147,7 @@ func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSe
 	if err != nil || st == nil || st.status != types.StackStatusReviewInProgress {
 		return s.errCall("look at the stack", err)
 	}
-	_, err = s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &c.stack})
-	return s.errCall("remove the empty stack", err)
+	return s.remove(ctx, st, removal{wait: true})
 }
 
 // carryOut executes a change set and waits for its end, unless nobody wants to wait.

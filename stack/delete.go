@@ -15,6 +15,7 @@ import (
 type removal struct {
 	retain []string // resources that could not be deleted, and may stay
 	mode   types.DeletionMode
+	wait   bool // also where the caller does not want to
 }
 
 // doomed is what a deletion finds.
@@ -179,7 +180,7 @@ func (s *session) remove(ctx context.Context, st *state, how removal) error {
 	_, err = s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{
 		StackName: &st.id, ClientRequestToken: &op.token, RetainResources: how.retain, DeletionMode: how.mode,
 	})
-	if err != nil || s.o.NoWait {
+	if err != nil || s.o.NoWait && !how.wait {
 		return s.errCall("delete the stack", err)
 	}
 	now, err := op.follow(ctx)

@@ -28,7 +28,7 @@ func (s *session) settle(ctx context.Context) (*state, error) {
 			return nil, nil
 		case st.stillborn():
 			s.say("removing what an earlier deployment left that failed, " + string(st.status))
-			err = s.remove(ctx, st, removal{})
+			err = s.remove(ctx, st, removal{wait: true})
 		case st.status == types.StackStatusUpdateRollbackFailed:
 			err = s.rollOn(ctx, st, turn > 0)
 		case st.status == types.StackStatusDeleteFailed:

@@ -1,0 +1,217 @@
+package stack
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+const (
+	tableKind  = "AWS::DynamoDB::Table"
+	bucketKind = "AWS::S3::Bucket"
+)
+
+// put archives something, in two versions.
+func (w *world) put(bucket string, keys ...string) {
+	w.t.Helper()
+	client := s3.NewFromConfig(w.Config(), func(o *s3.Options) { o.UsePathStyle = true })
+	for _, key := range append(keys, keys...) {
+		if _, err := client.PutObject(w.t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(key)}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := client.DeleteObject(w.t.Context(), &s3.DeleteObjectInput{Bucket: &bucket, Key: &keys[0]}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Table and bucket go with the stack, the bucket with all versions and what was deleted in it.
+func TestDelete(t *testing.T) {
+	w := newWorld(t, nil)
+	bucket := w.mustEnsure(with()).Info.Bucket
+	w.put(bucket, "audit/1", "audit/2")
+	w.mustDelete(DeleteOptions{})
+	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucket) || w.Stack(app).Status != "DELETE_COMPLETE" {
+		t.Error("something is left")
+	}
+	before := w.Counts()
+	w.mustDelete(DeleteOptions{}) // of nothing
+	if after := w.Counts(); after["DeleteStack"] != before["DeleteStack"] || after["DeleteTable"] != before["DeleteTable"] {
+		t.Errorf("%v", after)
+	}
+}
+
+// Data that are kept stay, and the next deployment takes them in; or the next deletion removes them.
+func TestKeepData(t *testing.T) {
+	w := newWorld(t, nil)
+	bucket := w.mustEnsure(with()).Info.Bucket
+	w.put(bucket, "audit/1", "audit/2")
+	w.mustDelete(DeleteOptions{KeepData: true})
+	if !w.Exists(tableKind, app) || !w.Exists(bucketKind, bucket) || w.Stack(app).Status != "DELETE_COMPLETE" {
+		t.Fatal("something is gone")
+	}
+	p, err := w.session(with()).plan(t.Context())
+	if got := changed(p.Changes); err != nil || p.Action != Adopted || len(got) != 2 || got[0] != "Import Table" {
+		t.Errorf("%v, %v", p, err)
+	}
+	r := w.mustEnsure(with(func(o *Options) { o.LambdaMemory = 512 }))
+	if r.Action != Adopted || r.Info.Bucket != bucket || !r.Info.Aggregator || r.After["LambdaMemorySize"] != "512" || !w.has("Table", "IMPORT_COMPLETE") || w.has("Table", "CREATE_IN_PROGRESS") && w.Counts()["ExecuteChangeSet"] != 4 {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+	if len(w.Objects(bucket)) != 2 { // audit/2 and the code
+		t.Errorf("in the bucket is %v", w.Objects(bucket))
+	}
+	w.mustDelete(DeleteOptions{KeepData: true})
+	w.mustDelete(DeleteOptions{})
+	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucket) {
+		t.Error("something is left")
+	}
+}
+
+// Either of the two may be left alone.
+func TestAdoptOne(t *testing.T) {
+	for _, kept := range []string{tableKind, bucketKind} {
+		w := newWorld(t, nil)
+		bucket := w.mustEnsure(with()).Info.Bucket
+		w.mustDelete(DeleteOptions{KeepData: true})
+		s := w.session(Options{})
+		var err error
+		if kept == tableKind {
+			err = s.dropBucket(t.Context(), bucket)
+		} else {
+			err = s.dropTable(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := w.mustEnsure(with())
+		if r.Action != Adopted || !r.Info.Aggregator || !r.Info.Available || r.Info.Bucket != bucket || len(w.Objects(bucket)) != 1 {
+			t.Errorf("%s: %+v\n%s", kept, r, w.story())
+		}
+	}
+}
+
+// An adoption keeps the table's protection, since an import changes nothing and nobody asked for a change.
+func TestAdoptProtected(t *testing.T) {
+	w := newWorld(t, nil)
+	on := true
+	w.mustEnsure(with(func(o *Options) { o.DeletionProtection = &on }))
+	w.mustDelete(DeleteOptions{KeepData: true})
+	if r := w.mustEnsure(with()); r.Action != Adopted || r.After["EnableDeletionProtection"] != "true" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is protected is refused before anything is done, or goes by force.
+func TestProtected(t *testing.T) {
+	on := true
+	for _, o := range []Options{{DeletionProtection: &on}, {TerminationProtection: &on}} {
+		w := newWorld(t, nil)
+		o.Code = codeFor("arm64")
+		w.mustEnsure(o)
+		if err := w.delete(DeleteOptions{}); !errors.Is(err, ErrProtected) || w.Counts()["DeleteStack"] > 0 {
+			t.Errorf("%v", err)
+		}
+		w.mustDelete(DeleteOptions{Force: true})
+		if w.Exists(tableKind, app) || w.Stack(app).Status != "DELETE_COMPLETE" {
+			t.Error("something is left")
+		}
+	}
+}
+
+// A bucket that CloudFormation could not delete is emptied, and the stack deleted again; with its data kept it stays.
+func TestBucketInTheWay(t *testing.T) {
+	const reason = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: 1)"
+	for _, keep := range []bool{false, true} {
+		w := newWorld(t, nil)
+		deletable(t)
+		bucket := w.mustEnsure(with()).Info.Bucket
+		w.put(bucket, "audit/1")
+		if keep {
+			w.FailDelete("Table", "no") // as the bucket, which is full
+		}
+		w.mustDelete(DeleteOptions{KeepData: keep})
+		if w.Exists(bucketKind, bucket) != keep || w.Stack(app).Status != "DELETE_COMPLETE" || !w.has("ArchiveBucket", "DELETE_FAILED") || !w.has("ArchiveBucket", reason[:40]) {
+			t.Errorf("%v\n%s", keep, w.story())
+		}
+	}
+}
+
+// deletable has a template under which CloudFormation deletes data, as somebody may have deployed with another tool.
+func deletable(t *testing.T) {
+	kept := template
+	t.Cleanup(func() { template = kept })
+	template = strings.ReplaceAll(template, "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Delete")
+}
+
+// By force even what CloudFormation cannot delete is given up.
+func TestForce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.FailDelete("AggregatorDLQ", "the queue is in use")
+	w.FailDelete("AggregatorLogs", "the logs are in use")
+	w.mustDelete(DeleteOptions{Force: true})
+	if w.Stack(app).Status != "DELETE_COMPLETE" || w.Exists(tableKind, app) {
+		t.Error("something is left")
+	}
+}
+
+// Whoever deletes already is joined, and a stack that goes meanwhile is as good as deleted.
+func TestDeleteJoins(t *testing.T) {
+	w := newWorld(t, nil)
+	bucket := w.mustEnsure(with()).Info.Bucket
+	s := w.session(Options{NoWait: true})
+	if err := s.delete(t.Context(), DeleteOptions{}); err != nil || w.Stack(app).Status != "DELETE_IN_PROGRESS" || !w.Exists(tableKind, app) {
+		t.Fatalf("%v, %s", err, w.Stack(app).Status)
+	}
+	w.mustDelete(DeleteOptions{})
+	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucket) || w.Counts()["DeleteStack"] != 1 {
+		t.Errorf("%v", w.Counts())
+	}
+	w.mustEnsure(with())
+	w.On("DescribeStackEvents", func(int) {
+		if w.Stack(app).Status == "DELETE_IN_PROGRESS" {
+			w.Vanish(app)
+		}
+	})
+	w.mustDelete(DeleteOptions{})
+}
+
+// What a stack is, and which there are.
+func TestInfo(t *testing.T) {
+	w := newWorld(t, &awstest.Options{PageSize: 1})
+	get := func() (Info, error) {
+		s := w.session(Options{})
+		st, err := s.describe(t.Context(), app)
+		if err != nil || st == nil {
+			t.Fatal(st, err)
+		}
+		return s.info(t.Context(), st)
+	}
+	roles := true
+	w.mustEnsure(with(func(o *Options) { o.Roles = &roles }))
+	i, err := get()
+	if err != nil || i.Name != app || i.Region != awstest.Region || i.Health != "healthy" || !i.Available || i.TableStatus != "ACTIVE" || i.Table != app ||
+		i.Version == "" || i.SchemaVersion != "1" || i.FunctionVersion != "v1.2.3" || !i.Aggregator || len(i.RoleARNs) != 4 || i.Outputs["StreamArn"] == "" {
+		t.Errorf("%+v, %v", i, err)
+	}
+	w.SetStatus("other", "CREATE_COMPLETE", "")
+	config := w.Config()
+	all, err := List(t.Context(), &Options{Config: &config})
+	if err != nil || len(all) != 1 || all[0].Name != app {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for status, want := range map[string]string{"ROLLBACK_COMPLETE": "failed", "UPDATE_IN_PROGRESS": "in progress", "UPDATE_ROLLBACK_COMPLETE": "healthy"} {
+		w.SetStatus(app, status, "")
+		if i, _ := get(); i.Health != want {
+			t.Errorf("%s is %s", status, i.Health)
+		}
+	}
+	if _, err := Get(t.Context(), "none", &Options{Config: &config}); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "zae-limiter deploy --name none") {
+		t.Error(err)
+	}
+}

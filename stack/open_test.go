@@ -1,0 +1,50 @@
+package stack_test
+
+import (
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack"
+)
+
+// After Ensure a store opens and limits; after Delete none does.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	a := awstest.Start(t, &awstest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
+	config, off := a.Config(), false
+	o := &stack.Options{Config: &config, Aggregator: &off, Now: a.Clock.Now, Sleep: a.Clock.Sleep}
+	const name = "stack-open-test"
+	if _, err := stack.Ensure(t.Context(), name, o); err != nil {
+		t.Fatal(err)
+	}
+	at := &dynamo.Options{Config: &config}
+	store, err := dynamo.Open(t.Context(), name, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	limiter, err := engine.New(store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer limiter.Close()
+	request := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{engine.PerMinute("rpm", 1)}}
+	for _, want := range []bool{true, false} {
+		if d, err := limiter.Allow(t.Context(), request); err != nil || d.Allowed != want {
+			t.Errorf("%+v, %v", d, err)
+		}
+	}
+	info, err := stack.Get(t.Context(), name, o)
+	if err != nil || !info.Available || info.SchemaVersion != "1" || info.TableStatus != "ACTIVE" {
+		t.Errorf("%+v, %v", info, err)
+	}
+	if err := stack.Delete(t.Context(), name, o, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dynamo.Open(t.Context(), name, at); err == nil {
+		t.Error("the table is still there")
+	}
+}

@@ -1,0 +1,237 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+const roleExists = `Resource handler returned message: "Role with name app-aggr already exists. (Service: Iam, Status Code: 409, Request ID: 1-2)" (RequestToken: 3-4, HandlerErrorCode: AlreadyExists)`
+
+// mustFail wants a failure of this text.
+func mustFail(t *testing.T, err error, parts ...string) *FailedError {
+	t.Helper()
+	var failed *FailedError
+	if !errors.As(err, &failed) || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("failed with %v", err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+	return failed
+}
+
+// A creation that fails names what failed first and what to do, is rolled back, and is deployed again.
+func TestCreateFails(t *testing.T) {
+	w := newWorld(t, &awstest.Options{PageSize: 3})
+	w.FailCreate("AggregatorRole", roleExists)
+	_, err := w.ensure(with())
+	failed := mustFail(t, err, "app was not created (ROLLBACK_COMPLETE): AggregatorRole (AWS::IAM::Role): Role with name app-aggr already exists; ", "RoleNameFormat")
+	if failed.Resource != "AggregatorRole" || w.Stack(app).Status != "ROLLBACK_COMPLETE" || w.Exists("AWS::DynamoDB::Table", app) {
+		t.Errorf("%+v", failed)
+	}
+	r := w.mustEnsure(with())
+	if r.Action != Created || !w.has(app, "removing what an earlier deployment left") || !w.has(app, "DELETE_COMPLETE") {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+}
+
+// An update that fails is rolled back, and the stack goes on as it was.
+func TestUpdateFails(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.FailUpdate("Aggregator", "User: u is not authorized to perform: lambda:UpdateFunctionConfiguration")
+	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
+	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "allow the deploying credentials")
+	if s := w.Stack(app); s.Status != "UPDATE_ROLLBACK_COMPLETE" || s.Parameters["LambdaTimeout"] != "60" {
+		t.Errorf("%+v", s)
+	}
+	if r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 })); r.After["LambdaTimeout"] != "30" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A rollback that got stuck is gone on with; what gets it stuck again is left out.
+func TestRollbackFails(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.FailUpdate("Aggregator", "no")
+	w.FailRollback("Aggregator", "stuck")
+	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
+	mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED: Aggregator (AWS::Lambda::Function): no")
+	w.FailRollback("Aggregator", "stuck again")
+	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
+	if r.After["LambdaTimeout"] != "30" || !w.has(app, "going on with a rollback that failed") || !w.has(app, "leaving out Aggregator") {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+}
+
+// A change set that is refused leaves no stack behind, also where it is refused before any resource is touched.
+func TestRejected(t *testing.T) {
+	w := newWorld(t, nil)
+	w.Reject("Template error: no")
+	_, err := w.ensure(with())
+	if failed := mustFail(t, err, "app was not changed: Template error: no; cure that"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
+		t.Errorf("%+v, and the stack is in %s", failed, w.Stack(app).Status)
+	}
+	w.ValidateEarly()
+	w.Keep("AWS::Lambda::Function", "app-aggregator")
+	_, err = w.ensure(with())
+	mustFail(t, err, "Aggregator (AWS::Lambda::Function): Resource of type", "already exists; remove what has the name") // which comes with the second change set
+	if w.Counts()["DescribeEvents"] == 0 {
+		t.Error("nobody asked for the findings")
+	}
+}
+
+// Somebody else's update is waited for, and told of; the own change comes behind it.
+func TestBusy(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.Busy(app, time.Minute)
+	start := w.Clock.Now()
+	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
+	if r.Action != Updated || w.Clock.Now().Sub(start) < time.Minute || !w.has(app, "waiting for another operation, UPDATE_IN_PROGRESS") {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+	// Somebody who comes between the look and the change set, and one between the change set and its execution.
+	for _, action := range []string{"CreateChangeSet", "ExecuteChangeSet"} {
+		busy := false
+		w.On(action, func(int) {
+			if !busy {
+				busy = true
+				w.Busy(app, time.Minute)
+			}
+		})
+		timeout := map[string]int{"CreateChangeSet": 40, "ExecuteChangeSet": 50}[action]
+		r = w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = timeout }))
+		w.On(action, nil)
+		if !busy || r.Action != Updated || w.Stack(app).Parameters["LambdaTimeout"] != r.After["LambdaTimeout"] {
+			t.Errorf("%s: %+v", action, r)
+		}
+	}
+}
+
+// Polls that are throttled, or meet a fault, go on more slowly.
+func TestThrottled(t *testing.T) {
+	w := newWorld(t, nil)
+	var rests []time.Duration
+	throttle := []*awstest.Answer{nil, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.InternalFailure}
+	s := w.session(with())
+	s.o.Sleep = func(ctx context.Context, d time.Duration) error {
+		rests = append(rests, d)
+		return w.Clock.Sleep(ctx, d)
+	}
+	w.On("ExecuteChangeSet", func(n int) {
+		if n == 1 {
+			rests = nil
+			w.Answer("DescribeStackEvents", throttle[1:]...)
+		}
+	})
+	if _, err := s.ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := []time.Duration{4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, 32 * time.Second, 32 * time.Second, 2 * time.Second}; !slices.Equal(rests[:len(want)], want) {
+		t.Errorf("rested %v", rests[:len(want)])
+	}
+	if !w.has("Table", "CREATE_COMPLETE") {
+		t.Error("events are missing")
+	}
+}
+
+// What does not pass ends the wait.
+func TestWaitFails(t *testing.T) {
+	w := newWorld(t, nil)
+	w.On("ExecuteChangeSet", func(int) { w.Answer("DescribeStackEvents", awstest.ExpiredToken) })
+	if _, err := w.ensure(with()); err == nil || !strings.Contains(err.Error(), "ExpiredToken") {
+		t.Error(err)
+	}
+	w = newWorld(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := w.session(with())
+	s.o.Progress = func(e Event) {
+		if e.Resource == "Table" {
+			cancel()
+		}
+	}
+	_, err := s.ensure(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "CloudFormation goes on") {
+		t.Error(err)
+	}
+	if r := w.mustEnsure(with()); !r.Info.Aggregator {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A stack that somebody deletes meanwhile is told of, not waited for.
+func TestVanishes(t *testing.T) {
+	w := newWorld(t, nil)
+	s := w.session(with())
+	s.o.Progress = func(e Event) {
+		if e.Resource == "Table" && e.Status == "CREATE_COMPLETE" {
+			w.Vanish(app)
+		}
+	}
+	if _, err := s.ensure(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A stack that only a change set has left is none.
+func TestReview(t *testing.T) {
+	w := newWorld(t, nil)
+	w.SetStatus(app, "REVIEW_IN_PROGRESS", "")
+	if r := w.mustEnsure(with()); r.Action != Created {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A stack that could not be deleted says what is in the way.
+func TestDeleteFailedBefore(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.FailDelete("AggregatorDLQ", "the queue is in use")
+	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; cure that, and delete again, or with force")
+	_, err := w.ensure(with())
+	mustFail(t, err, "AggregatorDLQ (AWS::SQS::Queue): the queue is in use")
+	w.mustDelete(DeleteOptions{})
+}
+
+// Stacks and tables of somebody else, and of a newer program, are left alone.
+func TestForeign(t *testing.T) {
+	w := newWorld(t, nil)
+	w.SetStatus(app, "CREATE_COMPLETE", "")
+	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) {
+		t.Error(err)
+	}
+	if err := w.delete(DeleteOptions{Force: true}); !errors.Is(err, ErrForeign) {
+		t.Error(err)
+	}
+	w = newWorld(t, nil)
+	w.Keep("AWS::DynamoDB::Table", app)
+	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "schema record") {
+		t.Error(err)
+	}
+	w.tables.keys = []string{"id"}
+	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "keys") {
+		t.Error(err)
+	}
+	w.mustDelete(DeleteOptions{Force: true})
+	if !w.Exists("AWS::DynamoDB::Table", app) || w.Counts()["CreateChangeSet"] > 0 {
+		t.Error("somebody else's table is gone")
+	}
+	w = newWorld(t, nil)
+	w.mustEnsure(with())
+	w.tables.records[app][fieldVersion] = &types.AttributeValueMemberN{Value: "2"}
+	if _, err := w.ensure(with()); !errors.Is(err, ErrNewer) {
+		t.Error(err)
+	}
+}
