@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 var saturation = stories{
 	{"OneProcess", func(r *rig) { r.saturate(load{processes: 1}) }},
 	{"SeveralProcesses", func(r *rig) { r.saturate(load{processes: 3}) }},
+	{"EightProcesses", func(r *rig) { r.saturate(load{processes: 8, callers: 1, most: 1.01, time: 25 * time.Second}) }},
 	{"ClocksApart", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second}) }},
 	{"ClocksStepBack", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
 	{"SeveralLimits", func(r *rig) { r.saturate(load{processes: 2, limits: 2}) }},
@@ -22,12 +24,14 @@ var saturation = stories{
 // load is who asks for too much, and how.
 type load struct {
 	processes int
+	callers   int           // in each process; default 3
 	apart     time.Duration // clocks are that far ahead or behind
 	steps     bool          // clocks step to and fro between that
 	limits    int
 	each      int64 // tokens a request
 	time      time.Duration
 	cascade   bool
+	most      float64 // requests a decision, at most, where every decision asks the store; 0: denials may come from memory
 }
 
 const (
@@ -44,8 +48,8 @@ type admission struct {
 func (r *rig) saturate(c load) {
 	const seed = 7
 	s := newSimulation(seed)
-	c.each, c.time = max(c.each, 1), max(c.time, 50*time.Second)
-	if r.brief {
+	c.each, c.time, c.callers = cmp.Or(c.each, 1), cmp.Or(c.time, 50*time.Second), cmp.Or(c.callers, 3)
+	if r.brief && c.most == 0 {
 		c.each = min(c.each, 2)
 		c.time = time.Duration(c.each) * 8 * time.Second
 	}
@@ -66,13 +70,17 @@ func (r *rig) saturate(c load) {
 	var admitted []admission
 	decisions := 0
 	for i := range c.processes {
-		l := r.limiter(s.clock(0), func(o *engine.Options) { o.Now, o.ConfigTTL = s.skewed(c, i), aDay })
+		l := r.limiter(s.clock(0), func(o *engine.Options) {
+			if o.Now, o.ConfigTTL = s.skewed(c, i), aDay; c.most > 0 {
+				o.DenialTTL = -1
+			}
+		})
 		q := ask(consume, limits...)
 		if c.cascade {
 			q.Entity = fmt.Sprintf("user-%d", i)
 		}
 		_ = r.left(l, q.Entity, limits...) // reads the configuration: who waits for another's reading waits unseen
-		for range 3 {
+		for range c.callers {
 			s.actor(s.between(0, slowest), func() {
 				for s.now() < c.time {
 					d, err := l.Allow(r.Context(), q)
@@ -93,8 +101,17 @@ func (r *rig) saturate(c load) {
 	}
 	s.delay(r, time.Millisecond, slowest)
 	s.run()
-	r.Logf("%d requests for %d decisions", r.faults.Calls(OpApply), decisions)
 	r.judgeSaturation(s, c, admitted)
+	r.judgeRequests(s, c, decisions)
+}
+
+func (r *rig) judgeRequests(s *simulation, c load, decisions int) {
+	requests := r.faults.Calls(OpApply)
+	each := float64(requests) / float64(decisions)
+	r.Logf("%d requests for %d decisions (%.3f)", requests, decisions, each)
+	if c.most > 0 && each > c.most {
+		r.Errorf("seed %d: %d requests for %d decisions, more than %v each", s.seed, requests, decisions, c.most)
+	}
 }
 
 // skewed is the clock of the i-th process.
@@ -128,7 +145,7 @@ func (r *rig) judgeSaturation(s *simulation, c load, admitted []admission) {
 	case c.cascade: // tokens on their way back from a denial are missed by others
 		lowest = .85
 	}
-	if r.brief { // what was on its way when the time was over counts for more
+	if r.brief && c.most == 0 { // what was on its way when the time was over counts for more
 		lowest -= saturationRate * slowest.Seconds() / entitled
 	}
 	if share < lowest {
