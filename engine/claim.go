@@ -25,6 +25,8 @@ type op struct {
 	abandoned atomic.Bool // a store call still has buffers of the claims
 	last      *handle     // that the op was about before
 	root      *handle     // of the bucket that the request names
+	shown     bool        // the quick way was denied, by what the view shows of all limits
+	repeat    *repeat     // the denial, where it is one that was given before; there are no claims then
 	writes    int         // not yet counted by the sweeper
 }
 
@@ -61,6 +63,7 @@ type claim struct {
 
 	tats     arrivals // seen last, by position in shape
 	recalled bool     // tats are the view's, with no record in outs
+	turn     uint32   // the view's then
 
 	place   backend.Place
 	writes  [1]backend.Write
@@ -106,7 +109,8 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned.Load() {
 		return
 	}
-	o.within, o.pinned, o.inspects = false, nil, false
+	o.within, o.inspects, o.shown = false, false, false
+	o.pinned, o.repeat = nil, nil
 	if o.req.Entity != "" || o.req.Consume != nil { // not set on the quick way
 		o.req = Request{}
 	}
@@ -234,7 +238,7 @@ func (c *claim) recallLocked() {
 	for i := range c.shape.rates {
 		c.tats[i] = c.h.view.arrival(i)
 	}
-	c.recalled = true
+	c.recalled, c.turn = true, c.h.view.turn
 }
 
 // observe makes the record in outs what the claim has seen. It has the limits of shape.

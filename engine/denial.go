@@ -71,6 +71,10 @@ func (l *Limiter) reportAhead(ctx context.Context, c *claim, ahead int64) {
 // statuses lists every limit of every bucket on the path, as it is without this request, and the wait until all admit
 // it; false if they never will.
 func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
+	if o.repeat != nil {
+		all, wait = o.repeat.at(o.now)
+		return all, wait, true, nil
+	}
 	fits = true
 	n := 0
 	for i := range o.n {
@@ -86,8 +90,11 @@ func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits b
 		wait = max(wait, all[i].RetryAfter)
 		fits = fits && !all[i].NeverFits
 	}
-	if !fits {
+	switch {
+	case !fits:
 		wait = math.MaxInt64
+	case o.shown:
+		l.keep(&o.claims[0], all, wait)
 	}
 	return all, wait, fits, nil
 }

@@ -9,20 +9,20 @@ import (
 )
 
 // handle is what this process knows of one bucket: its key, its configuration and how its record looked last. All of it
-// may be out of date: the conditions of the next write tell.
+// may be out of date: the conditions of the next write tell. It is four lines of the processor's cache, and what is read
+// before the lock is taken stands in all of them: so they come at the same time.
 type handle struct {
 	id      bucketID
-	conf    atomic.Pointer[config] // nil: to be read
-	loaded  atomic.Int64           // when conf was read, ns since the Unix epoch, on the limiter's clock
-	brought atomic.Pointer[plan]   // what the last request with limits of its own brought
-	epoch   atomic.Uint32          // counts own changes of what conf was read from
+	lock    spin.Lock              // guards view and memo; nothing waits under it
 	dropped atomic.Bool            // no longer in the cache
-	renewed atomic.Bool            // somebody reads conf anew already
-
-	lock spin.Lock // guards what follows; nothing waits under it
-	memo any       // the store's
-	view view
-	key  backend.Key
+	conf    atomic.Pointer[config] // nil: to be read
+	memo    any                    // the store's
+	view    view
+	brought atomic.Pointer[plan] // what the last request with limits of its own brought
+	epoch   atomic.Uint32        // counts own changes of what conf was read from
+	renewed atomic.Bool          // somebody reads conf anew already
+	loaded  atomic.Int64         // when conf was read, ns since the Unix epoch, on the limiter's clock
+	key     backend.Key
 }
 
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
@@ -46,6 +46,7 @@ func (h *handle) forget() {
 	h.epoch.Add(1)
 	h.conf.Store(nil)
 	h.lock.Lock()
+	h.view.moved()
 	h.view.seen = 0
 	h.lock.Unlock()
 }

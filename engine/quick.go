@@ -33,6 +33,10 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 			view = p
 		}
 	}
+	if d := h.view.repeat.Load(); d != nil && d.answers(view, o.now, r.Consume) {
+		o.n, o.root, o.repeat = 0, h, d
+		return false, true
+	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	v := &h.view
@@ -51,7 +55,7 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 		if !l.fresh(c) {
 			return false, false
 		}
-		c.result = denied
+		c.result, o.shown = denied, true
 		return false, true
 	}
 	return l.quickly(ctx, c)
@@ -65,6 +69,7 @@ func (l *Limiter) quickly(ctx context.Context, c *claim) (admitted, done bool) {
 	c.guess()
 	c.writes[0].Memo = h.memo
 	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
+		h.view.moved()
 		h.view.plan, h.view.seen = nil, 0
 		return false, false
 	}

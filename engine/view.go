@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -9,21 +11,45 @@ import (
 // view is what matters of the last record seen, from a refusal or a success. A handle keeps one for every bucket, so it
 // is small.
 type view struct {
-	plan   *plan // of the record's L; nil: no record
-	seen   int64 // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+	plan   *plan                  // of the record's L; nil: no record
+	repeat atomic.Pointer[repeat] // a denial that it has shown, nil: none; stored under the handle's lock only
+	seen   int64                  // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
 	ver    int64
 	path   int64
 	expiry backend.Expiry
-	born   backend.Num
-	few    [2]backend.Num // the arrival times, by position in plan
-	more   []backend.Num  // and those that few has no room for
+	turn   uint32         // moves with whatever is taken in
 	set    uint16         // by position: the arrival time is present
-	shared int16          // own writes since others were seen to write, counted down
-	busy   *busyness      // nil until others were seen to write
+	shared int8           // own writes since others were seen to write, counted down
+	denied bool           // a denial was shown, by what is seen now
+	few    [2]backend.Num // the arrival times, by position in plan
+	born   backend.Num
+	rare   *rareView // nil: nothing of it
+}
+
+// rareView is what few views have.
+type rareView struct {
+	more []backend.Num // the arrival times that few has no room for
+	busy *busyness     // nil until others were seen to write
 }
 
 // busyness is a moving average of "was active", 0 to 255, by position in the plan.
 type busyness [schema.MaxLimits]uint8
+
+func (v *view) rarely() *rareView {
+	if v.rare == nil {
+		v.rare = new(rareView)
+	}
+	return v.rare
+}
+
+// moved ends what rests on what was seen before.
+func (v *view) moved() {
+	v.turn++
+	v.denied = false
+	if v.repeat.Load() != nil {
+		v.repeat.Store(nil)
+	}
+}
 
 // sharedFor is for how many own writes a bucket counts as shared after another writer was noticed.
 const sharedFor = 32
@@ -36,7 +62,7 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 	if i < len(v.few) {
 		a.At = v.few[i]
 	} else {
-		a.At = v.more[i-len(v.few)]
+		a.At = v.rare.more[i-len(v.few)]
 	}
 	return a
 }
@@ -44,6 +70,7 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 // take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
 // mine tells whether the record is what a write of this process left.
 func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
+	v.moved()
 	v.seen = now
 	if p == nil {
 		v.plan = nil
@@ -72,8 +99,8 @@ func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
 
 func (v *view) takeArrivals(r *backend.Record, n int) {
 	v.set = 0
-	if more := n - len(v.few); more > len(v.more) {
-		v.more = make([]backend.Num, more)
+	if more := n - len(v.few); more > 0 && more > len(v.rarely().more) {
+		v.rare.more = make([]backend.Num, more)
 	}
 	for i := range n {
 		at, present := r.Num(schema.Tat(i))
@@ -84,24 +111,26 @@ func (v *view) takeArrivals(r *backend.Record, n int) {
 		if i < len(v.few) {
 			v.few[i] = at
 		} else {
-			v.more[i-len(v.few)] = at
+			v.rare.more[i-len(v.few)] = at
 		}
 	}
 }
 
 // average takes in the regimes that held when the claim was written or refused.
 func (v *view) average(c *claim, active uint16) {
-	if v.busy == nil { // begins with what was seen first
-		v.busy = new(busyness)
-		for i := range v.busy {
-			v.busy[i] = uint8(active >> i & 1 * 255)
+	busy := v.rarely().busy
+	if busy == nil { // begins with what was seen first
+		busy = new(busyness)
+		for i := range busy {
+			busy[i] = uint8(active >> i & 1 * 255)
 		}
+		v.rare.busy = busy
 	}
 	for i := range c.shape.rates {
 		if !c.mayBeActive(i) {
 			continue
 		}
-		if b := &v.busy[i]; active>>i&1 == 1 {
+		if b := &busy[i]; active>>i&1 == 1 {
 			*b += uint8((255 - int(*b) + 7) / 8) // as int: the sum has nine bits
 		} else {
 			*b -= uint8((int(*b) + 7) / 8)
@@ -110,7 +139,9 @@ func (v *view) average(c *claim, active uint16) {
 }
 
 // mostlyActive is the average's guess.
-func (v *view) mostlyActive(i int) bool { return v.busy != nil && v.busy[i] >= 128 }
+func (v *view) mostlyActive(i int) bool {
+	return v.rare != nil && v.rare.busy != nil && v.rare.busy[i] >= 128
+}
 
 // gone reports whether the record may have been dropped since it was seen.
 func (v *view) gone(now int64) bool {

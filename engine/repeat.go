@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"math"
+	"time"
+)
+
+// repeat is a denial that the handle's view has shown, ready to be given again, while nothing but time has moved since:
+// until then, waits become shorter and nothing else changes. Immutable.
+type repeat struct {
+	plan        *plan
+	from, until int64         // ns since the Unix epoch: it holds at from ≤ now < until
+	all         []LimitStatus // at from
+	wait        time.Duration
+}
+
+// worthRepeating is for how long a denial must hold to be kept: making it ready costs as much as a denial.
+const worthRepeating = int64(100 * time.Microsecond)
+
+// answers reports whether the denial is that of these tokens now.
+func (d *repeat) answers(p *plan, now int64, consume Tokens) bool {
+	if d.plan != p || now < d.from || now >= d.until {
+		return false
+	}
+	known := 0
+	for i := range d.all {
+		n, asked := consume[d.all[i].Limit.Name]
+		if n != d.all[i].Requested {
+			return false
+		}
+		if asked {
+			known++
+		}
+	}
+	return known == len(consume)
+}
+
+// at is the denial as it is now, in memory that is the caller's.
+func (d *repeat) at(now int64) (all []LimitStatus, wait time.Duration) {
+	passed := time.Duration(now - d.from)
+	all = make([]LimitStatus, len(d.all))
+	copy(all, d.all)
+	for i := range all {
+		if all[i].Exceeded {
+			all[i].RetryAfter -= passed
+		}
+	}
+	return all, d.wait - passed
+}
+
+// keep makes the denial of a single claim ready to be given again, the second time that the same view has shown it.
+func (l *Limiter) keep(c *claim, all []LimitStatus, wait time.Duration) {
+	until := c.now + int64(l.opts.DenialTTL)
+	for i := range all {
+		rate, a := &c.shape.rates[i], c.tats[i]
+		if all[i].Available < rate.Capacity() { // one more becomes available
+			more, _ := rate.Wait(a, c.now, all[i].Available+1)
+			until = min(until, saturatedAdd(c.now, more))
+		}
+	}
+	if until-c.now < worthRepeating || wait == math.MaxInt64 {
+		return
+	}
+	h := c.h
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	v := &h.view
+	until = min(until, v.seen+int64(l.opts.DenialTTL))
+	if v.turn != c.turn || v.gone(until) {
+		return
+	}
+	if !v.denied {
+		v.denied = true
+		return
+	}
+	d := &repeat{plan: c.shape, from: c.now, until: until, wait: wait}
+	d.all = append(d.all, all...)
+	v.repeat.Store(d)
+}
