@@ -96,6 +96,12 @@ func operations() []anOperation {
 		{r, "Children", func(c ctx, l lim) error { return of(l.Children(c, "parent", page)) }, false},
 		{r, "AuditEvents", func(c ctx, l lim) error { return of(l.AuditEvents(c, engine.AuditQuery{Page: page})) }, false},
 		{r, "AuditEvents of one", func(c ctx, l lim) error { return of(l.AuditEvents(c, engine.AuditQuery{Entity: "child", Page: page})) }, false},
+		{r, "Usage", func(c ctx, l lim) error {
+			return of(l.Usage(c, engine.UsageQuery{Entity: "child", Window: engine.WindowHourly, Page: page}))
+		}, false},
+		{r, "Usage of a resource", func(c ctx, l lim) error {
+			return of(l.UsageSummary(c, engine.UsageQuery{Resource: "gpt", Window: engine.WindowHourly}))
+		}, false},
 		{r, "Status", func(c ctx, l lim) error { return of(l.Status(c)) }, false},
 		{r, "Namespace", func(c ctx, l lim) error { return of(l.Namespace(c, "team")) }, false},
 		{r, "ListNamespaces", func(c ctx, l lim) error { return of(l.ListNamespaces(c, page)) }, false},

@@ -36,7 +36,10 @@ func policyOf(t *testing.T, resources object, name string) policy {
 	var p policy
 	for _, of := range at(resources, name, "Properties", "PolicyDocument", "Statement").([]any) {
 		s := of.(object)
-		if s["If"] != nil { // what a key of one's own takes is not DynamoDB's
+		if s["Sid"] == "Key" { // which a table with a key of its own takes; without one it is about no key that there is
+			if resource := texts(s["Resource"]); !slices.Equal(texts(s["Action"]), []string{"kms:Decrypt"}) || len(resource) != 3 || resource[1] != "If Ref KMSKeyArn" {
+				t.Fatalf("%s: %v", name, s)
+			}
 			continue
 		}
 		r := rule{actions: texts(s["Action"])}

@@ -16,7 +16,7 @@ import (
 const roleExists = `Resource handler returned message: "Role with name app-aggr already exists. (Service: Iam, Status Code: 409, Request ID: 1-2)" (RequestToken: 3-4, HandlerErrorCode: AlreadyExists)`
 
 // mustFail wants a failure of this text.
-func mustFail(t *testing.T, err error, parts ...string) *FailedError {
+func mustFail(t *testing.T, err error, parts ...string) FailedError {
 	t.Helper()
 	var failed *FailedError
 	if !errors.As(err, &failed) || strings.Contains(err.Error(), "\n") {
@@ -27,7 +27,7 @@ func mustFail(t *testing.T, err error, parts ...string) *FailedError {
 			t.Errorf("%q does not say %q", err, part)
 		}
 	}
-	return failed
+	return *failed
 }
 
 // A creation that fails names what failed first and what to do, is rolled back, and is deployed again.

@@ -200,6 +200,7 @@ func TestFilters(t *testing.T) {
 	event, _ := schema.Audit("default", "e", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
 	entity, _ := schema.Entity("default", "e")
 	limits, _ := schema.EntityLimits("default", "e", "bucket")
+	usage, _ := schema.Usage("default", "e", "bucket", schema.Hourly, 0)
 	kinds := map[backend.Kind]string{backend.Number: "N", backend.Text: "S", backend.Bytes: "B"}
 	image := func(l *backend.Layout) object {
 		o := object{}
@@ -219,13 +220,14 @@ func TestFilters(t *testing.T) {
 	}{
 		{"new bucket", "INSERT", bucket, schema.BucketLayout, nil, true},
 		{"bucket", "MODIFY", bucket, schema.BucketLayout, nil, true},
-		{"bucket that goes", "REMOVE", bucket, schema.BucketLayout, nil, false},
-		{"expired bucket", "REMOVE", bucket, schema.BucketLayout, ttl, false},
+		{"bucket that goes", "REMOVE", bucket, schema.BucketLayout, nil, true},
 		{"new audit event", "INSERT", event, schema.AuditLayout, nil, true},
 		{"audit event with another expiry", "MODIFY", event, schema.AuditLayout, nil, false},
 		{"audit event that is purged", "REMOVE", event, schema.AuditLayout, nil, false},
 		{"expired audit event", "REMOVE", event, schema.AuditLayout, ttl, true},
 		{"expired audit event, as an emulator has it", "UNKNOWN_TO_SDK_VERSION", event, schema.AuditLayout, ttl, true},
+		{"usage", "MODIFY", usage, schema.UsageLayout, nil, false},
+		{"new usage", "INSERT", usage, schema.UsageLayout, nil, false},
 		{"entity", "INSERT", entity, schema.EntityLayout, nil, false},
 		{"limits", "MODIFY", limits, schema.ConfigLayout, nil, false},
 		{"expired mark", "REMOVE", schema.Deletion("default", "e"), schema.MarkLayout, ttl, false},
