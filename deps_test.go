@@ -38,6 +38,12 @@ var rooms = map[string]room{
 		what: "the contract knows neither who calls it nor who keeps it",
 		ours: []string{"internal/int128"},
 	},
+	"internal/prices": {what: "prices are data"},
+	"internal/load": {
+		what:  "load is sent to limiters that the caller has made, over a store that it does not know",
+		ours:  []string{"backend", "engine", "engine/bucket", "engine/schema"},
+		third: []string{"github.com/HdrHistogram/hdrhistogram-go"},
+	},
 	"engine/bucket": {
 		what:  "bucket arithmetic is pure: numbers and the time go in, numbers come out",
 		ours:  []string{"internal/int128"},
@@ -115,6 +121,7 @@ var rooms = map[string]room{
 		third: []string{
 			"github.com/alecthomas/kong", "github.com/goccy/go-yaml",
 			"charm.land/lipgloss/v2", "golang.org/x/term", "github.com/oklog/ulid/v2",
+			"github.com/guptarohit/asciigraph",
 		},
 		never: map[string]string{
 			module + "/conformance":         "the suite would bring testing and its flags into the binary",

@@ -13,12 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
-)
-
-// Prices of us-east-1, on demand, in dollars for a million units, as known in November 2026. Reads here are consistent.
-const (
-	writePrice = 0.625
-	readPrice  = 0.125
+	"github.com/zeroae/zae-limiter-go/internal/prices"
 )
 
 // till counts what the calls of a limiter cost. DynamoDB bills reads and writes in units of their own. A limiter reads its
@@ -157,6 +152,8 @@ func TestCosts(t *testing.T) {
 	server := dynamotest.Start(t, &dynamotest.Options{Version: dynamolocal.VersionExact})
 	var page bytes.Buffer
 	page.WriteString(costsHead)
+	of := prices.OnDemand
+	fmt.Fprintf(&page, costsPrices, of.Region, of.Month, of.Write, of.Read)
 	for _, c := range costs {
 		s := newShop(t, server)
 		c.before(s)
@@ -166,7 +163,7 @@ func TestCosts(t *testing.T) {
 		if paid != c.want {
 			t.Errorf("%s: %+v, not %+v (requests, write units, read units)", c.name, paid, c.want)
 		}
-		dollars := paid.writes*writePrice + paid.reads*readPrice
+		dollars := prices.OnDemand.Dollars(paid.writes, paid.reads) * 1e6
 		fmt.Fprintf(&page, "| %s | %g | %g | %g | %.3f |\n", c.name, paid.requests, paid.writes, paid.reads, dollars)
 	}
 	page.WriteString(costsFoot)
@@ -186,7 +183,9 @@ const costsHead = `# What operations cost on DynamoDB
 This page is written by a test (` + "`TestCosts`" + ` in ` + "`backend/dynamo`" + `), which asserts every line of it on DynamoDB Local 2.6.1: that
 version reports the units of transactions as the service does. Two limits in a bucket, short names, a table on demand.
 
-Prices: us-east-1, on demand, November 2026: $0.625 for a million write units, $0.125 for a million read units.
+`
+
+const costsPrices = `Prices: %s, on demand, %s: $%g for a million write units, $%g for a million read units.
 
 | operation | requests | write units | read units | $ for a million |
 |---|--:|--:|--:|--:|

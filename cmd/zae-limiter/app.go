@@ -115,7 +115,12 @@ func (a *App) limiter() (*engine.Limiter, error) {
 		}
 		a.store = s
 	}
-	return engine.New(a.store, &engine.Options{
+	return engine.New(a.store, a.engineOptions())
+}
+
+// engineOptions are those of every limiter.
+func (a *App) engineOptions() *engine.Options {
+	return &engine.Options{
 		Namespace: a.Namespace,
 		Timeout:   a.Timeout + grace,
 		CacheSize: 64,
@@ -123,7 +128,7 @@ func (a *App) limiter() (*engine.Limiter, error) {
 		Logger:    slog.New(slog.DiscardHandler), // what matters is in errors and documents
 		Now:       a.Now,
 		Sleep:     a.Sleep,
-	})
+	}
 }
 
 // principal is who audit events name: user@host.

@@ -59,9 +59,10 @@ type cli struct {
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List what was changed, the newest first."`
 	} `cmd:"" group:"store" help:"What was changed, by whom."`
-	Top     topCmd     `cmd:"" group:"store" help:"Show the busiest buckets, live."`
-	Status  statusCmd  `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
-	Version versionCmd `cmd:"" group:"store" help:"Show the version of this program."`
+	Top      topCmd      `cmd:"" group:"store" help:"Show the busiest buckets, live."`
+	Loadtest loadtestCmd `cmd:"" group:"store" help:"Send load, measure it, and check that the limits hold."`
+	Status   statusCmd   `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
+	Version  versionCmd  `cmd:"" group:"store" help:"Show the version of this program."`
 
 	Completion completionCmd `cmd:"" group:"store" help:"Print what makes a shell complete command lines."`
 	Complete   completeCmd   `cmd:"" hidden:""`

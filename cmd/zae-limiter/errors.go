@@ -18,6 +18,8 @@ var (
 	errUnconfirmed = errors.New("nobody is at the terminal to confirm this: add --yes if it is meant")
 	// errInterrupted reports Ctrl-C at a terminal that hands it on as a key.
 	errInterrupted = errors.New("interrupted")
+	// errBroken reports a limit that admitted more than it may.
+	errBroken = errors.New("the bound is broken")
 	// errLocalRuns reports a DynamoDB Local that runs elsewhere.
 	errLocalRuns = errors.New("DynamoDB Local runs already")
 	// errLocalStart reports that no way to run it works.

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/alecthomas/kong"
 )
@@ -58,13 +59,21 @@ func TestHelpExamples(t *testing.T) {
 		if len(lines) == 0 {
 			t.Errorf("the help of %s has no example", path)
 		}
-		s := inhabited(t)
-		s.env["ZAE_LIMITER_LOCAL_PORT"] = port
-		for _, line := range lines {
-			if !strings.HasPrefix(line, path+" ") && line != path {
-				t.Errorf("the help of %s shows another command: %s", path, line)
+		run := func(t *testing.T) {
+			s := inhabited(t)
+			s.env["ZAE_LIMITER_LOCAL_PORT"] = port
+			s.virtual = path == "loadtest"
+			for _, line := range lines {
+				if !strings.HasPrefix(line, path+" ") && line != path {
+					t.Errorf("the help of %s shows another command: %s", path, line)
+				}
+				s.want(exitDone, fields(line)...)
 			}
-			s.want(exitDone, fields(line)...)
+		}
+		if path == "loadtest" {
+			synctest.Test(t, run)
+		} else {
+			run(t)
 		}
 	}
 }

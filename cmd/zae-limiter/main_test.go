@@ -52,6 +52,7 @@ type shell struct {
 	in       string
 	terminal bool
 	tidies   bool
+	virtual  bool // time passes by itself, in a bubble of synctest
 	slept    []time.Duration
 	sleeping func() // called by each sleep
 }
@@ -88,6 +89,17 @@ func (s *shell) runContext(ctx context.Context, args ...string) result {
 
 // world is the shell's, with nobody to read what is written.
 func (s *shell) world() world {
+	w := s.frozen()
+	if s.virtual {
+		offset := time.Until(s.now)
+		w.Now = func() time.Time { return time.Now().Add(offset) }
+		w.Sleep = sleep
+	}
+	return w
+}
+
+// frozen is the world in which time stands still while a command does anything but sleep.
+func (s *shell) frozen() world {
 	return world{
 		In: strings.NewReader(s.in), Out: io.Discard, Err: io.Discard,
 		Terminal: func(any) bool { return s.terminal },

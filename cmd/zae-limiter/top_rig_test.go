@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
+	"github.com/zeroae/zae-limiter-go/engine"
 )
 
 // screen is what a live view draws, in virtual time.
@@ -44,9 +45,9 @@ func live(t *testing.T, args string, f func(s *screen, keys io.Writer, shell *sh
 		drawn = &screen{width: 80, height: 24}
 		keys, press := io.Pipe()
 		defer press.Close()
+		sh.virtual = true
 		w := sh.world()
-		offset := time.Until(sh.now)
-		w.Now = func() time.Time { return time.Now().Add(offset) }
+		sh.virtual = false
 		w.In, w.Out = keys, drawn
 		w.Terminal = func(any) bool { return true }
 		w.Size = func(any) (int, int) { drawn.lock.Lock(); defer drawn.lock.Unlock(); return drawn.width, drawn.height }
@@ -82,4 +83,13 @@ func occupy(t *testing.T, file string) (release func()) {
 		t.Fatal(err)
 	}
 	return func() { other.Close() }
+}
+
+func mustLimit(t *testing.T, text string) engine.Limit {
+	t.Helper()
+	l, err := engine.ParseLimit(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

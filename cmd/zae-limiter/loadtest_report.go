@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/load"
+	"github.com/zeroae/zae-limiter-go/internal/prices"
+)
+
+// loadDoc is what a load has shown.
+type loadDoc struct {
+	Store      string           `json:"store"`
+	Prefix     string           `json:"entity_prefix"`
+	Resource   string           `json:"resource"`
+	Started    moment           `json:"started_at"`
+	Rate       float64          `json:"rate_per_second"`
+	Duration   float64          `json:"duration_seconds"`
+	WarmUp     float64          `json:"warm_up_seconds"`
+	Arrivals   string           `json:"arrivals"`
+	Entities   int              `json:"entities"`
+	Skew       float64          `json:"skew"`
+	Depth      int              `json:"depth"`
+	Processes  int              `json:"processes"`
+	Mode       string           `json:"mode"`
+	Seed       uint64           `json:"seed"`
+	Limits     []limitDoc       `json:"limits"`
+	Consume    map[string]int64 `json:"consume"`
+	Elapsed    float64          `json:"elapsed_seconds"`
+	Completed  bool             `json:"completed"`
+	Acquires   loadCounts       `json:"acquires"`
+	RolledBack int64            `json:"rolled_back"`
+	Errors     []loadError      `json:"errors"`
+	Latency    loadTimes        `json:"latency_ms"`
+	Late       loadTimes        `json:"begun_late_ms"`
+	Cost       loadCost         `json:"cost"`
+	Bound      loadBound        `json:"bound"`
+	Series     []loadSlot       `json:"series"`
+
+	plots string
+}
+
+// loadCounts are how acquires ended.
+type loadCounts struct {
+	Sent     int64 `json:"sent"`
+	Admitted int64 `json:"admitted"`
+	Denied   int64 `json:"denied"`
+	Degraded int64 `json:"degraded"`
+	Failed   int64 `json:"failed"`
+}
+
+// loadError is an error and how often it came.
+type loadError struct {
+	Message string `json:"message"`
+	Count   int64  `json:"count"`
+}
+
+// loadTimes is a distribution, in ms.
+type loadTimes struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99_9"`
+	Max  float64 `json:"max"`
+	Mean float64 `json:"mean"`
+
+	of load.Distribution
+}
+
+// loadCost is what an acquire takes of the store, and what that costs.
+type loadCost struct {
+	Writes     float64  `json:"writes_per_acquire"`
+	Requests   *float64 `json:"requests_per_acquire"`
+	WriteUnits float64  `json:"write_units_per_acquire"`
+	ReadUnits  float64  `json:"read_units_per_acquire"`
+	Estimated  bool     `json:"estimated"`
+	Monthly    float64  `json:"monthly_usd"`
+	Prices     priceDoc `json:"prices"`
+}
+
+// priceDoc are the prices that it was reckoned with.
+type priceDoc struct {
+	Region string  `json:"region"`
+	Month  string  `json:"month"`
+	Write  float64 `json:"million_write_units_usd"`
+	Read   float64 `json:"million_read_units_usd"`
+}
+
+// loadBound is how far the limits were held.
+type loadBound struct {
+	Kept       bool            `json:"kept"`
+	Buckets    int             `json:"buckets"`
+	Limits     int             `json:"limits"`
+	Share      float64         `json:"largest_share"`
+	Broken     int             `json:"broken"`
+	Violations []loadViolation `json:"violations"`
+}
+
+// loadViolation is a limit that admitted too much.
+type loadViolation struct {
+	Entity   string `json:"entity_id"`
+	Resource string `json:"resource"`
+	limitDoc
+	From     moment `json:"from"`
+	To       moment `json:"to"`
+	Admitted int64  `json:"admitted_tokens"`
+	Allowed  int64  `json:"allowed_tokens"`
+}
+
+// loadSlot is a part of the time.
+type loadSlot struct {
+	At float64 `json:"at_seconds"`
+	loadCounts
+	P50 float64 `json:"p50_ms"`
+	P99 float64 `json:"p99_ms"`
+}
+
+// broken is a bound that was not kept, as an error.
+func broken(v load.Violation) error {
+	return fmt.Errorf("%w: %v of %s on %s admitted %d tokens in %v, of %d at most",
+		errBroken, v.Limit, v.Entity, v.Resource, v.Admitted, v.To.Sub(v.From), v.Allowed)
+}
+
+func (c *loadtestCmd) document(site *loadSite, r *load.Report) loadDoc {
+	d := loadDoc{
+		Store: site.url, Prefix: site.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
+		Duration: c.Duration.Seconds(), WarmUp: c.WarmUp.Seconds(), Arrivals: c.Arrivals, Entities: c.Entities, Skew: c.Skew,
+		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(site.levels[0]), Consume: site.consume,
+		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: countsOf(r.Counts), RolledBack: r.RolledBack,
+		Errors: []loadError{}, Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
+	}
+	for _, e := range r.Errors {
+		d.Errors = append(d.Errors, loadError{oneLine(e.Text), e.Count})
+	}
+	for _, s := range r.Slots {
+		d.Series = append(d.Series, loadSlot{rounded(s.At.Seconds()), countsOf(s.Counts), milliseconds(s.P50), milliseconds(s.P99)})
+	}
+	if c.Plot && c.Output.Output == formatTable {
+		d.plots = loadPlots(r)
+	}
+	return d
+}
+
+func countsOf(c load.Counts) loadCounts {
+	return loadCounts{c.Sum(), c.Admitted, c.Denied, c.Degraded, c.Failed}
+}
+
+func timesOf(d load.Distribution) loadTimes {
+	return loadTimes{
+		milliseconds(d.P50), milliseconds(d.P90), milliseconds(d.P99), milliseconds(d.P999), milliseconds(d.Max), milliseconds(d.Mean), d,
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return rounded(float64(d) / float64(time.Millisecond)) }
+
+// costOf projects what the store reported to a month, or what it would have, were it DynamoDB: a unit for a write.
+func (c *loadtestCmd) costOf(r *load.Report) loadCost {
+	n := max(float64(r.Cost.Decisions), 1)
+	p := prices.OnDemand
+	d := loadCost{
+		Writes: rounded(float64(r.Cost.Writes) / n), WriteUnits: r.Cost.WriteUnits / n, ReadUnits: r.Cost.ReadUnits / n,
+		Prices: priceDoc{p.Region, p.Month, p.Write, p.Read},
+	}
+	if r.Cost.Requests > 0 {
+		d.Requests = new(rounded(float64(r.Cost.Requests) / n))
+	} else {
+		d.Estimated = true
+		d.WriteUnits = float64(r.Cost.Writes+r.RolledBack*int64(c.Depth)) / n
+	}
+	month := c.Rate * prices.SecondsPerMonth
+	d.Monthly = p.Dollars(d.WriteUnits*month, d.ReadUnits*month)
+	d.Monthly, d.WriteUnits, d.ReadUnits = rounded(d.Monthly), rounded(d.WriteUnits), rounded(d.ReadUnits)
+	return d
+}
+
+func boundOf(b *load.Bound) loadBound {
+	d := loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, []loadViolation{}}
+	for _, v := range b.Violations {
+		d.Violations = append(d.Violations, loadViolation{
+			v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed,
+		})
+	}
+	return d
+}
+
+// summary is the load in words.
+func (c *loadtestCmd) summary() string {
+	s := fmt.Sprintf("%s acquires a second for %v among %s", compact(c.Rate), c.Duration, plural(c.Entities, "entity", "entities"))
+	if c.Processes > 1 {
+		s += fmt.Sprintf(" from %d processes", c.Processes)
+	}
+	return s
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(int64(n)) + " " + many
+}
+
+func limitNames(docs []limitDoc) string {
+	var all []string
+	for _, l := range docs {
+		all = append(all, engine.Every(l.Name, l.RefillAmount, time.Duration(l.RefillPeriodSeconds*1e9)).WithBurst(l.Capacity).String())
+	}
+	return strings.Join(all, " ")
+}

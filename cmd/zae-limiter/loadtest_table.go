@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/guptarohit/asciigraph"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/load"
+)
+
+func (d loadDoc) table() table {
+	a, c, b := d.Acquires, d.Cost, d.Bound
+	requests := "the store tells none"
+	if c.Requests != nil {
+		requests = fmt.Sprintf("%s an acquire, with %s write and %s read units", number(*c.Requests), number(c.WriteUnits), number(c.ReadUnits))
+	}
+	cost := fmt.Sprintf("$%.2f a month at %s a second (%s, %s)", c.Monthly, compact(d.Rate), c.Prices.Region, c.Prices.Month)
+	if c.Estimated {
+		cost = "on DynamoDB " + cost + ", a write unit a write"
+	}
+	kept := fmt.Sprintf("kept by all %s of %s in every interval; the fullest used %.1f%%",
+		plural(b.Limits, "limit", "limits"), plural(b.Buckets, "bucket", "buckets"), b.Share*100)
+	if !b.Kept {
+		kept = fmt.Sprintf("BROKEN by %d of %s of %s; the worst took %.1f%%",
+			b.Broken, plural(b.Limits, "limit", "limits"), plural(b.Buckets, "bucket", "buckets"), b.Share*100)
+	}
+	t := table{rows: [][]string{
+		{"store", d.Store},
+		{"limits", limitNames(d.Limits)},
+		{"takes", amounts(engine.Tokens(d.Consume))},
+		{"acquires", fmt.Sprintf("%s: %s admitted, %s denied, %s degraded, %s failed", thousands(a.Sent), thousands(a.Admitted),
+			thousands(a.Denied), thousands(a.Degraded), thousands(a.Failed))},
+		{"rolled back", thousands(d.RolledBack)},
+		{"latency", d.Latency.String()},
+		{"begun late", d.Late.String()},
+		{"writes", number(c.Writes) + " an acquire"},
+		{"requests", requests},
+		{"cost", cost},
+		{"bound", kept},
+	}}
+	for _, e := range d.Errors {
+		t.rows = append(t.rows, []string{"error", fmt.Sprintf("%s times: %s", thousands(e.Count), e.Message)})
+	}
+	t.foot = strings.TrimRight(d.plots, "\n")
+	return t
+}
+
+// String is for tables.
+func (t loadTimes) String() string {
+	return fmt.Sprintf("p50 %v  p90 %v  p99 %v  p99.9 %v  max %v", brisk(t.of.P50), brisk(t.of.P90), brisk(t.of.P99), brisk(t.of.P999), brisk(t.of.Max))
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Sizes of a plot, which with its labels has 80 columns.
+const (
+	plotWidth  = 66
+	plotHeight = 7
+)
+
+// loadPlots draws latency and admissions over time.
+func loadPlots(r *load.Report) string {
+	var p50, p99, admitted, denied []float64
+	second := r.SlotWidth.Seconds()
+	for _, s := range r.Slots {
+		if s.Sum() > 0 { // else there is no latency: the line goes on as it was
+			p50, p99 = append(p50, milliseconds(s.P50)), append(p99, milliseconds(s.P99))
+		} else if n := len(p99); n > 0 {
+			p50, p99 = append(p50, p50[n-1]), append(p99, p99[n-1])
+		} else {
+			p50, p99 = append(p50, 0), append(p99, 0)
+		}
+		admitted, denied = append(admitted, float64(s.Admitted)/second), append(denied, float64(s.Denied)/second)
+	}
+	if len(r.Slots) < 2 {
+		return ""
+	}
+	over := time.Duration(len(r.Slots)) * r.SlotWidth
+	return fmt.Sprintf("\nlatency, ms: p99 ─, p50 ·  (over %v)\n%s\n\na second: admitted ─, denied ·\n%s\n",
+		brisk(over), plot(p50, p99), plot(denied, admitted))
+}
+
+// plot draws two series, the first with dots.
+func plot(dots, line []float64) string {
+	return asciigraph.PlotMany([][]float64{dots, line},
+		asciigraph.Width(plotWidth), asciigraph.Height(plotHeight), asciigraph.LowerBound(0),
+		asciigraph.SeriesChars(asciigraph.CreateCharSet("·"), asciigraph.DefaultCharSet),
+		asciigraph.YAxisValueFormatter(func(v float64) string { return fmt.Sprintf("%6s", compact(v)) }))
+}

@@ -1,0 +1,138 @@
+package load
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// Report is what a run has shown. All but the bound is of the time after the warm-up.
+type Report struct {
+	Start       time.Time
+	Elapsed     time.Duration // from the first arrival's time to the end of the last call
+	Interrupted bool
+	Counts
+	RolledBack int64
+	Errors     []ErrorCount
+	Latency    Distribution // of acquires, from their scheduled times
+	Late       Distribution // of their begins, behind the schedule
+	Cost       Cost
+	Bound      Bound
+	Slots      []Slot
+	SlotWidth  time.Duration
+	Touched    []string // entities whose buckets were asked for, parents among them
+}
+
+// ErrorCount is an error and how often it came.
+type ErrorCount struct {
+	Text  string
+	Count int64
+}
+
+// Distribution is that of some durations.
+type Distribution struct{ P50, P90, P99, P999, Max, Mean time.Duration }
+
+// Slot is a part of the run, by when arrivals were due.
+type Slot struct {
+	At time.Duration // since the start
+	Counts
+	P50, P99 time.Duration
+}
+
+// Bound is how far the limits were held. It includes the warm-up.
+type Bound struct {
+	Buckets    int     // that were asked for
+	Limits     int     // in them
+	Share      float64 // of its capacity, what the fullest limit's worst interval took beyond what refilled
+	Broken     int     // limits above their bound
+	Violations []Violation
+}
+
+// Violation is a limit that admitted too much.
+type Violation struct {
+	engine.BucketName
+	Limit    engine.Limit
+	From, To time.Time // of the worst interval
+	Admitted int64     // in it, tokens, less what was given back
+	Allowed  int64     // tokens: the capacity and what refills in it, whole ones
+}
+
+// mostViolations are told one by one.
+const mostViolations = 10
+
+func (r *run) report(t *tally, cost Cost, interrupted bool) *Report {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	report := &Report{
+		Start: t.start, Elapsed: t.ended.Sub(t.start), Interrupted: interrupted, Counts: t.counts, RolledBack: t.rolled,
+		Latency: distribution(t.latency), Late: distribution(t.late), Cost: cost, Bound: r.bound(), SlotWidth: t.width,
+	}
+	for _, text := range slices.Sorted(maps.Keys(t.errors)) {
+		report.Errors = append(report.Errors, ErrorCount{text, t.errors[text]})
+	}
+	for i, s := range t.slots {
+		told := Slot{At: time.Duration(i) * t.width, Counts: s.counts}
+		if s.latency != nil {
+			told.P50, told.P99 = quantile(s.latency, 50)*1000, quantile(s.latency, 99)*1000
+		}
+		report.Slots = append(report.Slots, told)
+	}
+	for entity, b := range r.buckets {
+		if b.used {
+			report.Touched = append(report.Touched, entity)
+		}
+	}
+	slices.Sort(report.Touched)
+	return report
+}
+
+func distribution(h *hdrhistogram.Histogram) Distribution {
+	return Distribution{
+		P50: quantile(h, 50), P90: quantile(h, 90), P99: quantile(h, 99), P999: quantile(h, 99.9),
+		Max: time.Duration(h.Max()), Mean: time.Duration(h.Mean()),
+	}
+}
+
+// bound adds up all accounts.
+func (r *run) bound() Bound {
+	var sum Bound
+	for _, entity := range slices.SortedFunc(maps.Keys(r.buckets), strings.Compare) {
+		b := r.buckets[entity]
+		b.lock.Lock()
+		if b.used {
+			sum.Buckets++
+			for i := range b.accounts {
+				sum.add(b.name, &b.accounts[i])
+			}
+		}
+		b.lock.Unlock()
+	}
+	return sum
+}
+
+func (b *Bound) add(name engine.BucketName, a *account) {
+	b.Limits++
+	b.Share = max(b.Share, a.share())
+	if !a.broken {
+		return
+	}
+	if b.Broken++; len(b.Violations) == mostViolations {
+		return
+	}
+	refilled := a.rate.Y(a.worst.to).Sub(a.rate.Y(a.worst.from))
+	b.Violations = append(b.Violations, Violation{
+		BucketName: name, Limit: a.limit, From: time.Unix(0, a.worst.from).UTC(), To: time.Unix(0, a.worst.to).UTC(),
+		Admitted: a.tokens(a.worst.admitted), Allowed: a.tokens(a.rate.Cost(a.rate.Capacity()).Add(refilled)),
+	})
+}
+
+// tokens are the whole tokens in units.
+func (a *account) tokens(units backend.Num) int64 {
+	return units.DivFloor(a.rate.Cost(1).SaturateInt64()).SaturateInt64()
+}
