@@ -62,6 +62,7 @@ commands() {
 		0 available ann gpt-4 -o yaml
 		0 top --once --interval 0s
 		0 top --once --interval 0s --entity-id ann -o json
+		0 loadtest --store memory: -l rpm:600 --rate 50 --duration 300ms --warm-up 0s -o json
 		0 reset ann gpt-4
 		0 acquire ann gpt-4 -c rpm=5
 		0 namespace register blue green
