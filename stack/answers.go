@@ -19,6 +19,18 @@ func code(err error) (code, message string) {
 	return "", ""
 }
 
+// said is what a service said, without what the SDK says about it; or why it was not asked.
+func said(err error) string {
+	name, message := code(err)
+	switch {
+	case name != "":
+		return name + ": " + plain(message)
+	case strings.Contains(err.Error(), "get identity"):
+		return "there are no AWS credentials that do: " + plain(err.Error()) + "; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or sign in with the AWS CLI"
+	}
+	return plain(err.Error())
+}
+
 // isAbsent reports that CloudFormation knows no stack of that name.
 func isAbsent(err error) bool {
 	_, message := code(err)

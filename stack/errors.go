@@ -40,7 +40,7 @@ var (
 	errConfiguration = errors.New("stack: the AWS configuration does not do")
 	errLeft          = errors.New("stack: an object could not be deleted")
 	errUnplannable   = errors.New("stack: no plan")
-	errBusy          = errors.New("stack: somebody else is at work")
+	errBusy          = errors.New("stack: somebody else is at work, time and again; deploy again later")
 )
 
 // InvalidError reports a value that cannot be.
@@ -160,12 +160,24 @@ func errRegion() error {
 	return fmt.Errorf("%w: no AWS region is set; set Options.Region, --region or AWS_REGION", errConfiguration)
 }
 
+// callError is an error of the SDK, in the words that help at a terminal.
+type callError struct {
+	text string
+	err  error
+}
+
+// Error is what could not be done, and why.
+func (e *callError) Error() string { return e.text }
+
+// Unwrap gives the SDK's error.
+func (e *callError) Unwrap() error { return e.err }
+
 // errCall is what an AWS call made for the stack said; nil stays nil.
 func (s *session) errCall(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("stack: %s: cannot %s: %w", s.name, what, err)
+	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s", s.name, what, said(err)), err}
 }
 
 func (s *session) errWaiting(ctx context.Context, err error) error {
@@ -193,7 +205,7 @@ func (s *session) errUnplannable(st *state) error {
 }
 
 func errList(region string, err error) error {
-	return fmt.Errorf("stack: cannot list the stacks in %s: %w", region, err)
+	return &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", region, said(err)), err}
 }
 
 func (s *session) errForeign(what, why string) error {

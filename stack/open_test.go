@@ -1,7 +1,10 @@
 package stack_test
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -47,4 +50,39 @@ func TestOpen(t *testing.T) {
 	if _, err := dynamo.Open(t.Context(), name, at); err == nil {
 		t.Error("the table is still there")
 	}
+}
+
+// The whole life on moto, which is somebody else's idea of AWS. It makes no function where the first change set had none.
+func TestMoto(t *testing.T) {
+	t.Parallel()
+	endpoint := awstest.Moto(t)
+	config := awstest.Start(t, nil).Config()
+	config.BaseEndpoint = &endpoint
+	code := &stack.Code{Zip: []byte("PK"), Architecture: "arm64", Version: "v1.2.3", Hash: "0123"}
+	o := &stack.Options{Config: &config, Code: code, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	for _, want := range []stack.Action{stack.Created, stack.Unchanged} {
+		r, err := stack.Ensure(t.Context(), "app", o)
+		if err != nil || r.Action != want || !r.Info.Available || r.Info.SchemaVersion != "1" {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	store, err := dynamo.Open(t.Context(), "app", &dynamo.Options{Config: &config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+	if all, err := stack.List(t.Context(), o); err != nil || len(all) != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if err := stack.Delete(t.Context(), "app", o, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stack.Get(t.Context(), "app", o); !errors.Is(err, stack.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+func TestCfnLint(t *testing.T) {
+	t.Parallel()
+	awstest.CfnLint(t, "template.yaml")
 }

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/zeroae/zae-limiter-go/internal/awstest"
 )
@@ -233,5 +235,26 @@ func TestForeign(t *testing.T) {
 	w.tables.records[app][fieldVersion] = &types.AttributeValueMemberN{Value: "2"}
 	if _, err := w.ensure(with()); !errors.Is(err, ErrNewer) {
 		t.Error(err)
+	}
+}
+
+// What a service says is told in a line, without the SDK's words about it; the SDK's error stays reachable.
+func TestRefusedCalls(t *testing.T) {
+	w := newWorld(t, nil)
+	w.Answer("CreateChangeSet", awstest.AccessDenied)
+	_, err := w.ensure(with())
+	var answer smithy.APIError
+	if want := "stack: app: cannot make a change set: AccessDenied: User: arn:aws:iam::" + awstest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
+		t.Errorf("%v", err)
+	}
+	config := w.Config()
+	config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, errors.New("none") })
+	if _, err = List(t.Context(), &Options{Config: &config}); err == nil || !strings.Contains(err.Error(), "set AWS_PROFILE") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
+	config.Region = ""
+	config.BaseEndpoint = nil
+	if _, err = List(t.Context(), &Options{Config: &config}); !errors.Is(err, errConfiguration) || !strings.Contains(err.Error(), "--region") {
+		t.Errorf("%v", err)
 	}
 }
