@@ -45,10 +45,7 @@ func (a *application) run(ctx context.Context, lanes []lane) error {
 func (a *application) bundle(lanes []lane) (bundles []lane) {
 	room := 0
 	for _, some := range lanes {
-		weight := 0
-		for _, c := range some {
-			weight += a.mostWrites(c)
-		}
+		weight := a.mostWrites(some)
 		if weight > room {
 			bundles, room = append(bundles, nil), backend.MaxCommit
 		}

@@ -13,14 +13,26 @@ type revision struct {
 	ver    int64 // of the record then
 }
 
-// mostWrites is how many writes a change takes at the most, its event among them.
-func (a *application) mostWrites(c *SettingChange) int {
-	n := 5 // record, guard, entry in the list, entry in another's list, event
-	if c.After.ID.Kind == SettingEntity {
-		n += 2 // marks of its parents
-		if a.moves(c) {
-			depth, _ := a.family.place(c.After.ID.Entity)
-			n += depth
+// mostWrites is how many writes the changes of a lane take at the most, their events among them.
+func (a *application) mostWrites(some lane) (n int) {
+	guarded := false
+	for _, c := range some {
+		n += 2 // record and event
+		if was := c.Before.Manifest; was != a.manifest && was != "" {
+			n += 2 // entries in both lists
+		} else if was == "" || !c.After.Exists {
+			n++
+		}
+		if c.After.ID.Kind == SettingEntity {
+			n += 2 // marks of its parents
+			if a.moves(c) {
+				depth, _ := a.family.place(c.After.ID.Entity)
+				n += depth
+			}
+		}
+		if c.After.ID.Entity != "" && c.After.Exists && (!guarded || c.After.ID.Kind == SettingEntity) {
+			n++ // limits of one entity stand in one lane, and need one guard
+			guarded = true
 		}
 	}
 	return n

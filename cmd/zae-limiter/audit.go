@@ -85,6 +85,7 @@ func brief(raw json.RawMessage) string {
 			Available     *int64  `json:"available"`
 		} `json:"limits"`
 		OnUnavailable string `json:"on_unavailable"`
+		Manifest      string `json:"manifest"`
 	}
 	if len(raw) == 0 {
 		return "none"
@@ -102,6 +103,9 @@ func brief(raw json.RawMessage) string {
 	}
 	if d.OnUnavailable != "" {
 		parts = append(parts, "on unavailable: "+d.OnUnavailable)
+	}
+	if d.Manifest != "" {
+		parts = append(parts, "by manifest "+d.Manifest)
 	}
 	return strings.Join(parts, " ")
 }

@@ -41,6 +41,13 @@ type cli struct {
 		DeleteLimits entityDeleteLimitsCmd `cmd:"" help:"Remove the limits stored for an entity."`
 	} `cmd:"" group:"configuration" help:"Entities and their limits."`
 
+	Limits struct {
+		Plan   limitsPlanCmd   `cmd:"" help:"Show what a manifest would change."`
+		Apply  limitsApplyCmd  `cmd:"" help:"Put a manifest in force."`
+		Diff   limitsDiffCmd   `cmd:"" help:"Tell whether what is stored differs from a manifest."`
+		Export limitsExportCmd `cmd:"" help:"Write what is stored as a manifest."`
+	} `cmd:"" group:"configuration" help:"All limits and entities as one file."`
+
 	Namespace struct {
 		Register namespaceRegisterCmd `cmd:"" help:"Make namespaces."`
 		List     namespaceListCmd     `cmd:"" help:"List the namespaces."`

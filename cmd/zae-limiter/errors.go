@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/manifest"
 )
 
 var (
@@ -26,6 +27,8 @@ var (
 	errLocalStart = errors.New("DynamoDB Local could not be started: install Docker, or a Java runtime (17 or newer) and Maven")
 	errNoDocker   = errors.New("there is no docker command in PATH")
 	errNoEngine   = errors.New("no Docker engine answers; is it started?")
+	// errDrift reports that what is stored differs from a manifest.
+	errDrift = errors.New("what is stored differs from the manifest; put that in force")
 	// errNoHome reports that there is no place for the store in the file system.
 	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )
@@ -65,6 +68,14 @@ func (e *commandError) Error() string { return e.text }
 // Unwrap gives the cause, nil where the command ran.
 func (e *commandError) Unwrap() error { return e.err }
 
+// manifestError reports a manifest whose problems have been told.
+type manifestError struct{ *manifest.Problems }
+
+// Error counts them.
+func (e *manifestError) Error() string {
+	return fmt.Sprintf("%s in %s, nothing was changed", count(len(e.List), "error"), e.File)
+}
+
 // advice puts what the library says of a mistake into the words of the command line.
 var advice = []struct {
 	err  error
@@ -76,6 +87,7 @@ var advice = []struct {
 	{engine.ErrEntityExists, "the entity exists", "change it: zae-limiter entity update ID"},
 	{engine.ErrHasChildren, "the entity has children", "give them another parent, or delete with --force"},
 	{engine.ErrNamespaceNotFound, "no such namespace in use", "make it: zae-limiter namespace register NAME, or bring it back: zae-limiter namespace recover NAME"},
+	{engine.ErrStale, "left alone, as others changed it meanwhile", "see what is left to do: zae-limiter limits plan"},
 	{errAbsent, "", ""},
 }
 

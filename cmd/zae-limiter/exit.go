@@ -56,6 +56,7 @@ func exitCode(ctx context.Context, err error) int {
 		input    *engine.ValidationError
 		exceeded *engine.ExceededError
 		store    *storeError
+		written  *manifestError
 	)
 	is := func(targets ...error) bool {
 		for _, target := range targets {
@@ -72,13 +73,15 @@ func exitCode(ctx context.Context, err error) int {
 		return ended.code
 	case ctx.Err() != nil && is(context.Canceled), is(errInterrupted):
 		return exitInterrupted
-	case errors.As(err, &asked), errors.As(err, &input), is(engine.ErrUnknownLimit, engine.ErrNoLimits):
+	case errors.As(err, &written) && written.Stored:
+		return exitFailed
+	case errors.As(err, &asked), errors.As(err, &written), errors.As(err, &input), is(engine.ErrUnknownLimit, engine.ErrNoLimits):
 		return exitUsage
 	case errors.As(err, &exceeded):
 		return exitDenied
 	case is(errAbsent, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case is(engine.ErrSchema, errBroken):
+	case is(engine.ErrSchema, errBroken, errDrift):
 		return exitMismatch
 	case errors.As(err, &store), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable

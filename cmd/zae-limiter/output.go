@@ -37,7 +37,11 @@ func (a *App) print(f Format, d document) error {
 	var err error
 	switch f {
 	case formatTable:
-		text = a.tabulate(d.table())
+		if prose, ok := d.(interface{ text(fancy bool) string }); ok { // of one that is no table
+			text = []byte(prose.text(a.fancy()))
+		} else {
+			text = a.tabulate(d.table())
+		}
 	case formatYAML:
 		if text, err = encode(d); err == nil {
 			text, err = yaml.JSONToYAML(text)

@@ -69,8 +69,12 @@ func (r *reader) root(root value, m *Manifest) {
 }
 
 func (r *reader) system(e entry, m *Manifest) {
-	all, ok := r.entries(e.value, "of on_unavailable and limits", []string{"on_unavailable", "limits"})
-	if !ok {
+	before := len(r.List)
+	all, _ := r.entries(e.value, "of on_unavailable and limits", []string{"on_unavailable", "limits"})
+	if len(all) == 0 {
+		if len(r.List) == before {
+			r.add(e.at, e.path, "is empty; give it limits or on_unavailable, or leave it out")
+		}
 		return
 	}
 	d := Declaration{At: e.at, Path: e.path}
@@ -88,9 +92,6 @@ func (r *reader) system(e entry, m *Manifest) {
 			d.Limits = r.limits(part.value)
 		}
 	}
-	if len(all) == 0 {
-		r.add(e.at, e.path, "is empty; give it limits or on_unavailable, or leave it out")
-	}
 	m.Settings = append(m.Settings, d)
 }
 
@@ -104,8 +105,9 @@ func (r *reader) resources(e entry, m *Manifest, kind engine.SettingKind, entity
 			d.ID = engine.SettingID{Kind: engine.SettingResource}
 		}
 		r.check(&engine.Setting{ID: d.ID}, d.At, d.Path)
-		parts, ok := r.entries(resource.value, "with limits", []string{"limits"})
-		if len(parts) == 0 && ok {
+		before := len(r.List)
+		parts, _ := r.entries(resource.value, "with limits", []string{"limits"})
+		if len(parts) == 0 && len(r.List) == before {
 			r.add(resource.at, resource.path, "has no limits; give it some, or leave it out")
 		}
 		for _, part := range parts {

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/manifest"
+)
+
+// limitsExportCmd writes what is stored as a manifest.
+type limitsExportCmd struct {
+	Manifest string `placeholder:"NAME" help:"Only what this manifest manages. Default: all, as long as one manifest manages it."`
+	Output   Format `short:"o" default:"yaml" enum:"yaml,json" placeholder:"yaml|json" help:"yaml or json. Default: ${default}."`
+}
+
+// Help shows examples.
+func (*limitsExportCmd) Help() string {
+	return `The manifest says what is stored; applied at once, it changes none of it. Write it to a file with > limits.yaml. On DynamoDB
+it reads the whole table, unless --manifest is given.
+
+Examples:
+
+    zae-limiter limits export
+    zae-limiter limits export -o json`
+}
+
+// Run reads and writes.
+func (c *limitsExportCmd) Run(ctx context.Context, app *App) error {
+	return app.use(ctx, func(l *engine.Limiter) error {
+		settings, name, err := c.settings(ctx, l)
+		if err != nil {
+			return err
+		}
+		m := manifest.Of(name, app.Namespace, settings)
+		text := m.YAML(
+			"Limits and entities as they are stored, written by: zae-limiter limits export",
+			"What would change:  zae-limiter limits plan -f FILE",
+			"Put it in force:    zae-limiter limits apply -f FILE")
+		if c.Output != formatYAML {
+			if text, err = m.JSON(); err != nil {
+				return err
+			}
+		}
+		_, err = app.Out.Write(text)
+		return err
+	})
+}
+
+// settings are what is asked for, and the name of the manifest that it makes.
+func (c *limitsExportCmd) settings(ctx context.Context, l *engine.Limiter) ([]engine.Setting, string, error) {
+	if c.Manifest != "" {
+		settings, err := l.ManagedSettings(ctx, c.Manifest)
+		if err == nil && len(settings) == 0 {
+			err = absent("the manifest %s manages nothing", c.Manifest)
+		}
+		return settings, c.Manifest, err
+	}
+	settings, err := l.AllSettings(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	var names []string
+	for _, s := range settings {
+		if s.Manifest != "" {
+			names = append(names, s.Manifest)
+		}
+	}
+	slices.Sort(names)
+	switch names = slices.Compact(names); len(names) {
+	case 0:
+		return settings, manifest.DefaultName, nil
+	case 1:
+		return settings, names[0], nil
+	}
+	return nil, "", usage("several manifests manage what is stored, %s; say which, for example --manifest %s", strings.Join(names, ", "), names[0])
+}
