@@ -9,6 +9,7 @@ trap 'rm -rf "$home"' EXIT
 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc -o "$home/zae-limiter" ./cmd/zae-limiter # as a release
 export PATH=$home:$PATH HOME=$home XDG_DATA_HOME=$home/data NO_COLOR=1
 unset ZAE_LIMITER_NAME ZAE_LIMITER_NAMESPACE
+echo 'resources: {gpt-6: {limits: {rpm: 5}}}' >"$home/limits.yaml"
 passed=0 failed=0
 pass() { passed=$((passed + 1)); }
 fail() {
@@ -63,6 +64,11 @@ commands() {
 		0 top --once --interval 0s
 		0 top --once --interval 0s --entity-id ann -o json
 		0 loadtest --store memory: -l rpm:600 --rate 50 --duration 300ms --warm-up 0s -o json
+		0 limits export
+		0 limits plan -f $home/limits.yaml
+		6 limits diff -f $home/limits.yaml
+		0 limits apply -f $home/limits.yaml --yes
+		0 limits diff -f $home/limits.yaml -o json
 		0 reset ann gpt-4
 		0 acquire ann gpt-4 -c rpm=5
 		0 namespace register blue green

@@ -54,6 +54,8 @@ var mistakes = []struct {
 	{exitUsage, "entity set-parent user-123 --parent a --none", "--parent and --none can't be used together"},
 	{exitUsage, "entity list --limit=-1", "--limit -1: must be 1 or more, or 0 for all"},
 	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
+	{exitUsage, "limits plan", "missing flags: --file=FILE"},
+	{exitUsage, "limits plan -f nosuch.yaml", "--file nosuch.yaml: no such file or directory"},
 	{exitUsage, "namespace register team-old", `namespace "team-old": is deleted; recover it`},
 	{exitUsage, "--store nosuch://x status", `there are no stores of the kind "nosuch"; write bolt:///path/to/file`},
 	{exitUsage, "--store dynamodb://x/y status", "names no deployed store; write dynamodb://NAME"},

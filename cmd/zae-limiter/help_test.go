@@ -59,6 +59,7 @@ func TestHelpExamples(t *testing.T) {
 		if len(lines) == 0 {
 			t.Errorf("the help of %s has no example", path)
 		}
+		inFolder(t, "limits.yaml", inhabited(t).want(exitDone, "limits", "export").out)
 		run := func(t *testing.T) {
 			s := inhabited(t)
 			s.env["ZAE_LIMITER_LOCAL_PORT"] = port

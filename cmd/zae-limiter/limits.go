@@ -61,15 +61,14 @@ type limitsApplyCmd struct {
 	Output
 }
 
-// Help shows examples.
+// Help shows an example.
 func (*limitsApplyCmd) Help() string {
 	return `It shows the plan, asks, and makes the changes, each with its audit event. Applied again, it changes nothing. Interrupted, it
 leaves some changes made and others not; applied again, it makes the rest. Of what somebody else changes meanwhile it keeps
 its hands off, and says so.
 
-Examples:
+Example:
 
-    zae-limiter limits apply -f limits.yaml
     zae-limiter limits apply -f limits.yaml --yes`
 }
 

@@ -195,6 +195,15 @@ func inhabited(t *testing.T) *shell {
 	return s
 }
 
+// inFolder makes a folder with a file in it the one in which the test goes on.
+func inFolder(t *testing.T, name, text string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // kept is the file of an inhabited store, which once makes.
 var (
 	once sync.Once

@@ -115,6 +115,7 @@ func TestMannersOfQuestions(t *testing.T) {
 		if flagsOf(command)["yes"] == nil {
 			continue
 		}
+		inFolder(t, "limits.yaml", "system: {limits: {rpm: 7}}")
 		for _, line := range examples(command) {
 			args := slices.DeleteFunc(fields(line), func(arg string) bool { return arg == "--yes" || arg == "-y" })
 			if r := inhabited(t).run(args...); r.code != exitFailed || !strings.Contains(r.err, "add --yes") || r.out != "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -164,6 +165,23 @@ entities:
 		if err != nil || inWords(m) != want || m.Name != "mine" || m.Namespace != "blue" {
 			t.Errorf("%v\n%s\n%s %s\nof\n%s", err, inWords(m), m.Name, m.Namespace, text)
 		}
+	}
+}
+
+// The manifests in the documents are manifests.
+func TestParseDocuments(t *testing.T) {
+	page, err := os.ReadFile("../../docs/manifest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)\n```").FindAllSubmatch(page, -1)
+	for _, block := range blocks {
+		if m, err := manifest.Parse("f", block[1]); err != nil || len(m.Settings) == 0 {
+			t.Errorf("%v\n%s", err, block[1])
+		}
+	}
+	if len(blocks) == 0 {
+		t.Error("there is none")
 	}
 }
 
