@@ -106,14 +106,17 @@ var rooms = map[string]room{
 	},
 	"aggregator/lambda": {
 		what:  "the Lambda decodes events, calls the aggregator and encodes failures",
-		ours:  []string{"aggregator", "backend/dynamo"},
+		ours:  []string{"aggregator", "backend", "backend/dynamo"},
 		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
-		later: true,
 	},
 	"internal/manifest": {
 		what:  "a manifest is read, compared and written; the engine makes the changes, the command line prints",
 		ours:  []string{"engine"},
 		third: []string{"github.com/goccy/go-yaml"},
+	},
+	"internal/lambdatest": {
+		what:  "it gives tests what AWS does around a Lambda function, and does nothing else",
+		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
 	},
 	"cmd/zae-limiter": {
 		what: "the command line gathers, calls and prints, with kong and its friends",
@@ -127,6 +130,7 @@ var rooms = map[string]room{
 			module + "/conformance":         "the suite would bring testing and its flags into the binary",
 			module + "/internal/awstest":    "it would bring testing and its flags into the binary",
 			module + "/internal/dynamotest": "it would bring a container engine's client into the binary",
+			module + "/internal/lambdatest": "it would bring testing and its flags into the binary",
 			module + "/bench":               "benchmarks measure the command's parts, and are none of them",
 		},
 	},
@@ -138,7 +142,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "internal/awstest", "internal/dynamotest"}
+var testers = []string{"conformance", "internal/awstest", "internal/dynamotest", "internal/lambdatest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

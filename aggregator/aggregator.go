@@ -45,7 +45,7 @@ func Layouts(k backend.Key) *backend.Layout {
 // Report is what became of a batch of changes.
 type Report struct {
 	Counted   int       // changes whose consumption was taken in, in one snapshot at least
-	Skipped   int       // changes that had been taken in before
+	Skipped   int       // changes that had been taken in before, or are older than usage is kept
 	Snapshots int       // snapshots written
 	Removed   int       // snapshots removed, of buckets that were deleted
 	Archived  int       // audit events archived

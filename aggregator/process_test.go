@@ -195,6 +195,9 @@ func TestUsageRetention(t *testing.T) {
 		c.set(noon.Add(at))
 		equal(t, at.String(), len(allUsage(t, l, engine.UsageQuery{Resource: "r", Window: engine.WindowHourly}, 10)), want)
 	}
+	old := []backend.Change{bucketChange("b", now, now, packed(rpm), 1)}
+	equal(t, "an hour that is forgotten", a.Process(t.Context(), old, noon.Add(49*time.Hour)), aggregator.Report{Skipped: 1})
+	equal(t, "one that is not", a.Process(t.Context(), old, noon.Add(49*time.Hour-1)), aggregator.Report{Counted: 1, Snapshots: 1})
 }
 
 // Changes of records that are of no interest are ignored, whoever hands them in.

@@ -31,9 +31,13 @@ func (b *batch) count(bucket backend.Key, in *intake) {
 	b.counts = append(b.counts, in.index)
 	for _, w := range b.a.opts.Windows {
 		id := snapshotID{bucket, w, w.Start(in.at)}
+		expiry := backend.Expiry(w.End(id.start)) + seconds(b.a.opts.UsageRetention)
+		if int64(expiry) <= b.now.Unix() {
+			continue // it would be gone at once
+		}
 		s := b.snapshots[id]
 		if s == nil {
-			s = &snapshot{snapshotID: id, expiry: backend.Expiry(w.End(id.start)) + seconds(b.a.opts.UsageRetention)}
+			s = &snapshot{snapshotID: id, expiry: expiry}
 			s.seen.Reset(schema.UsageLayout)
 			b.snapshots[id] = s
 			b.jobs = append(b.jobs, s)

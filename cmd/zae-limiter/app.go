@@ -113,6 +113,7 @@ func (a *App) limiter() (*engine.Limiter, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.now = a.Now
 		a.store = s
 	}
 	return engine.New(a.store, a.engineOptions())

@@ -35,7 +35,7 @@ type cli struct {
 		Show         entityShowCmd         `cmd:"" help:"Show an entity."`
 		List         entityListCmd         `cmd:"" help:"List entities."`
 		Children     entityChildrenCmd     `cmd:"" help:"List the entities that have this one as their parent."`
-		Delete       entityDeleteCmd       `cmd:"" help:"Delete an entity, its limits and its buckets."`
+		Delete       entityDeleteCmd       `cmd:"" help:"Delete an entity, its limits, its buckets and its usage."`
 		SetLimits    entitySetLimitsCmd    `cmd:"" help:"Store limits for an entity."`
 		GetLimits    entityGetLimitsCmd    `cmd:"" help:"Show the limits stored for an entity."`
 		DeleteLimits entityDeleteLimitsCmd `cmd:"" help:"Remove the limits stored for an entity."`
@@ -63,6 +63,10 @@ type cli struct {
 		Status localStatusCmd `cmd:"" help:"Show whether it runs, and where."`
 	} `cmd:"" group:"local" help:"A DynamoDB on this machine, to try things and to test."`
 
+	Usage struct {
+		List    usageListCmd    `cmd:"" help:"List what was used, window by window."`
+		Summary usageSummaryCmd `cmd:"" help:"Add up what was used."`
+	} `cmd:"" group:"store" help:"What was used, by whom."`
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List what was changed, the newest first."`
 	} `cmd:"" group:"store" help:"What was changed, by whom."`

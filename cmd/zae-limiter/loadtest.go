@@ -28,7 +28,7 @@ type loadtestCmd struct {
 	Processes int    `default:"1" placeholder:"N" help:"As from so many processes that know nothing of each other. Default: ${default}."`
 	InFlight  int    `default:"256" placeholder:"N" help:"At most so many calls at once; what comes beyond waits, and that counts. Default: ${default}."`
 	Seed      uint64 `default:"1" placeholder:"N" help:"Of all that is drawn: the same load for the same seed. Default: ${default}."`
-	Plot      bool   `default:"true" negatable:"" help:"Draw latency and admissions over time below the table."`
+	Plot      bool   `short:"p" default:"true" negatable:"" help:"Draw latency and admissions over time below the table."`
 	Output
 }
 

@@ -2,11 +2,19 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"syscall"
+
+	"github.com/zeroae/zae-limiter-go/aggregator/lambda"
 )
 
 func main() {
+	if lambda.Present(os.Getenv) { // then this is the function of a deployment, and no command line
+		err := lambda.Start(context.Background(), os.Getenv)
+		fmt.Fprintf(os.Stderr, "zae-limiter: the aggregator cannot start: %v\n", err)
+		os.Exit(exitFailed)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 1)
 	notify(signals, os.Interrupt, syscall.SIGTERM)

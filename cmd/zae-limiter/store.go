@@ -16,6 +16,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // driver is what a store must be able to do for the command line.
@@ -35,12 +36,15 @@ type store struct {
 	missing func() bool
 
 	stays bool // opened once, for all calls, which may come at the same time
+	books bool // keeps its changes until usage has been made of them
+	now   func() time.Time
 
 	lock    sync.Mutex  // one call at a time has the file open: a process waits for itself as it does for others
 	opened  driver      // of one that stays
 	failed  error       // why it cannot be opened: not tried again
 	changed atomic.Bool // something was written, and nobody has been told
 	written atomic.Bool // something was written
+	waiting int         // changes of this run of which no usage has been made
 }
 
 var _ driver = (*store)(nil)
@@ -111,7 +115,8 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 		path = absolute
 	}
 	return &store{
-		url: "bolt://" + withSlash(filepath.ToSlash(path)),
+		url:   "bolt://" + withSlash(filepath.ToSlash(path)),
+		books: true,
 		missing: func() bool {
 			_, err := os.Stat(path)
 			return errors.Is(err, fs.ErrNotExist)
@@ -122,7 +127,7 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 					return nil, err
 				}
 			}
-			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Millisecond)})
+			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Millisecond), Feed: true})
 		},
 	}
 }
@@ -190,6 +195,7 @@ func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend
 		for i := range out {
 			s.wrote(out[i].Applied)
 		}
+		s.bookSome(ctx, d, len(writes))
 		return err
 	})
 }
@@ -199,6 +205,7 @@ func (s *store) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 	return s.with(func(d driver) error {
 		err := d.Commit(ctx, token, writes)
 		s.wrote(err == nil)
+		s.bookSome(ctx, d, len(writes))
 		return err
 	})
 }
@@ -209,6 +216,11 @@ func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, e
 		return backend.Keys{}, ctx.Err()
 	}
 	err = s.with(func(d driver) error {
+		if schema.ListsUsage(q.Partition) {
+			if err := s.book(ctx, d); err != nil {
+				return err
+			}
+		}
 		keys, err = d.List(ctx, q)
 		return err
 	})
@@ -253,14 +265,6 @@ func (s *store) wrote(something bool) {
 	if something {
 		s.changed.Store(true)
 		s.written.Store(true)
-	}
-}
-
-// tidy drops expired records if the run has written any: the engine does so after thousands of writes, of which one
-// process makes a few.
-func (s *store) tidy(ctx context.Context, now time.Time) {
-	if s.written.Load() {
-		_, _ = s.Sweep(ctx, now.Unix()) // who comes later will
 	}
 }
 

@@ -26,13 +26,19 @@ func Table(t testing.TB) (name string, o *dynamo.Options) {
 // StreamTable is [Table], but with the stream that tables of a deployment have: for tests that read it.
 func StreamTable(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
-	return Shared(t).table(t)
+	return Shared(t).StreamTable(t)
 }
 
 // Table makes a fresh table without a stream, for [dynamo.Open]. It is deleted with the test, if the emulator answers then.
 func (s *Server) Table(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
 	return s.table(t, withoutStream)
+}
+
+// StreamTable is Table, but with the stream that tables of a deployment have.
+func (s *Server) StreamTable(t testing.TB) (name string, o *dynamo.Options) {
+	t.Helper()
+	return s.table(t)
 }
 
 // withoutStream takes the stream off tables that are made.

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/aggregator"
+)
+
+// bookAt is how many changes of one run wait, at most, until usage is made of them. Those of runs that write less wait in
+// the file until somebody lists usage, or tidies: making usage at once would cost each acquire three syncs of the disk.
+const bookAt = 1000
+
+// book makes usage of all changes in a store that keeps them; d is the store as it is open. What earlier runs left is
+// among them, also those that were killed.
+func (s *store) book(ctx context.Context, d driver) error {
+	local, keeps := d.(aggregator.Local)
+	if !s.books || !keeps {
+		return nil
+	}
+	counted, err := aggregator.Count(local, &aggregator.Options{
+		Windows: []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly}, Now: s.now,
+	})
+	if err == nil {
+		s.waiting = 0
+		err = counted.Drain(ctx) // it is not closed: d is the caller's
+	}
+	return err
+}
+
+// bookSome is book where this run has left much; written is what it writes now.
+func (s *store) bookSome(ctx context.Context, d driver, written int) {
+	if !s.books {
+		return
+	}
+	if s.waiting += written; s.waiting >= bookAt {
+		_ = s.book(ctx, d) // whoever lists usage gets the error
+	}
+}
+
+// tidy drops expired records and makes usage, if the run has written anything: the engine does the former after thousands
+// of writes, of which one process makes a few.
+func (s *store) tidy(ctx context.Context, now time.Time) {
+	if !s.written.Load() {
+		return
+	}
+	_, _ = s.Sweep(ctx, now.Unix()) // who comes later will
+	_ = s.with(func(d driver) error { return s.book(ctx, d) })
+}

@@ -1,0 +1,15 @@
+package lambdatest
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrFunction is an invocation that the function answered with an error.
+	ErrFunction = errors.New("lambdatest: the function failed")
+	// ErrExited is a function whose program has ended.
+	ErrExited = errors.New("lambdatest: the function's program ended")
+)
+
+func functionFailed(text []byte) error { return fmt.Errorf("%w: %s", ErrFunction, text) }
