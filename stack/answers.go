@@ -2,6 +2,8 @@ package stack
 
 import (
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -70,6 +72,13 @@ func isPassing(err error) bool {
 	}
 	var sent *smithyhttp.RequestSendError
 	return errors.As(err, &sent)
+}
+
+// isTorn reports an answer that began well and broke off.
+func isTorn(err error) bool {
+	var undecoded *smithy.DeserializationError
+	var network net.Error
+	return errors.As(err, &undecoded) && (errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF))
 }
 
 func partitionOf(arn string) string {

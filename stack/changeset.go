@@ -17,7 +17,7 @@ import (
 // proposal is what a change set is made of.
 type proposal struct {
 	kind     types.ChangeSetType
-	template string
+	template string // "": the stack's own
 	params   []types.Parameter
 	tags     map[string]string
 	imports  []types.ResourceToImport
@@ -33,8 +33,11 @@ type changeSet struct {
 func (s *session) propose(ctx context.Context, p *proposal) (*changeSet, error) {
 	in := &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: aws.String(token()), ClientToken: aws.String(token()),
-		ChangeSetType: p.kind, TemplateBody: &p.template, Parameters: p.params, ResourcesToImport: p.imports,
+		ChangeSetType: p.kind, Parameters: p.params, ResourcesToImport: p.imports,
 		Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam},
+	}
+	if in.TemplateBody = &p.template; p.template == "" {
+		in.TemplateBody, in.UsePreviousTemplate = nil, aws.Bool(true)
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.tags)) {
 		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: aws.String(p.tags[key])})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -111,6 +112,11 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	if o.Endpoint != "" {
 		c.BaseEndpoint = &o.Endpoint
 	}
+	if c.Retryer == nil {
+		c.Retryer = func() aws.Retryer {
+			return retry.NewStandard(func(r *retry.StandardOptions) { r.Retryables = append(r.Retryables, torn{}) })
+		}
+	}
 	if c.BaseEndpoint != nil {
 		if err := o.atEndpoint(&c); err != nil {
 			return c, err
@@ -120,6 +126,17 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 		return c, errRegion()
 	}
 	return c, nil
+}
+
+// torn has requests sent again whose answer broke off: all that are made here can be.
+type torn struct{}
+
+// IsErrorRetryable implements [retry.IsErrorRetryable].
+func (torn) IsErrorRetryable(err error) aws.Ternary {
+	if isTorn(err) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // atEndpoint is for endpoints that are not the region's own. One on this machine is an emulator, which wants some region

@@ -89,7 +89,11 @@ func (s *session) deploy(ctx context.Context, w *wanted, kind types.ChangeSetTyp
 
 // apply is one change set, from the proposal to its end.
 func (s *session) apply(ctx context.Context, w *wanted, kind types.ChangeSetType, named map[string]string) (*state, error) {
-	c, err := s.propose(ctx, &proposal{kind: kind, template: template, params: parameters(named, w.has.params), tags: w.tags})
+	p := &proposal{kind: kind, template: template, params: parameters(named, w.has.params), tags: w.tags}
+	if s.o.CodeOnly {
+		p.template, p.params = "", otherwisePrevious(named, w.has.params)
+	}
+	c, err := s.propose(ctx, p)
 	if err != nil || c == nil {
 		return w.has, err
 	}

@@ -45,6 +45,10 @@ type Options struct {
 	TerminationProtection *bool             // of the stack. Default false
 	Tags                  map[string]string // added to those that the stack has; an empty value removes one
 
+	// CodeOnly changes the function's code, Code and Architecture, and nothing else: the stack, which must be there, keeps
+	// its template and all other options. Default false.
+	CodeOnly bool
+
 	NoWait   bool        // return once the change has begun. The next Ensure goes on where this one left off
 	Progress func(Event) // called in order, by one goroutine at a time. Default none
 

@@ -62,7 +62,8 @@ func (s *session) describe(ctx context.Context, which string, options ...func(*c
 // of a stack under review nothing can be told.
 func (st *state) ours() bool {
 	_, known := st.params[paramCodeKey]
-	return st.status == types.StackStatusReviewInProgress || st.tags[tagManagedBy] == managedBy && known
+	reviewed := st.status == types.StackStatusReviewInProgress || st.status == types.StackStatusDeleteInProgress && len(st.params) == 0
+	return reviewed || st.tags[tagManagedBy] == managedBy && known
 }
 
 // busy tells whether somebody is at work on the stack. Review is not work: it is what the change set of a new stack

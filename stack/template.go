@@ -87,6 +87,19 @@ func parameters(named, has map[string]string) []types.Parameter {
 	return all
 }
 
+// otherwisePrevious are parameters of a change set that keeps the stack's template, which may not be ours.
+func otherwisePrevious(named, has map[string]string) []types.Parameter {
+	var all []types.Parameter
+	for _, name := range slices.Sorted(maps.Keys(has)) {
+		if value, isNamed := named[name]; isNamed {
+			all = append(all, types.Parameter{ParameterKey: &name, ParameterValue: &value})
+			continue
+		}
+		all = append(all, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
+	}
+	return all
+}
+
 // effective are the values of all parameters after a change that names some.
 func effective(named, has map[string]string) map[string]string {
 	all := parametersOf(template)

@@ -30,6 +30,12 @@ func (s *session) want(ctx context.Context, named map[string]string) (*wanted, e
 
 func (s *session) wantOf(ctx context.Context, st *state, named map[string]string) (*wanted, error) {
 	w := &wanted{named: maps.Clone(named), has: st}
+	switch {
+	case s.o.CodeOnly && st == nil:
+		return nil, s.errAbsent()
+	case s.o.CodeOnly:
+		w.named = map[string]string{}
+	}
 	if st == nil {
 		w.has = &state{}
 	} else if err := s.checkSchema(ctx); err != nil {
@@ -109,6 +115,12 @@ func (s *session) tags(w *wanted) map[string]string {
 	if tags == nil {
 		tags = map[string]string{}
 	}
+	if w.code != nil {
+		tags[tagFunction] = cmp.Or(tagged(w.code.Version), undated)
+	}
+	if s.o.CodeOnly {
+		return tags
+	}
 	for key, value := range s.o.Tags {
 		if tags[key] = value; value == "" {
 			delete(tags, key)
@@ -116,8 +128,5 @@ func (s *session) tags(w *wanted) map[string]string {
 	}
 	tags[tagManagedBy], tags[tagPrefix+"name"], tags[tagPrefix+"type"] = managedBy, s.name, "limiter"
 	tags[tagVersion], tags[tagSchema] = version(), strconv.Itoa(schemaVersion)
-	if w.code != nil {
-		tags[tagFunction] = cmp.Or(tagged(w.code.Version), undated)
-	}
 	return tags
 }

@@ -57,6 +57,14 @@ type cli struct {
 		Purge    namespacePurgeCmd    `cmd:"" help:"Remove a deleted namespace with all its records."`
 	} `cmd:"" group:"configuration" help:"Namespaces, which never see each other's records."`
 
+	Deploy       deployCmd       `cmd:"" group:"infrastructure" help:"Make a deployment on AWS, or change it."`
+	Delete       deleteCmd       `cmd:"" group:"infrastructure" help:"Delete a deployment."`
+	List         listCmd         `cmd:"" group:"infrastructure" help:"List deployments."`
+	Check        checkCmd        `cmd:"" group:"infrastructure" help:"Compare a deployment with this program's version."`
+	Upgrade      upgradeCmd      `cmd:"" group:"infrastructure" help:"Bring a deployment to this program's version."`
+	CfnTemplate  cfnTemplateCmd  `cmd:"" name:"cfn-template" group:"infrastructure" help:"Write the template of CloudFormation."`
+	LambdaExport lambdaExportCmd `cmd:"" name:"lambda-export" group:"infrastructure" help:"Write the function's code."`
+
 	Local struct {
 		Up     localUpCmd     `cmd:"" help:"Start DynamoDB Local, with a table for limits."`
 		Down   localDownCmd   `cmd:"" help:"End it."`

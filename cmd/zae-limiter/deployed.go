@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
@@ -59,17 +58,11 @@ func (d *Deployment) url() string {
 
 // deployedStore is a store in the table that a dynamodb URL names. It stays open from call to call.
 func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
-	const form = "write dynamodb://NAME?region=REGION&endpoint=URL, of which the latter two may be left out"
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return nil, usage("%q names no deployed store; %s", u, form)
+	at, err := targetOf(u.String())
+	if err != nil {
+		return nil, err
 	}
-	for key, values := range query {
-		if key != "region" && key != "endpoint" || len(values) != 1 {
-			return nil, usage("%q: %s is not known, or comes twice; %s", u, key, form)
-		}
-	}
-	o := &dynamo.Options{Region: query.Get("region"), Endpoint: query.Get("endpoint")}
+	o := &dynamo.Options{Region: at.region, Endpoint: at.endpoint}
 	return &store{
 		url:     u.String(),
 		stays:   true,
@@ -77,7 +70,7 @@ func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
 		open: func() (driver, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), max(timeout, time.Millisecond))
 			defer cancel()
-			s, err := dynamo.Open(ctx, u.Host, o)
+			s, err := dynamo.Open(ctx, at.name, o)
 			if err != nil {
 				return nil, err
 			}

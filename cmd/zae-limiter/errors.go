@@ -29,6 +29,10 @@ var (
 	errNoEngine   = errors.New("no Docker engine answers; is it started?")
 	// errDrift reports that what is stored differs from a manifest.
 	errDrift = errors.New("what is stored differs from the manifest; put that in force")
+	// errDifferent reports a deployment that is not of this program's version.
+	errDifferent = errors.New("the deployment is not of this program's version")
+	// errExists reports a file that is in the way.
+	errExists = errors.New("the file exists")
 	// errNoHome reports that there is no place for the store in the file system.
 	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )
@@ -54,6 +58,19 @@ func (e *storeError) Error() string { return e.err.Error() }
 
 // Unwrap gives the cause.
 func (e *storeError) Unwrap() error { return e.err }
+
+// stackError reports what went wrong with a deployment, in the words of the command line.
+type stackError struct {
+	text string
+	code int // to exit with
+	err  error
+}
+
+// Error is the fault and its cure.
+func (e *stackError) Error() string { return e.text }
+
+// Unwrap gives the cause.
+func (e *stackError) Unwrap() error { return e.err }
 
 // commandError carries the exit code of a command that was run under a lease.
 type commandError struct {
@@ -97,14 +114,18 @@ func describe(ctx context.Context, err error) string {
 		exceeded *engine.ExceededError
 		store    *storeError
 		input    *engine.ValidationError
+		deployed *stackError
 	)
 	switch {
+	case errors.As(err, &deployed):
+		return deployed.text
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.As(err, &exceeded):
 		return denial(exceeded)
 	case errors.As(err, &store):
-		return unprefixed(store.Error())
+		text, _ := briefly(unprefixed(oneLine(store.Error())))
+		return text
 	}
 	text := err.Error()
 	if errors.As(err, &input) {

@@ -57,6 +57,7 @@ func exitCode(ctx context.Context, err error) int {
 		exceeded *engine.ExceededError
 		store    *storeError
 		written  *manifestError
+		deployed *stackError
 	)
 	is := func(targets ...error) bool {
 		for _, target := range targets {
@@ -73,6 +74,8 @@ func exitCode(ctx context.Context, err error) int {
 		return ended.code
 	case ctx.Err() != nil && is(context.Canceled), is(errInterrupted):
 		return exitInterrupted
+	case errors.As(err, &deployed):
+		return deployed.code
 	case errors.As(err, &written) && written.Stored:
 		return exitFailed
 	case errors.As(err, &asked), errors.As(err, &written), errors.As(err, &input), is(engine.ErrUnknownLimit, engine.ErrNoLimits):
@@ -81,7 +84,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDenied
 	case is(errAbsent, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case is(engine.ErrSchema, errBroken, errDrift):
+	case is(engine.ErrSchema, errBroken, errDrift, errDifferent):
 		return exitMismatch
 	case errors.As(err, &store), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable

@@ -62,6 +62,10 @@ func TestHelpExamples(t *testing.T) {
 		inFolder(t, "limits.yaml", inhabited(t).want(exitDone, "limits", "export").out)
 		run := func(t *testing.T) {
 			s := inhabited(t)
+			if command.ClosestGroup().Key == "infrastructure" {
+				s = deployment(t).shell
+				t.Chdir(t.TempDir()) // some write files
+			}
 			s.env["ZAE_LIMITER_LOCAL_PORT"] = port
 			s.virtual = path == "loadtest"
 			for _, line := range lines {
@@ -74,7 +78,7 @@ func TestHelpExamples(t *testing.T) {
 		if path == "loadtest" {
 			synctest.Test(t, run)
 		} else {
-			run(t)
+			t.Run(path, run)
 		}
 	}
 }

@@ -97,17 +97,22 @@ func (a *App) tabulate(t table) []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
-// orDash makes an empty cell visible, and keeps control characters off the terminal.
+// orDash makes an empty cell visible.
 func orDash(cell string) string {
 	if cell == "" {
 		return "-"
 	}
+	return printable(cell)
+}
+
+// printable keeps control characters off the terminal.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
 			return '?'
 		}
 		return r
-	}, cell)
+	}, text)
 }
 
 // moment is a time in a document, null where there is none.

@@ -65,6 +65,7 @@ func options(w world, helped *bool) []kong.Option {
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "work", Title: "Limits at work:"},
 			{Key: "configuration", Title: "Configuration:"},
+			{Key: "infrastructure", Title: "Infrastructure on AWS:"},
 			{Key: "local", Title: "A DynamoDB on this machine:"},
 			{Key: "store", Title: "The store:"},
 			{Key: "global", Title: "Flags of every command:"},

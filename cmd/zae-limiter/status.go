@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -13,29 +14,33 @@ type statusCmd struct{ Output }
 
 // Help shows an example.
 func (*statusCmd) Help() string {
-	return `It reads the store once. A store that cannot be used exits with 5.
+	return `It reads the store once; of a deployment it shows the stack and the table as well. A store that cannot be used exits with 5.
 
 Example:
 
     zae-limiter status`
 }
 
-// Run asks the store.
+// Run asks the store, and, of a deployment, CloudFormation.
 func (c *statusCmd) Run(ctx context.Context, app *App) error {
 	return app.use(ctx, func(l *engine.Limiter) error {
-		status, err := l.Status(ctx)
-		if err != nil {
-			return err
+		status, failed := l.Status(ctx)
+		deployed, err := app.deployedStack(ctx, failed == nil)
+		if err != nil || failed != nil && deployed == nil {
+			return errors.Join(failed, err)
 		}
 		d := statusReport{
-			Store: app.store.url, Exists: !app.store.missing(), Reachable: status.Reachable,
-			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Schema: status.Schema, Namespace: status.Namespace,
+			Store: app.store.url, Exists: failed == nil && !app.store.missing(), Reachable: status.Reachable,
+			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Schema: status.Schema, Namespace: app.Namespace, Stack: deployed,
 		}
-		if status.Records >= 0 {
+		if status.Reachable && status.Records >= 0 {
 			d.Records = &status.Records
 		}
-		if err := app.print(c.Output.Output, d); err != nil || status.Reachable {
-			return err
+		if err := app.print(c.Output.Output, d); err != nil || failed != nil {
+			return errors.Join(failed, err)
+		}
+		if status.Reachable {
+			return nil
 		}
 		return l.Ping(ctx) // which tells why
 	})
@@ -50,6 +55,8 @@ type statusReport struct {
 	Schema    string  `json:"schema"`
 	Namespace string  `json:"namespace"`
 	Records   *int64  `json:"records"`
+
+	Stack *stackDoc `json:"stack"`
 }
 
 func (d statusReport) table() table {
@@ -57,7 +64,7 @@ func (d statusReport) table() table {
 	if d.Records != nil {
 		records = strconv.FormatInt(*d.Records, 10)
 	}
-	return table{rows: [][]string{
+	rows := [][]string{
 		{"store", d.Store},
 		{"exists", yesNo(d.Exists)},
 		{"reachable", yesNo(d.Reachable)},
@@ -65,5 +72,9 @@ func (d statusReport) table() table {
 		{"schema", d.Schema},
 		{"namespace", d.Namespace},
 		{"records", records},
-	}}
+	}
+	if d.Stack != nil {
+		rows = append(rows, d.Stack.rows()...)
+	}
+	return table{rows: rows}
 }

@@ -1,27 +1,51 @@
 package main
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // versionCmd shows the version.
 type versionCmd struct{ Output }
 
+// undated is the version of what was built from a working copy, as deployments have it.
+const undated = "devel"
+
+// clientVersion is the version of this program, as deployments have it.
+func clientVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return undated
+	}
+	return strings.Trim(info.Main.Version, "()")
+}
+
 // Help shows an example.
 func (*versionCmd) Help() string {
-	return `Example:
+	return `If a deployment is selected, it shows the versions of that as well.
+
+Example:
 
     zae-limiter version`
 }
 
 // Run reads the build information in the binary.
-func (c *versionCmd) Run(app *App) error {
+func (c *versionCmd) Run(ctx context.Context, app *App) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return app.print(c.Output.Output, versionDocOf(info))
+	d := versionDocOf(info)
+	deployed, err := app.deployedStack(ctx, true)
+	if err != nil {
+		return err
+	}
+	if deployed != nil {
+		d.Deployed = &deployedDoc{deployed.Name, deployed.Version, deployed.SchemaVersion, deployed.FunctionVersion}
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // versionDoc is what was built.
@@ -32,6 +56,16 @@ type versionDoc struct {
 	Modified bool    `json:"modified"`
 	Go       string  `json:"go"`
 	Platform string  `json:"platform"`
+
+	Deployed *deployedDoc `json:"deployed"`
+}
+
+// deployedDoc is what is deployed.
+type deployedDoc struct {
+	Name            string  `json:"name"`
+	Version         *string `json:"version"`
+	SchemaVersion   *string `json:"schema_version"`
+	FunctionVersion *string `json:"function_version"`
 }
 
 func versionDocOf(info *debug.BuildInfo) versionDoc {
@@ -53,12 +87,21 @@ func versionDocOf(info *debug.BuildInfo) versionDoc {
 }
 
 func (d versionDoc) table() table {
-	return table{rows: [][]string{
+	rows := [][]string{
 		{"version", d.Version},
 		{"commit", text(d.Commit)},
 		{"committed", text(d.Time)},
 		{"modified", yesNo(d.Modified)},
 		{"go", d.Go},
 		{"platform", d.Platform},
-	}}
+	}
+	if d.Deployed != nil {
+		rows = append(rows, [][]string{
+			{"deployed", d.Deployed.Name},
+			{"deployed version", text(d.Deployed.Version)},
+			{"deployed schema", text(d.Deployed.SchemaVersion)},
+			{"deployed function", text(d.Deployed.FunctionVersion)},
+		}...)
+	}
+	return table{rows: rows}
 }

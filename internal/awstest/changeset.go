@@ -29,6 +29,7 @@ type change struct {
 	action, logical, physical, kind string
 	replacement                     string
 	scope                           []string
+	properties                      []string
 }
 
 // createChangeSet is CreateChangeSet.
@@ -51,7 +52,9 @@ func (a *AWS) createChangeSet(c call) (any, error) {
 		s = a.newStack(name)
 		a.note(s, "", "REVIEW_IN_PROGRESS", "User Initiated")
 	}
-	if s.changeSets[c.text("ChangeSetName")] != nil {
+	if same := s.changeSets[c.text("ChangeSetName")]; same != nil && same.token != "" && same.token == c.text("ClientToken") {
+		return changeSetIDs{same.id, s.id}, nil // it is sent again
+	} else if same != nil {
 		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("ChangeSet %s already exists", c.text("ChangeSetName"))}
 	}
 	set := &changeSet{
@@ -64,10 +67,11 @@ func (a *AWS) createChangeSet(c call) (any, error) {
 		return nil, err
 	}
 	s.changeSets[set.name] = set
-	return struct {
-		Id, StackId string
-	}{Id: set.id, StackId: s.id}, nil
+	return changeSetIDs{set.id, s.id}, nil
 }
+
+// changeSetIDs is what CreateChangeSet returns.
+type changeSetIDs struct{ Id, StackId string }
 
 // judge finds out what a change set does, and whether it can be executed.
 func (a *AWS) judge(c call, s *stack, set *changeSet) error {
@@ -116,10 +120,18 @@ func (a *AWS) settle(set *changeSet) {
 // replacing are properties that cannot be changed in place.
 var replacing = []string{"TableName", "KeySchema", "FunctionName", "RoleName", "ManagedPolicyName", "BucketName", "QueueName", "LogGroupName", "AlarmName", "PackageType", "EventSourceArn"}
 
-// replaced tells whether properties, in JSON, differ in one that cannot be changed in place.
-func replaced(before, after string) bool {
+// differing are the names of the properties, given as JSON, that are not the same.
+func differing(before, after string) []string {
 	b, a := (&resource{properties: before}).values(), (&resource{properties: after}).values()
-	return slices.ContainsFunc(replacing, func(name string) bool { return !reflect.DeepEqual(b[name], a[name]) })
+	names := map[string]bool{}
+	for name := range b {
+		names[name] = !reflect.DeepEqual(b[name], a[name])
+	}
+	for name := range a {
+		names[name] = !reflect.DeepEqual(b[name], a[name])
+	}
+	maps.DeleteFunc(names, func(_ string, differs bool) bool { return !differs })
+	return slices.Sorted(maps.Keys(names))
 }
 
 // taggable are kinds that get the stack's tags.
@@ -140,8 +152,8 @@ func changesOf(s, future *stack, imported map[string]bool) (changes []change) {
 		}
 		ch := change{action: "Modify", logical: logical, physical: before.physical, kind: after.kind, replacement: "False"}
 		if before.properties != after.properties {
-			ch.scope = append(ch.scope, "Properties")
-			if replaced(before.properties, after.properties) {
+			ch.scope, ch.properties = append(ch.scope, "Properties"), differing(before.properties, after.properties)
+			if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
 				ch.replacement = "True"
 			}
 		}
@@ -177,6 +189,8 @@ func (a *AWS) changeSet(c call) (*stack, *changeSet, error) {
 func (a *AWS) executeChangeSet(c call) (any, error) {
 	s, set, err := a.changeSet(c)
 	switch {
+	case err != nil && a.executed(c):
+		return nil, nil // it is sent again
 	case err != nil:
 		return nil, err
 	case set.status != "CREATE_COMPLETE":
@@ -185,13 +199,19 @@ func (a *AWS) executeChangeSet(c call) (any, error) {
 		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
 	}
 	clear(s.changeSets) // those that were made for what is no more
-	s.token = c.text("ClientRequestToken")
+	s.token, s.executed = c.text("ClientRequestToken"), c.text("ChangeSetName")
 	if set.kind == "CREATE" {
 		a.create(s, set.future, set.imported, set.onFailure)
 	} else {
 		a.update(s, set.future, set.imported, set.kind)
 	}
 	return nil, nil
+}
+
+// executed tells whether the same request was made before.
+func (a *AWS) executed(c call) bool {
+	token := c.text("ClientRequestToken")
+	return token != "" && slices.ContainsFunc(a.stacks, func(s *stack) bool { return s.token == token && s.executed == c.text("ChangeSetName") })
 }
 
 // deleteChangeSet is DeleteChangeSet.

@@ -7,9 +7,16 @@ type xmlChange struct {
 	Type           string
 	ResourceChange struct {
 		Action, LogicalResourceId, ResourceType string
-		PhysicalResourceId, Replacement         string   `xml:",omitempty"`
-		Scope                                   []string `xml:"Scope>member"`
+		PhysicalResourceId, Replacement         string      `xml:",omitempty"`
+		Scope                                   []string    `xml:"Scope>member"`
+		Details                                 []xmlDetail `xml:"Details>member"`
 	}
+}
+
+// xmlDetail tells of one property.
+type xmlDetail struct {
+	Attribute string `xml:"Target>Attribute"`
+	Name      string `xml:"Target>Name,omitempty"`
 }
 
 // describeChangeSet is DescribeChangeSet.
@@ -42,6 +49,12 @@ func (a *AWS) describeChangeSet(c call) (any, error) {
 		x := xmlChange{Type: "Resource"}
 		x.ResourceChange.Action, x.ResourceChange.LogicalResourceId, x.ResourceChange.ResourceType = ch.action, ch.logical, ch.kind
 		x.ResourceChange.PhysicalResourceId, x.ResourceChange.Replacement, x.ResourceChange.Scope = ch.physical, ch.replacement, ch.scope
+		for _, name := range ch.properties {
+			x.ResourceChange.Details = append(x.ResourceChange.Details, xmlDetail{"Properties", name})
+		}
+		if slices.Contains(ch.scope, "Tags") {
+			x.ResourceChange.Details = append(x.ResourceChange.Details, xmlDetail{Attribute: "Tags"})
+		}
 		all = append(all, x)
 	}
 	r.Changes, r.NextToken = page(a, c, all)

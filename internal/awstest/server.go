@@ -1,6 +1,8 @@
 package awstest
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -111,6 +113,10 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "awstest: the request is not signed", http.StatusForbidden)
 		return
 	}
+	if err := receive(r); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	switch service := found[1]; service {
 	case "cloudformation":
 		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
@@ -143,6 +149,23 @@ func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	w.WriteHeader(answer.Status)
 	_, _ = w.Write([]byte("<Error><Code>" + answer.Code + "</Code><Message>" + answer.Message + "</Message></Error>"))
 	return true
+}
+
+// receive reads the whole request and waits for a moment, as the network does: the SDK closes a request's body when it sees
+// the answer, and the connection breaks if that is before it saw the body's end.
+func receive(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	timer := time.NewTimer(300 * time.Microsecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	return nil
 }
 
 // action is one of the query protocol.

@@ -19,7 +19,8 @@ import (
 // thing is a table or a function that exists, in a stack or without one.
 type thing struct {
 	properties map[string]any
-	sha        string // of a function's code
+	items      map[string]map[string]map[string]any // of a table that is a name only
+	sha        string                               // of a function's code
 	size       int
 }
 
@@ -55,7 +56,7 @@ func (a *AWS) make(r *resource) (reason string) {
 	if a.kept(r) {
 		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
 	}
-	made := &thing{properties: r.values()}
+	made := &thing{properties: r.values(), items: map[string]map[string]map[string]any{}}
 	switch r.kind {
 	case bucketKind:
 		err := a.buckets.CreateBucket(r.physical)
@@ -213,7 +214,7 @@ func (a *AWS) Keep(kind, name string) {
 		_ = a.buckets.CreateBucket(name) // it may be there
 		return
 	}
-	a.things[kind+" "+name] = &thing{properties: map[string]any{named[kind]: name}}
+	a.things[kind+" "+name] = &thing{properties: map[string]any{named[kind]: name}, items: map[string]map[string]map[string]any{}}
 }
 
 // Exists tells whether there is a table, a bucket or a function with a name, in a stack or not.

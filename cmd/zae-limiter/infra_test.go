@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+// codeFile is a file with code for the function, as far as anybody looks: the head of a Linux binary for arm64.
+func codeFile(t *testing.T) string {
+	t.Helper()
+	head := make([]byte, 64)
+	copy(head, "\x7fELF\x02\x01\x01")
+	for offset, v := range map[int]uint16{16: 2, 18: 183, 52: 64, 54: 56, 58: 64} { // executable, AArch64, sizes
+		binary.LittleEndian.PutUint16(head[offset:], v)
+	}
+	binary.LittleEndian.PutUint32(head[20:], 1)
+	path := filepath.Join(t.TempDir(), "bootstrap")
+	if err := os.WriteFile(path, head, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// cloud is a shell beside an AWS account, whose time passes with the shell's.
+type cloud struct {
+	*shell
+	*awstest.AWS
+	clock     atomic.Int64
+	interrupt func()
+	ended     chan struct{} // closed when the first command of a scene has ended
+}
+
+// newCloud sets this process's environment: the test cannot be parallel.
+func newCloud(t *testing.T, o awstest.Options) *cloud {
+	t.Helper()
+	c := &cloud{shell: newShell(t)}
+	delete(c.env, "ZAE_LIMITER_STORE")
+	c.env["ZAE_LIMITER_LAMBDA_ZIP"] = codeFile(t)
+	c.pass()
+	c.sleeping = func() {
+		last := c.slept[len(c.slept)-1]
+		c.now = c.now.Add(even(last) - last)
+		c.pass()
+	}
+	o.Now = func() time.Time { return time.Unix(0, c.clock.Load()).UTC() }
+	c.AWS = awstest.Start(t, &o)
+	for name, value := range c.Environment() {
+		t.Setenv(name, value)
+		c.env[name] = value
+	}
+	return c
+}
+
+// deployment is a cloud in which my-app is deployed.
+func deployment(t *testing.T) *cloud {
+	t.Helper()
+	c := newCloud(t, awstest.Options{})
+	c.want(exitDone, "deploy", "--name", "my-app", "--no-alarms")
+	c.pass()
+	return c
+}
+
+// even is how long a rest would be without its jitter: 1, 2, 4 seconds and so on.
+func even(d time.Duration) time.Duration {
+	rest := time.Second
+	for d > rest*13/10 {
+		rest *= 2
+	}
+	return rest
+}
+
+// pass sets the account's clock by the shell's.
+func (c *cloud) pass() { c.clock.Store(c.now.UnixNano()) }
+
+// scene is how a deployment looks to somebody: what is printed by each of some commands.
+func (c *cloud) scene(ctx context.Context, lines ...string) string {
+	c.t.Helper()
+	var all strings.Builder
+	c.ended = make(chan struct{})
+	for i, line := range lines {
+		c.pass()
+		r := c.runContext(ctx, fields(line)...)
+		if i == 0 {
+			ctx = c.t.Context() // it was the one to be interrupted
+			close(c.ended)
+		}
+		all.WriteString("$ zae-limiter " + line + "\n" + r.err + r.out)
+		if r.code != 0 {
+			fmt.Fprintf(&all, "exit code %d\n", r.code)
+		}
+	}
+	text := strings.ReplaceAll(all.String(), c.Endpoint, "http://AWS")
+	return strings.ReplaceAll(text, "\x1b", "ESC")
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/stack"
+)
+
+// listCmd lists deployments.
+type listCmd struct{ Output }
+
+// Help shows an example.
+func (*listCmd) Help() string {
+	return `It lists the deployments in a region of your AWS account.
+
+Example:
+
+    zae-limiter list --region us-east-1`
+}
+
+// Run asks CloudFormation.
+func (c *listCmd) Run(ctx context.Context, app *App) error {
+	at, err := app.target()
+	if err != nil {
+		return err
+	}
+	all, err := stack.List(ctx, at.options(app))
+	if err != nil {
+		return inStack(err)
+	}
+	d := stacksDoc{make([]stackLine, len(all))}
+	for i, s := range all {
+		d.Stacks[i] = stackLine{s.Name, s.Region, s.Status, s.Health, orNull(s.Version), moment{s.Created}, moment{s.Updated}}
+	}
+	return app.print(c.Output.Output, d)
+}
+
+// stackLine is a deployment in a list.
+type stackLine struct {
+	Name    string  `json:"name"`
+	Region  string  `json:"region"`
+	Status  string  `json:"stack_status"`
+	Health  string  `json:"health"`
+	Version *string `json:"version"`
+	Created moment  `json:"created_at"`
+	Updated moment  `json:"updated_at"`
+}
+
+// stacksDoc lists deployments.
+type stacksDoc struct {
+	Stacks []stackLine `json:"stacks"`
+}
+
+func (d stacksDoc) table() table {
+	t := table{head: []string{"NAME", "REGION", "HEALTH", "STATUS", "VERSION", "CREATED"}}
+	for _, s := range d.Stacks {
+		t.rows = append(t.rows, []string{s.Name, s.Region, s.Health, s.Status, text(s.Version), s.Created.String()})
+	}
+	return t
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/stack"
+)
+
+// inStack puts what package stack says of a fault into the words of the command line; nil stays nil.
+func inStack(err error) error {
+	var invalid *stack.InvalidError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &invalid):
+		flag := stackFlags[invalid.Field]
+		if flag == "" {
+			flag = strings.ToLower(invalid.Field)
+		}
+		return &stackError{fmt.Sprintf("%s %q: %s", flag, fmt.Sprint(invalid.Value), invalid.Reason), exitUsage, err}
+	}
+	text, unreachable := briefly(strings.TrimPrefix(oneLine(err.Error()), "stack: "))
+	code := exitFailed
+	switch {
+	case errors.Is(err, stack.ErrNotFound):
+		code = exitNotFound
+	case errors.Is(err, stack.ErrNewer):
+		code = exitMismatch
+	case unreachable:
+		code = exitUnavailable
+	}
+	return &stackError{text, code, err}
+}
+
+// What the SDK puts around a fault, in front of which stands what we wanted.
+var (
+	sdkCall    = regexp.MustCompile(`operation error [\w ]+: \w+, `)
+	sdkAnswer  = regexp.MustCompile(`(exceeded maximum number of attempts, \d+, )?https response error StatusCode: \d+, RequestID: ?[^,]*, (HostID: ?[^,]*, )?`)
+	sdkSending = regexp.MustCompile(`request send failed, \w+ "([^"]*)": `)
+)
+
+// briefly leaves out what helps nobody at a terminal, and tells whether AWS could not be reached, or not as somebody.
+func briefly(text string) (short string, unreachable bool) {
+	before, rest, found := strings.Cut(text, "operation error ")
+	if !found {
+		return text, false
+	}
+	rest = "operation error " + rest
+	if strings.Contains(rest, "get credentials: ") || strings.Contains(rest, "static credentials are empty") {
+		return before + "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", true
+	}
+	if at := sdkSending.FindStringSubmatch(rest); at != nil {
+		_, why, _ := strings.Cut(rest, at[0])
+		return before + at[1] + " does not answer: " + why, true
+	}
+	rest = sdkAnswer.ReplaceAllString(sdkCall.ReplaceAllString(rest, ""), "")
+	return before + strings.TrimPrefix(rest, "api error "), false
+}
