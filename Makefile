@@ -20,7 +20,7 @@ OLD   ?= bench/baseline.txt
 NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build test check race conformance rapid fuzz model docker bench bench-once bench-compare \
+.PHONY: help setup tools build test check race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
 	bench-peers peers golden life lint fmt release portable clean
 
 help: ## show this help
@@ -34,33 +34,45 @@ setup: ## fetch what a fresh machine lacks: Java and Maven, the modules, and the
 build: ## compile everything
 	go build ./...
 
-test: export FUZZTIME     := 5s
+test: export FUZZTIME     := 3s
 test: export RAPID_CHECKS := 300
 test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
-test: ## everything: lint, race, conformance, properties, model, fuzz, benchmarks once, peers, the binary's life
-	@.ci/stages.sh build lint race conformance rapid model fuzz bench-once peers life
+test: ## everything: lint, race, the engine on DynamoDB, properties, model, fuzz, benchmarks once, peers, the binary's life
+	@.ci/stages.sh build lint race dynamodb random model fuzz bench-once peers life
 
-check: ## what CI runs: `make test`, the DynamoDB store over Docker, and compiling for other platforms
-	@.ci/stages.sh tools test docker portable
+# Of the suites on DynamoDB each is run once: those of `race` on Java, those of `dynamodb` on Docker.
+check: export OVER = .ci/docker.sh
+check: ## what CI runs: `make test`, with one part of the DynamoDB suites on Docker, and compiling for another platform
+	@.ci/stages.sh tools test portable
 
-lint: ## tidy modules, formatting, go vet, golangci-lint, in all modules
+lint: ## tidy modules, formatting, golangci-lint with go vet in it
 	@.ci/lint.sh
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
 
 ##@ Tests
-race: ## all tests with the race detector, in random order
-	@.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) ./...
+race: ## all tests with the race detector, in random order, but those of `make dynamodb`
+	@.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow' ./...
 
-conformance: ## the conformance suite on every store, without the race detector (RAPID_CHECKS=1000)
+dynamodb: ## the suites on DynamoDB that are too long for the race detector: engine, model, comparison of the stores
+	@$(OVER) .ci/gotest.sh dynamodb -count=1 -timeout=$(TIMEOUT) -run '^(TestSlow.*|TestTable|TestTTL|TestProxy)$$' \
+		./backend/dynamo ./internal/dynamotest
+
+docker: ## the same on Docker; as root on Debian with an engine installed, started and ended, where there is none
+	@$(MAKE) --no-print-directory dynamodb OVER=.ci/docker.sh
+
+conformance: ## the conformance suite on memory and bbolt, at length and without the race detector (RAPID_CHECKS=1000)
 	@packages=$$(.ci/testers.sh conformance) && \
 	.ci/gotest.sh conformance -count=1 -shuffle=on -timeout=$(TIMEOUT) $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
-rapid: ## the random properties of all other packages (RAPID_CHECKS=1000)
-	@packages=$$(.ci/testers.sh rapid) && \
-	.ci/gotest.sh rapid -count=1 -shuffle=on -timeout=$(TIMEOUT) $$packages -args -rapid.checks=$(RAPID_CHECKS)
+random: ## what draws at random, more often than `race` does: properties, stores against the model (RAPID_CHECKS=1000)
+	@packages=$$(.ci/testers.sh conformance) && \
+	.ci/gotest.sh random-stores -count=1 -timeout=$(TIMEOUT) -run '^TestModel$$|^TestCompare$$|^TestEngine/^NeverOverAdmits$$' \
+		$$packages -args -rapid.checks=$(RAPID_CHECKS)
+	@packages=$$(.ci/testers.sh properties) && \
+	.ci/gotest.sh random -count=1 -shuffle=on -timeout=$(TIMEOUT) -skip '^TestModel|^TestMutants' $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
 model: ## the engine against its exact model, at length (MODEL_STEPS=30000000)
 	@go test -list Model ./engine/... | grep '^Test' > /dev/null || { echo "no test of ./engine/... is called Model"; exit 1; }
@@ -68,10 +80,6 @@ model: ## the engine against its exact model, at length (MODEL_STEPS=30000000)
 
 fuzz: ## every fuzz target in turn (FUZZTIME=10s, or a count such as 100000x)
 	@.ci/fuzz.sh $(FUZZTIME)
-
-docker: ## the DynamoDB store on Docker; as root on Debian with an engine installed, started and ended, where there is none
-	@.ci/docker.sh .ci/gotest.sh docker -count=1 -timeout=$(TIMEOUT) -run '^(TestConformance|TestTable|TestTTL|TestProxy)$$' \
-		./backend/dynamo ./internal/dynamotest
 
 peers: ## the tests of bench/peers, its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
@@ -97,15 +105,16 @@ bench-peers: ## measure other rate limiters beside this one (BENCH, COUNT)
 	cd bench/peers && go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -timeout=2h ./...
 
 ##@ The rest
-tools: ## compile the tools of tools/go.mod
-	go build -modfile=tools/go.mod -o /dev/null tool
+tools: ## compile the tools that lint and tests are run with
+	@$(TOOL) golangci-lint --version
+	@$(TOOL) gotestsum --version
+	@$(TOOL) gofumpt --version
 
 release: ## archives with checksums in dist/ for linux, darwin and windows: the same bytes for the same commit
 	go run ./internal/release -o dist
 
-portable: ## compile for another system, and for 32 bits
-	GOOS=windows GOARCH=amd64 CGO_ENABLED=0 go build ./...
-	GOOS=linux GOARCH=386 CGO_ENABLED=0 go build ./...
+portable: ## compile for another system, of 32 bits
+	GOOS=windows GOARCH=386 CGO_ENABLED=0 go build ./...
 
 clean: ## remove what was built or measured here
 	rm -rf dist zae-limiter *.bench coverage.out

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # docker.sh COMMAND…: runs the command where tests have a Docker engine and an image of DynamoDB Local: those that are
 # there, else an engine from the system's packages (Debian, as root), which ends with the command, and an image that is
-# made here of Maven's files and never published.
+# made here of Maven's files and never published. Without an engine it is run all the same, unless a DynamoDB is required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+command=("$@")
 image=${ZAE_LIMITER_TEST_DYNAMODB_IMAGE:-amazon/dynamodb-local:3.1.0} # as in internal/dynamotest/docker.go
 made=zae-limiter.test/dynamodb-local:made-here
 
@@ -12,9 +13,9 @@ works() { timeout 20 docker info >/dev/null 2>&1; }
 
 packages() {
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "docker.sh: not run: no Docker engine answers; start one, or run this as root on Debian" >&2
+		echo "docker.sh: not on Docker: no engine answers; start one, or run this as root on Debian" >&2
 		case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,dynamodb,*) exit 1 ;; esac
-		exit 0
+		exec "${command[@]}"
 	fi
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$@" >/dev/null

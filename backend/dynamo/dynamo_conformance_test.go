@@ -3,6 +3,8 @@ package dynamo_test
 import (
 	"flag"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -17,6 +19,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if !given("rapid.checks") {
 		_ = flag.Set("rapid.checks", "15") // a call takes milliseconds
+	}
+	if !given("test.parallel") {
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // half of the time is the emulator's
 	}
 	dynamotest.Main(m)
 }
@@ -47,10 +52,13 @@ func TestUsage(t *testing.T)       { conformance.RunUsage(t, streaming) }
 
 func streaming(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTable) }
 
-func TestModel(t *testing.T)  { conformance.RunModel(t, fresh) }
-func TestEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }
+// What begins with TestSlow is run without the race detector in `make test`: it asks no more of the driver than the tests
+// above, and hundreds of times more often.
 
-func TestCompare(t *testing.T) {
+func TestSlowModel(t *testing.T)  { conformance.RunModel(t, fresh) }
+func TestSlowEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }
+
+func TestSlowCompare(t *testing.T) {
 	conformance.Compare(t, map[string]conformance.Open{
 		"dynamo": fresh,
 		"memory": func(testing.TB) backend.Backend { return memory.New(nil) },
