@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -29,11 +30,12 @@ func docker(ctx context.Context, _ string, o Options) (*Server, error) {
 	if name == "" {
 		name = image
 	}
-	// The entry point and the command are those of the image, but for the database that all credentials share. Nothing
+	// The entry point and the command are those of the image, but for the flags of Java and the database that all credentials share. Nothing
 	// is waited for: what testcontainers calls the host is another address wherever it takes this for a container.
 	c, err := testcontainers.Run(ctx, name,
 		testcontainers.WithEntrypoint("java"),
-		testcontainers.WithCmd("-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-disableTelemetry"),
+		testcontainers.WithCmd(append(slices.Clone(dynamolocal.Quick), "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar",
+			"-inMemory", "-sharedDb", "-disableTelemetry")...),
 		testcontainers.WithExposedPorts(port),
 		testcontainers.WithHostConfigModifier(func(hc *container.HostConfig) {
 			hc.PortBindings = network.PortMap{network.MustParsePort(port): {{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}}
