@@ -83,6 +83,9 @@ commands() {
 		0 namespace delete blue --yes
 		0 namespace purge blue --yes
 		4 namespace show blue
+		0 usage list --entity-id ann
+		0 usage summary --resource gpt-4 --window daily -o json
+		0 usage list -e ann --plot
 		0 audit list
 		0 audit list --entity-id ann --limit 2 -o json
 		1 entity delete team --yes

@@ -189,8 +189,15 @@ expect 0 $z audit list -o json
 json
 prints 'limits_set'
 prints 'namespace_purged'
-expect 0 $z audit list --entity-id team/ann --limit 1
+expect 0 $z audit list --entity-id team/ann --limit 2
 prints 'entity_deleted'
+# So is what was consumed; a deleted entity's is gone with it.
+expect 0 $z usage summary --entity-id user-premium --window daily -o json
+json
+prints '"rpm": 3'
+expect 0 $z usage list --entity-id team/ann
+last="usage of a deleted entity"
+if ! grep -q 'team/ann' "$out"; then pass; else fail "is there still"; fi
 expect 0 $z status
 prints 'life\.db'
 expect 2 $z --store dynamodb://my-app/x status
