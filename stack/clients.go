@@ -62,6 +62,7 @@ type session struct {
 	s3     buckets
 	sts    callers
 	jitter func() float64 // in [0, 1)
+	own    string         // version of this program
 
 	account, partition string  // see identify
 	events             []Event // of the operation under way, oldest first
@@ -70,7 +71,7 @@ type session struct {
 
 // open makes the clients. It talks to nobody.
 func open(ctx context.Context, name string, o *Options) (*session, error) {
-	s := &session{name: name, jitter: rand.Float64}
+	s := &session{name: name, jitter: rand.Float64, own: version()}
 	if o != nil {
 		s.o = *o
 	}

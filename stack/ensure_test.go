@@ -22,6 +22,12 @@ func TestCreate(t *testing.T) {
 	if objects := w.Objects(r.Info.Bucket); !slices.Equal(objects, []string{"lambda/" + codeFor("arm64").Hash + ".zip"}) {
 		t.Errorf("in the bucket is %v", objects)
 	}
+	told := map[Event]int{}
+	for i, e := range w.events {
+		if told[e]++; told[e] > 1 || i > 0 && e.Time.Before(w.events[i-1].Time) && e.Type != "" && w.events[i-1].Type != "" {
+			t.Errorf("told twice, or late: %+v", e)
+		}
+	}
 	before := w.Counts()
 	r = w.mustEnsure(with())
 	if r.Action != Unchanged || r.Changes != nil || r.Before["CodeKey"] == "" {

@@ -99,9 +99,10 @@ func TestBusy(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
 	w.Busy(app, time.Minute)
+	w.events = nil
 	start := w.Clock.Now()
 	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
-	if r.Action != Updated || w.Clock.Now().Sub(start) < time.Minute || !w.has(app, "waiting for another operation, UPDATE_IN_PROGRESS") {
+	if r.Action != Updated || w.Clock.Now().Sub(start) < time.Minute || !w.has(app, "waiting for another operation, UPDATE_IN_PROGRESS") || w.has("Table", "CREATE_COMPLETE") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 	// Somebody who comes between the look and the change set, and one between the change set and its execution.

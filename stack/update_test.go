@@ -63,6 +63,14 @@ func TestCodeKept(t *testing.T) {
 	if r.Action != Updated || r.After["CodeKey"] != codeKey(codeFor("arm64")) || !w.has(app, "keeps its code") || r.Info.FunctionVersion != "v1.2.3" {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
+	w.events = nil
+	same := w.session(Options{LambdaMemory: 2048})
+	if same.own = "v1.2.3"; same.own != w.Stack(app).Tags[tagFunction] { // then it is not even looked for
+		t.Error(w.Stack(app).Tags)
+	}
+	if r, err := same.ensure(t.Context()); err != nil || r.Action != Updated || w.has(app, "keeps its code") {
+		t.Errorf("%+v, %v", r, err)
+	}
 	if _, err := w.ensure(Options{Architecture: "x86_64"}); !errors.Is(err, ErrNoCode) || !strings.Contains(err.Error(), "--lambda-zip") {
 		t.Errorf("for another processor: %v", err)
 	}

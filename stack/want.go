@@ -82,7 +82,7 @@ func (s *session) findCode(ctx context.Context, w *wanted) (*Code, error) {
 	}
 	architecture, deployed := w.has.params[paramArchitecture], w.has.params[paramCodeKey] != ""
 	same := s.o.Architecture == "" || s.o.Architecture == architecture
-	if deployed && same && w.has.tags[tagFunction] == version() && version() != undated {
+	if deployed && same && w.has.tags[tagFunction] == s.own && s.own != undated {
 		return nil, nil
 	}
 	if s.o.Architecture != "" || !deployed {
@@ -127,6 +127,6 @@ func (s *session) tags(w *wanted) map[string]string {
 		}
 	}
 	tags[tagManagedBy], tags[tagPrefix+"name"], tags[tagPrefix+"type"] = managedBy, s.name, "limiter"
-	tags[tagVersion], tags[tagSchema] = version(), strconv.Itoa(schemaVersion)
+	tags[tagVersion], tags[tagSchema] = s.own, strconv.Itoa(schemaVersion)
 	return tags
 }

@@ -1,0 +1,88 @@
+package stack
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+// A change names the properties that change, each once; what changes beside properties goes by its own name.
+func TestChangeOf(t *testing.T) {
+	detail := func(attribute types.ResourceAttribute, name *string) types.ResourceChangeDetail {
+		return types.ResourceChangeDetail{Target: &types.ResourceTargetDefinition{Attribute: attribute, Name: name}}
+	}
+	got := changeOf(&types.ResourceChange{
+		Action: types.ChangeActionModify, LogicalResourceId: aws.String("Aggregator"), ResourceType: aws.String("AWS::Lambda::Function"),
+		PhysicalResourceId: aws.String("app-aggregator"), Replacement: types.ReplacementFalse,
+		Details: []types.ResourceChangeDetail{
+			detail(types.ResourceAttributeTags, nil), detail(types.ResourceAttributeProperties, aws.String("Timeout")),
+			detail(types.ResourceAttributeProperties, aws.String("Timeout")),
+			{},
+			detail(types.ResourceAttributeProperties, aws.String("Code")),
+		},
+	})
+	want := Change{Action: "Modify", Resource: "Aggregator", Type: "AWS::Lambda::Function", ID: "app-aggregator", Replacement: "False", Properties: []string{"Code", "Tags", "Timeout"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Reasons lose their packing, and get the advice that fits.
+func TestAdvice(t *testing.T) {
+	for _, c := range []struct{ kind, reason, want string }{
+		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; names of policies"},
+		{"AWS::Logs::LogGroup", `Resource handler returned message: "null" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "null; remove what has the name"},
+		{"AWS::SQS::Queue", "Resource handler returned message: \"User: u is not\nauthorized to perform: sqs:CreateQueue\" (RequestToken: 2, HandlerErrorCode: AccessDenied)", "User: u is not authorized to perform: sqs:CreateQueue; allow the deploying"},
+		{"AWS::Lambda::Function", "Code storage limit exceeded.", "Code storage limit exceeded; have the account's quota raised"},
+		{"AWS::DynamoDB::Table", "Something else.", "Something else; cure that, and deploy again"},
+	} {
+		err := (&FailedError{Stack: app, Status: "ROLLBACK_COMPLETE", Resource: "R", Type: c.kind, Reason: c.reason}).advised()
+		if !strings.HasPrefix(err.Error(), "stack: app was not created (ROLLBACK_COMPLETE): R ("+c.kind+"): "+c.want) {
+			t.Error(err)
+		}
+	}
+	for status, want := range map[string]string{"ROLLBACK_FAILED": "app is in ROLLBACK_FAILED: ", "DELETE_FAILED": "app was not deleted: "} {
+		if err := (&FailedError{Stack: app, Status: status, Reason: "x"}).advised(); !strings.Contains(err.Error(), want) || errors.Unwrap(err) != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A stack whose table is gone says so, instead of a deployment that no store opens.
+func TestTableGone(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	if err := w.session(Options{}).dropTable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "its table is not") {
+		t.Error(err)
+	}
+}
+
+// The cause is the first resource that failed by itself; the stack's own word counts where there is none.
+func TestCause(t *testing.T) {
+	st := &state{id: "arn", status: types.StackStatusRollbackComplete, reason: "the last word"}
+	own := Event{Resource: app, ID: "arn", Status: "ROLLBACK_FAILED", Reason: "the stack's word"}
+	cancelled := Event{Resource: "A", Status: "CREATE_FAILED", Reason: "Resource creation cancelled"}
+	failed := Event{Resource: "B", Status: "CREATE_FAILED", Reason: "because"}
+	later := Event{Resource: "C", Status: "DELETE_FAILED", Reason: "therefore"}
+	for _, c := range []struct {
+		events           []Event
+		resource, reason string
+	}{
+		{[]Event{cancelled, own, failed, later}, "B", "because"},
+		{[]Event{cancelled, own}, "", "the stack's word"},
+		{[]Event{cancelled}, "", "the last word"},
+	} {
+		s := &session{name: app, events: c.events}
+		var e *FailedError
+		if err := s.failed(st); !errors.As(err, &e) || e.Resource != c.resource || e.Reason != c.reason {
+			t.Errorf("%v: %v", c.events, err)
+		}
+	}
+}
