@@ -23,6 +23,7 @@ commands() {
 		0 version
 		0 status
 		0 completion bash
+		0 cfn-template
 		0 local status
 		0 system set-defaults -l rpm:1000 -l tpm:10000 --on-unavailable allow
 		0 system get-defaults
