@@ -113,7 +113,7 @@ func (c *loadtestCmd) Run(ctx context.Context, k *kong.Context, app *App) error 
 		return err
 	}
 	if late := report.Late.P99; late > tooLate {
-		app.say("1 %% of the acquires were sent more than %v late, which their latency includes: a lower --rate or more --in-flight tells more of the store", brisk(late))
+		app.say("the load itself was late, 1 %% of it by more than %v, which latency includes; try a lower --rate", brisk(late))
 	}
 	switch {
 	case report.Bound.Broken > 0:
@@ -142,7 +142,11 @@ func (c *loadtestCmd) drive(ctx context.Context, app *App, site *loadSite) (repo
 	if err := c.plan(ctx, site, admin); err != nil {
 		return nil, err
 	}
-	app.say("%s on %s, by %s/…", c.summary(), site.url, site.prefix)
+	by := ""
+	if site.keeps {
+		by = ", by " + site.prefix + "/…"
+	}
+	app.say("%s on %s%s", c.summary(), site.url, by)
 	defer func() {
 		kept := context.WithoutCancel(ctx)
 		if err := c.clean(kept, app, site, admin, report); err != nil {

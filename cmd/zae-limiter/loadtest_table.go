@@ -18,15 +18,14 @@ func (d loadDoc) table() table {
 	if c.Requests != nil {
 		requests = fmt.Sprintf("%s an acquire, with %s write and %s read units", number(*c.Requests), number(c.WriteUnits), number(c.ReadUnits))
 	}
-	cost := fmt.Sprintf("$%.2f a month at %s a second (%s, %s)", c.Monthly, compact(d.Rate), c.Prices.Region, c.Prices.Month)
+	cost := fmt.Sprintf("$%.2f a month (%s, %s)", c.Monthly, c.Prices.Region, c.Prices.Month)
 	if c.Estimated {
-		cost = "on DynamoDB " + cost + ", a write unit a write"
+		cost = fmt.Sprintf("$%.2f a month on DynamoDB, at a unit a write (%s)", c.Monthly, c.Prices.Month)
 	}
-	kept := fmt.Sprintf("kept by all %s of %s in every interval; the fullest used %.1f%%",
-		plural(b.Limits, "limit", "limits"), plural(b.Buckets, "bucket", "buckets"), b.Share*100)
+	checked := plural(b.Limits, "limit", "limits") + " of " + plural(b.Buckets, "bucket", "buckets")
+	kept := fmt.Sprintf("kept in every interval by %s (%.1f%% used)", checked, b.Share*100)
 	if !b.Kept {
-		kept = fmt.Sprintf("BROKEN by %d of %s of %s; the worst took %.1f%%",
-			b.Broken, plural(b.Limits, "limit", "limits"), plural(b.Buckets, "bucket", "buckets"), b.Share*100)
+		kept = fmt.Sprintf("BROKEN by %s of %s (%.1f%% used)", thousands(int64(b.Broken)), checked, b.Share*100)
 	}
 	t := table{rows: [][]string{
 		{"store", d.Store},

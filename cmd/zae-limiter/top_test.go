@@ -97,7 +97,9 @@ func TestTopSamples(t *testing.T) {
 	found := 0
 	for tick := 1; tick <= 60; tick++ {
 		*now = now.Add(2 * time.Second)
-		use(t, l, busy, 4)
+		for i := range 50 {
+			use(t, l, busy+i, 4)
+		}
 		store.read = 0
 		if err := s.take(t.Context()); err != nil {
 			t.Fatal(err)
@@ -147,6 +149,30 @@ func TestTopForgets(t *testing.T) {
 	for entity, tokens := range map[string]float64{"e000001": 0.5, "e000002": 0.7} {
 		if r := s.seen[engine.BucketName{Entity: entity, Resource: "r"}].rates; r == nil || r.acquires != 0.1 || r.tokens[0] != tokens {
 			t.Errorf("%s: %+v", entity, r)
+		}
+	}
+}
+
+// TestTopRates compares two readings of a bucket by hand.
+func TestTopRates(t *testing.T) {
+	state := func(acquires, version, used int64) *engine.BucketState {
+		return &engine.BucketState{Acquires: acquires, Version: version, Limits: []engine.LimitState{{Used: used}}}
+	}
+	const ver = 1_800_000_000_000_000_000
+	for _, c := range []struct {
+		name                     string
+		before, after            *engine.BucketState
+		acquires, writes, tokens float64
+	}{
+		{"used", state(10, ver+20, 100), state(14, ver+26, 150), 2, 3, 25},
+		{"given back", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
+		{"made anew, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
+		{"made anew, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
+		{"a clock behind made it", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
+	} {
+		r := ratesOf(c.before, c.after, 2*time.Second)
+		if r.acquires != c.acquires || r.writes != c.writes || r.tokens[0] != c.tokens {
+			t.Errorf("%s: %+v", c.name, r)
 		}
 	}
 }
