@@ -56,9 +56,9 @@ func differences(before, after map[string]string) []settingDoc {
 
 // stackPlan is what a deployment would change, or has changed.
 type stackPlan struct {
-	Action   string       `json:"action"`
-	Changes  []resourceChange  `json:"changes"`
-	Settings []settingDoc `json:"settings"`
+	Action   string           `json:"action"`
+	Changes  []resourceChange `json:"changes"`
+	Settings []settingDoc     `json:"settings"`
 }
 
 func (d stackPlan) table() table {

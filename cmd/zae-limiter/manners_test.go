@@ -24,6 +24,19 @@ var silent = map[string]string{
 // destroys are the last words of commands that take something away for good, or out of use, and so ask before.
 var destroys = regexp.MustCompile(`^(delete|purge)\b`)
 
+// TestMannersOfShownCommands parses every command line in the help, those too that cannot be run by a test.
+func TestMannersOfShownCommands(t *testing.T) {
+	for path, command := range commands(t) {
+		for _, shown := range indented.FindAllStringSubmatch(command.Detail, -1) {
+			for _, found := range docCommand.FindAllStringSubmatch(shown[1], -1) {
+				if err := parses(t, fields(strings.TrimRight(strings.ReplaceAll(found[1], "'", `"`), " "))); err != nil {
+					t.Errorf("the help of %s: zae-limiter %s: %v", path, found[1], err)
+				}
+			}
+		}
+	}
+}
+
 // flagsOf are a command's own flags, by name.
 func flagsOf(n *kong.Node) map[string]*kong.Flag {
 	flags := map[string]*kong.Flag{}
