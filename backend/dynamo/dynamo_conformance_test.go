@@ -45,7 +45,7 @@ func on(t testing.TB, tableFunc func(testing.TB) (string, *dynamo.Options)) back
 	return s
 }
 
-func TestConformance(t *testing.T) { conformance.Run(t, fresh) }
+func TestConformance(t *testing.T) { conformance.Run(t, several) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
 func TestFeed(t *testing.T)        { conformance.RunFeed(t, streaming) }
 func TestUsage(t *testing.T)       { conformance.RunUsage(t, streaming) }
@@ -56,7 +56,7 @@ func streaming(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTab
 // above, and hundreds of times more often.
 
 func TestSlowModel(t *testing.T)  { conformance.RunModel(t, fresh) }
-func TestSlowEngine(t *testing.T) { conformance.RunEngineBriefly(t, fresh) }
+func TestSlowEngine(t *testing.T) { conformance.RunEngineBriefly(t, several) }
 
 func TestSlowCompare(t *testing.T) {
 	conformance.Compare(t, map[string]conformance.Open{
