@@ -191,7 +191,9 @@ func TestFilters(t *testing.T) {
 		if err := json.Unmarshal([]byte(f.(object)["Pattern"].(string)), &p); err != nil {
 			t.Fatal(err)
 		}
-		patterns = append(patterns, p)
+		if patterns = append(patterns, p); len(p) > 1 || p["dynamodb"] == nil {
+			t.Errorf("Lambda promises to look at dynamodb, and not at %v", p)
+		}
 	}
 	if len(patterns) > 5 {
 		t.Errorf("%d filters, of 5 at most", len(patterns))
@@ -222,8 +224,8 @@ func TestFilters(t *testing.T) {
 		{"bucket", "MODIFY", bucket, schema.BucketLayout, nil, true},
 		{"bucket that goes", "REMOVE", bucket, schema.BucketLayout, nil, true},
 		{"new audit event", "INSERT", event, schema.AuditLayout, nil, true},
-		{"audit event with another expiry", "MODIFY", event, schema.AuditLayout, nil, false},
-		{"audit event that is purged", "REMOVE", event, schema.AuditLayout, nil, false},
+		{"audit event with another expiry", "MODIFY", event, schema.AuditLayout, nil, true},
+		{"audit event that is purged", "REMOVE", event, schema.AuditLayout, nil, true},
 		{"expired audit event", "REMOVE", event, schema.AuditLayout, ttl, true},
 		{"expired audit event, as an emulator has it", "UNKNOWN_TO_SDK_VERSION", event, schema.AuditLayout, ttl, true},
 		{"usage", "MODIFY", usage, schema.UsageLayout, nil, false},
