@@ -198,8 +198,18 @@ const costsFoot = `
   a record, too: a configuration read has up to five keys for a bucket, so up to five units ($0.625 for a million), once a minute.
 - Acquires change no key of the index, so they cost no index unit. The first write of a bucket costs one.
 - A failed condition is billed like a write. What is known to be denied is denied from memory, and costs nothing.
-- Several processes on one half-used bucket write a second time now and then: 8 of them about 1.5 requests a decision at half
-  of the limit, 1.0 when it is saturated. One process always pays one.
 - DynamoDB serves at most 1,000 write units a second for one bucket, admissions and denials together.
 - The aggregator, backups and the stream's readers are not in the table.
+
+Several processes on one half-used bucket write a second time now and then: a write says whether it takes the bucket to be full
+or in use, and a wrong guess is refused. What a decision then takes, in requests, each asserted on every store:
+
+| who | requests per decision | bound | test |
+|---|--:|--:|---|
+| one process, at any utilisation | 1.000 | 1 | ` + "`RequestsPerDecision/Sequential`" + ` |
+| 8 processes at half of the limit; two limits | 1.47; 1.64 | 1.5; 1.65 | ` + "`RequestsPerDecision/SharedBucket`" + ` |
+| 8 processes at a tenth; nine tenths; twice the limit | 1.11; 1.08; 1.00 | 1.15; 1.55; 1.01 | the same |
+| 8 saturating processes, every denial asked of the store | 1.001 | 1.01 | ` + "`Saturation/EightProcesses`" + ` |
+| 100 processes at nine tenths (not on DynamoDB) | 1.06 | 1.2 | ` + "`RequestsPerDecision/SharedBucket`" + ` |
+| a denial repeated within its time, a second at most | 0 | 0 | ` + "`RequestsPerDecision/KnownDenials`" + ` |
 `
