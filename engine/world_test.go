@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,11 +163,10 @@ func (s *trouble) will(script ...fault) {
 
 // once runs f before the n-th call of a name from now on, the first being 0.
 func (s *trouble) once(call string, n int, f func()) {
+	var before atomic.Int64
 	s.hook = func(name string) {
-		if name == call {
-			if n--; n == -1 {
-				f()
-			}
+		if name == call && before.Add(1) == int64(n)+1 {
+			f()
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -61,9 +62,9 @@ func TestLimitsInterrupted(t *testing.T) {
 	var out, err bytes.Buffer
 	w := s.world()
 	w.Out, w.Err = &out, &err
-	calls := 0
+	var calls atomic.Int64
 	w.Now = func() time.Time {
-		if calls++; calls == 40 {
+		if calls.Add(1) == 40 {
 			cancel()
 		}
 		return s.now
