@@ -151,6 +151,7 @@ func TestManifestOwnership(t *testing.T) {
 	must(t, w.ApplyManifest(ctx, "n", change, &engine.ManifestOptions{TakeOver: true}))
 	equal(t, "of the other", w.managed("m"), "")
 	equal(t, "taken", w.managed("n"), "resource r [tpm:1000/min:2000] default by n")
+	equal(t, "records", len(w.dump(false)), 2) // the limits and the entry in one list
 
 	must(t, w.SetResourceDefaults(ctx, "free", []engine.Limit{rpm}))
 	settings, err = w.Settings(ctx, []engine.SettingID{{Kind: engine.SettingResource, Resource: "free"}})
@@ -324,10 +325,11 @@ func TestManifestInterrupted(t *testing.T) {
 	}
 }
 
-// A context that ends stops the work between commits.
+// A context that ends stops the work between commits; what is removed is removed last.
 func TestManifestCancelled(t *testing.T) {
 	w := newWorld(t)
-	var wanted []engine.Setting
+	must(t, w.apply(nil, resource("old", rpm)))
+	wanted := []engine.Setting{absent(resource("old", rpm))}
 	for i := range 100 {
 		wanted = append(wanted, limits(fmt.Sprint("e", i), "", rpm))
 	}
@@ -336,9 +338,9 @@ func TestManifestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	err = w.ApplyManifest(ctx, "m", all, &engine.ManifestOptions{Progress: func(int) { cancel() }})
 	wants(t, "cancelled", err, context.Canceled)
-	done := strings.Count(w.managed("m"), "\n") + 1
-	if done == 1 || done == 100 {
-		t.Errorf("%d were made", done)
+	done := strings.Count(w.managed("m"), "limits of ")
+	if done == 0 || done == 100 || !strings.HasPrefix(w.managed("m"), "resource old") {
+		t.Errorf("%d were made of\n%s", done, w.managed("m"))
 	}
 	must(t, w.apply(nil, wanted...))
 	equal(t, "made in the end", strings.Count(w.managed("m"), "\n"), 99)
@@ -373,6 +375,17 @@ func TestManifestCalls(t *testing.T) {
 			t.Errorf("left of the deletion: %s", key)
 		}
 	}
+}
+
+// A policy that a manifest sets is known to the process at once, also where the store cannot be reached any more.
+func TestManifestSetsPolicy(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	l := w.troubled()
+	must(t, l.ApplyManifest(ctx, "m", []engine.SettingChange{{Before: absent(system(0)), After: system(engine.PolicyAllow)}}, nil))
+	w.trouble.will(slices.Repeat([]fault{refused}, 20)...)
+	d, err := l.Allow(ctx, engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}})
+	must(t, err)
+	equal(t, "admitted without the store", d.Degraded, true)
 }
 
 // Limits that a manifest sets reach the live bucket at once.
