@@ -196,15 +196,21 @@ func (r *rig) readAll() {
 				_, err := l.Acquire(r.Context(), ask(tokens("a", 0), stored("a", 1)))
 				return orDenied(err)
 			},
-			"Explain":               func() error { _, err := l.Explain(r.Context(), user, api); return err },
-			"Entities":              func() error { _, err := l.Entities(r.Context(), page); return err },
-			"Children":              func() error { _, err := l.Children(r.Context(), "parent-1", page); return err },
-			"SystemDefaults":        func() error { _, err := l.SystemDefaults(r.Context()); return err },
-			"ResourceDefaults":      func() error { _, err := l.ResourceDefaults(r.Context(), api); return err },
-			"Resources":             func() error { _, err := l.Resources(r.Context(), page); return err },
-			"Limits":                func() error { _, err := l.Limits(r.Context(), user, api); return err },
-			"Limits of the entity":  func() error { _, err := l.Limits(r.Context(), user, ""); return err },
-			"EntitiesWithLimits":    func() error { _, err := l.EntitiesWithLimits(r.Context(), api, page); return err },
+			"Explain":              func() error { _, err := l.Explain(r.Context(), user, api); return err },
+			"Entities":             func() error { _, err := l.Entities(r.Context(), page); return err },
+			"Children":             func() error { _, err := l.Children(r.Context(), "parent-1", page); return err },
+			"SystemDefaults":       func() error { _, err := l.SystemDefaults(r.Context()); return err },
+			"ResourceDefaults":     func() error { _, err := l.ResourceDefaults(r.Context(), api); return err },
+			"Resources":            func() error { _, err := l.Resources(r.Context(), page); return err },
+			"Limits":               func() error { _, err := l.Limits(r.Context(), user, api); return err },
+			"Limits of the entity": func() error { _, err := l.Limits(r.Context(), user, ""); return err },
+			"EntitiesWithLimits":   func() error { _, err := l.EntitiesWithLimits(r.Context(), api, page); return err },
+			"Settings": func() error {
+				_, err := l.Settings(r.Context(), []engine.SettingID{{Kind: engine.SettingSystem}, {Kind: engine.SettingEntity, Entity: user}})
+				return err
+			},
+			"ManagedSettings":       func() error { _, err := l.ManagedSettings(r.Context(), "m"); return err },
+			"AllSettings":           func() error { _, err := l.AllSettings(r.Context()); return err },
 			"Buckets":               func() error { _, err := l.Buckets(r.Context(), engine.BucketQuery{}); return err },
 			"Buckets of the entity": func() error { _, err := l.Buckets(r.Context(), engine.BucketQuery{Entity: user}); return err },
 			"BucketStates": func() error {

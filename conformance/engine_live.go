@@ -29,6 +29,7 @@ var liveChanges = stories{
 	{"Override", liveOverride},
 	{"BroughtThenStored", liveBroughtThenStored},
 	{"TooMany", liveTooMany},
+	{"ByManifest", liveByManifest},
 }
 
 // level is a place where limits are stored, and how.

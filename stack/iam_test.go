@@ -108,6 +108,13 @@ func operations() []anOperation {
 		{r, "ListNamespaces", func(c ctx, l lim) error { return of(l.ListNamespaces(c, page)) }, false},
 		{r, "Buckets of one", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Entity: "child", Page: page})) }, false},
 		{r, "Buckets", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Page: page})) }, true},
+		{r, "Settings", func(c ctx, l lim) error { return of(l.Settings(c, []engine.SettingID{{Kind: engine.SettingSystem}})) }, false},
+		{r, "ManagedSettings", func(c ctx, l lim) error { return of(l.ManagedSettings(c, "m")) }, false},
+		{r, "AllSettings", func(c ctx, l lim) error { return of(l.AllSettings(c)) }, true},
+		{w, "ApplyManifest", func(c ctx, l lim) error {
+			id := engine.SettingID{Kind: engine.SettingLimits, Entity: "alone", Resource: "gpt"}
+			return l.ApplyManifest(c, "m", []engine.SettingChange{{Before: engine.Setting{ID: id}, After: engine.Setting{ID: id, Exists: true, Limits: rpm}}}, nil)
+		}, false},
 		{w, "UpdateEntity", func(c ctx, l lim) error {
 			return of(l.UpdateEntity(c, "child", engine.EntityUpdate{Parent: new(string)}))
 		}, false},
