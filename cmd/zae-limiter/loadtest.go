@@ -34,7 +34,7 @@ type loadtestCmd struct {
 
 // Help says how it measures, what it leaves behind, and shows an example.
 func (*loadtestCmd) Help() string {
-	return `Acquires come by the clock, whether the ones before have been answered or not, and latency counts from the moment they were due. The tokens admitted less those given back are held against capacity + rate * T for each limit of each bucket and every interval; if that is broken, it exits with 6.
+	return `Acquires come by the clock, whether the ones before have been answered or not, and latency counts from the moment they were due. The tokens admitted less those given back are held against capacity + rate * T for each limit of each bucket and every interval; if that is broken, it exits with 6. (Limits that are changed meanwhile may break it.)
 
 Without --store or --name the load is on memory:, or on the file in ZAE_LIMITER_STORE. A deployed table must be named on the command line: it is billed.
 

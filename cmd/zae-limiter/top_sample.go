@@ -20,6 +20,8 @@ type sampler struct {
 	names   pattern // of resources
 	most    int     // buckets read at a time
 
+	rested time.Time // from when on a walk may go on
+
 	lock     sync.Mutex // of what is below: one reads, others look
 	seen     map[engine.BucketName]*track
 	position string    // where the walk through the namespace goes on
@@ -40,15 +42,6 @@ type track struct {
 	rates *rates    // nil until it was read twice
 }
 
-// rates are what happened between the last two readings, a second.
-type rates struct {
-	acquires, writes float64
-	tokens           []float64 // of each limit; negative where more went back than was taken
-}
-
-// mostAway is the longest that two readings of a bucket lie apart whose difference means something.
-const mostAway = time.Hour
-
 func newSampler(limiter *engine.Limiter, now func() time.Time, entity, resource string, most int) *sampler {
 	return &sampler{
 		limiter: limiter, now: now, entity: pattern(entity), names: pattern(resource), most: most,
@@ -57,10 +50,21 @@ func newSampler(limiter *engine.Limiter, now func() time.Time, entity, resource 
 }
 
 // take reads all buckets if they are few enough. Else half of what is read are those that were busiest, and half the
-// next ones of a walk through all.
+// next ones of a walk through all. Where walking takes long, for there is much else in the store, it is done a tenth of the
+// time, and in between what is known is read.
 func (s *sampler) take(ctx context.Context) error {
-	left, fresh, began := s.most, map[engine.BucketName]bool{}, s.now()
+	began := s.now()
 	whole := s.begin()
+	if began.Before(s.rested) {
+		if err := s.again(ctx, s.known()); err != nil {
+			return err
+		}
+		s.lock.Lock()
+		defer s.lock.Unlock()
+		s.read = s.reading
+		return nil
+	}
+	left, fresh := s.most, map[engine.BucketName]bool{}
 	if !whole {
 		names := s.busiest(s.most / 2)
 		if err := s.again(ctx, names); err != nil {
@@ -71,10 +75,13 @@ func (s *sampler) take(ctx context.Context) error {
 		}
 		left -= len(names)
 	}
+	start := s.now()
 	finished, err := s.walk(ctx, left, fresh)
 	if err != nil {
 		return err
 	}
+	end := s.now()
+	s.rested = end.Add(9 * end.Sub(start))
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.complete, s.read, s.since = whole && finished, s.reading, time.Time{}
@@ -90,6 +97,17 @@ func (s *sampler) begin() (whole bool) {
 	defer s.lock.Unlock()
 	s.reading = 0
 	return s.position == "" && (s.round == 0 || s.total <= s.most)
+}
+
+// known are the names of all that are known, or of the busiest.
+func (s *sampler) known() []engine.BucketName {
+	s.lock.Lock()
+	all := slices.SortedFunc(maps.Keys(s.seen), byName)
+	s.lock.Unlock()
+	if len(all) <= s.most {
+		return all
+	}
+	return s.busiest(s.most)
 }
 
 // walk reads the next buckets, and tells whether it came to their end.
@@ -136,8 +154,24 @@ func (s *sampler) again(ctx context.Context, names []engine.BucketName) error {
 			return err
 		}
 		s.note(states, 0, nil)
+		s.drop(some, states)
 	}
 	return nil
+}
+
+// drop forgets buckets that were asked for and are not there any more.
+func (s *sampler) drop(asked []engine.BucketName, there []engine.BucketState) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	left := map[engine.BucketName]bool{}
+	for i := range there {
+		left[there[i].BucketName] = true
+	}
+	for _, name := range asked {
+		if !left[name] {
+			delete(s.seen, name)
+		}
+	}
 }
 
 // reread reads what was read before.
@@ -207,63 +241,4 @@ func (t *track) pace() float64 {
 
 func byName(a, b engine.BucketName) int {
 	return cmp.Or(strings.Compare(a.Entity, b.Entity), strings.Compare(a.Resource, b.Resource))
-}
-
-// ratesOf compares two readings of a bucket. One whose record was removed in between counts from zero.
-func ratesOf(before, after *engine.BucketState, elapsed time.Duration) *rates {
-	a := *before
-	writes := after.Version - before.Version
-	// A record made anew begins at the present instant, in ns: far above what any number of writes leads to.
-	if after.Acquires < before.Acquires || writes < 0 || writes > int64(elapsed)/10+1000 {
-		a, writes = engine.BucketState{}, after.Acquires
-	}
-	r := &rates{tokens: make([]float64, len(after.Limits))}
-	second := elapsed.Seconds()
-	r.acquires, r.writes = float64(after.Acquires-a.Acquires)/second, float64(writes)/second
-	for i, l := range after.Limits {
-		used := l.Used
-		if j := slices.IndexFunc(a.Limits, func(b engine.LimitState) bool { return b.Limit.Name == l.Limit.Name }); j >= 0 {
-			used -= a.Limits[j].Used
-		}
-		r.tokens[i] = float64(used) / second
-	}
-	return r
-}
-
-// ratesOfNew are those of a bucket that was not there when all were read; nil where its record may be older than that.
-func (s *sampler) ratesOfNew(b *engine.BucketState, now time.Time) *rates {
-	elapsed := now.Sub(s.since)
-	if s.since.IsZero() || b.Version < s.since.UnixNano() || elapsed <= 0 || elapsed > mostAway {
-		return nil
-	}
-	return ratesOf(&engine.BucketState{}, b, elapsed)
-}
-
-// pattern is a name, or one with * for any characters; "" for all names.
-type pattern string
-
-// open reports whether more than one name may match.
-func (p pattern) open() bool { return p == "" || strings.Contains(string(p), "*") }
-
-func (p pattern) matches(name string) bool {
-	if p == "" {
-		return true
-	}
-	parts := strings.Split(string(p), "*")
-	if len(parts) == 1 {
-		return name == parts[0]
-	}
-	name, begins := strings.CutPrefix(name, parts[0])
-	if !begins {
-		return false
-	}
-	last := len(parts) - 1
-	for _, part := range parts[1:last] {
-		at := strings.Index(name, part)
-		if at < 0 {
-			return false
-		}
-		name = name[at+len(part):]
-	}
-	return strings.HasSuffix(name, parts[last])
 }

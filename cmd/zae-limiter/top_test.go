@@ -120,6 +120,69 @@ func TestTopSamples(t *testing.T) {
 	}
 }
 
+// tedious is a store in which it takes a second to walk.
+type tedious struct {
+	*memory.Store
+	now   *time.Time
+	scans int
+}
+
+// Scan implements [backend.Scanner].
+func (s *tedious) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
+	s.scans++
+	*s.now = s.now.Add(time.Second)
+	return s.Store.Scan(ctx, namespace, after, size)
+}
+
+// TestTopWalksATenthOfTheTime looks for more buckets now and then where that takes long, and reads those that it knows
+// each time.
+func TestTopWalksATenthOfTheTime(t *testing.T) {
+	_, crowded, now := crowd(t, 5)
+	store := &tedious{Store: crowded.Store, now: now}
+	l, err := engine.New(store, &engine.Options{Now: func() time.Time { return *now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := newSampler(l, func() time.Time { return *now }, "", "", 100)
+	for tick := range 30 {
+		use(t, l, 2, 4)
+		if err := s.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.read != 5 || !s.complete {
+			t.Fatalf("reading %d took %d, complete: %v", tick, s.read, s.complete)
+		}
+		if b := s.seen[engine.BucketName{Entity: "e000002", Resource: "r"}]; tick > 0 && (b.rates == nil || b.rates.acquires < 0.3) {
+			t.Fatalf("reading %d: %+v", tick, b.rates)
+		}
+		*now = now.Add(2 * time.Second)
+	}
+	if store.scans < 5 || store.scans > 7 {
+		t.Errorf("it walked %d times in a minute", store.scans)
+	}
+	use(t, l, 77, 4)
+	if err := l.DeleteEntity(t.Context(), "e000001", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.rested = now.Add(3 * time.Second)
+	if err := s.take(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.seen) != 4 {
+		t.Errorf("%d are known, of which one is gone", len(s.seen))
+	}
+	for range 6 {
+		if err := s.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		*now = now.Add(2 * time.Second)
+	}
+	if s.seen[engine.BucketName{Entity: "e000077", Resource: "r"}] == nil || len(s.seen) != 5 {
+		t.Errorf("%d are known", len(s.seen))
+	}
+}
+
 // TestTopForgets drops buckets that are gone, and counts one that was made anew from zero.
 func TestTopForgets(t *testing.T) {
 	l, _, now := crowd(t, 3)
