@@ -27,7 +27,7 @@ type world struct {
 func newWorld(t *testing.T, o *awstest.Options) *world {
 	t.Helper()
 	a := awstest.Start(t, o)
-	return &world{AWS: a, t: t, tables: &tablesByName{tables: dynamodb.NewFromConfig(a.Config()), records: map[string]map[string]types.AttributeValue{}}}
+	return &world{AWS: a, t: t, tables: &tablesByName{tables: tablesOf(dynamodb.NewFromConfig(a.Config())), records: map[string]map[string]types.AttributeValue{}}}
 }
 
 // tablesByName has records for the tables that the account has by their names only.
@@ -77,6 +77,11 @@ func (f *tablesByName) DeleteTable(ctx context.Context, in *dynamodb.DeleteTable
 	return out, err
 }
 
+// all are its calls.
+func (f *tablesByName) all() tables {
+	return tables{DeleteTable: f.DeleteTable, DescribeTable: f.DescribeTable, GetItem: f.GetItem, PutItem: f.PutItem, UpdateTable: f.UpdateTable}
+}
+
 // session is one of a caller whose time is the account's.
 func (w *world) session(o Options) *session {
 	w.t.Helper()
@@ -89,7 +94,7 @@ func (w *world) session(o Options) *session {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s.tables, s.jitter = w.tables, func() float64 { return 0.5 }
+	s.tables, s.jitter = w.tables.all(), func() float64 { return 0.5 }
 	return s
 }
 

@@ -43,7 +43,7 @@ func (s settings) options(ctx context.Context) (o aggregator.Options, err error)
 		if err != nil {
 			return o, err
 		}
-		o.Archive = &bucket{s3.NewFromConfig(c), name}
+		o.Archive = &bucket{s3.NewFromConfig(c).PutObject, name}
 	}
 	return o, nil
 }

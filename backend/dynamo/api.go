@@ -17,7 +17,8 @@ const (
 )
 
 // api is what of the SDK is used. What may write is sent once, since who sends a write again must be able to recognise it;
-// reads have a few tries.
+// reads have a few tries. They are functions, not interfaces: of a client that is in an interface the linker keeps all calls,
+// and the program is a Lambda function's zip as well.
 type api struct {
 	reads   reads
 	writes  writes
@@ -30,27 +31,35 @@ type (
 	streamOption = func(*dynamodbstreams.Options)
 )
 
-type reads interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...option) (*dynamodb.GetItemOutput, error)
-	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...option) (*dynamodb.BatchGetItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...option) (*dynamodb.QueryOutput, error)
-	Scan(context.Context, *dynamodb.ScanInput, ...option) (*dynamodb.ScanOutput, error)
-	DescribeTable(context.Context, *dynamodb.DescribeTableInput, ...option) (*dynamodb.DescribeTableOutput, error)
+type reads struct {
+	GetItem       func(context.Context, *dynamodb.GetItemInput, ...option) (*dynamodb.GetItemOutput, error)
+	BatchGetItem  func(context.Context, *dynamodb.BatchGetItemInput, ...option) (*dynamodb.BatchGetItemOutput, error)
+	Query         func(context.Context, *dynamodb.QueryInput, ...option) (*dynamodb.QueryOutput, error)
+	Scan          func(context.Context, *dynamodb.ScanInput, ...option) (*dynamodb.ScanOutput, error)
+	DescribeTable func(context.Context, *dynamodb.DescribeTableInput, ...option) (*dynamodb.DescribeTableOutput, error)
 }
 
-type writes interface {
-	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...option) (*dynamodb.UpdateItemOutput, error)
-	DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...option) (*dynamodb.DeleteItemOutput, error)
-	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...option) (*dynamodb.TransactWriteItemsOutput, error)
+type writes struct {
+	UpdateItem         func(context.Context, *dynamodb.UpdateItemInput, ...option) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem         func(context.Context, *dynamodb.DeleteItemInput, ...option) (*dynamodb.DeleteItemOutput, error)
+	TransactWriteItems func(context.Context, *dynamodb.TransactWriteItemsInput, ...option) (*dynamodb.TransactWriteItemsOutput, error)
 	// For the schema record, and tables of tests.
-	PutItem(context.Context, *dynamodb.PutItemInput, ...option) (*dynamodb.PutItemOutput, error)
-	CreateTable(context.Context, *dynamodb.CreateTableInput, ...option) (*dynamodb.CreateTableOutput, error)
+	PutItem     func(context.Context, *dynamodb.PutItemInput, ...option) (*dynamodb.PutItemOutput, error)
+	CreateTable func(context.Context, *dynamodb.CreateTableInput, ...option) (*dynamodb.CreateTableOutput, error)
 }
 
-type shards interface {
-	DescribeStream(context.Context, *dynamodbstreams.DescribeStreamInput, ...streamOption) (*dynamodbstreams.DescribeStreamOutput, error)
-	GetShardIterator(context.Context, *dynamodbstreams.GetShardIteratorInput, ...streamOption) (*dynamodbstreams.GetShardIteratorOutput, error)
-	GetRecords(context.Context, *dynamodbstreams.GetRecordsInput, ...streamOption) (*dynamodbstreams.GetRecordsOutput, error)
+// describing is DescribeTable for who wants an interface.
+type describing func(context.Context, *dynamodb.DescribeTableInput, ...option) (*dynamodb.DescribeTableOutput, error)
+
+// DescribeTable implements [dynamodb.DescribeTableAPIClient].
+func (d describing) DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, o ...option) (*dynamodb.DescribeTableOutput, error) {
+	return d(ctx, in, o...)
+}
+
+type shards struct {
+	DescribeStream   func(context.Context, *dynamodbstreams.DescribeStreamInput, ...streamOption) (*dynamodbstreams.DescribeStreamOutput, error)
+	GetShardIterator func(context.Context, *dynamodbstreams.GetShardIteratorInput, ...streamOption) (*dynamodbstreams.GetShardIteratorOutput, error)
+	GetRecords       func(context.Context, *dynamodbstreams.GetRecordsInput, ...streamOption) (*dynamodbstreams.GetRecordsOutput, error)
 }
 
 func newAPI(base dynamodb.Options) api {
@@ -58,14 +67,17 @@ func newAPI(base dynamodb.Options) api {
 	base.RetryMaxAttempts = 0
 	base.Retryer = aws.NopRetryer{}
 	again := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = readTries, readBackoff })
+	w := dynamodb.New(base)
+	r := dynamodb.New(base, func(o *dynamodb.Options) { o.Retryer = again })
+	s := dynamodbstreams.New(dynamodbstreams.Options{
+		Region: base.Region, Credentials: base.Credentials, BaseEndpoint: base.BaseEndpoint, HTTPClient: base.HTTPClient,
+		APIOptions: base.APIOptions, Retryer: again, AppID: base.AppID,
+	})
 	return api{
-		writes: dynamodb.New(base),
-		reads:  dynamodb.New(base, func(o *dynamodb.Options) { o.Retryer = again }),
-		streams: dynamodbstreams.New(dynamodbstreams.Options{
-			Region: base.Region, Credentials: base.Credentials, BaseEndpoint: base.BaseEndpoint, HTTPClient: base.HTTPClient,
-			APIOptions: base.APIOptions, Retryer: again, AppID: base.AppID,
-		}),
-		http: base.HTTPClient,
+		writes:  writes{w.UpdateItem, w.DeleteItem, w.TransactWriteItems, w.PutItem, w.CreateTable},
+		reads:   reads{r.GetItem, r.BatchGetItem, r.Query, r.Scan, r.DescribeTable},
+		streams: shards{s.DescribeStream, s.GetShardIterator, s.GetRecords},
+		http:    base.HTTPClient,
 	}
 }
 

@@ -29,7 +29,7 @@ func CreateTable(ctx context.Context, name string, o *Options) error {
 	if _, err := s.api.writes.CreateTable(ctx, tableInput(name)); err != nil {
 		return classify(ctx, name, err, writing)
 	}
-	active := dynamodb.NewTableExistsWaiter(s.api.reads, func(o *dynamodb.TableExistsWaiterOptions) {
+	active := dynamodb.NewTableExistsWaiter(describing(s.api.reads.DescribeTable), func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 100*time.Millisecond, 2*time.Second
 	})
 	if err := active.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, tableWait); err != nil {

@@ -1,0 +1,50 @@
+package lambda_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/internal/lambdatest"
+	"github.com/zeroae/zae-limiter-go/stack"
+)
+
+// TestZip bounds what a deployment uploads. The other processor's is smaller.
+func TestZip(t *testing.T) {
+	const most = 8 << 20
+	code, err := stack.ReadCode(lambdatest.Build(t))
+	must(t, err)
+	t.Logf("%.1f MB for %s", float64(len(code.Zip))/(1<<20), code.Architecture)
+	if len(code.Zip) > most {
+		t.Errorf("the zip has %d bytes, of %d at most", len(code.Zip), most)
+	}
+}
+
+// TestColdStart bounds the time from the start of the program to its first reply: the median of some. A machine that is busy
+// with something else gets more than one chance.
+func TestColdStart(t *testing.T) {
+	const most, starts, rounds = 30 * time.Millisecond, 9, 20
+	program := lambdatest.Build(t)
+	table, o := dynamotest.Table(t)
+	var medians []time.Duration
+	for range rounds {
+		var took []time.Duration
+		for range starts {
+			begun := time.Now()
+			r := lambdatest.Start(t, program, "TABLE_NAME="+table, "AWS_REGION="+o.Region, "AWS_ACCESS_KEY_ID=local",
+				"AWS_SECRET_ACCESS_KEY=local", "AWS_ENDPOINT_URL_DYNAMODB="+o.Endpoint)
+			_, err := r.Invoke(t.Context(), []byte(`{"Records":[]}`))
+			took = append(took, time.Since(begun))
+			must(t, err)
+			r.Kill()
+		}
+		slices.Sort(took)
+		median := took[starts/2]
+		if medians = append(medians, median); median <= most {
+			t.Logf("median %v of %v", median, took)
+			return
+		}
+	}
+	t.Errorf("the medians of %d starts each are %v, none of %v at most", starts, medians, most)
+}
