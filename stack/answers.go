@@ -49,10 +49,14 @@ func saysUnchanged(text string) bool {
 	return strings.Contains(text, "didn't contain changes") || strings.Contains(text, "No updates are to be performed")
 }
 
-// isBusy reports that somebody else began meanwhile.
+// isBusy reports that somebody else came between: is at work, or was, so that a change set is gone or out of date.
 func isBusy(err error) bool {
 	name, message := code(err)
-	return name == "OperationInProgressException" || strings.Contains(message, "_IN_PROGRESS state")
+	switch strings.TrimSuffix(name, "Exception") {
+	case "OperationInProgress", "AlreadyExists", "ChangeSetNotFound", "InvalidChangeSetStatus":
+		return true
+	}
+	return strings.Contains(message, "_IN_PROGRESS state")
 }
 
 func isThrottled(err error) bool {

@@ -69,6 +69,8 @@ func (s *session) worked(ctx context.Context, c *changeSet) (reason string, err 
 		var out *cloudformation.DescribeChangeSetOutput
 		out, err = s.stacks.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack}, once)
 		switch {
+		case isBusy(err), isAbsent(err):
+			return "", errBusy
 		case err != nil:
 		case out.Status == types.ChangeSetStatusCreateComplete:
 			return "", s.gather(ctx, c, out)
@@ -140,7 +142,7 @@ func (s *session) refused(ctx context.Context, c *changeSet, reason string) erro
 func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSetType) error {
 	ctx = context.WithoutCancel(ctx) // what was made to look at goes, also for who looks no longer
 	_, err := s.stacks.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack})
-	if err != nil {
+	if err != nil && !isBusy(err) && !isAbsent(err) {
 		return s.errCall("remove a change set", err)
 	}
 	if kind == types.ChangeSetTypeUpdate {
@@ -162,7 +164,7 @@ func (s *session) carryOut(ctx context.Context, c *changeSet) (*state, error) {
 	_, err = s.stacks.ExecuteChangeSet(ctx, &cloudformation.ExecuteChangeSetInput{
 		ChangeSetName: &c.id, StackName: &c.stack, ClientRequestToken: &op.token,
 	})
-	if isBusy(err) {
+	if isBusy(err) || isAbsent(err) {
 		return nil, errors.Join(errBusy, s.discard(ctx, c, types.ChangeSetTypeUpdate))
 	}
 	if err != nil {

@@ -87,13 +87,17 @@ func (s *session) deploy(ctx context.Context, w *wanted, kind types.ChangeSetTyp
 	return s.deploy(ctx, w, types.ChangeSetTypeUpdate)
 }
 
+// proposal is a change set of the template with these parameters named, or of the stack's own.
+func (s *session) proposal(w *wanted, kind types.ChangeSetType, named map[string]string) *proposal {
+	if s.o.CodeOnly {
+		return &proposal{kind: kind, params: otherwisePrevious(named, w.has.params), tags: w.tags}
+	}
+	return &proposal{kind: kind, template: template, params: parameters(named, w.has.params), tags: w.tags}
+}
+
 // apply is one change set, from the proposal to its end.
 func (s *session) apply(ctx context.Context, w *wanted, kind types.ChangeSetType, named map[string]string) (*state, error) {
-	p := &proposal{kind: kind, template: template, params: parameters(named, w.has.params), tags: w.tags}
-	if s.o.CodeOnly {
-		p.template, p.params = "", otherwisePrevious(named, w.has.params)
-	}
-	c, err := s.propose(ctx, p)
+	c, err := s.propose(ctx, s.proposal(w, kind, named))
 	if err != nil || c == nil {
 		return w.has, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -100,13 +101,31 @@ func operations() []anOperation {
 		{r, "Usage", func(c ctx, l lim) error {
 			return of(l.Usage(c, engine.UsageQuery{Entity: "child", Window: engine.WindowHourly, Page: page}))
 		}, false},
-		{r, "Usage of a resource", func(c ctx, l lim) error {
+		{r, "UsageSummary", func(c ctx, l lim) error {
 			return of(l.UsageSummary(c, engine.UsageQuery{Resource: "gpt", Window: engine.WindowHourly}))
 		}, false},
 		{r, "Status", func(c ctx, l lim) error { return of(l.Status(c)) }, false},
 		{r, "Namespace", func(c ctx, l lim) error { return of(l.Namespace(c, "team")) }, false},
 		{r, "ListNamespaces", func(c ctx, l lim) error { return of(l.ListNamespaces(c, page)) }, false},
 		{r, "Buckets of one", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Entity: "child", Page: page})) }, false},
+		{w, "ApplyManifest", func(c ctx, l lim) error {
+			id := engine.SettingID{Kind: engine.SettingResource, Resource: "managed"}
+			before, err := l.Settings(c, []engine.SettingID{id})
+			if err != nil {
+				return err
+			}
+			after := engine.Setting{ID: id, Exists: true, Limits: rpm}
+			return l.ApplyManifest(c, "m", []engine.SettingChange{{Before: before[0], After: after}}, nil)
+		}, false},
+		{w, "RecordEvent", func(c ctx, l lim) error { return l.RecordEvent(c, engine.Recorded{Action: "stack_updated"}) }, false},
+		{r, "Settings", func(c ctx, l lim) error {
+			return of(l.Settings(c, []engine.SettingID{{Kind: engine.SettingSystem}}))
+		}, false},
+		{r, "ManagedSettings", func(c ctx, l lim) error { return of(l.ManagedSettings(c, "m")) }, false},
+		{r, "AllSettings", func(c ctx, l lim) error { return of(l.AllSettings(c)) }, true},
+		{r, "BucketStates", func(c ctx, l lim) error {
+			return of(l.BucketStates(c, []engine.BucketName{{Entity: "child", Resource: "gpt"}}))
+		}, false},
 		{r, "Buckets", func(c ctx, l lim) error { return of(l.Buckets(c, engine.BucketQuery{Page: page})) }, true},
 		{r, "Settings", func(c ctx, l lim) error { return of(l.Settings(c, []engine.SettingID{{Kind: engine.SettingSystem}})) }, false},
 		{r, "ManagedSettings", func(c ctx, l lim) error { return of(l.ManagedSettings(c, "m")) }, false},
@@ -257,4 +276,13 @@ func mayNot(p policy, asked []request, tag string) *request {
 		}
 	}
 	return nil
+}
+
+// Whatever a limiter can do is among the operations, so that its policy is checked.
+func TestOperationsComplete(t *testing.T) {
+	for m := range reflect.TypeFor[*engine.Limiter]().Methods() {
+		if m.Name != "Close" && !slices.ContainsFunc(operations(), func(o anOperation) bool { return strings.Fields(o.name)[0] == m.Name }) {
+			t.Errorf("%s is not among the operations whose permissions are checked", m.Name)
+		}
+	}
 }

@@ -32,7 +32,7 @@ func (s *session) plan(ctx context.Context) (ChangeSet, error) {
 		return ChangeSet{}, err
 	}
 	plan := ChangeSet{Action: Updated, Before: w.has.settings()}
-	p := &proposal{kind: types.ChangeSetTypeUpdate, template: template, params: parameters(w.named, w.has.params), tags: w.tags}
+	p := s.proposal(w, types.ChangeSetTypeUpdate, w.named)
 	if st == nil {
 		plan.Action, p.kind = Created, types.ChangeSetTypeCreate
 		left, err := s.leftBehind(ctx, w)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -257,5 +258,44 @@ func TestRefusedCalls(t *testing.T) {
 	config.BaseEndpoint = nil
 	if _, err = List(t.Context(), &Options{Config: &config}); !errors.Is(err, errConfiguration) || !strings.Contains(err.Error(), "--region") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Two who deploy at once make way for each other, whatever comes between.
+func TestTogether(t *testing.T) {
+	for range 5 {
+		w := newWorld(t, nil)
+		var both sync.WaitGroup
+		errs, results := make([]error, 2), make([]Result, 2)
+		for i := range errs {
+			s := w.session(with(func(o *Options) { o.Progress = func(Event) {} }))
+			both.Go(func() { results[i], errs[i] = s.ensure(t.Context()) })
+		}
+		both.Wait()
+		for i, err := range errs {
+			if err != nil {
+				t.Errorf("%+v, %v", results[i], err)
+			}
+		}
+		if s := w.Stack(app); s.Status != "UPDATE_COMPLETE" || s.Outputs["AggregatorFunctionName"] == "" {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// A change set that somebody took away, or that is out of date, is made anew.
+func TestChangeSetGone(t *testing.T) {
+	for _, code := range []string{"ChangeSetNotFound", "InvalidChangeSetStatus"} {
+		w := newWorld(t, nil)
+		w.mustEnsure(with())
+		w.Answer("ExecuteChangeSet", &awstest.Answer{Status: 400, Code: code, Message: "ChangeSet [x] does not do"})
+		if r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 })); r.Action != Updated || r.After["LambdaTimeout"] != "30" {
+			t.Errorf("%+v", r)
+		}
+	}
+	w := newWorld(t, nil)
+	w.Answer("DescribeChangeSet", &awstest.Answer{Status: 404, Code: "ChangeSetNotFound", Message: "ChangeSet [x] does not exist"})
+	if r := w.mustEnsure(with()); r.Action != Created {
+		t.Errorf("%+v", r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -34,6 +35,7 @@ func newWorld(t *testing.T, o *awstest.Options) *world {
 type tablesByName struct {
 	tables
 	keys    []string // of tables. Default: PK and SK
+	lock    sync.Mutex
 	records map[string]map[string]types.AttributeValue
 }
 
@@ -55,6 +57,8 @@ func (f *tablesByName) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _
 	if _, err := f.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: in.TableName}); err != nil {
 		return nil, err
 	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
 	return &dynamodb.GetItemOutput{Item: f.records[*in.TableName]}, nil
 }
 
@@ -62,6 +66,8 @@ func (f *tablesByName) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _
 	if _, err := f.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: in.TableName}); err != nil {
 		return nil, err
 	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
 	if f.records[*in.TableName] != nil {
 		return nil, &types.ConditionalCheckFailedException{}
 	}
