@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -119,6 +120,47 @@ func TestLostReplyOfCommit(t *testing.T) {
 	events, err := w.direct.AuditEvents(t.Context(), engine.AuditQuery{Entity: "user-1", Page: engine.Page{Size: 1000}})
 	if err != nil || len(events.Items) != 20 || p.Spoiled() < 20 {
 		t.Errorf("20 changes, whose replies were lost %d times, left %d events, %v", p.Spoiled(), len(events.Items), err)
+	}
+}
+
+// TestLateReply holds the reply of an acquire back until its caller leaves: it ends then, without an admission, and what it
+// took while nobody waited is taken once.
+func TestLateReply(t *testing.T) {
+	t.Parallel()
+	name, o := Table(t)
+	late := make(chan struct{})
+	var hold atomic.Bool
+	p := NewProxy(t, o.Endpoint, func(_ int, operation string) *Fate {
+		if operation == "UpdateItem" && hold.Load() {
+			return &Fate{Until: late}
+		}
+		return nil
+	})
+	w := newWorld(t, name, p.Options(o), o)
+	if d, err := w.l.Allow(t.Context(), request(1)); err != nil || !d.Allowed {
+		t.Fatal(d, err)
+	}
+	hold.Store(true)
+	ctx, leave := context.WithCancel(t.Context())
+	answer := make(chan error)
+	go func() {
+		_, err := w.l.Allow(ctx, request(1))
+		answer <- err
+	}()
+	for w.left() > 1_000_000-2 { // until it took effect
+		runtime.Gosched()
+	}
+	leave()
+	if err := <-answer; !errors.Is(err, context.Canceled) {
+		t.Errorf("an acquire whose caller has left: %v", err)
+	}
+	hold.Store(false)
+	close(late)
+	if d, err := w.l.Allow(t.Context(), request(1)); err != nil || !d.Allowed {
+		t.Error(d, err)
+	}
+	if got := 1_000_000 - w.left(); got != 3 {
+		t.Errorf("%d are charged of 3", got)
 	}
 }
 

@@ -27,6 +27,11 @@ var _ interface {
 func several(t testing.TB) backend.Backend {
 	t.Helper()
 	name, o := dynamotest.Table(t)
+	return severalOn(t, name, o)
+}
+
+func severalOn(t testing.TB, name string, o *dynamo.Options) *clients {
+	t.Helper()
 	c := &clients{}
 	for range 3 {
 		c.all = append(c.all, mustOpen(t, name, o))

@@ -50,6 +50,14 @@ func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
 func TestFeed(t *testing.T)        { conformance.RunFeed(t, streaming) }
 func TestUsage(t *testing.T)       { conformance.RunUsage(t, streaming) }
 
+// TestDurable is without a feed: what of the stream was taken is known only to the store that took it.
+func TestDurable(t *testing.T) {
+	conformance.RunDurable(t, func(t testing.TB) conformance.Open {
+		name, o := dynamotest.Table(t)
+		return func(t testing.TB) backend.Backend { return severalOn(t, name, o) }
+	})
+}
+
 func streaming(t testing.TB) backend.Backend { return on(t, dynamotest.StreamTable) }
 
 // What begins with TestSlow is run without the race detector in `make test`: it asks no more of the driver than the tests
