@@ -190,7 +190,7 @@ func (a *App) problems(err error) error {
 		return err
 	}
 	for _, line := range p.Lines() {
-		a.say("%s", line)
+		a.say("%s", orDash(line)) // keys of the file are in it
 	}
 	return &manifestError{p}
 }

@@ -53,6 +53,24 @@ func TestLimitsOnTerminal(t *testing.T) {
 	}
 }
 
+// What stands in a file or a store reaches the terminal without its control characters.
+func TestLimitsControlCharacters(t *testing.T) {
+	s := newShell(t)
+	s.in = "system: {\"\\e[2J\\u009b\": 1}\n"
+	if r := s.want(exitUsage, "limits", "plan", "-f", "-"); strings.ContainsAny(r.err, "\x1b\u009b") || !strings.Contains(r.err, "system.?[2J?: is not known here") {
+		t.Errorf("%q", r.err)
+	}
+	s.want(exitDone, "entity", "create", "eve", "--display-name", "\x1b[2J\u009b")
+	export := s.want(exitDone, "limits", "export").out
+	if strings.ContainsAny(export, "\x1b\u009b") || !strings.Contains(export, `name: "\u001b[2J\u009b"`) {
+		t.Errorf("%q", export)
+	}
+	s.in = export
+	if r := s.want(exitDone, "limits", "plan", "-f", "-"); !strings.Contains(r.out, "0 to add, 0 to change, 0 to remove, 1 to adopt") {
+		t.Errorf("%q", r.out)
+	}
+}
+
 // An interruption leaves some changes made, and says so; applying again makes the rest.
 func TestLimitsInterrupted(t *testing.T) {
 	s := newShell(t)

@@ -221,5 +221,13 @@ func plain(s string) string {
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(s) // a string can always be encoded
-	return strings.TrimSuffix(text.String(), "\n")
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(text.String(), "\n") {
+		if r >= 0x7f && r < 0xa0 { // control characters, which JSON leaves to terminals
+			fmt.Fprintf(&out, "\\u%04x", r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
