@@ -157,6 +157,7 @@ func (t *topScreen) frame(d topDoc, width, height int) string {
 		put(style, line)
 	}
 	g := grid(width, rows)
+	g.spread(rows)
 	put(bold, g.line(topHead))
 	for _, r := range rows {
 		put(colourOf(r.share), g.line(r.cells))

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
@@ -213,6 +215,31 @@ func TestTopForgets(t *testing.T) {
 		if r := s.seen[engine.BucketName{Entity: entity, Resource: "r"}].rates; r == nil || r.acquires != 0.1 || r.tokens[0] != tokens {
 			t.Errorf("%s: %+v", entity, r)
 		}
+	}
+}
+
+// TestTopNames wants names that are too long to go on in the next line of their bucket, and to show begin and end.
+func TestTopNames(t *testing.T) {
+	limit := func(name string) topLimitDoc {
+		return topLimitDoc{limitDoc: limitDoc{Name: name, Capacity: 10}, Available: 5}
+	}
+	rows := topRows([]topBucketDoc{
+		{Entity: "customer-with-a-long-name-17@example.com", Resource: "models/gpt-4", Limits: []topLimitDoc{limit("rpm"), limit("tpm")}},
+		{Entity: "loadtest-01M8C24Q1FN13A5DARMSPKMZWB/17", Resource: "r", Limits: []topLimitDoc{limit("input-tokens-per-minute")}},
+	})
+	g := grid(80, rows)
+	g.spread(rows)
+	var names []string
+	for _, r := range rows {
+		line := g.line(r.cells)
+		if utf8.RuneCountInString(line) != 80 {
+			t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
+		}
+		names = append(names, strings.Join(strings.Fields(line)[:3], " "))
+	}
+	want := []string{"customer-with models/gpt-4 rpm", "-a-lon~le.com tpm ###...", "loadte~ZWB/17 r input-~minute"}
+	if !slices.Equal(names, want) {
+		t.Errorf("%q, not %q", names, want)
 	}
 }
 

@@ -203,17 +203,48 @@ func grid(width int, rows []topRow) topGrid {
 	return g
 }
 
+// spread continues names that are too long in the further lines of their bucket, where there are any.
+func (g *topGrid) spread(rows []topRow) {
+	for first := 0; first < len(rows); {
+		next := first + 1
+		for next < len(rows) && rows[next].bucket == rows[first].bucket {
+			next++
+		}
+		for col := range 2 {
+			rest := []rune(rows[first].cells[col])
+			for i := first; i < next; i++ {
+				part := rest
+				if i+1 < next {
+					part = rest[:min(len(rest), g.widths[col])]
+				}
+				rows[i].cells[col], rest = string(part), rest[len(part):]
+			}
+		}
+		first = next
+	}
+}
+
 // line lays cells out: names and gauge to the left, numbers to the right.
 func (g *topGrid) line(cells []string) string {
 	line := make([]string, len(cells))
 	for i, cell := range cells {
-		cell = clip(cell, g.widths[i])
+		cell = middle(cell, g.widths[i])
 		pad := strings.Repeat(" ", g.widths[i]-utf8.RuneCountInString(cell))
 		if line[i] = cell + pad; i > 3 {
 			line[i] = pad + cell
 		}
 	}
 	return strings.Join(line, g.gap)
+}
+
+// middle shortens a name where it tells least, and shows that it did.
+func middle(s string, width int) string {
+	r := []rune(s)
+	if len(r) <= width || width < 3 {
+		return clip(s, width)
+	}
+	tail := (width - 1) / 2
+	return string(r[:width-1-tail]) + "~" + string(r[len(r)-tail:])
 }
 
 // clip shortens a text, and shows that it did.
