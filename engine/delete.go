@@ -175,9 +175,10 @@ func goneBucket(it backend.Item, r *backend.Record) (backend.Write, bool, error)
 	return w, r.Present(), nil
 }
 
-// goneUsage removes a snapshot, whatever was added to it since it was seen.
+// goneUsage removes the snapshot that was seen, not one made since; one that has grown is seen again.
 func goneUsage(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
-	w := backend.Write{Key: it.Key, Layout: schema.UsageLayout, Remove: true}
+	w := holds(it.Key, r, schema.UsageVer)
+	w.Remove = true
 	return w, r.Present(), nil
 }
 

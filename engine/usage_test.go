@@ -1,0 +1,117 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// booked makes snapshots of an entity, one for each of so many hours.
+func (w *world) booked(entity, resource string, hours int, ver int64) {
+	w.t.Helper()
+	for h := range hours {
+		key, place := schema.Usage("default", entity, resource, schema.Hourly, schema.Hourly.Start(w.now().UnixNano())+int64(h)*3600)
+		var known backend.Record
+		known.Reset(schema.UsageLayout)
+		conds, effects, err := schema.Count(&known, []schema.Counter{{Name: "rpm", N: backend.Int(int64(h + 1))}})
+		must(w.t, err)
+		effects = append(effects,
+			backend.Effect{Slot: schema.UsageVer, Op: backend.Set, Num: backend.Int(ver)},
+			backend.Effect{Slot: schema.UsageAcq, Op: backend.Add, Num: backend.Int(1)})
+		out := make([]backend.Outcome, 1)
+		must(w.t, w.store.Apply(w.t.Context(), []backend.Write{{Key: key, Layout: schema.UsageLayout, Index: &place, Conds: conds, Effects: effects}}, out))
+	}
+}
+
+// Pages and sums of more snapshots than a page of the store has.
+func TestUsagePages(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	w.booked("e", "r", 1500, 1)
+	w.booked("e", "s", 1500, 1)
+	w.booked("f", "r", 700, 1)
+	for what, c := range map[string]struct {
+		q    engine.UsageQuery
+		want int
+	}{
+		"entity":   {engine.UsageQuery{Entity: "e"}, 3000},
+		"both":     {engine.UsageQuery{Entity: "e", Resource: "s"}, 1500},
+		"resource": {engine.UsageQuery{Resource: "r"}, 2200},
+		"range":    {engine.UsageQuery{Resource: "r", From: w.now().Add(600 * time.Hour), To: w.now().Add(800 * time.Hour)}, 300},
+	} {
+		c.q.Window = engine.WindowHourly
+		sum, err := w.UsageSummary(ctx, c.q)
+		must(t, err)
+		seen, last := map[string]bool{}, time.Time{}
+		for c.q.Page.Size = 999; ; {
+			page, err := w.Usage(ctx, c.q)
+			must(t, err)
+			for _, s := range page.Items {
+				seen[fmt.Sprint(s.Entity, s.Resource, s.Start)] = true
+				if s.Start.Before(last) {
+					t.Fatalf("%s: %v after %v", what, s.Start, last)
+				}
+				last = s.Start
+			}
+			if c.q.Page.After = page.Next; page.Next == "" {
+				break
+			}
+		}
+		if len(seen) != c.want || sum.Snapshots != c.want || sum.Acquires != int64(c.want) {
+			t.Errorf("%s: %d snapshots, %+v, not %d", what, len(seen), sum, c.want)
+		}
+	}
+}
+
+// A snapshot that a newer version wrote is an error that says so.
+func TestUsageOfAnotherSchema(t *testing.T) {
+	w := newWorld(t)
+	w.booked("e", "r", 1, 1)
+	key, _ := schema.Usage("default", "e", "r", schema.Hourly, schema.Hourly.Start(w.now().UnixNano()))
+	out := make([]backend.Outcome, 1)
+	effects := []backend.Effect{{Slot: schema.UsageRest, Op: backend.Set, Text: "?"}}
+	must(t, w.store.Apply(t.Context(), []backend.Write{{Key: key, Layout: schema.UsageLayout, Effects: effects}}, out))
+	_, err := w.Usage(t.Context(), engine.UsageQuery{Entity: "e", Window: engine.WindowHourly})
+	wants(t, "usage", err, engine.ErrSchema)
+}
+
+// A deletion that stops among the usage goes on when the entity is made anew; usage of the new one stays.
+func TestDeletionOfUsage(t *testing.T) {
+	for n := range 3 {
+		w, ctx := newWorld(t), t.Context()
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}))
+		w.booked("e", "r", 2500, 1)
+		stopped, cancel := context.WithCancel(ctx)
+		w.trouble.once("apply", n, func() {
+			w.booked("e", "late", 3, 1)
+			cancel()
+		})
+		if err := w.troubled().DeleteEntity(stopped, "e", nil); !errors.Is(err, context.Canceled) {
+			t.Fatalf("deletion stopped at %d: %v", n, err)
+		}
+		w.trouble.hook = nil
+		if left := len(w.dump(false)); left < 400 || left > 2504 {
+			t.Errorf("%d records are left after %d pages", left, n)
+		}
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}))
+		if left := w.dump(false); len(left) != 1 {
+			t.Errorf("%d records are left", len(left))
+		}
+	}
+	w, ctx := newWorld(t), t.Context()
+	w.booked("e", "r", 1, 7) // all else of it has expired
+	w.trouble.once("apply", 0, func() {
+		must(t, w.DeleteEntity(ctx, "e", nil)) // another one is done first, and the entity used again
+		w.booked("e", "r", 1, 8)
+	})
+	must(t, w.troubled().DeleteEntity(ctx, "e", nil))
+	w.trouble.hook = nil
+	if left := w.dump(false); len(left) != 1 {
+		t.Errorf("of the new life are left: %v", left)
+	}
+}
