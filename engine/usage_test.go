@@ -35,11 +35,13 @@ func TestUsagePages(t *testing.T) {
 	w.booked("e", "r", 1500, 1)
 	w.booked("e", "s", 1500, 1)
 	w.booked("f", "r", 700, 1)
+	w.booked("e", "alone", 1100, 1)
 	for what, c := range map[string]struct {
 		q    engine.UsageQuery
 		want int
 	}{
-		"entity":   {engine.UsageQuery{Entity: "e"}, 3000},
+		"entity":   {engine.UsageQuery{Entity: "e"}, 4100},
+		"alone":    {engine.UsageQuery{Resource: "alone"}, 1100},
 		"both":     {engine.UsageQuery{Entity: "e", Resource: "s"}, 1500},
 		"resource": {engine.UsageQuery{Resource: "r"}, 2200},
 		"range":    {engine.UsageQuery{Resource: "r", From: w.now().Add(600 * time.Hour), To: w.now().Add(800 * time.Hour)}, 300},
