@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -138,9 +139,14 @@ func (s *session) refused(ctx context.Context, c *changeSet, reason string) erro
 	return failed.advised()
 }
 
+// tidying bounds what is done after a caller has gone.
+const tidying = time.Minute
+
 // discard removes a change set, and the empty stack that one of a new stack leaves.
 func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSetType) error {
-	ctx = context.WithoutCancel(ctx) // what was made to look at goes, also for who looks no longer
+	// What was made to look at goes, also for who looks no longer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
+	defer cancel()
 	_, err := s.stacks.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack})
 	if err != nil && !isBusy(err) && !isAbsent(err) {
 		return s.errCall("remove a change set", err)

@@ -119,7 +119,11 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	if o.Config != nil {
 		c = o.Config.Copy()
 	} else {
-		loaded, err := config.LoadDefaultConfig(ctx)
+		var load []func(*config.LoadOptions) error
+		if o.Region != "" { // credentials may be of a region's service
+			load = append(load, config.WithRegion(o.Region))
+		}
+		loaded, err := config.LoadDefaultConfig(ctx, load...)
 		if err != nil {
 			return c, errConfig(err)
 		}
