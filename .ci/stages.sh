@@ -13,6 +13,13 @@ if [ -z "${STAGE_LOGS:-}" ]; then
 fi
 export STAGE_LOGS
 
+# processors sets used to the seconds of processor time that ended stages have taken.
+used=0
+processors() {
+	times >"$STAGE_LOGS/times" # a subshell would tell of its own children
+	used=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); sum += 60 * t[1] + t[2]}; printf "%d", sum}' "$STAGE_LOGS/times")
+}
+
 table=() failed=() unrun=()
 stop=
 for stage in "$@"; do
@@ -21,14 +28,14 @@ for stage in "$@"; do
 		continue
 	fi
 	printf '\n==> make %s\n' "$stage"
-	SECONDS=0
-	verdict=ok
+	SECONDS=0 before=$used verdict=ok
 	if ! ${MAKE:-make} --no-print-directory "$stage"; then
 		verdict=FAILED
 		failed+=("$stage")
 		[ "$stage" != build ] || stop=yes
 	fi
-	table+=("$(printf '  %-12s %4d s  %s' "$stage" "$SECONDS" "$verdict")")
+	processors
+	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$stage" "$SECONDS" $((used - before)) "$verdict")")
 done
 
 printf '\n==> stages\n'
