@@ -89,7 +89,7 @@ life: ## the built binary through a whole life, the calls that must fail include
 	@.ci/brisk.sh
 
 golden: ## renew the golden files; look at the difference before committing it
-	UPDATE_GOLDEN=1 go test -count=1 ./cmd/...
+	UPDATE_GOLDEN=1 go test -count=1 ./cmd/... ./internal/manifest
 
 ##@ Benchmarks
 bench: ## measure (BENCH=regexp COUNT=6), written to NEW=new.bench for benchstat

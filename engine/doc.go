@@ -16,6 +16,9 @@
 // is. Changes reach buckets that live at the next acquire of whoever knows them, and everybody else's at their next
 // refusal, or after Options.ConfigTTL.
 //
+// A [Setting] is one thing that can be stored of configuration. A manifest, a name for what is declared together, manages
+// those that [Limiter.ApplyManifest] sets in its name: many in few commits, each audited.
+//
 // Time is Options.Now; nothing else reads a clock, so programs can be tested without waiting (the memory store does no
 // I/O). Clocks of several processes may disagree by s: that adds rate·s to the bound, once.
 //

@@ -137,6 +137,50 @@ func ExampleLimiter_CreateEntity() {
 	// project 40
 }
 
+// What a manifest says is compared with what is stored, and the difference is made, in a few commits.
+func ExampleLimiter_ApplyManifest() {
+	ctx := context.Background()
+	limiter, err := engine.New(memory.New(nil), nil)
+	if err != nil {
+		panic(err)
+	}
+	defer limiter.Close()
+
+	var ids []engine.SettingID
+	for _, user := range []string{"ann", "bob"} {
+		ids = append(ids, engine.SettingID{Kind: engine.SettingLimits, Entity: user, Resource: "gpt-4"})
+	}
+	for range 2 {
+		stored, err := limiter.Settings(ctx, ids)
+		if err != nil {
+			panic(err)
+		}
+		var changes []engine.SettingChange
+		for i := range stored {
+			wanted := engine.Setting{ID: ids[i], Exists: true, Limits: []engine.Limit{engine.PerMinute("rpm", 10)}}
+			if !stored[i].SameContent(&wanted) || stored[i].Manifest != "search-team" {
+				changes = append(changes, engine.SettingChange{Before: stored[i], After: wanted})
+			}
+		}
+		if err := limiter.ApplyManifest(ctx, "search-team", changes, nil); err != nil {
+			panic(err)
+		}
+		fmt.Println(len(changes), "changes")
+	}
+	managed, err := limiter.ManagedSettings(ctx, "search-team")
+	if err != nil {
+		panic(err)
+	}
+	for _, s := range managed {
+		fmt.Println(s.ID, s.Limits)
+	}
+	// Output:
+	// 2 changes
+	// 0 changes
+	// limits of ann on gpt-4 [rpm:10/min]
+	// limits of bob on gpt-4 [rpm:10/min]
+}
+
 // A denial carries what an HTTP API answers with status 429.
 func ExampleExceededError() {
 	ctx, clock := context.Background(), newStopped()

@@ -195,7 +195,9 @@ func (r *reader) text(v value) (string, bool) {
 		return n.Value.Value, true
 	}
 	cure := ""
-	if scalar, ok := n.(ast.ScalarNode); ok {
+	if _, null := n.(*ast.NullNode); null {
+		cure = "; leave it out"
+	} else if scalar, ok := n.(ast.ScalarNode); ok {
 		cure = "; write " + strconv.Quote(textOf(scalar))
 	}
 	r.add(r.at(n), v.path, "must be text, and is %s%s", kindOf(n), cure)
