@@ -204,6 +204,31 @@ expect 2 $z --store dynamodb://my-app/x status
 expect 5 $z --name my-app --endpoint-url http://127.0.0.1:1 system get-defaults
 says "127.0.0.1:1"
 
+# Infrastructure: what can be told without AWS, and AWS out of reach.
+expect 0 $z cfn-template
+prints 'AWS::DynamoDB::Table'
+expect 0 $z lambda-export --info
+prints 'sha256'
+expect 0 $z lambda-export -o "$home/lambda.zip"
+says 'lambda\.zip'
+expect 1 $z lambda-export -o "$home/lambda.zip"
+says '--force'
+expect 0 $z lambda-export -o "$home/again.zip"
+last="lambda-export twice"
+if cmp -s "$home/lambda.zip" "$home/again.zip"; then pass; else fail "other bytes"; fi
+expect 2 $z deploy --name my_app
+says '--name'
+expect 2 $z deploy --name my-app --usage-retention-days 0
+expect 2 $z --store memory: deploy
+expect 1 $z delete --name my-app
+says '--yes'
+for command in list check upgrade 'delete --yes' 'deploy --no-aggregator'; do
+	# shellcheck disable=SC2086
+	expect 5 env AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_MAX_ATTEMPTS=1 $z $command --region us-east-1 --endpoint-url http://127.0.0.1:1
+	says '127\.0\.0\.1:1/? does not answer'
+	silent
+done
+
 # Many processes at once: never more than the limit, and all of it.
 expect 0 $z entity set-limits crowd --resource jobs -l n:5/day
 pids=()

@@ -23,6 +23,7 @@ func inStack(err error) error {
 		return &stackError{fmt.Sprintf("%s %q: %s", flag, fmt.Sprint(invalid.Value), invalid.Reason), exitUsage, err}
 	}
 	text, unreachable := briefly(strings.TrimPrefix(oneLine(err.Error()), "stack: "))
+	text = inFlags.Replace(text)
 	code := exitFailed
 	switch {
 	case errors.Is(err, stack.ErrNotFound):
@@ -34,6 +35,12 @@ func inStack(err error) error {
 	}
 	return &stackError{text, code, err}
 }
+
+// inFlags puts what package stack says of its options into the words of the command line.
+var inFlags = strings.NewReplacer(
+	"Options.Region, --region", "--region", "(Options.Code, --lambda-zip)", "(--lambda-zip)",
+	"(RoleNameFormat)", "(--role-name-format)", "(PolicyNameFormat)", "(--policy-name-format)", "with force", "with --force",
+)
 
 // What the SDK puts around a fault, in front of which stands what we wanted.
 var (
@@ -50,7 +57,7 @@ func briefly(text string) (short string, unreachable bool) {
 	}
 	rest = "operation error " + rest
 	if strings.Contains(rest, "get credentials: ") || strings.Contains(rest, "static credentials are empty") {
-		return before + "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", true
+		return strings.TrimSuffix(before, "there are no AWS credentials that do: ") + "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", true
 	}
 	if at := sdkSending.FindStringSubmatch(rest); at != nil {
 		_, why, _ := strings.Cut(rest, at[0])
