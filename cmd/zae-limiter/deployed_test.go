@@ -76,7 +76,7 @@ func TestDeployed(t *testing.T) {
 		{"acquire user-1 gpt-4 -c rpm=1 -o json", exitDone, "{"},
 		{"top --once --interval 100ms", exitDone, "2 of 2 buckets"},
 		{"top --once --interval 0s --entity org -o json", exitDone, `"used": 2`},
-		{"loadtest --rate 20 --duration 1s --warm-up 0s --entities 2 -l rps:5/s -o json", exitDone, `"requests_per_acquire": 1`},
+		{"loadtest --rate 20 --duration 1s --warm-up 0s --entities 2 -l rps:5/s -o json", exitDone, `"estimated": false`},
 		{"loadtest --rate 20 --duration 1s --warm-up 0s --entities 3 --depth 2 --resource gpt-4", exitDone, "kept in every interval by 8 limits of 4 buckets"},
 		{"top --once --interval 0s --entity-id loadtest-*", exitDone, "0 of 0 buckets"},
 		{"entity children org", exitDone, "user-1"},
