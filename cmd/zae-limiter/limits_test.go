@@ -81,11 +81,12 @@ func TestLimitsInterrupted(t *testing.T) {
 	w := s.world()
 	w.Out, w.Err = &out, &err
 	var calls atomic.Int64
+	now := s.now // not the shell's: a call of the store that was interrupted goes on for a moment
 	w.Now = func() time.Time {
 		if calls.Add(1) == 40 {
 			cancel()
 		}
-		return s.now
+		return now
 	}
 	code := run(ctx, []string{"limits", "apply", "-f", file, "--yes"}, w)
 	if code != exitInterrupted || !strings.Contains(err.String(), "of 601 changes were made before that; apply again to make the rest") ||
