@@ -43,6 +43,12 @@ func (r *Record) Reset(l *Layout) {
 	*r = Record{layout: l, numbers: r.numbers[:0], texts: r.texts}
 }
 
+// Span is how many numbers r keeps: those up to the last one that was set.
+func (r *Record) Span() int { return len(r.numbers) }
+
+// Settle makes room, in which nobody else writes, the memory for r's numbers, as far as it goes. There must be none yet.
+func (r *Record) Settle(room []Num) { r.numbers = room[:0] }
+
 // Layout is the one given to Reset, nil for the zero Record.
 func (r *Record) Layout() *Layout { return r.layout }
 
@@ -135,12 +141,25 @@ func (r *Record) Unset(s Slot) {
 
 // CopyFrom makes r equal to o, in r's own memory.
 func (r *Record) CopyFrom(o *Record) {
-	numbers, texts := append(r.numbers[:0], o.numbers...), r.texts
+	numbers, texts := copyNumbers(r.numbers, o.numbers), r.texts
 	if texts != nil || o.texts != nil {
 		texts = copyTexts(texts, o.texts)
 	}
 	*r = *o
 	r.numbers, r.texts = numbers, texts
+}
+
+// copyNumbers copies half by half: a processor that is asked for both in one, some of them written just now, waits until
+// those have left its store buffer.
+func copyNumbers(to, from []Num) []Num {
+	if cap(to) < len(from) {
+		return append(to[:0], from...)
+	}
+	to = to[:len(from)]
+	for i := range from {
+		to[i] = from[i]
+	}
+	return to
 }
 
 func copyTexts(to, from *[]string) *[]string {

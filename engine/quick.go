@@ -50,8 +50,8 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
 		return false, false
 	}
-	c.recallLocked()
-	if !c.admits() {
+	if !c.weighLocked(v) {
+		c.recallLocked()
 		if !l.fresh(c) {
 			return false, false
 		}
@@ -61,10 +61,27 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	return l.quickly(ctx, c)
 }
 
+// weighLocked is admits and regimes in one, by the view: whether it admits the claim, and as what.
+func (c *claim) weighLocked(v *view) (admitted bool) {
+	c.active = 0
+	for i := range c.shape.rates {
+		rate, y, cost, base := &c.shape.rates[i], c.ys[i], c.costs[i], c.ys[i]
+		if a := v.arrival(i); !rate.IsFull(a, y) {
+			base = a.At
+			if c.mayBeActive(i) {
+				c.active |= 1 << i
+			}
+		}
+		if rate.Ceiling(y).Less(base.Add(cost)) {
+			return false
+		}
+	}
+	return true
+}
+
 // quickly makes the write of a claim that the view admits. The caller holds the handle's lock.
 func (l *Limiter) quickly(ctx context.Context, c *claim) (admitted, done bool) {
 	h := c.h
-	c.active = c.regimes()
 	c.path = h.view.path != c.conf.version
 	c.guess()
 	c.writes[0].Memo = h.memo

@@ -75,7 +75,7 @@ func (c *commit) enactLocked() {
 			s.dropLocked(st.sh, st.r)
 		case len(st.w.Effects) == 0:
 		case st.r == nil:
-			r := st.sh.insertLocked(s, st.hash, st.w)
+			r := st.sh.insertLocked(s, st.hash, st.w, st.now.Span())
 			s.installLocked(st.sh, r, &st.now)
 		default:
 			if s.queue != nil && !(st.now.Equal(&st.r.body) && (st.w.Index == nil || *st.w.Index == st.r.place)) {

@@ -17,16 +17,47 @@ const (
 	never      = math.MaxInt64
 )
 
-// rec is one record. There are millions: every byte counts, and every pointer is work for the collector.
+// rec is one record. There are millions: every byte counts, every pointer is work for the collector, and every line of
+// the processor's cache is waited for. What a write needs comes first, its numbers next, where the record was made in one
+// piece with them; with the ten of a bucket with two limits it is five lines.
 type rec struct {
-	next      *rec  // in its chain; guarded by the shard
 	home      *home // never changes, as the key does not
+	next      *rec  // in its chain; guarded by the shard
 	partition string
 	sort      string
-	place     backend.Place // written under shard, order and record; read under any of them
 	lock      spin.Lock
 	dead      bool           // removed; guarded by lock
 	body      backend.Record // guarded by lock
+	place     backend.Place  // written under shard, order and record; read under any of them
+}
+
+// newRec makes a record with room for n numbers, in one piece with them where those are not many.
+func newRec(n int) *rec {
+	switch {
+	case n <= 6 || n > 14:
+		return new(rec)
+	case n > 10:
+		r := new(struct {
+			rec
+			numbers [14]backend.Num
+		})
+		r.body.Settle(r.numbers[:])
+		return &r.rec
+	case n > 8:
+		r := new(struct {
+			rec
+			numbers [10]backend.Num
+		})
+		r.body.Settle(r.numbers[:])
+		return &r.rec
+	default:
+		r := new(struct {
+			rec
+			numbers [8]backend.Num
+		})
+		r.body.Settle(r.numbers[:])
+		return &r.rec
+	}
 }
 
 // home is what the records of one namespace in one shard have in common.
@@ -76,12 +107,13 @@ func (sh *shard) find(hash uint64, k *backend.Key) *rec {
 	return nil
 }
 
-// insertLocked makes a record of the write's key and place; body and order are the caller's to do.
-func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write) *rec {
+// insertLocked makes a record of the write's key and place, with room for n numbers; body and order are the caller's to do.
+func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *rec {
 	if sh.count >= chain*len(sh.table) {
 		sh.growLocked(s)
 	}
-	r := &rec{home: sh.homeLocked(s, w.Key.Namespace), partition: w.Key.Partition, sort: w.Key.Sort}
+	r := newRec(n)
+	r.home, r.partition, r.sort = sh.homeLocked(s, w.Key.Namespace), w.Key.Partition, w.Key.Sort
 	if w.Index != nil {
 		r.place = *w.Index
 	}

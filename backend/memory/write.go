@@ -127,7 +127,7 @@ func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.
 		o.Applied = false
 		return
 	}
-	r := sh.insertLocked(s, hash, w)
+	r := sh.insertLocked(s, hash, w, o.Record.Span())
 	s.installLocked(sh, r, &o.Record)
 	w.Memo = r
 }

@@ -34,17 +34,17 @@ func Tat(i int) backend.Slot { return firstLimit + backend.Slot(2*i) }
 func Used(i int) backend.Slot { return firstLimit + backend.Slot(2*i+1) }
 
 // Tat(0), checked against the names by a test.
-const firstLimit backend.Slot = 7
+const firstLimit backend.Slot = 6
 
 func bucketFields() []backend.Field {
 	fields := []backend.Field{{Name: "l", Kind: backend.Bytes}}
-	for _, name := range []string{"v", "b", "a", "q", "p", "m", "n"} {
+	for _, name := range []string{"v", "b", "a", "q", "p", "m"} {
 		fields = append(fields, backend.Field{Name: name})
 	}
 	for i := range MaxLimits {
 		fields = append(fields, backend.Field{Name: "t" + strconv.Itoa(i)}, backend.Field{Name: "u" + strconv.Itoa(i)})
 	}
-	return fields
+	return append(fields, backend.Field{Name: "n"}) // last: stores without I/O have none, and records are as long as their last number
 }
 
 // EntityLayout has the fields of an entity.

@@ -11,7 +11,7 @@ import (
 
 // The fields of each kind of record, in their order: they are on disk.
 func TestLayouts(t *testing.T) {
-	bucket := []string{"v", "b", "a", "q", "p", "m", "n"}
+	bucket := []string{"v", "b", "a", "q", "p", "m"}
 	for i := range schema.MaxLimits {
 		bucket = append(bucket, fmt.Sprint("t", i), fmt.Sprint("u", i))
 	}
@@ -20,7 +20,7 @@ func TestLayouts(t *testing.T) {
 		counters = append(counters, fmt.Sprint("c", i))
 	}
 	for want, l := range map[string]*backend.Layout{
-		fmt.Sprint("bucket ", append(bucket, "l:bytes")):                             schema.BucketLayout,
+		fmt.Sprint("bucket ", append(bucket, "n", "l:bytes")):                        schema.BucketLayout,
 		"entity [ver created cascade name:text parent:text meta:text manifest:text]": schema.EntityLayout,
 		"managed [id:text]": schema.ManagedLayout,
 		"config [ver unavailable l:bytes manifest:text]":                               schema.ConfigLayout,
