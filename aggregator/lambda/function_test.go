@@ -17,8 +17,10 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 	"github.com/zeroae/zae-limiter-go/internal/lambdatest"
 )
@@ -218,6 +220,35 @@ func TestPoison(t *testing.T) {
 	if n := lambdatest.Invoke(t.Context(), t, f, rest[1:]); n != 0 || !strings.Contains(f.Log(), "NEW_AND_OLD_IMAGES") {
 		t.Errorf("a record without images: %d taken in", n)
 	}
+}
+
+// What Lambda does with a poison that is in the table: three tries, then it goes on without it.
+func TestPoisonIsGivenUp(t *testing.T) {
+	d := deploy(t)
+	l, f := d.limiter(), d.function()
+	d.acquire(l, "bad", 1)
+	key, _ := schema.Bucket("default", "bad", "gpt-4")
+	at := backend.Int(noon.UnixNano() + 5)
+	change := func(packed string) {
+		w := backend.Write{Key: key, Layout: schema.BucketLayout, Effects: []backend.Effect{
+			{Slot: schema.L, Op: backend.Set, Text: packed}, {Slot: schema.Ver, Op: backend.Add, Num: backend.Int(1)}, {Slot: schema.At, Op: backend.Set, Num: at},
+		}}
+		must(t, d.store.Apply(t.Context(), []backend.Write{w}, make([]backend.Outcome, 1)))
+	}
+	record := make([]backend.Record, 1)
+	record[0].Reset(schema.BucketLayout)
+	must(t, d.store.Read(t.Context(), []backend.Key{key}, record))
+	was, _ := record[0].Text(schema.L)
+	change("\x09")
+	d.acquire(l, "good", 1)
+	change(was) // its record before is the poison
+	d.acquire(l, "bad", 1)
+	d.stream.Deliver(f)
+	if n := len(d.stream.GivenUp); n != 2 {
+		t.Errorf("%d records were given up, not the poison and the one behind it", n)
+	}
+	same(t, "good", d.sums(l, "good")[:2], []string{"1 1 1", "1 1 1"})
+	same(t, "bad", d.sums(l, "bad")[:2], []string{"2 2 2", "2 2 2"})
 }
 
 // Where the table cannot be reached nothing is lost: all comes again.
