@@ -263,6 +263,17 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
+// TestDocsIndex wants every page in the index.
+func TestDocsIndex(t *testing.T) {
+	texts := pages(t)
+	for page := range texts {
+		name, ok := strings.CutPrefix(page, "docs/")
+		if ok && name != "README.md" && !strings.Contains(texts["docs/README.md"], "("+name+")") {
+			t.Errorf("docs/README.md has no link to %s", name)
+		}
+	}
+}
+
 // anchors are a page's headings as links have them.
 func anchors(text string) (all []string) {
 	for _, found := range heading.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
