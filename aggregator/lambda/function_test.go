@@ -172,7 +172,7 @@ func TestFromAcquireToUsage(t *testing.T) {
 		}
 	}
 	same(t, "user-1 again", d.sums(l, "user-1"), want)
-	if !strings.Contains(f.Log(), `"counted":0,"skipped":`) {
+	if !f.Wrote(`"counted":0,"skipped":`) {
 		t.Errorf("the log does not tell what was skipped:\n%s", f.Log())
 	}
 }
@@ -204,7 +204,7 @@ func TestPoison(t *testing.T) {
 	}
 	same(t, "good", d.sums(l, "good")[:2], []string{"3 3 3", "3 3 3"})
 	same(t, "bad, behind the poison", d.sums(l, "bad")[:2], []string{"0 0 0", "0 0 0"})
-	if number := aws.ToString(poison.Dynamodb.SequenceNumber); !strings.Contains(f.Log(), `"sequence_number":"`+number+`"`) {
+	if number := aws.ToString(poison.Dynamodb.SequenceNumber); !f.Wrote(`"sequence_number":"` + number + `"`) {
 		t.Errorf("the log does not name record %s:\n%s", number, f.Log())
 	}
 	rest := slices.Delete(slices.Clone(records), at, at+1) // Lambda has given it up
@@ -217,7 +217,7 @@ func TestPoison(t *testing.T) {
 		t.Errorf("an attribute of an unknown kind: %d taken in", n)
 	}
 	rest[1].Dynamodb.NewImage, rest[1].Dynamodb.OldImage = nil, nil
-	if n := lambdatest.Invoke(t.Context(), t, f, rest[1:]); n != 0 || !strings.Contains(f.Log(), "NEW_AND_OLD_IMAGES") {
+	if n := lambdatest.Invoke(t.Context(), t, f, rest[1:]); n != 0 || !f.Wrote("NEW_AND_OLD_IMAGES") {
 		t.Errorf("a record without images: %d taken in", n)
 	}
 }

@@ -114,8 +114,23 @@ func (r *Runtime) Kill() {
 // Exited is closed when the program has ended.
 func (r *Runtime) Exited() <-chan struct{} { return r.exited }
 
-// Log is what the program has written so far.
+// Log is what the program has written so far. What it wrote before an answer may come after that: see [Runtime.Wrote].
 func (r *Runtime) Log() string { return r.log.String() }
+
+// Wrote reports whether the program has written text, or does so within ten seconds.
+func (r *Runtime) Wrote(text string) bool {
+	tick, end := time.NewTicker(5*time.Millisecond), time.NewTimer(10*time.Second)
+	defer tick.Stop()
+	defer end.Stop()
+	for !strings.Contains(r.Log(), text) {
+		select {
+		case <-tick.C:
+		case <-end.C:
+			return false
+		}
+	}
+	return true
+}
 
 func (r *Runtime) next(w http.ResponseWriter, q *http.Request) {
 	select {
