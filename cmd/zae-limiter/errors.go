@@ -33,6 +33,8 @@ var (
 	errDifferent = errors.New("the deployment is not of this program's version")
 	// errExists reports a file that is in the way.
 	errExists = errors.New("the file exists")
+	// errNewer reports a deployment that an older program would take back.
+	errNewer = errors.New("a newer version of this program has deployed it")
 	// errNoHome reports that there is no place for the store in the file system.
 	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )

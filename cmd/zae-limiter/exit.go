@@ -84,7 +84,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDenied
 	case is(errAbsent, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case is(engine.ErrSchema, errBroken, errDrift, errDifferent):
+	case is(engine.ErrSchema, errBroken, errDrift, errDifferent, errNewer):
 		return exitMismatch
 	case errors.As(err, &store), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable

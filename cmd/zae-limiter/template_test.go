@@ -89,3 +89,26 @@ func TestStackErrors(t *testing.T) {
 		t.Error(newer)
 	}
 }
+
+func TestOutdated(t *testing.T) {
+	for _, c := range []struct {
+		version, than string
+		want          bool
+	}{
+		{"v1.2.3", "v1.2.4", true},
+		{"v1.9.0", "v1.10.0", true},
+		{"v1.2.3", "v2.0.0", true},
+		{"v1.2.3", "v1.2.3", false},
+		{"v1.10.0", "v1.9.9", false},
+		{"devel", "v1.0.0", false},
+		{"v1.0.0", "devel", false},
+		{"v1.0.0", "", false},
+	} {
+		if got := outdated(c.version, c.than); got != c.want {
+			t.Errorf("%q older than %q: %v", c.version, c.than, got)
+		}
+	}
+	if exitCode(t.Context(), fmt.Errorf("%w: x", errNewer)) != exitMismatch {
+		t.Error("another exit code")
+	}
+}
