@@ -93,5 +93,9 @@ func closing() string {
 		return ""
 	}
 	slices.Sort(names)
-	return fmt.Sprintf("dynamotest: not run: %s: %s", strings.Join(names, ", "), strings.Join(unrun.why, " / "))
+	why := strings.Join(unrun.why, " / ")
+	if shared.err != nil { // which tells of all ways, and is the same in every package
+		why = shared.err.Error()
+	}
+	return fmt.Sprintf("dynamotest: not run: %s: %s", strings.Join(names, ", "), why)
 }
