@@ -3,7 +3,6 @@ package aggregator
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -95,6 +94,7 @@ func (b *batch) sort() {
 		}
 		byKey[k] = append(byKey[k], i)
 	}
+	b.clean(keys, byKey)
 	for _, k := range keys {
 		switch schema.LayoutOf(k) {
 		case schema.BucketLayout:
@@ -107,18 +107,8 @@ func (b *batch) sort() {
 	}
 }
 
-// sortBucket asks for what the changes of one bucket are worth: those behind the last deletion.
+// sortBucket asks for what the changes of one bucket consumed.
 func (b *batch) sortBucket(k backend.Key, indexes []int) {
-	for at, i := range slices.Backward(indexes) {
-		if c := &b.changes[i]; c.Before.Present() && !c.After.Present() && !b.past(&c.Before) {
-			if err := b.clean(k, c.Before.Int64(schema.Ver)); err != nil {
-				b.giveUp(indexes[at:], fmt.Errorf("aggregator: usage of %v was not removed: %w", k, err))
-				return
-			}
-			indexes = indexes[at+1:]
-			break
-		}
-	}
 	for at, i := range indexes {
 		c := &b.changes[i]
 		if !c.After.Present() {

@@ -1,15 +1,63 @@
 package aggregator
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// clean removes the usage of a bucket that was deleted at a version. What was counted late, when whoever deleted its entity
-// had removed the usage already, goes that way too; what a bucket made anew consumed stays.
-func (b *batch) clean(bucket backend.Key, ver int64) error {
-	entity, resource, _ := schema.BucketOf(bucket)
-	q := backend.Query{Namespace: bucket.Namespace, Partition: schema.UsagePartition(entity), Size: backend.MaxPage}
+// removals are the buckets of one entity that were deleted: by resource, at which version, and by which change.
+type removals struct {
+	vers map[string]int64
+	at   map[backend.Key]int // index among the changes of the key
+}
+
+// clean removes the usage of buckets that were deleted. What was counted late, when whoever deleted the entity had removed
+// the usage already, goes that way too; what a bucket made anew consumed stays. Of such buckets only the changes behind
+// the last deletion are left in byKey: none where their usage could not be removed.
+func (b *batch) clean(keys []backend.Key, byKey map[backend.Key][]int) {
+	entities := map[backend.Key]*removals{} // by the partition of their usage
+	for _, k := range keys {
+		entity, resource, isBucket := schema.BucketOf(k)
+		at := b.lastDeletion(byKey[k])
+		if !isBucket || at < 0 {
+			continue
+		}
+		of := backend.Key{Namespace: k.Namespace, Partition: schema.UsagePartition(entity)}
+		if entities[of] == nil {
+			entities[of] = &removals{map[string]int64{}, map[backend.Key]int{}}
+		}
+		entities[of].vers[resource] = b.changes[byKey[k][at]].Before.Int64(schema.Ver)
+		entities[of].at[k] = at
+	}
+	for of, gone := range entities {
+		err := b.cleanEntity(of, gone.vers)
+		for k, at := range gone.at {
+			if err != nil {
+				b.giveUp(byKey[k][at:], fmt.Errorf("aggregator: usage of %v was not removed: %w", k, err))
+				byKey[k] = nil
+				continue
+			}
+			byKey[k] = byKey[k][at+1:]
+		}
+	}
+}
+
+// lastDeletion is the last of the changes by which a bucket went before its time, -1 where there is none.
+func (b *batch) lastDeletion(indexes []int) int {
+	for at, i := range slices.Backward(indexes) {
+		if c := &b.changes[i]; c.Before.Present() && !c.After.Present() && !b.past(&c.Before) {
+			return at
+		}
+	}
+	return -1
+}
+
+// cleanEntity removes an entity's snapshots of these resources, up to their versions.
+func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
+	q := backend.Query{Namespace: of.Namespace, Partition: of.Partition, Size: backend.MaxPage}
 	for {
 		page, err := b.a.store.List(b.ctx, q)
 		if err != nil {
@@ -17,7 +65,8 @@ func (b *batch) clean(bucket backend.Key, ver int64) error {
 		}
 		var writes []backend.Write
 		for _, it := range page.Items {
-			if _, of, _, _, ok := schema.UsageOf(it.Key); ok && of == resource {
+			_, resource, _, _, ok := schema.UsageOf(it.Key)
+			if ver, deleted := vers[resource]; ok && deleted {
 				writes = append(writes, backend.Write{
 					Key: it.Key, Layout: schema.UsageLayout, Remove: true,
 					Conds: []backend.Cond{{Slot: schema.UsageVer, Op: backend.AtMost, A: backend.Int(ver)}},

@@ -233,3 +233,22 @@ func TestOptions(t *testing.T) {
 		t.Errorf("no store: %v", err)
 	}
 }
+
+// An entity that is deleted with many buckets has its usage looked through once.
+func TestDeletionIsOneListing(t *testing.T) {
+	s := inMemory(t)
+	faults := conformance.NewFault(s, nil)
+	a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
+	for i := range 30 {
+		_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: fmt.Sprint("r", i), Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}})
+		must(t, err)
+	}
+	must(t, l.DeleteEntity(t.Context(), "e", nil)) // nothing was counted yet
+	late := feed(t, s)
+	equal(t, "counted late", a.Process(t.Context(), late[:30], noon).Snapshots, 60)
+	faults.SetPlan(conformance.On(conformance.OpList, 0, conformance.Fail))
+	equal(t, "failed", len(a.Process(t.Context(), late[30:], noon).Failed), 30)
+	equal(t, "report", a.Process(t.Context(), late, noon), aggregator.Report{Removed: 60})
+	equal(t, "listings", faults.Calls(conformance.OpList), 2)
+	equal(t, "left", len(allUsage(t, l, engine.UsageQuery{Entity: "e", Window: engine.WindowDaily}, 10)), 0)
+}
