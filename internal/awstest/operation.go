@@ -266,7 +266,6 @@ func (a *AWS) rollBack(s *stack, reason string, skipped []string) {
 		a.after(s, a.pace, func() {
 			if reason := a.failure(a.rollbacks, logical); reason != "" && !slices.Contains(skipped, logical) {
 				a.note(s, logical, "UPDATE_FAILED", reason)
-				s.failing = logical
 				a.note(s, "", "UPDATE_ROLLBACK_FAILED", "The following resource(s) failed to update: ["+logical+"]. ")
 				return
 			}

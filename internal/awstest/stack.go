@@ -46,7 +46,6 @@ type stack struct {
 	steps          []step // of the operation under way
 	token          string // of the operation under way, or of the last one
 	executed       string // the change set that it came of
-	failing        string // the resource at which the roll-back of an update failed
 	before         *stack // what a failed update goes back to
 }
 
