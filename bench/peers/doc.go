@@ -14,8 +14,8 @@
 //	go test -run TestRatios -ratios -v
 //	go test -run TestRatios -ratios -v -workload hot/serial -among ours,failsafe,xtime,floor
 //
-// Contenders run in one process in turn, round after round, so that a busy moment of the machine meets all of them; a
-// ratio is the median over the rounds of ours divided by the peer's of the same round. Ratios carry over to other
+// Contenders run in one process in turn, round after round in another order, so that a busy moment of the machine meets
+// all of them; a ratio is the median over the rounds of ours divided by the peer's of the same round. Ratios carry over to other
 // machines, nanoseconds do not. ns/op is processor time per goroutine over operations where no goroutine waits for
 // another one, so that other programs do not count, and else wall time over operations. p50 and p99 are
 // of single decisions, the clock's own cost included, from a histogram with steps of 6 %; there the goroutines also

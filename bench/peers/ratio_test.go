@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
@@ -191,11 +192,15 @@ func compare(w workload, rounds int) (*comparison, error) {
 		if err := course.prepare(p); err != nil {
 			return nil, fmt.Errorf("%s: %w", who.name, err)
 		}
-		open[who.name] = p
+		open[who.name], result.series[who.name] = p, nil
+		result.names = append(result.names, who.name)
 	}
+	order, random := slices.Clone(contenders), rand.New(rand.NewPCG(5, 6))
 	for round := range rounds + 1 {
 		runtime.GC()
-		for _, who := range contenders {
+		// In another order each time: nobody always comes behind the same one.
+		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for _, who := range order {
 			p, ok := open[who.name]
 			if !ok {
 				continue
@@ -203,6 +208,9 @@ func compare(w workload, rounds int) (*comparison, error) {
 			r, err := course.run(p, w.n, round)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", who.name, err)
+			}
+			if r.allocs() > 1.5 { // nobody else shall collect that
+				runtime.GC()
 			}
 			if round > 0 {
 				result.add(who.name, sample{

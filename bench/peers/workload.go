@@ -26,13 +26,13 @@ func workloads() []workload {
 	procs := runtime.GOMAXPROCS(0)
 	both := limits{ample, ample}
 	return []workload{
-		{name: "hot/serial", busy: true, goroutines: 1, keys: 1, limits: both, drawFunc: hot, length: 1, n: 50_000, split: 10},
-		{name: "hot/2-goroutines", goroutines: 2, keys: 1, limits: both, drawFunc: hot, length: 1, n: 50_000, split: 10},
+		{name: "hot/serial", busy: true, goroutines: 1, keys: 1, limits: both, drawFunc: hot, length: 1, n: 500_000, split: 2},
+		{name: "hot/2-goroutines", goroutines: 2, keys: 1, limits: both, drawFunc: hot, length: 1, n: 500_000, split: 2},
 		{name: "hot/64-goroutines", goroutines: 64, keys: 1, limits: both, drawFunc: hot, length: 1, timed: true, n: 1_000_000},
 		{name: "uniform-100k/parallel", busy: true, goroutines: procs, keys: 100_000, spread: 0.95, limits: both, drawFunc: uniform, length: 1 << 20, n: 500_000},
 		{name: "zipf-1M/parallel", busy: true, goroutines: procs, keys: maxKeys, spread: 0.2, limits: both, drawFunc: zipf, length: 1 << 21, n: 500_000},
-		{name: "denied-by-first/serial", busy: true, goroutines: 1, keys: 1, limits: limits{frozen(1), ample}, denied: true, drawFunc: hot, length: 1, n: 50_000, split: 10},
-		{name: "denied-by-second/serial", busy: true, goroutines: 1, keys: 1, limits: limits{ample, frozen(1)}, denied: true, drawFunc: hot, length: 1, n: 50_000, split: 10},
+		{name: "denied-by-first/serial", busy: true, goroutines: 1, keys: 1, limits: limits{frozen(1), ample}, denied: true, drawFunc: hot, length: 1, n: 500_000, split: 2},
+		{name: "denied-by-second/serial", busy: true, goroutines: 1, keys: 1, limits: limits{ample, frozen(1)}, denied: true, drawFunc: hot, length: 1, n: 500_000, split: 2},
 	}
 }
 
