@@ -3,6 +3,7 @@ package dynamolocal
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -155,14 +156,25 @@ func fetch(ctx context.Context, group, version, folder string) error {
 	return nil
 }
 
+// Ports that FreePort looks at, below those that systems give to outgoing connections by themselves: one of these may
+// be taken in the moment between the look and its use, and often is where much goes on.
+const (
+	lowestPort = 15_000
+	ports      = 15_000
+)
+
 // FreePort is a port that nothing listens on, on any address of this machine, now.
 func FreePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", ":0")
-	if err != nil {
-		return 0, fmt.Errorf("dynamolocal: %w", err)
+	var failed error
+	for range 100 {
+		port := lowestPort + rand.IntN(ports)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(port))
+		if err == nil {
+			return port, l.Close()
+		}
+		failed = err
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	return 0, fmt.Errorf("dynamolocal: %w", failed)
 }
 
 // polling is the time between two looks.
