@@ -156,7 +156,7 @@ func copyNumbers(to, from []Num) []Num {
 		return append(to[:0], from...)
 	}
 	to = to[:len(from)]
-	for i := range from {
+	for i := range from { //nolint:staticcheck // copy would take both halves in one
 		to[i] = from[i]
 	}
 	return to
