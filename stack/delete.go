@@ -101,16 +101,9 @@ func (s *session) ourBucket(ctx context.Context, st *state) (string, error) {
 // quiet is the stack once nobody is at work on it.
 func (s *session) quiet(ctx context.Context) (*state, error) {
 	for {
-		st, err := s.describe(ctx, s.name)
-		switch {
-		case err != nil:
-			return nil, s.errCall("look at the stack", err)
-		case st == nil:
-			return nil, nil
-		case !st.ours():
-			return nil, s.errForeign("stack", "and this program did not make it")
-		case !st.busy():
-			return st, nil
+		st, err := s.mine(ctx)
+		if err != nil || st == nil || !st.busy() {
+			return st, err
 		}
 		if err := s.join(ctx, st); err != nil {
 			return nil, err

@@ -12,14 +12,10 @@ import (
 // the empty shell that a change set of a new one has left.
 func (s *session) settle(ctx context.Context) (*state, error) {
 	for turn := 0; ; turn++ {
-		st, err := s.describe(ctx, s.name)
+		st, err := s.mine(ctx)
 		switch {
-		case err != nil:
-			return nil, s.errCall("look at the stack", err)
-		case st == nil:
-			return nil, nil
-		case !st.ours():
-			return nil, s.errForeign("stack", "and this program did not make it")
+		case err != nil || st == nil:
+			return nil, err
 		case turn == mostTurns:
 			return nil, (&FailedError{Stack: s.name, Status: string(st.status), Reason: "it does not come to rest"}).advised()
 		case st.busy():

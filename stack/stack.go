@@ -45,14 +45,12 @@ func Get(ctx context.Context, name string, o *Options) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	st, err := s.describe(ctx, name)
+	st, err := s.mine(ctx)
 	switch {
 	case err != nil:
-		return Info{}, s.errCall("look at the stack", err)
+		return Info{}, err
 	case st == nil:
 		return Info{}, s.errAbsent()
-	case !st.ours():
-		return Info{}, s.errForeign("stack", "and this program did not make it")
 	}
 	return s.info(ctx, st)
 }

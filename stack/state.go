@@ -58,6 +58,18 @@ func (s *session) describe(ctx context.Context, which string, options ...func(*c
 	return stateOf(&out.Stacks[0]), nil
 }
 
+// mine is the stack of the session's name; nil if there is none. One that somebody else made is an error.
+func (s *session) mine(ctx context.Context) (*state, error) {
+	st, err := s.describe(ctx, s.name)
+	switch {
+	case err != nil:
+		return nil, s.errCall("look at the stack", err)
+	case st != nil && !st.ours():
+		return nil, s.errForeign("stack", "and this program did not make it")
+	}
+	return st, nil
+}
+
 // ours tells whether this package made the stack. The Python library's stacks have the same tag and other parameters;
 // of a stack under review nothing can be told.
 func (st *state) ours() bool {
