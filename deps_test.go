@@ -32,6 +32,7 @@ var rooms = map[string]room{
 	"": {what: "the root holds documents and tests"},
 
 	"internal/int128": {what: "a number is arithmetic and nothing else"},
+	"internal/pause":  {what: "a pause is a timer and a context"},
 	"internal/spin":   {what: "a lock for nanoseconds needs the processor and nothing else"},
 
 	"backend": {
@@ -55,7 +56,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/spin"},
+		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/spin"},
 		third: []string{"github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2", "golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
@@ -102,7 +103,7 @@ var rooms = map[string]room{
 	},
 	"aggregator": {
 		what: "the aggregator makes usage of changes over any store, so that all of it runs on memory in a test",
-		ours: []string{"backend", "engine/bucket", "engine/schema"},
+		ours: []string{"backend", "engine/bucket", "engine/schema", "internal/pause"},
 	},
 	"aggregator/lambda": {
 		what:  "the Lambda decodes events, calls the aggregator and encodes failures",

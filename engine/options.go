@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // Options configure a limiter. The zero value of each field is its default; nil options are all defaults.
@@ -49,7 +51,7 @@ func (o *Options) withDefaults() Options {
 		r.Logger = slog.Default()
 	}
 	if r.Sleep == nil {
-		r.Sleep = sleep
+		r.Sleep = pause.For
 	}
 	return r
 }
@@ -99,15 +101,4 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return max(d, 0)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

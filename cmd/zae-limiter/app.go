@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // world is what a run touches of the machine. Tests bring their own.
@@ -35,7 +36,7 @@ type world struct {
 func machine() world {
 	return world{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal, Size: terminalSize, Raw: makeRaw,
-		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: sleep,
+		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: pause.For,
 		Seldom: func() bool { return rand.N(300) == 0 },
 	}
 }
@@ -62,17 +63,6 @@ func makeRaw(stream any) (restore func(), err error) {
 	}
 	was, err := term.MakeRaw(int(f.Fd()))
 	return func() { _ = term.Restore(int(f.Fd()), was) }, err
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // App is what commands are run with: their only door to the world.

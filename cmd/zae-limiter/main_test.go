@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // TestMain makes the program, and one that waits for a signal, commands of this process's PATH.
@@ -93,7 +94,7 @@ func (s *shell) world() world {
 	if s.virtual {
 		offset := time.Until(s.now)
 		w.Now = func() time.Time { return time.Now().Add(offset) }
-		w.Sleep = sleep
+		w.Sleep = pause.For
 	}
 	return w
 }
