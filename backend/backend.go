@@ -111,6 +111,10 @@ type Scanner interface {
 // NoIO is for stores whose calls never wait for anything: the caller needs no deadline for them.
 type NoIO interface{ NoIO() }
 
+// Max is for stores that know the effect [AddFrom]: who adds need not know which of the two is greater. Others refuse
+// it as [ErrInvalid].
+type Max interface{ Max() }
+
 // Prompt is for stores whose calls return as soon as their context is done, whatever has become of the store: the caller
 // need not watch over them from another goroutine.
 type Prompt interface{ Prompt() }

@@ -1,6 +1,10 @@
 package backend
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
 
 // Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
 // effects: it reports whether w took effect on r. An invalid write changes nothing.
@@ -53,7 +57,7 @@ func validateRest(w *Write, i int) error {
 // Judge reports whether all conditions of w hold on r, the record as it stands (not present where there is none).
 // It changes nothing.
 func Judge(r *Record, w *Write) bool {
-	for i := range w.Conds {
+	for i := r.hold(w, 0); i < len(w.Conds); i = r.hold(w, i+1) {
 		if !w.Conds[i].holds(r) {
 			return false
 		}
@@ -124,9 +128,14 @@ func Enact(r *Record, w *Write) error {
 		}
 	}
 	for left := p.sets | p.grows; left != 0; left &= left - 1 {
-		if e := &w.Effects[bits.TrailingZeros64(left)]; e.Op == Set && r.Has(e.Slot) && e.Slot.IsNumber() {
-			r.numbers[e.Slot] = e.Num // the commonest, without a call
-		} else {
+		switch e := &w.Effects[bits.TrailingZeros64(left)]; {
+		case !e.Slot.IsNumber() || !r.Has(e.Slot):
+			r.enact(e)
+		case e.Op == Set: // the commonest, without a call
+			r.numbers[e.Slot] = e.Num
+		case e.Op == AddFrom:
+			r.numbers[e.Slot] = e.from(r.numbers[e.Slot])
+		default:
 			r.enact(e)
 		}
 	}
@@ -151,12 +160,17 @@ effects:
 	for ; i < len(effects); i++ {
 		e := &effects[i]
 		s := e.Slot & 63
-		if int(e.Slot) >= some || e.Op-Set > Unset-Set || seen>>s&1 == 1 || wide(e.Num)|wide(e.Base) < 0 {
+		if int(e.Slot) >= some || e.Op-Set > AddFrom-Set || seen>>s&1 == 1 || wide(e.Num)|wide(e.Base) < 0 {
 			break
 		}
 		switch {
 		case fields>>s&1 == 0:
 			grows |= 1 << (i & 63)
+		case e.Op == AddFrom:
+			if wide(e.from(numbers[s])) < 0 {
+				break effects
+			}
+			sets |= 1 << (i & 63)
 		case e.Op != Add:
 			sets |= 1 << (i & 63)
 		default:
@@ -180,6 +194,8 @@ func (p *pass) step(r *Record, w *Write) error {
 	switch n, has := r.Num(e.Slot); {
 	case !has:
 		p.grows |= 1 << p.next
+	case e.Op == AddFrom && !e.from(n).Fits38():
+		return errSum(w, e)
 	case e.Op != Add:
 		p.sets |= 1 << p.next
 	case !n.Add(e.Num).Fits38(): // it cannot overflow 128 bits: both have at most 38 digits
@@ -192,13 +208,18 @@ func (p *pass) step(r *Record, w *Write) error {
 	return nil
 }
 
+// from is what AddFrom makes of n.
+func (e *Effect) from(n Num) Num {
+	return int128.Max(n, e.Base).Add(e.Num)
+}
+
 // enact is for all effects but sums with a number that is there.
 func (r *Record) enact(e *Effect) {
 	switch {
 	case e.Op == Unset:
 		r.Unset(e.Slot)
 	case e.Op == SetIfAbsent && r.Has(e.Slot):
-	case e.Op == Add:
+	case e.Op == Add || e.Op == AddFrom:
 		r.SetNum(e.Slot, e.Base.Add(e.Num))
 	case e.Slot.IsNumber():
 		r.SetNum(e.Slot, e.Num)
@@ -220,7 +241,7 @@ func feasible(r *Record, w *Write, effects uint64) error {
 		if growth += len(e.Text) - len(text); !r.Has(e.Slot) && e.Op != Unset {
 			growth += w.Layout.weight(e.Slot)
 		}
-		if e.Op == Add && !e.Base.Add(e.Num).Fits38() {
+		if (e.Op == Add || e.Op == AddFrom) && !e.Base.Add(e.Num).Fits38() {
 			return errSum(w, e)
 		}
 	}

@@ -41,6 +41,7 @@ const (
 	SetIfAbsent                     // the same where the field is missing
 	Add                             // adds Num; a missing field counts as Base
 	Unset                           // removes the field
+	AddFrom                         // adds Num to the field or to Base, whichever is greater; for stores with Max
 )
 
 // Effect changes one field. A field is changed by one effect of a write at the most.
@@ -63,12 +64,14 @@ type Write struct {
 	Remove  bool   // the record goes; no effects, expiry or place beside it
 	Expiry  Expiry // of the record from now on; KeepExpiry keeps (and means none for a new record)
 	Index   *Place // of the record from now on; nil keeps. Stores copy it
+	Brief   bool   // the outcome needs no record where this is applied and would be once more; stores may ignore it
 	Memo    any    // the store's own, to find the record again; the caller carries it from write to write of one key
 }
 
 // Outcome is what became of one write.
 type Outcome struct {
 	Applied bool   // whether the conditions held
+	Brief   bool   // Record was left as it was: the write asked for no more
 	Err     error  // nil: judged. Else the write was not judged, or it is not known whether it was
 	Record  Record // applied: as it is now; refused: as it stood when the conditions were judged
 }
@@ -154,7 +157,7 @@ func (c *Cond) validate(l *Layout) error {
 
 // plain is for effects what it is for conditions.
 func (e *Effect) plain(l *Layout) bool {
-	return int(e.Slot) < len(l.numbers) && e.Op-Set <= Unset-Set && wide(e.Num)|wide(e.Base) >= 0
+	return int(e.Slot) < len(l.numbers) && e.Op-Set <= AddFrom-Set && wide(e.Num)|wide(e.Base) >= 0
 }
 
 func validateEffects(effects []Effect, l *Layout) error {
@@ -184,7 +187,7 @@ func (e *Effect) validateAfter(seen uint64, l *Layout) error {
 
 func (e *Effect) validate(l *Layout) error {
 	switch {
-	case e.Op < Set || e.Op > Unset:
+	case e.Op < Set || e.Op > AddFrom:
 		return invalid("unknown effect %d", e.Op)
 	case !l.Has(e.Slot):
 		return invalid("layout %s has no slot %d", l.name, e.Slot)
@@ -199,7 +202,7 @@ func (e *Effect) validate(l *Layout) error {
 func (e *Effect) validateText(l *Layout) error {
 	f := l.Field(e.Slot)
 	switch {
-	case e.Op == Add:
+	case e.Op == Add || e.Op == AddFrom:
 		return invalid("%s is no number to add to", f.Name)
 	case len(e.Text) > MaxRecord:
 		return tooLarge("%s would have %d bytes, a record at most %d", f.Name, len(e.Text), MaxRecord)

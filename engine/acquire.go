@@ -24,7 +24,7 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 	if o.now, err = l.now(); err != nil {
 		return false, err
 	}
-	if l.noIO && !o.within {
+	if l.lifts && !o.within {
 		if admitted, done := l.quick(ctx, o, r); done {
 			if admitted {
 				l.wrote(o)
@@ -102,12 +102,27 @@ func (l *Limiter) charged(c *claim) {
 func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
-	h.view.take(r, c.shape, c.now, mine)
-	h.memo = c.writes[0].Memo
+	h.takeLocked(r, c.shape, c.now, mine)
+	h.remember(c.writes[0].Memo)
+	if ready := h.ready.Load(); ready != c.shape || c.shape != c.view {
+		h.prepare(c)
+	}
 	if c.mode == guessing && h.view.shared > 0 {
 		h.view.average(c, active)
 	}
 	h.lock.Unlock()
+	if !c.fitsAgain(r) {
+		h.show()
+	}
+}
+
+// prepare opens the quick way where the record has just the limits that its writer requires, and closes it elsewhere.
+func (h *handle) prepare(c *claim) {
+	if c.shape == c.view {
+		h.ready.Store(c.shape)
+	} else {
+		h.ready.Store(nil)
+	}
 }
 
 // refused learns from the record in the refusal: it proves the denial, or shows how the next try must be written.

@@ -14,6 +14,7 @@ const mostPath = 8
 // op is one acquire: what was asked for, and a claim for each bucket on the path. Ops are pooled; one whose store call
 // was abandoned is not used again.
 type op struct {
+	namespace string
 	req       Request
 	now       int64
 	claims    [mostPath]claim
@@ -27,6 +28,7 @@ type op struct {
 	root      *handle     // of the bucket that the request names
 	shown     bool        // the quick way was denied, by what the view shows of all limits
 	repeat    *repeat     // the denial, where it is one that was given before; there are no claims then
+	brief     bool        // nobody needs the record after an admission
 	writes    int         // not yet counted by the sweeper
 }
 
@@ -56,6 +58,7 @@ type claim struct {
 	illegal bool        // some amount is out of range
 	beyond  bool        // some amount is above a capacity
 	creates bool        // the next guess may find no record
+	lifts   bool        // the guess needs no regimes
 	path    bool        // the next guess writes the version of the entity, which the record may not have
 	known   bool        // the handle's view has denied the request
 	reread  backend.Num // ver of the record after which the configuration was read
@@ -63,7 +66,7 @@ type claim struct {
 
 	tats     arrivals // seen last, by position in shape
 	recalled bool     // tats are the view's, with no record in outs
-	turn     uint32   // the view's then
+	turn     uint32   // the handle's before the write
 
 	place   backend.Place
 	writes  [1]backend.Write
@@ -94,11 +97,16 @@ const (
 // begin empties the i-th claim but for its buffers, for a bucket at depth i of the path or above.
 func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c := &o.claims[o.n]
-	c.h, c.conf, c.root = h, conf, root
+	if c.h != h {
+		c.h, c.writes[0].Layout = h, schema.BucketLayout
+		c.writes[0].Key = schema.BucketAt(o.namespace, h.partition)
+	}
+	c.conf, c.root = conf, root
 	c.now, c.acquire = o.now, !o.within
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.illegal, c.creates, c.path, c.known = false, false, false, false, true, false
+	c.lifts = false
 	c.reread = backend.Num{}
 	c.recalled, c.writes[0].Memo = false, nil
 	return c
@@ -109,7 +117,7 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned.Load() {
 		return
 	}
-	o.within, o.inspects, o.shown = false, false, false
+	o.within, o.inspects, o.shown, o.brief = false, false, false, false
 	o.pinned, o.repeat = nil, nil
 	if o.req.Entity != "" || o.req.Consume != nil { // not set on the quick way
 		o.req = Request{}
@@ -238,7 +246,7 @@ func (c *claim) recallLocked() {
 	for i := range c.shape.rates {
 		c.tats[i] = c.h.view.arrival(i)
 	}
-	c.recalled, c.turn = true, c.h.view.turn
+	c.recalled = true
 }
 
 // observe makes the record in outs what the claim has seen. It has the limits of shape.

@@ -29,7 +29,7 @@ func (l *Limiter) deny(ctx context.Context, o *op) error {
 // fresh reports whether the view shows the claim's limits, and not too long ago. The caller holds the handle's lock.
 func (l *Limiter) fresh(c *claim) bool {
 	v := &c.h.view
-	if v.seen == 0 || v.plan != c.shape {
+	if c.h.behind.Load() || v.seen == 0 || v.plan != c.shape {
 		return false
 	}
 	age := c.now - v.seen
@@ -225,7 +225,7 @@ func (l *Limiter) look(ctx context.Context, o *op, recall bool) error {
 	for i := range o.n {
 		c := &o.claims[i]
 		if c.result == pending && !(recall && l.recall(c)) {
-			keys, unseen = append(keys, c.h.key), append(unseen, c)
+			keys, unseen = append(keys, l.key(c.h)), append(unseen, c)
 		}
 	}
 	if len(keys) == 0 {

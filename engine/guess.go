@@ -18,6 +18,7 @@ type form struct {
 	acquire bool
 	nonce   bool
 	path    bool // the version of the entity has to be written
+	lifts   bool // the store takes the greater of two numbers: no regimes
 }
 
 // Fixed positions in a guess. Each limit has the condition firstTat + its position; the limits asked for have two
@@ -37,8 +38,12 @@ const (
 //	full    tat absent or ≤ y                 tat ← y + n·p
 //	active  y+1 ≤ tat ≤ y + (C−n)·p           tat ← tat + n·p
 //	n = 0   tat absent or ≤ y + C·p
+//
+// On a store that knows the greater of two numbers both regimes are one:
+//
+//	tat absent or ≤ y + (C−n)·p       tat ← max(tat, y) + n·p
 func (c *claim) guess() {
-	f := form{shape: c.shape, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path}
+	f := form{shape: c.shape, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path, lifts: c.lifts}
 	if f != c.form { // most writes have the form of the one before
 		c.lay(f)
 	}
@@ -53,9 +58,12 @@ func (c *claim) guess() {
 			continue
 		}
 		cost := c.costs[i]
-		if c.active>>i&1 == 0 {
+		switch {
+		case f.lifts:
+			cond.A, c.effects[next].Num, c.effects[next].Base = ceiling.Sub(cost), cost, y
+		case c.active>>i&1 == 0:
 			cond.A, c.effects[next].Num = y, y.Add(cost)
-		} else {
+		default:
 			cond.A, cond.B, c.effects[next].Num = y.Add(one), ceiling.Sub(cost), cost
 		}
 		c.effects[next+1].Num = backend.Int(c.need[i])
@@ -83,13 +91,19 @@ func (c *claim) lay(f form) {
 	conds := append(c.conds[:0],
 		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.shape.text},
 		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true})
+	if f.lifts {
+		conds[condPath].Op, conds[condPath].OrAbsent = backend.Equal, false
+	}
 	effects := append(c.effects[:0],
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one},
 		backend.Effect{Slot: schema.At, Op: backend.Set})
 	for i := range f.shape.rates {
 		cond, effect := backend.Cond{Slot: schema.Tat(i), Op: backend.AtMost, OrAbsent: true}, backend.Effect{Slot: schema.Tat(i), Op: backend.Set}
 		if f.asks>>i&1 == 1 {
-			if f.active>>i&1 == 1 {
+			switch {
+			case f.lifts:
+				effect.Op = backend.AddFrom
+			case f.active>>i&1 == 1:
 				cond.Op, cond.OrAbsent, effect.Op = backend.Between, false, backend.Add
 			}
 			effects = append(effects, effect, backend.Effect{Slot: schema.Used(i), Op: backend.Add})
@@ -117,13 +131,13 @@ func (c *claim) lay(f form) {
 // write makes the conditions and effects a write to the claim's bucket.
 func (c *claim) write(expiry backend.Expiry) {
 	w := &c.writes[0]
-	w.Key, w.Layout, w.Index, w.Expiry = c.h.key, schema.BucketLayout, nil, expiry
-	w.Conds, w.Effects = c.conds, c.effects
+	w.Index, w.Expiry = nil, expiry
+	w.Conds, w.Effects, w.Brief = c.conds, c.effects, false
 }
 
 // placed makes the write one that may create the record.
 func (c *claim) placed() {
-	c.place = schema.PlaceOf(c.h.key)
+	c.place = schema.PlaceOf(c.writes[0].Key)
 	c.writes[0].Index = &c.place
 }
 
@@ -131,7 +145,7 @@ func (c *claim) placed() {
 // so more often.
 func (c *claim) aimLocked() {
 	v := &c.h.view
-	c.writes[0].Memo = c.h.memo
+	c.writes[0].Memo = c.h.memo.Load()
 	c.active = 0
 	c.creates = v.plan == nil || v.plan != c.shape || v.gone(c.now)
 	c.path = c.creates || v.path != c.conf.version

@@ -9,20 +9,27 @@ import (
 )
 
 // handle is what this process knows of one bucket: its key, its configuration and how its record looked last. All of it
-// may be out of date: the conditions of the next write tell. It is four lines of the processor's cache, and what is read
-// before the lock is taken stands in all of them: so they come at the same time.
+// may be out of date: the conditions of the next write tell. What the quick way needs stands in two lines of the
+// processor's cache, and is read and written without the lock.
 type handle struct {
 	id      bucketID
-	lock    spin.Lock              // guards view and memo; nothing waits under it
-	dropped atomic.Bool            // no longer in the cache
 	conf    atomic.Pointer[config] // nil: to be read
-	memo    any                    // the store's
-	view    view
-	brought atomic.Pointer[plan] // what the last request with limits of its own brought
-	epoch   atomic.Uint32        // counts own changes of what conf was read from
-	renewed atomic.Bool          // somebody reads conf anew already
-	loaded  atomic.Int64         // when conf was read, ns since the Unix epoch, on the limiter's clock
-	key     backend.Key
+	loaded  atomic.Int64           // when conf was read, ns since the Unix epoch, on the limiter's clock
+	brought atomic.Pointer[plan]   // what the last request with limits of its own brought
+	ready   atomic.Pointer[plan]   // of the L that the record had last, where it was just what its writer required
+
+	memo      atomic.Value           // the store's, if it gave any
+	repeat    atomic.Pointer[repeat] // a denial that can be given again, nil: none
+	partition string                 // of the key
+	turn      atomic.Uint32          // odd: the view shows a denial, and nothing has moved since
+	behind    atomic.Bool            // the record has moved since it was taken into the view
+	dropped   atomic.Bool            // no longer in the cache
+	renewed   atomic.Bool            // somebody reads conf anew already
+	epoch     atomic.Uint32          // counts own changes of what conf was read from
+
+	lock spin.Lock // guards view; nothing waits under it
+	view view
+	_    [32]byte // to whole lines
 }
 
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
@@ -36,9 +43,18 @@ func (l *Limiter) handle(id *bucketID) (*handle, error) {
 	if err := checkResource(id.resource); err != nil {
 		return nil, err
 	}
-	h := &handle{id: *id}
-	h.key, _ = schema.Bucket(l.opts.Namespace, id.entity, id.resource)
-	return l.buckets.add(h), nil
+	key, _ := schema.Bucket(l.opts.Namespace, id.entity, id.resource)
+	return l.buckets.add(&handle{id: *id, partition: key.Partition}), nil
+}
+
+// key is that of the handle's bucket.
+func (l *Limiter) key(h *handle) backend.Key { return schema.BucketAt(l.opts.Namespace, h.partition) }
+
+// remember keeps the store's memo for the next write.
+func (h *handle) remember(memo any) {
+	if memo != nil {
+		h.memo.Store(memo)
+	}
 }
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
@@ -46,7 +62,55 @@ func (h *handle) forget() {
 	h.epoch.Add(1)
 	h.conf.Store(nil)
 	h.lock.Lock()
-	h.view.moved()
+	h.moved()
 	h.view.seen = 0
 	h.lock.Unlock()
+}
+
+// passed notes an admission of which the view knows nothing.
+func (h *handle) passed() {
+	if !h.behind.Load() {
+		h.behind.Store(true)
+	}
+	h.moved()
+}
+
+// moved ends the denial that rests on what the record was before. It is called after the write.
+func (h *handle) moved() {
+	turn := h.turn.Load()
+	if turn&1 == 0 {
+		return // whoever shows a denial from now on asks the store, or the view, twice before it is repeated
+	}
+	h.turn.CompareAndSwap(turn, turn+1)
+	h.repeat.Store(nil)
+}
+
+// show begins a turn in which the view, taken in just now, denies what was asked for last.
+func (h *handle) show() {
+	if turn := h.turn.Load(); turn&1 == 0 {
+		h.turn.CompareAndSwap(turn, turn+1)
+	}
+}
+
+// keep makes a denial ready to be repeated while the turn lasts in which it was found.
+func (h *handle) keep(turn uint32, d *repeat) {
+	if turn&1 == 0 {
+		return
+	}
+	if h.repeat.Store(d); h.turn.Load() != turn { // moved meanwhile, and perhaps before the store
+		h.repeat.CompareAndSwap(d, nil)
+	}
+}
+
+// learn takes a record into the view; see view.take.
+func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
+	h.lock.Lock()
+	h.takeLocked(r, p, now, mine)
+	h.lock.Unlock()
+}
+
+func (h *handle) takeLocked(r *backend.Record, p *plan, now int64, mine bool) {
+	h.view.take(r, p, now, mine, h.behind.Load())
+	h.behind.Store(false)
+	h.moved()
 }

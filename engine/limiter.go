@@ -20,6 +20,7 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
+	lifts   bool          // the quick way is open
 	prompt  bool          // the store heeds contexts
 	dated   backend.Dated // nil if the store does not tell the time
 	clock   clock
@@ -57,12 +58,14 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	_, l.noIO = store.(backend.NoIO)
+	_, l.lifts = store.(backend.Max)
+	l.lifts = l.lifts && l.noIO
 	_, l.prompt = store.(backend.Prompt)
 	l.dated, _ = store.(backend.Dated)
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)
-	l.ops.New = func() any { return new(op) }
+	l.ops.New = func() any { return &op{namespace: l.opts.Namespace} }
 	l.sweeps.store, _ = store.(backend.Sweeper)
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l, nil

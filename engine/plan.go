@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -142,9 +143,9 @@ const unit = 1024
 
 // weight is about what a bucket's record with these limits weighs there at the most, in bytes: keys and index keys with
 // their names, the fields that every bucket has, and for each limit its place in L, arrival (34 digits) and counter.
-func (p *plan) weight(h *handle) int {
+func (p *plan) weight(key backend.Key) int {
 	const fixed = 190
-	return fixed + len(h.key.Namespace) + len(h.key.Partition) + len(p.text) + 36*len(p.terms)
+	return fixed + len(key.Namespace) + len(key.Partition) + len(p.text) + 36*len(p.terms)
 }
 
 // weigh reports buckets that cost more than one unit a write. They work all the same.
@@ -152,7 +153,7 @@ func (l *Limiter) weigh(h *handle, p *plan) {
 	if l.opts.Observer == nil || p == nil {
 		return
 	}
-	if bytes := p.weight(h); bytes > unit {
+	if bytes := p.weight(l.key(h)); bytes > unit {
 		l.observe(Event{Kind: EventLargeRecord, Entity: h.id.entity, Resource: h.id.resource, Bytes: bytes})
 	}
 }

@@ -7,17 +7,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// quick is decide for the commonest case: a store that never waits, one bucket, nothing about it unknown or changed,
-// and nobody else writing it. There it asks the same of the store in the same write, but holds the handle's lock
-// throughout. Whatever is not as expected is left
-// to the general way, which finds the record that was seen in the view: done is false then, and nothing has been decided.
+// quick is decide for the commonest case: a store that never waits and knows the greater of two numbers, one bucket,
+// nothing about it unknown or changed. There the gate needs no regime, so nothing of the record has to be known before
+// it is written, nor to be remembered of it: one write, and no lock but the store's. Whatever is not as expected is left
+// to the general way: done is false then, and nothing has been decided.
 func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done bool) {
 	h := o.find(l, r)
-	if h == nil || r.OnUnavailable > PolicyAllow {
+	if h == nil || r.OnUnavailable > PolicyAllow || len(r.Override) > 0 {
 		return false, false
 	}
 	conf := h.conf.Load()
-	if conf == nil || conf.parent != "" || len(r.Override) > 0 {
+	if conf == nil || conf.parent != "" {
 		return false, false
 	}
 	if age := o.now - h.loaded.Load(); age < 0 || age >= l.trust {
@@ -33,14 +33,11 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 			view = p
 		}
 	}
-	if d := h.view.repeat.Load(); d != nil && d.answers(view, o.now, r.Consume) {
+	if d := h.repeat.Load(); d != nil && d.answers(view, o.now, r.Consume) {
 		o.n, o.root, o.repeat = 0, h, d
 		return false, true
 	}
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	v := &h.view
-	if view == nil || v.plan != view || v.shared > 0 || v.gone(o.now) {
+	if view == nil || h.ready.Load() != view {
 		return false, false
 	}
 	o.n, o.root = 0, h
@@ -50,58 +47,76 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
 		return false, false
 	}
-	if !c.weighLocked(v) {
-		c.recallLocked()
-		if !l.fresh(c) {
-			return false, false
-		}
+	if c.turn = h.turn.Load(); c.turn&1 == 1 && l.shownBefore(c) {
 		c.result, o.shown = denied, true
 		return false, true
 	}
-	return l.quickly(ctx, c)
+	return l.quickly(ctx, o, c)
 }
 
-// weighLocked is admits and regimes in one, by the view: whether it admits the claim, and as what.
-func (c *claim) weighLocked(v *view) (admitted bool) {
-	c.active = 0
-	for i := range c.shape.rates {
-		rate, y, cost, base := &c.shape.rates[i], c.ys[i], c.costs[i], c.ys[i]
-		if a := v.arrival(i); !rate.IsFull(a, y) {
-			base = a.At
-			if c.mayBeActive(i) {
-				c.active |= 1 << i
-			}
+// shownBefore reports whether the view denies the claim.
+func (l *Limiter) shownBefore(c *claim) bool {
+	c.h.lock.Lock()
+	defer c.h.lock.Unlock()
+	if !l.fresh(c) {
+		return false
+	}
+	c.recallLocked()
+	return !c.admits()
+}
+
+// quickly makes the write of a claim on a record that exists and has just its limits.
+func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done bool) {
+	h, w, out, memo := c.h, &c.writes[0], &c.outs[0], c.h.memo.Load()
+	c.lifts, c.path, c.recalled = true, false, false
+	c.guess()
+	w.Memo, w.Brief = memo, o.brief
+	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
+		return false, false // the general way meets it, too
+	}
+	if w.Memo != memo {
+		h.remember(w.Memo)
+	}
+	c.tries = 1
+	switch {
+	case !out.Applied:
+		if !l.provesDenial(c) {
+			return false, false
 		}
-		if rate.Ceiling(y).Less(base.Add(cost)) {
+		c.result, o.shown = denied, true
+		h.learn(&out.Record, c.shape, c.now, false)
+		h.show()
+		return false, true
+	case out.Brief || c.fitsAgain(&out.Record):
+		h.passed()
+	default:
+		h.learn(&out.Record, c.shape, c.now, true)
+		h.show()
+	}
+	c.result = applied
+	return true, true
+}
+
+// provesDenial reports whether the record in the refusal denies the claim, and nothing else is the matter.
+func (l *Limiter) provesDenial(c *claim) bool {
+	r := c.record()
+	text, _ := r.Text(schema.L)
+	path, _ := r.Num(schema.Path)
+	if text != c.shape.text || path != backend.Int(c.conf.version) || r.Int64(schema.At)-c.now > drift {
+		return false
+	}
+	c.observe()
+	return !c.admits()
+}
+
+// fitsAgain reports whether the same request would be admitted, too.
+func (c *claim) fitsAgain(r *backend.Record) bool {
+	for i := range c.shape.rates {
+		if !c.shape.rates[i].AdmitsCost(arrival(r, i), c.ys[i], c.costs[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-// quickly makes the write of a claim that the view admits. The caller holds the handle's lock.
-func (l *Limiter) quickly(ctx context.Context, c *claim) (admitted, done bool) {
-	h := c.h
-	c.path = h.view.path != c.conf.version
-	c.guess()
-	c.writes[0].Memo = h.memo
-	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
-		h.view.moved()
-		h.view.plan, h.view.seen = nil, 0
-		return false, false
-	}
-	h.memo = c.writes[0].Memo
-	r := c.record()
-	if !c.outs[0].Applied {
-		h.view.shared = sharedFor
-		if text, _ := r.Text(schema.L); text == c.shape.text {
-			h.view.take(r, c.shape, c.now, false)
-		}
-		return false, false
-	}
-	h.view.take(r, c.shape, c.now, true)
-	c.tries, c.result, c.recalled = 1, applied, false
-	return true, true
 }
 
 // find is the handle of the request's bucket, nil where it is not remembered. An op that comes back to the same

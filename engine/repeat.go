@@ -58,22 +58,10 @@ func (l *Limiter) keep(c *claim, all []LimitStatus, wait time.Duration) {
 			until = min(until, saturatedAdd(c.now, more))
 		}
 	}
-	if until-c.now < worthRepeating || wait == math.MaxInt64 {
-		return
-	}
-	h := c.h
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	v := &h.view
-	until = min(until, v.seen+int64(l.opts.DenialTTL))
-	if v.turn != c.turn || v.gone(until) {
-		return
-	}
-	if !v.denied {
-		v.denied = true
+	if until-c.now < worthRepeating || wait == math.MaxInt64 || lapsed(c.record().Expiry(), until) {
 		return
 	}
 	d := &repeat{plan: c.shape, from: c.now, until: until, wait: wait}
 	d.all = append(d.all, all...)
-	v.repeat.Store(d)
+	c.h.keep(c.turn, d)
 }

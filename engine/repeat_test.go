@@ -45,10 +45,10 @@ func TestRepeatedDenialsAreAsNew(t *testing.T) {
 				t.Fatalf("seed %d, step %d, %v: %+v, not %+v", seed, step, at, got, want)
 			}
 			id := bucketID{request.Entity, request.Resource}
-			if tested.buckets.get(&id).view.repeat.Load() != nil {
+			if tested.buckets.get(&id).repeat.Load() != nil {
 				repeated++
 			}
-			plain.buckets.get(&id).view.moved() // it works out each denial anew
+			plain.buckets.get(&id).moved() // it works out each denial anew
 			for i := range got.Statuses {
 				got.Statuses[i] = LimitStatus{} // the caller's own
 			}

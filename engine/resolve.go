@@ -83,7 +83,7 @@ func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, erro
 	ctx, cancel := l.budget(ctx)
 	defer cancel()
 	// A flight that began before an own change must not serve those who come after it.
-	flight := fmt.Sprintf("%s|%d", h.key.Partition, h.epoch.Load())
+	flight := fmt.Sprintf("%s|%d", h.partition, h.epoch.Load())
 	done := l.flights.DoChan(flight, func() (any, error) {
 		return l.fetch(context.WithoutCancel(ctx), h, now)
 	})

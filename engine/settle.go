@@ -23,7 +23,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 		c.shape = c.h.view.plan
 		c.recallLocked()
 	}
-	c.writes[0].Memo = c.h.memo
+	c.writes[0].Memo = c.h.memo.Load()
 	c.h.lock.Unlock()
 	if !p.pendsIn(c.shape) {
 		if err := l.lookAgain(ctx, c, p); err != nil {
@@ -51,7 +51,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 // lookAgain reads the bucket, which had not all limits that something is pending of when it was last seen: it may have
 // got them since, and only what has nowhere to go now is void.
 func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
-	r, err := l.readOne(ctx, c.h.key)
+	r, err := l.readOne(ctx, l.key(c.h))
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"sync/atomic"
-
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -11,16 +9,13 @@ import (
 // view is what matters of the last record seen, from a refusal or a success. A handle keeps one for every bucket, so it
 // is small.
 type view struct {
-	plan   *plan                  // of the record's L; nil: no record
-	repeat atomic.Pointer[repeat] // a denial that it has shown, nil: none; stored under the handle's lock only
-	seen   int64                  // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+	plan   *plan // of the record's L; nil: no record
+	seen   int64 // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
 	ver    int64
 	path   int64
 	expiry backend.Expiry
-	turn   uint32         // moves with whatever is taken in
 	set    uint16         // by position: the arrival time is present
 	shared int8           // own writes since others were seen to write, counted down
-	denied bool           // a denial was shown, by what is seen now
 	few    [2]backend.Num // the arrival times, by position in plan
 	born   backend.Num
 	rare   *rareView // nil: nothing of it
@@ -42,15 +37,6 @@ func (v *view) rarely() *rareView {
 	return v.rare
 }
 
-// moved ends what rests on what was seen before.
-func (v *view) moved() {
-	v.turn++
-	v.denied = false
-	if v.repeat.Load() != nil {
-		v.repeat.Store(nil)
-	}
-}
-
 // sharedFor is for how many own writes a bucket counts as shared after another writer was noticed.
 const sharedFor = 32
 
@@ -68,9 +54,8 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 }
 
 // take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
-// mine tells whether the record is what a write of this process left.
-func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
-	v.moved()
+// mine tells whether the record is what a write of this process left, behind whether there were such writes between.
+func (v *view) take(r *backend.Record, p *plan, now int64, mine, behind bool) {
 	v.seen = now
 	if p == nil {
 		v.plan = nil
@@ -86,7 +71,7 @@ func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
 		if mine {
 			moved--
 		}
-		if moved > 0 {
+		if moved > 0 && !behind {
 			v.shared = sharedFor
 		} else if v.shared > 0 {
 			v.shared--
@@ -144,15 +129,11 @@ func (v *view) mostlyActive(i int) bool {
 }
 
 // gone reports whether the record may have been dropped since it was seen.
-func (v *view) gone(now int64) bool {
-	return v.expiry != backend.NoExpiry && int64(v.expiry) <= now/int64(1e9)
-}
+func (v *view) gone(now int64) bool { return lapsed(v.expiry, now) }
 
-// learn takes a record into the view; see view.take.
-func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
-	h.lock.Lock()
-	h.view.take(r, p, now, mine)
-	h.lock.Unlock()
+// lapsed reports whether a record with that expiry may have been dropped.
+func lapsed(e backend.Expiry, now int64) bool {
+	return e != backend.NoExpiry && int64(e) <= now/int64(1e9)
 }
 
 // arrival is the state of the i-th limit of a bucket's record.

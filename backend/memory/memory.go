@@ -15,8 +15,8 @@ type Options struct {
 	Feed bool
 }
 
-// Store is a [backend.Backend] in memory, and a [backend.Feed], [backend.Sweeper], [backend.Scanner] and
-// [backend.NoIO]. It is safe for concurrent use.
+// Store is a [backend.Backend] in memory, and a [backend.Feed], [backend.Sweeper], [backend.Scanner],
+// [backend.NoIO] and [backend.Max]. It is safe for concurrent use.
 type Store struct {
 	seed   maphash.Seed
 	closed atomic.Bool
@@ -47,10 +47,14 @@ var _ interface {
 	backend.Sweeper
 	backend.Scanner
 	backend.NoIO
+	backend.Max
 } = (*Store)(nil)
 
 // NoIO tells that no call waits for anything.
 func (s *Store) NoIO() {}
+
+// Max tells that the store knows [backend.AddFrom].
+func (s *Store) Max() {}
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {

@@ -113,13 +113,15 @@ func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
 	if o.Applied && w.Expiry != backend.KeepExpiry {
 		r.home.shard.expects(w.Expiry)
 	}
-	o.Record.CopyFrom(&r.body)
+	if o.Brief = o.Applied && w.Brief && backend.Judge(&r.body, w); !o.Brief {
+		o.Record.CopyFrom(&r.body)
+	}
 }
 
 // makeLocked judges w where there is no record, under the shard's lock, and makes it.
 func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
 	o.Record.Reset(w.Layout)
-	o.Applied, o.Err = backend.Judge(&o.Record, w), nil
+	o.Applied, o.Brief, o.Err = backend.Judge(&o.Record, w), false, nil
 	if !o.Applied || len(w.Effects) == 0 {
 		return
 	}

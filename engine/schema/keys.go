@@ -31,8 +31,12 @@ const (
 func Bucket(namespace, entity, resource string) (backend.Key, backend.Place) {
 	partition := "b|e|" + entity + "|" + resource
 	end := len("b|e|") + len(entity)
-	key := backend.Key{Namespace: namespace, Partition: partition, Sort: bucketSort}
-	return key, backend.Place{Partition: partition[len("b|"):end], Sort: partition[end+1:]}
+	return BucketAt(namespace, partition), backend.Place{Partition: partition[len("b|"):end], Sort: partition[end+1:]}
+}
+
+// BucketAt is the key of a bucket by its partition.
+func BucketAt(namespace, partition string) backend.Key {
+	return backend.Key{Namespace: namespace, Partition: partition, Sort: bucketSort}
 }
 
 // BucketOf tells entity and resource of a bucket's key; false for other kinds of keys.
