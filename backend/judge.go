@@ -7,43 +7,69 @@ import (
 )
 
 // Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
-// effects: it reports whether w took effect on r. An invalid write changes nothing.
-func Try(r *Record, w *Write) (applied bool, err error) {
+// effects: it reports whether w took effect on r, and whether it would once more. An invalid write changes nothing.
+func Try(r *Record, w *Write) (applied, again bool, err error) {
 	if err := w.validateFrame(); err != nil {
-		return false, err
+		return false, false, err
 	}
 	for i := r.hold(w, 0); i < len(w.Conds); i = r.hold(w, i) {
 		c := &w.Conds[i]
 		if err := c.validate(w.Layout); err != nil {
-			return false, err
+			return false, false, err
 		}
 		if i++; !c.holds(r) {
-			return false, validateRest(w, i)
+			return false, false, validateRest(w, i)
 		}
 	}
-	if err := Enact(r, w); err != nil {
-		return false, err
+	changed, err := enact(r, w)
+	if err != nil {
+		return false, false, err
 	}
-	return true, nil
+	return true, w.Brief && r.holdStill(w, changed), nil
 }
 
-// hold goes over the conditions from the i-th, up to one that does not hold or takes a closer look. It calls nothing,
-// so that all is in registers.
+// hold goes over the conditions from the i-th, up to one that does not hold or takes a closer look. It calls next to
+// nothing, so that all is in registers.
 func (r *Record) hold(w *Write, i int) int {
 	conds, numbers, fields, some := w.Conds, r.numbers, r.fields, len(w.Layout.numbers)
 	for ; i < len(conds); i++ {
 		c := &conds[i]
 		s := c.Slot & 63
+		if c.Slot == stringSlot && c.Op == Equal && fields>>stringSlot&1 == 1 && r.text == c.Text && len(w.Layout.strings) > 0 {
+			continue
+		}
 		if int(c.Slot) >= some || fields>>s&1 == 0 || wide(c.A)|wide(c.B) < 0 {
 			break
 		}
 		n := numbers[s]
-		if c.Op == AtMost && n.LessEq(c.A) || c.Op == Between && c.A.LessEq(n) && n.LessEq(c.B) || c.Op == NotEqual && n != c.A {
-			continue
+		switch {
+		case c.Op == AtMost && n.LessEq(c.A):
+		case c.Op == Equal && n == c.A:
+		case c.Op == Between && c.A.LessEq(n) && n.LessEq(c.B):
+		case c.Op == NotEqual && n != c.A:
+		default:
+			return i
 		}
-		break
 	}
 	return i
+}
+
+// holdStill reports whether the conditions hold after effects on the fields that changed; they held before.
+func (r *Record) holdStill(w *Write, changed uint64) bool {
+	conds, numbers := w.Conds, r.numbers
+	for i := range conds {
+		c := &conds[i]
+		if changed>>(c.Slot&63)&1 == 0 {
+			continue
+		}
+		if c.Op == AtMost && r.Has(c.Slot) && int(c.Slot) < len(numbers) && numbers[c.Slot].LessEq(c.A) {
+			continue
+		}
+		if !c.holds(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // validateRest is for a write of which the conditions before the i-th are valid.
@@ -111,20 +137,26 @@ func holdsText(v string, c *Cond) bool {
 // sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
 // to the store.
 func Enact(r *Record, w *Write) error {
+	_, err := enact(r, w)
+	return err
+}
+
+// enact is Enact that tells the fields it changed.
+func enact(r *Record, w *Write) (changed uint64, err error) {
 	if len(w.Effects) == 0 {
-		return nil
+		return 0, nil
 	}
 	p := pass{}
 	for p.sum(r, w); p.next < len(w.Effects); p.sum(r, w) {
 		if err := p.step(r, w); err != nil {
 			takeBack(r, w.Effects[:p.next])
-			return err
+			return 0, err
 		}
 	}
 	if p.grows != 0 {
 		if err := feasible(r, w, p.grows); err != nil {
 			takeBack(r, w.Effects)
-			return err
+			return 0, err
 		}
 	}
 	for left := p.sets | p.grows; left != 0; left &= left - 1 {
@@ -141,7 +173,7 @@ func Enact(r *Record, w *Write) error {
 	}
 	r.SetPresent()
 	r.SetExpiry(w.Expiry)
-	return nil
+	return p.seen, nil
 }
 
 // pass goes over the effects of a write. Sums with numbers that are there are made at once, and taken back where a

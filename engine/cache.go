@@ -5,13 +5,13 @@ import (
 	"math/bits"
 	"sync"
 	"sync/atomic"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/prefetch"
 )
 
 // bucketID names a bucket within the limiter's namespace.
 type bucketID struct{ entity, resource string }
-
-// ways is how many handles a set of the cache holds.
-const ways = 8
 
 // cache remembers the handles of the buckets used most: set-associative, each handle in one of two sets, the least
 // recently used of a full set making room (by one bit a handle, as processor caches do it). Readers take no lock. It
@@ -19,60 +19,69 @@ const ways = 8
 // three times as much per look-up, which is a fifth of an acquire on the memory store.
 type cache struct {
 	seed  maphash.Seed
-	most  int        // sets
-	lock  sync.Mutex // of writers
+	store backend.Prefetcher // nil: asked for nothing
+	most  int                // sets
+	lock  sync.Mutex         // of writers
 	table atomic.Pointer[[]cacheSet]
-}
-
-// cacheSet is a few handles whose hashes agree in some bits. Tags and slots stand in a line of the processor each.
-type cacheSet struct {
-	tags   [ways]atomic.Uint32 // of the hash; 0: empty
-	recent atomic.Uint32       // by way: used of late
-	_      [28]byte
-	slots  [ways]atomic.Pointer[handle]
 }
 
 // firstSets is how many sets a cache begins with.
 const firstSets = 32
 
 // newCache makes a cache for size handles, rounded up to a power of two.
-func newCache(size int) *cache {
+func newCache(size int, store backend.Backend) *cache {
 	c := &cache{seed: maphash.MakeSeed(), most: 1 << bits.Len(uint((size-1)/ways))}
+	c.store, _ = store.(backend.Prefetcher)
 	sets := make([]cacheSet, min(c.most, firstSets))
 	c.table.Store(&sets)
 	return c
 }
 
 // place is the tag of an id, never 0, and its two sets.
-func (c *cache) place(sets []cacheSet, id *bucketID) (tag uint32, a, b *cacheSet) {
+func (c *cache) place(sets []cacheSet, id *bucketID) (tag uint64, a, b *cacheSet) {
 	hash := maphash.String(c.seed, id.entity) + bits.RotateLeft64(maphash.String(c.seed, id.resource), 17)
 	mask := uint64(len(sets) - 1)
-	return uint32(hash>>32) | 1, &sets[hash&mask], &sets[(hash>>20^hash)*0x9e3779b97f4a7c15>>32&mask]
+	return hash>>48 | 1, &sets[hash&mask], &sets[(hash>>20^hash)*0x9e3779b97f4a7c15>>32&mask]
 }
 
 // get finds a handle, nil where it is not remembered.
 func (c *cache) get(id *bucketID) *handle {
 	tag, a, b := c.place(*c.table.Load(), id)
-	if h := a.find(tag, id); h != nil {
+	prefetch.Lines(&a.slots, setLines-1)
+	if h := c.find(a, tag, id); h != nil {
 		return h
 	}
-	return b.find(tag, id)
+	return c.find(b, tag, id)
 }
 
-func (s *cacheSet) find(tag uint32, id *bucketID) *handle {
-	for i := range s.tags {
-		if s.tags[i].Load() != tag {
-			continue
+func (c *cache) find(s *cacheSet, tag uint64, id *bucketID) *handle {
+	for found := s.tagged(tag); found != 0; found &= found - 1 {
+		way := bits.TrailingZeros32(found)
+		h := s.slots[way].Load()
+		if c.store != nil {
+			c.fetch(s, way, h)
 		}
-		h := s.slots[i].Load()
 		if h != nil && h.id == *id {
-			if s.recent.Load()>>i&1 == 0 {
-				s.recent.Or(1 << i)
+			if s.recent.Load()>>way&1 == 0 {
+				s.recent.Or(1 << way)
 			}
 			return h
 		}
 	}
 	return nil
+}
+
+// fetch asks the processor for a handle and for its record at once: with many buckets both are far away.
+func (c *cache) fetch(s *cacheSet, way int, h *handle) {
+	prefetch.Lines(h, handleLines)
+	memo := s.memos[way].Load()
+	c.store.Prefetch(memo)
+	if h == nil {
+		return
+	}
+	if now := h.memo.Load(); now != memo && now != nil {
+		s.memos[way].Store(now)
+	}
 }
 
 // add remembers h, and returns what is remembered now: h, or a handle that came first.
@@ -143,32 +152,6 @@ func (c *cache) growLocked(old []cacheSet) {
 		}
 	}
 	c.table.Store(&sets)
-}
-
-// room is an empty way, or, with false, one to be emptied.
-func (s *cacheSet) room() (way int, empty bool) {
-	for i := range s.slots {
-		if s.slots[i].Load() == nil {
-			return i, true
-		}
-	}
-	recent := s.recent.Load()
-	if recent == 1<<ways-1 {
-		recent = 0
-	}
-	return bits.TrailingZeros32(^recent), false
-}
-
-func (s *cacheSet) put(way int, tag uint32, h *handle) {
-	if recent := s.recent.Load() | 1<<way; recent == 1<<ways-1 {
-		s.recent.Store(1 << way) // all were used of late: a new round begins
-	} else {
-		s.recent.Store(recent)
-	}
-	if old := s.slots[way].Swap(h); old != nil {
-		old.dropped.Store(true)
-	}
-	s.tags[way].Store(tag)
 }
 
 // forget makes the handles that match read their configuration anew.

@@ -9,7 +9,7 @@ import (
 func idOf(i int) bucketID { return bucketID{fmt.Sprintf("user-%d", i), "gpt-4"} }
 
 func TestCacheKeepsUpToItsSize(t *testing.T) {
-	c := newCache(4096)
+	c := newCache(4096, nil)
 	handles := make([]*handle, 3000)
 	for i := range handles {
 		handles[i] = &handle{id: idOf(i)}
@@ -41,7 +41,7 @@ func TestCacheKeepsUpToItsSize(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	c := newCache(64)
+	c := newCache(64, nil)
 	for i := range 10_000 {
 		c.add(&handle{id: idOf(i)})
 	}
@@ -57,7 +57,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newCache(64)
+	c := newCache(64, nil)
 	hot := idOf(-1)
 	first := c.add(&handle{id: hot})
 	for i := range 1_000 {
@@ -69,7 +69,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 }
 
 func TestCacheOneHandleForAll(t *testing.T) {
-	c := newCache(1 << 12)
+	c := newCache(1<<12, nil)
 	var group sync.WaitGroup
 	seen := make([][]*handle, 8)
 	for g := range seen {

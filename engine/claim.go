@@ -98,17 +98,21 @@ const (
 func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c := &o.claims[o.n]
 	if c.h != h {
-		c.h, c.writes[0].Layout = h, schema.BucketLayout
+		c.h = h
+		c.writes[0] = backend.Write{Layout: schema.BucketLayout}
 		c.writes[0].Key = schema.BucketAt(o.namespace, h.partition)
 	}
-	c.conf, c.root = conf, root
+	c.root = root
+	if c.conf != conf { // pointers are written only where they change: the collector has to be told of each
+		c.conf = conf
+	}
 	c.now, c.acquire = o.now, !o.within
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.illegal, c.creates, c.path, c.known = false, false, false, false, true, false
 	c.lifts = false
 	c.reread = backend.Num{}
-	c.recalled, c.writes[0].Memo = false, nil
+	c.recalled = false
 	return c
 }
 
@@ -197,7 +201,9 @@ func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, err
 // fit assumes that the record has these limits, and distributes the request over them. It returns how many names of
 // the request the view has.
 func (c *claim) fit(shape *plan, consume Tokens) (known int) {
-	c.shape, c.asks, c.beyond = shape, 0, false
+	if c.asks, c.beyond = 0, false; c.shape != shape {
+		c.shape = shape
+	}
 	for i := range shape.rates {
 		n, asked := consume[shape.terms[i].Name]
 		if asked {

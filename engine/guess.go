@@ -131,8 +131,10 @@ func (c *claim) lay(f form) {
 // write makes the conditions and effects a write to the claim's bucket.
 func (c *claim) write(expiry backend.Expiry) {
 	w := &c.writes[0]
-	w.Index, w.Expiry = nil, expiry
-	w.Conds, w.Effects, w.Brief = c.conds, c.effects, false
+	w.Conds, w.Effects, w.Expiry, w.Brief = c.conds, c.effects, expiry, false
+	if w.Index != nil {
+		w.Index = nil
+	}
 }
 
 // placed makes the write one that may create the record.

@@ -71,8 +71,10 @@ func (l *Limiter) holdNothing(p *part, c *claim) {
 		if i >= len(p.room) {
 			p.rarely().rest = append(p.rarely().rest, amount{})
 		}
-		if j := all.index(c.view.terms[i].Name); err == nil && j >= 0 {
-			p.at(i).was = all.rates[j].Available(tats[j], all.rates[j].Y(c.now))
+		if j := all.index(c.view.terms[i].Name); err != nil || j < 0 {
+			p.at(i).left = c.view.rates[i].Y(c.now)
+		} else {
+			p.at(i).left = c.view.leaves(i, &all.rates[j], tats[j], c.now)
 		}
 	}
 }
@@ -184,6 +186,11 @@ func (s *Lease) Commit(ctx context.Context) error {
 		return nil
 	}
 	s.mu.Lock()
+	if s.state == open && !s.unsettled() {
+		s.state = committed
+		s.mu.Unlock()
+		return nil
+	}
 	defer s.mu.Unlock()
 	if s.state != open && s.state != settling {
 		return ErrLeaseClosed
@@ -218,9 +225,14 @@ func (s *Lease) Rollback(ctx context.Context) error {
 	return nil
 }
 
+// unsettled reports whether anything is to be written.
+func (s *Lease) unsettled() bool {
+	return s.first.pending() || s.path != nil && slices.ContainsFunc(s.path.more, (*part).pending)
+}
+
 // settle writes what is pending of all parts.
 func (s *Lease) settle(ctx context.Context) error {
-	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
+	if !s.unsettled() {
 		return nil
 	}
 	if s.l.closed.Load() {
@@ -275,7 +287,7 @@ func (s *Lease) Statuses() []LimitStatus {
 		for i := range p.view.terms {
 			all = append(all, LimitStatus{
 				Entity: p.h.id.entity, Resource: p.h.id.resource, Limit: p.view.terms[i].Limit,
-				Available: p.at(i).was, Requested: p.at(i).asked,
+				Available: p.was(i, s.charged), Requested: p.at(i).asked,
 			})
 		}
 	}

@@ -64,7 +64,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	l.dated, _ = store.(backend.Dated)
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
-	l.buckets = newCache(l.opts.CacheSize)
+	l.buckets = newCache(l.opts.CacheSize, store)
 	l.ops.New = func() any { return &op{namespace: l.opts.Namespace} }
 	l.sweeps.store, _ = store.(backend.Sweeper)
 	l.ctx, l.stop = context.WithCancel(context.Background())

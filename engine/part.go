@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -77,11 +78,11 @@ func (p *part) tokens() Tokens {
 
 // amount is what a lease holds of one limit, in tokens.
 type amount struct {
-	held    int64 // charged in the store
-	pending int64 // adjusted, and not written yet
-	gone    int64 // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
-	was     int64 // available right after the acquire
-	asked   int64 // at the acquire
+	held    int64       // charged in the store
+	pending int64       // adjusted, and not written yet
+	gone    int64       // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
+	asked   int64       // at the acquire
+	left    backend.Num // arrival time right after the acquire, in units of the view's rate
 }
 
 // hold makes p what an applied claim leaves in a lease's hands.
@@ -98,13 +99,31 @@ func (p *part) hold(c *claim) {
 			j = c.shape.index(c.view.terms[i].Name)
 		}
 		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
-			a.was = c.view.rates[i].Capacity()
+			a.left = c.view.rates[i].Y(c.now)
 			continue
 		}
-		rate := &c.shape.rates[j]
 		a.held, a.asked = c.need[j], c.need[j]
-		a.was = rate.Available(arrival(r, j), rate.Y(c.now))
+		a.left = c.view.leaves(i, &c.shape.rates[j], arrival(r, j), c.now)
 	}
+}
+
+// leaves is the arrival time of the i-th limit of p that says what a says of a limit with that rate, mostly p's own: how
+// many tokens that are is worked out only when somebody asks.
+func (p *plan) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
+	own := &p.rates[i]
+	switch {
+	case !a.Seen:
+		return own.Y(now)
+	case rate == own || *rate == *own:
+		return a.At
+	}
+	return own.Y(now).Add(own.Cost(own.Capacity() - rate.Available(a, rate.Y(now))))
+}
+
+// was is what was available right after the acquire at that time.
+func (p *part) was(i int, charged int64) int64 {
+	rate := &p.view.rates[i]
+	return rate.Available(bucket.Arrival{At: p.at(i).left, Seen: true}, rate.Y(charged))
 }
 
 // size is how many amounts there are.

@@ -40,10 +40,14 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	if view == nil || h.ready.Load() != view {
 		return false, false
 	}
-	o.n, o.root = 0, h
+	if o.n = 0; o.root != h {
+		o.root = h
+	}
 	c := o.begin(h, conf, true)
-	o.n = 1
-	c.stored, c.view, c.nonce = conf.stored, view, backend.Num{}
+	if o.n = 1; c.stored != conf.stored || c.view != view {
+		c.stored, c.view = conf.stored, view
+	}
+	c.nonce = backend.Num{}
 	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
 		return false, false
 	}
@@ -70,7 +74,9 @@ func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done 
 	h, w, out, memo := c.h, &c.writes[0], &c.outs[0], c.h.memo.Load()
 	c.lifts, c.path, c.recalled = true, false, false
 	c.guess()
-	w.Memo, w.Brief = memo, o.brief
+	if w.Brief = o.brief; w.Memo != memo {
+		w.Memo = memo
+	}
 	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
 		return false, false // the general way meets it, too
 	}

@@ -15,6 +15,7 @@ const (
 	shardCount = 1 << shardBits
 	chain      = 2 // records per chain, on average, at which a table doubles
 	never      = math.MaxInt64
+	recLines   = 5 // of the processor's cache, that a record of ten numbers takes
 )
 
 // rec is one record. There are millions: every byte counts, every pointer is work for the collector, and every line of

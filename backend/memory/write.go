@@ -107,13 +107,13 @@ func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
 		return
 	}
-	if o.Applied, o.Err = backend.Try(&r.body, w); o.Err != nil {
+	if o.Applied, o.Brief, o.Err = backend.Try(&r.body, w); o.Err != nil {
 		return
 	}
 	if o.Applied && w.Expiry != backend.KeepExpiry {
 		r.home.shard.expects(w.Expiry)
 	}
-	if o.Brief = o.Applied && w.Brief && backend.Judge(&r.body, w); !o.Brief {
+	if !o.Brief {
 		o.Record.CopyFrom(&r.body)
 	}
 }
