@@ -35,10 +35,13 @@ func (r *Record) hold(w *Write, i int) int {
 	for ; i < len(conds); i++ {
 		c := &conds[i]
 		s := c.Slot & 63
-		if c.Slot == stringSlot && c.Op == Equal && fields>>stringSlot&1 == 1 && r.text == c.Text && len(w.Layout.strings) > 0 {
+		if fields>>s&1 == 0 || wide(c.A)|wide(c.B) < 0 {
+			break
+		}
+		if c.Slot == stringSlot && c.Op == Equal && r.text == c.Text && len(w.Layout.strings) > 0 {
 			continue
 		}
-		if int(c.Slot) >= some || fields>>s&1 == 0 || wide(c.A)|wide(c.B) < 0 {
+		if int(c.Slot) >= some {
 			break
 		}
 		n := numbers[s]

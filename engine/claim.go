@@ -18,18 +18,19 @@ type op struct {
 	req       Request
 	now       int64
 	claims    [mostPath]claim
-	n         int         // of claims in use, the entity's first
-	inspects  bool        // asks for no tokens: Consume may be empty
-	within    bool        // a lease: no new acquire
-	pinned    *plan       // the limits that the lease's acquire brought, nil: none
-	overrides bool        // pinned beats what is stored
-	abandoned atomic.Bool // a store call still has buffers of the claims
-	last      *handle     // that the op was about before
-	root      *handle     // of the bucket that the request names
-	shown     bool        // the quick way was denied, by what the view shows of all limits
-	repeat    *repeat     // the denial, where it is one that was given before; there are no claims then
-	brief     bool        // nobody needs the record after an admission
-	writes    int         // not yet counted by the sweeper
+	n         int           // of claims in use, the entity's first
+	inspects  bool          // asks for no tokens: Consume may be empty
+	within    bool          // a lease: no new acquire
+	pinned    *plan         // the limits that the lease's acquire brought, nil: none
+	overrides bool          // pinned beats what is stored
+	abandoned atomic.Bool   // a store call still has buffers of the claims
+	last      *handle       // that the op was about before
+	root      *handle       // of the bucket that the request names
+	shown     bool          // the quick way was denied, by what the view shows of all limits
+	repeat    *repeat       // the denial, where it is one that was given before; there are no claims then
+	brief     bool          // nobody needs the record after an admission
+	spare     []LimitStatus // not given to anybody yet
+	writes    int           // not yet counted by the sweeper
 }
 
 // claim is one bucket's part in an acquire.

@@ -72,7 +72,7 @@ func (l *Limiter) reportAhead(ctx context.Context, c *claim, ahead int64) {
 // it; false if they never will.
 func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
 	if o.repeat != nil {
-		all, wait = o.repeat.at(o.now)
+		all, wait = o.repeated()
 		return all, wait, true, nil
 	}
 	fits = true

@@ -16,7 +16,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	defer l.put(o)
 	o.n, o.now = 0, now
 	c := o.begin(p.h, nil, false)
-	c.nonce, c.shape = p.nonce(), p.view
+	c.nonce, c.shape, c.lifts = p.nonce(), p.view, l.lifts
 	clear(c.tats[:])
 	c.h.lock.Lock()
 	if c.h.view.plan != nil {
@@ -235,6 +235,11 @@ func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(n)})
 	if highest.Less(bound) {
 		bound = highest
+	}
+	if c.lifts { // both regimes in one
+		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})
+		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.AddFrom, Num: cost, Base: y})
+		return later(bound, y), false, nil
 	}
 	if rate.IsFull(a, y) || bound.LessEq(y) {
 		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: y})

@@ -90,7 +90,7 @@ func BenchmarkTry(b *testing.B) {
 	var r backend.Record
 	r.Reset(bucket)
 	for b.Loop() {
-		if applied, err := backend.Try(&r, &w); !applied || err != nil {
+		if applied, _, err := backend.Try(&r, &w); !applied || err != nil {
 			b.Fatal(applied, err)
 		}
 	}
