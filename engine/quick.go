@@ -51,7 +51,9 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
 		return false, false
 	}
-	if c.turn = h.turn.Load(); c.turn&1 == 1 && l.shownBefore(c) {
+	c.turn = h.turn.Load()
+	if !h.behind.Load() && l.shownBefore(c) {
+		h.show()
 		c.result, o.shown = denied, true
 		return false, true
 	}
