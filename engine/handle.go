@@ -29,7 +29,7 @@ type handle struct {
 
 	lock spin.Lock // guards view; nothing waits under it
 	view view
-	_    [32]byte // to whole lines
+	_    [24]byte // to whole lines
 }
 
 // handleLines is how many lines of the processor's cache the quick way needs of a handle.

@@ -1,0 +1,173 @@
+package backend
+
+import (
+	"math/bits"
+
+	"github.com/zeroae/zae-limiter-go/internal/int128"
+)
+
+// Enact lets the effects of w happen on r, whose conditions hold and whose layout is the write's. An invalid effect or a
+// sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
+// to the store.
+func Enact(r *Record, w *Write) error {
+	_, err := enact(r, w)
+	return err
+}
+
+// enact is Enact that tells the fields it changed.
+func enact(r *Record, w *Write) (changed uint64, err error) {
+	if len(w.Effects) == 0 {
+		return 0, nil
+	}
+	p := pass{}
+	for p.sum(r, w); p.next < len(w.Effects); p.sum(r, w) {
+		if err := p.step(r, w); err != nil {
+			takeBack(r, w.Effects[:p.next])
+			return 0, err
+		}
+	}
+	if p.grows != 0 {
+		if err := feasible(r, w, p.grows); err != nil {
+			takeBack(r, w.Effects)
+			return 0, err
+		}
+	}
+	for left := p.sets | p.grows; left != 0; left &= left - 1 {
+		switch e := &w.Effects[bits.TrailingZeros64(left)]; {
+		case !e.Slot.IsNumber() || !r.Has(e.Slot):
+			r.enact(e)
+		case e.Op == Set: // the commonest, without a call
+			r.numbers[e.Slot] = e.Num
+		case e.Op == AddFrom:
+			r.numbers[e.Slot] = e.from(r.numbers[e.Slot])
+		default:
+			r.enact(e)
+		}
+	}
+	r.SetPresent()
+	r.SetExpiry(w.Expiry)
+	return p.seen, nil
+}
+
+// pass goes over the effects of a write. Sums with numbers that are there are made at once, and taken back where a
+// later effect cannot be; sets, which cannot fail, and what makes the record grow, which can, are left for later.
+type pass struct {
+	next        int    // effect
+	seen        uint64 // fields
+	sets, grows uint64 // effects
+}
+
+// sum goes on up to an effect that takes a closer look. It calls nothing, so that all is in registers.
+func (p *pass) sum(r *Record, w *Write) {
+	effects, numbers, fields, some := w.Effects, r.numbers, r.fields, len(w.Layout.numbers)
+	i, seen, sets, grows := p.next, p.seen, p.sets, p.grows
+effects:
+	for ; i < len(effects); i++ {
+		e := &effects[i]
+		s := e.Slot & 63
+		if int(e.Slot) >= some || e.Op-Set > AddFrom-Set || seen>>s&1 == 1 || wide(e.Num)|wide(e.Base) < 0 {
+			break
+		}
+		switch {
+		case fields>>s&1 == 0:
+			grows |= 1 << (i & 63)
+		case e.Op == AddFrom:
+			if wide(e.from(numbers[s])) < 0 {
+				break effects
+			}
+			sets |= 1 << (i & 63)
+		case e.Op != Add:
+			sets |= 1 << (i & 63)
+		default:
+			n := numbers[s].Add(e.Num)
+			if wide(n) < 0 {
+				break effects
+			}
+			numbers[s] = n
+		}
+		seen |= 1 << s
+	}
+	p.next, p.seen, p.sets, p.grows = i, seen, sets, grows
+}
+
+// step is for the next effect, whatever it is.
+func (p *pass) step(r *Record, w *Write) error {
+	e := &w.Effects[p.next]
+	if err := e.validateAfter(p.seen, w.Layout); err != nil {
+		return err
+	}
+	switch n, has := r.Num(e.Slot); {
+	case !has:
+		p.grows |= 1 << p.next
+	case e.Op == AddFrom && !e.from(n).Fits38():
+		return errSum(w, e)
+	case e.Op != Add:
+		p.sets |= 1 << p.next
+	case !n.Add(e.Num).Fits38(): // it cannot overflow 128 bits: both have at most 38 digits
+		return errSum(w, e)
+	default:
+		r.numbers[e.Slot] = n.Add(e.Num)
+	}
+	p.seen |= 1 << e.Slot
+	p.next++
+	return nil
+}
+
+// from is what AddFrom makes of n.
+func (e *Effect) from(n Num) Num {
+	return int128.Max(n, e.Base).Add(e.Num)
+}
+
+// enact is for all effects but sums with a number that is there.
+func (r *Record) enact(e *Effect) {
+	switch {
+	case e.Op == Unset:
+		r.Unset(e.Slot)
+	case e.Op == SetIfAbsent && r.Has(e.Slot):
+	case e.Op == Add || e.Op == AddFrom:
+		r.SetNum(e.Slot, e.Base.Add(e.Num))
+	case e.Slot.IsNumber():
+		r.SetNum(e.Slot, e.Num)
+	default:
+		r.SetText(e.Slot, e.Text)
+	}
+}
+
+// feasible finds out whether one of the effects, which are on strings or on fields that are not there, would leave the
+// limits of numbers and records.
+func feasible(r *Record, w *Write, effects uint64) error {
+	growth := 0
+	for left := effects; left != 0; left &= left - 1 {
+		e := &w.Effects[bits.TrailingZeros64(left)]
+		text, has := r.Text(e.Slot)
+		if has && e.Op == SetIfAbsent {
+			continue
+		}
+		if growth += len(e.Text) - len(text); !r.Has(e.Slot) && e.Op != Unset {
+			growth += w.Layout.weight(e.Slot)
+		}
+		if (e.Op == Add || e.Op == AddFrom) && !e.Base.Add(e.Num).Fits38() {
+			return errSum(w, e)
+		}
+	}
+	if growth <= 0 {
+		return nil
+	}
+	if size := r.Size() + growth; size > MaxRecord {
+		return tooLarge("a record of %d bytes, at most %d", size, MaxRecord)
+	}
+	return nil
+}
+
+// takeBack undoes sums with numbers that were there.
+func takeBack(r *Record, effects []Effect) {
+	for i := range effects {
+		if e := &effects[i]; e.Op == Add && r.Has(e.Slot) {
+			r.numbers[e.Slot] = r.numbers[e.Slot].Sub(e.Num)
+		}
+	}
+}
+
+func errSum(w *Write, e *Effect) error {
+	return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(e.Slot).Name)
+}
