@@ -56,10 +56,7 @@ func Count(store Local, o *Options) (Counted, error) {
 	if err != nil && !errors.Is(err, errLook) {
 		return nil, fmt.Errorf("%w: %w", ErrNoFeed, err)
 	}
-	if _, noIO := store.(backend.NoIO); noIO {
-		return countedNoIO{c}, nil
-	}
-	return c, nil
+	return c.withPowers(), nil
 }
 
 // counted is what Count gives.
@@ -77,11 +74,43 @@ type counted struct {
 	work   sync.WaitGroup // drains beside callers
 }
 
-// countedNoIO is counted over a store that never waits.
-type countedNoIO struct{ *counted }
+// noIO and knowsMax are what else a store may be.
+type (
+	noIO     struct{}
+	knowsMax struct{}
+)
 
 // NoIO implements [backend.NoIO].
-func (countedNoIO) NoIO() {}
+func (noIO) NoIO() {}
+
+// Max implements [backend.Max].
+func (knowsMax) Max() {}
+
+// withPowers is c as what the store is besides, which is seen from its type.
+func (c *counted) withPowers() Counted {
+	_, neverWaits := c.Local.(backend.NoIO)
+	_, addsFrom := c.Local.(backend.Max)
+	switch {
+	case neverWaits && addsFrom:
+		return struct {
+			*counted
+			noIO
+			knowsMax
+		}{counted: c}
+	case neverWaits:
+		return struct {
+			*counted
+			noIO
+		}{counted: c}
+	case addsFrom:
+		return struct {
+			*counted
+			knowsMax
+		}{counted: c}
+	default:
+		return c
+	}
+}
 
 // own is the store as the aggregator writes to it: its changes wait as all others do, and are of no interest.
 type own struct {
