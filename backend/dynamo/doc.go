@@ -34,6 +34,7 @@
 //	SetIfAbsent      SET #a=if_not_exists(#a,:e)
 //	Add              ADD #a :e, with a base SET #a=if_not_exists(#a,:b)+:e
 //	Unset            REMOVE #a
+//	AddFrom          refused: no expression tells which of two numbers is greater
 //
 // DynamoDB counts significant digits where the contract counts all: what adds numbers beyond 64 bits without a bound of
 // its own gets one. A record may grow to DynamoDB's 400 KB, beyond [backend.MaxRecord].

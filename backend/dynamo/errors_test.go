@@ -110,6 +110,38 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestAddFrom is refused, alone and beside others, before anything is sent, and the error says what to do instead.
+func TestAddFrom(t *testing.T) {
+	t.Parallel()
+	name, o := Table(t)
+	counter := NewInjector(t, nil)
+	s := mustOpen(t, name, counter.Options(o))
+	if _, has := any(s).(backend.Max); has {
+		t.Error("the store says that it knows AddFrom")
+	}
+	both := append(add("beside"), add("k")...)
+	both[1].Effects[0].Op = backend.AddFrom
+	counter.Reset()
+	out := make([]backend.Outcome, 2)
+	for what, err := range map[string]error{
+		"Apply": s.Apply(t.Context(), both[1:], out[:1]), "Apply beside another": s.Apply(t.Context(), both, out),
+		"Commit": s.Commit(t.Context(), [16]byte{1}, both), "the outcome": out[0].Err, "the other outcome": out[1].Err,
+	} {
+		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), "n: DynamoDB") || !strings.Contains(err.Error(), "Set or Add") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if n := counter.Count(""); n != 0 {
+		t.Errorf("%d requests were sent: %v", n, counter.Counts())
+	}
+	r := make([]backend.Record, 2)
+	r[0].Reset(layout)
+	r[1].Reset(layout)
+	if err := s.Read(t.Context(), []backend.Key{both[0].Key, both[1].Key}, r); err != nil || r[0].Present() || r[1].Present() {
+		t.Errorf("what was refused is there: %v, %v, %v", r[0].Present(), r[1].Present(), err)
+	}
+}
+
 // TestNobodyThere has no server at all: certainly not applied.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()

@@ -27,6 +27,9 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	for i := 0; err == nil && i < len(writes); i++ {
 		err = writes[i].Validate()
 	}
+	if err == nil {
+		err = refuse(writes)
+	}
 	if err != nil {
 		for i := range out {
 			out[i].Applied, out[i].Err = false, err
@@ -97,6 +100,19 @@ func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcom
 	}
 }
 
+// refuse is for effects that no expression of DynamoDB has.
+func refuse(writes []backend.Write) error {
+	for i := range writes {
+		for _, e := range writes[i].Effects {
+			if e.Op == backend.AddFrom {
+				return fmt.Errorf("%w: dynamo: %s: DynamoDB does not know the greater of two numbers, so AddFrom is for stores that are a backend.Max: "+
+					"read the record, then Set or Add, with a condition on what was read", backend.ErrInvalid, writes[i].Layout.Field(e.Slot).Name)
+			}
+		}
+	}
+	return nil
+}
+
 func tooManyDigits() error {
 	return fmt.Errorf("%w: dynamo: a sum would have more than 38 digits", backend.ErrInvalid)
 }
@@ -153,6 +169,9 @@ func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 		return err
 	}
 	if err := backend.ValidateCommit(writes); err != nil {
+		return err
+	}
+	if err := refuse(writes); err != nil {
 		return err
 	}
 	actions := make([]types.TransactWriteItem, len(writes))
