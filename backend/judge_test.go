@@ -43,7 +43,7 @@ func randomWrite(r *rand.Rand) *backend.Write {
 	}
 	for range 1 + r.IntN(3) {
 		w.Effects = append(w.Effects, backend.Effect{
-			Slot: slot(), Op: backend.EffectOp(1 + r.IntN(4)), Num: number(r),
+			Slot: slot(), Op: backend.EffectOp(1 + r.IntN(5)), Num: number(r),
 			Base: number(r), Text: pick(r, "", "x", "longer", "\xff"),
 		})
 	}
@@ -88,9 +88,9 @@ func (v values) enact(e *backend.Effect) bool {
 	switch {
 	case e.Op == backend.Unset:
 		delete(v, e.Slot)
-	case e.Op == backend.Add:
+	case e.Op == backend.Add || e.Op == backend.AddFrom:
 		n := e.Base
-		if there {
+		if there && (e.Op == backend.Add || n.Less(old.(backend.Num))) {
 			n = old.(backend.Num)
 		}
 		sum := new(big.Int).Add(n.Big(), e.Num.Big())

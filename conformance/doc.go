@@ -9,7 +9,7 @@
 //	func FuzzModel(f *testing.F)         { conformance.Fuzz(f, open) }
 //	func BenchmarkStore(b *testing.B)    { conformance.Benchmark(b, open) }
 //
-// and, where the store has these powers, [RunFeed] and [RunUsage], [RunSweep], [RunScan] and [RunDurable].
+// and, where the store has these powers, [RunFeed] and [RunUsage], [RunSweep], [RunScan], [RunMax] and [RunDurable].
 //
 // # The contract
 //

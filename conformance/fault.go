@@ -120,10 +120,11 @@ func (e *FaultError) Error() string {
 	return fmt.Sprintf("conformance: %v: %s %d", e.Act, e.Call.Op, e.Call.Nth)
 }
 
-// Fault is a store that wraps another one and goes wrong as its plan says. It has the five methods of the contract;
-// [Fault.Powers] gives it those that the wrapped store has besides. Safe for concurrent use.
+// Fault is a store that wraps another one and goes wrong as its plan says. It has the five methods of the contract, and is
+// a [backend.Max]; [Fault.Powers] gives it what else the wrapped store has. Safe for concurrent use.
 type Fault struct {
 	inner backend.Backend
+	max   bool // of the wrapped store
 
 	lock   sync.Mutex
 	plan   Plan
@@ -137,11 +138,14 @@ type Fault struct {
 	free   chan struct{} // closed by Release
 }
 
-var _ backend.Backend = (*Fault)(nil)
+var _ interface {
+	backend.Backend
+	backend.Max
+} = (*Fault)(nil)
 
 // NewFault wraps a store; a plan of nil lets everything pass.
 func NewFault(inner backend.Backend, plan Plan) *Fault {
-	f := &Fault{inner: inner, calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
+	f := &Fault{inner: inner, max: hasMax(inner), calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
 	f.SetPlan(plan)
 	return f
 }

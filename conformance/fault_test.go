@@ -48,6 +48,7 @@ func TestFaultless(t *testing.T) {
 	conformance.RunFeed(t, faultless)
 	conformance.RunSweep(t, faultless)
 	conformance.RunScan(t, faultless)
+	conformance.RunMax(t, faultless)
 	conformance.RunModel(t, faultless)
 }
 
@@ -205,9 +206,46 @@ func TestFaultPowers(t *testing.T) {
 			_, scans := s.(backend.Scanner)
 			_, scan := inner.(backend.Scanner)
 			_, noIO := s.(backend.NoIO)
-			if feeds != feed || sweeps != sweep || scans != scan || noIO != withNoIO {
-				t.Errorf("%s, no I/O %v: feeds %v, sweeps %v, scans %v, no I/O %v", name, withNoIO, feeds, sweeps, scans, noIO)
+			_, lifts := s.(backend.Max)
+			if feeds != feed || sweeps != sweep || scans != scan || noIO != withNoIO || !lifts {
+				t.Errorf("%s, no I/O %v: feeds %v, sweeps %v, scans %v, no I/O %v, max %v", name, withNoIO, feeds, sweeps, scans, noIO, lifts)
 			}
 		}
+	}
+}
+
+// TestFaultRefused wants what the wrapped store refuses to be no request, AddFrom too where that store does not know it.
+func TestFaultRefused(t *testing.T) {
+	w := count("a")
+	w.Effects[0].Op = backend.AddFrom
+	for inner, requests := range map[backend.Backend]int{open(t): 2, plain{open(t)}: 0} {
+		f := conformance.NewFault(inner, nil)
+		out := make([]backend.Outcome, 1)
+		for _, err := range []error{f.Apply(t.Context(), []backend.Write{w}, out), f.Commit(t.Context(), [16]byte{1}, []backend.Write{w}), out[0].Err} {
+			if errors.Is(err, backend.ErrInvalid) != (requests == 0) {
+				t.Errorf("%T: %v", inner, err)
+			}
+		}
+		if n := counted(t, inner, "a"); n != int64(requests) || f.Writes() != requests || f.Calls(conformance.OpApply)+f.Calls(conformance.OpCommit) != requests {
+			t.Errorf("%T: %d of %d writes were carried out, %d counted", inner, n, requests, f.Writes())
+		}
+	}
+}
+
+// TestFaultBrief wants a brief outcome to leave the caller's record alone, and one that was lost not to be brief.
+func TestFaultBrief(t *testing.T) {
+	f := conformance.NewFault(open(t), conformance.Where(func(k backend.Key) bool { return k.Sort == "b" }, conformance.Always(conformance.LoseReply)))
+	writes, out := []backend.Write{count("a"), count("b")}, make([]backend.Outcome, 2)
+	if err := f.Apply(t.Context(), writes, out); !errors.Is(err, backend.ErrOutcomeUnknown) {
+		t.Fatal(err)
+	}
+	for i := range writes {
+		writes[i].Brief = true
+		out[i].Record.Reset(small)
+		out[i].Record.SetNum(slot, one().Neg())
+	}
+	err := f.Apply(t.Context(), writes, out)
+	if a, b := &out[0], &out[1]; !a.Applied || !a.Brief || a.Record.Int64(slot) != -1 || b.Applied || b.Brief || !errors.Is(err, backend.ErrOutcomeUnknown) {
+		t.Errorf("%v: %+v", err, out)
 	}
 }

@@ -75,6 +75,9 @@ func (f *Fault) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 	if err := backend.ValidateCommit(writes); err != nil {
 		return err
 	}
+	if f.refuses(writes) {
+		return f.inner.Commit(ctx, token, writes)
+	}
 	own := cloneWrites(writes) // a late commit is carried out when the caller's slices are his again
 	return f.call(ctx, OpCommit, keysIn(writes), func(ctx context.Context) error { return f.inner.Commit(ctx, token, own) })
 }
@@ -91,6 +94,21 @@ func (f *Fault) List(ctx context.Context, q backend.Query) (page backend.Keys, e
 	return page, err
 }
 
+// Max tells that the wrapper passes [backend.AddFrom] on. Where the wrapped store does not know it, its own refusal comes
+// back: one type for each set of powers is enough.
+func (f *Fault) Max() {}
+
+// refuses reports whether the wrapped store refuses the whole call, which then is no request.
+func (f *Fault) refuses(writes []backend.Write) bool {
+	for i := range writes {
+		w := &writes[i]
+		if w.Validate() != nil || !f.max && slices.ContainsFunc(w.Effects, func(e backend.Effect) bool { return e.Op == backend.AddFrom }) {
+			return true
+		}
+	}
+	return false
+}
+
 // Close implements [backend.Backend]; it closes the wrapped store.
 func (f *Fault) Close() error { return f.inner.Close() }
 
@@ -100,10 +118,8 @@ func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend
 	if err := ctx.Err(); err != nil || len(writes) == 0 {
 		return f.inner.Apply(ctx, writes, out)
 	}
-	for i := range writes {
-		if writes[i].Validate() != nil {
-			return f.inner.Apply(ctx, writes, out) // refuses all
-		}
+	if f.refuses(writes) {
+		return f.inner.Apply(ctx, writes, out)
 	}
 	requests := f.begin(OpApply, true, keysIn(writes)...)
 	f.hook(ctx, false, requests...)
@@ -111,7 +127,7 @@ func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend
 	f.hook(ctx, true, requests...)
 	for i := range requests {
 		if fault := requests[i].fault(ctx); fault != nil {
-			out[i].Applied, out[i].Err = false, fault
+			out[i].Applied, out[i].Brief, out[i].Err = false, false, fault
 			out[i].Record.Reset(writes[i].Layout)
 		}
 		if out[i].Err != nil && err == nil {
@@ -145,6 +161,9 @@ func (f *Fault) applySome(ctx context.Context, requests []request, writes []back
 	outcomes := make([]backend.Outcome, len(some))
 	_ = f.inner.Apply(ctx, some, outcomes) // each outcome has its error
 	for j, i := range at {
+		if outcomes[j].Brief {
+			outcomes[j].Record = out[i].Record
+		}
 		out[i], writes[i].Memo = outcomes[j], some[j].Memo
 	}
 	return nil

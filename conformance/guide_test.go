@@ -226,6 +226,9 @@ func (s *store) listing(q backend.Query) []backend.Item {
 	return items
 }
 
+// Max tells that the store knows the effect AddFrom, as whoever calls Enact does.
+func (s *store) Max() {}
+
 func (s *store) Close() error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -238,6 +241,7 @@ func openStore(testing.TB) backend.Backend {
 }
 
 func TestConformance(t *testing.T) { conformance.Run(t, openStore) }
+func TestMax(t *testing.T)         { conformance.RunMax(t, openStore) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, openStore) }
 func FuzzModel(f *testing.F)       { conformance.Fuzz(f, openStore) }
 func BenchmarkStore(b *testing.B)  { conformance.Benchmark(b, openStore) }

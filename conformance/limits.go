@@ -13,6 +13,7 @@ var limits = cases{
 	{"Keys", limitsKeys},
 	{"LongestKeys", limitsLongestKeys},
 	{"Writes", limitsWrites},
+	{"WithoutMax", limitsWithoutMax},
 	{"Commits", limitsCommits},
 	{"Queries", limitsQueries},
 	{"Sums", limitsSums},
@@ -106,7 +107,7 @@ func badWrites() map[string]backend.Write {
 		"an expiry before 1970":         write(k, set(1), backend.Expiry(-2)),
 		"an unknown condition":          write(k, is(backend.Between+1), set(1)),
 		"no condition":                  write(k, is(0), set(1)),
-		"an unknown effect":             write(k, backend.Effect{Slot: slotN, Op: backend.Unset + 1}),
+		"an unknown effect":             write(k, backend.Effect{Slot: slotN, Op: backend.AddFrom + 1}),
 		"no effect":                     write(k, backend.Effect{Slot: slotN}),
 		"a condition on a strange slot": write(k, backend.Cond{Slot: 9, Op: backend.Present}, set(1)),
 		"an effect on a strange slot":   write(k, setNum(9, num(1))),
@@ -136,6 +137,17 @@ func limitsWrites(s *trial) {
 	for what, w := range badWrites() {
 		s.wantRefused(what+", on a record", w)
 	}
+}
+
+// limitsWithoutMax has the effect that only stores with Max know; what it does there is RunMax's.
+func limitsWithoutMax(s *trial) {
+	if hasMax(s.store) {
+		return
+	}
+	s.wantRefused("adding to the greater of two", write(keyOf("k"), addFrom("0", "1")))
+	s.mustPut(write(keyOf("k"), set(7)))
+	s.wantRefused("adding to the greater of two, on a record", write(keyOf("k"), addFrom("0", "1")))
+	s.wantRefused("adding to the greater of two, after others", write(keyOf("k"), setText(slotS, "x"), addFrom("9", "1")))
 }
 
 func limitsCommits(s *trial) {

@@ -30,6 +30,24 @@ func bigOf(n backend.Num) *big.Int {
 	return v
 }
 
+// entryOf is a record that was read, nil where there is none. It has no place.
+func entryOf(r *backend.Record) *entry {
+	if !r.Present() {
+		return nil
+	}
+	var none *entry
+	e := none.copyOf()
+	for _, slot := range r.Layout().Slots() {
+		name := r.Layout().Field(slot).Name
+		if n, there := r.Num(slot); slot.IsNumber() && there {
+			e.numbers[name] = bigOf(n)
+		} else if v, there := r.Text(slot); !slot.IsNumber() && there {
+			e.texts[name] = v
+		}
+	}
+	return e
+}
+
 // copyOf is a record that can be changed without changing e; of none, one without fields.
 func (e *entry) copyOf() *entry {
 	c := &entry{numbers: map[string]*big.Int{}, texts: map[string]string{}}
@@ -83,15 +101,17 @@ func (e *entry) holds(c *backend.Cond, f backend.Field) bool {
 	}
 }
 
-// judge tells whether all conditions of a write hold.
-func (m model) judge(w *backend.Write) bool {
+// holdsAll judges all conditions of a write.
+func (e *entry) holdsAll(w *backend.Write) bool {
 	for i := range w.Conds {
-		if c := &w.Conds[i]; !m[w.Key].holds(c, w.Layout.Field(c.Slot)) {
+		if c := &w.Conds[i]; !e.holds(c, w.Layout.Field(c.Slot)) {
 			return false
 		}
 	}
 	return true
 }
+
+func (m model) judge(w *backend.Write) bool { return m[w.Key].holdsAll(w) }
 
 // after is the record as a write whose conditions hold leaves it, nil for none. It is false where a sum has more than
 // 38 digits.
@@ -138,9 +158,9 @@ func (e *entry) enact(f *backend.Effect, field backend.Field) bool {
 	switch f.Op {
 	case backend.Unset:
 		delete(e.numbers, name)
-	case backend.Add:
-		if !there {
-			v = bigOf(f.Base)
+	case backend.Add, backend.AddFrom:
+		if base := bigOf(f.Base); !there || f.Op == backend.AddFrom && v.Cmp(base) < 0 {
+			v = base
 		}
 		sum := new(big.Int).Add(v, bigOf(f.Num))
 		if sum.CmpAbs(ten38) >= 0 {

@@ -194,6 +194,7 @@ type powers interface {
 	backend.Feed
 	backend.Sweeper
 	backend.Scanner
+	backend.Max
 }
 
 // powerMutants break a promise of a further power.
@@ -205,6 +206,8 @@ var powerMutants = []struct {
 	{"Feed", "forgets changes that were not taken", func(s powers) powers { return feedForgets{s} }},
 	{"Feed", "feeds changes that change nothing", func(s powers) powers { return feedRepeats{s} }},
 	{"Sweep", "sweeps at the instant of expiry", func(s powers) powers { return sweepsEarly{s} }},
+	{"Max", "adds to the lesser of the two", func(s powers) powers { return addsElsewhere{s, toLesser} }},
+	{"Max", "counts a missing field as zero", func(s powers) powers { return addsElsewhere{s, missingIsZero} }},
 	{"Scan", "scans without the last key of a page", func(s powers) powers { return scansLess{s} }},
 }
 
@@ -213,6 +216,7 @@ func runPowers(t *testing.T, breaks func(powers) powers) {
 	conformance.RunFeed(t, opened)
 	conformance.RunSweep(t, opened)
 	conformance.RunScan(t, opened)
+	conformance.RunMax(t, opened)
 }
 
 type feedForgets struct{ powers }

@@ -39,6 +39,7 @@ var mutants = []mutant{
 			}
 		}
 	})},
+	{"Verdict", "is brief though its conditions do not hold any more", alwaysBrief},
 	{"Verdict", "looks at the first two conditions", changes(func(w *backend.Write) { w.Conds = w.Conds[:min(2, len(w.Conds))] })},
 	{"OneMoment", "judges before it writes", judgesBefore},
 	{"OneMoment", "judges a commit before it writes", judgesCommitBefore},
@@ -66,6 +67,7 @@ var mutants = []mutant{
 	})},
 	{"Limits", "takes reversed bounds for a refusal", takesReversed},
 	{"Limits", "cuts long keys", cutsKeys},
+	{"Limits", "adds to the greater of two and does not say that it can", addsUnsaid},
 	{"Limits", "makes two commits of a long one", splitsCommits},
 	{"Limits", "writes what stands beside an invalid write", writesBeside},
 	{"Cancelled", "does not look at the context", ignoresContext},
@@ -325,7 +327,7 @@ func judgesBefore(inner backend.Backend) broken {
 			return nil
 		}
 		w := writes[0]
-		w.Conds = nil
+		w.Conds, w.Brief = nil, false
 		return inner.Apply(ctx, []backend.Write{w}, out)
 	}}
 }
@@ -352,7 +354,8 @@ func judgesCommitBefore(inner backend.Backend) broken {
 
 func stopsAtRefusal(inner backend.Backend) broken {
 	return broken{apply: func(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-		if len(writes) == 1 || ctx.Err() != nil || slices.ContainsFunc(writes, func(w backend.Write) bool { return w.Validate() != nil }) {
+		if len(writes) == 1 || ctx.Err() != nil || refuse(writes) != nil ||
+			slices.ContainsFunc(writes, func(w backend.Write) bool { return w.Validate() != nil }) {
 			return inner.Apply(ctx, writes, out)
 		}
 		for i := range writes {

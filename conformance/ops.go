@@ -9,6 +9,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
+// drawing draws operations for stores that know AddFrom, or for any.
+type drawing struct{ max bool }
+
+// hasMax tells whether a store says that it knows AddFrom.
+func hasMax(s backend.Backend) bool {
+	_, has := s.(backend.Max)
+	return has
+}
+
 // asked is one operation of a random list.
 type asked struct {
 	op     Op
@@ -69,15 +78,20 @@ var drawCond = rapid.Custom(func(t *rapid.T) backend.Cond {
 	return c
 })
 
-func drawEffect(t *rapid.T, slot backend.Slot) backend.Effect {
-	e := backend.Effect{Slot: slot, Op: backend.EffectOp(rapid.IntRange(int(backend.Set), int(backend.Unset)).Draw(t, "effect"))}
+func (d drawing) effect(t *rapid.T, slot backend.Slot) backend.Effect {
+	last := backend.Unset
+	if d.max {
+		last = backend.AddFrom
+	}
+	e := backend.Effect{Slot: slot, Op: backend.EffectOp(rapid.IntRange(int(backend.Set), int(last)).Draw(t, "effect"))}
+	adds := e.Op == backend.Add || e.Op == backend.AddFrom
 	switch {
 	case !slot.IsNumber():
-		if e.Op == backend.Add {
+		if adds {
 			e.Op = backend.Set
 		}
 		e.Text = rapid.SampledFrom(someTexts).Draw(t, "text")
-	case e.Op == backend.Add:
+	case adds:
 		e.Num, e.Base = numberIn(someAmounts).Draw(t, "amount"), numberIn(someNumbers).Draw(t, "base")
 	default:
 		e.Num = numberIn(someNumbers).Draw(t, "number")
@@ -85,11 +99,12 @@ func drawEffect(t *rapid.T, slot backend.Slot) backend.Effect {
 	return e
 }
 
-func drawWrite(t *rapid.T, key backend.Key) backend.Write {
+func (d drawing) write(t *rapid.T, key backend.Key) backend.Write {
 	w := backend.Write{Key: key, Layout: layout, Conds: rapid.SliceOfN(drawCond, 0, 2).Draw(t, "conditions")}
+	w.Brief = rapid.Bool().Draw(t, "brief")
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:
-		w.Remove = true
+		w.Remove, w.Brief = true, false
 		return w
 	case 1:
 		if len(w.Conds) > 0 {
@@ -97,7 +112,7 @@ func drawWrite(t *rapid.T, key backend.Key) backend.Write {
 		}
 	}
 	for _, slot := range rapid.SliceOfNDistinct(drawSlot, 1, 3, rapid.ID[backend.Slot]).Draw(t, "slots") {
-		w.Effects = append(w.Effects, drawEffect(t, slot))
+		w.Effects = append(w.Effects, d.effect(t, slot))
 	}
 	w.Expiry = rapid.SampledFrom([]backend.Expiry{backend.KeepExpiry, backend.KeepExpiry, backend.NoExpiry, future, future + 1}).Draw(t, "expiry")
 	if rapid.Bool().Draw(t, "placed") {
@@ -106,11 +121,11 @@ func drawWrite(t *rapid.T, key backend.Key) backend.Write {
 	return w
 }
 
-// drawWrites are on different keys: the order of writes on one key is the store's.
-func drawWrites(t *rapid.T, most int) []backend.Write {
+// writes are on different keys: the order of writes on one key is the store's.
+func (d drawing) writes(t *rapid.T, most int) []backend.Write {
 	var writes []backend.Write
 	for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(someKeys()), 1, most, rapid.ID[backend.Key]).Draw(t, "keys") {
-		writes = append(writes, drawWrite(t, k))
+		writes = append(writes, d.write(t, k))
 	}
 	return writes
 }
@@ -134,13 +149,13 @@ func drawQuery(t *rapid.T) backend.Query {
 	return q
 }
 
-// drawAsked draws one operation.
-func drawAsked(t *rapid.T) asked {
+// asked draws one operation.
+func (d drawing) asked(t *rapid.T) asked {
 	switch kind := rapid.IntRange(0, 9).Draw(t, "operation"); {
 	case kind < 5:
-		return asked{op: OpApply, writes: drawWrites(t, 3)}
+		return asked{op: OpApply, writes: d.writes(t, 3)}
 	case kind < 8:
-		return asked{op: OpCommit, writes: drawWrites(t, 4)}
+		return asked{op: OpCommit, writes: d.writes(t, 4)}
 	case kind < 9:
 		return asked{op: OpList, query: drawQuery(t)}
 	default:
@@ -173,7 +188,7 @@ func (a asked) GoString() string { return a.String() }
 
 var (
 	condNames   = []string{"?", "present", "absent", "=", "≠", "<", "≤", "≥", "between"}
-	effectNames = []string{"?", "set", "set if absent", "add", "unset"}
+	effectNames = []string{"?", "set", "set if absent", "add", "unset", "add from"}
 )
 
 func writeText(w *backend.Write) string {
@@ -189,6 +204,9 @@ func writeText(w *backend.Write) string {
 	}
 	if w.Index != nil {
 		line += fmt.Sprintf(" at %q", *w.Index)
+	}
+	if w.Brief {
+		line += " brief"
 	}
 	return line + fmt.Sprintf(" expiry %d", w.Expiry)
 }

@@ -88,12 +88,19 @@ func (p *player) apply(writes []backend.Write) string {
 	out := make([]backend.Outcome, len(writes))
 	for i := range writes {
 		writes[i].Memo = p.memos[writes[i].Key]
+		out[i].Record = other()
 	}
 	err := p.store.Apply(p.Context(), writes, out)
 	var words []string
 	for i, o := range out {
 		p.memos[writes[i].Key] = writes[i].Memo
 		switch {
+		case o.Err == nil && o.Brief:
+			now := p.mustRead(writes[i].Key)[0]
+			if before := other(); !o.Applied || !writes[i].Brief || !o.Record.Equal(&before) || !entryOf(&now).holdsAll(&writes[i]) {
+				p.Fatalf("%s\n  is answered briefly, applied: %v, with the record %s; the record is %s", writeText(&writes[i]), o.Applied, show(&o.Record), show(&now))
+			}
+			words = append(words, "applied: "+show(&now))
 		case o.Err == nil && o.Applied:
 			words = append(words, "applied: "+show(&o.Record))
 		case o.Err == nil:

@@ -54,7 +54,7 @@ func (p scanning) Scan(ctx context.Context, namespace, after string, size int) (
 func (noIO) NoIO() {}
 
 // Powers is f with the further powers that the wrapped store has: Feed, Sweeper and Scanner. NoIO, which a store that
-// may hang is not, comes only with withNoIO.
+// may hang is not, comes only with withNoIO. Max it has anyway.
 func (f *Fault) Powers(withNoIO bool) backend.Backend {
 	feeder, feeds := f.inner.(backend.Feed)
 	sweeper, sweeps := f.inner.(backend.Sweeper)

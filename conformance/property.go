@@ -46,12 +46,12 @@ func (s *trial) under(t tester) *trial {
 
 // compareWithModel is one random run.
 func (s *trial) compareWithModel(rt *rapid.T) {
-	m, p := model{}, newPlayer(s)
+	m, p, draw := model{}, newPlayer(s), drawing{max: hasMax(s.store)}
 	step := func(ops ...Op) func(*rapid.T) {
 		return func(rt *rapid.T) {
-			a := drawAsked(rt)
+			a := draw.asked(rt)
 			if !slices.Contains(ops, a.op) {
-				a = asked{op: OpApply, writes: drawWrites(rt, 1)}
+				a = asked{op: OpApply, writes: draw.writes(rt, 1)}
 			}
 			p.compareAnswer(m, a)
 		}

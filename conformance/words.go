@@ -98,6 +98,11 @@ func add(v int) backend.Effect {
 	return backend.Effect{Slot: slotN, Op: backend.Add, Num: num(v)}
 }
 
+// addFrom adds to n or to base, whichever is greater.
+func addFrom(base, v string) backend.Effect {
+	return backend.Effect{Slot: slotN, Op: backend.AddFrom, Num: number(v), Base: number(base)}
+}
+
 // is makes a condition on n.
 func is(op backend.Op, bounds ...int) backend.Cond {
 	c := backend.Cond{Slot: slotN, Op: op}

@@ -19,6 +19,7 @@ var verdict = cases{
 	{"Applied", verdictApplied},
 	{"Reused", verdictReused},
 	{"Distinct", verdictDistinct},
+	{"Brief", verdictBrief},
 	{"Conflict", verdictConflict},
 	{"AnyConflict", verdictAnyConflict},
 }

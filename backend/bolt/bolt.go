@@ -32,8 +32,8 @@ type Options struct {
 // defaultTimeout lets a second process fail within a second.
 const defaultTimeout = 900 * time.Millisecond
 
-// Store is a [backend.Backend] in a file, and a [backend.Feed], [backend.Sweeper] and [backend.Scanner]. It is safe
-// for concurrent use.
+// Store is a [backend.Backend] in a file, and a [backend.Feed], [backend.Sweeper], [backend.Scanner] and [backend.Max]. It
+// is safe for concurrent use.
 type Store struct {
 	path  string
 	db    *bbolt.DB
@@ -48,6 +48,7 @@ var _ interface {
 	backend.Feed
 	backend.Sweeper
 	backend.Scanner
+	backend.Max
 } = (*Store)(nil)
 
 // Open opens the store in a file, and makes it where there is no such file or an empty one; its folder must be there.
@@ -64,6 +65,9 @@ func Open(path string, o *Options) (*Store, error) {
 	s.queue.commit = s.commit
 	return s, nil
 }
+
+// Max tells that the store knows [backend.AddFrom].
+func (s *Store) Max() {}
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {

@@ -25,6 +25,7 @@ func TestFeed(t *testing.T)        { conformance.RunFeed(t, fed) }
 func TestUsage(t *testing.T)       { conformance.RunUsage(t, fed) }
 func TestSweep(t *testing.T)       { conformance.RunSweep(t, fresh) }
 func TestScan(t *testing.T)        { conformance.RunScan(t, fresh) }
+func TestMax(t *testing.T)         { conformance.RunMax(t, fresh) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, fresh) }
 func FuzzModel(f *testing.F)       { conformance.Fuzz(f, fresh) }
 func BenchmarkStore(b *testing.B)  { conformance.Benchmark(b, fresh) }

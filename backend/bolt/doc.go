@@ -2,7 +2,7 @@
 //
 // A write has returned when it is on the disk; what was acknowledged survives the death of the process at any moment.
 // A batch in which nothing took effect is rolled back, so a refused write costs no sync. Besides package backend's
-// promises the store keeps Durable, Feed (when opened with it), Sweep and Scan.
+// promises the store keeps Durable, Feed (when opened with it), Sweep, Scan and Max.
 //
 // # One sync for many writers
 //
