@@ -103,7 +103,7 @@ func (p *pass) step(r *Record, w *Write) error {
 		return errSum(w, e)
 	case e.Op != Add:
 		p.sets |= 1 << p.next
-	case !n.Add(e.Num).Fits38(): // it cannot overflow 128 bits: both have at most 38 digits
+	case !n.Add(e.Num).Fits38(): // one that wraps around has 39 digits, too
 		return errSum(w, e)
 	default:
 		r.numbers[e.Slot] = n.Add(e.Num)

@@ -34,6 +34,8 @@ type quickWire struct{ wire }
 
 func (*quickWire) NoIO() {}
 
+func (*quickWire) Max() {}
+
 // writesOf are the two writes that a limiter sends to such a store: the first of a bucket, and any later one. Limits
 // are ample, so the later one holds however often it is made.
 func writesOf(k kind, limits []engine.Limit) (first, later backend.Write, err error) {

@@ -35,6 +35,9 @@ func verdictBrief(s *trial) {
 		{write(none, is(backend.Absent), set(1)), true, false, "n=1"},
 		{write(none, absentOrAtMost, add(9), place("p")), true, true, "n=10"},
 		{write(none, absentOrAtMost, add(9), place("q"), backend.Expiry(future)), true, false, "n=19 until 4102444800"},
+		{remove(none, is(backend.Present)), true, false, "none"},
+		{write(none, set(1)), true, true, "n=1"},
+		{remove(none), true, true, "none"},
 	} {
 		before := write(first, is(backend.Present)) // a brief one each time, so that its outcome is there to be used again
 		before.Brief, step.w.Brief = true, true

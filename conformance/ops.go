@@ -104,7 +104,7 @@ func (d drawing) write(t *rapid.T, key backend.Key) backend.Write {
 	w.Brief = rapid.Bool().Draw(t, "brief")
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:
-		w.Remove, w.Brief = true, false
+		w.Remove = true
 		return w
 	case 1:
 		if len(w.Conds) > 0 {
