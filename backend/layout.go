@@ -41,6 +41,7 @@ type Layout struct {
 	numbers []string
 	strings []Field
 	slots   map[string]Slot
+	common  commonTexts
 }
 
 // NewLayout makes a layout of up to [MaxNumbers] numbers and [MaxStrings] strings. It panics on more, or on a name that comes twice:

@@ -28,20 +28,13 @@ const (
 type Record struct {
 	layout  *Layout
 	numbers []Num
-	text    string    // in the first slot of strings
-	texts   *[]string // in the others, which few records have; stores keep millions
-	fields  uint64    // the slots that are present, and recordSlot
+	texts   *texts // nil where none was ever set
+	fields  uint64 // the slots that are present, and recordSlot
 	expiry  Expiry
 }
 
 // Reset empties r and makes it ready to be filled with a record of layout l, keeping its memory.
-func (r *Record) Reset(l *Layout) {
-	if r.texts != nil {
-		clear(*r.texts)
-		*r.texts = (*r.texts)[:0]
-	}
-	*r = Record{layout: l, numbers: r.numbers[:0], texts: r.texts}
-}
+func (r *Record) Reset(l *Layout) { *r = Record{layout: l, numbers: r.numbers[:0]} }
 
 // Span is how many numbers r keeps: those up to the last one that was set.
 func (r *Record) Span() int { return len(r.numbers) }
@@ -96,9 +89,9 @@ func (r *Record) Text(s Slot) (string, bool) {
 	case s.IsNumber() || !r.Has(s):
 		return "", false
 	case s == stringSlot:
-		return r.text, true
+		return r.texts.first, true
 	default:
-		return (*r.texts)[s-stringSlot-1], true
+		return r.texts.more[s-stringSlot-1], true
 	}
 }
 
@@ -113,22 +106,8 @@ func (r *Record) SetNum(s Slot, n Num) {
 
 // SetText sets a text or bytes.
 func (r *Record) SetText(s Slot, v string) {
-	if s == stringSlot {
-		r.text = v
-	} else {
-		r.setMore(int(s-stringSlot)-1, v)
-	}
+	r.texts = r.texts.with(int(s-stringSlot), v, r.layout)
 	r.fields |= 1<<s | 1<<recordSlot
-}
-
-func (r *Record) setMore(i int, v string) {
-	if r.texts == nil {
-		r.texts = new([]string)
-	}
-	for i >= len(*r.texts) {
-		*r.texts = append(*r.texts, "")
-	}
-	(*r.texts)[i] = v
 }
 
 // Unset removes a field.
@@ -141,12 +120,9 @@ func (r *Record) Unset(s Slot) {
 
 // CopyFrom makes r equal to o, in r's own memory.
 func (r *Record) CopyFrom(o *Record) {
-	numbers, texts := copyNumbers(r.numbers, o.numbers), r.texts
-	if texts != nil || o.texts != nil {
-		texts = copyTexts(texts, o.texts)
-	}
+	numbers := copyNumbers(r.numbers, o.numbers)
 	*r = *o
-	r.numbers, r.texts = numbers, texts
+	r.numbers = numbers
 }
 
 // copyNumbers copies half by half: a processor that is asked for both in one, some of them written just now, waits until
@@ -158,17 +134,6 @@ func copyNumbers(to, from []Num) []Num {
 	to = to[:len(from)]
 	for i := range from { //nolint:staticcheck // copy would take both halves in one
 		to[i] = from[i]
-	}
-	return to
-}
-
-func copyTexts(to, from *[]string) *[]string {
-	if to == nil {
-		to = new([]string)
-	}
-	clear(*to)
-	if *to = (*to)[:0]; from != nil {
-		*to = append(*to, *from...)
 	}
 	return to
 }

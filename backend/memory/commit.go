@@ -78,7 +78,7 @@ func (c *commit) enactLocked() {
 			r := st.sh.insertLocked(s, st.hash, st.w, st.now.Span())
 			s.installLocked(st.sh, r, &st.now)
 		default:
-			if s.queue != nil && !(st.now.Equal(&st.r.body) && (st.w.Index == nil || *st.w.Index == st.r.place)) {
+			if s.queue != nil && !(st.now.Equal(&st.r.body) && (st.w.Index == nil || *st.w.Index == st.r.place())) {
 				s.queue.push(st.w.Key, &st.r.body, &st.now)
 			}
 			st.r.body.CopyFrom(&st.now)

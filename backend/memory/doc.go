@@ -6,10 +6,10 @@
 //
 // # How it works
 //
-// Records hang in the chains of a hash table in shards. A shard's lock guards what there is: a write that makes, moves
+// Records stand in hash tables, one for each shard. A shard's lock guards what there is: a write that makes, moves
 // or removes a record holds it alone. A record's own spin lock guards what it says: a write that only changes values
 // holds that one, for tens of nanoseconds. The write's Memo is the record itself, so that the next write neither
-// hashes nor looks up; a record that was removed is marked dead, and a memo of it is looked up again.
+// hashes nor looks up; a record that was removed is empty, and a memo of it is looked up again.
 //
 // Locks are taken in one order: shards by number, then the order of listing, then records. Who holds more than one
 // record holds all their shards, so no circle can close.

@@ -29,7 +29,7 @@ func (s *Store) noteLocked(r *rec, w *backend.Write, o *backend.Outcome) {
 	var before backend.Record
 	before.CopyFrom(&r.body)
 	r.judgeLocked(w, o)
-	if o.Applied && !(r.body.Equal(&before) && (w.Index == nil || *w.Index == r.place)) {
+	if o.Applied && !(r.body.Equal(&before) && (w.Index == nil || *w.Index == r.place())) {
 		s.queue.push(r.key(), &before, &r.body)
 	}
 }

@@ -87,8 +87,8 @@ func (sh *shard) list(o *order) {
 	}
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	for _, r := range sh.table {
-		for ; r != nil; r = r.next {
+	for _, r := range sh.table.recs {
+		if r != nil {
 			o.addLocked(r)
 		}
 	}

@@ -100,7 +100,7 @@ func (s *Store) read(k *backend.Key, out *backend.Record) error {
 			return nil
 		}
 		r.lock.Lock()
-		has, dead := r.body.Layout(), r.dead
+		has, dead := r.body.Layout(), r.dead()
 		if !dead && has == out.Layout() {
 			out.CopyFrom(&r.body)
 		}
@@ -123,7 +123,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.lock.Lock()
-		sh.table, sh.homes, sh.count = nil, nil, 0
+		sh.table, sh.homes = table{}, nil
 		sh.lock.Unlock()
 	}
 	s.order.lock.Lock()

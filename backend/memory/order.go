@@ -20,10 +20,11 @@ type order struct {
 // position is where a record lies among others: namespace, partition and sort, in the index of the place, then the key.
 type position [5]string
 
-func (r *rec) position() position { return position{r.home.namespace, r.partition, r.sort} }
+func (r *rec) position() position { return position{r.home.namespace, r.partition, r.home.sort} }
 
 func (r *rec) standing() position {
-	return position{r.home.namespace, r.place.Partition, r.place.Sort, r.partition, r.sort}
+	at := r.place()
+	return position{r.home.namespace, at.Partition, at.Sort, r.partition, r.home.sort}
 }
 
 func (p *position) compare(o *position) int {
@@ -44,7 +45,7 @@ func (p position) behind(n int) position {
 
 func (o *order) addLocked(r *rec) {
 	o.primary.add(r)
-	if r.place.Partition != "" {
+	if r.place().Partition != "" {
 		o.index.add(r)
 	}
 }

@@ -40,20 +40,23 @@ func (s *Store) sweep(sh *shard, now int64) (seen, dropped int) {
 		s.order.lock.Lock()
 		defer s.order.lock.Unlock()
 	}
-	seen = sh.count
+	seen = sh.table.count
 	sh.soonest.Store(never) // writes lower it again while we look
-	for _, r := range sh.table {
-		for next := r; next != nil; {
-			r, next = next, next.next
-			r.lock.Lock()
-			if e := r.body.Expiry(); e > 0 && int64(e) < now {
-				s.dropLocked(sh, r)
-				dropped++
-			} else {
-				sh.expects(e)
-			}
-			r.lock.Unlock()
+	for i := 0; i < len(sh.table.recs); {
+		r := sh.table.recs[i]
+		if r == nil {
+			i++
+			continue
 		}
+		r.lock.Lock()
+		if e := r.body.Expiry(); e > 0 && int64(e) < now {
+			s.dropLocked(sh, r) // and look at who stands there now
+			dropped++
+		} else {
+			sh.expects(e)
+			i++
+		}
+		r.lock.Unlock()
 	}
 	return seen, dropped
 }

@@ -87,7 +87,7 @@ func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
 // would remove or move it.
 func (r *rec) change(w *backend.Write, o *backend.Outcome) bool {
 	r.lock.Lock()
-	if r.dead || w.Remove || w.Index != nil && *w.Index != r.place {
+	if r.dead() || w.Remove || w.Index != nil && *w.Index != r.place() {
 		r.lock.Unlock()
 		return false
 	}
@@ -182,18 +182,18 @@ func (s *Store) dropLocked(sh *shard, r *rec) {
 		s.order.removeLocked(r)
 	}
 	sh.unlinkLocked(s, r)
-	r.dead = true
+	r.body.Reset(r.body.Layout())
 }
 
 // moveLocked gives r its place; the caller holds shard, order and record.
 func (s *Store) moveLocked(sh *shard, r *rec, to backend.Place) {
-	if r.place == to {
+	if r.place() == to {
 		return
 	}
 	if sh.listed {
 		s.order.index.remove(r)
 	}
-	if r.place = to; sh.listed {
+	if r.settle(to); sh.listed {
 		s.order.index.add(r)
 	}
 }

@@ -1,0 +1,111 @@
+package memory
+
+import (
+	"math"
+	"strings"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/spin"
+)
+
+// rec is one record. There are millions: every byte counts, every pointer is work for the collector, and every line of
+// the processor's cache is waited for. It is made in one piece with its numbers; a bucket with two limits, which has
+// ten, is four lines.
+type rec struct {
+	home      *home // never changes, as the key does not
+	partition string
+	lock      spin.Lock
+	within    within         // its place, where that is in the partition's text; guarded as apart is
+	apart     *backend.Place // its place, where that is not; written under shard, order and record; read under any of them
+	body      backend.Record // guarded by lock; not present once the record was removed
+}
+
+// with is a record and its numbers, A of them.
+type with[A any] struct {
+	rec
+	numbers A
+}
+
+// newRec makes a record with room for n numbers, in one piece with them where those are not many.
+func newRec(n int) *rec {
+	switch {
+	case n > 14 || n == 0:
+		return new(rec)
+	case n > 12:
+		r := new(with[[14]backend.Num])
+		return r.room(r.numbers[:])
+	case n > 10:
+		r := new(with[[12]backend.Num])
+		return r.room(r.numbers[:])
+	case n > 8:
+		r := new(with[[10]backend.Num])
+		return r.room(r.numbers[:])
+	case n > 4:
+		r := new(with[[8]backend.Num])
+		return r.room(r.numbers[:])
+	case n > 2:
+		r := new(with[[4]backend.Num])
+		return r.room(r.numbers[:])
+	default:
+		r := new(with[[2]backend.Num])
+		return r.room(r.numbers[:])
+	}
+}
+
+func (r *rec) room(numbers []backend.Num) *rec {
+	r.body.Settle(numbers)
+	return r
+}
+
+func (r *rec) is(k *backend.Key) bool {
+	return r.partition == k.Partition && r.home.sort == k.Sort && r.home.namespace == k.Namespace
+}
+
+func (r *rec) key() backend.Key {
+	return backend.Key{Namespace: r.home.namespace, Partition: r.partition, Sort: r.home.sort}
+}
+
+// dead tells that r was removed; the caller holds its lock.
+func (r *rec) dead() bool { return !r.body.Present() }
+
+// within is a place that is cut from a partition's text: partition[from:to], and as its sort all that is at to+gap and
+// behind. So are the places of buckets, which makes them four bytes, and no pointers.
+type within struct {
+	from, gap uint8
+	to        uint16 // 0: there is none
+}
+
+// cut finds the place in the text, if it is there.
+func cut(text string, p *backend.Place) (within, bool) {
+	sort := len(text) - len(p.Sort)
+	if sort < 0 || text[sort:] != p.Sort {
+		return within{}, false
+	}
+	from := strings.Index(text[:sort], p.Partition)
+	to := from + len(p.Partition)
+	if from < 0 || to == 0 || from > math.MaxUint8 || sort-to > math.MaxUint8 || to > math.MaxUint16 {
+		return within{}, false
+	}
+	return within{uint8(from), uint8(sort - to), uint16(to)}, true
+}
+
+// place is where the record stands in the index; the zero place where it does not.
+func (r *rec) place() backend.Place {
+	if r.within.to > 0 {
+		in := r.within
+		return backend.Place{Partition: r.partition[in.from:in.to], Sort: r.partition[int(in.to)+int(in.gap):]}
+	}
+	if r.apart != nil {
+		return *r.apart
+	}
+	return backend.Place{}
+}
+
+// settle gives the record a place.
+func (r *rec) settle(p backend.Place) {
+	in, ok := cut(r.partition, &p)
+	if r.within, r.apart = in, nil; !ok {
+		apart := p // so that p itself need not be on the heap
+		r.apart = &apart
+	}
+}

@@ -1,0 +1,80 @@
+package memory
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+const (
+	shardBits  = 8
+	shardCount = 1 << shardBits
+	never      = math.MaxInt64
+)
+
+// shard is a part of the store. Its lock guards which records there are.
+type shard struct {
+	lock    sync.RWMutex
+	table   table
+	listed  bool               // whether its records are in the store's order
+	homes   map[homeName]*home // those that records have
+	soonest atomic.Int64       // no record of the shard expires before; may be too low
+}
+
+func (s *Store) hash(k *backend.Key) uint64 {
+	const odd = 0x9E3779B97F4A7C15
+	h := maphash.String(s.seed, k.Partition)
+	h = h*odd + maphash.String(s.seed, k.Sort)
+	return h*odd + maphash.String(s.seed, k.Namespace)
+}
+
+func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-shardBits)] }
+
+// find needs the shard's lock, shared at least.
+func (sh *shard) find(hash uint64, k *backend.Key) *rec {
+	t := &sh.table
+	if t.count == 0 {
+		return nil
+	}
+	tag := tagOf(hash)
+	for i := t.home(tag); t.tags[i] != 0; i = t.after(i) {
+		if t.tags[i] == tag && t.recs[i].is(k) {
+			return t.recs[i]
+		}
+	}
+	return nil
+}
+
+// insertLocked makes a record of the write's key and place, with room for n numbers; body and order are the caller's to do.
+func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *rec {
+	r := newRec(n)
+	r.home, r.partition = sh.homeLocked(s, &w.Key), w.Key.Partition
+	if w.Index != nil {
+		r.settle(*w.Index)
+	}
+	sh.table.add(tagOf(hash), r)
+	return r
+}
+
+// unlinkLocked takes a record out of the table.
+func (sh *shard) unlinkLocked(s *Store, r *rec) {
+	k := r.key()
+	sh.table.remove(sh.table.find(tagOf(s.hash(&k)), r))
+	sh.leaveLocked(r.home)
+}
+
+// expects lowers the shard's soonest expiry.
+func (sh *shard) expects(e backend.Expiry) {
+	if e <= 0 {
+		return
+	}
+	for {
+		was := sh.soonest.Load()
+		if int64(e) >= was || sh.soonest.CompareAndSwap(was, int64(e)) {
+			return
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package memory
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// spots are the records that a table finds by a tag.
+func (t *table) spots(tag uint32) (recs []*rec) {
+	if len(t.tags) == 0 {
+		return nil
+	}
+	for i := t.home(tag); t.tags[i] != 0; i = t.after(i) {
+		if t.tags[i] == tag {
+			recs = append(recs, t.recs[i])
+		}
+	}
+	return recs
+}
+
+// TestTableFindsAll adds and removes at random, with many tags that lie around the table's end or are the same.
+func TestTableFindsAll(t *testing.T) {
+	type entry struct {
+		tag uint32
+		r   *rec
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	var tab table
+	var there []entry
+	for round := range 4_000 {
+		if len(there) > 0 && random.IntN(10) < round/400 { // the more come at first, the more go later
+			i := random.IntN(len(there))
+			e := there[i]
+			there = slices.Delete(there, i, i+1)
+			tab.remove(tab.find(e.tag, e.r))
+		} else {
+			e := entry{tagOf(random.Uint64N(1<<16)<<16 | 0xFFFE0000*random.Uint64N(2)), &rec{}}
+			tab.add(e.tag, e.r)
+			there = append(there, e)
+		}
+		if round%97 > 0 {
+			continue
+		}
+		for _, e := range there {
+			if !slices.Contains(tab.spots(e.tag), e.r) {
+				t.Fatalf("round %d: a record of %d, with tag %x, is not found", round, len(there), e.tag)
+			}
+		}
+		if tab.count != len(there) {
+			t.Fatalf("round %d: %d records counted of %d", round, tab.count, len(there))
+		}
+	}
+}
+
+// TestTableStaysSmall has records come and go, a hundred at a time.
+func TestTableStaysSmall(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	var tab table
+	var recs [100]*rec
+	var tags [100]uint32
+	for i := range 100_000 {
+		at := i % 100
+		if r := recs[at]; r != nil {
+			tab.remove(tab.find(tags[at], r))
+		}
+		recs[at], tags[at] = &rec{}, tagOf(random.Uint64())
+		tab.add(tags[at], recs[at])
+	}
+	if len(tab.tags) > 200 {
+		t.Errorf("%d spots for 100 records", len(tab.tags))
+	}
+	left := 0
+	for _, r := range tab.recs {
+		if r != nil {
+			left++
+		}
+	}
+	if left != 100 {
+		t.Errorf("the table holds on to %d records, 100 are there", left)
+	}
+}
+
+func TestCutPlaces(t *testing.T) {
+	long := strings.Repeat("-", 300)
+	for _, c := range []struct {
+		text            string
+		partition, sort string
+		within          bool
+	}{
+		{"b|e|user|api", "e|user", "api", true},
+		{"b|e|user|user", "e|user", "user", true},
+		{"b|e|e|e|e", "e|e", "e", true},
+		{"abc", "abc", "", true}, // not valid, but there
+		{"abab", "ab", "ab", true},
+		{"abc", "ab", "bc", false}, // they overlap
+		{"b|e|user|api", "e|user", "ap", false},
+		{"b|e|user|api", "|entities", "user", false},
+		{"api", "e|user", "too long to be in there", false},
+		{"b" + long + "|p|s", "p", "s", false},
+		{"p" + long + "s", "p", "s", false},
+		{long + long, long, long, true},
+		{"abc", "", "c", true},
+	} {
+		want := backend.Place{Partition: c.partition, Sort: c.sort}
+		if _, ok := cut(c.text, &want); ok != (c.within && c.partition != "") {
+			t.Errorf("%q, %q in %q: %v", c.partition, c.sort, c.text, ok)
+		}
+		r := &rec{partition: c.text}
+		r.settle(want)
+		if got := r.place(); got != want {
+			t.Errorf("%q, %q in %q became %q, %q", c.partition, c.sort, c.text, got.Partition, got.Sort)
+		}
+		if c.within && c.partition != "" && r.apart != nil {
+			t.Errorf("%q, %q in %q stands apart", c.partition, c.sort, c.text)
+		}
+	}
+}
+
+// TestHomesGoWithTheirRecords has records with sorts of their own come and go.
+func TestHomesGoWithTheirRecords(t *testing.T) {
+	s, layout := New(nil), backend.NewLayout("counter", backend.Field{Name: "n"})
+	out := make([]backend.Outcome, 1)
+	apply := func(w backend.Write) {
+		if err := s.Apply(t.Context(), []backend.Write{w}, out); err != nil || !out[0].Applied {
+			t.Fatal(err, out[0].Applied)
+		}
+	}
+	for i := range 1_000 {
+		for _, sort := range []string{"same", strconv.Itoa(i)} {
+			k := backend.Key{Namespace: "ns", Partition: strconv.Itoa(i), Sort: sort}
+			apply(backend.Write{Key: k, Layout: layout, Effects: []backend.Effect{{Op: backend.Set}}})
+		}
+		if i >= 10 {
+			for _, sort := range []string{"same", strconv.Itoa(i - 10)} {
+				k := backend.Key{Namespace: "ns", Partition: strconv.Itoa(i - 10), Sort: sort}
+				apply(backend.Write{Key: k, Layout: layout, Remove: true})
+			}
+		}
+	}
+	homes, records := 0, 0
+	for i := range s.shards {
+		sh := &s.shards[i]
+		homes += len(sh.homes)
+		for _, h := range sh.homes {
+			records += h.count
+		}
+	}
+	if homes > 20 || records != 20 {
+		t.Errorf("%d homes of %d records are left, 20 records are there", homes, records)
+	}
+}
