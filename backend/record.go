@@ -27,8 +27,8 @@ const (
 // again for the next call without allocating. Not safe for concurrent use.
 type Record struct {
 	layout  *Layout
-	numbers []Num
 	texts   *texts // nil where none was ever set
+	numbers []Num
 	fields  uint64 // the slots that are present, and recordSlot
 	expiry  Expiry
 }

@@ -123,7 +123,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.lock.Lock()
-		sh.table, sh.homes = table{}, nil
+		sh.table, sh.spares, sh.homes = table{}, spares{}, nil
 		sh.lock.Unlock()
 	}
 	s.order.lock.Lock()

@@ -9,8 +9,8 @@ import (
 )
 
 // rec is one record. There are millions: every byte counts, every pointer is work for the collector, and every line of
-// the processor's cache is waited for. It is made in one piece with its numbers; a bucket with two limits, which has
-// ten, is four lines.
+// the processor's cache is waited for. It is made in one piece with its numbers, where those are not
+// many; a bucket with two limits, which has ten, is four lines.
 type rec struct {
 	home      *home // never changes, as the key does not
 	partition string
@@ -26,34 +26,78 @@ type with[A any] struct {
 	numbers A
 }
 
-// newRec makes a record with room for n numbers, in one piece with them where those are not many.
-func newRec(n int) *rec {
+// room is how many numbers a record is made in one piece with, if it is to keep n; 0 where those are too many.
+func room(n int) int {
 	switch {
-	case n > 14 || n == 0:
-		return new(rec)
-	case n > 12:
-		r := new(with[[14]backend.Num])
-		return r.room(r.numbers[:])
-	case n > 10:
-		r := new(with[[12]backend.Num])
-		return r.room(r.numbers[:])
-	case n > 8:
-		r := new(with[[10]backend.Num])
-		return r.room(r.numbers[:])
-	case n > 4:
-		r := new(with[[8]backend.Num])
-		return r.room(r.numbers[:])
-	case n > 2:
-		r := new(with[[4]backend.Num])
-		return r.room(r.numbers[:])
+	case n <= 2:
+		return 2
+	case n <= 4:
+		return 4
+	case n <= 8:
+		return 8
+	case n <= 14:
+		return n + n%2
 	default:
-		r := new(with[[2]backend.Num])
-		return r.room(r.numbers[:])
+		return 0
 	}
 }
 
-func (r *rec) room(numbers []backend.Num) *rec {
+// newRec makes a record; room is one of those above.
+func newRec(room int) *rec {
+	switch room {
+	case 2:
+		r := new(with[[2]backend.Num])
+		return r.settled(r.numbers[:])
+	case 4:
+		r := new(with[[4]backend.Num])
+		return r.settled(r.numbers[:])
+	case 8:
+		r := new(with[[8]backend.Num])
+		return r.settled(r.numbers[:])
+	case 10:
+		r := new(with[[10]backend.Num])
+		return r.settled(r.numbers[:])
+	case 12:
+		r := new(with[[12]backend.Num])
+		return r.settled(r.numbers[:])
+	case 14:
+		r := new(with[[14]backend.Num])
+		return r.settled(r.numbers[:])
+	default:
+		return new(rec)
+	}
+}
+
+func (r *rec) settled(numbers []backend.Num) *rec {
 	r.body.Settle(numbers)
+	return r
+}
+
+// spares are records that a shard has made in advance. Those made at once lie side by side in memory: the collector, which
+// comes shard by shard, need not look for each in another corner of the heap.
+type spares struct {
+	room int // of all of them
+	recs []*rec
+}
+
+// sparesMost is how many are made at once: as many buckets as the collector keeps account of in one place.
+const sparesMost = 32
+
+// take is a record for n numbers, for a shard that has count of them: never are more than a sixteenth spare.
+func (s *spares) take(n, count int) *rec {
+	room := room(n)
+	if len(s.recs) == 0 {
+		s.room = room
+		for range min(count/16, sparesMost) {
+			s.recs = append(s.recs, newRec(room))
+		}
+	}
+	last := len(s.recs) - 1
+	if last < 0 || s.room != room {
+		return newRec(room)
+	}
+	r := s.recs[last]
+	s.recs[last], s.recs = nil, s.recs[:last]
 	return r
 }
 

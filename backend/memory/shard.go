@@ -19,6 +19,7 @@ const (
 type shard struct {
 	lock    sync.RWMutex
 	table   table
+	spares  spares
 	listed  bool               // whether its records are in the store's order
 	homes   map[homeName]*home // those that records have
 	soonest atomic.Int64       // no record of the shard expires before; may be too low
@@ -50,7 +51,7 @@ func (sh *shard) find(hash uint64, k *backend.Key) *rec {
 
 // insertLocked makes a record of the write's key and place, with room for n numbers; body and order are the caller's to do.
 func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *rec {
-	r := newRec(n)
+	r := sh.spares.take(n, sh.table.count)
 	r.home, r.partition = sh.homeLocked(s, &w.Key), w.Key.Partition
 	if w.Index != nil {
 		r.settle(*w.Index)

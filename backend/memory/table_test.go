@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -82,42 +81,6 @@ func TestTableStaysSmall(t *testing.T) {
 	}
 	if left != 100 {
 		t.Errorf("the table holds on to %d records, 100 are there", left)
-	}
-}
-
-func TestCutPlaces(t *testing.T) {
-	long := strings.Repeat("-", 300)
-	for _, c := range []struct {
-		text            string
-		partition, sort string
-		within          bool
-	}{
-		{"b|e|user|api", "e|user", "api", true},
-		{"b|e|user|user", "e|user", "user", true},
-		{"b|e|e|e|e", "e|e", "e", true},
-		{"abc", "abc", "", true}, // not valid, but there
-		{"abab", "ab", "ab", true},
-		{"abc", "ab", "bc", false}, // they overlap
-		{"b|e|user|api", "e|user", "ap", false},
-		{"b|e|user|api", "|entities", "user", false},
-		{"api", "e|user", "too long to be in there", false},
-		{"b" + long + "|p|s", "p", "s", false},
-		{"p" + long + "s", "p", "s", false},
-		{long + long, long, long, true},
-		{"abc", "", "c", true},
-	} {
-		want := backend.Place{Partition: c.partition, Sort: c.sort}
-		if _, ok := cut(c.text, &want); ok != (c.within && c.partition != "") {
-			t.Errorf("%q, %q in %q: %v", c.partition, c.sort, c.text, ok)
-		}
-		r := &rec{partition: c.text}
-		r.settle(want)
-		if got := r.place(); got != want {
-			t.Errorf("%q, %q in %q became %q, %q", c.partition, c.sort, c.text, got.Partition, got.Sort)
-		}
-		if c.within && c.partition != "" && r.apart != nil {
-			t.Errorf("%q, %q in %q stands apart", c.partition, c.sort, c.text)
-		}
 	}
 }
 
