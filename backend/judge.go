@@ -32,7 +32,7 @@ func (r *Record) hold(w *Write, i int) int {
 		if fields>>s&1 == 0 || wide(c.A)|wide(c.B) < 0 {
 			break
 		}
-		if c.Slot == stringSlot && c.Op == Equal && r.text == c.Text && len(w.Layout.strings) > 0 {
+		if c.Slot == stringSlot && c.Op == Equal && r.texts.first == c.Text && len(w.Layout.strings) > 0 {
 			continue
 		}
 		if int(c.Slot) >= some {
