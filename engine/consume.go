@@ -14,7 +14,7 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open {
+	if !s.enter() {
 		return ErrLeaseClosed
 	}
 	o := s.l.ops.Get().(*op)
@@ -73,7 +73,7 @@ func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open {
+	if !s.enter() {
 		return ErrLeaseClosed
 	}
 	back := make(Tokens, len(tokens))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -16,7 +17,7 @@ import (
 type Lease struct {
 	l        *Limiter
 	mu       sync.Mutex
-	state    leaseState
+	state    atomic.Uint32 // changes under mu, but for what Commit makes of a fresh one
 	degraded bool
 	brought  bool  // the first part's limits are those of the request, which named that bucket
 	override bool  // they beat what is stored
@@ -31,14 +32,19 @@ type path struct {
 	more []*part // of parents
 }
 
-type leaseState uint8
-
+// The states of a lease.
 const (
-	open      leaseState = iota
-	settling             // Commit was called and has failed
-	committed            // Commit has returned nil
+	fresh uint32 = iota // nothing was done to it, and there is nothing to write
+	open
+	settling  // Commit was called and has failed
+	committed // Commit has returned nil
 	rolledBack
 )
+
+// enter is for whoever may change the lease, who holds mu: it reports whether the lease is open.
+func (s *Lease) enter() bool {
+	return s.state.CompareAndSwap(fresh, open) || s.state.Load() == open
+}
 
 // newLease holds what the op has charged.
 func (l *Limiter) newLease(o *op, r *Request) *Lease {
@@ -111,7 +117,7 @@ func (s *Lease) Adjust(delta Tokens) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open {
+	if !s.enter() {
 		return ErrLeaseClosed
 	}
 	if err := s.checkAdjust(delta); err != nil {
@@ -173,7 +179,7 @@ func (s *Lease) Flush(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open {
+	if !s.enter() {
 		return ErrLeaseClosed
 	}
 	return s.settle(ctx)
@@ -185,21 +191,19 @@ func (s *Lease) Commit(ctx context.Context) error {
 	if s.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	if s.state == open && !s.unsettled() {
-		s.state = committed
-		s.mu.Unlock()
+	if s.state.CompareAndSwap(fresh, committed) {
 		return nil
 	}
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open && s.state != settling {
+	if state := s.state.Load(); state != open && state != settling {
 		return ErrLeaseClosed
 	}
-	s.state = settling
+	s.state.Store(settling)
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	s.state = committed
+	s.state.Store(committed)
 	return nil
 }
 
@@ -212,7 +216,7 @@ func (s *Lease) Rollback(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != open {
+	if !s.enter() {
 		return nil
 	}
 	for _, p := range s.parts() {
@@ -221,18 +225,13 @@ func (s *Lease) Rollback(ctx context.Context) error {
 	if err := s.settle(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	s.state = rolledBack
+	s.state.Store(rolledBack)
 	return nil
-}
-
-// unsettled reports whether anything is to be written.
-func (s *Lease) unsettled() bool {
-	return s.first.pending() || s.path != nil && slices.ContainsFunc(s.path.more, (*part).pending)
 }
 
 // settle writes what is pending of all parts.
 func (s *Lease) settle(ctx context.Context) error {
-	if !s.unsettled() {
+	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
 		return nil
 	}
 	if s.l.closed.Load() {
