@@ -65,7 +65,7 @@ type Write struct {
 	Expiry  Expiry // of the record from now on; KeepExpiry keeps (and means none for a new record)
 	Index   *Place // of the record from now on; nil keeps. Stores copy it
 	Brief   bool   // the outcome needs no record where this is applied and would be once more; stores may ignore it
-	Memo    any    // the store's own, to find the record again; the caller carries it from write to write of one key
+	Memo    any    // the store's own, to find the record again: a pointer of one type; the caller carries it from write to write of one key
 }
 
 // Outcome is what became of one write.

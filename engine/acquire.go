@@ -21,10 +21,14 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 	if l.closed.Load() {
 		return false, ErrClosed
 	}
+	quick := l.lifts && !o.within
+	if quick {
+		o.reach(l, r) // which takes about as long as reading the clock
+	}
 	if o.now, err = l.now(); err != nil {
 		return false, err
 	}
-	if l.lifts && !o.within {
+	if quick {
 		if admitted, done := l.quick(ctx, o, r); done {
 			if admitted {
 				l.wrote(o)

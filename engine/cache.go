@@ -46,41 +46,66 @@ func (c *cache) place(sets []cacheSet, id *bucketID) (tag uint64, a, b *cacheSet
 
 // get finds a handle, nil where it is not remembered.
 func (c *cache) get(id *bucketID) *handle {
-	tag, a, b := c.place(*c.table.Load(), id)
-	prefetch.Lines(&a.slots, setLines-1)
-	if h := c.find(a, tag, id); h != nil {
-		return h
-	}
-	return c.find(b, tag, id)
+	h, all := c.reach(id)
+	return c.confirm(h, all, id)
 }
 
-func (c *cache) find(s *cacheSet, tag uint64, id *bucketID) *handle {
-	for found := s.tagged(tag); found != 0; found &= found - 1 {
-		way := bits.TrailingZeros32(found)
-		h := s.slots[way].Load()
-		if c.store != nil {
-			c.fetch(s, way, h)
-		}
-		if h != nil && h.id == *id {
-			if s.recent.Load()>>way&1 == 0 {
+// reached is where else a handle may be than where it probably is.
+type reached struct {
+	tag  uint64
+	a, b *cacheSet
+}
+
+// reach gives the handle that probably is the bucket's, nil if there is none, and asks the processor for it and for its
+// record at once: with many buckets both are far away. The caller has something else to do, and then asks confirm.
+func (c *cache) reach(id *bucketID) (*handle, reached) {
+	tag, a, b := c.place(*c.table.Load(), id)
+	prefetch.Lines(&a.slots, setLines-1)
+	s, found := a, a.tagged(tag)
+	if found == 0 {
+		s, found = b, b.tagged(tag)
+	}
+	if found == 0 {
+		return nil, reached{tag, a, b}
+	}
+	way := bits.TrailingZeros32(found)
+	h := s.slots[way].Load()
+	prefetch.Lines(h, handleLines)
+	if c.store != nil {
+		c.store.Prefetch(s.memos[way].Load())
+	}
+	if s.recent.Load()>>way&1 == 0 {
+		s.recent.Or(1 << way)
+	}
+	return h, reached{tag, a, b}
+}
+
+// confirm is h where that is the bucket's, else the bucket's handle; nil where it is not remembered.
+func (c *cache) confirm(h *handle, all reached, id *bucketID) *handle {
+	if h != nil && h.id == *id {
+		return h
+	}
+	for _, s := range [...]*cacheSet{all.a, all.b} {
+		for found := s.tagged(all.tag); found != 0; found &= found - 1 {
+			way := bits.TrailingZeros32(found)
+			if h := s.slots[way].Load(); h != nil && h.id == *id {
 				s.recent.Or(1 << way)
+				return h
 			}
-			return h
 		}
 	}
 	return nil
 }
 
-// fetch asks the processor for a handle and for its record at once: with many buckets both are far away.
-func (c *cache) fetch(s *cacheSet, way int, h *handle) {
-	prefetch.Lines(h, handleLines)
-	memo := s.memos[way].Load()
-	c.store.Prefetch(memo)
-	if h == nil {
-		return
-	}
-	if now := h.memo.Load(); now != memo && now != nil {
-		s.memos[way].Store(now)
+// note keeps the memo of a handle where it is found together with the handle.
+func (c *cache) note(h *handle, memo any) {
+	_, a, b := c.place(*c.table.Load(), &h.id)
+	for _, s := range [...]*cacheSet{a, b} {
+		for way := range s.slots {
+			if s.slots[way].Load() == h {
+				s.memos[way].Store(memo)
+			}
+		}
 	}
 }
 

@@ -59,6 +59,9 @@ func (s *cacheSet) put(way int, tag uint64, h *handle) {
 	} else {
 		s.recent.Store(recent)
 	}
+	if memo := h.memo.Load(); memo != nil {
+		s.memos[way].Store(memo)
+	}
 	if old := s.slots[way].Swap(h); old != nil {
 		old.dropped.Store(true)
 	}

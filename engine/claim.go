@@ -25,6 +25,8 @@ type op struct {
 	overrides bool          // pinned beats what is stored
 	abandoned atomic.Bool   // a store call still has buffers of the claims
 	last      *handle       // that the op was about before
+	probable  *handle       // the request's, if last is nil
+	reached   reached       // for it
 	root      *handle       // of the bucket that the request names
 	shown     bool          // the quick way was denied, by what the view shows of all limits
 	repeat    *repeat       // the denial, where it is one that was given before; there are no claims then

@@ -27,9 +27,10 @@ type handle struct {
 	renewed   atomic.Bool            // somebody reads conf anew already
 	epoch     atomic.Uint32          // counts own changes of what conf was read from
 
-	lock spin.Lock // guards view; nothing waits under it
-	view view
-	_    [24]byte // to whole lines
+	lock  spin.Lock // guards view; nothing waits under it
+	view  view
+	cache *cache   // that the handle is or was in
+	_     [16]byte // to whole lines
 }
 
 // handleLines is how many lines of the processor's cache the quick way needs of a handle.
@@ -47,7 +48,7 @@ func (l *Limiter) handle(id *bucketID) (*handle, error) {
 		return nil, err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, id.entity, id.resource)
-	return l.buckets.add(&handle{id: *id, partition: key.Partition}), nil
+	return l.buckets.add(&handle{id: *id, partition: key.Partition, cache: l.buckets}), nil
 }
 
 // key is that of the handle's bucket.
@@ -55,8 +56,9 @@ func (l *Limiter) key(h *handle) backend.Key { return schema.BucketAt(l.opts.Nam
 
 // remember keeps the store's memo for the next write.
 func (h *handle) remember(memo any) {
-	if memo != nil {
+	if memo != nil && memo != h.memo.Load() {
 		h.memo.Store(memo)
+		h.cache.note(h, memo)
 	}
 }
 

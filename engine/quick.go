@@ -127,12 +127,18 @@ func (c *claim) fitsAgain(r *backend.Record) bool {
 	return true
 }
 
-// find is the handle of the request's bucket, nil where it is not remembered. An op that comes back to the same
-// bucket need not look it up.
-func (o *op) find(l *Limiter, r *Request) *handle {
-	if h := o.last; h != nil && !h.dropped.Load() && h.id.entity == r.Entity && h.id.resource == r.Resource {
-		return h
+// reach begins to find the handle of the request's bucket, unless it is the one that the op was about before.
+func (o *op) reach(l *Limiter, r *Request) {
+	if h := o.last; h == nil || h.dropped.Load() || h.id.entity != r.Entity || h.id.resource != r.Resource {
+		o.probable, o.reached = l.buckets.reach(&bucketID{r.Entity, r.Resource})
+		o.last = nil
 	}
-	o.last = l.buckets.get(&bucketID{r.Entity, r.Resource})
+}
+
+// find is the handle of the request's bucket, which was reached for; nil where it is not remembered.
+func (o *op) find(l *Limiter, r *Request) *handle {
+	if o.last == nil {
+		o.last = l.buckets.confirm(o.probable, o.reached, &bucketID{r.Entity, r.Resource})
+	}
 	return o.last
 }
