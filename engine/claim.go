@@ -112,7 +112,7 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c.now, c.acquire = o.now, !o.within
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
-	c.partial, c.denies, c.illegal, c.creates, c.path, c.known = false, false, false, false, true, false
+	c.partial, c.denies, c.creates, c.path, c.known = false, false, false, true, false
 	c.lifts = false
 	c.reread = backend.Num{}
 	c.recalled = false
@@ -204,7 +204,7 @@ func (l *Limiter) broughtBy(h *handle, field string, limits []Limit) (*plan, err
 // fit assumes that the record has these limits, and distributes the request over them. It returns how many names of
 // the request the view has.
 func (c *claim) fit(shape *plan, consume Tokens) (known int) {
-	if c.asks, c.beyond = 0, false; c.shape != shape {
+	if c.asks, c.beyond, c.illegal = 0, false, false; c.shape != shape {
 		c.shape = shape
 	}
 	for i := range shape.rates {

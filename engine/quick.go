@@ -12,6 +12,11 @@ import (
 // it is written, nor to be remembered of it: one write, and no lock but the store's. Whatever is not as expected is left
 // to the general way: done is false then, and nothing has been decided.
 func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done bool) {
+	c, likely := &o.claims[0], likely{}
+	c.now = o.now
+	if o.last == nil {
+		likely = c.foresee(r) // while the handle is on its way
+	}
 	h := o.find(l, r)
 	if h == nil || r.OnUnavailable > PolicyAllow || len(r.Override) > 0 {
 		return false, false
@@ -26,7 +31,7 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	view := conf.stored
 	if len(r.Limits) > 0 {
 		p := h.brought.Load()
-		if !p.brings(r.Limits) {
+		if (p != c.view || !likely.brings) && !p.brings(r.Limits) {
 			return false, false
 		}
 		if view == nil {
@@ -40,24 +45,42 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 	if view == nil || h.ready.Load() != view {
 		return false, false
 	}
+	if !likely.fits || c.view != view {
+		c.view = view
+		likely.known = c.fit(view, r.Consume)
+	}
+	if likely.known < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
+		return false, false
+	}
 	if o.n = 0; o.root != h {
 		o.root = h
 	}
-	c := o.begin(h, conf, true)
-	if o.n = 1; c.stored != conf.stored || c.view != view {
-		c.stored, c.view = conf.stored, view
+	o.begin(h, conf, true)
+	if o.n = 1; c.stored != conf.stored {
+		c.stored = conf.stored
 	}
-	c.nonce = backend.Num{}
-	if c.fit(view, r.Consume) < len(r.Consume) || c.illegal || c.beyond || c.asks == 0 {
-		return false, false
-	}
-	c.turn = h.turn.Load()
+	c.nonce, c.turn = backend.Num{}, h.turn.Load()
 	if !h.behind.Load() && l.shownBefore(c) {
 		h.show()
 		c.result, o.shown = denied, true
 		return false, true
 	}
 	return l.quickly(ctx, o, c)
+}
+
+// likely is what holds of a request if its bucket has the limits that the op's last one had.
+type likely struct {
+	fits   bool // the claim was fitted to them
+	brings bool // the request brings just these
+	known  int  // names of the request among them
+}
+
+// foresee works out what a request comes to by the claim's last view, which is mostly that of the next bucket, too.
+func (c *claim) foresee(r *Request) likely {
+	if c.view == nil {
+		return likely{}
+	}
+	return likely{true, len(r.Limits) > 0 && c.view.brings(r.Limits), c.fit(c.view, r.Consume)}
 }
 
 // shownBefore reports whether the view denies the claim.
