@@ -60,7 +60,7 @@ type reached struct {
 // record at once: with many buckets both are far away. The caller has something else to do, and then asks confirm.
 func (c *cache) reach(id *bucketID) (*handle, reached) {
 	tag, a, b := c.place(*c.table.Load(), id)
-	prefetch.Lines(&a.slots, setLines-1)
+	prefetch.Four(a)
 	s, found := a, a.tagged(tag)
 	if found == 0 {
 		s, found = b, b.tagged(tag)
@@ -70,7 +70,7 @@ func (c *cache) reach(id *bucketID) (*handle, reached) {
 	}
 	way := bits.TrailingZeros32(found)
 	h := s.slots[way].Load()
-	prefetch.Lines(h, handleLines)
+	prefetch.Two(h)
 	if c.store != nil {
 		c.store.Prefetch(s.memos[way].Load())
 	}

@@ -8,10 +8,8 @@ import (
 // ways is how many handles a set of the cache holds.
 const ways = 8
 
-// setLines is how many lines of the processor's cache a set takes.
-const setLines = 4
-
-// cacheSet is a few handles whose hashes agree in some bits. Tags, slots and memos stand in lines of their own.
+// cacheSet is a few handles whose hashes agree in some bits: four lines of the processor's cache, in which tags, slots and
+// memos stand apart.
 type cacheSet struct {
 	tags   [ways / tagLanes]atomic.Uint64 // of 16 bits of the hash each; 0: empty
 	recent atomic.Uint32                  // by way: used of late

@@ -102,8 +102,12 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c := &o.claims[o.n]
 	if c.h != h {
 		c.h = h
-		c.writes[0] = backend.Write{Layout: schema.BucketLayout}
-		c.writes[0].Key = schema.BucketAt(o.namespace, h.partition)
+		w := &c.writes[0]
+		w.Memo = nil
+		if w.Layout == nil { // else the rest is as it was
+			w.Key, w.Layout = schema.BucketAt(o.namespace, ""), schema.BucketLayout
+		}
+		w.Key.Partition = h.partition
 	}
 	c.root = root
 	if c.conf != conf { // pointers are written only where they change: the collector has to be told of each

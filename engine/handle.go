@@ -33,9 +33,6 @@ type handle struct {
 	_     [16]byte // to whole lines
 }
 
-// handleLines is how many lines of the processor's cache the quick way needs of a handle.
-const handleLines = 2
-
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
 func (l *Limiter) handle(id *bucketID) (*handle, error) {
 	if h := l.buckets.get(id); h != nil {

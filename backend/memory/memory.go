@@ -60,7 +60,7 @@ func (s *Store) Max() {}
 // Prefetch implements [backend.Prefetcher].
 func (s *Store) Prefetch(memo any) {
 	if r, ok := memo.(*rec); ok {
-		prefetch.Lines(r, recLines)
+		prefetch.Four(r)
 	}
 }
 

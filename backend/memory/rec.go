@@ -20,9 +20,6 @@ type rec struct {
 	body      backend.Record // guarded by lock; not present once the record was removed
 }
 
-// recLines is how many lines of the processor's cache the record of a bucket with two limits takes.
-const recLines = 4
-
 // with is a record and its numbers, A of them.
 type with[A any] struct {
 	rec

@@ -4,7 +4,10 @@ package prefetch
 
 import "unsafe"
 
-// lines is in assembly: Go has no such instruction of its own.
-//
+// In assembly: Go has no such instruction of its own.
+
 //go:noescape
-func lines(p unsafe.Pointer, n int)
+func two(p unsafe.Pointer)
+
+//go:noescape
+func four(p unsafe.Pointer)

@@ -1,14 +1,17 @@
 #include "textflag.h"
 
-// func lines(p unsafe.Pointer, n int)
-TEXT ·lines(SB), NOSPLIT, $0-16
-	MOVQ p+0(FP), AX
-	MOVQ n+8(FP), CX
-loop:
-	SUBQ $1, CX
-	JLT  done
+// func two(p unsafe.Pointer)
+TEXT ·two(SB), NOSPLIT, $0-8
+	MOVQ       p+0(FP), AX
 	PREFETCHT0 (AX)
-	ADDQ $64, AX
-	JMP  loop
-done:
+	PREFETCHT0 64(AX)
+	RET
+
+// func four(p unsafe.Pointer)
+TEXT ·four(SB), NOSPLIT, $0-8
+	MOVQ       p+0(FP), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
 	RET

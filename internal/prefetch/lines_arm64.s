@@ -1,14 +1,17 @@
 #include "textflag.h"
 
-// func lines(p unsafe.Pointer, n int)
-TEXT ·lines(SB), NOSPLIT, $0-16
+// func two(p unsafe.Pointer)
+TEXT ·two(SB), NOSPLIT, $0-8
 	MOVD p+0(FP), R0
-	MOVD n+8(FP), R1
-loop:
-	SUBS $1, R1, R1
-	BLT  done
 	PRFM (R0), PLDL1KEEP
-	ADD  $64, R0, R0
-	JMP  loop
-done:
+	PRFM 64(R0), PLDL1KEEP
+	RET
+
+// func four(p unsafe.Pointer)
+TEXT ·four(SB), NOSPLIT, $0-8
+	MOVD p+0(FP), R0
+	PRFM (R0), PLDL1KEEP
+	PRFM 64(R0), PLDL1KEEP
+	PRFM 128(R0), PLDL1KEEP
+	PRFM 192(R0), PLDL1KEEP
 	RET

@@ -4,4 +4,6 @@ package prefetch
 
 import "unsafe"
 
-func lines(unsafe.Pointer, int) {}
+func two(unsafe.Pointer) {}
+
+func four(unsafe.Pointer) {}

@@ -2,6 +2,9 @@ package prefetch
 
 import "unsafe"
 
-// Lines asks for n lines of the processor's cache, of 64 bytes each, from p on. Any p will do, also nil. Whatever is
-// there may be read and written meanwhile.
-func Lines[T any](p *T, n int) { lines(unsafe.Pointer(p), n) }
+// Two asks for two lines of the processor's cache, 128 bytes, from p on. Any p will do, also nil, and whatever is there may be read and
+// written meanwhile.
+func Two[T any](p *T) { two(unsafe.Pointer(p)) }
+
+// Four asks for four lines, 256 bytes, otherwise as Two.
+func Four[T any](p *T) { four(unsafe.Pointer(p)) }
