@@ -51,7 +51,7 @@ func TestCacheLearnsMemos(t *testing.T) {
 	c := newCache(64, asked)
 	for i := range 1_000 {
 		id := idOf(i)
-		h := c.add(&handle{id: id, cache: c})
+		h := c.add(newHandle(&id, "", c))
 		memo := &struct{ n int }{i}
 		h.remember(memo)
 		c.get(&id)

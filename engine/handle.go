@@ -9,8 +9,8 @@ import (
 )
 
 // handle is what this process knows of one bucket: its key, its configuration and how its record looked last. All of it
-// may be out of date: the conditions of the next write tell. What the quick way needs stands in two lines of the
-// processor's cache, and is read and written without the lock.
+// may be out of date: the conditions of the next write tell. It is what the quick way needs, in two lines of the
+// processor's cache, which are read and written without a lock; the rest stands elsewhere.
 type handle struct {
 	id      bucketID
 	conf    atomic.Pointer[config] // nil: to be read
@@ -24,13 +24,16 @@ type handle struct {
 	turn      atomic.Uint32          // odd: the view shows a denial, and nothing has moved since
 	behind    atomic.Bool            // the record has moved since it was taken into the view
 	dropped   atomic.Bool            // no longer in the cache
-	renewed   atomic.Bool            // somebody reads conf anew already
-	epoch     atomic.Uint32          // counts own changes of what conf was read from
+	*background
+}
 
-	lock  spin.Lock // guards view; nothing waits under it
-	view  view
-	cache *cache   // that the handle is or was in
-	_     [16]byte // to whole lines
+// background is what the quick way does not need of a handle.
+type background struct {
+	cache   *cache        // that the handle is or was in
+	renewed atomic.Bool   // somebody reads conf anew already
+	epoch   atomic.Uint32 // counts own changes of what conf was read from
+	lock    spin.Lock     // guards view; nothing waits under it
+	view    view
 }
 
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
@@ -45,7 +48,11 @@ func (l *Limiter) handle(id *bucketID) (*handle, error) {
 		return nil, err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, id.entity, id.resource)
-	return l.buckets.add(&handle{id: *id, partition: key.Partition, cache: l.buckets}), nil
+	return l.buckets.add(newHandle(id, key.Partition, l.buckets)), nil
+}
+
+func newHandle(id *bucketID, partition string, c *cache) *handle {
+	return &handle{id: *id, partition: partition, background: &background{cache: c}}
 }
 
 // key is that of the handle's bucket.
