@@ -107,25 +107,18 @@ func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
 	h.takeLocked(r, c.shape, c.now, mine)
-	h.remember(c.writes[0].Memo)
-	if ready := h.ready.Load(); ready != c.shape || c.shape != c.view {
-		h.prepare(c)
-	}
 	if c.mode == guessing && h.view.shared > 0 {
 		h.view.average(c, active)
 	}
 	h.lock.Unlock()
-	if !c.fitsAgain(r) {
-		h.show()
-	}
-}
-
-// prepare opens the quick way where the record has just the limits that its writer requires, and closes it elsewhere.
-func (h *handle) prepare(c *claim) {
-	if c.shape == c.view {
+	h.remember(c.writes[0].Memo)
+	if c.shape == c.view { // the quick way is open
 		h.ready.Store(c.shape)
 	} else {
 		h.ready.Store(nil)
+	}
+	if !c.fitsAgain(r) {
+		h.show()
 	}
 }
 

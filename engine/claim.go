@@ -14,7 +14,7 @@ const mostPath = 8
 // op is one acquire: what was asked for, and a claim for each bucket on the path. Ops are pooled; one whose store call
 // was abandoned is not used again.
 type op struct {
-	namespace string
+	namespace string // the limiter's
 	req       Request
 	now       int64
 	claims    [mostPath]claim

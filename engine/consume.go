@@ -60,6 +60,7 @@ func (s *Lease) merge(c *claim) {
 	}
 	p := new(part)
 	p.hold(c)
+	p.since(s.charged, c.now)
 	if s.path == nil {
 		s.path = &path{root: s.first.h}
 	}

@@ -16,7 +16,7 @@ type handle struct {
 	conf    atomic.Pointer[config] // nil: to be read
 	loaded  atomic.Int64           // when conf was read, ns since the Unix epoch, on the limiter's clock
 	brought atomic.Pointer[plan]   // what the last request with limits of its own brought
-	ready   atomic.Pointer[plan]   // of the L that the record had last, where it was just what its writer required
+	ready   atomic.Pointer[plan]   // of the record's L, if that was just what its last writer here required
 
 	memo      atomic.Value           // the store's, if it gave any
 	repeat    atomic.Pointer[repeat] // a denial that can be given again, nil: none

@@ -33,6 +33,26 @@ func TestLeaseConsumedPending(t *testing.T) {
 	equal(t, "committed", lease.Consumed(), engine.Tokens{"a": 0, "b": 4})
 }
 
+// TestLeaseOfLaterLimits: limits that are stored for the entity after an acquire, which charged its parent only, are the
+// lease's from the first Consume on. It asked for none of them.
+func TestLeaseOfLaterLimits(t *testing.T) {
+	w, limit := newWorld(t), engine.PerSecond("a", 10)
+	must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "team"}))
+	must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "user-1", Parent: "team", Cascade: true}))
+	must(t, w.SetLimits(t.Context(), "team", "gpt-4", []engine.Limit{limit}))
+	lease := mustAcquire(t, w.Limiter, ask(1))
+	must(t, w.SetLimits(t.Context(), "user-1", "gpt-4", []engine.Limit{limit}))
+	w.pass(time.Minute)
+	must(t, lease.Consume(t.Context(), engine.Tokens{"a": 3}))
+	equal(t, "consumed", lease.Consumed(), engine.Tokens{"a": 3})
+	equal(t, "statuses", lease.Statuses(), []engine.LimitStatus{
+		{Entity: "team", Resource: "gpt-4", Limit: limit, Available: 9, Requested: 1},
+		{Entity: "user-1", Resource: "gpt-4", Limit: limit, Available: 7},
+	})
+	must(t, lease.Rollback(t.Context()))
+	equal(t, "rolled back", lease.Consumed(), engine.Tokens{})
+}
+
 // TestLeaseErrorsSayWhatToDo looks at the texts.
 func TestLeaseErrorsSayWhatToDo(t *testing.T) {
 	w := newWorld(t)

@@ -120,6 +120,14 @@ func (p *plan) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) bac
 	return own.Y(now).Add(own.Cost(own.Capacity() - rate.Available(a, rate.Y(now))))
 }
 
+// since makes a part that came at now one of a lease whose acquire, at charged, asked for nothing of it.
+func (p *part) since(charged, now int64) {
+	for i := range p.view.terms {
+		a, rate := p.at(i), &p.view.rates[i]
+		a.asked, a.left = 0, a.left.Sub(rate.Y(now)).Add(rate.Y(charged))
+	}
+}
+
 // was is what was available right after the acquire at that time.
 func (p *part) was(i int, charged int64) int64 {
 	rate := &p.view.rates[i]
