@@ -61,16 +61,16 @@ func BenchmarkHeap(b *testing.B) {
 		var f *footprint
 		b.Run(who.name, func(b *testing.B) {
 			if f == nil {
-				measured, err := measureHeap(who, keys)
+				measured, err := weigh(who, keys)
 				if err != nil {
 					b.Fatal(err)
 				}
 				f = &measured
 			}
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(f.bytesPerKey, "B/key")
-			b.ReportMetric(float64(f.newKey), "ns/new-key")
-			b.ReportMetric(float64(f.gc.Microseconds())/1000, "ms/gc")
+			b.ReportMetric(f.BytesPerKey, "B/key")
+			b.ReportMetric(float64(f.NewKey), "ns/new-key")
+			b.ReportMetric(float64(f.GC.Microseconds())/1000, "ms/gc")
 		})
 	}
 }

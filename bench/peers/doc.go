@@ -30,7 +30,7 @@
 //
 // Every run checks its own workload: the keys it was to touch were touched, admitted and denied add up to what was
 // asked, nothing was denied where all is admitted, and nothing admitted where all is denied. A run that did something
-// else fails, however fast it was. A plain go test proves each contender's limits and runs each workload once.
+// else fails, however fast it was. Heaps are weighed in a process for each contender. A plain go test proves each contender's limits and runs each workload once.
 //
 // Some peers do less than others: a fixed window (failsafe bursty, sethvargo) lets twice its limit through at a
 // window's edge, a sliding one (httprate) estimates, and failsafe smooth has no burst at all: it is shown, but never

@@ -230,11 +230,11 @@ func compareHeaps(keys int) (*comparison, error) {
 		if !who.competes() {
 			continue
 		}
-		f, err := measureHeap(who, keys)
+		f, err := weigh(who, keys)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", who.name, err)
 		}
-		result.add(who.name, sample{heap: f.bytesPerKey, newKey: float64(f.newKey), gc: f.gc.Seconds() * 1000})
+		result.add(who.name, sample{heap: f.BytesPerKey, newKey: float64(f.NewKey), gc: f.GC.Seconds() * 1000})
 	}
 	return result, nil
 }
