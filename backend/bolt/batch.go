@@ -67,6 +67,9 @@ func (b *batch) load(k backend.Key) (*state, error) {
 	return st, nil
 }
 
+// commonNumbers is how many numbers a record is likely to have: those of a bucket with two limits.
+const commonNumbers = 10
+
 // as decodes the record for a layout.
 func (st *state) as(l *backend.Layout) (*backend.Record, error) {
 	has := st.record.Layout()
@@ -78,6 +81,9 @@ func (st *state) as(l *backend.Layout) (*backend.Record, error) {
 	}
 	st.record.Reset(l)
 	if st.there {
+		if st.record.Span() == 0 {
+			st.record.Settle(make([]backend.Num, 0, commonNumbers)) // at once, not one by one
+		}
 		if err := decodeFields(st.fields, &st.record); err != nil {
 			st.record = backend.Record{}
 			return nil, err
