@@ -11,8 +11,9 @@ import (
 // batch is what one transaction does. It keeps the records that it has seen, so that many writes of one record read,
 // encode and store it once.
 type batch struct {
-	records, index, expiry *bbolt.Bucket
-	queue                  *bbolt.Bucket // the feed; nil where none is kept
+	tx      *bbolt.Tx
+	records *bbolt.Bucket
+	queue   *bbolt.Bucket // the feed; nil where none is kept
 
 	states map[string]*state // by stored key
 	order  []*state          // as they came, so that a run can be repeated
@@ -40,13 +41,16 @@ type state struct {
 type fed struct{ key, before, after []byte }
 
 func newBatch(tx *bbolt.Tx, feed bool) *batch {
-	b := &batch{states: map[string]*state{}}
-	b.records, b.index, b.expiry = tx.Bucket(recordsBucket), tx.Bucket(indexBucket), tx.Bucket(expiryBucket)
+	b := &batch{tx: tx, records: tx.Bucket(recordsBucket), states: map[string]*state{}}
 	if feed {
 		b.queue = tx.Bucket(feedBucket)
 	}
 	return b
 }
+
+// index and expiry are opened by those who need them: most writes touch neither.
+func (b *batch) index() *bbolt.Bucket  { return b.tx.Bucket(indexBucket) }
+func (b *batch) expiry() *bbolt.Bucket { return b.tx.Bucket(expiryBucket) }
 
 // load finds the record as the batch has left it.
 func (b *batch) load(k backend.Key) (*state, error) {
@@ -169,7 +173,7 @@ func (b *batch) flush() (wrote bool, err error) {
 		}
 	}
 	for _, due := range b.stale {
-		if err := b.drop(b.expiry, due); err != nil {
+		if err := b.drop(b.expiry(), due); err != nil {
 			return false, err
 		}
 	}
@@ -184,24 +188,24 @@ func (b *batch) store(st *state) error {
 	}
 	if st.was.place != st.now.place {
 		if p := st.was.place; p.Partition != "" {
-			if err := b.drop(b.index, entry(st.key, p)); err != nil {
+			if err := b.drop(b.index(), entry(st.key, p)); err != nil {
 				return err
 			}
 		}
 		if p := st.now.place; p.Partition != "" {
-			if err := b.put(b.index, entry(st.key, p), nil); err != nil {
+			if err := b.put(b.index(), entry(st.key, p), nil); err != nil {
 				return err
 			}
 		}
 	}
 	if st.was.due != st.now.due {
 		if due := st.was.due; due != 0 {
-			if err := b.drop(b.expiry, appendDue(nil, due, st.stored)); err != nil {
+			if err := b.drop(b.expiry(), appendDue(nil, due, st.stored)); err != nil {
 				return err
 			}
 		}
 		if due := st.now.due; due != 0 {
-			if err := b.put(b.expiry, appendDue(nil, due, st.stored), nil); err != nil {
+			if err := b.put(b.expiry(), appendDue(nil, due, st.stored), nil); err != nil {
 				return err
 			}
 		}

@@ -37,7 +37,7 @@ type sweeping struct {
 // run looks at the records whose instants in the bucket have come: expired, or living on, and then moved to
 // the instant of their expiry.
 func (sw *sweeping) run(b *batch) {
-	c := b.expiry.Cursor()
+	c := b.expiry().Cursor()
 	for at, _ := c.First(); at != nil && sw.seen < sweepMost; at, _ = c.Next() {
 		if len(at) < 8 || int64(binary.BigEndian.Uint64(at)) >= sw.now {
 			return

@@ -8,7 +8,7 @@
 // about the least that two limits in one atomic step cost: two arrival times per key, no eviction, no configuration, no
 // errors. "nothing" is the loop without a limiter.
 //
-// The comparison, about three minutes on two cores. It prints one table per workload, then ours beside the fastest
+// The comparison, about nine minutes on two cores. It prints one table per workload, then ours beside the fastest
 // peer and the bounds:
 //
 //	go test -run TestRatios -ratios -v
