@@ -71,7 +71,7 @@ func TestWeigh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Printf("footprint: %s\n", told)
+	t.Logf("footprint: %s", told)
 }
 
 // measureHeap makes n keys live with two limits each and weighs them.
