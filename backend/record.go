@@ -120,12 +120,11 @@ func (r *Record) Unset(s Slot) {
 
 // CopyFrom makes r equal to o, in r's own memory.
 func (r *Record) CopyFrom(o *Record) {
-	numbers := copyNumbers(r.numbers, o.numbers)
-	*r = *o
-	r.numbers = numbers
+	r.layout, r.texts, r.fields, r.expiry = o.layout, o.texts, o.fields, o.expiry
+	r.numbers = copyNumbers(r.numbers, o.numbers)
 }
 
-// copyNumbers copies half by half: a processor that is asked for both in one, some of them written just now, waits until
+// copyNumbers copies half by half, as CopyFrom does field by field: a processor that is asked for both in one, some of them written just now, waits until
 // those have left its store buffer.
 func copyNumbers(to, from []Num) []Num {
 	if cap(to) < len(from) {
