@@ -70,56 +70,31 @@ func (r *Record) enactPlain(w *Write) (changed uint64, done bool) {
 	return changed, true
 }
 
-// enactAny is for all writes.
+// enactAny is for all writes. Nothing happens before all of it can.
 func (r *Record) enactAny(w *Write) (changed uint64, err error) {
-	p := pass{}
-	for p.next < len(w.Effects) {
-		if err := p.step(r, w); err != nil {
-			takeBack(r, w.Effects[:p.next])
+	var grows uint64 // effects on strings, or on fields that are not there
+	for i := range w.Effects {
+		e := &w.Effects[i]
+		if err := e.validateAfter(changed, w.Layout); err != nil {
+			return 0, err
+		}
+		switch n, has := r.Num(e.Slot); {
+		case !has:
+			grows |= 1 << i
+		case e.Op == Add && !n.Add(e.Num).Fits38(), e.Op == AddFrom && !e.from(n).Fits38(): // one that wraps around has 39 digits, too
+			return 0, errSum(w, e)
+		}
+		changed |= 1 << e.Slot
+	}
+	if grows != 0 {
+		if err := feasible(r, w, grows); err != nil {
 			return 0, err
 		}
 	}
-	if p.grows != 0 {
-		if err := feasible(r, w, p.grows); err != nil {
-			takeBack(r, w.Effects)
-			return 0, err
-		}
+	for i := range w.Effects {
+		r.enact(&w.Effects[i])
 	}
-	for left := p.sets | p.grows; left != 0; left &= left - 1 {
-		r.enact(&w.Effects[bits.TrailingZeros64(left)])
-	}
-	return p.seen, nil
-}
-
-// pass goes over the effects of a write. Sums with numbers that are there are made at once, and taken back where a
-// later effect cannot be; sets, which cannot fail, and what makes the record grow, which can, are left for later.
-type pass struct {
-	next        int    // effect
-	seen        uint64 // fields
-	sets, grows uint64 // effects
-}
-
-// step is for the next effect, whatever it is.
-func (p *pass) step(r *Record, w *Write) error {
-	e := &w.Effects[p.next]
-	if err := e.validateAfter(p.seen, w.Layout); err != nil {
-		return err
-	}
-	switch n, has := r.Num(e.Slot); {
-	case !has:
-		p.grows |= 1 << p.next
-	case e.Op == AddFrom && !e.from(n).Fits38():
-		return errSum(w, e)
-	case e.Op != Add:
-		p.sets |= 1 << p.next
-	case !n.Add(e.Num).Fits38(): // one that wraps around has 39 digits, too
-		return errSum(w, e)
-	default:
-		r.numbers[e.Slot] = n.Add(e.Num)
-	}
-	p.seen |= 1 << e.Slot
-	p.next++
-	return nil
+	return changed, nil
 }
 
 // from is what AddFrom makes of n.
@@ -127,14 +102,16 @@ func (e *Effect) from(n Num) Num {
 	return int128.Max(n, e.Base).Add(e.Num)
 }
 
-// enact is for all effects but sums with a number that is there.
+// enact lets one effect happen, which can.
 func (r *Record) enact(e *Effect) {
-	switch {
+	switch n, has := r.Num(e.Slot); {
 	case e.Op == Unset:
 		r.Unset(e.Slot)
 	case e.Op == SetIfAbsent && r.Has(e.Slot):
-	case e.Op == AddFrom && r.Has(e.Slot):
-		r.numbers[e.Slot] = e.from(r.numbers[e.Slot])
+	case e.Op == Add && has:
+		r.SetNum(e.Slot, n.Add(e.Num))
+	case e.Op == AddFrom && has:
+		r.SetNum(e.Slot, e.from(n))
 	case e.Op == Add || e.Op == AddFrom:
 		r.SetNum(e.Slot, e.Base.Add(e.Num))
 	case e.Slot.IsNumber():
@@ -168,15 +145,6 @@ func feasible(r *Record, w *Write, effects uint64) error {
 		return tooLarge("a record of %d bytes, at most %d", size, MaxRecord)
 	}
 	return nil
-}
-
-// takeBack undoes sums with numbers that were there.
-func takeBack(r *Record, effects []Effect) {
-	for i := range effects {
-		if e := &effects[i]; e.Op == Add && r.Has(e.Slot) {
-			r.numbers[e.Slot] = r.numbers[e.Slot].Sub(e.Num)
-		}
-	}
 }
 
 func errSum(w *Write, e *Effect) error {

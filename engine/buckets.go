@@ -165,7 +165,7 @@ func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (
 
 // bucketState reads a record; false where there is none, or none that would not have been dropped.
 func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s BucketState, there bool, err error) {
-	if !r.Present() || expired(r, now) {
+	if !r.Present() || expired(r.Expiry(), now) {
 		return s, false, nil
 	}
 	packed, _ := r.Text(schema.L)

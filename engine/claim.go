@@ -103,14 +103,10 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	if c.h != h {
 		c.h = h
 		w := &c.writes[0]
-		w.Memo = nil
-		if w.Layout == nil { // else the rest is as it was
-			w.Key, w.Layout = schema.BucketAt(o.namespace, ""), schema.BucketLayout
-		}
-		w.Key.Partition = h.partition
+		w.Key, w.Layout, w.Memo = schema.BucketAt(o.namespace, h.partition), schema.BucketLayout, nil
 	}
 	c.root = root
-	if c.conf != conf { // pointers are written only where they change: the collector has to be told of each
+	if c.conf != conf { // pointers are written only where they change: the collector is told of each, 7 ns of an acquire
 		c.conf = conf
 	}
 	c.now, c.acquire = o.now, !o.within
@@ -268,6 +264,12 @@ func (c *claim) observe() {
 		c.tats[i] = arrival(c.record(), i)
 	}
 	c.recalled = false
+}
+
+// admitsNow judges the request by the record in outs: after an admission, whether the same would be admitted once more.
+func (c *claim) admitsNow() bool {
+	c.observe()
+	return c.admits()
 }
 
 // arrivals are the states of a bucket's limits.

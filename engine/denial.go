@@ -75,6 +75,11 @@ func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits b
 		all, wait = o.repeated()
 		return all, wait, true, nil
 	}
+	return l.workOut(o)
+}
+
+// workOut is statuses of an op with claims.
+func (l *Limiter) workOut(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
 	fits = true
 	n := 0
 	for i := range o.n {

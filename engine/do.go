@@ -48,10 +48,6 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	if admitted {
 		return Decision{Allowed: true}, nil
 	}
-	if o.repeat != nil {
-		all, wait := o.repeated()
-		return Decision{RetryAfter: wait, Statuses: all}, nil
-	}
 	all, wait, _, err := l.statuses(o)
 	return Decision{RetryAfter: wait, Statuses: all}, failure(ctx, err)
 }

@@ -95,16 +95,16 @@ func (l *Limiter) records(ctx context.Context, s *listing, items []backend.Item,
 	}
 	out, err := l.read(ctx, keys)
 	for i := range out {
-		if layout := out[i].Layout(); layout != schema.BucketLayout && expired(&out[i], now) {
+		if layout := out[i].Layout(); layout != schema.BucketLayout && expired(out[i].Expiry(), now) {
 			out[i].Reset(layout)
 		}
 	}
 	return out, err
 }
 
-// expired reports whether a record may be dropped, and so counts as gone.
-func expired(r *backend.Record, now int64) bool {
-	return r.Expiry() != backend.NoExpiry && int64(r.Expiry()) <= now/int64(time.Second)
+// expired reports whether a record with that expiry may be dropped, and so counts as gone.
+func expired(e backend.Expiry, now int64) bool {
+	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
 
 // keys lists once, again where that fails.

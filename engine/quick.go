@@ -60,7 +60,7 @@ func (l *Limiter) quick(ctx context.Context, o *op, r *Request) (admitted, done 
 		c.stored = conf.stored
 	}
 	c.nonce, c.turn = backend.Num{}, h.turn.Load()
-	if !h.behind.Load() && l.shownBefore(c) {
+	if !h.behind.Load() && l.recall(c) && !c.admits() {
 		h.show()
 		c.result, o.shown = denied, true
 		return false, true
@@ -83,25 +83,12 @@ func (c *claim) foresee(r *Request) likely {
 	return likely{true, len(r.Limits) > 0 && c.view.brings(r.Limits), c.fit(c.view, r.Consume)}
 }
 
-// shownBefore reports whether the view denies the claim.
-func (l *Limiter) shownBefore(c *claim) bool {
-	c.h.lock.Lock()
-	defer c.h.lock.Unlock()
-	if !l.fresh(c) {
-		return false
-	}
-	c.recallLocked()
-	return !c.admits()
-}
-
 // quickly makes the write of a claim on a record that exists and has just its limits.
 func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done bool) {
 	h, w, out, memo := c.h, &c.writes[0], &c.outs[0], c.h.memo.Load()
 	c.lifts, c.path, c.recalled = true, false, false
 	c.guess()
-	if w.Brief = o.brief; w.Memo != memo {
-		w.Memo = memo
-	}
+	w.Memo, w.Brief = memo, o.brief
 	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
 		return false, false // the general way meets it, too
 	}
@@ -118,7 +105,7 @@ func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done 
 		h.learn(&out.Record, c.shape, c.now, false)
 		h.show()
 		return false, true
-	case out.Brief || c.fitsAgain(&out.Record):
+	case out.Brief || c.admitsNow():
 		h.passed()
 	default:
 		h.learn(&out.Record, c.shape, c.now, true)
@@ -136,18 +123,7 @@ func (l *Limiter) provesDenial(c *claim) bool {
 	if text != c.shape.text || path != backend.Int(c.conf.version) || r.Int64(schema.At)-c.now > drift {
 		return false
 	}
-	c.observe()
-	return !c.admits()
-}
-
-// fitsAgain reports whether the same request would be admitted, too.
-func (c *claim) fitsAgain(r *backend.Record) bool {
-	for i := range c.shape.rates {
-		if !c.shape.rates[i].AdmitsCost(arrival(r, i), c.ys[i], c.costs[i]) {
-			return false
-		}
-	}
-	return true
+	return !c.admitsNow()
 }
 
 // reach begins to find the handle of the request's bucket, unless it is the one that the op was about before.

@@ -72,7 +72,7 @@ func (l *Limiter) keep(c *claim, all []LimitStatus, wait time.Duration) {
 			until = min(until, saturatedAdd(c.now, more))
 		}
 	}
-	if until-c.now < worthRepeating || wait == math.MaxInt64 || lapsed(c.record().Expiry(), until) {
+	if until-c.now < worthRepeating || wait == math.MaxInt64 || expired(c.record().Expiry(), until) {
 		return
 	}
 	d := &repeat{plan: c.shape, from: c.now, until: until, wait: wait}

@@ -129,12 +129,7 @@ func (v *view) mostlyActive(i int) bool {
 }
 
 // gone reports whether the record may have been dropped since it was seen.
-func (v *view) gone(now int64) bool { return lapsed(v.expiry, now) }
-
-// lapsed reports whether a record with that expiry may have been dropped.
-func lapsed(e backend.Expiry, now int64) bool {
-	return e != backend.NoExpiry && int64(e) <= now/int64(1e9)
-}
+func (v *view) gone(now int64) bool { return expired(v.expiry, now) }
 
 // arrival is the state of the i-th limit of a bucket's record.
 func arrival(r *backend.Record, i int) (a bucket.Arrival) {

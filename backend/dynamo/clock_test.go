@@ -28,12 +28,8 @@ func (w *wrong) Do(r *http.Request) (*http.Response, error) {
 // TestAhead: every reply tells how far DynamoDB's clock is ahead.
 func TestAhead(t *testing.T) {
 	t.Parallel()
-	name, o := dynamotest.Table(t)
 	client := &wrong{dynamotest.NewInjector(t, nil), 0}
-	config := o.Config.Copy()
-	config.HTTPClient = client
-	o.Config = &config
-	s := mustOpen(t, name, o)
+	s := openOver(t, client)
 	key := add("k")[0].Key
 	r := make([]backend.Record, 2)
 	for call, f := range map[string]func() error{

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -29,6 +30,16 @@ func mustOpen(t testing.TB, name string, o *dynamo.Options) *dynamo.Store {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// openOver opens a new table whose requests go through client.
+func openOver(t *testing.T, client aws.HTTPClient) *dynamo.Store {
+	t.Helper()
+	name, o := Table(t)
+	config := o.Config.Copy()
+	config.HTTPClient = client
+	o.Config = &config
+	return mustOpen(t, name, o)
 }
 
 var (

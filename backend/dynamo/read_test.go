@@ -68,12 +68,8 @@ func (s *sparing) Do(r *http.Request) (*http.Response, error) {
 // throttled.
 func TestUnprocessedKeys(t *testing.T) {
 	t.Parallel()
-	name, o := dynamotest.Table(t)
 	client := &sparing{dynamotest.NewInjector(t, nil), 30}
-	config := o.Config.Copy()
-	config.HTTPClient = client
-	o.Config = &config
-	s := mustOpen(t, name, o)
+	s := openOver(t, client)
 	const records = 130 // more than one request may ask for
 	var writes []backend.Write
 	var keys []backend.Key

@@ -13,6 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/load"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // slow is a store whose writes take time, and which is out for a while.
@@ -23,24 +24,13 @@ type slow struct {
 	from, to time.Time // all calls that come in between end at to
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Apply implements [backend.Backend].
 func (s *slow) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	d := s.takes
 	if now := time.Now(); !now.Before(s.from) && now.Before(s.to) {
 		d = s.to.Sub(now)
 	}
-	if err := wait(ctx, d); err != nil {
+	if err := pause.For(ctx, d); err != nil {
 		return errors.Join(backend.ErrUnavailable, err)
 	}
 	return s.Store.Apply(ctx, writes, out)
@@ -78,7 +68,7 @@ func test(t *testing.T, store backend.Backend, processes int, o load.Options) (*
 		defer l.Close()
 		limiters = append(limiters, l)
 	}
-	o.Resource, o.Now, o.Sleep = "r", clock, wait
+	o.Resource, o.Now, o.Sleep = "r", clock, pause.For
 	if o.Paths == nil {
 		o.Paths = [][]string{{"a"}}
 	}
