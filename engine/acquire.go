@@ -117,7 +117,7 @@ func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	} else {
 		h.ready.Store(nil)
 	}
-	if !c.admitsNow() {
+	if !c.fitsAgain(r) {
 		h.show()
 	}
 }

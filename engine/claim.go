@@ -266,10 +266,15 @@ func (c *claim) observe() {
 	c.recalled = false
 }
 
-// admitsNow judges the request by the record in outs: after an admission, whether the same would be admitted once more.
-func (c *claim) admitsNow() bool {
-	c.observe()
-	return c.admits()
+// fitsAgain reports whether r, as an admission left it, admits the same request once more. It is observe and admits in one:
+// arrivals put down and read again at once make the processor wait, a tenth of an acquire.
+func (c *claim) fitsAgain(r *backend.Record) bool {
+	for i := range c.shape.rates {
+		if !c.shape.rates[i].AdmitsCost(arrival(r, i), c.ys[i], c.costs[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // arrivals are the states of a bucket's limits.

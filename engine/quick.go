@@ -88,7 +88,9 @@ func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done 
 	h, w, out, memo := c.h, &c.writes[0], &c.outs[0], c.h.memo.Load()
 	c.lifts, c.path, c.recalled = true, false, false
 	c.guess()
-	w.Memo, w.Brief = memo, o.brief
+	if w.Brief = o.brief; w.Memo != memo { // as in begin
+		w.Memo = memo
+	}
 	if err := l.store.Apply(ctx, c.writes[:], c.outs[:]); err != nil {
 		return false, false // the general way meets it, too
 	}
@@ -105,7 +107,7 @@ func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done 
 		h.learn(&out.Record, c.shape, c.now, false)
 		h.show()
 		return false, true
-	case out.Brief || c.admitsNow():
+	case out.Brief || c.fitsAgain(&out.Record):
 		h.passed()
 	default:
 		h.learn(&out.Record, c.shape, c.now, true)
@@ -123,7 +125,8 @@ func (l *Limiter) provesDenial(c *claim) bool {
 	if text != c.shape.text || path != backend.Int(c.conf.version) || r.Int64(schema.At)-c.now > drift {
 		return false
 	}
-	return !c.admitsNow()
+	c.observe()
+	return !c.admits()
 }
 
 // reach begins to find the handle of the request's bucket, unless it is the one that the op was about before.
