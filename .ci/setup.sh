@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh: installs what the tests want and this machine lacks: Java and Maven for the DynamoDB store, zsh and fish for
-# completion, Python for moto and cfn-lint, with the system's own package client; what it cannot install it says, and the
-# tests say then what they skip.
+# completion, Python for moto and cfn-lint, Node for the second opinion on policies, with the system's own package client; what
+# it cannot install it says, and the tests say then what they skip.
 set -euo pipefail
 
 java_works() { [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ] || java -version >/dev/null 2>&1; }
@@ -44,6 +44,9 @@ fi
 python_works() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 python_works || install python3 python3-venv || true # python.sh tells
 "$(dirname "$0")/python.sh"
+
+command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm || true # node.sh tells
+"$(dirname "$0")/node.sh"
 
 missing=()
 java_works || missing+=(default-jre-headless)

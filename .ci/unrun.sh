@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # unrun.sh FOLDER: what was skipped, by the logs of gotestsum in a folder, and why where it was for want of a DynamoDB,
-# of moto or of cfn-lint; nothing if nothing was.
+# of moto, of cfn-lint or of iam-simulate; nothing if nothing was.
 set -uo pipefail
 cat "$1"/*.json 2>/dev/null | grep '"Action":"skip".*"Test":' |
 	sed 's/.*"Package":"\([^"]*\)".*"Test":"\([^"/]*\).*/\1 \2/' | sort | uniq -c |

@@ -117,9 +117,6 @@ func (a *AWS) settle(set *changeSet) {
 	}
 }
 
-// replacing are properties that cannot be changed in place.
-var replacing = []string{"TableName", "KeySchema", "FunctionName", "RoleName", "ManagedPolicyName", "BucketName", "QueueName", "LogGroupName", "AlarmName", "PackageType", "EventSourceArn"}
-
 // differing are the names of the properties, given as JSON, that are not the same.
 func differing(before, after string) []string {
 	b, a := (&resource{properties: before}).values(), (&resource{properties: after}).values()
@@ -153,6 +150,7 @@ func changesOf(s, future *stack, imported map[string]bool) (changes []change) {
 		ch := change{action: "Modify", logical: logical, physical: before.physical, kind: after.kind, replacement: "False"}
 		if before.properties != after.properties {
 			ch.scope, ch.properties = append(ch.scope, "Properties"), differing(before.properties, after.properties)
+			replacing, _ := Replaces(after.kind)
 			if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
 				ch.replacement = "True"
 			}

@@ -12,5 +12,9 @@
 // installs. [CfnLint] runs the linter of templates. Where they cannot be had, tests are skipped and say how to get them; with
 // ZAE_LIMITER_TEST_REQUIRE=moto,cfn-lint they fail.
 //
-// It is for tests only, and judges neither limits nor permissions.
+// Every request is allowed, and [AWS.Authorized] tells what IAM would have been asked, also for what CloudFormation does with the
+// permissions of its caller. [Policy.Allows] evaluates policies as IAM does, those of a template by [Render], and [SecondOpinion]
+// compares it with an evaluator of npm's that nobody here wrote: iam-simulate, installed and required like moto.
+//
+// It is for tests only, and judges no limits.
 package awstest

@@ -6,8 +6,11 @@ import (
 	"net/http"
 )
 
-// errNoPython says how to get what is missing.
-var errNoPython = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
+// Errors that say how to get what is missing.
+var (
+	errNoPython = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
+	errNoNode   = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
+)
 
 // Answer is an error that AWS answers a request with.
 type Answer struct {

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -84,6 +85,7 @@ func (a *AWS) makeAll(s, future *stack, order []string, imported map[string]bool
 		r := &made
 		r.physical, r.properties = a.renew(s, r)
 		if imported[logical] {
+			a.authorize(r.requests("read")...)
 			s.resources[logical], s.order = r, append(s.order, logical)
 			a.note(s, logical, "IMPORT_IN_PROGRESS", "Resource import started.")
 			a.after(s, a.pace, func() {
@@ -224,13 +226,18 @@ func (a *AWS) modify(s, future *stack, ch change, fail func(string), then func()
 	a.note(s, logical, "UPDATE_IN_PROGRESS", reason)
 	a.after(s, a.pace, func() {
 		r := s.resources[logical]
-		if reason := a.failure(a.updates, logical); reason != "" {
+		reason := a.failure(a.updates, logical)
+		if name := r.values()[named[r.kind]]; ch.replacement == "True" && name != nil && name == future.resources[logical].values()[named[r.kind]] {
+			reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
+		}
+		if reason != "" {
 			a.note(s, logical, "UPDATE_FAILED", reason)
 			fail(logical)
 			return
 		}
 		r.declared = future.resources[logical].declared
 		r.physical, r.properties = a.renew(s, r)
+		a.authorize(r.requests("update")...)
 		a.changed(r)
 		a.note(s, logical, "UPDATE_COMPLETE", "")
 		then()

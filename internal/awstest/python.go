@@ -73,7 +73,14 @@ func CfnLint(t testing.TB, files ...string) {
 // python is a program of the set-up that requirements.txt describes, for one purpose.
 func python(t testing.TB, purpose, program string) string {
 	t.Helper()
-	path, err := installed(program)
+	return tool(t, purpose, func() (string, error) { return installed(program) })
+}
+
+// tool is where something is that a test needs for a purpose. Where it is missing the test is skipped, or fails if it is
+// required.
+func tool(t testing.TB, purpose string, find func() (string, error)) string {
+	t.Helper()
+	path, err := find()
 	if err == nil {
 		return path
 	}
@@ -106,14 +113,20 @@ func missed(purpose, test string, why error) {
 
 // installed finds a program where .ci/python.sh installs it.
 func installed(program string) (string, error) {
+	folder, err := installedFor("python", requirements, errNoPython)
+	return filepath.Join(folder, "bin", program), err
+}
+
+// installedFor is the folder that was made for a list of packages, if it is complete.
+func installedFor(kind string, list []byte, missing error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", errNoPython, err)
+		return "", fmt.Errorf("%w: %w", missing, err)
 	}
-	sum := sha256.Sum256(requirements)
-	folder := filepath.Join(cache, "zae-limiter", "python-"+hex.EncodeToString(sum[:])[:12])
+	sum := sha256.Sum256(list)
+	folder := filepath.Join(cache, "zae-limiter", kind+"-"+hex.EncodeToString(sum[:])[:12])
 	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
-		return "", errNoPython
+		return "", missing
 	}
-	return filepath.Join(folder, "bin", program), nil
+	return folder, nil
 }

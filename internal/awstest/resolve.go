@@ -22,6 +22,7 @@ type scope struct {
 	stack, stackID string
 	parameters     map[string]string
 	resources      map[string]*resource // those that exist in it
+	place          Place                // the zero one is that of the account
 }
 
 // absent is what a property is that has AWS::NoValue for its value.
@@ -120,17 +121,18 @@ func combine(function string, list []any, s *scope) any {
 }
 
 func (s *scope) ref(name string) any {
+	place := s.place.withDefaults()
 	switch name {
 	case "AWS::NoValue":
 		return absent{}
 	case "AWS::Region":
-		return Region
+		return place.Region
 	case "AWS::AccountId":
 		return Account
 	case "AWS::Partition":
-		return "aws"
+		return place.Partition
 	case "AWS::URLSuffix":
-		return "amazonaws.com"
+		return place.URLSuffix
 	case "AWS::StackName":
 		return s.stack
 	case "AWS::StackId":
@@ -161,9 +163,9 @@ func (s *scope) attribute(logical, attribute string) any {
 	}
 	switch attribute {
 	case "Arn":
-		return arnOf(r.kind, r.physical)
+		return s.place.withDefaults().move(arnOf(r.kind, r.physical))
 	case "StreamArn":
-		return arnOf(r.kind, r.physical) + "/stream/2026-03-04T05:06:07.000"
+		return s.place.withDefaults().move(arnOf(r.kind, r.physical)) + "/stream/2026-03-04T05:06:07.000"
 	case "QueueUrl":
 		return r.physical
 	case "QueueName":

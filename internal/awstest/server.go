@@ -46,6 +46,7 @@ type AWS struct {
 	serial  int
 	stacks  []*stack
 	things  map[string]*thing // tables and functions that exist, by kind and name
+	asked   []Request         // of IAM
 	faults
 }
 
@@ -106,6 +107,8 @@ func (a *AWS) Environment() map[string]string {
 // signed is the scope of a signature: key, day, region, service.
 var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
 
+const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+
 // ServeHTTP implements [http.Handler]. Which service a request is for stands in its signature.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
@@ -121,8 +124,11 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "cloudformation":
 		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
 	case "sts":
-		a.query(w, r, "https://sts.amazonaws.com/doc/2011-06-15/", map[string]action{"GetCallerIdentity": callerIdentity})
+		a.query(w, r, stsNamespace, map[string]action{"GetCallerIdentity": callerIdentity})
 	case "s3":
+		a.lock.Lock()
+		a.authorize(s3Requests(r)...)
+		a.lock.Unlock()
 		if a.answered(w, "s3:"+r.Method) {
 			return
 		}
@@ -182,6 +188,11 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 	defer a.lock.Unlock()
 	var result any
 	var err error
+	if namespace == stsNamespace {
+		a.authorize(Request{Action: "sts:" + c.action, Resource: "*"})
+	} else {
+		a.authorize(stackRequest(c))
+	}
 	answer := a.meet(c.action)
 	a.catchUp()
 	switch do := actions[c.action]; {

@@ -35,6 +35,16 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	requests, err := DynamoDBRequests(operation, body, func(name string) string {
+		return arnOf(tableKind, name[strings.LastIndex(name, "/")+1:])
+	})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	a.lock.Lock()
+	a.authorize(requests...)
+	a.lock.Unlock()
 	var request tableRequest
 	_ = json.Unmarshal(body, &request) // what else there is, the DynamoDB behind refuses
 	if a.proxy != nil {
@@ -111,6 +121,7 @@ func (a *AWS) serveLambda(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&request) // a GET has none
 	a.lock.Lock()
 	defer a.lock.Unlock()
+	a.authorize(Request{Action: "lambda:" + operation, Resource: arnOf(functionKind, name)})
 	answer := a.meet(operation)
 	a.catchUp()
 	t := a.things[functionKind+" "+name]

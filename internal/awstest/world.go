@@ -56,6 +56,7 @@ func (a *AWS) make(r *resource) (reason string) {
 	if a.kept(r) {
 		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
 	}
+	a.authorize(r.requests("create")...)
 	made := &thing{properties: r.values(), items: map[string]map[string]map[string]any{}}
 	switch r.kind {
 	case bucketKind:
@@ -101,6 +102,7 @@ func (a *AWS) unmake(r *resource) (reason string) {
 	if reason := a.failure(a.removals, r.logical); reason != "" {
 		return reason
 	}
+	a.authorize(r.requests("delete")...)
 	switch r.kind {
 	case bucketKind:
 		if exists, err := a.buckets.BucketExists(r.physical); err != nil || !exists {

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# node.sh: installs what tests use of npm's packages, the versions in the lock file, into a folder of the user's cache that
+# internal/awstest finds by the hash of that file. Where that cannot be done it says so; the tests say then what they skip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+list=internal/awstest/simulate
+
+complain() {
+	echo "node.sh: $*: the second opinion on policies is skipped" >&2
+	case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,iam-simulate,*) exit 1 ;; esac
+	exit 0
+}
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}
+[ "$(uname)" != Darwin ] || cache=$HOME/Library/Caches
+hash() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -c 1-12; }
+folder=$cache/zae-limiter/node-$(hash $list/package-lock.json)
+[ ! -e "$folder/complete" ] || exit 0
+
+command -v node >/dev/null || complain "there is no node"
+command -v npm >/dev/null || complain "there is no npm"
+rm -rf "$folder"
+mkdir -p "$folder"
+cp $list/package.json $list/package-lock.json "$folder"
+echo "node.sh: installing @cloud-copilot/iam-simulate into $folder"
+(cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) || complain "npm ci failed"
+touch "$folder/complete"
