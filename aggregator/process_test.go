@@ -252,3 +252,31 @@ func TestDeletionIsOneListing(t *testing.T) {
 	equal(t, "listings", faults.Calls(conformance.OpList), 2)
 	equal(t, "left", len(allUsage(t, l, engine.UsageQuery{Entity: "e", Window: engine.WindowDaily}, 10)), 0)
 }
+
+// Changes that come late, after the 24 hours that a stream keeps them at most, and as often as they come, are counted as they
+// would have been at once: windows go by the writer's clock, and a snapshot takes no change twice.
+func TestLate(t *testing.T) {
+	onEach(t, func(t *testing.T, s aggregator.Local) {
+		c := clockAt(noon)
+		l := limiterOver(t, s, c)
+		for i := range 6 {
+			_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": int64(i)}, Limits: []engine.Limit{rpm}})
+			must(t, err)
+			c.advance(20 * time.Minute)
+		}
+		changes := feed(t, s)
+		atOnce := inMemory(t)
+		aggregatorOver(t, atOnce, aggregator.Options{}).Process(t.Context(), changes, c.now())
+		a, late := aggregatorOver(t, s, aggregator.Options{}), noon.Add(24*time.Hour)
+		equal(t, "late", a.Process(t.Context(), changes[:4], late).Counted, 4)
+		for range 2 { // cut anew, and again
+			report := a.Process(t.Context(), changes, late)
+			equal(t, "counted and skipped", report.Counted+report.Skipped, len(changes))
+			equal(t, "failed", len(report.Failed), 0)
+		}
+		for _, w := range []engine.Window{engine.WindowHourly, engine.WindowDaily} {
+			q := engine.UsageQuery{Entity: "e", Window: w}
+			equal(t, string(w), allUsage(t, l, q, 10), allUsage(t, limiterOver(t, atOnce, c), q, 10))
+		}
+	})
+}

@@ -58,18 +58,36 @@ func newFunction(store backend.Backend, o *aggregator.Options, log *slog.Logger)
 	return &function{a, log}, nil
 }
 
-// reserve is how long before Lambda ends an invocation work must stop, so that what was not done can be told.
-const reserve = time.Second
+// workUntil is when the work of an invocation must stop so that the reply still reaches Lambda: a fifth of the time is
+// reserved for it, a second at most.
+func workUntil(deadline, now time.Time) time.Time {
+	return deadline.Add(-min(deadline.Sub(now)/5, time.Second))
+}
+
+// madeAt is when the newest record of an event was made. What has expired is judged by it, so that a record which comes late,
+// up to the 24 hours that the stream keeps it, has the effect that it would have had in time.
+func madeAt(event *events.DynamoDBEvent, now time.Time) time.Time {
+	var newest time.Time
+	for i := range event.Records {
+		if at := event.Records[i].Change.ApproximateCreationDateTime.Time; at.After(newest) {
+			newest = at
+		}
+	}
+	if newest.Unix() <= 0 { // the records do not tell
+		return now
+	}
+	return newest
+}
 
 // handle takes in one batch. Its reply names the first record that was not taken in, if there is any.
 func (f *function) handle(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		ctx, cancel = context.WithDeadline(ctx, workUntil(deadline, f.Now()))
 		defer cancel()
 	}
 	b := decode(&event)
-	report := f.Process(ctx, b.changes, f.Now())
+	report := f.Process(ctx, b.changes, madeAt(&event, f.Now()))
 	for _, failure := range report.Failed {
 		b.failed[b.records[failure.Index]] = failure.Err
 	}
