@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
@@ -155,7 +155,7 @@ func operations() []anOperation {
 func record(t *testing.T, namespace string) map[string][]request {
 	t.Helper()
 	name, o := dynamotest.Table(t)
-	r := &recorder{t: t}
+	r := &recorder{t: t, table: tableARN}
 	store, err := dynamo.Open(t.Context(), name, r.options(o))
 	if err != nil {
 		t.Fatal(err)
@@ -195,12 +195,15 @@ var rights = map[string][]string{
 	looking: {acquiring, reading, administering},
 }
 
+// tableARN is that of the table in policies.
+const tableARN = "arn:aws:dynamodb:" + awstest.Region + ":" + awstest.Account + ":table/" + app
+
 // Each policy allows all requests of its operations, denies something of each operation of others that it should not
 // allow, and allows no action that no operation needs.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	resources := resourcesOf(t, template)
-	asked := record(t, "team")
+	resources := rendered(t, allOn())
+	asked, all := record(t, "team"), &questions{}
 	for role, name := range map[string]string{acquiring: "AcquirePolicy", reading: "ReadPolicy", administering: "FullPolicy"} {
 		p, used := policyOf(t, resources, name), map[string]bool{}
 		for _, op := range operations() {
@@ -213,33 +216,36 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("%s allows %s", name, op.name)
 			}
 			for _, q := range asked[op.name] {
-				used[fmt.Sprint(q.action, " ", q.index)] = used[fmt.Sprint(q.action, " ", q.index)] || mine
+				all.add(name, documentOf(t, resources, name), p, q)
+				used[q.Action] = used[q.Action] || mine
+				used[q.Resource] = used[q.Resource] || mine
 			}
 		}
-		for _, r := range p {
-			for _, action := range r.actions {
-				if !used[action+" false"] && !used[action+" true"] {
-					t.Errorf("%s allows %s, which nothing needs", name, action)
-				}
+		for _, s := range p.Statement {
+			if s.Sid == "Key" {
+				continue // TestKeyPermissions
 			}
-			if r.index && !slices.ContainsFunc(slices.Collect(maps.Keys(used)), func(k string) bool { return strings.HasSuffix(k, " true") && used[k] }) {
-				t.Errorf("%s is about the index, which nothing needs", name)
+			for _, what := range append(slices.Clone(s.Action), s.Resource...) {
+				if !used[what] {
+					t.Errorf("%s allows %s, which nothing needs", name, what)
+				}
 			}
 		}
 	}
+	all.compare(t)
 }
 
 // The policies for a namespace allow there what the others allow, but for what is about more than a namespace. Elsewhere
 // they allow to read the registry, and nothing else.
 func TestNamespacePolicies(t *testing.T) {
 	t.Parallel()
-	resources := resourcesOf(t, template)
-	asked := record(t, "team")
+	resources := rendered(t, allOn())
+	asked, all := record(t, "team"), &questions{}
 	for role, name := range map[string]string{acquiring: "NamespaceAcquirePolicy", reading: "NamespaceReadPolicy", administering: "NamespaceFullPolicy"} {
 		p := policyOf(t, resources, name)
-		for _, r := range p {
-			if r.null != "false" {
-				t.Errorf("%s: %v passes without a leading key", name, r.actions)
+		for _, s := range p.Statement {
+			if null := s.Condition["Null"][leadingKeys]; s.Sid != "Key" && (len(null) != 1 || null[0] != "false") {
+				t.Errorf("%s: %v passes without a leading key", name, s.Action)
 			}
 		}
 		for _, op := range operations() {
@@ -249,33 +255,34 @@ func TestNamespacePolicies(t *testing.T) {
 				t.Errorf("%s allows %s", name, op.name)
 			}
 			for _, q := range asked[op.name] {
-				for _, tag := range []string{"other", "tea", "team2", ""} {
-					registry := strings.HasSuffix(q.action, "GetItem") || strings.HasSuffix(q.action, "Query")
-					registry = registry && !slices.ContainsFunc(q.keys, func(k string) bool { return !strings.HasPrefix(k, "_/") })
-					if p.allows(q, tag) && !registry {
-						t.Errorf("%s allows a caller of %q: %v", name, tag, q)
-					}
+				for _, tag := range []string{"team", "other", "tea", "team2", ""} {
+					all.add(name, documentOf(t, resources, name), p, asCallerOf(tag, q))
 				}
-				if write := q.action == "dynamodb:UpdateItem" || q.action == "dynamodb:DeleteItem"; write && strings.HasPrefix(q.keys[0], "_/") {
-					for _, tag := range []string{"team", "_"} {
-						if p.allows(q, tag) {
-							t.Errorf("%s allows a caller of %q to write the registry: %v", name, tag, q)
-						}
-					}
-				}
+				checkForeign(t, name, p, q)
 			}
 		}
 	}
+	all.compare(t)
 }
 
-// mayNot is the first request that a policy does not allow; nil if it allows all.
-func mayNot(p policy, asked []request, tag string) *request {
-	for _, q := range asked {
-		if !p.allows(q, tag) {
-			return &q
+// checkForeign wants nothing allowed to callers of other namespaces but reading the registry.
+func checkForeign(t *testing.T, name string, p policy, q request) {
+	t.Helper()
+	keys := q.Context[leadingKeys]
+	for _, tag := range []string{"other", "tea", "team2", ""} {
+		registry := strings.HasSuffix(q.Action, "GetItem") || strings.HasSuffix(q.Action, "Query")
+		registry = registry && !slices.ContainsFunc(keys, func(k string) bool { return !strings.HasPrefix(k, "_/") })
+		if p.Allows(asCallerOf(tag, q)) && !registry {
+			t.Errorf("%s allows a caller of %q: %v", name, tag, q)
 		}
 	}
-	return nil
+	if write := q.Action == "dynamodb:UpdateItem" || q.Action == "dynamodb:DeleteItem"; write && strings.HasPrefix(keys[0], "_/") {
+		for _, tag := range []string{"team", "_"} {
+			if p.Allows(asCallerOf(tag, q)) {
+				t.Errorf("%s allows a caller of %q to write the registry: %v", name, tag, q)
+			}
+		}
+	}
 }
 
 // Whatever a limiter can do is among the operations, so that its policy is checked.

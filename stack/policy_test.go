@@ -1,131 +1,100 @@
 package stack
 
 import (
-	"path"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
 )
 
-// request is one that DynamoDB authorizes: a request of the API, or one action of a transaction.
-type request struct {
-	by     string   // the operation of the engine
-	action string   // dynamodb:GetItem
-	index  bool     // on the index, not on the table
-	keys   []string // leading keys; none in a scan
-}
-
-// policy is one of the template's.
-type policy []rule
-
-type rule struct {
-	actions      []string
-	table, index bool // what it is about
-	null         string
-	like, unlike []string
-}
+type (
+	request = awstest.Request
+	policy  = awstest.Policy
+)
 
 const (
-	leadingKeys = "dynamodb:LeadingKeys"
-	callersTag  = "${aws:PrincipalTag/zae_limiter_namespace}"
+	leadingKeys = awstest.LeadingKeys
+	callersTag  = "aws:PrincipalTag/zae_limiter_namespace"
+	testKey     = "arn:aws:kms:us-east-1:" + awstest.Account + ":key/1234abcd"
 )
 
-// policyOf reads a policy of the template, and refuses what the evaluation below does not know.
-func policyOf(t *testing.T, resources object, name string) policy {
+// allOn are parameters with which all is deployed that there is.
+func allOn() map[string]string {
+	return map[string]string{
+		paramBucket: bucketName(awstest.Account, awstest.Region, app), paramCodeKey: codeFolder + "0123.zip", paramKey: testKey,
+		"EnableTracing": yes, "EnableIAMRoles": yes, "PITRRecoveryPeriodDays": "7",
+	}
+}
+
+// rendered are the template's resources in an account.
+func rendered(t *testing.T, parameters map[string]string) map[string]awstest.Rendered {
 	t.Helper()
-	var p policy
-	for _, of := range at(resources, name, "Properties", "PolicyDocument", "Statement").([]any) {
-		s := of.(object)
-		if s["Sid"] == "Key" { // which a table with a key of its own takes; without one it is about no key that there is
-			if resource := texts(s["Resource"]); !slices.Equal(texts(s["Action"]), []string{"kms:Decrypt"}) || len(resource) != 3 || resource[1] != "If Ref KMSKeyArn" {
-				t.Fatalf("%s: %v", name, s)
-			}
-			continue
-		}
-		r := rule{actions: texts(s["Action"])}
-		for _, about := range texts(s["Resource"]) {
-			switch about {
-			case "GetAtt Table.Arn":
-				r.table = true
-			case "Sub ${Table.Arn}/index/GSI1":
-				r.index = true
-			default:
-				t.Fatalf("%s is about %s", name, about)
-			}
-		}
-		if condition, ok := s["Condition"].(object); ok {
-			r.null, _ = at(condition, "Null", leadingKeys).(string)
-			r.like, r.unlike = texts(at(condition, "ForAllValues:StringLike", leadingKeys)), texts(at(condition, "ForAllValues:StringNotLike", leadingKeys))
-			if len(condition) != 2+min(1, len(r.unlike)) || r.null == "" || r.like == nil {
-				t.Fatalf("%s has a condition %v", name, condition)
-			}
-		}
-		if s["Effect"] != "Allow" || len(s) > 5 {
-			t.Fatalf("%s has a statement %v", name, s)
-		}
-		p = append(p, r)
-	}
-	return p
+	return awstest.Render(t, template, app, parameters, awstest.Place{})
 }
 
-// allows evaluates a policy as IAM does, for a caller with a namespace for a tag; "" is a caller without one.
-func (p policy) allows(q request, namespace string) bool {
-	return slices.ContainsFunc(p, func(r rule) bool { return r.allows(q, namespace) })
+// documentOf is the document of a managed policy, or of the policy that is in a role.
+func documentOf(t *testing.T, resources map[string]awstest.Rendered, name string) any {
+	t.Helper()
+	properties := resources[name].Properties
+	if inline, ok := properties["Policies"].([]any); ok {
+		return at(inline[0], "PolicyDocument")
+	}
+	if properties["PolicyDocument"] == nil {
+		t.Fatalf("%s has no policy", name)
+	}
+	return properties["PolicyDocument"]
 }
 
-func (r rule) allows(q request, namespace string) bool {
-	if !slices.Contains(r.actions, q.action) || q.index && !r.index || !q.index && !r.table {
-		return false
+func policyOf(t *testing.T, resources map[string]awstest.Rendered, name string) policy {
+	t.Helper()
+	return awstest.ParsePolicy(t, documentOf(t, resources, name))
+}
+
+// asCallerOf is a request of a caller with a namespace for a tag; "" is a caller without one.
+func asCallerOf(namespace string, q request) request {
+	if namespace == "" {
+		return q
 	}
-	if r.null == "false" && q.keys == nil { // for all of nothing anything is true, hence the check for null
-		return false
-	}
-	match := func(patterns []string, key string) bool {
-		return slices.ContainsFunc(patterns, func(pattern string) bool {
-			if strings.Contains(pattern, callersTag) && namespace == "" {
-				return false // a variable without a value
-			}
-			return like(strings.ReplaceAll(pattern, callersTag, namespace), key)
-		})
-	}
-	for _, key := range q.keys {
-		if r.like != nil && !match(r.like, key) || match(r.unlike, key) {
-			return false
+	return q.With(callersTag, namespace)
+}
+
+// mayNot is the first request that a policy does not allow; nil if it allows all.
+func mayNot(p policy, asked []request, tag string) *request {
+	for _, q := range asked {
+		if !p.Allows(asCallerOf(tag, q)) {
+			return &q
 		}
 	}
-	return true
+	return nil
 }
 
-// like is IAM's StringLike, with * for any text and ? for any character.
-func like(pattern, text string) bool {
-	hide := strings.NewReplacer("/", "\x00", "[", "\x01", `\`, "\x02") // which path.Match has other ideas of
-	ok, err := path.Match(hide.Replace(pattern), hide.Replace(text))
-	return err == nil && ok
+// questions are what evaluators of policies are asked.
+type questions struct {
+	cases []awstest.Case
+	seen  map[string]bool
 }
 
-// The evaluation itself: what IAM is known to do.
-func TestPolicyEvaluation(t *testing.T) {
-	p := policy{{
-		actions: []string{"dynamodb:Query"}, table: true, null: "false",
-		like: []string{callersTag + "/*", "_/*"}, unlike: []string{"_/secret"},
-	}}
-	for _, c := range []struct {
-		what, namespace string
-		q               request
-		want            bool
-	}{
-		{"own key", "a", request{action: "dynamodb:Query", keys: []string{"a/b|e|x/y[1]"}}, true},
-		{"all own", "a", request{action: "dynamodb:Query", keys: []string{"a/1", "_/2"}}, true},
-		{"one of another", "a", request{action: "dynamodb:Query", keys: []string{"a/1", "b/2"}}, false},
-		{"a longer name", "a", request{action: "dynamodb:Query", keys: []string{"ab/1"}}, false},
-		{"no keys at all", "a", request{action: "dynamodb:Query"}, false},
-		{"excepted", "a", request{action: "dynamodb:Query", keys: []string{"_/secret"}}, false},
-		{"no tag", "", request{action: "dynamodb:Query", keys: []string{"/1"}}, false},
-		{"index", "a", request{action: "dynamodb:Query", keys: []string{"a/1"}, index: true}, false},
-		{"action", "a", request{action: "dynamodb:Scan", keys: []string{"a/1"}}, false},
-	} {
-		if got := p.allows(c.q, c.namespace); got != c.want {
-			t.Errorf("%s: %v", c.what, got)
+// add notes a question and what our own evaluator says, once.
+func (qs *questions) add(name string, document any, p policy, q request) {
+	q.By = ""
+	if text := name + " " + q.String(); !qs.seen[text] {
+		if qs.seen == nil {
+			qs.seen = map[string]bool{}
 		}
+		qs.seen[text] = true
+		qs.cases = append(qs.cases, awstest.Case{Policy: name, Document: document, Request: q, Allowed: p.Allows(q)})
 	}
+}
+
+// compare wants the same answers of an evaluator that nobody here wrote.
+func (qs *questions) compare(t *testing.T) {
+	t.Helper()
+	t.Run("SecondOpinion", func(t *testing.T) {
+		allowed := slices.ContainsFunc(qs.cases, func(c awstest.Case) bool { return c.Allowed })
+		if denied := slices.ContainsFunc(qs.cases, func(c awstest.Case) bool { return !c.Allowed }); !allowed || !denied {
+			t.Errorf("of %d questions all have the same answer", len(qs.cases))
+		}
+		t.Logf("%d questions", len(qs.cases))
+		awstest.SecondOpinion(t, qs.cases)
+	})
 }

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -10,15 +9,17 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
 )
 
 // recorder is an HTTP client for the SDK that notes what DynamoDB authorizes.
 type recorder struct {
-	t    *testing.T
-	next http.Client
-	lock sync.Mutex
-	by   string
-	all  []request
+	t     *testing.T
+	table string // its ARN in policies, whatever its name is here
+	next  http.Client
+	lock  sync.Mutex
+	by    string
+	all   []request
 }
 
 // options are o, with the recorder for HTTP client.
@@ -48,17 +49,6 @@ func (r *recorder) take() []request {
 	return all
 }
 
-type keyed struct{ PK struct{ S string } }
-
-// body is what matters of all requests.
-type body struct {
-	Key, Item                 *keyed
-	IndexName                 *string
-	ExpressionAttributeValues map[string]struct{ S string }
-	RequestItems              map[string]struct{ Keys []keyed }
-	TransactItems             []map[string]struct{ Key, Item *keyed }
-}
-
 // Do implements the SDK's aws.HTTPClient.
 func (r *recorder) Do(q *http.Request) (*http.Response, error) {
 	text, err := io.ReadAll(q.Body)
@@ -66,46 +56,16 @@ func (r *recorder) Do(q *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	q.Body = io.NopCloser(bytes.NewReader(text))
-	var b body
-	if err := json.Unmarshal(text, &b); err != nil {
+	_, operation, _ := strings.Cut(q.Header.Get("X-Amz-Target"), ".")
+	requests, err := awstest.DynamoDBRequests(operation, text, func(string) string { return r.table })
+	if err != nil {
 		return nil, err
 	}
-	_, operation, _ := strings.Cut(q.Header.Get("X-Amz-Target"), ".")
 	r.lock.Lock()
-	r.all = append(r.all, authorized(r.by, operation, b)...)
+	for i := range requests {
+		requests[i].By = r.by
+	}
+	r.all = append(r.all, requests...)
 	r.lock.Unlock()
 	return r.next.Do(q)
-}
-
-func authorized(by, operation string, b body) []request {
-	q := request{by: by, action: "dynamodb:" + operation}
-	key := func(some ...*keyed) []string {
-		for _, k := range some {
-			if k != nil {
-				return []string{k.PK.S}
-			}
-		}
-		return nil
-	}
-	switch operation {
-	case "BatchGetItem":
-		for _, table := range b.RequestItems {
-			for _, k := range table.Keys {
-				q.keys = append(q.keys, k.PK.S)
-			}
-		}
-	case "Query":
-		q.index, q.keys = b.IndexName != nil, []string{b.ExpressionAttributeValues[":h"].S}
-	case "TransactWriteItems":
-		var all []request
-		for _, item := range b.TransactItems {
-			for kind, of := range item { // Update, Put, Delete, ConditionCheck
-				all = append(all, request{by: by, action: "dynamodb:" + kind + "Item", keys: key(of.Key, of.Item)})
-			}
-		}
-		return all
-	default:
-		q.keys = key(b.Key, b.Item)
-	}
-	return []request{q}
 }

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
@@ -50,18 +52,11 @@ func changes(t *testing.T) (batches [][]backend.Change) {
 	return batches
 }
 
-// The function's role may do to the table what the aggregator does, and nothing else.
-func TestAggregatorRole(t *testing.T) {
-	t.Parallel()
-	resources := resourcesOf(t, template)
-	var data rule
-	for _, s := range at(at(resources, "AggregatorRole", "Properties", "Policies").([]any)[0], "PolicyDocument", "Statement").([]any) {
-		if at(s, "Sid") == "Data" {
-			data = rule{actions: texts(at(s, "Action")), table: slices.Equal(texts(at(s, "Resource")), []string{"GetAtt Table.Arn"})}
-		}
-	}
+// bookedRequests are what IAM is asked while the aggregator takes in changes of all kinds.
+func bookedRequests(t *testing.T) []request {
+	t.Helper()
 	name, o := dynamotest.Table(t)
-	r := &recorder{t: t}
+	r := &recorder{t: t, by: "aggregator", table: tableARN}
 	store, err := dynamo.Open(t.Context(), name, r.options(o))
 	if err != nil {
 		t.Fatal(err)
@@ -79,16 +74,87 @@ func TestAggregatorRole(t *testing.T) {
 	if len(all.Failed) > 0 || all.Counted == 0 || all.Removed == 0 {
 		t.Errorf("%+v", all)
 	}
-	used := map[string]bool{}
-	for _, q := range r.take() {
-		used[q.action] = true
-		if !data.allows(q, "") {
-			t.Errorf("the role refuses %+v", q)
+	return r.take()
+}
+
+// polled are what IAM is asked with the function's role around each invocation: by Lambda, which reads the stream, notes
+// failures and logs, and by the function, which archives and traces. AWS's documents say which; nothing here makes them.
+func polled(resources map[string]awstest.Rendered) []request {
+	stream, logs := tableARN+"/stream/2026-03-04T05:06:07.000", strings.TrimSuffix(resources["AggregatorLogs"].ARN, ":*")
+	all := []request{
+		{Action: "dynamodb:DescribeStream", Resource: stream},
+		{Action: "dynamodb:GetRecords", Resource: stream},
+		{Action: "dynamodb:GetShardIterator", Resource: stream},
+		{Action: "dynamodb:ListStreams", Resource: "*"},
+		{Action: "logs:CreateLogStream", Resource: logs + ":log-stream:2026/03/04"},
+		{Action: "logs:PutLogEvents", Resource: logs + ":log-stream:2026/03/04"},
+		{Action: "sqs:SendMessage", Resource: resources["AggregatorDLQ"].ARN},
+	}
+	if bucket, ok := resources[resourceBucket]; ok {
+		all = append(all, request{Action: "s3:PutObject", Resource: bucket.ARN + "/audit/year=2026/month=03/day=04/x.jsonl.gz"})
+	}
+	return all
+}
+
+var (
+	traced    = []request{{Action: "xray:PutTraceSegments", Resource: "*"}, {Action: "xray:PutTelemetryRecords", Resource: "*"}}
+	decrypted = []request{{Action: "kms:Decrypt", Resource: testKey}, {Action: "kms:GenerateDataKey", Resource: testKey}}
+	// foreign are what the role must not do in any deployment.
+	foreign = []request{
+		{Action: "dynamodb:Scan", Resource: tableARN},
+		{Action: "dynamodb:DeleteTable", Resource: tableARN},
+		{Action: "dynamodb:GetItem", Resource: tableARN + "2"},
+		{Action: "s3:GetObject", Resource: "arn:aws:s3:::zae-app/audit/x"},
+		{Action: "s3:PutObject", Resource: "arn:aws:s3:::zae-app/lambda/x"},
+		{Action: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/app-aggr"},
+		{Action: "kms:Decrypt", Resource: testKey + "2"},
+	}
+)
+
+// The function's role may do what the function and Lambda do with it, and nothing else, whatever the options of the
+// deployment are: tracing, a key, an archive.
+func TestAggregatorRole(t *testing.T) {
+	t.Parallel()
+	booked, all := bookedRequests(t), &questions{}
+	for what, parameters := range map[string]map[string]string{
+		"all": allOn(), "plain": {}, "bucket": {paramBucket: "zae-app"}, "no archive": {paramBucket: "zae-app", "EnableAuditArchival": no},
+		"key": {paramKey: testKey}, "traces": {"EnableTracing": yes},
+	} {
+		resources := rendered(t, parameters)
+		document, p := documentOf(t, resources, "AggregatorRole"), policyOf(t, resources, "AggregatorRole")
+		may, mayNot, used := slices.Concat(booked, polled(resources)), slices.Clone(foreign), map[string]bool{}
+		archive := func(q request) bool { return q.Action == "s3:PutObject" }
+		if parameters["EnableAuditArchival"] == no {
+			may = slices.DeleteFunc(may, archive)
+			mayNot = append(mayNot, request{Action: "s3:PutObject", Resource: "arn:aws:s3:::zae-app/audit/x"})
+		}
+		for option, requests := range map[string][]request{"EnableTracing": traced, paramKey: decrypted} {
+			if parameters[option] != "" {
+				may = append(may, requests...)
+			} else {
+				mayNot = append(mayNot, requests...)
+			}
+		}
+		for _, q := range may {
+			used[q.Action] = true
+			if !p.Allows(q) {
+				t.Errorf("%s: the role refuses %v", what, q)
+			}
+			all.add("AggregatorRole, "+what, document, p, q)
+		}
+		for _, q := range mayNot {
+			if p.Allows(q) {
+				t.Errorf("%s: the role allows %v", what, q)
+			}
+			all.add("AggregatorRole, "+what, document, p, q)
+		}
+		for _, s := range p.Statement {
+			for _, action := range s.Action {
+				if !used[action] {
+					t.Errorf("%s: the role allows %s, which nothing needs", what, action)
+				}
+			}
 		}
 	}
-	for _, action := range data.actions {
-		if !used[action] {
-			t.Errorf("the role allows %s, which nothing needs", action)
-		}
-	}
+	all.compare(t)
 }

@@ -1,0 +1,140 @@
+package stack
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+// No statement denies, whatever the options are. A deny would beat grants that this template does not know of: with one of
+// kms:Decrypt, Lambda could not decrypt the function's variables, which it does as the function's role.
+func TestNoDeny(t *testing.T) {
+	if strings.Contains(template, "Deny") {
+		t.Error("the template has a statement that denies")
+	}
+	variables := request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/of-lambda"}
+	grant := awstest.ParsePolicy(t, []byte(`{"Statement": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]}`)).Statement
+	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": no, paramBucket: "b"}} {
+		p := policyOf(t, rendered(t, parameters), "AggregatorRole")
+		if p.Statement = append(p.Statement, grant...); !p.Allows(variables) {
+			t.Errorf("%s: a grant of the key of Lambda's variables has no effect", what)
+		}
+	}
+}
+
+// managed are the managed policies, by the resource's name.
+func managed(resources map[string]awstest.Rendered) []string {
+	names := slices.Sorted(maps.Keys(resources))
+	return slices.DeleteFunc(names, func(name string) bool { return resources[name].Type != "AWS::IAM::ManagedPolicy" })
+}
+
+// The managed policies allow to decrypt by the table's key what is read from the table, and nothing else. What DynamoDB is
+// called in kms:ViaService is documented for all partitions as dynamodb.REGION.amazonaws.com, and reported as
+// dynamodb.REGION.amazonaws.com.cn from China: both pass.
+func TestKeyPermissions(t *testing.T) {
+	t.Parallel()
+	all := &questions{}
+	for _, place := range []awstest.Place{{}, awstest.China, {Partition: "aws-us-gov", Region: "us-gov-west-1"}} {
+		region := place.Region
+		if region == "" {
+			region = awstest.Region
+		}
+		partition := place.Partition
+		if partition == "" {
+			partition = "aws"
+		}
+		key := "arn:" + partition + ":kms:" + region + ":" + awstest.Account + ":key/1234"
+		parameters := allOn()
+		parameters[paramKey] = key
+		with, without := awstest.Render(t, template, app, parameters, place), awstest.Render(t, template, app, nil, place)
+		if len(managed(with)) != 6 {
+			t.Fatalf("managed policies: %v", managed(with))
+		}
+		for _, name := range managed(with) {
+			for service, want := range map[string]bool{
+				"dynamodb." + region + ".amazonaws.com": true, "dynamodb." + region + "." + suffix(place): true, "s3." + region + ".amazonaws.com": false, "": false,
+			} {
+				q := request{Action: "kms:Decrypt", Resource: key}
+				if service != "" {
+					q = q.With("kms:ViaService", service)
+				}
+				what := fmt.Sprintf("%s in %s", name, region)
+				p := policyOf(t, with, name)
+				if got := p.Allows(q); got != want {
+					t.Errorf("%s: through %q: %v", what, service, got)
+				}
+				if without := policyOf(t, without, name); without.Allows(q) {
+					t.Errorf("%s: a table without a key: through %q", what, service)
+				}
+				all.add(what, documentOf(t, with, name), p, q)
+			}
+		}
+	}
+	all.compare(t)
+}
+
+func suffix(place awstest.Place) string {
+	if place.URLSuffix == "" {
+		return "amazonaws.com"
+	}
+	return place.URLSuffix
+}
+
+// Nothing in the template is of one partition alone. Names of services as principals have the same suffix in all of them:
+// IAM refuses lambda.amazonaws.com.cn in China.
+func TestPartitions(t *testing.T) {
+	for n, line := range strings.Split(template, "\n") {
+		fixed := strings.ReplaceAll(line, "{Service: lambda.amazonaws.com}", "")
+		if strings.Contains(fixed, "amazonaws.com") || strings.Contains(fixed, "arn:aws") || strings.Contains(fixed, "us-east-1") {
+			t.Errorf("template.yaml:%d is of one partition: %s", n+1, line)
+		}
+	}
+	in := awstest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": yes}, awstest.China)
+	text := fmt.Sprint(in)
+	for _, foreign := range []string{"arn:aws:", "us-east-1"} {
+		if i := strings.Index(text, foreign); i >= 0 {
+			t.Errorf("in China: %s", text[max(0, i-60):i+60])
+		}
+	}
+}
+
+// Lifecycle rules move only what is large enough to become cheaper: the storage classes of infrequent access and of instant
+// retrieval bill each object as 128 KB at least, and by default S3 does not move smaller ones.
+func TestTransitions(t *testing.T) {
+	const least = 128 << 10
+	rules := at(rendered(t, allOn())[resourceBucket].Properties, "LifecycleConfiguration", "Rules").([]any)
+	moving := 0
+	for _, rule := range rules {
+		if at(rule, "Transitions") == nil {
+			continue
+		}
+		moving++
+		if above := at(rule, "ObjectSizeGreaterThan"); fmt.Sprint(above) != fmt.Sprint(least-1) {
+			t.Errorf("rule %v moves objects above %v bytes, not of %d and more", at(rule, "Id"), above, least)
+		}
+	}
+	if moving != 1 {
+		t.Errorf("%d rules move objects", moving)
+	}
+}
+
+// The function gets whatever the stream still has, from its beginning, whenever it is turned on or comes back: the stream
+// keeps 24 hours, and counting late or twice is no different from counting once.
+func TestFeedAge(t *testing.T) {
+	feed := rendered(t, allOn())["AggregatorFeed"].Properties
+	for property, want := range map[string]any{
+		"MaximumRecordAgeInSeconds": -1.0, "StartingPosition": "TRIM_HORIZON", "BisectBatchOnFunctionError": true,
+		"FunctionResponseTypes": []any{"ReportBatchItemFailures"},
+	} {
+		if got := feed[property]; fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s is %v, not %v", property, got, want)
+		}
+	}
+	if at(feed, "DestinationConfig", "OnFailure", "Destination") != "arn:aws:sqs:us-east-1:123456789012:app-aggregator-dlq" {
+		t.Errorf("failures go to %v", feed["DestinationConfig"])
+	}
+}
