@@ -96,8 +96,8 @@ func s3Requests(r *http.Request) []Request {
 	return []Request{{Action: "s3:GetObject", Resource: object}, {Action: "s3:ListBucket", Resource: arn}}
 }
 
-// stackRequest is what IAM authorizes of a call to CloudFormation.
-func stackRequest(c call) Request {
+// stackRequests are what IAM authorizes of a call to CloudFormation.
+func stackRequests(c call) []Request {
 	name := c.text("StackName")
 	resource := "*"
 	switch {
@@ -106,7 +106,11 @@ func stackRequest(c call) Request {
 	case name != "":
 		resource = "arn:aws:cloudformation:" + Region + ":" + Account + ":stack/" + name + "/00000000-0000-4000-8000-000000000000"
 	}
-	return Request{Action: "cloudformation:" + c.action, Resource: resource}
+	all := []Request{{Action: "cloudformation:" + c.action, Resource: resource}}
+	if c.text("Tags.member.1.Key") != "" {
+		all = append(all, Request{Action: "cloudformation:TagResource", Resource: resource})
+	}
+	return all
 }
 
 // authorize notes what IAM is asked.

@@ -191,7 +191,7 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 	if namespace == stsNamespace {
 		a.authorize(Request{Action: "sts:" + c.action, Resource: "*"})
 	} else {
-		a.authorize(stackRequest(c))
+		a.authorize(stackRequests(c)...)
 	}
 	answer := a.meet(c.action)
 	a.catchUp()

@@ -49,6 +49,7 @@ var only = map[string]map[string][]string{
 	"AWS::IAM::ManagedPolicy": {
 		"Groups": {"iam:*GroupPolicy"}, "Roles": {"iam:*RolePolicy"}, "Users": {"iam:*UserPolicy"},
 	},
+	"AWS::IAM::Role":                  {"": {"iam:DeleteRolePermissionsBoundary"}}, // of a boundary that goes
 	"AWS::Lambda::EventSourceMapping": {"KmsKeyArn": {"kms:*"}},
 	"AWS::Lambda::Function": {
 		"CodeSigningConfigArn": {"lambda:PutFunctionCodeSigningConfig", "lambda:DeleteFunctionCodeSigningConfig", "lambda:GetCodeSigningConfig"},
@@ -87,7 +88,14 @@ var only = map[string]map[string][]string{
 
 // everywhere are actions for which IAM knows no resource, or which are asked of all.
 var everywhere = []string{
-	"cloudwatch:DescribeAlarms", "lambda:CreateEventSourceMapping", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+	"cloudwatch:DescribeAlarms", "kms:ListAliases", "lambda:CreateEventSourceMapping", "logs:DescribeIndexPolicies",
+	"logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+}
+
+// bounded are actions that IAM authorizes with the role's boundary of permissions for a condition key.
+var bounded = []string{
+	"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
+	"iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
 }
 
 // HandlerRequests are what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource: it does so with the
@@ -138,6 +146,8 @@ func requestOf(action string, r Rendered) Request {
 		if q.Resource = at + ":event-source-mapping:00000000-0000-4000-8000-000000000000"; action != "lambda:TagResource" && action != "lambda:UntagResource" && action != "lambda:ListTags" {
 			q = q.With("lambda:FunctionArn", function)
 		}
+	case slices.Contains(bounded, action) && r.Properties["PermissionsBoundary"] != nil:
+		q = q.With("iam:PermissionsBoundary", text(r.Properties, "PermissionsBoundary"))
 	case action == "iam:PassRole":
 		q.Resource = text(r.Properties, "Role")
 		q = q.With("iam:PassedToService", "lambda.amazonaws.com")

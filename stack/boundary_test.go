@@ -1,0 +1,115 @@
+package stack
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+// The boundary of permissions allows what the policies of the stack's roles allow, without their conditions, and that Lambda
+// decrypts the function's variables.
+func TestBoundaryPolicy(t *testing.T) {
+	resources, g := placed(t, true), &grants{}
+	for _, name := range append(managed(resources), "AggregatorRole") {
+		for _, s := range policyOf(t, resources, name).Statement {
+			for _, action := range s.Action {
+				for _, resource := range s.Resource {
+					g.add(about(request{Action: action, Resource: resource}), action)
+				}
+			}
+		}
+	}
+	all := append(g.statements(), statement{
+		Sid: "Variables", Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: []string{"*"},
+		Condition: map[string]any{"StringLike": map[string]any{"kms:ViaService": "lambda.us-east-1.*"}},
+	})
+	policyFile(t, "boundary.json", all)
+}
+
+// filled is a policy of deploy/policies with values for its placeholders.
+func filled(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../deploy/policies/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(strings.NewReplacer("REGION", awstest.Region, "ACCOUNT", awstest.Account, "NAME", app, "KEY", "1234abcd").Replace(string(text)))
+}
+
+// Each role does below the boundary what it does without, and below it whoever may make policies cannot give a role more.
+func TestBoundary(t *testing.T) {
+	t.Parallel()
+	document := filled(t, "boundary.json")
+	boundary, all := awstest.ParsePolicy(t, document), &questions{}
+	parameters := allOn()
+	parameters[paramBucket] = "zae-app-0123"
+	resources, asked := rendered(t, parameters), record(t, "team")
+	ask := func(name string, q request) {
+		t.Helper()
+		if policyOf(t, resources, name).Allows(q) && !boundary.Allows(q) {
+			t.Errorf("below the boundary %s no longer allows %v", name, q)
+		}
+	}
+	for _, requests := range asked {
+		for _, q := range requests {
+			for _, name := range managed(resources) {
+				ask(name, asCallerOf("team", q))
+			}
+			all.add("boundary", document, boundary, request{Action: q.Action, Resource: q.Resource})
+		}
+	}
+	functions := slices.Concat(bookedRequests(t), polled(resources), traced, decrypted)
+	for _, q := range functions {
+		ask("AggregatorRole", q)
+		all.add("boundary", document, boundary, q)
+	}
+	variables := request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/of-lambda"}
+	for service, want := range map[string]bool{"lambda.us-east-1.amazonaws.com": true, "s3.us-east-1.amazonaws.com": false} {
+		q := variables.With("kms:ViaService", service)
+		if boundary.Allows(q) != want {
+			t.Errorf("decrypting through %s is allowed: %v", service, !want)
+		}
+		all.add("boundary", document, boundary, q)
+	}
+	for _, q := range foreign {
+		if q.Action == "dynamodb:Scan" {
+			continue // an administrator's
+		}
+		if boundary.Allows(q) {
+			t.Errorf("the boundary allows %v", q)
+		}
+		all.add("boundary", document, boundary, q)
+	}
+	all.compare(t)
+}
+
+// Whoever deploys with the bounded policy creates roles with that boundary, and no others.
+func TestBoundedDeployer(t *testing.T) {
+	t.Parallel()
+	const boundary = "arn:aws:iam::" + awstest.Account + ":policy/app-boundary"
+	bounded := []string{"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
+	all := &questions{}
+	for file, isBounded := range map[string]bool{"deployer.json": false, "deployer-bounded.json": true} {
+		document := filled(t, file)
+		p := awstest.ParsePolicy(t, document)
+		for _, with := range []string{boundary, "arn:aws:iam::aws:policy/AdministratorAccess", ""} {
+			parameters := allOn()
+			parameters[paramBoundary], parameters[paramBucket] = with, "zae-app-0123"
+			resources := rendered(t, parameters)
+			for _, name := range slices.Sorted(maps.Keys(resources)) {
+				for _, q := range awstest.HandlerRequests("create", resources[name]) {
+					want := !isBounded || with == boundary || !slices.Contains(bounded, q.Action)
+					if got := p.Allows(q); got != want {
+						t.Errorf("%s, with the boundary %q: %v is allowed: %v", file, with, q, got)
+					}
+					all.add(file, document, p, q)
+				}
+			}
+		}
+	}
+	all.compare(t)
+}
