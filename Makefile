@@ -89,6 +89,7 @@ life: ## the built binary through a whole life, the calls that must fail include
 	@.ci/brisk.sh
 
 golden: ## renew the golden files; look at the difference before committing it
+	UPDATE_GOLDEN=1 go test -count=1 -run '^(TestTemplateGolden|TestDeployerPolicy|TestBoundaryPolicy|TestUpgradeReplacesNothing)$$' ./stack
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/... ./internal/manifest
 
 ##@ Benchmarks
