@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,6 +152,27 @@ func operations() []anOperation {
 	}
 }
 
+// recorded are the notes of record, which is run once for all tests of this process.
+var recorded struct {
+	lock sync.Mutex
+	all  map[string][]request
+}
+
+// asked is what the operations ask of DynamoDB in the namespace team, by the operation.
+func asked(t *testing.T) map[string][]request {
+	t.Helper()
+	recorded.lock.Lock()
+	defer recorded.lock.Unlock()
+	if recorded.all == nil {
+		all := record(t, "team")
+		if t.Failed() {
+			t.FailNow()
+		}
+		recorded.all = all
+	}
+	return recorded.all
+}
+
 // record does all operations in a namespace and notes what they ask of DynamoDB.
 func record(t *testing.T, namespace string) map[string][]request {
 	t.Helper()
@@ -203,7 +225,7 @@ const tableARN = "arn:aws:dynamodb:" + awstest.Region + ":" + awstest.Account + 
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
-	asked, all := record(t, "team"), &questions{}
+	asked, all := asked(t), &questions{}
 	for role, name := range map[string]string{acquiring: "AcquirePolicy", reading: "ReadPolicy", administering: "FullPolicy"} {
 		p, used := policyOf(t, resources, name), map[string]bool{}
 		for _, op := range operations() {
@@ -240,7 +262,7 @@ func TestPolicies(t *testing.T) {
 func TestNamespacePolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
-	asked, all := record(t, "team"), &questions{}
+	asked, all := asked(t), &questions{}
 	for role, name := range map[string]string{acquiring: "NamespaceAcquirePolicy", reading: "NamespaceReadPolicy", administering: "NamespaceFullPolicy"} {
 		p := policyOf(t, resources, name)
 		for _, s := range p.Statement {
