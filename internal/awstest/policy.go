@@ -174,9 +174,13 @@ func (q Request) expand(pattern string) (expanded string, ok bool) {
 	}), ok
 }
 
+var hide = strings.NewReplacer("/", "\x00", "[", "\x01", `\`, "\x02") // which path.Match has other ideas of
+
 // like is IAM's StringLike, with * for any text and ? for any character.
 func like(pattern, text string) bool {
-	hide := strings.NewReplacer("/", "\x00", "[", "\x01", `\`, "\x02") // which path.Match has other ideas of
+	if !strings.ContainsAny(pattern, "*?") {
+		return pattern == text
+	}
 	ok, err := path.Match(hide.Replace(pattern), hide.Replace(text))
 	return err == nil && ok
 }
