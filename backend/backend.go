@@ -13,7 +13,8 @@ type Backend interface {
 	// Read fills out[i] with the record of keys[i]. Each out[i] must have been Reset to the layout of its key; a key
 	// without a record leaves it not present: absence is a state, no error. Reads are consistent: they see every
 	// write that was acknowledged before the call, through whatever handle. The records of one call need not be of
-	// one moment. Any number of keys; the same key may come twice. After an error nothing in out means anything.
+	// one moment. Any number of keys; the same key may come twice. Where only some records cannot be read, the error is
+	// an *UnreadableError that names them, and out has all others. After any other error nothing in out means anything.
 	Read(ctx context.Context, keys []Key, out []Record) error
 
 	// Apply judges each write on its own and fills out[i], which must be as long as writes; their order among
@@ -32,7 +33,7 @@ type Backend interface {
 
 	// List gives the keys of one partition in byte order, a page of up to Query.Size of them; an empty partition
 	// gives none. A primary listing is as fresh as Read. An index listing may lag behind writes, never invents a
-	// key that was not there, and catches up. Expired records may be among them.
+	// key that was not there, and catches up. Expired records may be among them; keys of other namespaces never are.
 	List(ctx context.Context, q Query) (Keys, error)
 
 	// Close ends the store's work and frees what it holds; a second call does nothing and returns nil.
@@ -63,6 +64,13 @@ type Item struct {
 type Keys struct {
 	Items []Item
 	More  bool
+
+	// Foreign is how many entries were left out because their keys are in another namespace than the listing's. No store
+	// writes such an entry; somebody else can, where the index is open to other writers.
+	Foreign int
+	// Rest is where to go on (Query.After) if the store stopped before the page was full, since it had left out many
+	// entries: then More is true, and the page may be empty. nil: go on behind the last of Items.
+	Rest *Item
 }
 
 // Validate reports whether every store accepts the query.

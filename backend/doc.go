@@ -24,7 +24,8 @@
 //   - Limits: the lengths and counts of this package are refused before any effect, the same everywhere.
 //   - Cancelled: with ctx done before the call nothing is written; with ctx done in flight the call returns promptly,
 //     and its error says whether the outcome is known.
-//   - Errors: only the errors of this package and ctx's cross the seam; the driver's own stays reachable by errors.As.
+//   - Errors: only the errors of this package and ctx's cross the seam; the driver's own stays reachable by errors.As. A
+//     record that cannot be read is named, keeps no other back, and can be removed.
 //   - Closed: Close twice is fine; afterwards every call answers ErrClosed.
 //   - Shared: safe for concurrent use.
 //   - Clockless: no promise depends on the store's idea of now.

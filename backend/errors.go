@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // What a caller did wrong. Nothing was written.
@@ -47,6 +48,42 @@ func (e *ConflictError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrConflict) true.
 func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// UnreadableError reports records that are there and do not fit the layouts that were asked for: they have a field that
+// the layout does not have, or a value of another kind, because a newer program or somebody else wrote them. It is an
+// [ErrInvalid].
+type UnreadableError struct {
+	Indexes []int // of these records among the keys of the call, ascending, at least one
+	Err     error // why the first of them cannot be read
+}
+
+// Error tells why the first record cannot be read, and how many there are.
+func (e *UnreadableError) Error() string {
+	if len(e.Indexes) == 1 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%v (the first of %d such records)", e.Err, len(e.Indexes))
+}
+
+// Unwrap gives the cause, and makes errors.Is(err, ErrInvalid) true.
+func (e *UnreadableError) Unwrap() []error { return []error{ErrInvalid, e.Err} }
+
+// Add notes that the record at an index cannot be read; indexes may come in any order. For stores.
+func (e *UnreadableError) Add(index int, err error) {
+	if len(e.Indexes) == 0 || index < e.Indexes[0] {
+		e.Err = err
+	}
+	at, _ := slices.BinarySearch(e.Indexes, index)
+	e.Indexes = slices.Insert(e.Indexes, at, index)
+}
+
+// OrNil is what Read returns when it is done: nil if nothing was added.
+func (e *UnreadableError) OrNil() error {
+	if len(e.Indexes) == 0 {
+		return nil
+	}
+	return e
+}
 
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))

@@ -61,7 +61,7 @@ type Write struct {
 	Layout  *Layout
 	Conds   []Cond
 	Effects []Effect
-	Remove  bool   // the record goes; no effects, expiry or place beside it
+	Remove  bool   // the record goes, without conditions also one that cannot be read; no effects, expiry or place beside it
 	Expiry  Expiry // of the record from now on; KeepExpiry keeps (and means none for a new record)
 	Index   *Place // of the record from now on; nil keeps. Stores copy it
 	Brief   bool   // the outcome needs no record where this is applied and would be once more; stores may ignore it

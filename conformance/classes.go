@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -14,6 +15,7 @@ var errorsPromise = cases{
 	{"Grown", errorsGrown},
 	{"EveryOutcome", errorsEveryOutcome},
 	{"Conflict", errorsConflict},
+	{"Unreadable", errorsUnreadable},
 }
 
 // sentinels are the classes that an error of a store may have; it has one of them, and perhaps ctx's beside it.
@@ -116,4 +118,40 @@ func errorsConflict(s *trial) {
 	if !errors.As(err, &conflict) {
 		s.Errorf("a refused commit: %v is no *ConflictError", err)
 	}
+}
+
+// errorsUnreadable reads records of another layout beside others: the error names them, and the others are there. A removal
+// without conditions removes them; one with conditions cannot judge them.
+func errorsUnreadable(s *trial) {
+	odd := backend.NewLayout("odd", backend.Field{Name: "n"}, backend.Field{Name: "z"})
+	in := func(sort string) backend.Key { return backend.Key{Namespace: "odd", Partition: part, Sort: sort} }
+	effect := setNum(odd.MustSlot("z"), num(1))
+	s.mustPut(write(in("a"), set(1)), write(in("b"), odd, effect), write(in("c"), set(3)), write(in("d"), odd, effect, place("d")))
+	keys := []backend.Key{in("a"), in("b"), in("none"), in("c"), in("d"), in("b")}
+	for n, want := range map[int][]int{len(keys): {1, 4, 5}, 2: {1}} {
+		out := make([]backend.Record, n)
+		for i := range out {
+			out[i].Reset(layout)
+		}
+		err := s.store.Read(s.Context(), keys[:n], out)
+		var unreadable *backend.UnreadableError
+		if !errors.As(err, &unreadable) || !errors.Is(err, backend.ErrInvalid) || !slices.Equal(unreadable.Indexes, want) {
+			s.Fatalf("Read of %d records, of which %v cannot be read: %v (%+v)", n, want, err, unreadable)
+		}
+		for i, want := range []string{"n=1", "", "none", "n=3", "", ""}[:n] {
+			if want != "" {
+				s.wantRecord(fmt.Sprintf("record %d beside unreadable ones", i), &out[i], want)
+			}
+		}
+	}
+	refused, err := s.one(remove(in("b"), is(backend.Equal, 9)))
+	s.wantClass("a removal with a condition", err, backend.ErrInvalid)
+	if refused.Applied || err == nil {
+		s.Errorf("a removal with a condition on what cannot be read: applied %v, %v", refused.Applied, err)
+	}
+	s.mustPut(remove(in("b")))
+	s.mustCommit(remove(in("d")), write(in("c"), add(1)))
+	s.want(in("b"), "none")
+	s.want(in("d"), "none")
+	s.want(in("c"), "n=4")
 }

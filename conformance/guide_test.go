@@ -45,7 +45,7 @@ func (s *store) load(k backend.Key, r *backend.Record) error {
 		slot, known := r.Layout().Slot(name)
 		var n backend.Num
 		if err := n.UnmarshalText([]byte(text)); err != nil || !known {
-			return fmt.Errorf("%w: field %q of %v: %w", backend.ErrInvalid, name, k, err)
+			return fmt.Errorf("%w: field %q of %v: %v", backend.ErrInvalid, name, k, err)
 		}
 		r.SetNum(slot, n)
 	}
@@ -92,6 +92,9 @@ func (s *store) change(writes []backend.Write, now []backend.Record) (refused in
 	for i := range writes {
 		w := &writes[i]
 		now[i].Reset(w.Layout)
+		if w.Remove && len(w.Conds) == 0 {
+			continue // there is nothing to judge, and what cannot be read can go, too
+		}
 		if err := s.load(w.Key, &now[i]); err != nil { // SELECT … FOR UPDATE
 			return -1, err
 		}
@@ -129,6 +132,7 @@ func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
+	var odd backend.UnreadableError
 	for i, k := range keys {
 		if err := k.Validate(); err != nil {
 			return err
@@ -137,10 +141,10 @@ func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 		err := s.load(k, &out[i])
 		s.lock.Unlock()
 		if err != nil {
-			return err
+			odd.Add(i, err) // it keeps no other back
 		}
 	}
-	return nil
+	return odd.OrNil()
 }
 
 func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {

@@ -148,6 +148,17 @@ func allInvalid(inner backend.Backend) broken {
 	}}
 }
 
+// hidesBehindOdd lets one record that cannot be read keep all others back.
+func hidesBehindOdd(inner backend.Backend) broken {
+	return broken{read: func(ctx context.Context, keys []backend.Key, out []backend.Record) error {
+		err := inner.Read(ctx, keys, out)
+		if errors.As(err, new(*backend.UnreadableError)) {
+			return backend.ErrInvalid
+		}
+		return err
+	}}
+}
+
 func neverCloses(backend.Backend) broken { return broken{close: func() error { return nil }} }
 
 func closesOnce(inner backend.Backend) broken {

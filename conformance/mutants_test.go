@@ -74,6 +74,7 @@ var mutants = []mutant{
 	{"Cancelled", "writes before it looks at the context", looksLate},
 	{"Errors", "lets raw errors through", rawErrors},
 	{"Errors", "calls everything invalid", allInvalid},
+	{"Errors", "keeps records back beside one that cannot be read", hidesBehindOdd},
 	{"Closed", "still answers when it is closed", neverCloses},
 	{"Closed", "can not be closed twice", closesOnce},
 	{"Shared", "gives the same memory to two records", sharesRecords},

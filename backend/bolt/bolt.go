@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -86,6 +87,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 		}
 	}
 	return s.view(func(tx *bbolt.Tx) error {
+		var odd backend.UnreadableError
 		records, stored := tx.Bucket(recordsBucket), make([]byte, 0, 128)
 		for i := range keys {
 			out[i].Reset(out[i].Layout())
@@ -94,11 +96,15 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			if value == nil {
 				continue
 			}
-			if err := decodeRecord(value, &out[i]); err != nil {
+			switch err := decodeRecord(value, &out[i]); {
+			case errors.Is(err, backend.ErrInvalid):
+				out[i].Reset(out[i].Layout())
+				odd.Add(i, err)
+			case err != nil:
 				return errRecord(keys[i], err)
 			}
 		}
-		return nil
+		return odd.OrNil()
 	})
 }
 

@@ -77,6 +77,11 @@ func (b *batch) apply(w *backend.Write, record *backend.Record) (applied bool, e
 	if err != nil {
 		return false, errRecord(w.Key, err)
 	}
+	if w.Remove && len(w.Conds) == 0 {
+		b.change(st, st.remove) // there is nothing to judge
+		record.Reset(w.Layout)
+		return true, nil
+	}
 	now, err := st.as(w.Layout)
 	if err != nil {
 		return false, errRecord(w.Key, err)
@@ -142,11 +147,13 @@ func (b *batch) try(w *backend.Write, i int, at **state, next *backend.Record) e
 	if err != nil {
 		return errRecord(w.Key, err)
 	}
+	if *at = st; w.Remove && len(w.Conds) == 0 {
+		return nil // there is nothing to judge
+	}
 	now, err := st.as(w.Layout)
 	if err != nil {
 		return errRecord(w.Key, err)
 	}
-	*at = st
 	next.CopyFrom(now)
 	if !backend.Judge(next, w) {
 		return &backend.ConflictError{Index: i, Key: w.Key, Record: *next}

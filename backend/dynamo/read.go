@@ -41,7 +41,9 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 		if err != nil {
 			return err
 		}
-		return decode(found, &out[0])
+		var odd backend.UnreadableError
+		readable(found, out, 0, &odd)
+		return odd.OrNil()
 	}
 	places := make(map[backend.Key][]int, len(keys))
 	var wanted []item
@@ -50,14 +52,24 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			wanted = append(wanted, primary(&keys[i]))
 		}
 	}
-	return s.getAll(ctx, wanted, bill, func(found item) error {
+	var odd backend.UnreadableError
+	err := s.getAll(ctx, wanted, bill, func(found item) {
 		for _, i := range places[keyIn(found)] {
-			if err := decode(found, &out[i]); err != nil {
-				return err
-			}
+			readable(found, out, i, &odd)
 		}
-		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return odd.OrNil()
+}
+
+// readable decodes an item into out[i], or notes that this cannot be done.
+func readable(found item, out []backend.Record, i int, odd *backend.UnreadableError) {
+	if err := decode(found, &out[i]); err != nil {
+		out[i].Reset(out[i].Layout())
+		odd.Add(i, err)
+	}
 }
 
 func (s *Store) get(ctx context.Context, k *backend.Key, bill *bill) (item, error) {
@@ -74,7 +86,7 @@ func (s *Store) get(ctx context.Context, k *backend.Key, bill *bill) (item, erro
 }
 
 // getAll reads until DynamoDB has served all keys: of a large or throttled batch it leaves some for later.
-func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found func(item) error) error {
+func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found func(item)) error {
 	for len(wanted) > 0 {
 		some := wanted[:min(batch, len(wanted))]
 		reply, err := s.api.reads.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
@@ -90,9 +102,7 @@ func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found fun
 			bill.capacity(&reply.ConsumedCapacity[i])
 		}
 		for _, of := range reply.Responses[s.table] {
-			if err := found(of); err != nil {
-				return err
-			}
+			found(of)
 		}
 		left := reply.UnprocessedKeys[s.table].Keys
 		if len(left) == len(some) {

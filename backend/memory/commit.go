@@ -50,7 +50,11 @@ func (c *commit) judgeLocked() error {
 		st := &c.steps[i]
 		st.now.Reset(st.w.Layout)
 		if st.r != nil {
-			if has := st.r.body.Layout(); has != st.w.Layout {
+			has := st.r.body.Layout()
+			if has != st.w.Layout && st.w.Remove && len(st.w.Conds) == 0 {
+				continue // there is nothing to judge
+			}
+			if has != st.w.Layout {
 				return errLayout(st.w.Key, has, st.w.Layout)
 			}
 			st.now.CopyFrom(&st.r.body)

@@ -80,12 +80,13 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			return errLayout(keys[i], nil, nil)
 		}
 	}
+	var odd backend.UnreadableError
 	for i := range keys {
 		if err := s.read(&keys[i], &out[i]); err != nil {
-			return err
+			odd.Add(i, err)
 		}
 	}
-	return nil
+	return odd.OrNil()
 }
 
 func (s *Store) read(k *backend.Key, out *backend.Record) error {
@@ -109,6 +110,7 @@ func (s *Store) read(k *backend.Key, out *backend.Record) error {
 		case dead:
 			continue // removed since it was found
 		case has != out.Layout():
+			out.Reset(out.Layout())
 			return errLayout(*k, has, out.Layout())
 		}
 		return nil

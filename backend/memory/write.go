@@ -104,6 +104,10 @@ func (r *rec) change(w *backend.Write, o *backend.Outcome) bool {
 func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
 	o.Applied, o.Brief, o.Err = false, false, nil
 	if r.body.Layout() != w.Layout {
+		if w.Remove && len(w.Conds) == 0 {
+			o.Applied = true // there is nothing to judge
+			return
+		}
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
 		return
 	}
