@@ -39,20 +39,29 @@ func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 		if page.More || !more {
 			return page, nil
 		}
+		if page.Foreign >= mostForeign {
+			page.More, page.Rest = true, l.rest()
+			return page, nil
+		}
 	}
 }
 
+// mostForeign is from how many foreign entries on a listing stops before its page is full: a call stays bounded, however many
+// entries somebody writes into another namespace's index.
+const mostForeign = backend.MaxPage
+
 // listing is a query under way.
 type listing struct {
-	s     *Store
-	q     *backend.Query
-	sort  string // the attribute that orders it
-	input dynamodb.QueryInput
+	s      *Store
+	q      *backend.Query
+	sort   string // the attribute that orders it
+	prefix string // of the primary keys of the query's namespace
+	input  dynamodb.QueryInput
 }
 
 // newListing is nil where nothing can be in the listing.
 func newListing(s *Store, q *backend.Query) *listing {
-	l := &listing{s: s, q: q, sort: rangeKey}
+	l := &listing{s: s, q: q, sort: rangeKey, prefix: hashOf(q.Namespace, "")}
 	hash, of := hashKey, hashOf(q.Namespace, q.Partition)
 	if q.Index {
 		hash, of, l.sort = indexHash, indexHashOf(q.Namespace, q.Partition), indexSort
@@ -107,7 +116,8 @@ func (l *listing) position(a *backend.Item, hash string) item {
 // next appends a part of the listing to the page: one item more than the page has, where there are as many. It reports
 // whether there may be more.
 func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (more bool, err error) {
-	l.input.Limit = aws.Int32(int32(l.q.Size - len(page.Items) + 1)) //nolint:gosec // at most MaxPage
+	size := min(l.q.Size-len(page.Items)+1+page.Foreign, backend.MaxPage+1) // where foreign entries were, more may follow
+	l.input.Limit = aws.Int32(int32(size))                                  //nolint:gosec // at most MaxPage + 1
 	l.input.ReturnConsumedCapacity = bill.wanted()
 	reply, err := l.s.api.reads.Query(ctx, &l.input)
 	bill.sent()
@@ -117,12 +127,21 @@ func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (mor
 	l.s.dated(reply.ResultMetadata)
 	bill.capacity(reply.ConsumedCapacity)
 	for _, of := range reply.Items {
-		if sort := textOf(of, l.sort); l.q.To == "" || sort < l.q.To {
+		switch sort := textOf(of, l.sort); {
+		case !strings.HasPrefix(textOf(of, hashKey), l.prefix):
+			page.Foreign++
+		case l.q.To == "" || sort < l.q.To:
 			page.Items = append(page.Items, backend.Item{Key: keyIn(of), Sort: sort})
 		}
 	}
 	l.input.ExclusiveStartKey = reply.LastEvaluatedKey
 	return reply.LastEvaluatedKey != nil, nil
+}
+
+// rest is the position of the listing, for another call.
+func (l *listing) rest() *backend.Item {
+	at := l.input.ExclusiveStartKey
+	return &backend.Item{Key: keyIn(at), Sort: textOf(at, l.sort)}
 }
 
 // scanned is how many records one request of a scan looks at, at least.
