@@ -33,6 +33,7 @@ type stories []struct {
 //	11  UnavailableWithinBudget
 //	13  OneRecordForAMillion
 //	15  ReadsWriteNothing
+//	–   ListsSkipUnreadable
 //	–   Vectors: every decision, wait and balance equals that of the ideal bucket
 var outcomes = []outcome{
 	{"Vectors", vectors, false},
@@ -53,6 +54,7 @@ var outcomes = []outcome{
 	{"UnavailableWithinBudget", outages, true},
 	{"OneRecordForAMillion", million, false},
 	{"ReadsWriteNothing", readOnly, false},
+	{"ListsSkipUnreadable", listsSkip, false},
 }
 
 // RunEngine proves that the engine does over the stores that open gives what its users rely on: one parallel subtest

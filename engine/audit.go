@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -77,9 +78,12 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		s.query.To = firstID(q.To.Add(time.Millisecond - 1).UnixMilli())
 	}
 	return walk(ctx, l, q.Page, s, func(it backend.Item, r *backend.Record) (AuditEvent, bool, error) {
-		e := eventOf(it, r)
+		if !r.Present() {
+			return AuditEvent{}, false, nil
+		}
+		e, err := eventOf(it, r)
 		within := !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To))
-		return e, r.Present() && within, nil
+		return e, within, err
 	})
 }
 
@@ -90,7 +94,8 @@ func firstID(ms int64) string {
 	return id.String()
 }
 
-func eventOf(it backend.Item, r *backend.Record) AuditEvent {
+// eventOf reads the record of an event. ErrSchema for one whose documents are no JSON: nobody could print it.
+func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
 	e := AuditEvent{ID: it.Key.Sort, Entity: strings.TrimPrefix(it.Key.Partition, schema.AuditPartition("")), Time: instant(r.Int64(schema.AuditTime))}
 	e.Action, _ = r.Text(schema.AuditAction)
 	e.Resource, _ = r.Text(schema.AuditResource)
@@ -101,7 +106,12 @@ func eventOf(it backend.Item, r *backend.Record) AuditEvent {
 	if text, ok := r.Text(schema.AuditAfter); ok {
 		e.After = json.RawMessage(text)
 	}
-	return e
+	for _, document := range []json.RawMessage{e.Before, e.After} {
+		if document != nil && !json.Valid(document) {
+			return e, fmt.Errorf("%w: the document of the audit event %s is no JSON", ErrSchema, e.ID)
+		}
+	}
+	return e, nil
 }
 
 // event is what a change says of itself.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -47,7 +48,8 @@ const allBuckets = "buckets\x00"
 // Buckets lists buckets with what is left in them, in an order of the store's own. Buckets that are full are not among
 // them once the store has dropped their records. It writes nothing. Those of all entities are found by walking
 // through all records of the namespace, on DynamoDB of the whole table: a page may hold fewer than it could before the
-// list's end, none it never does. *ValidationError, also where the store cannot walk; ErrSchema.
+// list's end, none it never does. Buckets that cannot be read are skipped and reported (EventSkipped). *ValidationError, also
+// where the store cannot walk.
 func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error) {
 	if err := l.admit(ctx); err != nil {
 		return BucketPage{}, err
@@ -67,8 +69,8 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 	})
 }
 
-// BucketStates reads buckets by name, and leaves out those that have no record, which are full. It writes nothing.
-// *ValidationError; ErrSchema.
+// BucketStates reads buckets by name, and leaves out those that have no record, which are full, and those that cannot be
+// read, which are reported (EventSkipped). It writes nothing. *ValidationError.
 func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]BucketState, error) {
 	keys := make([]backend.Key, len(names))
 	for i, n := range names {
@@ -147,19 +149,20 @@ func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	out, err := l.read(ctx, buckets)
+	out, odd, err := l.readable(ctx, buckets)
 	if err != nil {
 		return nil, err
 	}
+	var skip skipped
 	for i := range out {
 		s, there, err := l.bucketState(buckets[i], &out[i], now)
-		if err != nil {
-			return nil, failure(ctx, err)
-		}
-		if there {
+		if err = cmp.Or(odd[i], err); err != nil {
+			skip.add(1, err)
+		} else if there {
 			states = append(states, s)
 		}
 	}
+	l.report(ctx, skip)
 	return states, nil
 }
 

@@ -135,7 +135,8 @@ func (l *Limiter) pause(ctx context.Context, n int) bool {
 	return l.opts.Sleep(ctx, rand.N(most)) == nil
 }
 
-// read fills out, whose layouts it sets by the keys. Reads that fail are tried again: they change nothing.
+// read fills out, whose layouts it sets by the keys. Reads that fail are tried again: they change nothing. Only beside a
+// *backend.UnreadableError is there something in out.
 func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Record, error) {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
@@ -145,8 +146,8 @@ func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Recor
 			out[i].Reset(schema.LayoutOf(k))
 		}
 		_, err := l.call(inner, "read", func(ctx context.Context) error { return l.store.Read(ctx, keys, out) })
-		if err == nil {
-			return out, nil
+		if err == nil || errors.As(err, new(*backend.UnreadableError)) {
+			return out, err
 		}
 		if !unreachable(err) || errors.Is(err, errBreaker) || try > resends || inner.Err() != nil || !l.pause(inner, try) {
 			return nil, failure(ctx, err)

@@ -117,13 +117,13 @@ func (l *Limiter) removeSome(ctx context.Context, writes []backend.Write) error 
 	}
 }
 
-// removing is the write that makes a record go, whatever it says.
-func removing(key backend.Key) (backend.Write, error) {
+// removing is the write that makes a record go, whatever it says and of whatever kind it is.
+func removing(key backend.Key) backend.Write {
 	layout := schema.LayoutOf(key)
 	if layout == nil {
-		return backend.Write{}, fmt.Errorf("%w: %v is of an unknown kind", ErrSchema, key)
+		layout = schema.MarkLayout // some layout: without conditions nothing is judged
 	}
-	return backend.Write{Key: key, Layout: layout, Remove: true}, nil
+	return backend.Write{Key: key, Layout: layout, Remove: true}
 }
 
 // holds is a write that changes nothing and demands that the record's field, a version, is as in r: or that there is no

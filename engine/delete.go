@@ -138,16 +138,19 @@ type stored struct {
 func (e *estate) empty() bool { return len(e.limits) == 0 && len(e.buckets) == 0 && !e.more }
 
 func (l *Limiter) estateOf(ctx context.Context, id string) (has estate, err error) {
-	limits, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id), storedOf)
+	odd := func(backend.Key) { has.more = true } // which no condition of a commit can judge
+	limits, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id).with(odd), l.storedOf)
 	if err != nil {
 		return has, err
 	}
-	buckets, err := walk(ctx, l, Page{Size: fewBuckets}, l.bucketsOf(id), goneBucket)
+	buckets, err := walk(ctx, l, Page{Size: fewBuckets}, l.bucketsOf(id).with(odd), goneBucket)
 	if err != nil {
 		return has, err
 	}
-	usage, err := walk(ctx, l, Page{Size: 1}, l.usageOf(id), goneUsage)
-	return estate{limits.Items, buckets.Items, limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0}, err
+	usage, err := walk(ctx, l, Page{Size: 1}, l.usageOf(id).with(odd), goneUsage)
+	has.limits, has.buckets = limits.Items, buckets.Items
+	has.more = has.more || limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0
+	return has, err
 }
 
 func (l *Limiter) limitsOf(id string) listing {
@@ -164,8 +167,16 @@ func (l *Limiter) usageOf(id string) listing {
 	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
 }
 
-func storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
-	return stored{schema.ResourceOf(it.Key), *r}, r.Present(), nil
+// with is the listing whose records that cannot be read are given to odd.
+func (s listing) with(odd func(backend.Key)) listing {
+	s.odd = odd
+	return s
+}
+
+// storedOf reads limits, which their event tells.
+func (l *Limiter) storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
+	_, err := l.configOf(r)
+	return stored{schema.ResourceOf(it.Key), *r}, r.Present(), err
 }
 
 // goneBucket removes the bucket that was seen, not one made since.
@@ -198,29 +209,12 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, now int64) erro
 	defer l.forgetEntity(id)
 	guard := unmarked(l.opts.Namespace, id)
 	guard.Conds[0].Op = backend.Present
-	for {
-		some, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id), storedOf)
-		if err != nil {
-			return err
-		}
-		if len(some.Items) == 0 {
-			break
-		}
-		writes := []backend.Write{guard}
-		for i := range some.Items {
-			removed, err := l.disinherit(id, &some.Items[i], now)
-			if err != nil {
-				return err
-			}
-			writes = append(writes, removed...)
-		}
-		if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
-			return err
-		}
-	}
 	marked := func() (bool, error) {
 		r, err := l.readOne(ctx, guard.Key)
 		return err == nil && r.Present(), err
+	}
+	if still, err := l.removeLimits(ctx, id, guard, marked, now); err != nil || !still {
+		return err
 	}
 	if still, err := l.removeListed(ctx, l.bucketsOf(id), goneBucket, marked); err != nil || !still {
 		return err
@@ -232,19 +226,54 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, now int64) erro
 	return l.remove(ctx, []backend.Write{guard})
 }
 
-// removeListed removes what is listed until there is none, as long as going is true after it was seen.
+// removeLimits removes an entity's limits, with an event for each list of them; those that cannot be read go without one, as
+// long as going is true after they were seen.
+func (l *Limiter) removeLimits(ctx context.Context, id string, guard backend.Write, going func() (bool, error), now int64) (finished bool, err error) {
+	for {
+		var odd []backend.Write
+		of := l.limitsOf(id).with(func(k backend.Key) { odd = append(odd, removing(k)) })
+		some, err := walk(ctx, l, Page{Size: fewLimits}, of, l.storedOf)
+		if err != nil {
+			return false, err
+		}
+		if len(some.Items) == 0 {
+			if len(odd) == 0 {
+				return true, nil
+			}
+			if on, err := going(); err != nil || !on {
+				return false, err
+			}
+			return true, l.remove(ctx, odd)
+		}
+		writes := []backend.Write{guard}
+		for i := range some.Items {
+			removed, err := l.disinherit(id, &some.Items[i], now)
+			if err != nil {
+				return false, err
+			}
+			writes = append(writes, removed...)
+		}
+		if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
+			return false, err
+		}
+	}
+}
+
+// removeListed removes what is listed until there is none, also what cannot be read, as long as going is true after it was
+// seen.
 func (l *Limiter) removeListed(
 	ctx context.Context, of listing, gone func(backend.Item, *backend.Record) (backend.Write, bool, error), going func() (bool, error),
 ) (finished bool, err error) {
 	for {
-		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, of, gone)
-		if err != nil || len(some.Items) == 0 {
+		var odd []backend.Write
+		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, of.with(func(k backend.Key) { odd = append(odd, removing(k)) }), gone)
+		if err != nil || len(some.Items)+len(odd) == 0 {
 			return err == nil, err
 		}
 		if on, err := going(); err != nil || !on {
 			return false, err
 		}
-		if err := l.remove(ctx, some.Items); err != nil {
+		if err := l.remove(ctx, append(some.Items, odd...)); err != nil {
 			return false, err
 		}
 	}

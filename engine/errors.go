@@ -26,6 +26,12 @@ var (
 	errBudget  = fmt.Errorf("engine: the budget of Options.Timeout is used up: %w", context.DeadlineExceeded)
 )
 
+// What lists skip.
+var (
+	errForeign = errors.New("engine: an index entry that is not of this namespace or list; somebody wrote it without this library")
+	errKey     = errors.New("engine: a key that this library does not make; somebody wrote it without this library, or with a newer version")
+)
+
 // errRestart makes an acquire begin again, because the configuration it began with has changed under it.
 var errRestart = errors.New("engine: configuration changed during the acquire")
 

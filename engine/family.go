@@ -50,7 +50,10 @@ func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange) (*famil
 		for i, id := range unknown {
 			keys[i], _ = schema.Entity(l.opts.Namespace, id)
 		}
-		out, err := l.readMany(ctx, keys)
+		out, odd, err := l.readMany(ctx, keys)
+		for _, unreadable := range odd { // whose parent is not known
+			err = cmp.Or(err, unreadable)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -31,10 +32,32 @@ type listing struct {
 	query backend.Query
 	keys  func(context.Context, backend.Query) (backend.Keys, error) // nil: the store's
 	of    func(backend.Item) backend.Key                             // whose record is read; nil: the item's own
+	odd   func(backend.Key)                                          // is called for each record that cannot be read; nil: they are skipped
+}
+
+// skipped counts what a list leaves out since it cannot be read or was written by somebody else.
+type skipped struct {
+	n   int
+	err error // why, of the first
+}
+
+func (s *skipped) add(n int, err error) {
+	if s.n += n; n > 0 && s.err == nil {
+		s.err = err
+	}
+}
+
+// report tells the observer and the log, if there was anything.
+func (l *Limiter) report(ctx context.Context, s skipped) {
+	if s.n == 0 {
+		return
+	}
+	l.observe(Event{Kind: EventSkipped, Call: "list", Skipped: s.n, Err: s.err})
+	l.warn(ctx, l.clock.now(), "limiter: a list skips what it cannot read", "namespace", l.opts.Namespace, "skipped", s.n, "error", s.err)
 }
 
 // walk makes a page: items that item does not want, with records that are gone or expired among them (not present then),
-// are skipped and the page filled up.
+// are skipped and the page filled up. So are records that cannot be read, by the store or by item, which are reported.
 func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(backend.Item, *backend.Record) (T, bool, error)) (list List[T], err error) {
 	q := s.query
 	size, err := p.size()
@@ -52,6 +75,8 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 		s.keys = l.keys
 	}
 	var last backend.Item
+	var skip skipped
+	defer func() { l.report(ctx, skip) }()
 	for {
 		q.Size = min(size-len(list.Items)+1, backend.MaxPage)
 		found, err := s.keys(ctx, q)
@@ -61,15 +86,21 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 		if len(found.Items) == 0 {
 			return list, nil
 		}
-		out, err := l.records(ctx, &s, found.Items, now)
+		out, odd, err := l.records(ctx, &s, found.Items, now)
 		if err != nil {
 			return List[T]{}, err
 		}
 		for i := range found.Items {
-			one, wanted, err := item(found.Items[i], &out[i])
+			var one T
+			wanted, err := false, odd[i]
+			if err == nil {
+				one, wanted, err = item(found.Items[i], &out[i])
+			}
 			switch {
+			case err != nil && s.odd != nil:
+				s.odd(found.Items[i].Key)
 			case err != nil:
-				return List[T]{}, err
+				skip.add(1, err)
 			case !wanted:
 			case len(list.Items) == size: // there is more than this page
 				list.Next = cursor(&q, last)
@@ -85,21 +116,35 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 	}
 }
 
-// records reads what the items stand for.
-func (l *Limiter) records(ctx context.Context, s *listing, items []backend.Item, now int64) ([]backend.Record, error) {
+// records reads what the items stand for. odd has why some of them cannot be read, by index.
+func (l *Limiter) records(ctx context.Context, s *listing, items []backend.Item, now int64) (out []backend.Record, odd map[int]error, err error) {
 	keys := make([]backend.Key, len(items))
 	for i, it := range items {
 		if keys[i] = it.Key; s.of != nil {
 			keys[i] = s.of(it)
 		}
 	}
-	out, err := l.read(ctx, keys)
+	out, odd, err = l.readable(ctx, keys)
 	for i := range out {
 		if layout := out[i].Layout(); layout != schema.BucketLayout && expired(out[i].Expiry(), now) {
 			out[i].Reset(layout)
 		}
 	}
-	return out, err
+	return out, odd, err
+}
+
+// readable is read for lists: records that cannot be read keep no others back. odd has why, by index.
+func (l *Limiter) readable(ctx context.Context, keys []backend.Key) (out []backend.Record, odd map[int]error, err error) {
+	out, err = l.read(ctx, keys)
+	var unreadable *backend.UnreadableError
+	if !errors.As(err, &unreadable) {
+		return out, nil, err
+	}
+	odd = make(map[int]error, len(unreadable.Indexes))
+	for _, i := range unreadable.Indexes {
+		odd[i] = unreadable.Err
+	}
+	return out, odd, nil
 }
 
 // expired reports whether a record with that expiry may be dropped, and so counts as gone.
@@ -107,8 +152,52 @@ func expired(e backend.Expiry, now int64) bool {
 	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
 
-// keys lists once, again where that fails.
-func (l *Limiter) keys(ctx context.Context, q backend.Query) (backend.Keys, error) {
+// keys gives a full page of a listing, or its end. What is in it that this library does not put there is skipped.
+func (l *Limiter) keys(ctx context.Context, q backend.Query) (page backend.Keys, err error) {
+	var skip skipped
+	defer func() { l.report(ctx, skip) }()
+	for size := q.Size; ; {
+		q.Size = size - len(page.Items)
+		found, err := l.list(ctx, q)
+		if err != nil {
+			return backend.Keys{}, err
+		}
+		skip.add(found.Foreign, errForeign)
+		for _, it := range found.Items {
+			if err := genuine(&q, &it); err != nil {
+				skip.add(1, err)
+				continue
+			}
+			page.Items = append(page.Items, it)
+		}
+		last := found.Rest
+		if last == nil && len(found.Items) > 0 {
+			last = &found.Items[len(found.Items)-1]
+		}
+		page.More = found.More && last != nil && (q.After == nil || *last != *q.After)
+		if !page.More || len(page.Items) >= size {
+			return page, nil
+		}
+		q.After = last
+	}
+}
+
+// genuine tells why an item is not one that this library has put into the listing; nil if it is.
+func genuine(q *backend.Query, it *backend.Item) error {
+	if schema.LayoutOf(it.Key) == nil || it.Key.Validate() != nil {
+		return errKey
+	}
+	if !q.Index {
+		return nil
+	}
+	if place, ok := schema.Standing(it.Key); !ok || place != (backend.Place{Partition: q.Partition, Sort: it.Sort}) {
+		return errForeign
+	}
+	return nil
+}
+
+// list asks for keys once, again if that fails.
+func (l *Limiter) list(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
 	for try := 1; ; try++ {

@@ -20,6 +20,7 @@ const (
 	EventContention                        // a bucket was judged by the limits in its record, since others write it too fast to convert it
 	EventStoreClock                        // the store's clock is Ahead of this machine's, or behind, by more than 2 s; once a minute
 	EventRefresh                           // refreshing configuration in the background failed; Err
+	EventSkipped                           // a list left out Skipped records or index entries that are not this library's, or cannot be read; Err: the first reason
 )
 
 // Event is something that happened.
@@ -34,6 +35,7 @@ type Event struct {
 	Units            float64
 	Ahead            time.Duration
 	Bytes            int
+	Skipped          int
 	Tokens           Tokens
 	Err              error
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -68,9 +69,7 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 		}
 		writes := make([]backend.Write, len(keys))
 		for i, k := range keys {
-			if writes[i], err = removing(k); err != nil {
-				return err
-			}
+			writes[i] = removing(k)
 		}
 		if err := l.remove(ctx, writes); err != nil {
 			return err
@@ -84,8 +83,23 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 	}
 }
 
-// scan asks for the next keys once, again where that fails.
+// scan gives the next keys of a namespace; those that this library cannot make are skipped.
 func (l *Limiter) scan(ctx context.Context, scanner backend.Scanner, namespace, after string, size int) (keys []backend.Key, next string, err error) {
+	keys, next, err = l.scanOnce(ctx, scanner, namespace, after, size)
+	var skip skipped
+	keys = slices.DeleteFunc(keys, func(k backend.Key) bool {
+		bad := k.Validate() != nil
+		if bad {
+			skip.add(1, errKey)
+		}
+		return bad
+	})
+	l.report(ctx, skip)
+	return keys, next, err
+}
+
+// scanOnce asks for the next keys once, again if that fails.
+func (l *Limiter) scanOnce(ctx context.Context, scanner backend.Scanner, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
 	for try := 1; ; try++ {

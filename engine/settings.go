@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,13 +31,14 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 	if err := l.admit(ctx); err != nil {
 		return nil, err
 	}
-	out, err := l.readMany(ctx, keys)
+	out, odd, err := l.readMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	settings := make([]Setting, len(ids))
 	for i := range out {
-		if settings[i], err = l.settingOf(ids[i], &out[i]); err != nil {
+		settings[i], err = l.settingOf(ids[i], &out[i])
+		if err = cmp.Or(odd[i], err); err != nil {
 			return nil, err
 		}
 	}
@@ -85,24 +88,28 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	}
 }
 
-// settingsAt reads the settings at keys that stand for some, and sorts them. Those that went meanwhile are left out.
+// settingsAt reads the settings at keys that stand for some, and sorts them. Those that went meanwhile are left out; those that
+// cannot be read are skipped and reported.
 func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting, error) {
-	out, err := l.readMany(ctx, keys)
+	out, odd, err := l.readMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	var settings []Setting
+	var skip skipped
 	for i, k := range keys {
 		id, ok := settingAt(k)
-		if !ok || !out[i].Present() {
+		if !ok || odd[i] == nil && !out[i].Present() {
 			continue
 		}
 		s, err := l.settingOf(id, &out[i])
-		if err != nil {
-			return nil, err
+		if err = cmp.Or(odd[i], err); err != nil {
+			skip.add(1, err)
+			continue
 		}
 		settings = append(settings, s)
 	}
+	l.report(ctx, skip)
 	slices.SortFunc(settings, func(a, b Setting) int { return a.ID.Compare(b.ID) })
 	return settings, nil
 }
@@ -112,6 +119,16 @@ func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, e
 	ns := l.opts.Namespace
 	q := backend.Query{Namespace: ns, Partition: schema.ManagedPartition(manifest), Size: backend.MaxPage}
 	var keys, long []backend.Key
+	var skip skipped
+	defer func() { l.report(ctx, skip) }()
+	add := func(id string) {
+		k, ok := schema.ManagedRecord(ns, id)
+		if !ok || k.Validate() != nil {
+			skip.add(1, errKey)
+			return
+		}
+		keys = append(keys, k)
+	}
 	for {
 		found, err := l.keys(ctx, q)
 		if err != nil {
@@ -120,8 +137,8 @@ func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, e
 		for _, it := range found.Items {
 			if id, whole := schema.ManagedID(it.Sort); !whole {
 				long = append(long, it.Key)
-			} else if k, ok := schema.ManagedRecord(ns, id); ok {
-				keys = append(keys, k)
+			} else {
+				add(id)
 			}
 		}
 		if !found.More || len(found.Items) == 0 {
@@ -129,33 +146,41 @@ func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, e
 		}
 		q.After = &found.Items[len(found.Items)-1]
 	}
-	out, err := l.readMany(ctx, long)
+	out, odd, err := l.readMany(ctx, long)
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
-		id, _ := out[i].Text(schema.ManagedText)
-		if k, ok := schema.ManagedRecord(ns, id); ok {
-			keys = append(keys, k)
+		if odd[i] != nil {
+			skip.add(1, odd[i])
+		} else if id, ok := out[i].Text(schema.ManagedText); ok { // else it went meanwhile
+			add(id)
 		}
 	}
 	return keys, nil
 }
 
-// readMany is read for any number of keys, several calls at a time.
-func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) ([]backend.Record, error) {
-	out := make([]backend.Record, len(keys))
+// readMany is readable for any number of keys, several calls at a time.
+func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, odd map[int]error, err error) {
+	out, odd = make([]backend.Record, len(keys)), map[int]error{}
 	var group errgroup.Group
+	var lock sync.Mutex // guards odd
 	group.SetLimit(l.lanes())
 	for from := 0; from < len(keys); from += readChunk {
 		to := min(from+readChunk, len(keys))
 		group.Go(func() error {
-			some, err := l.read(ctx, keys[from:to])
+			some, odds, err := l.readable(ctx, keys[from:to])
 			copy(out[from:to], some)
+			lock.Lock()
+			defer lock.Unlock()
+			for i, err := range odds {
+				odd[from+i] = err
+			}
 			return err
 		})
 	}
-	return out, group.Wait()
+	err = group.Wait()
+	return out, odd, err
 }
 
 // lanes is how many calls to make at the same time.

@@ -70,18 +70,6 @@ func TestUsagePages(t *testing.T) {
 	}
 }
 
-// A snapshot that a newer version wrote is an error that says so.
-func TestUsageOfAnotherSchema(t *testing.T) {
-	w := newWorld(t)
-	w.booked("e", "r", 1, 1)
-	key, _ := schema.Usage("default", "e", "r", schema.Hourly, schema.Hourly.Start(w.now().UnixNano()))
-	out := make([]backend.Outcome, 1)
-	effects := []backend.Effect{{Slot: schema.UsageRest, Op: backend.Set, Text: "?"}}
-	must(t, w.store.Apply(t.Context(), []backend.Write{{Key: key, Layout: schema.UsageLayout, Effects: effects}}, out))
-	_, err := w.Usage(t.Context(), engine.UsageQuery{Entity: "e", Window: engine.WindowHourly})
-	wants(t, "usage", err, engine.ErrSchema)
-}
-
 // A deletion that stops among the usage goes on when the entity is made anew; usage of the new one stays.
 func TestDeletionOfUsage(t *testing.T) {
 	for n := range 3 {

@@ -127,6 +127,31 @@ func Version() backend.Key {
 	return backend.Key{Namespace: Reserved, Partition: schemaName + "|", Sort: schemaName}
 }
 
+// Standing is the place in the index that this package gives to the record of a key; false if it gives none. Whoever lists
+// the index can tell by it what somebody else has put there.
+func Standing(k backend.Key) (p backend.Place, ok bool) {
+	kind, rest, _ := strings.Cut(k.Partition, "|")
+	switch {
+	case kind == "b" && k.Sort == bucketSort && strings.HasPrefix(rest, "e|"):
+		return PlaceOf(k), true
+	case kind == "e" && k.Sort == entitySort:
+		return backend.Place{Partition: EntitiesIndex, Sort: rest}, true
+	case kind == "e" && strings.HasPrefix(k.Sort, limitsPrefix):
+		return backend.Place{Partition: LimitsIndex(ResourceOf(k)), Sort: rest}, true
+	case kind == "r" && k.Sort == limitsSort:
+		return backend.Place{Partition: ResourcesIndex, Sort: rest}, true
+	case kind == "a":
+		return backend.Place{Partition: AuditIndex, Sort: k.Sort}, true
+	case kind == "u":
+		entity, resource, w, start, known := UsageOf(k)
+		if known {
+			_, p = Usage(k.Namespace, entity, resource, w, start)
+		}
+		return p, known
+	}
+	return p, false
+}
+
 // after is the smallest sort behind all those that begin with prefix, which ends in '|'.
 func after(prefix string) string { return prefix[:len(prefix)-1] + "}" }
 

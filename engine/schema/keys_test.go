@@ -128,3 +128,29 @@ func TestKeysAtRandom(t *testing.T) {
 		}
 	})
 }
+
+// TestStanding: the place of a key is the one that the key's maker gives, and nothing else has one.
+func TestStanding(t *testing.T) {
+	type made struct {
+		key   backend.Key
+		place backend.Place
+	}
+	of := func(k backend.Key, p backend.Place) made { return made{k, p} }
+	for _, m := range []made{
+		of(schema.Bucket("n", "e", "r")), of(schema.Entity("n", "e")), of(schema.EntityLimits("n", "e", "r")), of(schema.EntityLimits("n", "e", "")), of(schema.Resource("n", "r")),
+		of(schema.Audit("n", "e", "01")), of(schema.Audit("n", "", "01")), of(schema.Usage("n", "e", "r", schema.Hourly, 3600)),
+	} {
+		if place, ok := schema.Standing(m.key); !ok || place != m.place {
+			t.Errorf("%v stands at %+v, %v; not at %+v", m.key, place, ok, m.place)
+		}
+	}
+	for _, k := range []backend.Key{
+		schema.System("n"), schema.Child("n", "p", "c"), schema.Deletion("n", "e"), schema.Namespace("n"), schema.Version(),
+		{Namespace: "n", Partition: "b|e|e|r", Sort: "x"}, {Namespace: "n", Partition: "b|x", Sort: "bucket"}, {Namespace: "n", Partition: "e|e", Sort: "x"},
+		{Namespace: "n", Partition: "r|r", Sort: "x"}, {Namespace: "n", Partition: "u|e", Sort: "h|1|r"}, {Namespace: "n", Partition: "u|e", Sort: "h|00000000001|r"},
+	} {
+		if place, ok := schema.Standing(k); ok {
+			t.Errorf("%v stands at %+v", k, place)
+		}
+	}
+}

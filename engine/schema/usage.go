@@ -58,7 +58,7 @@ func UsageOf(k backend.Key) (entity, resource string, w Window, start int64, ok 
 	}
 	start, err := strconv.ParseInt(parts[1], 10, 64)
 	w = windowOf(parts[0])
-	return entity, parts[2], w, start, err == nil && w != ""
+	return entity, parts[2], w, start, err == nil && w != "" && second(start) == parts[1]
 }
 
 // UsageRange bounds the sorts of an entity's snapshots of one kind of window whose start, in seconds since the Unix epoch,
