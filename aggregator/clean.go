@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -66,7 +67,7 @@ func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
 		var writes []backend.Write
 		for _, it := range page.Items {
 			_, resource, _, _, ok := schema.UsageOf(it.Key)
-			if ver, deleted := vers[resource]; ok && deleted {
+			if ver, deleted := vers[resource]; ok && deleted && it.Key.Validate() == nil {
 				writes = append(writes, backend.Write{
 					Key: it.Key, Layout: schema.UsageLayout, Remove: true,
 					Conds: []backend.Cond{{Slot: schema.UsageVer, Op: backend.AtMost, A: backend.Int(ver)}},
@@ -83,16 +84,22 @@ func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
 	}
 }
 
+// remove removes snapshots. One that cannot be read stays: its version cannot be judged, and the next try would not judge it
+// either.
 func (b *batch) remove(writes []backend.Write) error {
 	if len(writes) == 0 {
 		return nil
 	}
 	for try := 1; ; try++ {
 		outs := make([]backend.Outcome, len(writes))
-		err := b.a.store.Apply(b.ctx, writes, outs)
+		_ = b.a.store.Apply(b.ctx, writes, outs) // its error is in the outcomes
+		var err error
 		for i := range outs {
 			if outs[i].Err == nil && outs[i].Applied {
 				b.removed++
+			}
+			if outs[i].Err != nil && !errors.Is(outs[i].Err, backend.ErrInvalid) {
+				err = outs[i].Err
 			}
 		}
 		if err == nil || try == mostErrors || !worthAnotherTry(err) || b.pause(try) != nil {

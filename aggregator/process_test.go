@@ -280,3 +280,35 @@ func TestLate(t *testing.T) {
 		}
 	})
 }
+
+// longKeys lists a key beside the others that no store of ours would take.
+type longKeys struct{ aggregator.Local }
+
+func (s longKeys) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
+	keys, err := s.Local.List(ctx, q)
+	long := backend.Key{Namespace: q.Namespace, Partition: q.Partition, Sort: "h|0000003600|r" + strings.Repeat("x", 1000)}
+	keys.Items = append(keys.Items, backend.Item{Key: long, Sort: long.Sort})
+	return keys, err
+}
+
+// A snapshot that cannot be read, and a key that is too long, do not keep the usage of deleted buckets from being removed.
+func TestDeletionBesideUnreadable(t *testing.T) {
+	onEach(t, func(t *testing.T, s aggregator.Local) {
+		a, l := aggregatorOver(t, longKeys{s}, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
+		for i := range 3 {
+			_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: fmt.Sprint("r", i), Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}})
+			must(t, err)
+		}
+		must(t, l.DeleteEntity(t.Context(), "e", nil)) // nothing was counted yet
+		changes := feed(t, s)
+		equal(t, "counted", a.Process(t.Context(), changes[:3], noon).Snapshots, 6)
+		odd := backend.NewLayout("odd", backend.Field{Name: "z"})
+		key, _ := schema.Usage("default", "e", "r1", schema.Hourly, schema.Hourly.Start(noon.UnixNano()))
+		for _, w := range []backend.Write{
+			{Key: key, Layout: odd, Remove: true}, {Key: key, Layout: odd, Effects: []backend.Effect{{Slot: 0, Op: backend.Set, Num: backend.Int(1)}}},
+		} {
+			must(t, s.Apply(t.Context(), []backend.Write{w}, make([]backend.Outcome, 1)))
+		}
+		equal(t, "report", a.Process(t.Context(), changes[3:], noon), aggregator.Report{Removed: 5})
+	})
+}

@@ -70,7 +70,8 @@ type App struct {
 	world
 	Globals
 
-	store *store // nil until something needs it
+	store   *store // nil until something needs it
+	skipped *skipped
 }
 
 // grace is how much longer than the store's own wait the engine waits, so that the store's error tells what was wrong.
@@ -111,11 +112,15 @@ func (a *App) limiter() (*engine.Limiter, error) {
 
 // engineOptions are those of every limiter.
 func (a *App) engineOptions() *engine.Options {
+	if a.skipped == nil {
+		a.skipped = new(skipped)
+	}
 	return &engine.Options{
 		Namespace: a.Namespace,
 		Timeout:   a.Timeout + grace,
 		CacheSize: 64,
 		Principal: a.principal(),
+		Observer:  a.skipped,
 		Logger:    slog.New(slog.DiscardHandler), // what matters is in errors and documents
 		Now:       a.Now,
 		Sleep:     a.Sleep,
@@ -154,6 +159,7 @@ func (a *App) changed(format string, args ...any) {
 
 // fail ends a run: it says what went wrong and returns the exit code.
 func (a *App) fail(ctx context.Context, err error) int {
+	a.saySkipped()
 	if a.store != nil && a.store.takeChanged() {
 		a.say("changed %s", a.store.url) // and did not get as far as saying what
 	}

@@ -139,6 +139,26 @@ func TestExitAnotherVersion(t *testing.T) {
 	}
 }
 
+// TestListsSkip: a record that another program has written does not keep the others back, and is mentioned on standard error.
+func TestListsSkip(t *testing.T) {
+	s := newShell(t)
+	s.must("entity create good\nentity create bad")
+	store, err := bolt.Open(s.file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _ := schema.Entity("default", "bad")
+	spoiled := backend.Effect{Slot: schema.EntityMetadata, Op: backend.Set, Text: "{"}
+	err = store.Commit(t.Context(), [16]byte{}, []backend.Write{{Key: key, Layout: schema.EntityLayout, Effects: []backend.Effect{spoiled}}})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r := s.want(exitDone, "entity", "list")
+	if !strings.Contains(r.out, "good") || strings.Contains(r.out, "bad") || !strings.Contains(r.err, "cannot be read was left out (1 time): ") {
+		t.Errorf("%s%s", r.out, r.err)
+	}
+}
+
 func TestExitInterruptedWhileWaiting(t *testing.T) {
 	s := inhabited(t)
 	ctx, cancel := context.WithCancel(t.Context())
