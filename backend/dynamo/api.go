@@ -16,8 +16,8 @@ const (
 	readBackoff = 50 * time.Millisecond
 )
 
-// api is what of the SDK is used. What may write is sent once, since who sends a write again must be able to recognise it;
-// reads have a few tries. They are functions, not interfaces: of a client that is in an interface the linker keeps all calls,
+// api is what of the SDK is used. What may write is sent once, since who sends a write again must be able to recognise it
+// (but see resigning); reads have a few tries. They are functions, not interfaces: of a client that is in an interface the linker keeps all calls,
 // and the program is a Lambda function's zip as well.
 type api struct {
 	reads   reads
@@ -65,7 +65,7 @@ type shards struct {
 func newAPI(base dynamodb.Options) api {
 	base.DisableValidateResponseChecksum = true // it warns of every refusal (aws-sdk-go-v2 issue 3545)
 	base.RetryMaxAttempts = 0
-	base.Retryer = aws.NopRetryer{}
+	base.Retryer = resigning{}
 	again := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = readTries, readBackoff })
 	w := dynamodb.New(base)
 	r := dynamodb.New(base, func(o *dynamodb.Options) { o.Retryer = again })
@@ -80,6 +80,23 @@ func newAPI(base dynamodb.Options) api {
 		http:    base.HTTPClient,
 	}
 }
+
+// resigning sends a write once more if its signature was rejected because this machine's clock and DynamoDB's differ. Signatures
+// are looked at before requests are, so the write was certainly not applied. From the Date of the reply the SDK has learned by
+// how much the clocks differ, and signs this and all later writes by DynamoDB's.
+type resigning struct{ aws.NopRetryer }
+
+// MaxAttempts implements [aws.Retryer].
+func (resigning) MaxAttempts() int { return 2 }
+
+// IsErrorRetryable implements [aws.Retryer]. The SDK marks an error so if its code is one of those for signatures, and the time
+// of the signature was wrong by minutes: nothing else has that mark.
+func (resigning) IsErrorRetryable(err error) bool {
+	return retry.RetryableError{}.IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// RetryDelay implements [aws.Retryer].
+func (resigning) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 // closeIdle lets go of connections that nobody uses, if they are ours alone.
 func (a *api) closeIdle() {

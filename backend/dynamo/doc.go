@@ -5,7 +5,8 @@
 // A single write is one UpdateItem (or DeleteItem) with a condition; the item comes back with it, as it is now or as it
 // stood when the condition failed, so a refusal needs no read. One that only has conditions is a consistent read, which
 // costs half. A commit is one TransactWriteItems with its token. Writes are sent once: whoever sends one again must be
-// able to recognise it, and the SDK is not. Reads are consistent and have a few tries.
+// able to recognise it, and the SDK is not. Reads are consistent and have a few tries. Only where DynamoDB rejects a
+// signature for its time is a write sent a second time, signed by DynamoDB's clock: it was certainly not applied.
 //
 // # The table
 //

@@ -134,6 +134,9 @@ func told(err error) (code, more string) {
 	}
 	if errors.As(err, &answer) {
 		code = answer.ErrorCode()
+		if said := answer.ErrorMessage(); strings.Contains(said, "Signature expired") || strings.Contains(said, "Signature not yet current") {
+			more = ": the clocks of this machine and of DynamoDB differ by minutes; set this machine's clock by a time service"
+		}
 	}
 	return code, more
 }
