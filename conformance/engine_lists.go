@@ -66,13 +66,13 @@ func (n *noting) Scan(ctx context.Context, namespace, after string, size int) ([
 // oddLayout is one that no record of the engine has.
 var oddLayout = backend.NewLayout("odd", backend.Field{Name: "of another program"})
 
-// spoil puts records of an unknown layout in the place of those in whose key the word is, and tells how many.
-func (n *noting) spoil(r *rig, word string) (spoiled int) {
+// spoil puts records of an unknown layout in the place of those whose key has "bad" in it, and tells how many.
+func (n *noting) spoil(r *rig) (spoiled int) {
 	r.Helper()
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	for k, place := range n.places {
-		if !strings.Contains(k.Partition+"|"+k.Sort, word) {
+		if !strings.Contains(k.Partition+"|"+k.Sort, "bad") {
 			continue
 		}
 		effect := setNum(oddLayout.MustSlot("of another program"), num(1))
@@ -150,7 +150,7 @@ func listed[T any](list engine.List[T], err error) (text string, _ error) {
 func skipInLists(r *rig) {
 	l, n, walks := r.spoilable()
 	r.goodAndBad(l)
-	if spoiled := n.spoil(r, "bad"); spoiled < 8 {
+	if spoiled := n.spoil(r); spoiled < 8 {
 		r.Fatalf("only %d records were spoiled", spoiled)
 	}
 	ctx, page := r.Context(), engine.Page{}
@@ -197,7 +197,7 @@ func skipInPages(r *rig) {
 	for i := range 12 {
 		r.must(l.SetResourceDefaults(r.Context(), fmt.Sprintf("%s-%02d", []string{"bad", "good", "bad"}[i%3], i), []engine.Limit{stored("a", 9)}))
 	}
-	n.spoil(r, "bad")
+	n.spoil(r)
 	r.until("pages of what can be read are full", func() bool {
 		var pages []string
 		for p := (engine.Page{Size: 3}); ; {
@@ -222,7 +222,7 @@ func skipInDeletion(r *rig) {
 			r.mustAcquire(l, engine.Request{Entity: id, Resource: resource, Consume: tokens("a", 1)})
 		}
 	}
-	if spoiled := n.spoil(r, "bad"); spoiled != 4 {
+	if spoiled := n.spoil(r); spoiled != 4 {
 		r.Fatalf("%d records were spoiled, not 4", spoiled)
 	}
 	r.must(l.DeleteEntity(r.Context(), user, nil))
@@ -252,7 +252,7 @@ func skipInPurge(r *rig) {
 	}
 	r.must(l.SetResourceDefaults(r.Context(), "bad", []engine.Limit{stored("a", 9)}))
 	r.must(l.SetResourceDefaults(r.Context(), "good", []engine.Limit{stored("a", 9)}))
-	n.spoil(r, "bad")
+	n.spoil(r)
 	unknown := backend.Write{Key: backend.Key{Namespace: "gone", Partition: "?|", Sort: "?"}, Layout: oddLayout}
 	unknown.Effects = []backend.Effect{setNum(oddLayout.MustSlot("of another program"), num(1))}
 	r.must(n.Apply(r.Context(), []backend.Write{unknown}, make([]backend.Outcome, 1)))

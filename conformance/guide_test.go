@@ -44,8 +44,8 @@ func (s *store) load(k backend.Key, r *backend.Record) error {
 	for name, text := range found.numbers {
 		slot, known := r.Layout().Slot(name)
 		var n backend.Num
-		if err := n.UnmarshalText([]byte(text)); err != nil || !known {
-			return fmt.Errorf("%w: field %q of %v: %v", backend.ErrInvalid, name, k, err)
+		if !known || n.UnmarshalText([]byte(text)) != nil {
+			return fmt.Errorf("%w: field %q of %v", backend.ErrInvalid, name, k)
 		}
 		r.SetNum(slot, n)
 	}

@@ -37,8 +37,10 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 	}
 	settings := make([]Setting, len(ids))
 	for i := range out {
-		settings[i], err = l.settingOf(ids[i], &out[i])
-		if err = cmp.Or(odd[i], err); err != nil {
+		if odd[i] != nil {
+			return nil, odd[i]
+		}
+		if settings[i], err = l.settingOf(ids[i], &out[i]); err != nil {
 			return nil, err
 		}
 	}

@@ -146,8 +146,12 @@ func TestStanding(t *testing.T) {
 	}
 	for _, k := range []backend.Key{
 		schema.System("n"), schema.Child("n", "p", "c"), schema.Deletion("n", "e"), schema.Namespace("n"), schema.Version(),
-		{Namespace: "n", Partition: "b|e|e|r", Sort: "x"}, {Namespace: "n", Partition: "b|x", Sort: "bucket"}, {Namespace: "n", Partition: "e|e", Sort: "x"},
-		{Namespace: "n", Partition: "r|r", Sort: "x"}, {Namespace: "n", Partition: "u|e", Sort: "h|1|r"}, {Namespace: "n", Partition: "u|e", Sort: "h|00000000001|r"},
+		{Namespace: "n", Partition: "b|e|e|r", Sort: "x"},
+		{Namespace: "n", Partition: "b|x", Sort: "bucket"},
+		{Namespace: "n", Partition: "e|e", Sort: "x"},
+		{Namespace: "n", Partition: "r|r", Sort: "x"},
+		{Namespace: "n", Partition: "u|e", Sort: "h|1|r"},
+		{Namespace: "n", Partition: "u|e", Sort: "h|00000000001|r"},
 	} {
 		if place, ok := schema.Standing(k); ok {
 			t.Errorf("%v stands at %+v", k, place)
