@@ -70,9 +70,13 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "internal/int128"},
 		third: []string{"go.etcd.io/bbolt"},
 	},
+	"internal/awsconfig": {
+		what:  "it loads the user's AWS configuration, and explains it",
+		third: awsSDK,
+	},
 	"backend/dynamo": {
 		what:  "a driver knows the contract, the numbers in it and its own storage library",
-		ours:  []string{"backend", "internal/int128"},
+		ours:  []string{"backend", "internal/awsconfig", "internal/int128"},
 		third: awsSDK,
 	},
 	"conformance": {
@@ -100,6 +104,7 @@ var rooms = map[string]room{
 	"internal/release": {what: "it packs what go build makes, with the standard library"},
 	"stack": {
 		what:  "the stack is infrastructure, of use without a limiter and without a command line",
+		ours:  []string{"internal/awsconfig"},
 		third: awsSDK,
 	},
 	"aggregator": {

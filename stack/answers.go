@@ -9,13 +9,16 @@ import (
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // What CloudFormation and S3 say is mostly in texts.
 
+// code is "" for an answer that was given to whoever fetched the credentials: the service itself was not asked.
 func code(err error) (code, message string) {
 	var answer smithy.APIError
-	if errors.As(err, &answer) {
+	if errors.As(err, &answer) && !errors.As(err, new(*awsconfig.Error)) {
 		return answer.ErrorCode(), answer.ErrorMessage()
 	}
 	return "", ""
@@ -23,12 +26,11 @@ func code(err error) (code, message string) {
 
 // said is what a service said, without what the SDK says about it; or why it was not asked.
 func said(err error) string {
-	name, message := code(err)
-	switch {
-	case name != "":
+	if none := (*awsconfig.Error)(nil); errors.As(err, &none) {
+		return none.Error()
+	}
+	if name, message := code(err); name != "" {
 		return name + ": " + plain(message)
-	case strings.Contains(err.Error(), "get identity"):
-		return "there are no AWS credentials that do: " + plain(err.Error()) + "; set AWS_PROFILE or AWS_ACCESS_KEY_ID, or sign in with the AWS CLI"
 	}
 	return plain(err.Error())
 }

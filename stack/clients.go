@@ -3,18 +3,17 @@ package stack
 import (
 	"context"
 	"math/rand/v2"
-	"net"
 	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // What of the SDK is used. These are functions and no interfaces: of a client that is in an interface, or in anything that
@@ -118,12 +117,9 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	var c aws.Config
 	if o.Config != nil {
 		c = o.Config.Copy()
+		c.Credentials = awsconfig.Explained(c.Credentials, &c)
 	} else {
-		var load []func(*config.LoadOptions) error
-		if o.Region != "" { // credentials may be of a region's service
-			load = append(load, config.WithRegion(o.Region))
-		}
-		loaded, err := config.LoadDefaultConfig(ctx, load...)
+		loaded, err := awsconfig.Load(ctx, o.Region)
 		if err != nil {
 			return c, errConfig(err)
 		}
@@ -148,6 +144,11 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	if c.Region == "" {
 		return c, errRegion()
 	}
+	if o.Config == nil && (c.BaseEndpoint == nil || !awsconfig.Local(*c.BaseEndpoint)) {
+		if err := awsconfig.Ready(ctx, o.Region); err != nil {
+			return c, errConfig(err)
+		}
+	}
 	return c, nil
 }
 
@@ -169,16 +170,14 @@ func (o *Options) atEndpoint(c *aws.Config) error {
 	if err != nil || u.Host == "" {
 		return &InvalidError{"Endpoint", *c.BaseEndpoint, "wanted is a URL: http://localhost:5000"}
 	}
-	ip := net.ParseIP(u.Hostname())
-	if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !awsconfig.Local(*c.BaseEndpoint) {
 		return nil
 	}
 	if c.Region == "" {
 		c.Region = "us-east-1"
 	}
-	environment, err := config.NewEnvConfig()
-	if o.Config == nil && (err != nil || !environment.Credentials.HasKeys()) {
-		c.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	if o.Config == nil {
+		c.Credentials = awsconfig.ForEmulator(c.Credentials)
 	}
 	return nil
 }

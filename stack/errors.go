@@ -153,7 +153,7 @@ func errNothingFound(own, built error) error {
 }
 
 func errConfig(err error) error {
-	return fmt.Errorf("%w: it cannot be read: %w", errConfiguration, err)
+	return fmt.Errorf("%w: %w", errConfiguration, err)
 }
 
 func errRegion() error {

@@ -15,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // answered is an error as the SDK wraps what came with a status.
@@ -61,6 +62,8 @@ func TestClassify(t *testing.T) {
 		{"a new error", coded(400, "NewException", ""), rejected, rejected, "NewException"},
 		{"no credentials", errors.New("get identity: no EC2 IMDS role found"), rejected, rejected, ""},
 		{"credentials that cannot be fetched", errors.Join(errors.New("get identity"), sending(io.EOF)), unknown, unavailable, ""},
+		{"no credentials, as the provider says", &awsconfig.Error{Cause: "SSO", Cure: "sign in", Err: sending(io.EOF)}, rejected, rejected, "SSO; sign in"},
+		{"no answer to whoever fetches credentials", &awsconfig.Error{Cause: "STS", Cure: "wait", Waiting: true, Err: io.EOF}, unavailable, unavailable, "STS; wait"},
 		{"no table", answered(400, &types.ResourceNotFoundException{}), "none rejected", "none rejected", "zae-limiter deploy --name my-app"},
 		{"invalid", coded(400, "ValidationException", "reversed BETWEEN"), "invalid", "invalid", "reversed"},
 		{"large item", coded(400, "ValidationException", "Item size has exceeded the maximum allowed size"), "large", "large", ""},

@@ -11,11 +11,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 const (
@@ -44,19 +43,18 @@ func connect(ctx context.Context, name string, o *Options) (*Store, error) {
 // clientOptions are those of the SDK's client, made of whatever the caller gave.
 func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 	if o.Client != nil {
-		return o.Client.Options(), nil
+		options := o.Client.Options()
+		options.Credentials = awsconfig.Explained(options.Credentials, nil)
+		return options, nil
 	}
 	var base aws.Config
 	if o.Config != nil {
 		base = o.Config.Copy()
+		base.Credentials = awsconfig.Explained(base.Credentials, &base)
 	} else {
-		load := []func(*config.LoadOptions) error{}
-		if o.Region != "" {
-			load = append(load, config.WithRegion(o.Region))
-		}
-		loaded, err := config.LoadDefaultConfig(ctx, load...)
+		loaded, err := awsconfig.Load(ctx, o.Region)
 		if err != nil {
-			return dynamodb.Options{}, fmt.Errorf("%w: dynamo: the AWS configuration cannot be read: %w", backend.ErrRejected, err)
+			return dynamodb.Options{}, fmt.Errorf("%w: dynamo: %w", backend.ErrRejected, err)
 		}
 		base = loaded
 	}
@@ -92,15 +90,14 @@ func atEndpoint(options *dynamodb.Options, o *Options) error {
 		return fmt.Errorf("%w: dynamo: endpoint %q is no URL; write http://localhost:8000", backend.ErrInvalid, *options.BaseEndpoint)
 	}
 	options.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !awsconfig.Local(*options.BaseEndpoint) {
 		return nil
 	}
 	if options.Region == "" {
 		options.Region = "us-east-1"
 	}
-	environment, err := config.NewEnvConfig()
-	if o.Config == nil && (err != nil || !environment.Credentials.HasKeys()) {
-		options.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	if o.Config == nil {
+		options.Credentials = awsconfig.ForEmulator(options.Credentials)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // ErrNotDeployed reports a name that no table of a limiter has: not in this region of this account. It is a
@@ -68,6 +69,9 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 		dialing *net.OpError
 		lookup  *net.DNSError
 	)
+	if none := (*awsconfig.Error)(nil); errors.As(err, &none) {
+		return unsigned(ctx, table, none)
+	}
 	code, more := told(err)
 	class, status := classOf(code), 0
 	if errors.As(err, &reply) {
@@ -98,6 +102,17 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 		return fmt.Errorf("%w: dynamo: %s: %w: %w", meaning, table, ctx.Err(), err)
 	}
 	return fmt.Errorf("%w: dynamo: %s%s: %w", meaning, table, more, err)
+}
+
+// unsigned is for a request that there were no credentials for: it was certainly not sent.
+func unsigned(ctx context.Context, table string, none *awsconfig.Error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("dynamo: %s: %w: %w", table, ctx.Err(), none)
+	case none.Waiting:
+		return fmt.Errorf("%w: dynamo: %s: %w", backend.ErrUnavailable, table, none)
+	}
+	return fmt.Errorf("%w: dynamo: %s: %w", backend.ErrRejected, table, none)
 }
 
 // told is the code of an answer, "" if there is none, and what its text leaves out: of a transaction the gravest reason,

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -72,6 +73,7 @@ type App struct {
 
 	store   *store // nil until something needs it
 	skipped *skipped
+	aws     *awsconfig.Session // nil in tests of parts
 }
 
 // grace is how much longer than the store's own wait the engine waits, so that the store's error tells what was wrong.
@@ -100,14 +102,21 @@ func (a *App) limiter() (*engine.Limiter, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := openStore(url, a.Timeout, a.Getenv)
-		if err != nil {
+		if a.store, err = a.open(url); err != nil {
 			return nil, err
 		}
-		s.now = a.Now
-		a.store = s
 	}
 	return engine.New(a.store, a.engineOptions())
+}
+
+// open makes the store that a URL names. It touches nothing yet.
+func (a *App) open(url string) (*store, error) {
+	s, err := openStore(url, a.Timeout, a.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	s.now, s.signIn = a.Now, a.signIn
+	return s, nil
 }
 
 // engineOptions are those of every limiter.

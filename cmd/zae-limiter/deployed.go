@@ -63,20 +63,24 @@ func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
 		return nil, err
 	}
 	o := &dynamo.Options{Region: at.region, Endpoint: at.endpoint}
-	return &store{
-		url:     u.String(),
-		stays:   true,
-		missing: func() bool { return false },
-		open: func() (driver, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), max(timeout, time.Millisecond))
-			defer cancel()
-			s, err := dynamo.Open(ctx, at.name, o)
-			if err != nil {
+	s := &store{url: u.String(), stays: true, missing: func() bool { return false }}
+	s.open = func() (driver, error) {
+		base := context.Background()
+		if s.signIn != nil {
+			var err error
+			if base, err = s.signIn(at); err != nil {
 				return nil, err
 			}
-			return deployed{s}, nil
-		},
-	}, nil
+		}
+		ctx, cancel := context.WithTimeout(base, max(timeout, time.Millisecond))
+		defer cancel()
+		table, err := dynamo.Open(ctx, at.name, o)
+		if err != nil {
+			return nil, err
+		}
+		return deployed{table}, nil
+	}
+	return s, nil
 }
 
 // deployed is a store of DynamoDB, which drops expired records by itself.

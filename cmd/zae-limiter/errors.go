@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 	"github.com/zeroae/zae-limiter-go/internal/manifest"
 )
 
@@ -117,6 +118,7 @@ func describe(ctx context.Context, err error) string {
 		store    *storeError
 		input    *engine.ValidationError
 		deployed *stackError
+		unknown  *awsconfig.Error
 	)
 	switch {
 	case errors.As(err, &deployed):
@@ -125,6 +127,8 @@ func describe(ctx context.Context, err error) string {
 		return "interrupted"
 	case errors.As(err, &exceeded):
 		return denial(exceeded)
+	case errors.As(err, &unknown):
+		return unknown.Error()
 	case errors.As(err, &store):
 		text, _ := briefly(unprefixed(oneLine(store.Error())))
 		return text

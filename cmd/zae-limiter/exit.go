@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // The exit codes, also those of a command that was run under a lease and could not be started. Each has its line in
@@ -58,6 +59,7 @@ func exitCode(ctx context.Context, err error) int {
 		store    *storeError
 		written  *manifestError
 		deployed *stackError
+		unknown  *awsconfig.Error
 	)
 	is := func(targets ...error) bool {
 		for _, target := range targets {
@@ -86,7 +88,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitNotFound
 	case is(engine.ErrSchema, errBroken, errDrift, errDifferent, errNewer):
 		return exitMismatch
-	case errors.As(err, &store), is(engine.ErrUnavailable, backend.ErrUnavailable):
+	case errors.As(err, &store), errors.As(err, &unknown), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable
 	}
 	return exitFailed

@@ -37,7 +37,7 @@ func (c *loadtestCmd) open(k *kong.Context, app *App) (*loadSite, error) {
 		if err != nil {
 			return nil, err
 		}
-		if app.store, err = openStore(url, app.Timeout, app.Getenv); err != nil {
+		if app.store, err = app.open(url); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
 // run is the whole program: it parses args, runs the command they name and returns the exit code.
@@ -33,7 +35,11 @@ func run(ctx context.Context, args []string, w world) int {
 	if err != nil {
 		return app.fail(ctx, usage("%s; see %s", oneLine(err.Error()), helpFor(parser, args)))
 	}
-	app.Globals = tree.Globals
+	app.Globals, app.aws = tree.Globals, &awsconfig.Session{}
+	if app.Terminal(app.In) {
+		app.aws.MFA = app.askCode
+	}
+	ctx = awsconfig.With(ctx, app.aws)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return app.fail(ctx, parsed.Run(app))
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
@@ -30,7 +31,7 @@ func inStack(err error) error {
 		code = exitNotFound
 	case errors.Is(err, stack.ErrNewer):
 		code = exitMismatch
-	case unreachable:
+	case unreachable, errors.As(err, new(*awsconfig.Error)):
 		code = exitUnavailable
 	}
 	return &stackError{text, code, err}
@@ -49,16 +50,13 @@ var (
 	sdkSending = regexp.MustCompile(`request send failed, \w+ "([^"]*)": `)
 )
 
-// briefly leaves out what helps nobody at a terminal, and tells whether AWS could not be reached, or not as somebody.
+// briefly leaves out what helps nobody at a terminal, and tells whether AWS could not be reached.
 func briefly(text string) (short string, unreachable bool) {
 	before, rest, found := strings.Cut(text, "operation error ")
 	if !found {
 		return text, false
 	}
 	rest = "operation error " + rest
-	if strings.Contains(rest, "get credentials: ") || strings.Contains(rest, "static credentials are empty") {
-		return strings.TrimSuffix(before, "there are no AWS credentials that do: ") + "there are no AWS credentials; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", true
-	}
 	if at := sdkSending.FindStringSubmatch(rest); at != nil {
 		_, why, _ := strings.Cut(rest, at[0])
 		return before + at[1] + " does not answer: " + why, true

@@ -35,9 +35,10 @@ type store struct {
 	// missing reports whether there is nothing to read yet.
 	missing func() bool
 
-	stays bool // opened once, for all calls, which may come at the same time
-	books bool // keeps its changes until usage has been made of them
-	now   func() time.Time
+	stays  bool // opened once, for all calls, which may come at the same time
+	books  bool // keeps its changes until usage has been made of them
+	now    func() time.Time
+	signIn func(target) (context.Context, error) // asks whoever must be asked before open; nil: nobody
 
 	lock    sync.Mutex  // one call at a time has the file open: a process waits for itself as it does for others
 	opened  driver      // of one that stays

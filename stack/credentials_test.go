@@ -1,0 +1,30 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+// TestNoCredentials: where there are no credentials the error says whose fault it is and what to do, and an answer that was given
+// to whoever fetched them is not taken for one of CloudFormation's.
+func TestNoCredentials(t *testing.T) {
+	for _, x := range awstest.Troubles() {
+		t.Run(x.Name, func(t *testing.T) {
+			ctx := x.Set(t)
+			_, err := Get(ctx, "app", nil)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, part := range x.Says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%q does not say %q", err, part)
+				}
+			}
+			if name, message := code(err); name != "" || strings.Contains(err.Error(), "operation error") {
+				t.Errorf("%q is taken for %s: %s", err, name, message)
+			}
+		})
+	}
+}
