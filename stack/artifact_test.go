@@ -138,6 +138,9 @@ func toolchain(t *testing.T, script string) (calls func() string) {
 
 // The toolchain builds what the running program is not, from the module's source.
 func TestBuild(t *testing.T) {
+	from := ""
+	compiledFunc = func() string { return from }
+	t.Cleanup(func() { compiledFunc = compiled })
 	built := write(t, binaryFor(elf.EM_AARCH64, false))
 	calls := toolchain(t, `case "$1" in
 list) echo '{"Dir": "/source", "Version": "v1.2.3"}';;
@@ -151,16 +154,34 @@ esac`)
 		!strings.HasSuffix(got, "/bootstrap ./cmd/zae-limiter\n") {
 		t.Errorf("%s", got)
 	}
+	// What the running program was compiled from beats what is in the working directory.
+	from = "/compiled"
+	if c, err = FindCode(t.Context(), "arm64"); err != nil || c.Architecture != "arm64" || !strings.Contains(calls(), "build -C /compiled ") {
+		t.Errorf("%+v, %v\n%s", c, err, calls())
+	}
+	from = ""
 	// What the toolchain complains of is told, in a line.
 	toolchain(t, `[ "$1" = list ] && echo '{"Dir": "/source"}' && exit; echo "no space left" >&2; echo more >&2; exit 1`)
 	if _, err = FindCode(t.Context(), "x86_64"); !errors.Is(err, ErrNoCode) || !strings.Contains(err.Error(), "no space left") || strings.Contains(err.Error(), "\n") {
 		t.Error(err)
 	}
 	toolchain(t, "exit 1")
-	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) {
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) || !strings.HasSuffix(err.Error(), "; run the program that this installs: go install "+command+"@latest") {
+		t.Error(err)
+	}
+	t.Setenv("PATH", "")
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoToolchain) || !strings.HasSuffix(err.Error(), "; name the program for Linux of a release's archive (Options.Code, --lambda-zip)") {
 		t.Error(err)
 	}
 	if _, err = FindCode(t.Context(), "mips"); !errors.Is(err, ErrInvalid) {
 		t.Error(err)
+	}
+}
+
+// TestCompiled: this very source is what the tests were compiled from.
+func TestCompiled(t *testing.T) {
+	here, err := os.Getwd()
+	if got := compiled(); err != nil || got != filepath.Dir(here) && got != "" { // "": with -trimpath
+		t.Errorf("compiled from %q, not %q, %v", got, filepath.Dir(here), err)
 	}
 }

@@ -19,8 +19,9 @@ import (
 var goNames = map[string]string{defaultArch: "arm64", "x86_64": "amd64"}
 
 // FindCode makes the function's code of this version: of the running program if that is zae-limiter's own Linux binary
-// for the architecture ("": whatever it has), else by the Go toolchain and the module's source (""; for arm64), which it
-// finds from the working directory or fetches. [ErrNoCode] tells what to do where neither works.
+// for the architecture ("": whatever it has) and linked statically, else by the Go toolchain ("": for arm64), however the
+// running program was built, from the module's source: what this program was compiled from, else what the module around the
+// working directory uses, else what can be fetched. [ErrNoCode] tells what to do where neither works.
 func FindCode(ctx context.Context, architecture string) (*Code, error) {
 	if architecture != "" && goNames[architecture] == "" {
 		return nil, &InvalidError{"Architecture", architecture, "there are " + strings.Join(processors, ", ")}
@@ -51,7 +52,11 @@ func running(architecture string) (*Code, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ReadCode(path)
+	c, err := ReadCode(path)
+	if errors.Is(err, errDynamic) {
+		return nil, errRunsDynamic // the cure is not the file's
+	}
+	return c, err
 }
 
 // build makes the program with the Go toolchain. The cache makes a second time quick.
@@ -78,16 +83,20 @@ func build(ctx context.Context, architecture string) (*Code, error) {
 	return c, err
 }
 
-// sources is the folder of this module's source, and its version where it is a released one: as the module around the
-// working directory has it, else fetched in the running program's version.
+// sources is the folder of this module's source, and its version if that is a released one: what the running program was compiled
+// from if that is still there, be it a checkout or the module cache, else as the module around the working directory has it,
+// else fetched in the running program's version.
 func sources(ctx context.Context) (folder, version string, err error) {
+	if folder := compiledFunc(); folder != "" {
+		return folder, released(), nil
+	}
 	var m struct{ Dir, Version, Error string }
 	listed, err := goTool(ctx, nil, "list", "-m", "-json", module)
 	if err == nil && json.Unmarshal(listed, &m) == nil && m.Dir != "" {
 		return m.Dir, m.Version, nil
 	}
-	if errors.Is(err, exec.ErrNotFound) {
-		return "", "", errNoToolchain
+	if errors.Is(err, errNoToolchain) {
+		return "", "", err
 	}
 	running := released()
 	if running == "" {
@@ -101,6 +110,23 @@ func sources(ctx context.Context) (folder, version string, err error) {
 		return "", "", errNoSource
 	}
 	return m.Dir, m.Version, nil
+}
+
+// compiledFunc is compiled; tests replace it.
+var compiledFunc = compiled
+
+// compiled is the folder of the source that the running program was compiled from, "" if that is not on this machine, or the
+// program does not tell (-trimpath).
+func compiled() string {
+	_, file, _, _ := runtime.Caller(0)
+	if !filepath.IsAbs(file) {
+		return ""
+	}
+	folder := filepath.Dir(filepath.Dir(file))
+	if mod, err := os.ReadFile(filepath.Join(folder, "go.mod")); err != nil || !bytes.HasPrefix(mod, []byte("module "+module+"\n")) {
+		return ""
+	}
+	return folder
 }
 
 // released is the version of this module in the running program, if it is one that can be fetched.

@@ -64,6 +64,9 @@ type session struct {
 	jitter func() float64 // in [0, 1)
 	own    string         // version of this program
 
+	planning bool  // nothing will be carried out: the function's code is not needed
+	noCode   error // why it cannot be had
+
 	account, partition string  // see identify
 	events             []Event // of the operation under way, oldest first
 	changes            []Change

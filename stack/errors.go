@@ -34,6 +34,7 @@ var (
 	errProcessor     = errors.New("it is for a processor that Lambda does not have")
 	errDynamic       = errors.New("it is linked dynamically; build it with CGO_ENABLED=0")
 	errNotItself     = errors.New("the running program is not zae-limiter")
+	errRunsDynamic   = errors.New("the running program is linked dynamically")
 	errRunsElsewhere = errors.New("the running program is for another processor")
 	errNoToolchain   = errors.New("there is no Go toolchain in PATH")
 	errNoSource      = errors.New("the module's source is not here, and the running program is of no released version")
@@ -148,8 +149,14 @@ func errCode(path string, err error) error {
 
 // errNothingFound tells why neither way works, and what does.
 func errNothingFound(own, built error) error {
-	return fmt.Errorf("%w: %w, and it cannot be built: %w; on Linux run: zae-limiter lambda-export, and pass what it writes "+
-		"(Options.Code, --lambda-zip), or install Go, or deploy without the aggregator", ErrNoCode, own, built)
+	cure := "cure that, and try again"
+	switch {
+	case errors.Is(built, errNoToolchain):
+		cure = "name the program for Linux of a release's archive (Options.Code, --lambda-zip)"
+	case errors.Is(built, errNoSource):
+		cure = "run the program that this installs: go install " + command + "@latest"
+	}
+	return fmt.Errorf("%w: %w, and it cannot be built: %w; %s", ErrNoCode, own, built, cure)
 }
 
 func errConfig(err error) error {

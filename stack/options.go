@@ -97,6 +97,7 @@ type ChangeSet struct {
 	Action        Action
 	Changes       []Change
 	Before, After map[string]string // as in [Result]
+	NoCode        error             // why there is no code for the function now, which Ensure would need: an [ErrNoCode]; nil: there is, or none is needed
 }
 
 // Change is one change of a resource.

@@ -11,6 +11,7 @@ import (
 
 // plan has the change set worked out, and discards it.
 func (s *session) plan(ctx context.Context) (ChangeSet, error) {
+	s.planning = true
 	named, err := s.o.parameters()
 	if err != nil {
 		return ChangeSet{}, err
@@ -31,7 +32,7 @@ func (s *session) plan(ctx context.Context) (ChangeSet, error) {
 	if err != nil {
 		return ChangeSet{}, err
 	}
-	plan := ChangeSet{Action: Updated, Before: w.has.settings()}
+	plan := ChangeSet{Action: Updated, Before: w.has.settings(), NoCode: s.noCode}
 	p := s.proposal(w, types.ChangeSetTypeUpdate, w.named)
 	if st == nil {
 		plan.Action, p.kind = Created, types.ChangeSetTypeCreate

@@ -14,7 +14,7 @@ func Ensure(ctx context.Context, name string, o *Options) (Result, error) {
 }
 
 // Plan tells what [Ensure] would do, and leaves everything as it is. Where Ensure would wait for somebody else, so
-// does Plan. What Ensure does before it can make a change set is not gone through: after a failed creation there is no
+// does Plan. No code of the function is needed for a plan; see NoCode. What Ensure does before it can make a change set is not gone through: after a failed creation there is no
 // plan, and over a table that was left the plan is to take it in.
 func Plan(ctx context.Context, name string, o *Options) (ChangeSet, error) {
 	s, err := start(ctx, name, o)

@@ -174,3 +174,24 @@ func TestPlan(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A plan needs no code: where none can be had, it says so and shows the function all the same.
+func TestPlanWithoutCode(t *testing.T) {
+	t.Setenv("PATH", "")
+	w := newWorld(t, nil)
+	p, err := w.session(Options{}).plan(t.Context())
+	if err != nil || !errors.Is(p.NoCode, ErrNoCode) || p.Action != Created || !slices.Contains(changed(p.Changes), "Add Aggregator") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	w.mustEnsure(with())
+	p, err = w.session(Options{Architecture: "x86_64"}).plan(t.Context()) // for which there is no code, either
+	if err != nil || !errors.Is(p.NoCode, ErrNoCode) || p.Action != Updated || !slices.Contains(changed(p.Changes), "Modify Aggregator") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err = w.session(with()).plan(t.Context()); err != nil || p.NoCode != nil || p.Action != Unchanged {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := w.ensure(Options{Architecture: "x86_64"}); !errors.Is(err, ErrNoCode) {
+		t.Errorf("a deployment: %v", err)
+	}
+}

@@ -89,9 +89,14 @@ func (s *session) findCode(ctx context.Context, w *wanted) (*Code, error) {
 		architecture = s.o.Architecture
 	}
 	found, err := FindCode(ctx, architecture)
-	if errors.Is(err, ErrNoCode) && deployed && same {
+	switch {
+	case !errors.Is(err, ErrNoCode):
+	case deployed && same:
 		s.say("the function keeps its code: " + err.Error())
 		return nil, nil
+	case s.planning: // a change set names the code, and nobody looks for it before it is carried out
+		s.noCode = err
+		return &Code{Architecture: cmp.Or(architecture, defaultArch), Hash: "of-the-deployment"}, nil
 	}
 	return found, err
 }

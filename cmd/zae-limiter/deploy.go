@@ -49,6 +49,9 @@ func (c *deployCmd) Run(ctx context.Context, app *App) error {
 		if err != nil {
 			return inStack(err)
 		}
+		if set.NoCode != nil {
+			app.say("to deploy this the function's code is needed: %v", inStack(set.NoCode))
+		}
 		return app.print(c.Output.Output, stackPlan{string(set.Action), resourceChanges(set.Changes), differences(set.Before, set.After)})
 	}
 	o.NoWait = c.Wait != nil && !*c.Wait
