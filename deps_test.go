@@ -33,6 +33,7 @@ var rooms = map[string]room{
 
 	"internal/int128":   {what: "a number is arithmetic and nothing else"},
 	"internal/pause":    {what: "a pause is a timer and a context"},
+	"internal/readable": {what: "texts for people are made of values and nothing else"},
 	"internal/prefetch": {what: "asking for memory needs the processor and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
 
@@ -57,7 +58,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/prefetch", "internal/spin"},
+		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/prefetch", "internal/readable", "internal/spin"},
 		third: []string{"github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2", "golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

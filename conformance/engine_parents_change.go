@@ -147,8 +147,8 @@ func parentDebt(r *rig) {
 		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-1" || v[0].Limit.Name != "d" || v[0].Available != -1 || v[0].RetryAfter != aDay/10 {
 			r.Errorf("below a parent in debt: %+v", v)
 		}
-		public := e.Public().Violations()
-		if len(public) != 1 || public[0].Entity == "parent-1" || public[0].Available != 0 || public[0].RetryAfter != aDay/10 {
+		public := e.Public()
+		if len(public.Statuses) != 1 || public.Statuses[0].Entity != user || len(public.Violations()) != 0 || public.RetryAfter != aDay/10 {
 			r.Errorf("what the child's user may see: %+v", public)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
 // drift is how far ahead of this clock a record's may be without being reported.
@@ -189,7 +190,7 @@ func (l *Limiter) exceeded(o *op) error {
 	e := &ExceededError{Statuses: all, RetryAfter: wait, NeverFits: !fits, entity: o.root.id.entity}
 	for i := range o.n {
 		if ahead := o.claims[i].ahead; ahead > 0 {
-			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %v ahead; resetting it heals it)", o.claims[i].h.id.entity, time.Duration(ahead))
+			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", o.claims[i].h.id.entity, readable.Wait(time.Duration(ahead)))
 		}
 	}
 	return e

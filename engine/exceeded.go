@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
 // LimitStatus is one limit of one bucket at the moment of a decision.
@@ -30,17 +32,16 @@ type ExceededError struct {
 	note   string // what an operator should know: clocks that disagree
 }
 
-// Error names the limit that matters most.
+// Error names the limit that matters most. The wait in it is rounded up for people; RetryAfter is exact.
 func (e *ExceededError) Error() string {
-	p := e.Primary()
-	of := "engine: rate limit exceeded: " + p.Limit.Name
-	if p.Entity != "" { // else Public has left it out
-		of += fmt.Sprintf(" of %s on %s: %d requested, %d available of %d", p.Entity, p.Resource, p.Requested, p.Available, p.Limit.Capacity)
+	text := "engine: rate limit exceeded"
+	if p := e.Primary(); p.Entity != "" { // else Public has left it out
+		text += fmt.Sprintf(": %s of %s on %s: %d requested, %d available of %d", p.Limit.Name, p.Entity, p.Resource, p.Requested, p.Available, p.Limit.Capacity)
 	}
 	if e.NeverFits {
-		return of + ", can never fit" + e.note
+		return text + ", can never fit" + e.note
 	}
-	return of + ", retry after " + e.RetryAfter.String() + e.note
+	return text + ", retry after " + readable.Wait(e.RetryAfter) + e.note
 }
 
 // Is makes errors.Is(e, ErrNeverFits) tell whether the request can never fit.
@@ -51,7 +52,8 @@ func (e *ExceededError) Violations() []LimitStatus {
 	return slices.DeleteFunc(slices.Clone(e.Statuses), func(s LimitStatus) bool { return !s.Exceeded })
 }
 
-// Primary is the limit that decides: one that never fits, else the one with the longest wait.
+// Primary is the limit that decides: one that never fits, else the one with the longest wait. It is the zero LimitStatus if
+// Public has left out all limits that did not admit the request.
 func (e *ExceededError) Primary() LimitStatus {
 	var best LimitStatus
 	for _, s := range e.Statuses {
@@ -75,17 +77,12 @@ func (e *ExceededError) RetryAfterSeconds() int {
 	return int(seconds)
 }
 
-// Public is the error without the names and numbers of other entities (parents), to be shown to the entity's own
-// user. Waits stay.
+// Public is the error without the limits of other entities (parents), to be shown to the entity's own user. RetryAfter and
+// NeverFits stay those of the whole request.
 func (e *ExceededError) Public() *ExceededError {
 	public := *e
 	public.note = ""
-	public.Statuses = slices.Clone(e.Statuses)
-	for i := range public.Statuses {
-		if s := &public.Statuses[i]; s.Entity != e.entity {
-			s.Entity, s.Limit, s.Available, s.Requested = "", Limit{Name: s.Limit.Name}, 0, 0
-		}
-	}
+	public.Statuses = slices.DeleteFunc(slices.Clone(e.Statuses), func(s LimitStatus) bool { return s.Entity != e.entity })
 	return &public
 }
 

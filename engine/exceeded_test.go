@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,10 +39,13 @@ func TestExceeded(t *testing.T) {
 		text    string
 		primary string
 		seconds int
+
+		violations int
+		last       string
 	}{
-		{denial(), "engine: rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 90.5ms (note)", "org", 1},
-		{never(), "engine: rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)", "user", 9223372037},
-		{denial().Public(), "engine: rate limit exceeded: rpm, retry after 90.5ms", "", 1},
+		{denial(), "engine: rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 91ms (note)", "org", 1, 2, "org"},
+		{never(), "engine: rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)", "user", 9223372037, 2, "org"},
+		{denial().Public(), "engine: rate limit exceeded: tps of user on r: 1 requested, -2 available of 5, retry after 91ms", "user", 1, 1, "user"},
 	} {
 		if c.e.Error() != c.text {
 			t.Errorf("got %s\nwant %s", c.e, c.text)
@@ -51,7 +56,7 @@ func TestExceeded(t *testing.T) {
 		if n := c.e.RetryAfterSeconds(); n != c.seconds {
 			t.Errorf("%d seconds, not %d", n, c.seconds)
 		}
-		if v := c.e.Violations(); len(v) != 2 || v[0].Limit.Name != "tps" || v[1].Limit.Name != "rpm" {
+		if v := c.e.Violations(); len(v) != c.violations || v[0].Limit.Name != "tps" || v[len(v)-1].Entity != c.last {
 			t.Errorf("violations: %+v", v)
 		}
 	}
@@ -68,12 +73,22 @@ func TestExceededPublic(t *testing.T) {
 	if e.Statuses[2].Entity != "org" || e.note == "" {
 		t.Error("Public changed the error itself")
 	}
-	if p.Statuses[0] != e.Statuses[0] || p.Statuses[1] != e.Statuses[1] {
-		t.Errorf("the entity's own: %+v", p.Statuses)
+	if len(p.Statuses) != 2 || p.Statuses[0] != e.Statuses[0] || p.Statuses[1] != e.Statuses[1] || p.RetryAfter != e.RetryAfter {
+		t.Errorf("of the entity's own limits are left: %+v", p)
 	}
-	want := LimitStatus{Resource: "r", Limit: Limit{Name: "rpm"}, Exceeded: true, RetryAfter: 90500 * time.Microsecond}
-	if p.Statuses[2] != want || p.RetryAfter != e.RetryAfter {
-		t.Errorf("the parent's: %+v", p.Statuses[2])
+	if text, err := json.Marshal(p); err != nil || strings.Contains(string(text), "org") || strings.Contains(string(text), `"capacity":0`) {
+		t.Errorf("its JSON: %s, %v", text, err)
+	}
+	// Only the parent denied: there is no limit to name, and the wait stays.
+	e.Statuses = slices.Delete(e.Statuses, 1, 2)
+	p = e.Public()
+	const want = `{"error":"rate_limit_exceeded","message":"rate limit exceeded, retry after 91ms","retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[{"entity_id":"user",`
+	if text, err := json.Marshal(p); err != nil || !strings.HasPrefix(string(text), want) || p.Primary() != (LimitStatus{}) {
+		t.Errorf("denied by the parent alone: %s, %v", text, err)
+	}
+	e.Statuses = e.Statuses[1:]
+	if text, err := json.Marshal(e.Public()); err != nil || !strings.HasSuffix(string(text), `"limits":[]}`) {
+		t.Errorf("without limits of its own: %s, %v", text, err)
 	}
 }
 
@@ -81,7 +96,7 @@ func TestExceededJSON(t *testing.T) {
 	const first = `{"entity_id":"user","resource":"r","limit_name":"rpm","kind":"rate","capacity":20,"refill_amount":10,"refill_period_seconds":60,"available":3,"requested":1,"exceeded":false,"retry_after_seconds":0}`
 	const last = `{"entity_id":"org","resource":"r","limit_name":"rpm","kind":"rate","capacity":100,"refill_amount":100,"refill_period_seconds":60,"available":0,"requested":1,"exceeded":true,"retry_after_seconds":0.091}`
 	for want, e := range map[string]*ExceededError{
-		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 90.5ms (note)",` +
+		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 91ms (note)",` +
 			`"retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[` + first +
 			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"requested":1,"exceeded":true,"retry_after_seconds":0.001},` + last + `]}`: denial(),
 		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)",` +

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
 // acquireCmd takes tokens.
@@ -116,7 +117,7 @@ func acquire(ctx context.Context, app *App, limiter *engine.Limiter, r engine.Re
 			return lease, err
 		}
 		if app.attended() {
-			app.say("waiting %s for %s", wait(exceeded.RetryAfter), exceeded.Primary().Limit.Name)
+			app.say("waiting %s for %s", readable.Wait(exceeded.RetryAfter), exceeded.Primary().Limit.Name)
 		}
 		if err := app.Sleep(ctx, exceeded.RetryAfter); err != nil {
 			return nil, err
@@ -132,11 +133,11 @@ func denial(e *engine.ExceededError) string {
 		faults = append(faults, fmt.Sprintf("%s of %s on %s: %d requested, %d available of %d",
 			s.Limit.Name, s.Entity, s.Resource, s.Requested, s.Available, s.Limit.Capacity))
 	}
-	cure := fmt.Sprintf("try again in %[1]s, or have --wait %[1]s do so", wait(e.RetryAfter))
+	cure := fmt.Sprintf("try again in %[1]s, or have --wait %[1]s do so", readable.Wait(e.RetryAfter))
 	if e.NeverFits {
 		cure = "it can never fit: ask for less, or raise the limit's burst"
 	}
-	_, note, _ := strings.Cut(e.Error(), "retry after "+e.RetryAfter.String()) // what there is to know of clocks
+	_, note, _ := strings.Cut(e.Error(), "retry after "+readable.Wait(e.RetryAfter)) // what there is to know of clocks
 	return fmt.Sprintf("denied: %s; %s%s", strings.Join(faults, "; "), cure, note)
 }
 

@@ -63,22 +63,3 @@ func TestAcquireTellsATerminalThatItWaits(t *testing.T) {
 		t.Error(r.err)
 	}
 }
-
-func TestWaitForPeople(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0:                                   "0s",
-		1:                                   "1ms",
-		1500 * time.Microsecond:             "2ms",
-		time.Second:                         "1s",
-		time.Second + 1:                     "2s",
-		90 * time.Second:                    "1m30s",
-		10 * time.Minute:                    "10m",
-		59*time.Minute + 59*time.Second + 1: "1h",
-		24 * time.Hour:                      "24h",
-		1<<63 - 1:                           "2562047h47m16s",
-	} {
-		if got := wait(d); !strings.HasPrefix(got, want) {
-			t.Errorf("%v is %s, not %s", d, got, want)
-		}
-	}
-}

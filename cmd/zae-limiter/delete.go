@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
@@ -49,9 +50,9 @@ func (c *deleteCmd) Run(ctx context.Context, app *App) error {
 	case o.NoWait:
 		app.say("begun, if it was there: %s; see how it goes on: zae-limiter status %s", at, at.flags())
 	case c.KeepData:
-		app.say("deleted %s in %s; table and bucket are left", at, wait(took))
+		app.say("deleted %s in %s; table and bucket are left", at, readable.Wait(took))
 	default:
-		app.say("deleted %s in %s", at, wait(took))
+		app.say("deleted %s in %s", at, readable.Wait(took))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
@@ -89,11 +90,11 @@ func (a *App) summarize(at target, r stack.Result, took time.Duration) {
 	}
 	switch r.Action {
 	case stack.Created:
-		a.say("created %s in %s", at, wait(took))
+		a.say("created %s in %s", at, readable.Wait(took))
 	case stack.Adopted:
-		a.say("created %s in %s, over the data that were there", at, wait(took))
+		a.say("created %s in %s, over the data that were there", at, readable.Wait(took))
 	case stack.Updated:
-		a.say("updated %s in %s", at, wait(took))
+		a.say("updated %s in %s", at, readable.Wait(took))
 	default:
 		a.say("nothing to change: %s is as it shall be", at)
 	}

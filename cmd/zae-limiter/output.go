@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -132,27 +131,6 @@ func (m moment) String() string {
 		return ""
 	}
 	return m.UTC().Format("2006-01-02 15:04:05Z")
-}
-
-// wait is a duration for people, rounded up: to seconds, or to milliseconds where it is short.
-func wait(d time.Duration) string {
-	unit := time.Second
-	if d < time.Second {
-		unit = time.Millisecond
-	}
-	if rest := d % unit; rest > 0 {
-		if d -= rest; d <= math.MaxInt64-unit {
-			d += unit
-		}
-	}
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // orNull is a text in a document, null where there is none.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
@@ -99,7 +100,7 @@ func (p *stackWatch) finish(e stack.Event, own bool) {
 
 // row is a resource with its state.
 func (p *stackWatch) row(e stack.Event, since, until time.Time) string {
-	return fmt.Sprintf("%-24s %-32s %-18s %6s", e.Resource, strings.TrimPrefix(e.Type, "AWS::"), e.Status, wait(until.Sub(since).Truncate(time.Second)))
+	return fmt.Sprintf("%-24s %-32s %-18s %6s", e.Resource, strings.TrimPrefix(e.Type, "AWS::"), e.Status, readable.Wait(until.Sub(since).Truncate(time.Second)))
 }
 
 // mostShown is how many resources are shown that are worked on.
@@ -121,7 +122,7 @@ func (p *stackWatch) draw() {
 	if p.says != "" || state == "" {
 		state = p.says
 	}
-	p.line("%s  %s  %d done  %s", p.stack, state, p.done, wait(now.Sub(p.begun).Truncate(time.Second)))
+	p.line("%s  %s  %d done  %s", p.stack, state, p.done, readable.Wait(now.Sub(p.begun).Truncate(time.Second)))
 	p.drawn++
 }
 

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
 // topOrder is by what buckets are sorted.
@@ -85,7 +86,7 @@ func topRows(buckets []topBucketDoc) (rows []topRow) {
 			share := float64(l.Available) / float64(l.Capacity)
 			admits := "now"
 			if l.wait > 0 {
-				admits = wait(l.wait)
+				admits = readable.Wait(l.wait)
 			}
 			rows = append(rows, topRow{[]string{
 				entity, resource, orDash(l.Name), gauge(share), compact(float64(l.Capacity)), perSecond(l.TokensPerSecond), acquires, admits,
