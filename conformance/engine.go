@@ -34,6 +34,7 @@ type stories []struct {
 //	13  OneRecordForAMillion
 //	15  ReadsWriteNothing
 //	–   ListsSkipUnreadable
+//	–   Configuration: what is stored is found again, listed and audited
 //	–   Vectors: every decision, wait and balance equals that of the ideal bucket
 var outcomes = []outcome{
 	{"Vectors", vectors, false},
@@ -55,6 +56,7 @@ var outcomes = []outcome{
 	{"OneRecordForAMillion", million, false},
 	{"ReadsWriteNothing", readOnly, false},
 	{"ListsSkipUnreadable", listsSkip, false},
+	{"Configuration", configuration, false},
 }
 
 // RunEngine proves that the engine does over the stores that open gives what its users rely on: one parallel subtest

@@ -19,8 +19,9 @@ type SystemOptions struct {
 	OnUnavailable Policy // what limiters do that have no policy of their own; PolicyDefault keeps what is stored
 }
 
-// SetSystemDefaults stores limits for whoever has none at a narrower level, in place of those that were there. nil
-// options keep what is stored. *ValidationError. Audited as limits_set, unless nothing changed.
+// SetSystemDefaults stores limits for whoever has none at a narrower level, in place of those that were there, and a policy.
+// No options, or PolicyDefault in them, keep the stored policy; no limits beside a policy keep the stored limits, so that a
+// policy can be stored alone. Neither of both is a *ValidationError. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetSystemDefaults(ctx context.Context, limits []Limit, o *SystemOptions) error {
 	policy := PolicyDefault
 	if o != nil {

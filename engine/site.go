@@ -33,9 +33,10 @@ func (l *Limiter) entitySite(entity, resource string) site {
 	}}
 }
 
-// configure stores limits, and a policy unless that is PolicyDefault.
+// configure stores limits, and a policy unless that is PolicyDefault. Without limits it stores the policy alone.
 func (l *Limiter) configure(ctx context.Context, s site, limits []Limit, policy Policy) error {
-	if err := checkLimits("Limits", limits); err != nil {
+	alone := len(limits) == 0 && policy != PolicyDefault
+	if err := checkLimits("Limits", limits); err != nil && !alone {
 		return err
 	}
 	return l.admitted(ctx, func(now int64) error {
@@ -47,14 +48,15 @@ func (l *Limiter) configure(ctx context.Context, s site, limits []Limit, policy 
 		if err != nil {
 			return err
 		}
-		p := planOf(limits, false)
-		after := SystemConfig{p.limits(), before.OnUnavailable}
+		after := before
 		w := backend.Write{
 			Key: s.key, Layout: schema.ConfigLayout, Index: s.place, Conds: []backend.Cond{unchanged(r, schema.ConfigVer)},
-			Effects: []backend.Effect{
-				setNum(schema.ConfigVer, following(now, r, schema.ConfigVer)),
-				{Slot: schema.ConfigLimits, Op: backend.Set, Text: p.text},
-			},
+			Effects: []backend.Effect{setNum(schema.ConfigVer, following(now, r, schema.ConfigVer))},
+		}
+		if !alone {
+			p := planOf(limits, false)
+			after.Limits = p.limits()
+			w.Effects = append(w.Effects, backend.Effect{Slot: schema.ConfigLimits, Op: backend.Set, Text: p.text})
 		}
 		if policy != PolicyDefault {
 			after.OnUnavailable = policy
