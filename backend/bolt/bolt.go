@@ -26,6 +26,10 @@ type Options struct {
 	// refused. What was kept before is handed out when the store is opened with Feed again.
 	Feed bool
 
+	// ReadOnly opens a file that is there for reading, as others may at the same time, and writes nothing: the file and its
+	// file system may be read-only. Writes, Sweep and Feed fail with backend.ErrRejected. Default: reading and writing.
+	ReadOnly bool
+
 	// OpenFile opens the file, as os.OpenFile does, which is the default.
 	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error)
 }
@@ -53,7 +57,7 @@ var _ interface {
 } = (*Store)(nil)
 
 // Open opens the store in a file, and makes it where there is no such file or an empty one; its folder must be there.
-// What Open refuses it leaves as it is.
+// With Options.ReadOnly it makes none, and fails with backend.ErrRejected if there is none. What Open refuses it leaves as it is.
 func Open(path string, o *Options) (*Store, error) {
 	if o == nil {
 		o = &Options{}

@@ -17,6 +17,13 @@ var errDamaged = errors.New("bolt: the stored bytes make no sense")
 // errNoFeed is what Feed answers on a store that keeps no changes.
 var errNoFeed = fmt.Errorf("%w: bolt: the store was opened without Options.Feed", backend.ErrInvalid)
 
+// errReadOnly is what writes meet on a store that was opened for reading.
+var errReadOnly = fmt.Errorf("%w: bolt: the store was opened with Options.ReadOnly", backend.ErrRejected)
+
+func errNoStore(path string) error {
+	return fmt.Errorf("%w: bolt: %s holds no store yet, and Options.ReadOnly makes none", backend.ErrRejected, path)
+}
+
 func errLengths(writes, out int) error {
 	return fmt.Errorf("%w: bolt: %d outcomes or records for %d writes or keys", backend.ErrInvalid, out, writes)
 }
@@ -88,6 +95,8 @@ func classify(path string, err error) error {
 		return err
 	case errors.Is(err, bolterrors.ErrDatabaseNotOpen):
 		return backend.ErrClosed
+	case errors.Is(err, bolterrors.ErrDatabaseReadOnly):
+		return errReadOnly
 	default:
 		return fmt.Errorf("%w: bolt: %s: %w", backend.ErrUnavailable, path, err)
 	}
@@ -95,7 +104,8 @@ func classify(path string, err error) error {
 
 func isOurs(err error) bool {
 	return errors.Is(err, backend.ErrInvalid) || errors.Is(err, backend.ErrTooLarge) || errors.Is(err, backend.ErrUnavailable) ||
-		errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, backend.ErrClosed) || errors.Is(err, backend.ErrConflict)
+		errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, backend.ErrClosed) || errors.Is(err, backend.ErrConflict) ||
+		errors.Is(err, backend.ErrRejected)
 }
 
 // notCommitted tells what a failed commit means: where the new state is nevertheless the one that readers see, all was

@@ -18,6 +18,9 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 	if !s.feed {
 		return 0, errNoFeed
 	}
+	if s.db.IsReadOnly() { // what is taken could not be forgotten
+		return 0, errReadOnly
+	}
 	if size < 1 {
 		return 0, errSize(size)
 	}

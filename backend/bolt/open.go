@@ -44,6 +44,8 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 	}
 	info, err := os.Stat(path)
 	switch {
+	case op.o.ReadOnly && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0):
+		return nil, errNoStore(path)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			return nil, errFolder(path, err)
@@ -57,7 +59,7 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 			return nil, classify(path, err)
 		}
 	}
-	db, err := op.open(false)
+	db, err := op.open(op.o.ReadOnly)
 	if err != nil {
 		return nil, classify(path, err)
 	}
@@ -167,8 +169,11 @@ func (op *opening) prepare(db *bbolt.DB) error {
 		fresh = tx.Bucket(metaBucket) == nil
 		return op.checkFormat(tx) // another process may have been here since inspect
 	})
-	if err != nil || !fresh {
+	switch {
+	case err != nil || !fresh:
 		return err
+	case op.o.ReadOnly:
+		return errNoStore(op.path)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{recordsBucket, indexBucket, expiryBucket, feedBucket} {
