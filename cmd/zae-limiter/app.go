@@ -30,7 +30,8 @@ type world struct {
 	Hostname func() (string, error)
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
-	Seldom   func() bool // true once in a few hundred calls
+	Seldom   func() bool                                                     // true once in a few hundred calls
+	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error) // of embedded stores; nil: os.OpenFile
 }
 
 // machine is the world as it is.
@@ -115,7 +116,7 @@ func (a *App) open(url string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.now, s.signIn = a.Now, a.signIn
+	s.now, s.signIn, s.openFile = a.Now, a.signIn, a.OpenFile
 	return s, nil
 }
 

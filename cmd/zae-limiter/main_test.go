@@ -56,6 +56,8 @@ type shell struct {
 	virtual  bool // time passes by itself, in a bubble of synctest
 	slept    []time.Duration
 	sleeping func() // called by each sleep
+
+	openFile func(string, int, os.FileMode) (*os.File, error) // of the store; nil: os.OpenFile
 }
 
 // result is how a command ended.
@@ -117,7 +119,8 @@ func (s *shell) frozen() world {
 			}
 			return ctx.Err()
 		},
-		Seldom: func() bool { return s.tidies },
+		Seldom:   func() bool { return s.tidies },
+		OpenFile: s.openFile,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -32,6 +33,9 @@ type driver interface {
 type store struct {
 	url  string
 	open func() (driver, error)
+	// openReading opens what cannot be written to; nil for a store of which that is not known.
+	openReading func() (driver, error)
+	openFile    func(name string, flag int, perm os.FileMode) (*os.File, error) // nil: os.OpenFile
 	// missing reports whether there is nothing to read yet.
 	missing func() bool
 
@@ -115,29 +119,51 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	return &store{
-		url:   "bolt://" + withSlash(filepath.ToSlash(path)),
-		books: true,
-		missing: func() bool {
-			_, err := os.Stat(path)
-			return errors.Is(err, fs.ErrNotExist)
-		},
-		open: func() (driver, error) {
-			if ownFolder {
-				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-					return nil, err
-				}
-			}
-			return bolt.Open(path, &bolt.Options{Timeout: max(timeout, time.Millisecond), Feed: true})
-		},
+	s := &store{url: "bolt://" + withSlash(filepath.ToSlash(path)), books: true}
+	s.missing = func() bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
 	}
+	o := bolt.Options{Timeout: max(timeout, time.Millisecond), Feed: true}
+	s.open = func() (driver, error) {
+		if ownFolder {
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return nil, err
+			}
+		}
+		o.OpenFile = s.openFile
+		return bolt.Open(path, &o)
+	}
+	s.openReading = func() (driver, error) {
+		readOnly := o
+		readOnly.ReadOnly, readOnly.OpenFile = true, s.openFile
+		return bolt.Open(path, &readOnly)
+	}
+	return s
 }
 
 // withSlash makes a Windows path one that a URL can have.
 func withSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
-// with makes one call with the file open.
-func (s *store) with(call func(driver) error) error {
+// with makes one call with the file open for writing.
+func (s *store) with(call func(driver) error) error { return s.calling(s.open, call) }
+
+// reading makes one call that only reads. It does so too if the file cannot be opened for writing, on a read-only file system
+// or by a user who may only read it: writable tells which.
+func (s *store) reading(call func(d driver, writable bool) error) error {
+	writable := true
+	open := func() (driver, error) {
+		d, err := s.open()
+		if s.openReading != nil && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) {
+			writable = false
+			return s.openReading()
+		}
+		return d, err
+	}
+	return s.calling(open, func(d driver) error { return call(d, writable) })
+}
+
+func (s *store) calling(open func() (driver, error), call func(driver) error) error {
 	if s.stays {
 		d, err := s.once()
 		if err != nil {
@@ -150,7 +176,7 @@ func (s *store) with(call func(driver) error) error {
 	if s.failed != nil {
 		return s.failed
 	}
-	d, err := s.open()
+	d, err := open()
 	if err != nil {
 		s.failed = &storeError{err}
 		return s.failed
@@ -186,7 +212,7 @@ func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 	if s.missing() {
 		return ctx.Err() // out was reset: all absent
 	}
-	return s.with(func(d driver) error { return d.Read(ctx, keys, out) })
+	return s.reading(func(d driver, _ bool) error { return d.Read(ctx, keys, out) })
 }
 
 // Apply implements [backend.Backend].
@@ -216,8 +242,8 @@ func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, e
 	if s.missing() {
 		return backend.Keys{}, ctx.Err()
 	}
-	err = s.with(func(d driver) error {
-		if schema.ListsUsage(q.Partition) {
+	err = s.reading(func(d driver, writable bool) error {
+		if writable && schema.ListsUsage(q.Partition) {
 			if err := s.book(ctx, d); err != nil {
 				return err
 			}
@@ -233,7 +259,7 @@ func (s *store) Scan(ctx context.Context, namespace, after string, size int) (ke
 	if s.missing() {
 		return nil, "", ctx.Err()
 	}
-	err = s.with(func(d driver) error {
+	err = s.reading(func(d driver, _ bool) error {
 		keys, next, err = d.Scan(ctx, namespace, after, size)
 		return err
 	})
