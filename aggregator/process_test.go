@@ -212,7 +212,7 @@ func TestOthersAreIgnored(t *testing.T) {
 		return nil
 	})
 	must(t, err)
-	if len(all) != 4 {
+	if len(all) != 5 {
 		t.Fatalf("%d changes", len(all))
 	}
 	equal(t, "report", a.Process(t.Context(), all, noon), aggregator.Report{})

@@ -1,7 +1,11 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -9,6 +13,9 @@ import (
 // configuration proves that what is stored is found again, by reading it, in lists and in audit events.
 var configuration = stories{
 	{"PolicyAlone", configurationPolicyAlone},
+	{"ResourcesWithEntityLimits", configurationResources},
+	{"ResourcesAtOnce", configurationResourcesAtOnce},
+	{"AuditQueries", configurationAuditQueries},
 }
 
 // configurationPolicyAlone stores a policy where there are no limits, and then beside limits, which stay.
@@ -37,4 +44,181 @@ func configurationPolicyAlone(r *rig) {
 	r.mustAcquire(l, ask(tokens("a", 1)))
 	r.must(l.DeleteSystemDefaults(ctx))
 	want("deleted", nil, engine.PolicyDefault)
+}
+
+// wantResources compares the resources for which entities have limits, page by page, with what is expected.
+func (r *rig) wantResources(what string, want ...string) {
+	r.Helper()
+	l := r.limiter()
+	for _, size := range []int{1, 2, 100} {
+		got := []string{}
+		for p := (engine.Page{Size: size}); ; {
+			list, err := l.ResourcesWithEntityLimits(r.Context(), p)
+			r.must(err)
+			if list.Next != "" && len(list.Items) != size {
+				r.Errorf("%s: a page of %d, not %d, and it is not the last", what, len(list.Items), size)
+			}
+			got = append(got, list.Items...)
+			if p.After = list.Next; p.After == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			r.Errorf("%s: resources with limits of entities, %d a page: %v, not %v", what, size, got, want)
+		}
+	}
+}
+
+// configurationResources lists a resource from the first of its entities' limits to the last, whichever way they come and go.
+// Names that are prefixes of each other come in the store's order.
+func configurationResources(r *rig) {
+	l, ctx := r.limiter(), r.Context()
+	limits := []engine.Limit{stored("a", 10)}
+	r.wantResources("nothing is stored")
+	r.must(l.SetSystemDefaults(ctx, limits, nil))
+	r.must(l.SetResourceDefaults(ctx, "of-all", limits))
+	r.must(l.SetLimits(ctx, user, "", limits))
+	r.wantResources("no entity has limits for a resource")
+	for _, resource := range []string{"gpt", "gpt-4", "gpt-4o", "gpt:4", "z"} {
+		for _, entity := range []string{"e1", "e2", "e3"} {
+			r.must(l.SetLimits(ctx, entity, resource, limits))
+		}
+	}
+	r.must(l.SetLimits(ctx, "e1", "gpt-4", []engine.Limit{stored("a", 20)}))
+	r.wantResources("set", "gpt-4o", "gpt-4", "gpt:4", "gpt", "z")
+	for _, entity := range []string{"e1", "e2"} {
+		r.must(l.DeleteLimits(ctx, entity, "gpt-4"))
+		r.must(l.DeleteEntity(ctx, entity, nil))
+	}
+	r.wantResources("one entity has them still", "gpt-4o", "gpt-4", "gpt:4", "gpt", "z")
+	r.must(l.DeleteLimits(ctx, "e3", "gpt-4"))
+	r.wantResources("the last of a resource", "gpt-4o", "gpt:4", "gpt", "z")
+	r.must(l.DeleteEntity(ctx, "e3", nil))
+	r.wantResources("the last entity")
+	for i := range 20 { // more than one commit removes
+		r.must(l.SetLimits(ctx, "e1", fmt.Sprintf("r%02d", i), limits))
+	}
+	r.must(l.DeleteEntity(ctx, "e1", nil))
+	r.wantResources("an entity with many limits")
+	r.byManifest(l, limits)
+}
+
+// byManifest sets, takes over and removes limits of entities by a manifest.
+func (r *rig) byManifest(l *engine.Limiter, limits []engine.Limit) {
+	ctx := r.Context()
+	var ids []engine.SettingID
+	for _, entity := range []string{"e1", "e2"} {
+		for _, resource := range []string{"", "m1", "m2"} {
+			ids = append(ids, engine.SettingID{Kind: engine.SettingLimits, Entity: entity, Resource: resource})
+		}
+	}
+	apply := func(exists func(engine.SettingID) bool) {
+		before, err := l.Settings(ctx, ids)
+		r.must(err)
+		var changes []engine.SettingChange
+		for _, b := range before {
+			after := engine.Setting{ID: b.ID, Exists: exists(b.ID)}
+			if after.Exists {
+				after.Limits = limits
+			}
+			changes = append(changes, engine.SettingChange{Before: b, After: after})
+		}
+		r.must(l.ApplyManifest(ctx, "m", changes, nil))
+	}
+	r.must(l.SetLimits(ctx, "e1", "m1", limits))
+	apply(func(engine.SettingID) bool { return true })
+	r.wantResources("set by a manifest", "m1", "m2")
+	apply(func(id engine.SettingID) bool { return id.Resource != "m2" || id.Entity == "e2" })
+	r.wantResources("removed by a manifest for one of two", "m1", "m2")
+	apply(func(id engine.SettingID) bool { return id.Resource == "" })
+	r.wantResources("removed by a manifest")
+}
+
+// configurationResourcesAtOnce sets and deletes limits of many entities for one resource at the same time. Those whose limits
+// are left keep it in the list.
+func configurationResourcesAtOnce(r *rig) {
+	limits := []engine.Limit{stored("a", 10)}
+	check := func(err error) {
+		if err != nil {
+			r.Errorf("%v", err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		l := r.limiter()
+		all.Go(func() {
+			entity := fmt.Sprintf("e%d", i)
+			for range r.of(10, 2) {
+				check(l.SetLimits(r.Context(), entity, "r", limits))
+				check(l.DeleteLimits(r.Context(), entity, "r"))
+			}
+			if i == 5 {
+				check(l.SetLimits(r.Context(), entity, "r", limits))
+			}
+		})
+	}
+	all.Wait()
+	r.wantResources("one has them", "r")
+	r.must(r.limiter().DeleteLimits(r.Context(), "e5", "r"))
+	r.wantResources("nobody has them")
+}
+
+// configurationAuditQueries finds events by entity, by resource, by both, and those of neither.
+func configurationAuditQueries(r *rig) {
+	l, ctx := r.limiter(), r.Context()
+	limits := []engine.Limit{stored("a", 10)}
+	for _, change := range []func() error{
+		func() error { return l.SetSystemDefaults(ctx, limits, nil) },
+		func() error { return l.SetResourceDefaults(ctx, "r1", limits) },
+		func() error { return l.SetLimits(ctx, "e1", "r1", limits) },
+		func() error { return l.SetLimits(ctx, "e1", "", limits) },
+		func() error { return l.CreateEntity(ctx, engine.Entity{ID: "e1"}) },
+		func() error { return l.SetLimits(ctx, "e2", "r1", limits) },
+		func() error { return l.SetLimits(ctx, "e2", "r2", limits) },
+		func() error { return l.DeleteSystemDefaults(ctx) },
+	} {
+		r.clock.advance(time.Second)
+		r.must(change())
+	}
+	for _, c := range []struct {
+		what  string
+		query engine.AuditQuery
+		want  string
+	}{
+		{"all", engine.AuditQuery{}, "limits_deleted /, limits_set e2/r2, limits_set e2/r1, entity_created e1/, limits_set e1/, limits_set e1/r1, limits_set /r1, limits_set /"},
+		{"of an entity", engine.AuditQuery{Entity: "e1"}, "entity_created e1/, limits_set e1/, limits_set e1/r1"},
+		{"of a resource", engine.AuditQuery{Resource: "r1"}, "limits_set e2/r1, limits_set e1/r1, limits_set /r1"},
+		{"of both", engine.AuditQuery{Entity: "e1", Resource: "r1"}, "limits_set e1/r1"},
+		{"of the system", engine.AuditQuery{System: true}, "limits_deleted /, limits_set /"},
+		{"of a resource without any", engine.AuditQuery{Resource: "r9"}, ""},
+	} {
+		for _, size := range []int{1, 2, 100} {
+			var got []string
+			r.until("the index shows all events of "+c.what, func() bool {
+				got = got[:0]
+				for p := (engine.Page{Size: size}); ; {
+					c.query.Page = p
+					page, err := l.AuditEvents(ctx, c.query)
+					r.must(err)
+					for _, e := range page.Items {
+						got = append(got, e.Action+" "+e.Entity+"/"+e.Resource)
+					}
+					if p.After = page.Next; p.After == "" {
+						break
+					}
+				}
+				return len(got) >= strings.Count(c.want, "/")
+			})
+			if strings.Join(got, ", ") != c.want {
+				r.Errorf("%s, %d a page: %s, not %s", c.what, size, strings.Join(got, ", "), c.want)
+			}
+		}
+	}
+	for what, q := range map[string]engine.AuditQuery{
+		"the system and an entity": {System: true, Entity: "e1"}, "the system and a resource": {System: true, Resource: "r1"},
+		"a bad resource": {Resource: "a b"},
+	} {
+		_, err := l.AuditEvents(ctx, q)
+		r.wantInvalid(what, err)
+	}
 }

@@ -205,6 +205,10 @@ func (r *rig) readAll() {
 			"Limits":               func() error { _, err := l.Limits(r.Context(), user, api); return err },
 			"Limits of the entity": func() error { _, err := l.Limits(r.Context(), user, ""); return err },
 			"EntitiesWithLimits":   func() error { _, err := l.EntitiesWithLimits(r.Context(), api, page); return err },
+			"ResourcesWithEntityLimits": func() error {
+				_, err := l.ResourcesWithEntityLimits(r.Context(), page)
+				return err
+			},
 			"Settings": func() error {
 				_, err := l.Settings(r.Context(), []engine.SettingID{{Kind: engine.SettingSystem}, {Kind: engine.SettingEntity, Entity: user}})
 				return err

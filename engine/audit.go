@@ -34,7 +34,9 @@ const (
 
 // AuditQuery asks for audit events. The zero query asks for the newest of all.
 type AuditQuery struct {
-	Entity   string    // "": all events
+	Entity   string    // only those of this entity; "": of all, and of none
+	Resource string    // only those of this resource, entities' limits for it and their buckets included; "": of all, and of none
+	System   bool      // only those that are of no entity and no resource: of the system's limits, of namespaces, of the stack
 	From, To time.Time // From ≤ time < To; zero: open
 	Page     Page
 }
@@ -53,13 +55,22 @@ type AuditEvent struct {
 type AuditPage = List[AuditEvent]
 
 // AuditEvents lists what was changed in the limiter's namespace, the newest first. All events together come from an index,
-// in which one that was written just now may be missing; those of one entity do not. Events of namespaces (registered,
+// in which one that was written just now may be missing; those of one entity, and of none, do not. Those of one resource are picked
+// out of all events that the other conditions leave, which for a long history takes many requests. Events of namespaces (registered,
 // deleted, recovered, purged) are in the namespace "default".
 func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, error) {
 	if q.Entity != "" {
 		if err := checkEntity(q.Entity); err != nil {
 			return AuditPage{}, err
 		}
+	}
+	if q.Resource != "" {
+		if err := checkResource(q.Resource); err != nil {
+			return AuditPage{}, err
+		}
+	}
+	if q.System && (q.Entity != "" || q.Resource != "") {
+		return AuditPage{}, &ValidationError{"System", q.System, "asks for events of no entity and no resource, and one of these is named"}
 	}
 	if !q.To.IsZero() && q.To.Before(q.From) {
 		return AuditPage{}, &ValidationError{"To", q.To, "must not be before From"}
@@ -68,7 +79,7 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		return AuditPage{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}
-	if q.Entity != "" {
+	if q.Entity != "" || q.System {
 		s.query.Partition, s.query.Index = schema.AuditPartition(q.Entity), false
 	}
 	if !q.From.IsZero() {
@@ -83,7 +94,8 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		}
 		e, err := eventOf(it, r)
 		within := !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To))
-		return e, within, err
+		of := q.Resource == "" && !q.System || e.Resource == q.Resource
+		return e, within && of, err
 	})
 }
 

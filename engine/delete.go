@@ -12,7 +12,7 @@ import (
 // What of an entity goes in the commit that removes it. Of limits, with an event for each, and of buckets that are more,
 // all go after it, page by page; and so does its usage.
 const (
-	fewLimits  = 16
+	fewLimits  = 12
 	fewBuckets = 40
 )
 

@@ -23,6 +23,9 @@ func (a *application) mostWrites(some lane) (n int) {
 		} else if was == "" || !c.After.Exists {
 			n++
 		}
+		if c.After.ID.Kind == SettingLimits && c.After.ID.Resource != "" {
+			n++ // its mark
+		}
 		if c.After.ID.Kind == SettingEntity {
 			n += 2 // marks of its parents
 			if a.moves(c) {
@@ -50,7 +53,7 @@ func (a *application) revise(c *SettingChange, now int64) (r revision, err error
 	if id.Kind == SettingEntity {
 		err = a.reviseEntity(&r, now)
 	} else {
-		a.reviseLimits(&r)
+		a.reviseLimits(&r, now)
 	}
 	record := a.l.settingKey(id)
 	if c.After.Exists && id.Entity != "" {
@@ -74,15 +77,19 @@ func (a *application) revise(c *SettingChange, now int64) (r revision, err error
 }
 
 // reviseLimits writes limits of any level.
-func (a *application) reviseLimits(r *revision) {
+func (a *application) reviseLimits(r *revision, now int64) {
 	c := r.change
 	s := a.l.site(c.After.ID)
 	before := SystemConfig{c.Before.Limits, c.Before.OnUnavailable}
 	w := backend.Write{Key: s.key, Layout: schema.ConfigLayout, Conds: []backend.Cond{asRead(schema.ConfigVer, c.Before.Exists, c.Before.ver)}}
 	r.event = event{action: actionLimitsDeleted, entity: s.entity, resource: s.resource, before: before.managed(c.Before.Manifest)}
+	key, marked := a.l.limitedKey(s)
 	if !c.After.Exists {
 		w.Remove = true
 		r.writes = append(r.writes, w)
+		if marked {
+			r.writes = append(r.writes, removeMark(key))
+		}
 		return
 	}
 	packed := backend.Effect{Slot: schema.ConfigLimits, Op: backend.Unset}
@@ -99,6 +106,9 @@ func (a *application) reviseLimits(r *revision) {
 	w.Effects = []backend.Effect{setNum(schema.ConfigVer, r.ver), packed, policy, setText(schema.ConfigManifest, a.manifest)}
 	r.event.action, r.event.after = actionLimitsSet, after.managed(a.manifest)
 	r.writes = append(r.writes, w)
+	if marked {
+		r.writes = append(r.writes, setMark(key, now))
+	}
 }
 
 // reviseEntity writes an entity's record, and its parents' marks of it.

@@ -66,8 +66,12 @@ func (l *Limiter) configure(ctx context.Context, s site, limits []Limit, policy 
 			l.buckets.forget(s.concerns)
 			return nil
 		}
+		writes := append(guard, w)
+		if key, ok := l.limitedKey(s); ok {
+			writes = append(writes, setMark(key, now))
+		}
 		e := event{action: actionLimitsSet, entity: s.entity, resource: s.resource, before: before.document(), after: after.document()}
-		return l.reconfigured(ctx, now, s, e, append(guard, w))
+		return l.reconfigured(ctx, now, s, e, writes)
 	})
 }
 
@@ -97,7 +101,11 @@ func (l *Limiter) removal(s site, r *backend.Record) ([]backend.Write, event, er
 	manifest, _ := r.Text(schema.ConfigManifest)
 	before, err := l.configOf(r)
 	e := event{action: actionLimitsDeleted, entity: s.entity, resource: s.resource, before: before.document()}
-	return append(l.unmanaged(manifest, s.key), w), e, err
+	writes := append(l.unmanaged(manifest, s.key), w)
+	if key, ok := l.limitedKey(s); ok {
+		writes = append(writes, removeMark(key))
+	}
+	return writes, e, err
 }
 
 // unmanaged takes a record that goes from the list of the manifest that manages it ("": none does).

@@ -70,10 +70,11 @@ func (w *world) pass(d time.Duration) {
 	w.at = w.at.Add(d)
 }
 
-// dump is everything in the store, by key, as text; audit events only where they are asked for.
+// dump is everything in the store, by key, as text; audit events only where they are asked for. The marks of resources with
+// limits of entities are left out: it wants one for each of these limits, and no other.
 func (w *world) dump(audit bool, namespaces ...string) map[string]string {
 	w.t.Helper()
-	all := map[string]string{}
+	all, marks := map[string]string{}, map[backend.Key]int{}
 	for _, ns := range append(namespaces, "default", "_") {
 		for position := ""; ; {
 			keys, next, err := w.store.Scan(w.t.Context(), ns, position, 100)
@@ -83,8 +84,14 @@ func (w *world) dump(audit bool, namespaces ...string) map[string]string {
 				if layout == nil {
 					w.t.Fatalf("%v is of an unknown kind", k)
 				}
-				if layout == schema.AuditLayout && !audit {
+				switch entity, resource := schema.ConfiguredBy(k); {
+				case layout == schema.AuditLayout && !audit:
 					continue
+				case k.Partition == schema.LimitedPartition:
+					marks[k]--
+					continue
+				case layout == schema.ConfigLayout && entity != "" && resource != "":
+					marks[schema.Limited(ns, entity, resource)]++
 				}
 				out := make([]backend.Record, 1)
 				out[0].Reset(layout)
@@ -94,6 +101,11 @@ func (w *world) dump(audit bool, namespaces ...string) map[string]string {
 			if position = next; next == "" {
 				break
 			}
+		}
+	}
+	for k, n := range marks {
+		if n != 0 {
+			w.t.Errorf("%v: %d lists of limits without a mark (-1: a mark without limits)", k, n)
 		}
 	}
 	return all

@@ -94,6 +94,7 @@ func operations() []anOperation {
 		{r, "Resources", func(c ctx, l lim) error { return of(l.Resources(c, page)) }, false},
 		{r, "Limits", func(c ctx, l lim) error { return of(l.Limits(c, "child", "gpt")) }, false},
 		{r, "EntitiesWithLimits", func(c ctx, l lim) error { return of(l.EntitiesWithLimits(c, "gpt", page)) }, false},
+		{r, "ResourcesWithEntityLimits", func(c ctx, l lim) error { return of(l.ResourcesWithEntityLimits(c, page)) }, false},
 		{r, "Entity", func(c ctx, l lim) error { return of(l.Entity(c, "child")) }, false},
 		{r, "Entities", func(c ctx, l lim) error { return of(l.Entities(c, page)) }, false},
 		{r, "Children", func(c ctx, l lim) error { return of(l.Children(c, "parent", page)) }, false},

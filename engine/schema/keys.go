@@ -171,6 +171,8 @@ func LayoutOf(k backend.Key) *backend.Layout {
 		return MarkLayout
 	case "m":
 		return ManagedLayout
+	case "w":
+		return MarkLayout
 	case "u":
 		return UsageLayout
 	case "n":

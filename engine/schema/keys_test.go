@@ -43,6 +43,7 @@ func TestKeys(t *testing.T) {
 	check("a child", schema.Child("n", "p", "e"), nil, k("n", "e|p", "child|e"), nil, schema.MarkLayout)
 	check("the system", schema.System("n"), nil, k("n", "s|", "limits"), nil, schema.ConfigLayout)
 	check("a deletion", schema.Deletion("n", "e"), nil, k("n", "d|e", "deletion"), nil, schema.MarkLayout)
+	check("a mark of limits", schema.Limited("n", "e", "r"), nil, k("n", "w|", "r|3f79bb7b435b05321651daefd374cdc6"), nil, schema.MarkLayout)
 	check("a namespace", schema.Namespace("n"), nil, k("_", "n|", "n"), nil, schema.NamespaceLayout)
 	check("the version", schema.Version(), nil, k("_", "schema|", "schema"), nil, schema.VersionLayout)
 	for record, id := range map[backend.Key]string{
@@ -113,6 +114,11 @@ func TestKeysAtRandom(t *testing.T) {
 			if gotE, gotR := schema.ConfiguredBy(k); want != [2]string{gotE, gotR} {
 				t.Fatalf("%v is of %q and %q", k, gotE, gotR)
 			}
+		}
+		mark, other := schema.Limited(ns, e, r), schema.Limited(ns, o, r)
+		resource, next := schema.LimitedResource(mark.Sort)
+		if mark.Validate() != nil || (mark == other) != (e == o) || resource != r || mark.Sort >= next || other.Sort >= next || schema.Limited(ns, e, r+"0").Sort > mark.Sort {
+			t.Fatalf("%v marks %q, behind which is %q", mark, resource, next)
 		}
 		if bucketPlace.Partition != schema.EntityPartition(e) || limitsPlace.Partition != schema.LimitsIndex(r) || event.Partition != schema.AuditPartition(e) {
 			t.Fatal("a partition's name is another than that of its place")
