@@ -125,6 +125,8 @@ func failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case unreachable(err) && ctx.Err() == nil:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case unreachable(err) && errors.Is(ctx.Err(), context.Canceled):
+		return canceled(ctx, err)
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 // Trouble with the store.
@@ -125,6 +127,26 @@ type deadlineError struct {
 func (e *deadlineError) Error() string { return e.ExceededError.Error() + ": " + e.cause.Error() }
 
 func (e *deadlineError) Unwrap() []error { return []error{e.ExceededError, e.cause} }
+
+// canceledError reports a call whose caller gave up. Its text does not blame the store, which has not been shown to be out of
+// reach; what the store said stays reachable.
+type canceledError struct{ cause, err error }
+
+func (e *canceledError) Error() string {
+	if errors.Is(e.err, backend.ErrOutcomeUnknown) {
+		return "engine: canceled while the store worked on it, so it may have taken effect: " + e.cause.Error()
+	}
+	return "engine: canceled before the store answered: " + e.cause.Error()
+}
+
+func (e *canceledError) Unwrap() []error { return []error{context.Canceled, e.cause, e.err} }
+
+func canceled(ctx context.Context, err error) error {
+	if already := (*canceledError)(nil); errors.As(err, &already) {
+		return err
+	}
+	return &canceledError{context.Cause(ctx), err}
+}
 
 // unknownLimits names what was asked for and what there is.
 func unknownLimits(unknown, known []string) error {
