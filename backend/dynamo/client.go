@@ -25,10 +25,19 @@ const (
 // Its length is looked at apart: {3,255} costs half a millisecond of every program's start.
 var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]+\z`)
 
+// CheckName reports a name that no table can have, by a [backend.ErrInvalid], as Open does. It talks to nobody, and is safe for
+// concurrent use.
+func CheckName(name string) error {
+	if len(name) < 3 || len(name) > 255 || !tableName.MatchString(name) {
+		return fmt.Errorf("%w: dynamo: %q is no name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'", backend.ErrInvalid, name)
+	}
+	return nil
+}
+
 // connect makes a store without looking at the table. It talks to nobody.
 func connect(ctx context.Context, name string, o *Options) (*Store, error) {
-	if len(name) < 3 || len(name) > 255 || !tableName.MatchString(name) {
-		return nil, fmt.Errorf("%w: dynamo: %q is no name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'", backend.ErrInvalid, name)
+	if err := CheckName(name); err != nil {
+		return nil, err
 	}
 	if o == nil {
 		o = &Options{}

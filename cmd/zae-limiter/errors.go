@@ -26,8 +26,10 @@ var (
 	errLocalRuns = errors.New("DynamoDB Local runs already")
 	// errLocalStart reports that no way to run it works.
 	errLocalStart = errors.New("DynamoDB Local could not be started: install Docker, or a Java runtime (17 or newer) and Maven")
-	errNoDocker   = errors.New("there is no docker command in PATH")
-	errNoEngine   = errors.New("no Docker engine answers; is it started?")
+	// errLocalPort reports a port that is not free though what has used it is gone.
+	errLocalPort = errors.New("DynamoDB Local has ended, and its port is still in use")
+	errNoDocker  = errors.New("there is no docker command in PATH")
+	errNoEngine  = errors.New("no Docker engine answers; is it started?")
 	// errDrift reports that what is stored differs from a manifest.
 	errDrift = errors.New("what is stored differs from the manifest; put that in force")
 	// errDifferent reports a deployment that is not of this program's version.

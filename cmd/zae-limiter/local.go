@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // localUpCmd starts DynamoDB Local.
@@ -39,6 +40,13 @@ func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if c.Port < 1 || c.Port > 65535 {
 		return usage("--port %d: must be between 1 and 65535", c.Port)
 	}
+	name := app.Name
+	if name == "" {
+		name = defaultName
+	}
+	if err := dynamo.CheckName(name); err != nil {
+		return usage("--name %s", unprefixed(err.Error()))
+	}
 	place, err := app.localPlace(ctx)
 	if err != nil {
 		return err
@@ -55,10 +63,6 @@ func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 		if l, err = c.start(ctx, app, place); err != nil {
 			return err
 		}
-	}
-	name := app.Name
-	if name == "" {
-		name = defaultName
 	}
 	if err := createTable(ctx, l, name); err != nil {
 		return fmt.Errorf("%w; DynamoDB Local runs, end it with: zae-limiter local down", err)
@@ -94,7 +98,7 @@ type localDownCmd struct{}
 
 // Help shows an example.
 func (*localDownCmd) Help() string {
-	return `It ends what "local up" has started, and nothing else. The tables are gone.
+	return `It ends what "local up" has started, and nothing else, and returns when the port is free again. The tables are gone.
 
 Example:
 
@@ -116,8 +120,8 @@ func (*localDownCmd) Run(ctx context.Context, app *App) error {
 		app.say("nothing to end: DynamoDB Local was not started by: zae-limiter local up")
 		return nil
 	}
-	ended := "has ended already"
-	if l.runs(ctx) {
+	running, ended := l.runs(ctx), "has ended already"
+	if running {
 		if err := l.end(ctx); err != nil {
 			return err
 		}
@@ -125,6 +129,11 @@ func (*localDownCmd) Run(ctx context.Context, app *App) error {
 	}
 	if err := place.forget(); err != nil {
 		return err
+	}
+	if running {
+		if err := vacated(ctx, pause.For, l.Port); err != nil {
+			return err
+		}
 	}
 	app.say("DynamoDB Local on %s in %s %s", l.endpoint(), l.where(), ended)
 	return nil

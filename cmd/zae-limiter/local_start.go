@@ -68,6 +68,20 @@ func vacant(ctx context.Context, port int) error {
 	return nil
 }
 
+// vacated returns when nothing listens on a port any more: what has ended keeps it for some milliseconds.
+func vacated(ctx context.Context, sleep func(context.Context, time.Duration) error, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, answering)
+	defer cancel()
+	for vacant(ctx, port) != nil {
+		if err := sleep(ctx, 20*time.Millisecond); errors.Is(err, context.Canceled) {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("%w: port %d; see what listens there", errLocalPort, port)
+		}
+	}
+	return nil
+}
+
 // docker starts a container whose port is published on the loopback.
 func (c *localUpCmd) docker(ctx context.Context, app *App, _ place, l *local) (<-chan struct{}, error) {
 	if _, err := exec.LookPath("docker"); err != nil {

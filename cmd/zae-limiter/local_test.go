@@ -176,6 +176,35 @@ func TestLocalDocker(t *testing.T) {
 	wants(t, s.want(exitDone, "local", "down").err, "nothing to end")
 }
 
+// TestLocalPort waits for a port that is not free yet, and not for ever.
+func TestLocalPort(t *testing.T) {
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	port, looks := listener.Addr().(*net.TCPAddr).Port, 0
+	free := func(ctx context.Context, _ time.Duration) error {
+		if looks++; looks == 3 {
+			listener.Close()
+		}
+		return ctx.Err()
+	}
+	never := func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	if err := vacated(t.Context(), never, port); !errors.Is(err, errLocalPort) || !strings.Contains(err.Error(), strconv.Itoa(port)) {
+		t.Errorf("a port that stays in use: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := vacated(ctx, free, port); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	looks = 0
+	if err := vacated(t.Context(), free, port); err != nil || looks != 3 {
+		t.Errorf("a port that becomes free: %v after %d looks", err, looks)
+	}
+}
+
 // TestLocalFails wants every reason told, with what to install, and nothing left behind.
 func TestLocalFails(t *testing.T) {
 	port := fakeDocker(t)
@@ -193,6 +222,9 @@ func TestLocalFails(t *testing.T) {
 	wants(t, s.want(exitFailed, "local", "up", "--port", busy).err, "port "+busy+" cannot be used; choose another with --port")
 	s.want(exitUsage, "local", "up", "--port", "70000")
 	s.want(exitUsage, "local", "up", "--runtime", "podman")
+	if r := s.want(exitUsage, "local", "up", "--name", "gw"); strings.Contains(r.err, "starting") {
+		t.Errorf("started before the name was looked at: %s", r.err)
+	}
 	wants(t, s.want(exitFailed, "local", "up", "--runtime", "docker", "--image", "no-such-image").err, "docker run: exit status 125: no such image")
 
 	t.Setenv("JAVA_HOME", "")
