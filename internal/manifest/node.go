@@ -144,8 +144,8 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 			continue
 		}
 		lines[e.key] = e.at.Line
-		if known != nil && !slices.Contains(known, e.key) {
-			r.add(e.at, e.path, "is not known here; %s", suggestion(e.key, known))
+		if known != nil && !slices.Contains(known, e.key) && !aside(v.path, e.key) {
+			r.unknown(&e, known)
 			continue
 		}
 		all = append(all, e)

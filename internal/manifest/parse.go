@@ -101,8 +101,11 @@ func (r *reader) resources(e entry, m *Manifest, kind engine.SettingKind, entity
 	for _, resource := range all {
 		d := Declaration{At: resource.at, Path: resource.path}
 		d.ID, d.Exists = engine.SettingID{Kind: kind, Entity: entity, Resource: resource.key}, true
-		if resource.key == "" {
+		switch {
+		case resource.key == "":
 			d.ID = engine.SettingID{Kind: engine.SettingResource}
+		case resource.key == defaultResource && kind == engine.SettingLimits:
+			d.ID.Resource = ""
 		}
 		r.check(&engine.Setting{ID: d.ID}, d.At, d.Path)
 		before := len(r.List)
@@ -126,6 +129,7 @@ func (r *reader) entity(e entry, m *Manifest) {
 	record.ID, record.Exists = engine.SettingID{Kind: engine.SettingEntity, Entity: e.key}, true
 	recorded := ok && len(all) == 0 && len(r.List) == before
 	r.check(&engine.Setting{ID: record.ID}, e.at, e.path)
+	first := len(m.Settings)
 	for _, part := range all {
 		switch part.key {
 		case "limits":
@@ -140,6 +144,7 @@ func (r *reader) entity(e entry, m *Manifest) {
 			r.attribute(part, &record)
 		}
 	}
+	r.once(m, first)
 	if recorded {
 		m.Settings = append(m.Settings, record)
 	}
