@@ -32,6 +32,9 @@ commands() {
 		0 resource set-defaults gpt-5 -l rpm:5/30s:9
 		0 resource get-defaults gpt-4
 		0 resource list
+		0 --output json resource list
+		2 entity disable ann
+		4 reset nobody gpt-4
 		0 resource list --limit 1 -o json
 		4 resource get-defaults gpt-9
 		0 entity create team --display-name Team
@@ -48,6 +51,7 @@ commands() {
 		0 entity set-limits team -l rpm:100 -l tpm:1000000
 		0 entity get-limits ann --resource gpt-4
 		0 entity list --with-custom-limits gpt-4
+		0 resource list --with-entity-limits
 		0 explain ann gpt-4
 		0 explain nobody other -o json
 		0 available ann gpt-4

@@ -94,6 +94,8 @@ expect 0 $z available user-1 gpt-4 -l rpm:2/day
 prints 'rpm'
 expect 0 $z reset user-1 gpt-4
 says 'life\.db'
+expect 4 $z reset nobody gpt-4
+says 'no bucket'
 expect 0 $z acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day
 
 # Stored limits: what is set is found, the most specific level holds, what is deleted is absent.
@@ -108,11 +110,24 @@ expect 0 $z resource get-defaults gpt-4
 prints 'rpm.*50'
 expect 0 $z resource list
 prints 'gpt-4'
+expect 0 $z --output json resource list
+json
 expect 4 $z resource get-defaults gpt-9
 expect 0 $z entity set-limits user-premium --resource gpt-4 -l rpm:3/day -l tpm:500000
 expect 0 $z entity get-limits user-premium --resource gpt-4
 prints 'rpm.*3'
 expect 4 $z entity get-limits user-premium --resource gpt-9
+expect 0 $z entity set-limits user-premium --resource embeddings -l rpm:5/day
+expect 0 $z resource list --with-entity-limits
+prints 'embeddings'
+expect 0 $z entity delete-limits user-premium --resource embeddings --yes
+expect 0 $z resource list --with-entity-limits
+last="a resource whose last limits were deleted"
+if ! grep -q embeddings "$out"; then pass; else fail "is listed still"; fi
+expect 2 $z entity disable user-premium
+says 'not supported yet'
+expect 2 $z entity set-limits user-premium -l rpm:1 --soft
+says 'not supported yet'
 expect 0 $z explain user-premium gpt-4
 prints 'entity'
 prints 'rpm'
@@ -189,6 +204,10 @@ expect 0 $z audit list -o json
 json
 prints 'limits_set'
 prints 'namespace_purged'
+expect 0 $z audit list --system
+prints 'namespace_purged'
+expect 0 $z audit list --resource gpt-4
+prints 'user-premium'
 expect 0 $z audit list --entity-id team/ann --limit 2
 prints 'entity_deleted'
 # So is what was consumed; a deleted entity's is gone with it.
@@ -201,6 +220,11 @@ if ! grep -q 'team/ann' "$out"; then pass; else fail "is there still"; fi
 expect 0 $z status
 prints 'life\.db'
 expect 2 $z --store dynamodb://my-app/x status
+expect 5 env AWS_MAX_ATTEMPTS=1 $z --name my-app --endpoint-url http://127.0.0.1:1 status
+prints 'exists +unknown'
+prints 'schema +unknown'
+expect 2 $z local up --name gw
+says '--name "gw"'
 expect 5 $z --name my-app --endpoint-url http://127.0.0.1:1 system get-defaults
 says "127.0.0.1:1"
 
@@ -247,10 +271,16 @@ last="8 processes at a limit of 5"
 if [ "$admitted $denied" = "5 3" ]; then pass; else fail "$admitted admitted, $denied denied"; fi
 
 # The end: declined without --yes, then gone; deleting what is absent changes nothing.
+expect 0 $z system set-defaults --on-unavailable allow
+prints 'rpm.*1,?000'
+prints 'allow'
 expect 1 $z system delete-defaults
 expect 0 $z system get-defaults
 expect 0 $z system delete-defaults --yes
 expect 4 $z system get-defaults
+expect 0 $z system set-defaults --on-unavailable block
+prints 'block'
+expect 0 $z system delete-defaults --yes
 expect 0 $z resource delete-defaults gpt-4 --yes
 expect 4 $z resource get-defaults gpt-4
 expect 0 $z entity delete-limits user-premium --resource gpt-4 --yes

@@ -13,7 +13,9 @@ import (
 
 // auditListCmd lists changes.
 type auditListCmd struct {
-	EntityID string `short:"e" placeholder:"ID" help:"Only those of this entity. Default: all."`
+	EntityID string `short:"e" xor:"entity" placeholder:"ID" help:"Only those of this entity. Default: all."`
+	Resource string `short:"r" xor:"resource" placeholder:"NAME" help:"Only those of this resource, limits of entities for it included. Default: all."`
+	System   bool   `xor:"entity,resource" help:"Only those of no entity and no resource: of the system's limits, of namespaces, of the deployment."`
 	Limit    int    `short:"l" default:"100" placeholder:"N" help:"At most this many; 0: all. Default: ${default}."`
 	After    string `placeholder:"POSITION" help:"Go on behind this position: 'next' of the list before."`
 	Output
@@ -26,14 +28,16 @@ func (*auditListCmd) Help() string {
 Examples:
 
     zae-limiter audit list
-    zae-limiter audit list --entity-id user-123 --limit 10 -o json`
+    zae-limiter audit list --entity-id user-123 --limit 10 -o json
+    zae-limiter audit list --resource gpt-4
+    zae-limiter audit list --system`
 }
 
 // Run lists them.
 func (c *auditListCmd) Run(ctx context.Context, app *App) error {
 	return app.use(ctx, func(l *engine.Limiter) error {
 		events, next, err := collect(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
-			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Page: p})
+			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
 		})
 		if err != nil {
 			return err

@@ -129,6 +129,9 @@ func (c *cursor) long(name string) *kong.Flag {
 			return flag
 		}
 	}
+	if name == "--output" && len(c.node.Children) > 0 { // see outputBehind
+		return formatFlag(c.node)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 	"github.com/zeroae/zae-limiter-go/internal/manifest"
@@ -113,6 +114,14 @@ var advice = []struct {
 	{errAbsent, "", ""},
 }
 
+// cutShort reports whether an error is due to our interruption: a store that could not be used in what time was left has
+// not been shown to be out of reach.
+func cutShort(ctx context.Context, err error) bool {
+	var store *storeError
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnavailable) ||
+		errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown) || errors.As(err, &store))
+}
+
 // describe is an error in one line, with its cure, for standard error.
 func describe(ctx context.Context, err error) string {
 	var (
@@ -125,15 +134,14 @@ func describe(ctx context.Context, err error) string {
 	switch {
 	case errors.As(err, &deployed):
 		return deployed.text
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case cutShort(ctx, err):
 		return "interrupted"
 	case errors.As(err, &exceeded):
 		return denial(exceeded)
 	case errors.As(err, &unknown):
 		return unknown.Error()
 	case errors.As(err, &store):
-		text, _ := briefly(unprefixed(oneLine(store.Error())))
-		return text
+		return inWords(store.Error())
 	}
 	text := err.Error()
 	if errors.As(err, &input) {
@@ -147,7 +155,13 @@ func describe(ctx context.Context, err error) string {
 			}
 		}
 	}
-	return unprefixed(oneLine(text))
+	return inWords(text)
+}
+
+// inWords is what a part of the program says, in one line and in the words of the command line.
+func inWords(text string) string {
+	text, _ = briefly(unprefixed(oneLine(text)))
+	return inFlags.Replace(text)
 }
 
 // flagFor is how the command line calls a field of the library, which may have a name in brackets behind it.

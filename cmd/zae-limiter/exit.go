@@ -74,7 +74,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case errors.As(err, &ended):
 		return ended.code
-	case ctx.Err() != nil && is(context.Canceled), is(errInterrupted):
+	case cutShort(ctx, err), is(errInterrupted):
 		return exitInterrupted
 	case errors.As(err, &deployed):
 		return deployed.code

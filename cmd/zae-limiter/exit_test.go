@@ -51,6 +51,10 @@ var mistakes = []struct {
 	{exitUsage, "--timeout=-1s status", "--timeout -1s: must not be negative"},
 	{exitUsage, "status -o xml", `--output must be one of "table","json","yaml"`},
 	{exitUsage, "entity update user-123", "nothing to change is named"},
+	{exitUsage, "system set-defaults", "nothing to store is named: add limits, for example -l rpm:100, or --on-unavailable allow"},
+	{exitUsage, "audit list --system -e user-123", "--entity-id and --system can't be used together"},
+	{exitUsage, "audit list --system -r gpt-4", "--resource and --system can't be used together"},
+	{exitUsage, "local up --name gw", `--name "gw" is no name of a table; 3 to 255 of`},
 	{exitUsage, "entity set-parent user-123 --parent a --none", "--parent and --none can't be used together"},
 	{exitUsage, "entity list --limit=-1", "--limit -1: must be 1 or more, or 0 for all"},
 	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
@@ -74,6 +78,7 @@ var mistakes = []struct {
 	{exitNotFound, "-N team-b system get-defaults", "the system has no limits; store some: zae-limiter system set-defaults -l rpm:100"},
 	{exitNotFound, "-N nosuch acquire user-1 gpt-4 -c rpm=1", `no such namespace in use: "nosuch"; make it: zae-limiter namespace register`},
 	{exitNotFound, "-N team-old resource list", "or bring it back: zae-limiter namespace recover"},
+	{exitNotFound, "reset user-123 gpt-9", "user-123 has no bucket for gpt-9, so all its limits are full"},
 	{exitNotFound, "namespace show nosuch", `no such namespace in use: "nosuch"`},
 
 	{exitUnavailable, "--store bolt:main.go entity list", "is not a store of zae-limiter"},

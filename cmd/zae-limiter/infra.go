@@ -103,6 +103,25 @@ func (a *App) deployedStack(ctx context.Context, aloud bool) (*stackDoc, error) 
 	return &d, nil
 }
 
+// sayUnbooked tells why a deployed store may have no usage to show.
+func (a *App) sayUnbooked() {
+	at, err := targetOf(a.store.url)
+	if err != nil { // it books by itself
+		return
+	}
+	for _, endpoint := range []string{at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL")} {
+		if endpoint == "" {
+			continue
+		}
+		if u, err := url.Parse(endpoint); err == nil && !strings.Contains(u.Hostname()+".", ".amazonaws.com.") && !strings.HasSuffix(u.Hostname(), ".api.aws") {
+			a.say("no usage is booked at %s: no aggregator runs beside DynamoDB Local; an embedded store books usage by itself: --store bolt:FILE", endpoint)
+			return
+		}
+		break
+	}
+	a.say("no such usage is booked: the aggregator takes some seconds, and a deployment may have none, which zae-limiter status %s shows", at.flags())
+}
+
 // emulated tells whether DynamoDB is an emulator on this machine beside which there is no CloudFormation, as
 // "local up" has it.
 func (a *App) emulated(at target) bool {

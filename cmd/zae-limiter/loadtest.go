@@ -21,7 +21,7 @@ type loadtestCmd struct {
 	Depth    int           `default:"1" placeholder:"N" help:"Buckets an acquire takes from: an entity's, and those of its parents, one for ten children; up to 3. Default: ${default}."`
 	Resource string        `short:"r" default:"loadtest" placeholder:"NAME" help:"What they use. Default: ${default}."`
 	Consume  []amountFlag  `short:"c" placeholder:"LIMIT=N" help:"How many tokens of which limit, for example rpm=1. Repeatable. Default: one of each."`
-	Limit    []limitFlag   `short:"l" placeholder:"LIMIT" help:"Limit that holds, whatever is stored: name:rate[/period][:burst], for example rpm:100. Repeatable. Default: what is stored."`
+	Limit    []limitFlag   `short:"l" placeholder:"LIMIT" help:"Limit that holds, whatever is stored: name:rate[/period][:burst], for example rpm:100. Repeatable. Default: what is stored; on memory: rps:10/s."`
 	Mode     string        `default:"lease" enum:"lease,allow" placeholder:"MODE" help:"lease (acquire and commit) or allow. Default: ${default}."`
 	RollBack float64       `default:"0" placeholder:"SHARE" help:"Share of the leases that are rolled back, 0 to 1. Default: ${default}."`
 
@@ -139,7 +139,7 @@ func (c *loadtestCmd) drive(ctx context.Context, app *App, site *loadSite) (repo
 		}
 	}()
 	admin := limiters[0]
-	if err := c.plan(ctx, site, admin); err != nil {
+	if err := c.plan(ctx, app, site, admin); err != nil {
 		return nil, err
 	}
 	by := ""

@@ -79,16 +79,33 @@ func (s *loadSite) makePaths(entities, depth int) {
 	}
 }
 
+// anyLimits are for load on a store in memory, where there are none: ten acquires a second.
+func (c *loadtestCmd) anyLimits() (limits []limitFlag) {
+	for _, amount := range c.Consume {
+		limits = append(limits, limitFlag{engine.PerSecond(amount.name, 10*min(max(amount.n, 1), 1e14))})
+	}
+	if len(limits) == 0 {
+		limits = []limitFlag{{engine.PerSecond("rps", 10)}}
+	}
+	return limits
+}
+
 // plan finds the limits that will be in force, and what is taken of them.
-func (c *loadtestCmd) plan(ctx context.Context, site *loadSite, l *engine.Limiter) error {
+func (c *loadtestCmd) plan(ctx context.Context, app *App, site *loadSite, l *engine.Limiter) error {
 	limits := limitsOf(c.Limit)
 	if len(limits) == 0 {
 		x, err := l.Explain(ctx, site.paths[0][0], c.Resource)
 		if err != nil {
 			return err
 		}
-		if limits = x.Path[0].Limits; len(limits) == 0 {
+		limits = x.Path[0].Limits
+		switch {
+		case len(limits) == 0 && site.keeps:
 			return fmt.Errorf("%w for %s in %s", engine.ErrNoLimits, c.Resource, site.url)
+		case len(limits) == 0:
+			c.Limit = c.anyLimits()
+			limits = limitsOf(c.Limit)
+			app.say("no limits are given: each entity has %v; give others with -l", limits)
 		}
 	}
 	for level, times := 0, int64(1); level < c.Depth; level, times = level+1, times*fan {

@@ -91,21 +91,27 @@ func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
 
 // resourceListCmd lists resources.
 type resourceListCmd struct {
+	WithEntityLimits bool `help:"Those for which entities have limits of their own instead."`
 	Paging
 	Output
 }
 
 // Help shows an example.
 func (*resourceListCmd) Help() string {
-	return `Example:
+	return `Examples:
 
-    zae-limiter resource list`
+    zae-limiter resource list
+    zae-limiter resource list --with-entity-limits`
 }
 
 // Run lists them.
 func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
 	return app.use(ctx, func(l *engine.Limiter) error {
-		names, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) { return l.Resources(ctx, p) })
+		fetch := l.Resources
+		if c.WithEntityLimits {
+			fetch = l.ResourcesWithEntityLimits
+		}
+		names, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -24,6 +25,7 @@ func run(ctx context.Context, args []string, w world) int {
 	if err != nil {
 		return app.fail(ctx, err)
 	}
+	args = outputBehind(parser.Model.Node, args)
 	parsed, err := parser.Parse(args)
 	if helped { // whatever else there was to say of the arguments
 		return exitDone
@@ -31,6 +33,9 @@ func run(ctx context.Context, args []string, w world) int {
 	var unwritten *fs.PathError // of the help
 	if errors.As(err, &unwritten) {
 		return app.fail(ctx, err)
+	}
+	if text := missing(parser.Model.Node, args); err != nil && text != "" {
+		return app.fail(ctx, usage("%s", text))
 	}
 	if err != nil {
 		return app.fail(ctx, usage("%s; see %s", oneLine(err.Error()), helpFor(parser, args)))
@@ -55,6 +60,44 @@ func customary(args []string) []string {
 		return []string{"version"}
 	}
 	return args
+}
+
+// outputBehind moves --output from before the command, where scripts like to have it, to behind it, where it is a flag.
+func outputBehind(root *kong.Node, args []string) []string {
+	at := cursor{node: root, flags: root.Flags}
+	var moved, rest []string
+	for i, arg := range args {
+		value := at.open != nil && at.open == formatFlag(at.node)
+		flag := at.open == nil && !at.raw && (arg == "--output" || strings.HasPrefix(arg, "--output="))
+		if at.pass(arg); value || flag {
+			moved = append(moved, arg)
+		} else {
+			rest = append(rest, arg)
+		}
+		if len(at.node.Children) == 0 && len(moved) > 0 && formatFlag(at.node) != nil { // it is the command's
+			return slices.Concat(rest, moved, args[i+1:])
+		}
+		if len(at.node.Children) == 0 {
+			break
+		}
+	}
+	return args
+}
+
+// formatFlag is the flag of a command that says how its result is printed; of a group of commands that of the first that has
+// one. It is nil where there is none: --output may be a file, too.
+func formatFlag(n *kong.Node) *kong.Flag {
+	for _, flag := range n.Flags {
+		if flag.Name == "output" && flag.Enum != "" {
+			return flag
+		}
+	}
+	for _, child := range n.Children {
+		if flag := formatFlag(child); flag != nil {
+			return flag
+		}
+	}
+	return nil
 }
 
 // options tell kong to leave exiting to us, to look into the world's environment, and how help looks.

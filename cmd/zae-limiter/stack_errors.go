@@ -48,6 +48,8 @@ var (
 	sdkCall    = regexp.MustCompile(`operation error [\w ]+: \w+, `)
 	sdkAnswer  = regexp.MustCompile(`(exceeded maximum number of attempts, \d+, )?https response error StatusCode: \d+, RequestID: ?[^,]*, (HostID: ?[^,]*, )?`)
 	sdkSending = regexp.MustCompile(`request send failed, \w+ "([^"]*)": `)
+	sdkRegion  = regexp.MustCompile(`invalid input region (\S+)`)
+	sdkLookup  = regexp.MustCompile(`lookup [a-z0-9.-]+\.([a-z0-9-]+)\.amazonaws\.com\S*( on \S+)?: no such host`)
 )
 
 // briefly leaves out what helps nobody at a terminal, and tells whether AWS could not be reached.
@@ -57,8 +59,14 @@ func briefly(text string) (short string, unreachable bool) {
 		return text, false
 	}
 	rest = "operation error " + rest
+	if region := sdkRegion.FindStringSubmatch(rest); region != nil {
+		return before + region[1] + " is no AWS region; check --region and AWS_REGION", true
+	}
 	if at := sdkSending.FindStringSubmatch(rest); at != nil {
 		_, why, _ := strings.Cut(rest, at[0])
+		if region := sdkLookup.FindStringSubmatch(why); region != nil {
+			return before + "there is no AWS region " + region[1] + ", or this machine cannot look up its address; check --region and AWS_REGION, then the network", true
+		}
 		return before + at[1] + " does not answer: " + why, true
 	}
 	rest = sdkAnswer.ReplaceAllString(sdkCall.ReplaceAllString(rest, ""), "")

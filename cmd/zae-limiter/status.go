@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"strconv"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -30,8 +32,11 @@ func (c *statusCmd) Run(ctx context.Context, app *App) error {
 			return errors.Join(failed, err)
 		}
 		d := statusReport{
-			Store: app.store.url, Exists: failed == nil && !app.store.missing(), Reachable: status.Reachable,
-			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Schema: status.Schema, Namespace: app.Namespace, Stack: deployed,
+			Store: app.store.url, Exists: app.store.exists(status.Reachable, failed), Reachable: status.Reachable,
+			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
+		}
+		if status.Reachable {
+			d.Schema = &status.Schema
 		}
 		if status.Reachable && status.Records >= 0 {
 			d.Records = &status.Records
@@ -46,13 +51,31 @@ func (c *statusCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
+// exists reports whether the store is there, by what reading it has shown; nil: unknown.
+func (s *store) exists(reached bool, err error) *bool {
+	there := reached
+	switch {
+	case s.missing() || errors.Is(err, dynamo.ErrNotDeployed):
+		there = false
+	case reached:
+	case s.path == "":
+		return nil
+	default:
+		if _, err := os.Stat(s.path); err != nil {
+			return nil
+		}
+		there = true // though it cannot be used
+	}
+	return &there
+}
+
 // statusReport is how the store does.
 type statusReport struct {
 	Store     string  `json:"store"`
-	Exists    bool    `json:"exists"`
+	Exists    *bool   `json:"exists"`
 	Reachable bool    `json:"reachable"`
 	LatencyMS float64 `json:"latency_ms"`
-	Schema    string  `json:"schema"`
+	Schema    *string `json:"schema"`
 	Namespace string  `json:"namespace"`
 	Records   *int64  `json:"records"`
 
@@ -60,16 +83,22 @@ type statusReport struct {
 }
 
 func (d statusReport) table() table {
-	records := "unknown"
+	exists, schema, records := "unknown", "unknown", "unknown"
+	if d.Exists != nil {
+		exists = yesNo(*d.Exists)
+	}
+	if d.Schema != nil {
+		schema = *d.Schema
+	}
 	if d.Records != nil {
 		records = strconv.FormatInt(*d.Records, 10)
 	}
 	rows := [][]string{
 		{"store", d.Store},
-		{"exists", yesNo(d.Exists)},
+		{"exists", exists},
 		{"reachable", yesNo(d.Reachable)},
 		{"latency", (time.Duration(d.LatencyMS*1000) * time.Microsecond).String()},
-		{"schema", d.Schema},
+		{"schema", schema},
 		{"namespace", d.Namespace},
 		{"records", records},
 	}

@@ -32,6 +32,7 @@ type driver interface {
 // A file that does not exist reads as an empty store; the first write makes it.
 type store struct {
 	url  string
+	path string // of the file; "": it is none
 	open func() (driver, error)
 	// openReading opens what cannot be written to; nil for a store of which that is not known.
 	openReading func() (driver, error)
@@ -119,7 +120,7 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	s := &store{url: "bolt://" + withSlash(filepath.ToSlash(path)), books: true}
+	s := &store{url: "bolt://" + withSlash(filepath.ToSlash(path)), path: path, books: true}
 	s.missing = func() bool {
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist)

@@ -117,7 +117,7 @@ func TestStoreReadersMakeNothing(t *testing.T) {
 		"available user-1 gpt-4":                     exitUsage,
 		"acquire user-1 gpt-4 -c rpm=2 -l rpm:1":     exitDenied,
 		"explain user-1 gpt-4":                       exitDone,
-		"reset user-1 gpt-4":                         exitDone,
+		"reset user-1 gpt-4":                         exitNotFound,
 		"system get-defaults":                        exitNotFound,
 		"system delete-defaults --yes":               exitDone,
 		"resource get-defaults gpt-4":                exitNotFound,

@@ -8,30 +8,38 @@ import (
 
 // systemSetCmd stores the system's limits.
 type systemSetCmd struct {
-	Limits
-	OnUnavailable string `enum:"allow,block," default:"" placeholder:"allow|block" help:"What an acquire does while the store cannot be reached. Default: what is stored, else block."`
+	Limit         []limitFlag `short:"l" placeholder:"LIMIT" help:"name:rate[/period][:burst], for example rpm:100 or tpm:10000/min:15000; period: s, min, hour, day, or a number of them. Repeatable. Default: what is stored, if there is --on-unavailable."`
+	OnUnavailable string      `enum:"allow,block," default:"" placeholder:"allow|block" help:"What an acquire does while the store cannot be reached. Default: what is stored, else block."`
 	Output
 }
 
 // Help shows examples.
 func (*systemSetCmd) Help() string {
-	return `They replace those that are stored, and hold where neither the entity nor the resource has limits.
+	return `They replace those that are stored, and hold where neither the entity nor the resource has limits. A policy may be stored without limits.
 
 Examples:
 
     zae-limiter system set-defaults -l rpm:100 -l tpm:10000
-    zae-limiter system set-defaults -l rpm:100 --on-unavailable allow`
+    zae-limiter system set-defaults -l rpm:100 --on-unavailable allow
+    zae-limiter system set-defaults --on-unavailable block`
 }
 
 // Run stores them.
 func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
+	if len(c.Limit) == 0 && c.OnUnavailable == "" {
+		return usage("nothing to store is named: add limits, for example -l rpm:100, or --on-unavailable allow")
+	}
 	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
 	return app.use(ctx, func(l *engine.Limiter) error {
 		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
 			return err
 		}
-		app.changed("set the system's limits")
+		what := "limits"
+		if len(c.Limit) == 0 {
+			what = "policy"
+		}
+		app.changed("set the system's %s", what)
 		return printSystem(ctx, app, c.Output, l)
 	})
 }
@@ -97,6 +105,9 @@ type systemDoc struct {
 
 func (d systemDoc) table() table {
 	t := d.limitsDoc.table()
+	if len(d.Limits) == 0 {
+		t.head = nil // there is a policy alone
+	}
 	if d.OnUnavailable != nil {
 		t.foot = "on unavailable: " + *d.OnUnavailable
 	}

@@ -75,7 +75,8 @@ func TestStackErrors(t *testing.T) {
 		code       int
 	}{
 		{call + "https response error StatusCode: 403, RequestID: 1-2, api error AccessDenied: User is not authorized", "my-app: cannot look at the stack: AccessDenied: User is not authorized", exitFailed},
-		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: https://cloudformation.xx-1.amazonaws.com/ does not answer: dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", exitUnavailable},
+		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: there is no AWS region xx-1, or this machine cannot look up its address; check --region and AWS_REGION, then the network", exitUnavailable},
+		{call + "failed to bind endpoint params, invalid input region us_east", "my-app: cannot look at the stack: us_east is no AWS region; check --region and AWS_REGION", exitUnavailable},
 		{"stack: the AWS configuration does not do: no AWS region is set; set Options.Region, --region or AWS_REGION", "the AWS configuration does not do: no AWS region is set; set --region or AWS_REGION", exitFailed},
 	} {
 		err := inStack(errors.New(c.said))

@@ -70,7 +70,8 @@ type usageListCmd struct {
 // Help shows examples.
 func (*usageListCmd) Help() string {
 	return `Usage is what was consumed and not given back, by the window in which it was. A deployment adds it up some seconds later and
-keeps it for its retention; a file is brought up to date by this command. A give-back counts where it happens, so a window
+keeps it for its retention; a file is brought up to date by this command, unless it can only be read. DynamoDB Local has no
+aggregator, and so no usage. A give-back counts where it happens, so a window
 may be negative.
 
 Examples:
@@ -96,6 +97,9 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 		})
 		if err != nil {
 			return err
+		}
+		if len(snapshots) == 0 {
+			app.sayUnbooked()
 		}
 		d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
 		for i, s := range snapshots {
@@ -134,6 +138,9 @@ func (c *usageSummaryCmd) Run(ctx context.Context, app *App) error {
 		sum, err := l.UsageSummary(ctx, q)
 		if err != nil {
 			return err
+		}
+		if sum.Snapshots == 0 {
+			app.sayUnbooked()
 		}
 		return app.print(c.Output.Output, usageSummaryDoc{
 			orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
