@@ -12,7 +12,7 @@ import (
 var readers = []string{
 	"available user-123 gpt-4", "explain user-123 gpt-4", "system get-defaults", "resource get-defaults gpt-4", "resource list", "resource list --with-entity-limits",
 	"entity show user-123", "entity list", "entity list --with-custom-limits gpt-4",
-	"entity children team-b", "entity get-limits user-premium -r gpt-4", "limits export", "namespace list", "namespace show team-b",
+	"entity children team-b", "entity get-limits user-premium -r gpt-4", "limits export", "limits plan -f testdata/limits.yaml", "namespace list", "namespace show team-b",
 	"usage list -e user-123", "usage summary -e user-123", "audit list", "top --once --interval 0s", "status",
 }
 
