@@ -61,6 +61,16 @@ func isBusy(err error) bool {
 	return strings.Contains(message, "_IN_PROGRESS state")
 }
 
+// isDenied reports that the credentials may not make the call. S3 answers HEAD without a body, so that its code is the
+// HTTP status in words.
+func isDenied(err error) bool {
+	switch name, _ := code(err); name {
+	case "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation":
+		return true
+	}
+	return false
+}
+
 func isThrottled(err error) bool {
 	switch name, _ := code(err); name {
 	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException":

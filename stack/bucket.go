@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// hasBucket tells whether a bucket is there; one of somebody else's account is an error.
+// hasBucket reports whether a bucket is there; one of somebody else's account is an error.
 func (s *session) hasBucket(ctx context.Context, name string) (bool, error) {
 	_, err := s.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
 	if err == nil {
@@ -20,7 +20,54 @@ func (s *session) hasBucket(ctx context.Context, name string) (bool, error) {
 	if missingInS3(err) {
 		return false, nil
 	}
-	return false, s.errCall("look for the bucket "+name, err)
+	return false, s.errDenied("look for the bucket "+name, "s3:ListBucket on it, if it is of this account", err)
+}
+
+// oldBucket is the name of the bucket of a stack that is not there; "" if there is no such bucket. Unless it is wanted
+// (named), a bucket that may not be looked at counts as absent.
+func (s *session) oldBucket(ctx context.Context, wanted string) (string, error) {
+	if err := s.identify(ctx); err != nil {
+		return "", err
+	}
+	name := cmp.Or(wanted, bucketName(s.account, s.region, s.name))
+	there, err := s.hasBucket(ctx, name)
+	if wanted == "" && isDenied(err) {
+		return "", nil
+	}
+	if err != nil || !there {
+		return "", err
+	}
+	return name, nil
+}
+
+// bucketSettings are what parameters say of a bucket: the days after which the archive goes to Glacier, and the key;
+// "" for none.
+func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key string, err error) {
+	rules, err := s.s3.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+	if reason, _ := code(err); err != nil && reason != "NoSuchLifecycleConfiguration" {
+		return "", "", s.errDenied("look at the lifecycle of the bucket "+name, "s3:GetLifecycleConfiguration", err)
+	}
+	if err == nil {
+		for _, r := range rules.Rules {
+			for _, t := range r.Transitions {
+				if t.StorageClass == types.TransitionStorageClassGlacierIr && t.Days != nil {
+					glacier = strconv.Itoa(int(*t.Days))
+				}
+			}
+		}
+	}
+	encrypted, err := s.s3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+	if reason, _ := code(err); err != nil && reason != "ServerSideEncryptionConfigurationNotFoundError" {
+		return "", "", s.errDenied("look at the encryption of the bucket "+name, "s3:GetEncryptionConfiguration", err)
+	}
+	if err == nil && encrypted.ServerSideEncryptionConfiguration != nil {
+		for _, r := range encrypted.ServerSideEncryptionConfiguration.Rules {
+			if d := r.ApplyServerSideEncryptionByDefault; d != nil && keyARN.MatchString(aws.ToString(d.KMSMasterKeyID)) {
+				key = *d.KMSMasterKeyID
+			}
+		}
+	}
+	return glacier, key, nil
 }
 
 // owner of the buckets that are spoken to, where it is known: a name may be another account's.
@@ -36,7 +83,9 @@ func missingInS3(err error) bool {
 	return name == "NotFound" || name == "NoSuchBucket" || name == "NoSuchKey"
 }
 
-// upload puts the code into the bucket under the hash of its content, if it is not there.
+// upload puts the code into the bucket under the hash of its content, if it is not there. Without s3:ListBucket S3 answers
+// 403 for an object that is not there, and without s3:GetObject for one that is (API reference of HeadObject): then S3 is
+// asked to store it unless it is there, which it answers with 412.
 func (s *session) upload(ctx context.Context, w *wanted) error {
 	if w.code == nil {
 		return nil
@@ -46,17 +95,26 @@ func (s *session) upload(ctx context.Context, w *wanted) error {
 		return err
 	}
 	_, err := s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: s.owner()})
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
-	}
-	if !missingInS3(err) {
+	case isDenied(err):
+		s.say("it cannot be told whether the code is in the bucket: s3:ListBucket on " + bucket + " is not allowed, or s3:GetObject")
+	case !missingInS3(err):
 		return s.errCall("look for the code in "+bucket, err)
 	}
 	s.say("uploading the function's code, " + strconv.Itoa(len(w.code.Zip)/1000) + " kB")
-	_, err = s.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &bucket, Key: &key, Body: bytes.NewReader(w.code.Zip), ContentType: aws.String("application/zip"), ExpectedBucketOwner: s.owner(),
+	err = s.patiently(ctx, func() error {
+		_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &bucket, Key: &key, Body: bytes.NewReader(w.code.Zip), ContentType: aws.String("application/zip"),
+			ExpectedBucketOwner: s.owner(), IfNoneMatch: aws.String("*"),
+		})
+		return err
 	})
-	return s.errCall("upload the code to "+bucket, err)
+	if reason, _ := code(err); reason == "PreconditionFailed" { // it is there
+		return nil
+	}
+	return s.errDenied("upload the code to "+bucket, "s3:PutObject on "+codeFolder+"*", err)
 }
 
 // mostSweeps bounds how often a bucket is emptied that fills again: by the function, which ends with the stack.
@@ -69,7 +127,10 @@ func (s *session) dropBucket(ctx context.Context, name string) error {
 		if err := s.sweep(ctx, name); err != nil {
 			return s.errCall("empty the bucket "+name, err)
 		}
-		_, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+		err := s.patiently(ctx, func() error {
+			_, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
+			return err
+		})
 		if missingInS3(err) {
 			return nil
 		}

@@ -33,19 +33,23 @@ type (
 		UpdateTerminationProtection func(context.Context, *cloudformation.UpdateTerminationProtectionInput, ...func(*cloudformation.Options)) (*cloudformation.UpdateTerminationProtectionOutput, error)
 	}
 	tables struct {
-		DeleteTable   func(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
-		DescribeTable func(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
-		GetItem       func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-		PutItem       func(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-		UpdateTable   func(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)
+		DeleteTable               func(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
+		DescribeContinuousBackups func(context.Context, *dynamodb.DescribeContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error)
+		DescribeTable             func(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
+		DescribeTimeToLive        func(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
+		GetItem                   func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+		UpdateItem                func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
+		UpdateTable               func(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)
 	}
 	buckets struct {
-		DeleteBucket       func(context.Context, *s3.DeleteBucketInput, ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
-		DeleteObjects      func(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
-		HeadBucket         func(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
-		HeadObject         func(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
-		ListObjectVersions func(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
-		PutObject          func(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+		DeleteBucket                    func(context.Context, *s3.DeleteBucketInput, ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
+		DeleteObjects                   func(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
+		GetBucketEncryption             func(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
+		GetBucketLifecycleConfiguration func(context.Context, *s3.GetBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error)
+		HeadBucket                      func(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+		HeadObject                      func(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+		ListObjectVersions              func(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
+		PutObject                       func(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	}
 	callers struct {
 		GetCallerIdentity func(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
@@ -103,8 +107,9 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 		o.UsePathStyle = o.BaseEndpoint != nil // emulators have no host for each bucket
 	})
 	s.s3 = buckets{
-		DeleteBucket: objects.DeleteBucket, DeleteObjects: objects.DeleteObjects, HeadBucket: objects.HeadBucket,
-		HeadObject: objects.HeadObject, ListObjectVersions: objects.ListObjectVersions,
+		DeleteBucket: objects.DeleteBucket, DeleteObjects: objects.DeleteObjects,
+		GetBucketEncryption: objects.GetBucketEncryption, GetBucketLifecycleConfiguration: objects.GetBucketLifecycleConfiguration,
+		HeadBucket: objects.HeadBucket, HeadObject: objects.HeadObject, ListObjectVersions: objects.ListObjectVersions,
 		PutObject: objects.PutObject,
 	}
 	s.sts = callers{GetCallerIdentity: sts.NewFromConfig(c).GetCallerIdentity}
@@ -112,7 +117,7 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 }
 
 func tablesOf(c *dynamodb.Client) tables {
-	return tables{c.DeleteTable, c.DescribeTable, c.GetItem, c.PutItem, c.UpdateTable}
+	return tables{c.DeleteTable, c.DescribeContinuousBackups, c.DescribeTable, c.DescribeTimeToLive, c.GetItem, c.UpdateItem, c.UpdateTable}
 }
 
 // config is the SDK's, made of whatever the caller gave.

@@ -3,7 +3,9 @@ package stack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -40,6 +42,11 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 			return err
 		}
 	}
+	return s.drop(ctx, found)
+}
+
+// drop deletes table and bucket.
+func (s *session) drop(ctx context.Context, found *doomed) error {
 	if found.table != nil {
 		if err := s.dropTable(ctx); err != nil {
 			return err
@@ -61,16 +68,12 @@ func (s *session) find(ctx context.Context, d DeleteOptions) (*doomed, error) {
 	if st != nil && st.protected && !d.Force {
 		return nil, s.errProtected("stack", "turn termination protection off")
 	}
-	if d.KeepData {
-		return found, nil
-	}
-	if found.table, err = s.ourTable(ctx); errors.Is(err, ErrForeign) {
-		if found.table, err = nil, nil; st != nil { // which has not been completed, or holds nobody's records
-			found.table, err = s.table(ctx)
-		}
-	}
-	if err != nil {
+	if found.table, err = s.ownTable(ctx, st, d.KeepData); err != nil {
 		return nil, err
+	}
+	if d.KeepData {
+		found.table = nil
+		return found, nil
 	}
 	if found.table != nil && aws.ToBool(found.table.DeletionProtectionEnabled) && !d.Force {
 		return nil, s.errProtected("table", "turn deletion protection off")
@@ -79,23 +82,51 @@ func (s *session) find(ctx context.Context, d DeleteOptions) (*doomed, error) {
 	return found, err
 }
 
-// ourBucket is the name of the bucket, "" if there is none.
+// ownTable is the table of the stack, nil if there is none: the one among its resources, or one whose schema record names the
+// stack. Any other table of the name is left alone, and without a stack that is an error, since a deletion that did nothing
+// must not look like one. The stack's name is written into the table, so that it is known for the stack's also when that
+// has gone: to the call that completes this one, and to the deployment that takes the table in again.
+func (s *session) ownTable(ctx context.Context, st *state, keep bool) (*dynamo.TableDescription, error) {
+	table, err := s.table(ctx)
+	if err != nil || table == nil {
+		return nil, err
+	}
+	found, err := s.record(ctx)
+	if err == nil {
+		err = s.checkVersion(found)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case found.stack == s.name:
+		return table, nil
+	case st == nil && keep:
+		return nil, nil
+	case st == nil:
+		return nil, s.errLeftAlone(found)
+	}
+	all, err := s.resources(ctx, st.id)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(all, func(r types.StackResourceSummary) bool {
+		return aws.ToString(r.LogicalResourceId) == resourceTable && aws.ToString(r.PhysicalResourceId) == s.name && has(r)
+	}) {
+		s.say("the table " + s.name + " is not this stack's, and is left alone")
+		return nil, nil
+	}
+	if err := s.write(ctx, s.name); err != nil {
+		s.say("it could not be noted in the table that it is this stack's: " + plain(err.Error()))
+	}
+	return table, nil
+}
+
+// ourBucket is the name of the bucket, "" if there is none. A stack that has none may have had one.
 func (s *session) ourBucket(ctx context.Context, st *state) (string, error) {
-	if st != nil && st.params[paramBucket] == "" {
-		return "", nil
+	if st == nil {
+		return s.oldBucket(ctx, "")
 	}
-	if err := s.identify(ctx); err != nil {
-		return "", err
-	}
-	name := bucketName(s.account, s.region, s.name)
-	if st != nil {
-		name = st.params[paramBucket]
-	}
-	there, err := s.hasBucket(ctx, name)
-	if err != nil || !there {
-		return "", err
-	}
-	return name, nil
+	return s.oldBucket(ctx, st.params[paramBucket])
 }
 
 // quiet is the stack once nobody is at work on it.
@@ -137,14 +168,18 @@ func (s *session) removeAll(ctx context.Context, found *doomed, d DeleteOptions)
 		if !errors.As(err, &failed) {
 			return err
 		}
-		var left []string
+		var left, data []string
 		all, listing := s.resources(ctx, found.stack.id)
 		for _, r := range all {
-			if r.ResourceStatus == types.ResourceStatusDeleteFailed {
-				left = append(left, aws.ToString(r.LogicalResourceId))
+			if r.ResourceStatus != types.ResourceStatusDeleteFailed {
+				continue
 			}
+			id := aws.ToString(r.LogicalResourceId)
+			if id == resourceTable || id == resourceBucket {
+				data = append(data, id)
+			}
+			left = append(left, fmt.Sprintf("%s (%s) %s", id, aws.ToString(r.ResourceType), aws.ToString(r.PhysicalResourceId)))
 		}
-		data := slices.DeleteFunc(slices.Clone(left), func(id string) bool { return id != resourceTable && id != resourceBucket })
 		switch {
 		case listing != nil:
 			return errors.Join(err, listing)
@@ -156,7 +191,7 @@ func (s *session) removeAll(ctx context.Context, found *doomed, d DeleteOptions)
 				return err
 			}
 		case d.Force && how.mode == "":
-			s.say("giving up what CloudFormation cannot delete")
+			s.say("CloudFormation cannot delete, and you have to: " + strings.Join(left, ", "))
 			how.mode = types.DeletionModeForceDeleteStack
 		default:
 			return err

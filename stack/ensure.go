@@ -18,14 +18,21 @@ func (s *session) ensure(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for range mostTurns {
+	waited := 0
+	for range mostTurns + mostPasses {
 		w, err := s.want(ctx, named)
 		if err != nil {
 			return Result{}, err
 		}
-		if r, err := s.bring(ctx, w); !errors.Is(err, errBusy) {
+		r, err := s.bring(ctx, w)
+		if errors.Is(err, errBusy) {
+			continue
+		}
+		again, err := s.outwaits(ctx, err, waited)
+		if !again {
 			return r, err
 		}
+		waited++
 	}
 	return Result{}, errBusy
 }
@@ -44,7 +51,7 @@ func (s *session) bring(ctx context.Context, w *wanted) (Result, error) {
 		r.Action = Unchanged
 	}
 	if err == nil && (r.Action == Unchanged || !s.o.NoWait) {
-		err = errors.Join(s.protect(ctx, w), s.initialize(ctx))
+		err = errors.Join(s.protect(ctx, w), s.claim(ctx))
 	}
 	if err != nil {
 		return r, err

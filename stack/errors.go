@@ -1,11 +1,9 @@
 package stack
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,86 +57,6 @@ func (e *InvalidError) Error() string {
 // Is tells that it is an [ErrInvalid].
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// FailedError reports an operation that CloudFormation began and did not complete.
-type FailedError struct {
-	Stack    string
-	Status   string // of the stack, now; FAILED for a change set that cannot be, which changes nothing
-	Resource string // logical id of the first resource that failed; "" where no resource is to blame
-	Type     string // of the resource
-	Reason   string // why it failed
-	Advice   string // what to do next
-}
-
-// Error is the cause and its cure, in one line.
-func (e *FailedError) Error() string {
-	what := e.Reason
-	if e.Resource != "" {
-		what = fmt.Sprintf("%s (%s): %s", e.Resource, e.Type, e.Reason)
-	}
-	return fmt.Sprintf("stack: %s %s: %s; %s", e.Stack, outcome(e.Status), strings.TrimSuffix(what, "."), e.Advice)
-}
-
-// outcome says in words how an operation ended that left a stack in this status.
-func outcome(status string) string {
-	switch status {
-	case "FAILED":
-		return "was not changed"
-	case "ROLLBACK_COMPLETE", "CREATE_FAILED", "IMPORT_ROLLBACK_COMPLETE":
-		return "was not created (" + status + ")"
-	case "UPDATE_ROLLBACK_COMPLETE":
-		return "was not changed: the update was rolled back"
-	case "DELETE_FAILED":
-		return "was not deleted"
-	}
-	return "is in " + status
-}
-
-// wrapping is what CloudFormation packs the message of another service in.
-var wrapping = regexp.MustCompile(`(?s)^Resource handler returned message: "(.*)"\s*\(RequestToken: .*\)\s*$`)
-
-// technical are the parts of a service's message that help nobody at a terminal.
-var technical = regexp.MustCompile(`\s*\((Service: [^()]*|RequestToken: [^()]*|SDK Attempt Count: [^()]*)\)`)
-
-// plain is a reason without its packing, in one line.
-func plain(reason string) string {
-	if inner := wrapping.FindStringSubmatch(reason); inner != nil {
-		reason = inner[1]
-	}
-	return strings.Join(strings.Fields(technical.ReplaceAllString(reason, "")), " ")
-}
-
-// advised adds what to do next to a failure, by what its reason says.
-func (e *FailedError) advised() *FailedError {
-	reason, again := e.Reason, "deploy again"
-	if e.Status == "DELETE_FAILED" {
-		again = "delete again, or with force"
-	}
-	e.Reason = plain(reason)
-	has := func(parts ...string) bool {
-		for _, part := range parts {
-			if strings.Contains(strings.ToLower(reason), part) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case has("alreadyexists", "already exists", "already owned") && e.Type == "AWS::IAM::Role":
-		e.Advice = "names of roles are the account's: choose others by the role name format (RoleNameFormat), or remove that role, and " + again
-	case has("alreadyexists", "already exists", "already owned") && e.Type == "AWS::IAM::ManagedPolicy":
-		e.Advice = "names of policies are the account's: choose others by the policy name format (PolicyNameFormat), or remove that policy, and " + again
-	case has("alreadyexists", "already exists", "already owned"):
-		e.Advice = "remove what has the name, or deploy under another, and " + again
-	case has("accessdenied", "access denied", "not authorized", "unauthorized"):
-		e.Advice = "allow the deploying credentials to do this, and " + again
-	case has("limitexceeded", "limit exceeded", "quota"):
-		e.Advice = "have the account's quota raised, or remove what is not needed, and " + again
-	default:
-		e.Advice = "cure that, and " + again
-	}
-	return e
-}
-
 // errCode reports a file that is no code for the function.
 func errCode(path string, err error) error {
 	if path == "" {
@@ -187,6 +105,14 @@ func (s *session) errCall(what string, err error) error {
 	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s", s.name, what, said(err)), err}
 }
 
+// errDenied is errCall, and names the permission that is missing if it is one.
+func (s *session) errDenied(what, permission string, err error) error {
+	if !isDenied(err) {
+		return s.errCall(what, err)
+	}
+	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s: allow the deploying credentials %s", s.name, what, said(err), permission), err}
+}
+
 func (s *session) errWaiting(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("stack: %s: no longer waited for; CloudFormation goes on, and the next call joins: %w", s.name, ctx.Err())
@@ -215,6 +141,50 @@ func errList(region string, err error) error {
 	return &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", region, said(err)), err}
 }
 
+// errUnclaimed reports a table that no deployment of the name has made.
+func (s *session) errUnclaimed(found schemaRecord) error {
+	return fmt.Errorf("%w: there is a table %s, %s; take it into the stack with --adopt (Options.Adopt), or choose another name",
+		ErrForeign, s.name, s.described(found))
+}
+
+// described is how a table's schema record tells whose it is.
+func (s *session) described(found schemaRecord) string {
+	switch {
+	case found.version == "":
+		return "without a limiter's schema record"
+	case found.stack == "":
+		return "which no deployment has made"
+	}
+	return "whose schema record names the stack " + found.stack
+}
+
+// errUnfit reports a table that no update of a stack can make a limiter's.
+func (s *session) errUnfit(why string) error {
+	return fmt.Errorf("%w: the table %s cannot be taken into a stack: %s", ErrForeign, s.name, why)
+}
+
+// errUninitializable reports a table that cannot hold a limiter's records.
+func (s *session) errUninitializable(why string) error {
+	return fmt.Errorf("%w: the table %s cannot hold a limiter's records: %s", ErrForeign, s.name, why)
+}
+
+// errLeftAlone reports a table that a deletion leaves, since it may be somebody else's.
+func (s *session) errLeftAlone(found schemaRecord) error {
+	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and the table %s is one %s: delete it with what made it, or run: "+
+		"aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, strings.TrimPrefix(s.described(found), "which "), s.name, s.region)
+}
+
+// errBucketInTheWay reports the bucket of an earlier stack that this one has not taken in.
+func (s *session) errBucketInTheWay(bucket string) error {
+	return fmt.Errorf("%w: the bucket %s of an earlier deployment is not in the stack %s: delete it, or take both in: "+
+		"zae-limiter delete --name %s --keep-data, then deploy again", ErrForeign, bucket, s.name, s.name)
+}
+
+func (s *session) errNoTable() error {
+	return fmt.Errorf("%w: there is no table %s in %s; create it with: zae-limiter deploy --name %s (or check region and account)",
+		ErrNotFound, s.name, s.region, s.name)
+}
+
 func (s *session) errForeign(what, why string) error {
 	return fmt.Errorf("%w: there is a %s %s, %s; choose another name", ErrForeign, what, s.name, why)
 }
@@ -225,24 +195,6 @@ func (s *session) errNewer(found string) error {
 
 func (s *session) errProtected(what, how string) error {
 	return fmt.Errorf("%w: %s %s: %s, or delete with force", ErrProtected, what, s.name, how)
-}
-
-// failed is the failure that left the stack as it is, with the first resource that failed.
-func (s *session) failed(st *state) error {
-	e := &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
-	for _, event := range s.events {
-		if !strings.HasSuffix(event.Status, "_FAILED") || strings.HasSuffix(event.Reason, " cancelled") {
-			continue
-		}
-		if event.ID == st.id { // the stack's own word counts only where no resource has one
-			e.Reason = cmp.Or(event.Reason, e.Reason)
-			continue
-		}
-		e.Resource, e.Type, e.Reason = event.Resource, event.Type, event.Reason
-		break
-	}
-	e.Reason = cmp.Or(e.Reason, "CloudFormation gives no reason")
-	return e.advised()
 }
 
 func errS3(e types.Error) error {

@@ -3,6 +3,8 @@ package stack
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -45,13 +47,108 @@ func (s *session) info(ctx context.Context, st *state) (Info, error) {
 	if err != nil || table == nil {
 		return i, err
 	}
+	_, err = s.infoOf(ctx, &i, table)
+	return i, err
+}
+
+// infoOf puts what the table tells into i. A table that is UPDATING serves reads and writes (API reference of UpdateTable).
+func (s *session) infoOf(ctx context.Context, i *Info, table *types.TableDescription) (schemaRecord, error) {
 	i.Table, i.TableStatus = s.name, string(table.TableStatus)
 	i.DeletionProtection = aws.ToBool(table.DeletionProtectionEnabled)
 	i.Items, i.Bytes = aws.ToInt64(table.ItemCount), aws.ToInt64(table.TableSizeBytes)
-	version, took, err := s.ask(ctx)
-	i.Latency, i.SchemaVersion = took, cmp.Or(version, i.SchemaVersion)
-	i.Available = err == nil && table.TableStatus == types.TableStatusActive
+	found, took, err := s.ask(ctx)
+	i.Latency, i.SchemaVersion = took, cmp.Or(found.version, i.SchemaVersion)
+	i.Available = err == nil && (table.TableStatus == types.TableStatusActive || table.TableStatus == types.TableStatusUpdating)
+	return found, err
+}
+
+// get describes the stack, or else the table alone.
+func (s *session) get(ctx context.Context) (Info, error) {
+	st, err := s.describe(ctx, s.name)
+	var why error
+	switch {
+	case err == nil && st != nil && (st.ours() || st.known()):
+		return s.info(ctx, st)
+	case isDenied(err):
+		why = s.errCall("look at the stack", err)
+	case err != nil:
+		return Info{}, s.errCall("look at the stack", err)
+	case st != nil:
+		why = s.errForeign("stack", "and this program did not make it")
+	default:
+		why = s.errAbsent()
+	}
+	i, err := s.tableInfo(ctx)
+	if err != nil && i.Name == "" && !isDenied(err) {
+		if !errors.Is(why, ErrNotFound) || errors.Is(err, ErrNotFound) {
+			return Info{}, why
+		}
+		return Info{}, err
+	}
+	i.Reason = why.Error()
 	return i, err
+}
+
+// tableInfo is what a table without a stack tells.
+func (s *session) tableInfo(ctx context.Context) (Info, error) {
+	i := Info{Name: s.name, Region: s.region}
+	f, err := s.limiters(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	found, err := s.infoOf(ctx, &i, f.TableDescription)
+	if err != nil {
+		return i, err
+	}
+	i.Missing = f.missing(s.name)
+	if found.version == "" {
+		i.Available = false
+		i.Missing = append([]string{"schema record: no store opens: run: zae-limiter init --name " + s.name}, i.Missing...)
+	}
+	return i, nil
+}
+
+// limiters is the table of the name, if it can hold a limiter's records.
+func (s *session) limiters(ctx context.Context) (*facts, error) {
+	table, err := s.table(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case table == nil:
+		return nil, s.errNoTable()
+	case !isLimiters(table):
+		return nil, s.errUninitializable("its keys must be " + hashKey + " and " + rangeKey + ", both strings: create another table")
+	}
+	f, err := s.facts(ctx, table)
+	if err != nil {
+		return nil, err
+	}
+	if why := f.indexFault(); why != "" {
+		return nil, s.errUninitializable(why + ": create another table, or that index anew")
+	}
+	return f, nil
+}
+
+// init writes the schema record of a table that something else has made, without the name of a stack.
+func (s *session) init(ctx context.Context) (Info, error) {
+	f, err := s.limiters(ctx)
+	if err != nil {
+		return Info{}, err
+	}
+	if f.index() == nil {
+		return Info{}, s.errUninitializable(fmt.Sprintf("it has no index %s: create it with the keys %s and %s, both strings, KEYS_ONLY", indexName, indexHash, indexRange))
+	}
+	found, err := s.record(ctx)
+	if err == nil {
+		err = s.checkVersion(found)
+	}
+	if err == nil && found.version == "" {
+		err = s.write(ctx, "")
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	return s.tableInfo(ctx)
 }
 
 // list pages through all stacks of the region, since only their tags tell which are ours.

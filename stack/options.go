@@ -46,6 +46,12 @@ type Options struct {
 	TerminationProtection *bool             // of the stack. Default false
 	Tags                  map[string]string // added to those that the stack has; an empty value removes one
 
+	// Adopt takes in what something else has made: a table of this name that has a limiter's keys (made by another tool, or
+	// restored from a backup), or a stack of this name that another tool has made of [Template]. From then on it is this
+	// stack's, and [Delete] removes it. A table that an earlier stack of the name has left needs no such leave: its schema
+	// record names that stack. Default false.
+	Adopt bool
+
 	// CodeOnly changes the function's code, Code and Architecture, and nothing else: the stack, which must be there, keeps
 	// its template and all other options. Default false.
 	CodeOnly bool
@@ -76,7 +82,7 @@ type Event struct {
 // Action is what [Ensure] did.
 type Action string
 
-// Actions of [Ensure]. Adopted is created, over a table that was left by an earlier stack.
+// Actions of [Ensure]. Adopted is created, over a table or a bucket that was there.
 const (
 	Created   Action = "created"
 	Adopted   Action = "adopted"
@@ -110,11 +116,11 @@ type Change struct {
 	Properties  []string
 }
 
-// Info is what a stack is. Of those that [List] returns nothing is known of the table.
+// Info is what a stack is, or a table without one. Of those that [List] returns nothing is known of the table.
 type Info struct {
-	Name, ID, Region      string
-	Status, Reason        string // of the stack: CREATE_COMPLETE and the like
-	Health                string // healthy, in progress, failed
+	Name, ID, Region      string // ID is the stack's ARN; "" for a table that no stack of this package has
+	Status, Reason        string // of the stack: CREATE_COMPLETE and the like; without a stack why there is none to be seen
+	Health                string // healthy, in progress, failed; "" without a stack
 	Created, Updated      time.Time
 	Version               string // of the program that deployed it last
 	SchemaVersion         string // of the records in the table; the table's own word where it could be asked
@@ -125,13 +131,17 @@ type Info struct {
 	Outputs               map[string]string
 	Tags                  map[string]string // without those that are this package's own
 
-	Available          bool          // the table answered and is in use
+	Available          bool          // the table answered, and can be used: it is ACTIVE or UPDATING
 	Latency            time.Duration // of reading one record
 	Table, TableStatus string        // name; ACTIVE and the like, "" where there is none
 	DeletionProtection bool
 	Items, Bytes       int64 // counted by DynamoDB about every six hours
 	Bucket             string
 	RoleARNs           map[string]string // by aggregator, app, admin, read; those that there are
+
+	// Missing is what a limiter uses and a table without a stack lacks, each with its consequence and its cure; of a stack's
+	// own table it is empty.
+	Missing []string
 }
 
 func (o *Options) setDefaults() {

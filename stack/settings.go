@@ -44,7 +44,7 @@ func (o *Options) parameters() (map[string]string, error) {
 	s.number("UsageRetentionDays", "UsageRetentionDays", o.UsageRetentionDays, 1, 3650)
 	s.number("AuditRetentionDays", "AuditRetentionDays", o.AuditRetentionDays, 1, 3650)
 	s.flag("EnableAuditArchival", o.AuditArchival)
-	s.number("GlacierDays", "AuditArchiveGlacierTransitionDays", o.GlacierDays, 1, 3650)
+	s.number("GlacierDays", paramGlacier, o.GlacierDays, 1, 3650)
 	s.oneOf("Architecture", paramArchitecture, o.Architecture, processors)
 	s.number("LambdaTimeout", "LambdaTimeout", o.LambdaTimeout, 1, 900)
 	s.number("LambdaMemory", "LambdaMemorySize", o.LambdaMemory, 128, 3008)
@@ -64,9 +64,9 @@ func (o *Options) parameters() (map[string]string, error) {
 	s.format("PolicyNameFormat", o.PolicyNameFormat, paramPolicyPrefix, paramPolicySuffix)
 	if days := o.PITRDays; days != nil {
 		if *days != 0 {
-			s.number("PITRDays", "PITRRecoveryPeriodDays", *days, 1, 35)
+			s.number("PITRDays", paramPITR, *days, 1, 35)
 		}
-		s.named["PITRRecoveryPeriodDays"] = strconv.Itoa(*days)
+		s.named[paramPITR] = strconv.Itoa(*days)
 	}
 	s.text("KMSKey", paramKey, o.KMSKey, keyARN, "the ARN of a key")
 	s.flag(paramProtection, o.DeletionProtection)

@@ -23,8 +23,7 @@ func (s *session) settle(ctx context.Context) (*state, error) {
 		case st.status == types.StackStatusReviewInProgress:
 			return nil, nil
 		case st.stillborn():
-			s.say("removing what an earlier deployment left that failed, " + string(st.status))
-			err = s.remove(ctx, st, removal{wait: true})
+			err = s.clearAway(ctx, st)
 		case st.status == types.StackStatusUpdateRollbackFailed:
 			err = s.rollOn(ctx, st, turn > 0)
 		case st.status == types.StackStatusDeleteFailed:
@@ -36,6 +35,72 @@ func (s *session) settle(ctx context.Context) (*state, error) {
 			return nil, err
 		}
 	}
+}
+
+// clearAway removes a stack that never came to be, and the table and the bucket that it made: of a table that is protected
+// from deletion the rollback cannot get rid, and the deletion of a stack keeps both (DeletionPolicy RetainExceptOnCreate:
+// only the rollback of the operation that made a resource deletes it).
+func (s *session) clearAway(ctx context.Context, st *state) error {
+	s.say("removing what an earlier deployment left that failed, " + string(st.status))
+	made, err := s.made(ctx, st)
+	if err != nil {
+		return err
+	}
+	if made.table != nil && aws.ToBool(made.table.DeletionProtectionEnabled) {
+		if err := s.unprotectTable(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.remove(ctx, st, removal{wait: true}); err != nil {
+		return err
+	}
+	return s.drop(ctx, made)
+}
+
+// made is what there is of the table and the bucket that the creation of a stack has made. A table that has a schema record
+// is not among them: somebody may use it. An import makes nothing.
+func (s *session) made(ctx context.Context, st *state) (*doomed, error) {
+	found := &doomed{}
+	switch st.status {
+	case types.StackStatusImportRollbackComplete, types.StackStatusImportRollbackFailed:
+		return found, nil
+	}
+	all, err := s.resources(ctx, st.id)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all {
+		switch id, name := aws.ToString(r.LogicalResourceId), aws.ToString(r.PhysicalResourceId); {
+		case !has(r):
+		case id == resourceTable && name == s.name:
+			if found.table, err = s.table(ctx); err != nil || found.table == nil {
+				return found, err
+			}
+			if used, err := s.record(ctx); err != nil {
+				return nil, err
+			} else if used != (schemaRecord{}) {
+				found.table = nil
+			}
+		case id == resourceBucket:
+			there, err := s.hasBucket(ctx, name)
+			if err != nil {
+				return nil, err
+			}
+			if there {
+				found.bucket = name
+			}
+		}
+	}
+	return found, nil
+}
+
+// has reports whether a resource is a stack's: what could not be created may be somebody else's of the same name.
+func has(r types.StackResourceSummary) bool {
+	switch r.ResourceStatus {
+	case types.ResourceStatusCreateFailed, types.ResourceStatusDeleteComplete, types.ResourceStatusImportFailed, types.ResourceStatusImportRollbackComplete:
+		return false
+	}
+	return aws.ToString(r.PhysicalResourceId) != ""
 }
 
 // rollOn goes on with a rollback that got stuck. The second time it leaves out what got it stuck, but never data.

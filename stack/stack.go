@@ -25,8 +25,9 @@ func Plan(ctx context.Context, name string, o *Options) (ChangeSet, error) {
 }
 
 // Delete removes the stack of this name, and then its table and its bucket with all that is in them. What is not there
-// counts as deleted: it may be called again, and then completes what an earlier call left. Of Options it takes where
-// the stack is, Progress and the clock; with NoWait it leaves table and bucket to the next call.
+// counts as deleted: it may be called again, and then completes what an earlier call left. A table that no
+// deployment of the name has made is left alone, and without a stack that is an [ErrForeign]. Of Options it takes where the
+// stack is, Progress and the clock; with NoWait it leaves table and bucket to the next call.
 func Delete(ctx context.Context, name string, o *Options, d *DeleteOptions) error {
 	s, err := start(ctx, name, o)
 	if err != nil {
@@ -35,24 +36,43 @@ func Delete(ctx context.Context, name string, o *Options, d *DeleteOptions) erro
 	if d == nil {
 		d = &DeleteOptions{}
 	}
+	s.o.Adopt = false
 	return s.delete(ctx, *d)
 }
 
-// Get tells what the stack of this name is; [ErrNotFound] if there is none. Of Options it takes where the stack is and
-// the clock. Where only the table does not answer, it returns what it knows beside the error.
+// Get describes the stack of this name. If there is none of this package's template, or if the credentials may not look at
+// it, it describes the table of the name alone, as [GetTable] does, and says why in Info.Reason; [ErrNotFound] reports that
+// there is neither. Of Options it takes where the stack is and the clock. If only the table does not answer, it returns what
+// it knows beside the error.
 func Get(ctx context.Context, name string, o *Options) (Info, error) {
 	s, err := start(ctx, name, o)
 	if err != nil {
 		return Info{}, err
 	}
-	st, err := s.mine(ctx)
-	switch {
-	case err != nil:
+	return s.get(ctx)
+}
+
+// GetTable describes the table of this name alone, whoever made it, and what a limiter misses of it; it does not ask
+// CloudFormation. [ErrNotFound] reports that there is none, [ErrForeign] one that cannot hold a limiter's records. Of Options
+// it takes where the table is and the clock.
+func GetTable(ctx context.Context, name string, o *Options) (Info, error) {
+	s, err := start(ctx, name, o)
+	if err != nil {
 		return Info{}, err
-	case st == nil:
-		return Info{}, s.errAbsent()
 	}
-	return s.info(ctx, st)
+	return s.tableInfo(ctx)
+}
+
+// Init makes the table of this name usable, which something else has made: it checks its keys and its
+// index, writes the schema record if there is none, and returns what [GetTable] does. [ErrForeign] reports a table that cannot hold a limiter's records, and
+// [ErrNewer] one of a newer program; both stay as they are. It makes the table no part of a stack. Of Options it takes where
+// the table is and the clock.
+func Init(ctx context.Context, name string, o *Options) (Info, error) {
+	s, err := start(ctx, name, o)
+	if err != nil {
+		return Info{}, err
+	}
+	return s.init(ctx)
 }
 
 // List tells of all stacks of this package, by name. Of Options it takes where they are.

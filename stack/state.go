@@ -64,18 +64,26 @@ func (s *session) mine(ctx context.Context) (*state, error) {
 	switch {
 	case err != nil:
 		return nil, s.errCall("look at the stack", err)
-	case st != nil && !st.ours():
-		return nil, s.errForeign("stack", "and this program did not make it")
+	case st == nil || st.ours() || s.o.Adopt && st.known():
+		return st, nil
+	case st.known():
+		return nil, s.errForeign("stack", "which another tool has made of this program's template; take it over with --adopt (Options.Adopt), "+
+			"delete it with that tool")
 	}
-	return st, nil
+	return nil, s.errForeign("stack", "and this program did not make it")
+}
+
+// known reports whether the stack has the parameters of this package's template.
+func (st *state) known() bool {
+	_, known := st.params[paramCodeKey]
+	return known
 }
 
 // ours tells whether this package made the stack. The Python library's stacks have the same tag and other parameters;
 // of a stack under review nothing can be told.
 func (st *state) ours() bool {
-	_, known := st.params[paramCodeKey]
 	reviewed := st.status == types.StackStatusReviewInProgress || st.status == types.StackStatusDeleteInProgress && len(st.params) == 0
-	return reviewed || st.tags[tagManagedBy] == managedBy && known
+	return reviewed || st.tags[tagManagedBy] == managedBy && st.known()
 }
 
 // busy tells whether somebody is at work on the stack. Review is not work: it is what the change set of a new stack

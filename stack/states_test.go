@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/zeroae/zae-limiter-go/internal/awstest"
@@ -224,17 +223,19 @@ func TestForeign(t *testing.T) {
 	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "schema record") {
 		t.Error(err)
 	}
-	w.tables.keys = []string{"id"}
-	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "keys") {
+	w.KeepTable(app, map[string]any{"KeySchema": []any{map[string]any{"AttributeName": "id", "KeyType": "HASH"}}})
+	if _, err := w.ensure(with(func(o *Options) { o.Adopt = true })); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "keys") {
 		t.Error(err)
 	}
-	w.mustDelete(DeleteOptions{Force: true})
+	if err := w.delete(DeleteOptions{Force: true}); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "nothing was deleted") {
+		t.Error(err)
+	}
 	if !w.Exists("AWS::DynamoDB::Table", app) || w.Counts()["CreateChangeSet"] > 0 {
 		t.Error("somebody else's table is gone")
 	}
 	w = newWorld(t, nil)
 	w.mustEnsure(with())
-	w.tables.records[app][fieldVersion] = &types.AttributeValueMemberN{Value: "2"}
+	w.record(app, "2", app)
 	if _, err := w.ensure(with()); !errors.Is(err, ErrNewer) {
 		t.Error(err)
 	}

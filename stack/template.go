@@ -23,8 +23,10 @@ const (
 	paramBoundary      = "PermissionBoundary"
 	paramBucket        = "ArchiveBucketName"
 	paramCodeKey       = "CodeKey"
+	paramGlacier       = "AuditArchiveGlacierTransitionDays"
 	paramIAM           = "EnableIAM"
 	paramKey           = "KMSKeyArn"
+	paramPITR          = "PITRRecoveryPeriodDays"
 	paramPolicyPrefix  = "PolicyNamePrefix"
 	paramPolicySuffix  = "PolicyNameSuffix"
 	paramProtection    = "EnableDeletionProtection"
@@ -34,7 +36,6 @@ const (
 	paramTermination   = "TerminationProtection" // of the stack, and no parameter of the template
 	resourceTable      = "Table"
 	resourceBucket     = "ArchiveBucket"
-	endOfImport        = "\n# An import takes"
 	defaultArch        = "arm64"
 	yes, no            = "true", "false"
 	largestInlineBytes = 51_200 // of a template that is not in S3
@@ -55,20 +56,6 @@ func parametersOf(template string) map[string]string {
 		}
 	}
 	return found
-}
-
-// importing is as much of the template as an import of these resources may have.
-func importing(table, bucket bool) string {
-	head, rest, _ := strings.Cut(template, "\n  "+resourceTable+":\n")
-	ofTable, rest, _ := strings.Cut(rest, "\n  "+resourceBucket+":\n")
-	ofBucket, _, _ := strings.Cut(rest, endOfImport)
-	if table {
-		head += "\n  " + resourceTable + ":\n" + ofTable
-	}
-	if bucket {
-		head += "\n  " + resourceBucket + ":\n" + ofBucket
-	}
-	return head
 }
 
 // parameters of a change set: what is named, and for the rest what the stack has, or else the template's default.

@@ -67,6 +67,15 @@ func (s *session) wantCode(ctx context.Context, w *wanted) (err error) {
 			return err
 		}
 		w.named[paramBucket], w.later = bucketName(s.account, s.region, s.name), true
+		if w.has.id != "" {
+			there, err := s.hasBucket(ctx, w.named[paramBucket])
+			if err != nil {
+				return err
+			}
+			if there {
+				return s.errBucketInTheWay(w.named[paramBucket])
+			}
+		}
 	}
 	if w.code != nil {
 		w.named[paramCodeKey], w.named[paramArchitecture] = codeKey(w.code), w.code.Architecture

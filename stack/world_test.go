@@ -1,11 +1,9 @@
 package stack
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -21,71 +19,12 @@ const app = "app"
 type world struct {
 	*awstest.AWS
 	t      *testing.T
-	tables *tablesByName
 	events []Event
 }
 
 func newWorld(t *testing.T, o *awstest.Options) *world {
 	t.Helper()
-	a := awstest.Start(t, o)
-	return &world{AWS: a, t: t, tables: &tablesByName{tables: tablesOf(dynamodb.NewFromConfig(a.Config())), records: map[string]map[string]types.AttributeValue{}}}
-}
-
-// tablesByName has records for the tables that the account has by their names only.
-type tablesByName struct {
-	tables
-	keys    []string // of tables. Default: PK and SK
-	lock    sync.Mutex
-	records map[string]map[string]types.AttributeValue
-}
-
-func (f *tablesByName) DescribeTable(ctx context.Context, in *dynamodb.DescribeTableInput, o ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error) {
-	out, err := f.tables.DescribeTable(ctx, in, o...)
-	if err == nil && out.Table.KeySchema == nil {
-		keys := f.keys
-		if keys == nil {
-			keys = []string{"PK", "SK"}
-		}
-		for _, key := range keys {
-			out.Table.KeySchema = append(out.Table.KeySchema, types.KeySchemaElement{AttributeName: &key})
-		}
-	}
-	return out, err
-}
-
-func (f *tablesByName) GetItem(ctx context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
-	if _, err := f.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: in.TableName}); err != nil {
-		return nil, err
-	}
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	return &dynamodb.GetItemOutput{Item: f.records[*in.TableName]}, nil
-}
-
-func (f *tablesByName) PutItem(ctx context.Context, in *dynamodb.PutItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
-	if _, err := f.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: in.TableName}); err != nil {
-		return nil, err
-	}
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	if f.records[*in.TableName] != nil {
-		return nil, &types.ConditionalCheckFailedException{}
-	}
-	f.records[*in.TableName] = in.Item
-	return &dynamodb.PutItemOutput{}, nil
-}
-
-func (f *tablesByName) DeleteTable(ctx context.Context, in *dynamodb.DeleteTableInput, o ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error) {
-	out, err := f.tables.DeleteTable(ctx, in, o...)
-	if err == nil {
-		delete(f.records, *in.TableName)
-	}
-	return out, err
-}
-
-// all are its calls.
-func (f *tablesByName) all() tables {
-	return tables{DeleteTable: f.DeleteTable, DescribeTable: f.DescribeTable, GetItem: f.GetItem, PutItem: f.PutItem, UpdateTable: f.UpdateTable}
+	return &world{AWS: awstest.Start(t, o), t: t}
 }
 
 // session is one of a caller whose time is the account's.
@@ -100,8 +39,34 @@ func (w *world) session(o Options) *session {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s.tables, s.jitter = w.tables.all(), func() float64 { return 0.5 }
+	s.jitter = func() float64 { return 0.5 }
 	return s
+}
+
+// record writes a schema record into a table; stack "" is none.
+func (w *world) record(table, version, stack string) {
+	w.t.Helper()
+	item := schemaKey()
+	item[fieldVersion] = &types.AttributeValueMemberN{Value: version}
+	if stack != "" {
+		item[fieldStack] = textValue(stack)
+	}
+	_, err := dynamodb.NewFromConfig(w.Config()).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// schema is the schema record of a table.
+func (w *world) schema(table string) schemaRecord {
+	w.t.Helper()
+	s := w.session(Options{})
+	s.name = table
+	found, err := s.record(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return found
 }
 
 // code is what some tests deploy.

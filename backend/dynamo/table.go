@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,15 +39,48 @@ func CreateTable(ctx context.Context, name string, o *Options) error {
 	return s.initialize(ctx)
 }
 
-// Initialize writes the schema record of a table that a deployment has made, if it is not there. A table with a schema
-// of another version is an error, and stays as it is.
+// Initialize makes a table usable that something else has created: it checks the keys of the table and of its index, and
+// writes the schema record if there is none. [ErrNotDeployed] reports that there is no such table, [backend.ErrRejected] a
+// table that cannot hold a limiter's records, or one with a schema of another version; it stays as it is. A table without a
+// stream or without TTL is fine: it books no usage, and keeps expired records. It makes the table no part of a stack.
 func Initialize(ctx context.Context, name string, o *Options) error {
 	s, err := connect(ctx, name, o)
 	if err != nil {
 		return err
 	}
 	defer s.Close() //nolint:errcheck // it always returns nil
+	out, err := s.api.reads.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		return classify(ctx, name, err, reading)
+	}
+	if why := unfit(out.Table); why != "" {
+		return fmt.Errorf("%w: dynamo: table %s cannot hold a limiter's records: %s: create another table", backend.ErrRejected, name, why)
+	}
 	return s.initialize(ctx)
+}
+
+// unfit is why a table cannot hold a limiter's records; "" if it can.
+func unfit(t *types.TableDescription) string {
+	are := func(schema []types.KeySchemaElement, hash, sort string) bool {
+		return len(schema) == 2 && aws.ToString(schema[0].AttributeName) == hash && aws.ToString(schema[1].AttributeName) == sort
+	}
+	if !are(t.KeySchema, hashKey, rangeKey) {
+		return "its keys must be " + hashKey + " and " + rangeKey
+	}
+	for _, a := range t.AttributeDefinitions {
+		if a.AttributeType != types.ScalarAttributeTypeS && slices.Contains([]string{hashKey, rangeKey, indexHash, indexSort}, aws.ToString(a.AttributeName)) {
+			return "its key " + *a.AttributeName + " must be a string"
+		}
+	}
+	for _, i := range t.GlobalSecondaryIndexes {
+		if aws.ToString(i.IndexName) == indexName {
+			if !are(i.KeySchema, indexHash, indexSort) {
+				return "the keys of its index " + indexName + " must be " + indexHash + " and " + indexSort
+			}
+			return ""
+		}
+	}
+	return "it has no index " + indexName + ", with the keys " + indexHash + " and " + indexSort
 }
 
 func tableInput(name string) *dynamodb.CreateTableInput {
@@ -105,7 +139,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	version, ok := out.Item[schemaField].(*types.AttributeValueMemberN)
 	if !ok {
-		return fmt.Errorf("%w: table %s has no schema record; complete it with: zae-limiter deploy --name %s (or check the name)",
+		return fmt.Errorf("%w: table %s has no schema record; write it with: zae-limiter init --name %s (or check the name)",
 			ErrNotDeployed, s.table, s.table)
 	}
 	if version.Value != versionText {

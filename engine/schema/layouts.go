@@ -119,8 +119,9 @@ var MarkLayout = backend.NewLayout("mark", backend.Field{Name: "at"})
 // MarkAt is when a mark was set, ns since the Unix epoch.
 var MarkAt = MarkLayout.MustSlot("at")
 
-// VersionLayout has the version of the schema.
-var VersionLayout = backend.NewLayout("schema", backend.Field{Name: "version"})
+// VersionLayout has the version of the schema. The name of the stack is a deployment's own word, by which it knows its table
+// again; the engine does not read it.
+var VersionLayout = backend.NewLayout("schema", backend.Field{Name: "version"}, backend.Field{Name: "stack", Kind: backend.Text})
 
 // VersionNumber is the version of the schema that the store was made with.
 var VersionNumber = VersionLayout.MustSlot("version")

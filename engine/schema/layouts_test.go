@@ -26,8 +26,8 @@ func TestLayouts(t *testing.T) {
 		"config [ver unavailable l:bytes manifest:text]":                               schema.ConfigLayout,
 		"audit [time action:text resource:text principal:text before:text after:text]": schema.AuditLayout,
 		"namespace [ver created deleted state:text]":                                   schema.NamespaceLayout,
-		"mark [at]":        schema.MarkLayout,
-		"schema [version]": schema.VersionLayout,
+		"mark [at]":                   schema.MarkLayout,
+		"schema [version stack:text]": schema.VersionLayout,
 		fmt.Sprint("usage ", append(append([]string{"v", "q"}, counters...), "n:text", "x:text")): schema.UsageLayout,
 	} {
 		var fields []string

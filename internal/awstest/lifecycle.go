@@ -211,3 +211,27 @@ func (a *AWS) Vanish(name string) {
 		a.end(s)
 	}
 }
+
+// CreateStack has another tool make a stack of a template, with the parameters' defaults, and waits until it is there.
+func (a *AWS) CreateStack(name, body string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	t, err := parseTemplate(body)
+	if err != nil {
+		panic(fmt.Sprintf("awstest: %v", err))
+	}
+	values, err := t.values(call{}, nil)
+	if err != nil {
+		panic(fmt.Sprintf("awstest: %v", err))
+	}
+	s := a.newStack(name)
+	a.create(s, given{template: t, parameters: values}.future(s), nil, "")
+	for len(s.steps) > 0 {
+		a.instant = s.steps[0].at
+		due := s.steps[0]
+		s.steps = s.steps[1:]
+		due.do()
+	}
+	a.instant = time.Time{}
+}

@@ -86,6 +86,7 @@ func (a *AWS) makeAll(s, future *stack, order []string, imported map[string]bool
 		r.physical, r.properties = a.renew(s, r)
 		if imported[logical] {
 			a.authorize(r.requests("read")...)
+			a.claim(r)
 			s.resources[logical], s.order = r, append(s.order, logical)
 			a.note(s, logical, "IMPORT_IN_PROGRESS", "Resource import started.")
 			a.after(s, a.pace, func() {

@@ -129,7 +129,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.lock.Lock()
 		a.authorize(s3Requests(r)...)
 		a.lock.Unlock()
-		if a.answered(w, "s3:"+r.Method) {
+				if a.answered(w, "s3:"+r.Method) || a.describesBucket(w, r) {
 			return
 		}
 		a.s3.ServeHTTP(w, r)

@@ -46,8 +46,9 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	a.authorize(requests...)
 	a.lock.Unlock()
 	var request tableRequest
-	_ = json.Unmarshal(body, &request) // what else there is, the DynamoDB behind refuses
-	if a.proxy != nil {
+	_ = json.Unmarshal(body, &request)                                    // what else there is, the DynamoDB behind refuses
+	proxied := a.proxy != nil && operation != "DescribeContinuousBackups" // which DynamoDB Local does not know
+	if proxied {
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
 		a.proxy.ServeHTTP(w, r)
 	}
@@ -61,48 +62,8 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	case operation == "UpdateTable" && t != nil && request.DeletionProtectionEnabled != nil:
 		t.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
 	}
-	if a.proxy == nil {
+	if !proxied {
 		t.serve(w, name, operation, request)
-	}
-}
-
-// tableRequest is what is understood of a request.
-type tableRequest struct {
-	TableName                 string
-	DeletionProtectionEnabled *bool
-	Key, Item                 map[string]map[string]any
-}
-
-// serve answers for a table that is a name, a few records at most; nil is one that is not there.
-func (t *thing) serve(w http.ResponseWriter, name, operation string, request tableRequest) {
-	failed := func(code, message string) {
-		writeJSON(w, http.StatusBadRequest, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": message})
-	}
-	member := "TableDescription"
-	switch {
-	case operation == "TransactWriteItems": // of several tables, and taken note of only
-		writeJSON(w, http.StatusOK, map[string]any{})
-	case t == nil:
-		failed("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
-	case operation == "GetItem":
-		writeJSON(w, http.StatusOK, map[string]any{"Item": t.items[keyOf(request.Key)]})
-	case operation == "PutItem" && t.items[keyOf(request.Item)] != nil:
-		failed("ConditionalCheckFailedException", "The conditional request failed")
-	case operation == "PutItem":
-		t.items[keyOf(request.Item)] = request.Item
-		writeJSON(w, http.StatusOK, map[string]any{})
-	case operation != "DescribeTable" && operation != "DeleteTable" && operation != "UpdateTable":
-		failed("UnknownOperationException", "awstest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
-	case operation == "DeleteTable" && t.protected():
-		failed("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
-	case operation == "DescribeTable":
-		member = "Table"
-		fallthrough
-	default:
-		writeJSON(w, http.StatusOK, map[string]any{member: map[string]any{
-			"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(tableKind, name), "TableSizeBytes": 0,
-			"DeletionProtectionEnabled": t.protected(), "KeySchema": t.properties["KeySchema"], "ItemCount": len(t.items),
-		}})
 	}
 }
 
@@ -154,9 +115,4 @@ func (a *AWS) serveLambda(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, d)
-}
-
-// keyOf is where a record stands.
-func keyOf(values map[string]map[string]any) string {
-	return fmt.Sprint(values["PK"]["S"], " ", values["SK"]["S"])
 }

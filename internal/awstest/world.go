@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,8 +20,9 @@ import (
 // thing is a table or a function that exists, in a stack or without one.
 type thing struct {
 	properties map[string]any
-	items      map[string]map[string]map[string]any // of a table that is a name only
-	sha        string                               // of a function's code
+	claimed    map[string]any    // what the template of its stack has said last
+	items      map[string]values // of a table that is a name only
+	sha        string            // of a function's code
 	size       int
 }
 
@@ -57,7 +59,7 @@ func (a *AWS) make(r *resource) (reason string) {
 		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
 	}
 	a.authorize(r.requests("create")...)
-	made := &thing{properties: r.values(), items: map[string]map[string]map[string]any{}}
+	made := &thing{properties: r.values(), claimed: r.values(), items: map[string]values{}}
 	switch r.kind {
 	case bucketKind:
 		err := a.buckets.CreateBucket(r.physical)
@@ -67,7 +69,6 @@ func (a *AWS) make(r *resource) (reason string) {
 		if err != nil {
 			return err.Error()
 		}
-		return ""
 	case tableKind:
 		if a.dynamo != "" {
 			if err := a.createTable(made.properties); err != nil {
@@ -85,13 +86,31 @@ func (a *AWS) make(r *resource) (reason string) {
 	return ""
 }
 
-// changed takes new properties of a resource over.
+// claim notes what a template says of something that exists: an import compares nothing and changes nothing.
+func (a *AWS) claim(r *resource) {
+	if t := a.things[r.kind+" "+r.physical]; t != nil {
+		t.claimed = r.values()
+	}
+}
+
+// changed takes over those properties of a resource in which its template differs from what it said before.
 func (a *AWS) changed(r *resource) {
 	t := a.things[r.kind+" "+r.physical]
 	if t == nil {
 		return
 	}
-	t.properties = r.values()
+	now := r.values()
+	for name := range t.claimed {
+		if _, kept := now[name]; !kept {
+			delete(t.properties, name)
+		}
+	}
+	for name, v := range now {
+		if !reflect.DeepEqual(t.claimed[name], v) {
+			t.properties[name] = v
+		}
+	}
+	t.claimed = now
 	if r.kind == functionKind {
 		_ = a.load(t)
 	}
@@ -212,11 +231,14 @@ func (a *AWS) ask(operation string, request any) error {
 func (a *AWS) Keep(kind, name string) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	if kind == bucketKind {
+	properties := map[string]any{named[kind]: name}
+	switch kind {
+	case bucketKind:
 		_ = a.buckets.CreateBucket(name) // it may be there
-		return
+	case tableKind:
+		properties = plainTable(name)
 	}
-	a.things[kind+" "+name] = &thing{properties: map[string]any{named[kind]: name}, items: map[string]map[string]map[string]any{}}
+	a.things[kind+" "+name] = &thing{properties: properties, items: map[string]values{}}
 }
 
 // Exists tells whether there is a table, a bucket or a function with a name, in a stack or not.
@@ -238,4 +260,11 @@ func (a *AWS) Objects(bucket string) (keys []string) {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Remove makes a table or a function go at once, as somebody else's deletion does that comes to its end.
+func (a *AWS) Remove(kind, name string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	delete(a.things, kind+" "+name)
 }

@@ -1,0 +1,193 @@
+package stack
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+const noRight = `Resource handler returned message: "User: u is not authorized to perform: iam:CreateRole (Service: Iam, Status Code: 403, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: AccessDenied)`
+
+// stillborn has a first deployment fail whose table is protected from deletion, so that the rollback cannot remove it.
+func stillborn(t *testing.T) *world {
+	t.Helper()
+	w, on := newWorld(t, nil), true
+	w.FailCreate("AggregatorRole", noRight)
+	_, err := w.ensure(with(func(o *Options) { o.DeletionProtection = &on }))
+	mustFail(t, err, "AggregatorRole", "allow the deploying credentials")
+	if w.Stack(app).Status != "ROLLBACK_FAILED" || !w.Exists(tableKind, app) {
+		t.Fatalf("%+v", w.Stack(app))
+	}
+	return w
+}
+
+// What a first deployment has made that failed is removed whole, and made anew.
+func TestStillborn(t *testing.T) {
+	w := stillborn(t)
+	r := w.mustEnsure(with())
+	if r.Action != Created || r.Info.DeletionProtection || w.schema(app) != (schemaRecord{"1", app}) {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+	w.mustDelete(DeleteOptions{})
+}
+
+// A deletion removes it whole too, or says what keeps it from that.
+func TestStillbornDeleted(t *testing.T) {
+	w := stillborn(t)
+	if err := w.delete(DeleteOptions{}); !errors.Is(err, ErrProtected) {
+		t.Error(err)
+	}
+	w.mustDelete(DeleteOptions{Force: true})
+	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucketName(awstest.Account, awstest.Region, app)) {
+		t.Error("something is left")
+	}
+	// A deletion that does not wait is completed by the next.
+	w = stillborn(t)
+	for _, noWait := range []bool{true, false} {
+		s := w.session(Options{NoWait: noWait})
+		if err := s.delete(t.Context(), DeleteOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.Exists(tableKind, app) {
+		t.Error("the table is left")
+	}
+}
+
+// A table that holds records is nobody's to clean away, nor is one that came after a failed creation.
+func TestStillbornKeepsData(t *testing.T) {
+	w := stillborn(t)
+	w.record(app, "1", "")
+	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !w.Exists(tableKind, app) {
+		t.Error(err)
+	}
+	w = newWorld(t, nil)
+	w.FailCreate("AggregatorRole", noRight)
+	_, err := w.ensure(with())
+	mustFail(t, err, "ROLLBACK_COMPLETE")
+	w.Keep(tableKind, app) // by another tool
+	w.record(app, "1", "")
+	w.mustDelete(DeleteOptions{Force: true})
+	if !w.Exists(tableKind, app) || !w.has(app, "not this stack's, and is left alone") {
+		t.Errorf("somebody else's table is gone, or nothing was said\n%s", w.story())
+	}
+	if err := w.delete(DeleteOptions{Force: true}); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "nothing was deleted") {
+		t.Error(err)
+	}
+}
+
+// What is given up by force is named.
+func TestForceNamesWhatIsLeft(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.FailDelete("AggregatorDLQ", "the queue is in use")
+	w.mustDelete(DeleteOptions{Force: true})
+	if !w.has(app, "cannot delete, and you have to: AggregatorDLQ (AWS::SQS::Queue) https://sqs.") {
+		t.Error(w.story())
+	}
+}
+
+const (
+	queueGone = `Resource handler returned message: "You must wait 60 seconds after deleting a queue before you can create another with the same name. (Service: Sqs, Status Code: 400, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: Throttling)`
+	queueCode = "AWS.SimpleQueueService.QueueDeletedRecently"
+	bucket409 = `Resource handler returned message: "A conflicting conditional operation is currently in progress against this resource. Please try again. (Service: S3, Status Code: 409, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: ResourceConflict)`
+	bucketOwn = "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it."
+)
+
+// Causes that pass by themselves are waited for, by the caller's clock, and told of; then it is tried again.
+func TestPassing(t *testing.T) {
+	for _, c := range []struct {
+		resource, reason, says string
+		atLeast                time.Duration
+	}{
+		{"AggregatorDLQ", queueGone, "SQS creates no queue within 60 s", time.Minute},
+		{"AggregatorDLQ", queueCode, "SQS creates no queue within 60 s", time.Minute},
+		{"ArchiveBucket", bucket409, "deletion of a bucket", 30 * time.Second},
+		{"ArchiveBucket", bucketOwn, "deletion of a bucket", 30 * time.Second},
+	} {
+		w := newWorld(t, nil)
+		w.FailCreate(c.resource, c.reason)
+		start := w.Clock.Now()
+		r := w.mustEnsure(with())
+		if r.Action != Created || w.Clock.Now().Sub(start) < c.atLeast || !w.has(app, c.says) || !w.has(app, c.resource+" failed for a cause that passes") {
+			t.Errorf("%+v\n%s", r, w.story())
+		}
+	}
+	// The aggregator, turned off and on again.
+	w, on, off := newWorld(t, nil), true, false
+	w.mustEnsure(with())
+	w.mustEnsure(with(func(o *Options) { o.Aggregator = &off }))
+	w.FailCreate("AggregatorDLQ", queueGone)
+	if r := w.mustEnsure(with(func(o *Options) { o.Aggregator = &on })); r.Action != Updated || !r.Info.Aggregator {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What does not pass, in spite of its cause, ends after a while with advice.
+func TestPassingEnds(t *testing.T) {
+	w := newWorld(t, nil)
+	w.On("CreateChangeSet", func(int) { w.FailCreate("AggregatorDLQ", queueGone) })
+	_, err := w.ensure(with())
+	mustFail(t, err, "SQS creates no queue within 60 s", "deploy again in some minutes")
+	if n := w.Counts()["ExecuteChangeSet"]; n != mostPasses+1 {
+		t.Errorf("tried %d times", n)
+	}
+}
+
+// A bucket's deletion, and an upload, that meet another operation on the same bucket are tried again.
+func TestPassingCalls(t *testing.T) {
+	conflict := &awstest.Answer{Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
+	w := newWorld(t, nil)
+	w.Answer("s3:PUT", conflict)
+	bucket := w.mustEnsure(with()).Info.Bucket
+	w.Answer("s3:DELETE", conflict, conflict)
+	w.mustDelete(DeleteOptions{})
+	if w.Exists(bucketKind, bucket) || !w.has(app, "trying again in 30s") {
+		t.Error(w.story())
+	}
+}
+
+// Credentials without s3:ListBucket, to whom S3 does not tell what is missing, upload the code all the same, and are told.
+func TestUploadUnseen(t *testing.T) {
+	forbidden := &awstest.Answer{Status: 403, Code: "Forbidden", Message: "Forbidden"}
+	w := newWorld(t, nil)
+	w.Answer("s3:HEAD", nil, forbidden)
+	r := w.mustEnsure(with())
+	if !r.Info.Aggregator || len(w.Objects(r.Info.Bucket)) != 1 || !w.has(app, "s3:ListBucket on "+r.Info.Bucket+" is not allowed") {
+		t.Errorf("%+v\n%s", r, w.story())
+	}
+	// What is there is not written again.
+	w.Answer("s3:HEAD", forbidden)
+	before := w.Counts()["s3:PUT"]
+	if r := w.mustEnsure(with(func(o *Options) { o.LambdaMemory = 512 })); !r.Info.Aggregator || w.Counts()["s3:PUT"] != before+1 {
+		t.Errorf("%+v", r)
+	}
+	// A permission that cannot be done without is named.
+	w = newWorld(t, nil)
+	w.Answer("s3:HEAD", nil, forbidden)
+	w.Answer("s3:PUT", awstest.AccessDenied)
+	if _, err := w.ensure(with()); err == nil || !strings.Contains(err.Error(), "s3:PutObject on lambda/*") {
+		t.Error(err)
+	}
+	w = newWorld(t, nil)
+	w.Answer("s3:HEAD", forbidden)
+	if _, err := w.ensure(with()); err == nil || !strings.Contains(err.Error(), "s3:ListBucket") {
+		t.Error(err)
+	}
+}
+
+// A table that is being changed serves, and counts as available.
+func TestUpdatingIsAvailable(t *testing.T) {
+	w := newWorld(t, nil)
+	config := w.Config()
+	for status, want := range map[string]bool{"ACTIVE": true, "UPDATING": true, "CREATING": false, "INACCESSIBLE_ENCRYPTION_CREDENTIALS": false} {
+		w.KeepTable(app, map[string]any{"TableStatus": status})
+		w.record(app, "1", "")
+		if i, err := GetTable(t.Context(), app, &Options{Config: &config}); err != nil || i.Available != want || i.TableStatus != status {
+			t.Errorf("%s: %+v, %v", status, i, err)
+		}
+	}
+}
