@@ -134,8 +134,12 @@ func (s *Store) check(ctx context.Context) error {
 		return nil
 	}
 	out, err := s.api.reads.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: schemaKey, ConsistentRead: aws.Bool(true)})
+	if err = classify(ctx, s.table, err, reading); errors.Is(err, backend.ErrInvalid) { // the key is not one of this table
+		return fmt.Errorf("%w: table %s is of something else: its keys are not %s and %s, both strings: check the name: %w",
+			ErrNotDeployed, s.table, hashKey, rangeKey, err)
+	}
 	if err != nil {
-		return classify(ctx, s.table, err, reading)
+		return err
 	}
 	version, ok := out.Item[schemaField].(*types.AttributeValueMemberN)
 	if !ok {
