@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -125,6 +124,12 @@ func (s *session) errAbsent() error {
 		ErrNotFound, s.name, s.region, s.name)
 }
 
+// errStackless reports a table that is in no stack.
+func (s *session) errStackless() error {
+	return fmt.Errorf("%w: the table %s is in no stack; change it with what created it, or take it into one: zae-limiter deploy --name %s --adopt",
+		ErrNotFound, s.name, s.name)
+}
+
 func (s *session) errGone() error {
 	return fmt.Errorf("%w: stack %s; deploy again", ErrGone, s.name)
 }
@@ -153,7 +158,7 @@ func (s *session) described(found schemaRecord) string {
 	case found.version == "":
 		return "without a limiter's schema record"
 	case found.stack == "":
-		return "which no deployment has made"
+		return "which no deployment has created"
 	}
 	return "whose schema record names the stack " + found.stack
 }
@@ -170,8 +175,8 @@ func (s *session) errUninitializable(why string) error {
 
 // errLeftAlone reports a table that a deletion leaves, since it may be somebody else's.
 func (s *session) errLeftAlone(found schemaRecord) error {
-	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and the table %s is one %s: delete it with what made it, or run: "+
-		"aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, strings.TrimPrefix(s.described(found), "which "), s.name, s.region)
+	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and there is a table %s, %s: delete it with what created it, "+
+		"or run: aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, s.described(found), s.name, s.region)
 }
 
 // errBucketInTheWay reports the bucket of an earlier stack that this one has not taken in.

@@ -85,6 +85,9 @@ func (s *session) get(ctx context.Context) (Info, error) {
 		}
 		return Info{}, err
 	}
+	if errors.Is(why, ErrNotFound) {
+		why = s.errStackless()
+	}
 	i.Reason = why.Error()
 	return i, err
 }

@@ -19,7 +19,7 @@ func TestInit(t *testing.T) {
 	}
 	w.KeepTable(app, nil)
 	i, err := Get(t.Context(), app, o)
-	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "no stack") {
+	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "in no stack") {
 		t.Errorf("%+v, %v", i, err)
 	}
 	if _, err := Init(t.Context(), app, o); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "no index GSI1: create it") || w.schema(app) != (schemaRecord{}) {

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,7 +30,7 @@ var passing = []struct {
 	{"role defined for the function cannot be assumed", "Lambda does not know the new role yet", 15 * time.Second},
 	{"resource in use: table", whyTable, 15 * time.Second},
 	{"table is being deleted", whyTable, 15 * time.Second},
-	{"subscriber limit exceeded", "DynamoDB changes as many tables as it can at a time", 30 * time.Second},
+	{"updated, or deleted simultaneously", "DynamoDB changes as many tables as it can at a time", 30 * time.Second},
 }
 
 const (
@@ -51,17 +52,20 @@ func passingCause(reason string) (why string, wait time.Duration) {
 	return "", 0
 }
 
-// outwaits waits if a failure ends by itself, and reports whether to try again; before counts the earlier times.
+func seconds(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + " s" }
+
+// outwaits waits if a failure ends by itself, and reports whether to try again; before counts the earlier times. A rollback
+// that failed too is left for somebody to look at.
 func (s *session) outwaits(ctx context.Context, err error, before int) (bool, error) {
 	var failed *FailedError
-	if !errors.As(err, &failed) || failed.passes == 0 || before >= mostPasses || s.o.NoWait {
+	if !errors.As(err, &failed) || failed.passes == 0 || before >= mostPasses || s.o.NoWait || failed.Status == "UPDATE_ROLLBACK_FAILED" {
 		return false, err
 	}
 	subject := failed.Resource
 	if subject == "" {
 		subject = s.name
 	}
-	s.say(subject + " failed for a cause that passes: " + failed.why + "; trying again in " + failed.passes.String())
+	s.say(subject + " failed for a cause that passes: " + failed.why + "; trying again in " + seconds(failed.passes))
 	if waited := s.o.Sleep(ctx, failed.passes); waited != nil {
 		return false, errors.Join(err, waited)
 	}
@@ -80,7 +84,7 @@ func (s *session) patiently(ctx context.Context, call func() error) error {
 		if wait == 0 || before >= mostPasses {
 			return err
 		}
-		s.say(why + "; trying again in " + wait.String())
+		s.say(why + "; trying again in " + seconds(wait))
 		if waited := s.o.Sleep(ctx, wait); waited != nil {
 			return waited
 		}

@@ -145,7 +145,7 @@ func TestPassingCalls(t *testing.T) {
 	bucket := w.mustEnsure(with()).Info.Bucket
 	w.Answer("s3:DELETE", conflict, conflict)
 	w.mustDelete(DeleteOptions{})
-	if w.Exists(bucketKind, bucket) || !w.has(app, "trying again in 30s") {
+	if w.Exists(bucketKind, bucket) || !w.has(app, "trying again in 30 s") {
 		t.Error(w.story())
 	}
 }

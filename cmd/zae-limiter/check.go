@@ -15,7 +15,7 @@ type checkCmd struct{ Output }
 
 // Help shows an example.
 func (*checkCmd) Help() string {
-	return `It compares what is deployed with this program: the schema of the records, the function, and the program that deployed the stack. If something differs it exits with 6.
+	return `It compares what is deployed with this program: the schema of the records, the function, and the program that deployed the stack; of a table without a stack the schema only, and what a limiter misses of it. If a version differs it exits with 6.
 
 Example:
 
@@ -28,11 +28,12 @@ func (c *checkCmd) Run(ctx context.Context, app *App) error {
 	if err != nil {
 		return err
 	}
-	info, err := stack.Get(ctx, at.name, at.options(app))
+	info, err := app.inspect(ctx, at)
 	if err != nil {
 		return inStack(err)
 	}
 	d := checkOf(&info)
+	app.sayMissing(info.Missing)
 	if err := app.print(c.Output.Output, d); err != nil || d.Same {
 		return err
 	}
@@ -42,12 +43,16 @@ func (c *checkCmd) Run(ctx context.Context, app *App) error {
 			parts = append(parts, fmt.Sprintf("%s %s, here %s", p.Part, orDash(text(p.Deployed)), p.Client))
 		}
 	}
-	return fmt.Errorf("%w: %s; bring it up to date: zae-limiter upgrade %s", errDifferent, strings.Join(parts, "; "), at.flags())
+	command := "upgrade"
+	if info.SchemaVersion == "" {
+		command = "init"
+	}
+	return fmt.Errorf("%w: %s; bring it up to date: zae-limiter %s %s", errDifferent, strings.Join(parts, "; "), command, at.flags())
 }
 
 func checkOf(i *stack.Info) checkDoc {
 	client := clientVersion()
-	d := checkDoc{Name: i.Name, Region: i.Region, Same: true}
+	d := checkDoc{Name: i.Name, Region: i.Region, Same: true, Missing: list(i.Missing)}
 	add := func(part, deployed, client string) {
 		d.Parts = append(d.Parts, partDoc{part, orNull(deployed), client, deployed == client})
 		d.Same = d.Same && deployed == client
@@ -56,7 +61,9 @@ func checkOf(i *stack.Info) checkDoc {
 	if i.Aggregator {
 		add("function", i.FunctionVersion, client)
 	}
-	add("stack", i.Version, client)
+	if i.ID != "" {
+		add("stack", i.Version, client)
+	}
 	return d
 }
 
@@ -66,6 +73,8 @@ type checkDoc struct {
 	Region string    `json:"region"`
 	Same   bool      `json:"same"`
 	Parts  []partDoc `json:"parts"`
+
+	Missing []string `json:"missing"`
 }
 
 // partDoc compares a part of it.

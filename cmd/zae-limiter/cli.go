@@ -61,6 +61,7 @@ type cli struct {
 	Delete       deleteCmd       `cmd:"" group:"infrastructure" help:"Delete a deployment."`
 	List         listCmd         `cmd:"" group:"infrastructure" help:"List deployments."`
 	Check        checkCmd        `cmd:"" group:"infrastructure" help:"Compare a deployment with this program's version."`
+	Init         initCmd         `cmd:"" group:"infrastructure" help:"Make a table usable that something else has created."`
 	Upgrade      upgradeCmd      `cmd:"" group:"infrastructure" help:"Bring a deployment to this program's version."`
 	CfnTemplate  cfnTemplateCmd  `cmd:"" name:"cfn-template" group:"infrastructure" help:"Write the template of CloudFormation."`
 	LambdaExport lambdaExportCmd `cmd:"" name:"lambda-export" group:"infrastructure" help:"Write the function's code."`

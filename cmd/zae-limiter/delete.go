@@ -17,7 +17,7 @@ type deleteCmd struct {
 
 // Help shows examples.
 func (*deleteCmd) Help() string {
-	return `It deletes the stack, and then the table and the bucket with all that is in them. What is not there counts as deleted. Entered again, it completes what was left.
+	return `It deletes the stack, and then the table and the bucket with all that is in them. What is not there counts as deleted. Entered again, it completes what was left. A table that no deployment of the name has created is left alone.
 
 Examples:
 

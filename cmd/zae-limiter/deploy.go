@@ -15,14 +15,15 @@ import (
 // deployCmd makes a deployment what the flags say.
 type deployCmd struct {
 	deployFlags
-	Plan bool  `help:"Show what would be changed, and change nothing."`
-	Wait *bool `negatable:"" help:"Wait until all is done. Default: wait."`
+	Plan  bool  `help:"Show what would be changed, and change nothing."`
+	Adopt bool  `help:"Take in a table, or a stack, of this name that something else has created. Default: only a table that an earlier deployment of the name has left."`
+	Wait  *bool `negatable:"" help:"Wait until all is done. Default: wait."`
 	Output
 }
 
 // Help shows examples.
 func (*deployCmd) Help() string {
-	return `It makes a stack of CloudFormation that holds the table, the function that books usage, what they need of permissions, and alarms; or it changes the one that there is, and does nothing where nothing changes. Options that are not named keep their value. If somebody else is changing the stack, it waits for that first.
+	return `It makes a stack of CloudFormation that holds the table, the function that books usage, what they need of permissions, and alarms; or it changes the one that there is, and does nothing where nothing changes. Options that are not named keep their value. If somebody else is changing the stack, it waits for that first. A table of this name that something else has created, or that was restored from a backup, is taken in with --adopt only.
 
 On a terminal it shows what goes on, else it writes a line an event. Ctrl-C ends the waiting only: CloudFormation goes on, and the same command again waits for it.
 
@@ -32,7 +33,8 @@ Examples:
 
     zae-limiter deploy --name my-app --region us-east-1
     zae-limiter deploy --name my-app --pitr-recovery-days 7 --tag team=search
-    zae-limiter deploy --name my-app --no-alarms --plan`
+    zae-limiter deploy --name my-app --no-alarms --plan
+    zae-limiter deploy --name my-restored-app --adopt`
 }
 
 // Run deploys, or plans to.
@@ -45,6 +47,7 @@ func (c *deployCmd) Run(ctx context.Context, app *App) error {
 	if err := c.into(o); err != nil {
 		return err
 	}
+	o.Adopt = c.Adopt
 	if c.Plan {
 		set, err := stack.Plan(ctx, at.name, o)
 		if err != nil {
@@ -135,6 +138,11 @@ func (c *deployCmd) tell(app *App, at target, r stack.Result) error {
 			stackPlan: stackPlan{string(r.Action), resourceChanges(r.Changes), differences(r.Before, r.After)}, Stack: stackDocOf(&r.Info),
 		})
 	}
+	return app.exports(at)
+}
+
+// exports prints the lines by which a shell's next commands use a deployed store.
+func (a *App) exports(at target) error {
 	text := "export ZAE_LIMITER_NAME=" + at.name + "\n"
 	if at.region != "" {
 		text += "export AWS_REGION=" + at.region + "\n"
@@ -142,6 +150,6 @@ func (c *deployCmd) tell(app *App, at target, r stack.Result) error {
 	if at.endpoint != "" {
 		text += "export AWS_ENDPOINT_URL=" + at.endpoint + "\n"
 	}
-	_, err := fmt.Fprint(app.Out, text)
+	_, err := fmt.Fprint(a.Out, text)
 	return err
 }

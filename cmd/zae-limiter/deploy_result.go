@@ -98,9 +98,9 @@ func (d deploymentDoc) table() table {
 type stackDoc struct {
 	Name                  string            `json:"name"`
 	Region                string            `json:"region"`
-	Status                string            `json:"stack_status"`
+	Status                *string           `json:"stack_status"`
 	Reason                *string           `json:"stack_status_reason"`
-	Health                string            `json:"health"`
+	Health                *string           `json:"health"`
 	Created               moment            `json:"created_at"`
 	Updated               moment            `json:"updated_at"`
 	Version               *string           `json:"version"`
@@ -116,15 +116,21 @@ type stackDoc struct {
 	TerminationProtection bool              `json:"termination_protection"`
 	Bucket                *string           `json:"bucket"`
 	RoleARNs              map[string]string `json:"role_arns"`
+	Missing               []string          `json:"missing"`
 }
 
 func stackDocOf(i *stack.Info) stackDoc {
 	d := stackDoc{
-		Name: i.Name, Region: i.Region, Status: i.Status, Reason: orNull(i.Reason), Health: i.Health, Created: moment{i.Created},
+		Name: i.Name, Region: i.Region, Status: orNull(i.Status), Health: orNull(i.Health), Created: moment{i.Created},
 		Updated: moment{i.Updated}, Version: orNull(i.Version), SchemaVersion: orNull(i.SchemaVersion),
 		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: clientVersion(), Aggregator: i.Aggregator,
 		Available: i.Available, TableStatus: orNull(i.TableStatus), DeletionProtection: i.DeletionProtection,
-		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs,
+		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: list(i.Missing),
+	}
+	if i.ID != "" {
+		d.Reason = orNull(i.Reason)
+	} else {
+		d.RoleARNs = map[string]string{}
 	}
 	if i.TableStatus != "" {
 		d.Items, d.Bytes = &i.Items, &i.Bytes
@@ -139,16 +145,28 @@ func (d stackDoc) rows() [][]string {
 		}
 		return strconv.FormatInt(*n, 10)
 	}
+	if d.Status == nil {
+		return [][]string{
+			{"table", d.Name},
+			{"region", d.Region},
+			{"schema version", text(d.SchemaVersion)},
+			{"client version", d.ClientVersion},
+			{"table status", text(d.TableStatus)},
+			{"items", count(d.Items)},
+			{"bytes", count(d.Bytes)},
+			{"deletion protection", onOff(d.DeletionProtection)},
+		}
+	}
 	rows := [][]string{
 		{"stack", d.Name},
 		{"region", d.Region},
-		{"stack status", d.Status},
+		{"stack status", *d.Status},
 	}
 	if d.Reason != nil {
 		rows = append(rows, []string{"reason", *d.Reason})
 	}
 	rows = append(rows, [][]string{
-		{"health", d.Health},
+		{"health", text(d.Health)},
 		{"created", d.Created.String()},
 		{"updated", d.Updated.String()},
 		{"version", text(d.Version)},

@@ -76,8 +76,16 @@ func (t target) options(a *App) *stack.Options {
 	return &stack.Options{Region: t.region, Endpoint: t.endpoint, Now: a.Now, Sleep: a.Sleep}
 }
 
-// deployedStack is the stack of the selected store; nil if that is no deployment. Where it cannot be looked at, or where
-// the table was made without a stack, there is nil as well, since the store may do all the same; aloud, it says so.
+// inspect describes the deployment, or the table alone if there is no stack; of an emulator on this machine only that.
+func (a *App) inspect(ctx context.Context, at target) (stack.Info, error) {
+	if a.emulated(at) {
+		return stack.GetTable(ctx, at.name, at.options(a))
+	}
+	return stack.Get(ctx, at.name, at.options(a))
+}
+
+// deployedStack is the stack of the selected store, or its table if there is no stack; nil if it is no deployment. If it
+// cannot be looked at there is nil as well, since the store may do all the same; aloud, it says so.
 func (a *App) deployedStack(ctx context.Context, aloud bool) (*stackDoc, error) {
 	chosen, err := a.chosen(a.Getenv)
 	if err != nil || !strings.HasPrefix(chosen, "dynamodb:") {
@@ -98,6 +106,10 @@ func (a *App) deployedStack(ctx context.Context, aloud bool) (*stackDoc, error) 
 			a.say("no stack is shown: %s", describe(ctx, inStack(err)))
 		}
 		return nil, nil
+	}
+	if info.ID == "" && aloud {
+		a.say("no stack is shown: %s", inWords(info.Reason))
+		a.sayMissing(info.Missing)
 	}
 	d := stackDocOf(&info)
 	return &d, nil

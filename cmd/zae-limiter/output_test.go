@@ -86,6 +86,7 @@ var outputs = []struct {
 	{name: "deploy", line: "deploy --name my-app --pitr-recovery-days 7", deployed: true},
 	{name: "list", line: "list", deployed: true},
 	{name: "check", line: "check --name my-app", deployed: true},
+	{name: "init", line: "init --name my-app", deployed: true},
 	{name: "upgrade", line: "upgrade --name my-app", deployed: true},
 	{name: "status-deployed", line: "status --name my-app", deployed: true},
 }

@@ -14,12 +14,23 @@ import (
 )
 
 const (
-	small   = "deploy --name my-app --no-aggregator --no-alarms --no-iam" // a table and nothing else
-	noRole  = `Resource handler returned message: "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: iam:CreateRole on resource: role my-app-aggr (Service: Iam, Status Code: 403, Request ID: 1-2-3)" (RequestToken: 4-5-6, HandlerErrorCode: AccessDenied)`
-	inUse   = "Cannot delete a policy attached to entities. (Service: Iam, Status Code: 409, Request ID: 1-2-3)"
-	minute  = time.Minute
-	deleted = "delete --name my-app --yes"
+	small  = "deploy --name my-app --no-aggregator --no-alarms --no-iam" // a table and nothing else
+	noRole = `Resource handler returned message: "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: iam:CreateRole on resource: role my-app-aggr (Service: Iam, Status Code: 403, Request ID: 1-2-3)" (RequestToken: 4-5-6, HandlerErrorCode: AccessDenied)`
+	inUse  = "Cannot delete a policy attached to entities. (Service: Iam, Status Code: 409, Request ID: 1-2-3)"
+	minute = time.Minute
+
+	queueGone = `Resource handler returned message: "You must wait 60 seconds after deleting a queue before you can create another with the same name. (Service: Sqs, Status Code: 400, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: Throttling)`
+	deleted   = "delete --name my-app --yes"
 )
+
+// madeElsewhere is what another tool says of a table that has no TTL.
+var madeElsewhere = map[string]any{
+	"StreamSpecification": map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
+	"GlobalSecondaryIndexes": []any{map[string]any{
+		"IndexName": "GSI1", "Projection": map[string]any{"ProjectionType": "KEYS_ONLY"},
+		"KeySchema": []any{map[string]any{"AttributeName": "GSI1PK", "KeyType": "HASH"}, map[string]any{"AttributeName": "GSI1SK", "KeyType": "RANGE"}},
+	}},
+}
 
 // scenes are what somebody sees who deploys, in fair weather and in foul.
 var scenes = []struct {
@@ -77,6 +88,18 @@ var scenes = []struct {
 	{name: "delete-fails", before: "deploy --name my-app --no-alarms", make: func(c *cloud) { c.FailDelete("FullPolicy", inUse) }, lines: []string{deleted, "list", deleted}},
 	{name: "delete-forced", before: small + " --termination-protection --enable-deletion-protection", lines: []string{deleted, deleted + " --force"}},
 	{name: "keep-data", before: small, lines: []string{deleted + " --keep-data", small, deleted}},
+	{name: "table", make: func(c *cloud) { c.KeepTable("my-app", madeElsewhere) }, lines: []string{
+		"status --name my-app", "check --name my-app", "init --name my-app", "init --name my-app -o json", "status --name my-app", "status --name my-app -o json",
+		"check --name my-app", "check --name my-app -o json", "upgrade --name my-app", small, deleted, small + " --adopt", "check --name my-app", deleted,
+	}},
+	{name: "table-unfit", make: func(c *cloud) { c.KeepTable("my-app", nil) }, lines: []string{"init --name my-app", "init --name other", "status --name my-app"}},
+	{name: "stillborn", make: func(c *cloud) { c.FailCreate("AggregatorRole", noRole) }, lines: []string{
+		"deploy --name my-app --no-alarms --enable-deletion-protection", deleted, deleted + " --force", deleted,
+	}},
+	{name: "passing", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine",
+		make: func(c *cloud) { c.FailCreate("AggregatorDLQ", queueGone) }, lines: []string{
+			"deploy --name my-app --no-aggregator", "deploy --name my-app --enable-aggregator",
+		}},
 	{name: "foreign", make: func(c *cloud) { c.SetStatus("my-app", "CREATE_COMPLETE", "") }, lines: []string{small, deleted, "status --name my-app", "list"}},
 	{name: "other-version", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine", make: age, lines: []string{
 		"check --name my-app", "version --name my-app -o json", "upgrade --name my-app --lambda-only", "check --name my-app", "upgrade --name my-app -o json", "check --name my-app",

@@ -39,9 +39,15 @@ func inStack(err error) error {
 
 // inFlags puts what package stack says of its options into the words of the command line.
 var inFlags = strings.NewReplacer(
-	"Options.Region, --region", "--region", "(Options.Code, --lambda-zip)", "(--lambda-zip)",
+	"Options.Region, --region", "--region", "--adopt (Options.Adopt)", "--adopt", "pass it as KMSKey (--kms-key-arn)", "pass it as --kms-key-arn", "(Options.Code, --lambda-zip)", "(--lambda-zip)",
 	"(RoleNameFormat)", "(--role-name-format)", "(PolicyNameFormat)", "(--policy-name-format)", "with force", "with --force",
 )
+
+// inWords puts what package stack says into the words of the command line.
+func inWords(text string) string {
+	text, _ = briefly(strings.TrimPrefix(oneLine(text), "stack: "))
+	return inFlags.Replace(text)
+}
 
 // What the SDK puts around a fault, in front of which stands what we wanted.
 var (

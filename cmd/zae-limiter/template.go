@@ -18,7 +18,7 @@ type cfnTemplateCmd struct {
 
 // Help shows an example.
 func (*cfnTemplateCmd) Help() string {
-	return `It writes the template of CloudFormation that deploy uses, for those who deploy it by other means. Such a table needs its first record: deploy adds it.
+	return `It writes the template of CloudFormation that deploy uses, for those who deploy it by other means. Such a table needs its first record: "zae-limiter init" writes it. The function needs its code in the stack's own bucket, so that a first deployment takes two steps: docs/deployment.md has them.
 
 Examples:
 

@@ -40,6 +40,9 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
 	if err != nil {
 		return inStack(err)
 	}
+	if info.ID == "" {
+		return &stackError{inWords(info.Reason), exitNotFound, stack.ErrNotFound}
+	}
 	if outdated(clientVersion(), info.Version) && !c.Force {
 		return fmt.Errorf("%w: %s, this is %s; use that, or take it back with --force", errNewer, info.Version, clientVersion())
 	}
