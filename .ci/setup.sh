@@ -44,6 +44,7 @@ fi
 python_works() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 python_works || install python3 python3-venv || true # python.sh tells
 "$(dirname "$0")/python.sh"
+"$(dirname "$0")/npm.sh"
 
 command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm || true # node.sh tells
 "$(dirname "$0")/node.sh"

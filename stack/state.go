@@ -67,8 +67,8 @@ func (s *session) mine(ctx context.Context) (*state, error) {
 	case st == nil || st.ours() || s.o.Adopt && st.known():
 		return st, nil
 	case st.known():
-		return nil, s.errForeign("stack", "which another tool has made of this program's template; take it over with --adopt (Options.Adopt), "+
-			"delete it with that tool")
+		return nil, s.errForeign("stack", "which another tool has made of this program's template; deploy with --adopt (Options.Adopt) to take it over, "+
+			"or use that tool")
 	}
 	return nil, s.errForeign("stack", "and this program did not make it")
 }

@@ -15,7 +15,7 @@ type checkCmd struct{ Output }
 
 // Help shows an example.
 func (*checkCmd) Help() string {
-	return `It compares what is deployed with this program: the schema of the records, the function, and the program that deployed the stack; of a table without a stack the schema only, and what a limiter misses of it. If a version differs it exits with 6.
+	return `It compares what is deployed with this program: the schema of the records, the function, and the program that deployed the stack; of a table, or a stack, that something else has created the schema only, and what a limiter misses of it. If a version differs it exits with 6.
 
 Example:
 
@@ -58,12 +58,13 @@ func checkOf(i *stack.Info) checkDoc {
 		d.Same = d.Same && deployed == client
 	}
 	add("schema", i.SchemaVersion, strconv.Itoa(schema.CurrentVersion))
+	if i.Version == "" { // no stack, or one that another tool has created
+		return d
+	}
 	if i.Aggregator {
 		add("function", i.FunctionVersion, client)
 	}
-	if i.ID != "" {
-		add("stack", i.Version, client)
-	}
+	add("stack", i.Version, client)
 	return d
 }
 

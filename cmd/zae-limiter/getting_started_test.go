@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/internal/awstest"
 	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
@@ -76,9 +80,23 @@ func TestGettingStarted(t *testing.T) {
 	if err := dynamo.CreateTable(t.Context(), name, &dynamo.Options{Config: &config}); err != nil {
 		t.Fatal(err)
 	}
+	keep(t, dynamodb.NewFromConfig(config), name)
 	variables["AWS_ENDPOINT_URL_CLOUDFORMATION"] = variables["AWS_ENDPOINT_URL"]
 	variables["AWS_ENDPOINT_URL_DYNAMODB"] = server.Endpoint
 	start(t, name, variables)
+}
+
+// keep writes the name of a stack into a table, as that of a deployment has it which was deleted and its data kept.
+func keep(t *testing.T, client *dynamodb.Client, name string) {
+	t.Helper()
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &name, Key: map[string]types.AttributeValue{"PK": text("_/schema|"), "SK": text("schema")},
+		UpdateExpression: aws.String("SET stack = :name"), ExpressionAttributeValues: map[string]types.AttributeValue{":name": text(name)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestGettingStartedOnMoto has moto for all of it.

@@ -12,6 +12,9 @@ var (
 	errNoNode   = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
 )
 
+// errNoProvider says how to get Terraform's declarations.
+var errNoProvider = errors.New("run `make setup`, which fetches them with npm")
+
 // Answer is an error that AWS answers a request with.
 type Answer struct {
 	Status        int    // of HTTP

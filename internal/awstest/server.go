@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ type Options struct {
 	Now      func() time.Time // what operations go by. Default: a [Clock] of the server's own
 	Pace     time.Duration    // what a resource takes to be made, changed or removed. Default: 4 s
 	PageSize int              // how many items lists and events have in a page. Default: 100
+	Region   string           // what is served, also of another partition: cn-north-1. Default: [Region]
 	DynamoDB string           // endpoint of a DynamoDB in which tables of stacks are made. Default: they are names only
 }
 
@@ -32,6 +34,7 @@ type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
 	Clock    *Clock // nil where Options.Now is given
 
+	region   string
 	clock    func() time.Time
 	pace     time.Duration
 	pageSize int
@@ -57,7 +60,7 @@ func Start(t testing.TB, o *Options) *AWS {
 		o = &Options{}
 	}
 	a := &AWS{
-		clock: o.Now, pace: o.Pace, pageSize: o.PageSize, dynamo: o.DynamoDB, client: &http.Client{},
+		region: cmp.Or(o.Region, Region), clock: o.Now, pace: o.Pace, pageSize: o.PageSize, dynamo: o.DynamoDB, client: &http.Client{},
 		buckets: s3mem.New(), things: map[string]*thing{},
 	}
 	if a.clock == nil {
@@ -91,7 +94,7 @@ func Start(t testing.TB, o *Options) *AWS {
 // Config is what SDK clients need to speak to it; the credentials are nobody's.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
-		Region: Region, BaseEndpoint: aws.String(a.Endpoint),
+		Region: a.region, BaseEndpoint: aws.String(a.Endpoint),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 }
@@ -99,7 +102,7 @@ func (a *AWS) Config() aws.Config {
 // Environment is what a program needs to speak to it.
 func (a *AWS) Environment() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": a.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	}
 }
@@ -120,7 +123,16 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	switch service := found[1]; service {
+	serve := func(w http.ResponseWriter, r *http.Request) { a.serveService(w, r, found[1]) }
+	if a.region != Region && found[1] != "s3" { // which speaks of neither
+		a.elsewhere(w, r, serve)
+		return
+	}
+	serve(w, r)
+}
+
+func (a *AWS) serveService(w http.ResponseWriter, r *http.Request, service string) {
+	switch service {
 	case "cloudformation":
 		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
 	case "sts":

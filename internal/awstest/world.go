@@ -214,7 +214,7 @@ func (a *AWS) ask(operation string, request any) error {
 	}
 	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260304/"+Region+"/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260304/"+a.region+"/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 	reply, err := a.client.Do(r)
 	if err != nil {
 		return err

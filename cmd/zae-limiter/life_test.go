@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+)
+
+// aLife is all that happens to a deployment, with the exit code 0 unless another one is wanted.
+var aLife = []struct {
+	line string
+	code int
+	says string // on one of the two
+}{
+	{"status --name my-app", exitUnavailable, "zae-limiter deploy --name my-app"},
+	{"check --name my-app", exitNotFound, "there is no stack my-app"},
+	{"deploy --name my-app --no-alarms", 0, "created my-app in REGION"},
+	{"deploy --name my-app --no-alarms", 0, "nothing to change"},
+	{"status --name my-app", 0, "table status"},
+	{"check --name my-app", 0, "schema"},
+	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "took rpm=1"},
+	{"deploy --name my-app --usage-retention-days 30 --create-iam-roles --tag team=search", 0, "my-app in REGION"}, // moto sees no change in parameters
+	{"upgrade --name my-app", 0, "REGION"},
+	{"list", 0, "my-app"},
+	{"delete --name my-app --keep-data --yes", 0, "table and bucket are left"},
+	{"deploy --name my-app --no-alarms --usage-retention-days 20", 0, "over the data that were there"},
+	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "took rpm=1"},
+	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", exitDenied, "rpm"},
+	{"delete --name my-app --yes", 0, "deleted my-app"},
+	{"delete --name my-app --yes", 0, "nothing to delete"},
+	{"deploy --name my-app --no-alarms", 0, "created my-app in REGION"},
+	{"acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day --name my-app", 0, "took rpm=2"},
+	{"delete --name my-app --yes", 0, "deleted my-app"},
+}
+
+// regions are one of each other partition.
+var regions = []string{"cn-north-1", "us-gov-west-1"}
+
+// TestLifeOnAccount leads a deployment through its life on the scripted account, which rejects what speaks of another region
+// or partition.
+func TestLifeOnAccount(t *testing.T) {
+	for _, region := range regions {
+		t.Run(region, func(t *testing.T) {
+			c := newCloud(t, awstest.Options{Region: region, DynamoDB: dynamotest.Shared(t).Endpoint})
+			name := fresh()
+			named := strings.NewReplacer("my-app", name, "REGION", region)
+			for _, step := range aLife {
+				c.pass()
+				r := c.run(fields(named.Replace(step.line))...)
+				if says := named.Replace(step.says); r.code != step.code || !strings.Contains(r.err+r.out, says) {
+					t.Fatalf("%s: exit code %d, not %d, and it should say %q:\n%s%s", step.line, r.code, step.code, says, r.err, r.out)
+				}
+				if strings.Contains(step.line, "--create-iam-roles") {
+					if s := c.Stack(name); s.Parameters["UsageRetentionDays"] != "30" || s.Resources["AppRole"] == "" || s.Tags["team"] != "search" {
+						t.Errorf("%+v", s)
+					}
+				}
+			}
+			if c.Exists("AWS::DynamoDB::Table", name) || c.Stack(name).Status != "DELETE_COMPLETE" {
+				t.Errorf("%+v", c.Stack(name))
+			}
+		})
+	}
+}
+
+// TestLifeOnMoto leads one through its life on somebody else's idea of AWS.
+func TestLifeOnMoto(t *testing.T) {
+	t.Parallel()
+	for _, region := range regions {
+		t.Run(region, func(t *testing.T) {
+			t.Parallel()
+			environment := append(os.Environ(), "ZAE_LIMITER_LAMBDA_ZIP="+codeFile(t), "XDG_DATA_HOME="+t.TempDir(), "AWS_REGION="+region)
+			for k, v := range emulated(awstest.Moto(t)) {
+				environment = append(environment, k+"="+v)
+			}
+			for _, step := range aLife {
+				c := exec.Command("zae-limiter", fields(step.line)...)
+				c.Env = environment
+				out, err := c.CombinedOutput()
+				if says := strings.ReplaceAll(step.says, "REGION", region); exitCodeOf(err) != fmt.Sprint(step.code) || !strings.Contains(string(out), says) {
+					t.Fatalf("%s: %v, not %d, and it should say %q:\n%s", step.line, err, step.code, says, out)
+				}
+			}
+		})
+	}
+}

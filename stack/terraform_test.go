@@ -1,0 +1,321 @@
+package stack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/zeroae/zae-limiter-go/internal/awstest"
+)
+
+const moduleFolder = "../deploy/terraform"
+
+// terraform is the module, by "resource KIND NAME" and "data KIND NAME".
+func terraform(t *testing.T) map[string]awstest.Block {
+	t.Helper()
+	return awstest.Terraform(t, moduleFolder)
+}
+
+// The module's table is that of the template.
+func TestTerraformTable(t *testing.T) {
+	t.Parallel()
+	in := terraform(t)["resource aws_dynamodb_table this"]
+	if in == nil {
+		t.Fatal("there is no table")
+	}
+	table := at(resourcesOf(t, template)[resourceTable], "Properties").(object)
+	created := in.TableInput(app)
+	text, err := json.Marshal(created)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got object
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range []string{"BillingMode", "AttributeDefinitions", "KeySchema"} {
+		if diff := cmp.Diff(table[same], got[same]); diff != "" {
+			t.Errorf("%s: %s", same, diff)
+		}
+	}
+	index, ours := table["GlobalSecondaryIndexes"].([]any)[0], got["GlobalSecondaryIndexes"].([]any)[0]
+	for _, same := range [][]string{{"IndexName"}, {"KeySchema"}, {"Projection", "ProjectionType"}} {
+		if diff := cmp.Diff(at(index, same...), at(ours, same...)); diff != "" {
+			t.Errorf("%s: %s", same, diff)
+		}
+	}
+	ttl := in.Blocks("ttl")[0]
+	if view := at(table, "StreamSpecification", "StreamViewType"); view != string(created.StreamSpecification.StreamViewType) || !*created.StreamSpecification.StreamEnabled ||
+		at(table, "TimeToLiveSpecification", "AttributeName") != ttl.Text("attribute_name") || ttl.Text("enabled") != "true" {
+		t.Errorf("stream %v, ttl %v", view, ttl)
+	}
+}
+
+// The module's function is fed as the template's is, and may do the same.
+func TestTerraformAggregator(t *testing.T) {
+	t.Parallel()
+	all, resources := terraform(t), resourcesOf(t, template)
+	var want, got []string
+	for _, f := range at(resources["AggregatorFeed"], "Properties", "FilterCriteria", "Filters").([]any) {
+		want = append(want, at(f, "Pattern").(string))
+	}
+	feed := all["resource aws_lambda_event_source_mapping aggregator"]
+	for _, f := range feed.Blocks("filter_criteria")[0].Blocks("filter") {
+		got = append(got, f.Text("pattern"))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("filters: %s", diff)
+	}
+	for name, property := range map[string]string{
+		"starting_position": "StartingPosition", "batch_size": "BatchSize", "maximum_batching_window_in_seconds": "MaximumBatchingWindowInSeconds",
+		"maximum_retry_attempts": "MaximumRetryAttempts", "bisect_batch_on_function_error": "BisectBatchOnFunctionError",
+		"function_response_types": "FunctionResponseTypes",
+	} {
+		if want := fmt.Sprint(at(resources["AggregatorFeed"], "Properties", property)); feed.Text(name) != want {
+			t.Errorf("%s is %s, not %s", name, feed.Text(name), want)
+		}
+	}
+	function := at(resources["Aggregator"], "Properties").(object)
+	environment := all["resource aws_lambda_function aggregator"].Blocks("environment")[0].Text("variables")
+	for name := range at(function, "Environment", "Variables").(object) {
+		if !strings.Contains(environment, name) {
+			t.Errorf("the function is not given %s", name)
+		}
+	}
+	actions := map[string][]string{}
+	for _, p := range at(resources["AggregatorRole"], "Properties", "Policies").([]any) {
+		gatherActions(at(p, "PolicyDocument"), actions)
+	}
+	delete(actions, "Traces") // the module does not offer tracing
+	ours := map[string][]string{}
+	for _, s := range all["data aws_iam_policy_document aggregator"].Blocks("statement") {
+		ours[s.Text("sid")] = texts(s["actions"])
+	}
+	if diff := cmp.Diff(actions, ours); diff != "" {
+		t.Errorf("actions of the function's role: %s", diff)
+	}
+}
+
+// gatherActions collects the actions of a policy's statements, whatever conditions they are under.
+func gatherActions(v any, into map[string][]string) {
+	switch v := v.(type) {
+	case object:
+		if sid, ok := v["Sid"].(string); ok {
+			into[sid] = texts(v["Action"])
+			return
+		}
+		for _, inner := range v {
+			gatherActions(inner, into)
+		}
+	case []any:
+		for _, inner := range v {
+			gatherActions(inner, into)
+		}
+	}
+}
+
+// The policies that the module attaches are data: the template's, with Terraform's expressions for CloudFormation's.
+func TestTerraformPolicies(t *testing.T) {
+	t.Parallel()
+	resources, names := resourcesOf(t, template), map[string]string{
+		"AcquirePolicy": "acq", "FullPolicy": "full", "ReadPolicy": "read",
+		"NamespaceAcquirePolicy": "ns-acq", "NamespaceFullPolicy": "ns-full", "NamespaceReadPolicy": "ns-read",
+	}
+	for id, of := range resources {
+		if at(of, "Type") != "AWS::IAM::ManagedPolicy" {
+			continue
+		}
+		if names[id] == "" {
+			t.Errorf("the module does not have the policy %s", id)
+			continue
+		}
+		text, err := json.MarshalIndent(inTerraform(t, at(of, "Properties", "PolicyDocument")), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "../"+moduleFolder+"/policies/"+names[id]+".json.tftpl", unescaped.Replace(string(text))+"\n")
+		delete(names, id)
+	}
+	if len(names) > 0 {
+		t.Errorf("the template does not have %v", names)
+	}
+}
+
+// unescaped takes back what encoding/json does for browsers.
+var unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
+// variables are the module's names for what the template calls so.
+var variables = map[string]string{
+	"Table.Arn": "table_arn", "KMSKeyArn": "key_arn", "AWS::Partition": "partition", "AWS::Region": "region",
+	"AWS::AccountId": "account", "AWS::URLSuffix": "url_suffix",
+}
+
+var inSub = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// inTerraform makes a value of the template one of Terraform's templates. Of what is under a condition it takes the case in
+// which the condition holds: the module has an ARN of nothing for a key that there is not.
+func inTerraform(t *testing.T, v any) any {
+	t.Helper()
+	variable := func(name string) string {
+		if variables[name] == "" {
+			t.Errorf("the module has no variable for %s", name)
+		}
+		return "${" + variables[name] + "}"
+	}
+	switch v := v.(type) {
+	case []any:
+		all := []any{}
+		for _, item := range v {
+			all = append(all, inTerraform(t, item))
+		}
+		return all
+	case object:
+		for _, function := range []string{"Ref", "GetAtt"} {
+			if name, ok := v[function].(string); ok {
+				return variable(name)
+			}
+		}
+		if text, ok := v["Sub"].(string); ok {
+			return inSub.ReplaceAllStringFunc(text, func(found string) string { return variable(found[2 : len(found)-1]) })
+		}
+		if branches, ok := v["If"].([]any); ok {
+			return inTerraform(t, branches[1])
+		}
+		all := object{}
+		for key, item := range v {
+			all[key] = inTerraform(t, item)
+		}
+		return all
+	case string:
+		return strings.ReplaceAll(v, "${", "$${")
+	}
+	return v
+}
+
+// meta are arguments that Terraform itself has for every block.
+var meta = []string{"for_each", "count", "depends_on", "lifecycle", "provider"}
+
+// Every attribute of the module is one of the provider's, and no required one is missing.
+func TestTerraformAttributes(t *testing.T) {
+	t.Parallel()
+	types := awstest.ProviderTypes(t, moduleFolder)
+	for name, block := range terraform(t) {
+		kind := name[:strings.LastIndex(name, " ")]
+		declared := interfacesOf(types[kind])
+		top := ""
+		for of := range declared {
+			if strings.HasSuffix(of, "Config") && (top == "" || len(of) < len(top)) && strings.Contains(types[kind], "interface "+of+" extends cdktf.TerraformMetaArguments") {
+				top = of
+			}
+		}
+		if top == "" {
+			t.Errorf("%s: the provider does not declare it", kind)
+			continue
+		}
+		for _, fault := range faults(declared, top, block) {
+			t.Errorf("%s: %s", name, fault)
+		}
+	}
+}
+
+// property is one of an interface: its type, and whether it must be there.
+type property struct {
+	of       string
+	required bool
+}
+
+var (
+	interfaceText = regexp.MustCompile(`(?ms)^export interface (\w+)[^{]*\{(.*?)^\}`)
+	propertyText  = regexp.MustCompile(`(?m)^    readonly (\w+)(\??): ([^;]+);`)
+)
+
+// interfacesOf are the interfaces in a declaration file, by their names and their properties' names.
+func interfacesOf(text string) map[string]map[string]property {
+	all := map[string]map[string]property{}
+	for _, found := range interfaceText.FindAllStringSubmatch(text, -1) {
+		all[found[1]] = map[string]property{}
+		for _, p := range propertyText.FindAllStringSubmatch(found[2], -1) {
+			of, _, _ := strings.Cut(strings.TrimSpace(p[3]), " ")
+			all[found[1]][p[1]] = property{strings.TrimSuffix(of, "[]"), p[2] == ""}
+		}
+	}
+	return all
+}
+
+// faults are what is wrong with a block by an interface.
+func faults(declared map[string]map[string]property, of string, block awstest.Block) (all []string) {
+	properties, given := declared[of], map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(block)) {
+		if slices.Contains(meta, name) {
+			continue
+		}
+		p, known := properties[camel(name)]
+		if !known {
+			all = append(all, of+" has no attribute "+name)
+			continue
+		}
+		given[camel(name)] = true
+		blocks := block.Blocks(name)
+		if (declared[p.of] != nil) != (len(blocks) > 0) {
+			all = append(all, fmt.Sprintf("%s of %s is a block: %v", name, of, declared[p.of] != nil))
+		}
+		for _, inner := range blocks {
+			all = append(all, faults(declared, p.of, inner)...)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if properties[name].required && !given[name] {
+			all = append(all, of+" wants "+name)
+		}
+	}
+	return all
+}
+
+// camel is a name of Terraform's as cdktf has it.
+func camel(name string) string {
+	parts := strings.Split(name, "_")
+	for i := 1; i < len(parts); i++ {
+		parts[i] = strings.ToUpper(parts[i][:1]) + parts[i][1:]
+	}
+	return strings.Join(parts, "")
+}
+
+// The comparison can fail: for an attribute that is not the provider's, one that is missing, and one that is a block.
+func TestTerraformFaults(t *testing.T) {
+	declared := interfacesOf(`
+export interface TableConfig extends cdktf.TerraformMetaArguments {
+    readonly hashKey?: string;
+    readonly name: string;
+    readonly ttl?: TableTtl;
+}
+export interface TableTtl {
+    readonly attributeName: string;
+}`)
+	block := awstest.Block{"hash": "PK", "hash_key": []any{awstest.Block{}}, "ttl": []any{awstest.Block{"name": "ttl"}}, "for_each": "x"}
+	want := []string{"TableConfig has no attribute hash", "hash_key of TableConfig is a block: false", "TableTtl has no attribute name", "TableTtl wants attributeName", "TableConfig wants name"}
+	got := faults(declared, "TableConfig", block)
+	if len(got) != len(want) {
+		t.Fatalf("%q", got)
+	}
+	for _, w := range want {
+		if !slices.Contains(got, w) {
+			t.Errorf("%q does not have %q", got, w)
+		}
+	}
+}
+
+// The module has the files that a module has.
+func TestTerraformFiles(t *testing.T) {
+	for _, name := range []string{"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"} {
+		if _, err := os.Stat(moduleFolder + "/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+}
