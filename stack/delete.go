@@ -38,6 +38,7 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 		}
 	}
 	if found.stack != nil {
+		s.say("deleting the stack " + s.name)
 		if err := s.removeAll(ctx, found, d); err != nil || s.o.NoWait {
 			return err
 		}
