@@ -135,6 +135,10 @@ func TestAdoptChanged(t *testing.T) {
 	days, on, off, k := 7, true, false, key
 	bucket := w.mustEnsure(with(func(o *Options) { o.PITRDays, o.DeletionProtection, o.GlacierDays, o.KMSKey = &days, &on, 30, &k })).Info.Bucket
 	w.mustDelete(DeleteOptions{KeepData: true})
+	p, err := w.session(with()).plan(t.Context())
+	if err != nil || p.After[paramPITR] != "7" || p.After[paramKey] != key || p.After[paramGlacier] != "30" {
+		t.Errorf("%v, %v", p.After, err)
+	}
 	r := w.mustEnsure(with())
 	if r.Action != Adopted || r.After[paramPITR] != "7" || r.After[paramProtection] != "true" || r.After[paramGlacier] != "30" || r.After[paramKey] != key {
 		t.Errorf("%+v", r.After)

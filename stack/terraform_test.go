@@ -319,3 +319,23 @@ func TestTerraformFiles(t *testing.T) {
 		}
 	}
 }
+
+// The document's example for CDK has the template's names.
+func TestCDKExample(t *testing.T) {
+	text, err := os.ReadFile("../docs/deployment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```ts\n")
+	example, _, _ = strings.Cut(example, "```")
+	for _, part := range []string{
+		"partitionKey: { name: '" + hashKey + "', type: dynamodb.AttributeType.STRING }", "sortKey: { name: '" + rangeKey + "', type: dynamodb.AttributeType.STRING }",
+		"partitionKey: { name: '" + indexHash + "', type: dynamodb.AttributeType.STRING }", "sortKey: { name: '" + indexRange + "', type: dynamodb.AttributeType.STRING }",
+		"indexName: '" + indexName + "'", "projectionType: dynamodb.ProjectionType.KEYS_ONLY", "timeToLiveAttribute: '" + ttlAttribute + "'",
+		"stream: dynamodb.StreamViewType.NEW_AND_OLD_IMAGES", "billingMode: dynamodb.BillingMode.PAY_PER_REQUEST",
+	} {
+		if !strings.Contains(example, part) {
+			t.Errorf("the example does not have %s", part)
+		}
+	}
+}

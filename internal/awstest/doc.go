@@ -12,6 +12,9 @@
 // installs. [CfnLint] runs the linter of templates. Where they cannot be had, tests are skipped and say how to get them; with
 // ZAE_LIMITER_TEST_REQUIRE=moto,cfn-lint they fail.
 //
+// Another region may be served than [Region], also of another partition: then requests that speak of [Region] or of the
+// partition aws are rejected. [Terraform] parses a module, and [ProviderTypes] has what Terraform's provider declares.
+//
 // Every request is allowed, and [AWS.Authorized] tells what IAM would have been asked, also for what CloudFormation does with the
 // permissions of its caller. [Policy.Allows] evaluates policies as IAM does, those of a template by [Render], and [SecondOpinion]
 // compares it with an evaluator of npm's that nobody here wrote: iam-simulate, installed and required like moto.

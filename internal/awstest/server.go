@@ -141,7 +141,7 @@ func (a *AWS) serveService(w http.ResponseWriter, r *http.Request, service strin
 		a.lock.Lock()
 		a.authorize(s3Requests(r)...)
 		a.lock.Unlock()
-				if a.answered(w, "s3:"+r.Method) || a.describesBucket(w, r) {
+		if a.answered(w, "s3:"+r.Method) || a.describesBucket(w, r) {
 			return
 		}
 		a.s3.ServeHTTP(w, r)
