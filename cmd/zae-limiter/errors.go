@@ -188,7 +188,7 @@ func unprefixed(s string) string {
 			return text
 		}
 	}
-	for _, prefix := range []string{"dynamolocal: ", "engine: store unavailable: ", "backend: store unavailable: "} {
+	for _, prefix := range []string{"stack: ", "dynamolocal: ", "engine: store unavailable: ", "backend: store unavailable: "} {
 		s = strings.TrimPrefix(s, prefix)
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(s, "engine: "), "backend: ")

@@ -43,12 +43,6 @@ var inFlags = strings.NewReplacer(
 	"(RoleNameFormat)", "(--role-name-format)", "(PolicyNameFormat)", "(--policy-name-format)", "with force", "with --force",
 )
 
-// inWords puts what package stack says into the words of the command line.
-func inWords(text string) string {
-	text, _ = briefly(strings.TrimPrefix(oneLine(text), "stack: "))
-	return inFlags.Replace(text)
-}
-
 // What the SDK puts around a fault, in front of which stands what we wanted.
 var (
 	sdkCall    = regexp.MustCompile(`operation error [\w ]+: \w+, `)
