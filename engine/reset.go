@@ -9,7 +9,8 @@ import (
 
 // ResetBucket makes a bucket full again: all limits of the entity for the resource, not those of its parents. What it has
 // consumed stays counted; leases that are open give nothing back to it any more. Nothing happens where there is no bucket,
-// which is full. ErrContention on a bucket that is written too fast. *ValidationError. Audited as bucket_reset.
+// which is full. It succeeds however fast the bucket is written; only other resets can delay it (ErrContention after 32
+// of them in a row). *ValidationError. Audited as bucket_reset, with the bucket as it was read last before the reset.
 func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) error {
 	if err := checkEntity(entity); err != nil {
 		return err
@@ -18,38 +19,45 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 		return err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)
+	tries := 0
 	return l.admitted(ctx, func(now int64) error {
+		tries++
 		r, err := l.readOne(ctx, key)
 		if err != nil || !r.Present() {
 			return err
 		}
 		defer l.forgetView(bucketID{entity, resource})
 		e := event{action: actionBucketReset, entity: entity, resource: resource, before: l.bucketDocument(r, now)}
-		return l.commitAudited(ctx, now, e, resetWrite(key, r, now))
+		w := resetWrite(key, r, now)
+		if tries == 1 { // the event then tells exactly what the reset has ended; writers of a busy bucket cannot keep this up
+			w.Conds = append(w.Conds, unchanged(r, schema.Ver))
+		}
+		return l.commitAudited(ctx, now, e, w)
 	})
 }
 
 // resetWrite begins a new life of the bucket r, in which it is full; counters, limits and expiry stay.
+//
+// It demands only that the life of r has not ended, not that r is unchanged: nothing that it writes is computed from r.
+// Every arrival time is unset, those of limits that a conversion added since too, and the version grows by one. So it
+// is right whatever was written between reading r and this write, as if all of it had come before the reset was asked
+// for: a charge or a refund is forgotten with the arrival times, its use stays counted, and the expiry is that of the
+// last charge. A compare-and-set that is under way is refused, for the version and born are others then, and so are
+// refunds of earlier charges. A condition on the version would only make the reset lose against every charge.
 func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
-	ver, _ := r.Num(schema.Ver)
 	w := backend.Write{
 		Key: key, Layout: schema.BucketLayout,
-		Conds: []backend.Cond{unchanged(r, schema.Ver), unchanged(r, schema.Born)},
+		Conds: []backend.Cond{unchanged(r, schema.Born)},
 		Effects: []backend.Effect{
-			{Slot: schema.Ver, Op: backend.Set, Num: ver.Add(one)},
+			{Slot: schema.Ver, Op: backend.Add, Num: one},
 			{Slot: schema.Born, Op: backend.Set, Num: random()},
 			setNum(schema.At, now),
+			{Slot: schema.Nonce, Op: backend.Unset},
+			{Slot: schema.Conv, Op: backend.Unset},
 		},
 	}
-	unset := func(s backend.Slot) {
-		if r.Has(s) {
-			w.Effects = append(w.Effects, backend.Effect{Slot: s, Op: backend.Unset})
-		}
-	}
-	unset(schema.Nonce)
-	unset(schema.Conv)
 	for i := range schema.MaxLimits {
-		unset(schema.Tat(i))
+		w.Effects = append(w.Effects, backend.Effect{Slot: schema.Tat(i), Op: backend.Unset})
 	}
 	return w
 }
