@@ -78,7 +78,7 @@ type batch struct {
 	jobs      []job // writes to be made, in the order in which they were asked for
 	snapshots map[snapshotID]*snapshot
 	counts    []int // indexes of changes that consumed something
-	expired   []int // indexes of audit events that are gone
+	archives  []int // indexes of audit events that are gone
 	removed   int
 	archived  int
 }
@@ -144,7 +144,7 @@ func (b *batch) sortEvent(i int) {
 	switch {
 	case !c.After.Present() && c.Before.Present():
 		if b.past(&c.Before) {
-			b.expired = append(b.expired, i)
+			b.archives = append(b.archives, i)
 		}
 	case !c.Before.Present() && b.a.opts.AuditRetention > 0:
 		if w := retain(c, b.a.opts.AuditRetention); w.Expiry != c.After.Expiry() {

@@ -85,7 +85,7 @@ func (b *batch) archive() {
 		return
 	}
 	days := map[time.Time][]line{}
-	for _, i := range b.expired {
+	for _, i := range b.archives {
 		l, err := lineOf(&b.changes[i], i)
 		if err != nil {
 			b.failed[i] = err

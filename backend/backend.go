@@ -91,6 +91,7 @@ type Layouts func(Key) *Layout
 type Change struct {
 	Key           Key
 	Before, After Record
+	At            int64 // when it was made, by the store's clock, in seconds since the Unix epoch; 0: the store does not tell
 }
 
 // Feed is for stores that tell what changed, at least once and in order for each key.

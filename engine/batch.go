@@ -105,7 +105,7 @@ func (a *application) some(ctx context.Context, work lane) (left lane, err error
 // began is brought to its end.
 func (a *application) lost(ctx context.Context, work lane, owners []*SettingChange, conflict *backend.ConflictError, now int64) (lane, error) {
 	if schema.LayoutOf(conflict.Key) == schema.MarkLayout && len(owners) > 0 {
-		err := a.l.finishDeletion(ctx, owners[0].After.ID.Entity, now)
+		err := a.l.finishDeletion(ctx, owners[0].After.ID.Entity, conflict.Record.Int64(schema.MarkAt), now)
 		if err == nil || errors.Is(err, backend.ErrConflict) {
 			err = fmt.Errorf("%w: %w", errRestart, ErrContention)
 		}

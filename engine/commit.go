@@ -117,7 +117,8 @@ func (l *Limiter) removeSome(ctx context.Context, writes []backend.Write) error 
 	}
 }
 
-// removing is the write that makes a record go, whatever it says and of whatever kind it is.
+// removing is the write that makes a record go, whatever it says and of whatever kind it is. It is for commits with a
+// condition that fails once the record may be another's.
 func removing(key backend.Key) backend.Write {
 	layout := schema.LayoutOf(key)
 	if layout == nil {

@@ -42,7 +42,7 @@ func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now i
 		return err
 	}
 	if out[1].Present() {
-		return l.finishDeletion(ctx, id, now)
+		return l.finishDeletion(ctx, id, out[1].Int64(schema.MarkAt), now)
 	}
 	has, err := l.estateOf(ctx, id)
 	if err != nil {
@@ -62,7 +62,7 @@ func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now i
 		if err := l.commitAudited(ctx, now, e, append(writes, mark(guard, now))...); err != nil {
 			return err
 		}
-		return l.finishDeletion(ctx, id, now)
+		return l.finishDeletion(ctx, id, now, now)
 	}
 	for i := range has.limits {
 		removed, err := l.disinherit(id, &has.limits[i], now)
@@ -203,23 +203,24 @@ func (l *Limiter) disinherit(id string, s *stored, now int64) ([]backend.Write, 
 	return append(writes, told), err
 }
 
-// finishDeletion removes what a marked entity has left, and the mark. Whoever else does the same may be done first, and the
-// entity be made anew: so nothing is removed but while the mark is there. A *backend.ConflictError tells that it went.
-func (l *Limiter) finishDeletion(ctx context.Context, id string, now int64) error {
+// finishDeletion removes what an entity that was marked at that instant has left, and the mark. Whoever else does the
+// same may be done first, and the entity be made anew, and perhaps be deleted once more: so nothing is removed but while
+// that very mark is there. A *backend.ConflictError tells that it went.
+func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int64) error {
 	defer l.forgetEntity(id)
 	guard := unmarked(l.opts.Namespace, id)
-	guard.Conds[0].Op = backend.Present
-	marked := func() (bool, error) {
+	guard.Conds[0] = backend.Cond{Slot: schema.MarkAt, Op: backend.Equal, A: backend.Int(marked)}
+	going := func() (bool, error) {
 		r, err := l.readOne(ctx, guard.Key)
-		return err == nil && r.Present(), err
+		return err == nil && r.Present() && r.Int64(schema.MarkAt) == marked, err
 	}
-	if still, err := l.removeLimits(ctx, id, guard, marked, now); err != nil || !still {
+	if still, err := l.removeLimits(ctx, id, guard, going, now); err != nil || !still {
 		return err
 	}
-	if still, err := l.removeListed(ctx, l.bucketsOf(id), goneBucket, marked); err != nil || !still {
+	if still, err := l.removeListed(ctx, l.bucketsOf(id), goneBucket, going); err != nil || !still {
 		return err
 	}
-	if still, err := l.removeListed(ctx, l.usageOf(id), goneUsage, marked); err != nil || !still {
+	if still, err := l.removeListed(ctx, l.usageOf(id), goneUsage, going); err != nil || !still {
 		return err
 	}
 	guard.Remove = true

@@ -59,7 +59,7 @@ func (l *Limiter) createEntity(ctx context.Context, e Entity, now int64) error {
 		return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
 	}
 	if out[1].Present() {
-		if err := l.finishDeletion(ctx, e.ID, now); err != nil {
+		if err := l.finishDeletion(ctx, e.ID, out[1].Int64(schema.MarkAt), now); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,9 +52,13 @@ func endPurge(before *Namespace, _ int64) (*Namespace, string, error) {
 	return nil, actionNamespacePurged, nil
 }
 
+// purgedAtOnce is how many records one commit removes. An entity may have 64 KiB of metadata, and DynamoDB takes 4 MB of
+// items in one transaction.
+const purgedAtOnce = 50
+
 // removeAll removes the records of a namespace until none is found: limiters that have not noticed its deletion yet may
-// make more. Whoever else does the same may be done first, and the namespace be in use again: so nothing is removed but
-// what was found while it was being purged.
+// make more. Whoever else purges it may be done first, and the name be registered again: so a page is only removed if
+// the namespace was still being purged after it was found.
 func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namespace string) error {
 	for position, found := "", 0; ; {
 		keys, next, err := l.scan(ctx, scanner, namespace, position, backend.MaxPage)
@@ -67,11 +72,7 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 		if state, _ := r.Text(schema.NamespaceState); state != NamespacePurging {
 			return nil
 		}
-		writes := make([]backend.Write, len(keys))
-		for i, k := range keys {
-			writes[i] = removing(k)
-		}
-		if err := l.remove(ctx, writes); err != nil {
+		if err := l.removePurged(ctx, namespace, keys); err != nil {
 			return err
 		}
 		if position, found = next, found+len(keys); position == "" {
@@ -81,6 +82,35 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 			found = 0
 		}
 	}
+}
+
+// removePurged removes records of a namespace that is being purged. A request may be carried out long after it was
+// sent, when the purge is over and the name has been registered again: so each commit demands that the namespace is
+// still being purged. Only audit events need no such condition, for no event ever has the key of another.
+func (l *Limiter) removePurged(ctx context.Context, namespace string, keys []backend.Key) error {
+	var events, records []backend.Write
+	for _, k := range keys {
+		w := removing(k)
+		if w.Layout == schema.AuditLayout {
+			events = append(events, w)
+		} else {
+			records = append(records, w)
+		}
+	}
+	purging := backend.Write{
+		Key: schema.Namespace(namespace), Layout: schema.NamespaceLayout,
+		Conds: []backend.Cond{{Slot: schema.NamespaceState, Op: backend.Equal, Text: NamespacePurging}},
+	}
+	for some := range slices.Chunk(records, purgedAtOnce) {
+		err := l.commit(ctx, append([]backend.Write{purging}, some...), purging.Key)
+		if errors.Is(err, backend.ErrConflict) {
+			return nil // somebody else has finished the purge: the next look at the namespace tells
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.remove(ctx, events)
 }
 
 // scan gives the next keys of a namespace; those that this library cannot make are skipped.

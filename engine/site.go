@@ -134,7 +134,7 @@ func (l *Limiter) survey(ctx context.Context, s site, now int64) (r *backend.Rec
 	guard = []backend.Write{unmarked(l.opts.Namespace, s.entity)}
 	out, err := l.read(ctx, []backend.Key{s.key, guard[0].Key})
 	if err == nil && out[1].Present() {
-		if err = l.finishDeletion(ctx, s.entity, now); err == nil {
+		if err = l.finishDeletion(ctx, s.entity, out[1].Int64(schema.MarkAt), now); err == nil {
 			out, err = l.read(ctx, []backend.Key{s.key})
 		}
 	}

@@ -35,6 +35,9 @@ func decode(event *events.DynamoDBEvent) batch {
 		case err != nil:
 			b.failed[i], broken[key] = err, true
 		case kind == dynamo.Wanted:
+			if at := r.ApproximateCreationDateTime; !at.IsZero() {
+				change.At = at.Unix()
+			}
 			b.changes, b.records = append(b.changes, change), append(b.records, i)
 		}
 	}

@@ -35,7 +35,10 @@ type shard struct {
 }
 
 // image is one record of the stream.
-type image struct{ before, after item }
+type image struct {
+	before, after item
+	at            int64 // seconds since the Unix epoch; 0: unknown
+}
 
 // Feed implements [backend.Feed], from DynamoDB Streams.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
@@ -77,6 +80,7 @@ func some(ready []image, layouts backend.Layouts, size int) (changes []backend.C
 			return nil, 0, 0, err
 		}
 		if kind == Wanted {
+			change.At = ready[seen].at
 			changes = append(changes, change)
 		}
 		if kind != NoChange {
@@ -98,7 +102,7 @@ const (
 
 // ChangeOf makes a change of the two images of a stream record; an image is empty where there was no item. It is for
 // readers of the stream that get its records by another way, such as the aggregator's Lambda. The event's name is of no
-// use: the images tell what it was.
+// use: the images tell what it was. The change's At is the caller's to set.
 func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Layouts) (c backend.Change, k Kind, err error) {
 	either := after
 	if len(either) == 0 {
@@ -210,7 +214,11 @@ func (s *Store) readShard(ctx context.Context, sh *shard, limit int32) (n int, e
 	}
 	for i := range reply.Records {
 		r := reply.Records[i].Dynamodb
-		f.ready = append(f.ready, image{itemOf(r.OldImage), itemOf(r.NewImage)})
+		var at int64
+		if r.ApproximateCreationDateTime != nil {
+			at = r.ApproximateCreationDateTime.Unix()
+		}
+		f.ready = append(f.ready, image{itemOf(r.OldImage), itemOf(r.NewImage), at})
 		sh.last = r.SequenceNumber
 	}
 	sh.iterator = reply.NextShardIterator
