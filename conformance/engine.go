@@ -35,6 +35,7 @@ type stories []struct {
 //	15  ReadsWriteNothing
 //	–   ListsSkipUnreadable
 //	–   Configuration: what is stored is found again, listed and audited
+//	–   RecordsBeginAndEnd: no removal, reset or refund harms what came after it, and buckets are kept as long as needed
 //	–   Vectors: every decision, wait and balance equals that of the ideal bucket
 var outcomes = []outcome{
 	{"Vectors", vectors, false},
@@ -54,6 +55,7 @@ var outcomes = []outcome{
 	{"CrashInsideALease", crashes, true},
 	{"UnavailableWithinBudget", outages, true},
 	{"OneRecordForAMillion", million, false},
+	{"RecordsBeginAndEnd", records, true},
 	{"ReadsWriteNothing", readOnly, false},
 	{"ListsSkipUnreadable", listsSkip, false},
 	{"Configuration", configuration, false},

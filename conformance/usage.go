@@ -32,6 +32,8 @@ var usage = stories{
 	{"Within", usageWithin},
 	{"Deleted", usageDeleted},
 	{"Purged", usagePurged},
+	{"RefundedAtTheEnd", usageRefunded},
+	{"NewLifeByAClockBehind", usageNewLife},
 	{"ReadsWriteNothing", usageReads},
 	{"RefusesBadInput", usageInput},
 }

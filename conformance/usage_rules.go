@@ -54,6 +54,46 @@ func usagePurged(r *rig) {
 	r.wantUsage(l, q, "user-1 gpt-4 05-18T00 tpd:5 q:1")
 }
 
+// usageRefunded: a refund a second before it would be too late, of a bucket that has long been full, counts.
+func usageRefunded(r *rig) {
+	l := r.limiter()
+	lease := r.mustAcquire(l, ask(tokens("a", 3), engine.PerSecond("a", 10)))
+	r.clock.advance(time.Hour - time.Second)
+	r.sweep()
+	r.must(lease.Rollback(r.Context()))
+	r.aggregate(2)
+	r.wantSum(l, "a:0", 1)
+}
+
+// usageNewLife: a bucket is used again as soon as it has expired, by a clock that is five minutes behind.
+func usageNewLife(r *rig) {
+	noRefunds := func(o *engine.Options) { o.MaxHold = -1 }
+	l, q := r.limiter(noRefunds), ask(tokens("a", 3), engine.PerSecond("a", 10))
+	r.mustAcquire(l, q)
+	r.aggregate(1)
+	for passed := time.Duration(0); r.there(l, user) > 0 && passed < time.Hour; passed += time.Second {
+		r.clock.advance(time.Second)
+	}
+	r.sweep()
+	behind := newClock(0)
+	behind.set(r.clock.ns.Load() - int64(5*time.Minute))
+	r.mustAcquire(r.limiter(noRefunds, by(behind)), q)
+	r.aggregate(1)
+	r.wantSum(l, "a:6", 2)
+}
+
+// wantSum compares all usage of the user, in each kind of window.
+func (r *rig) wantSum(l *engine.Limiter, want string, acquires int64) {
+	r.Helper()
+	for _, kind := range kinds {
+		sum, err := l.UsageSummary(r.Context(), engine.UsageQuery{Entity: user, Window: kind})
+		r.must(err)
+		if got := amounts(sum.Total); got != want || sum.Acquires != acquires {
+			r.Errorf("%s usage is %s of %d acquires, not %s of %d", kind, got, sum.Acquires, want, acquires)
+		}
+	}
+}
+
 func usageReads(r *rig) {
 	l := r.limiter()
 	r.consume(l, user, api, 5)

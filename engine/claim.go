@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -71,12 +72,22 @@ type claim struct {
 	recalled bool     // tats are the view's, with no record in outs
 	turn     uint32   // the handle's before the write
 
+	hold time.Duration // Options.MaxHold of the limiter
+
 	place   backend.Place
 	writes  [1]backend.Write
 	outs    [1]backend.Outcome
 	conds   []backend.Cond
 	effects []backend.Effect
 	form    form // of conds and effects, where they are those of a guess
+}
+
+func newOp(opts *Options) *op {
+	o := &op{namespace: opts.Namespace}
+	for i := range o.claims {
+		o.claims[i].hold = opts.MaxHold
+	}
+	return o
 }
 
 // mode is how the next try is written.

@@ -79,7 +79,7 @@ func (c *claim) guess() {
 	if f.creates {
 		c.effects[len(c.effects)-1].Num = random()
 	}
-	c.write(backend.Expiry(expiry(c.now, saturatedAdd(c.now, c.shape.fill))))
+	c.write(expiry(c.now, saturatedAdd(c.now, c.shape.fill), c.hold))
 	if f.creates {
 		c.placed()
 	}

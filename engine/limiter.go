@@ -65,7 +65,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize, store)
-	l.ops.New = func() any { return &op{namespace: l.opts.Namespace} }
+	l.ops.New = func() any { return newOp(&l.opts) }
 	l.sweeps.store, _ = store.(backend.Sweeper)
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l, nil

@@ -239,7 +239,7 @@ func (s *watched) limits(r *backend.Record) []schema.Term {
 	return terms
 }
 
-// checkExpiry demands that no record can be dropped before a day after it is full.
+// checkExpiry demands that no record can be dropped before it is full and all leases on it are too late, and ten minutes more.
 func (s *watched) checkExpiry(r *backend.Record, terms []schema.Term) {
 	if !r.Present() || r.Expiry() == backend.NoExpiry {
 		return
@@ -248,7 +248,7 @@ func (s *watched) checkExpiry(r *backend.Record, terms []schema.Term) {
 	for i := range terms {
 		tat, seen := r.Num(schema.Tat(i))
 		rate := terms[i].Rate()
-		if full := rate.FullAt(tat); seen && expires-int64(24*time.Hour) < full {
+		if full := rate.FullAt(tat); seen && expires-int64(time.Hour+10*time.Minute) < full {
 			s.world.fail("%s is full at %d, and its record expires at %d", terms[i].Name, full, expires)
 		}
 	}

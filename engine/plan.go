@@ -10,11 +10,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// day is how long after it is full at the latest a bucket's record is kept.
-const day = 24 * time.Hour
+// keepAfter is how long a bucket's record is kept after it is full and every lease on it is too late to be refunded.
+// It is for clocks that disagree: a refund by a clock that is behind still finds the record, and a new life of the
+// record begins with a version above those of the life before, by which usage is counted once.
+const keepAfter = 10 * time.Minute
 
 // mostExpiry is the longest a record is kept; one that would have to be kept longer has no expiry.
-const mostExpiry = 3650 * day
+const mostExpiry = 3650 * 24 * time.Hour
 
 // plan is a canonical list of limits prepared for writing: what a level has configured, what a request brings, or what
 // a record's L says. Immutable, and shared by all buckets with the same limits.
@@ -121,13 +123,13 @@ func (p *plan) fits(view, stored *plan) bool {
 	return found == len(view.terms)
 }
 
-// expiry is the instant, in seconds, after which a bucket that is full at full (ns since the Unix epoch) at the latest
-// may be dropped; -1 for none.
-func expiry(now, full int64) int64 {
-	if full > now+int64(mostExpiry) || full > math.MaxInt64-int64(day) {
-		return -1
+// expiry is the instant, in seconds, after which the record of a bucket may be dropped that is full at full (ns since
+// the Unix epoch) at the latest, and whose leases may be refunded for hold; NoExpiry for none.
+func expiry(now, full int64, hold time.Duration) backend.Expiry {
+	if full > now+int64(mostExpiry) || hold > mostExpiry || full > math.MaxInt64-int64(hold+keepAfter) {
+		return backend.NoExpiry
 	}
-	return (full + int64(day) + int64(time.Second) - 1) / int64(time.Second)
+	return backend.Expiry((full + int64(hold) + int64(keepAfter) + int64(time.Second) - 1) / int64(time.Second))
 }
 
 // saturatedAdd adds a duration that is not negative to an instant.

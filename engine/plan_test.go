@@ -94,20 +94,28 @@ func TestPlanFits(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	const now, second, day = int64(1_772_366_400e9), int64(time.Second), int64(24 * time.Hour)
-	for _, c := range []struct{ full, want int64 }{
-		{now, (now + day) / second},
-		{now + 1, (now+day)/second + 1},
-		{now + 60*second, (now+day)/second + 60},
-		{now + 3650*day, (now + 3651*day) / second},
-		{now + 3650*day + 1, -1},
-		{math.MaxInt64, -1},
-		{math.MaxInt64 - day + 1, -1},
+	const tenMinutes = 600 * second
+	for _, c := range []struct {
+		full int64
+		hold time.Duration
+		want int64
+	}{
+		{now, time.Hour, now/second + 4200},
+		{now, 0, now/second + 600},
+		{now + 1, time.Hour, now/second + 4201},
+		{now + 60*second, time.Hour, now/second + 4260},
+		{now + 3650*day, time.Hour, (now+3650*day)/second + 4200},
+		{now, 3650 * 24 * time.Hour, (now+3650*day)/second + 600},
+		{now + 3650*day + 1, time.Hour, -1},
+		{now, 3650*24*time.Hour + 1, -1},
+		{math.MaxInt64, time.Hour, -1},
+		{math.MaxInt64 - tenMinutes + 1, 0, -1},
 	} {
-		if got := expiry(now, c.full); got != c.want {
-			t.Errorf("full %d ns from now: %d, not %d", c.full-now, got, c.want)
+		if got := expiry(now, c.full, c.hold); int64(got) != c.want {
+			t.Errorf("full %d ns from now, held %v: %d, not %d", c.full-now, c.hold, got, c.want)
 		}
 	}
-	if got := expiry(math.MaxInt64-3651*day, math.MaxInt64-day+1); got != -1 {
+	if got := expiry(math.MaxInt64-3650*day, math.MaxInt64-tenMinutes+1, 0); got != -1 {
 		t.Errorf("at the end of time: %d", got)
 	}
 	for _, c := range []struct {

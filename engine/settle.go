@@ -279,7 +279,7 @@ func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
 			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.shape.text},
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
 	}
-	c.write(backend.Expiry(expiry(c.now, full)))
+	c.write(expiry(c.now, full, c.hold))
 	if !active && !downs {
 		c.placed()
 	}

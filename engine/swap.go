@@ -117,5 +117,5 @@ func (c *claim) keep(tats *arrivals) backend.Expiry {
 			full = max(full, c.shape.rates[i].FullAt(tats[i].At))
 		}
 	}
-	return backend.Expiry(expiry(c.now, full))
+	return expiry(c.now, full, c.hold)
 }

@@ -38,7 +38,7 @@ func (*loadtestCmd) Help() string {
 
 Without --store or --name the load is on memory:, or on the file in ZAE_LIMITER_STORE. A deployed table must be named on the command line: it is billed.
 
-All entities are called loadtest-ID/N, ID being new each time, so that nobody else's buckets are touched. They are removed at the end; where that fails they expire, a day after they are full. With --depth above 1 the entities and the limits of the parents, ten times those of a child, are stored for the time, which the audit shows. Usage that an aggregator has counted stays.
+All entities are called loadtest-ID/N, ID being new each time, so that nobody else's buckets are touched. They are removed at the end; if that fails they expire 70 minutes after they are full. With --depth above 1 the entities and the limits of the parents, ten times those of a child, are stored for the time, which the audit shows. Usage that an aggregator has counted stays.
 
 What it would cost is projected from the units that DynamoDB reports, on other stores from the writes that decisions took.
 
