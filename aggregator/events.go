@@ -64,7 +64,7 @@ func lineOf(c *backend.Change, index int) (line, error) {
 	}
 	l := line{
 		ID: c.Key.Sort, Time: at.Format(time.RFC3339Nano), Namespace: c.Key.Namespace,
-		Entity: strings.TrimPrefix(c.Key.Partition, schema.AuditPartition("")),
+		Entity: schema.AuditedOf(c.Key),
 		Action: text(schema.AuditAction), Resource: text(schema.AuditResource), Principal: text(schema.AuditPrincipal),
 		index: index, day: at.Truncate(24 * time.Hour),
 	}

@@ -5,12 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// Lengths that every store keeps, in bytes. They are DynamoDB's (2,048 for a partition key, 1,024 for a sort key),
-// divided by three so that a driver may escape any byte.
+// Lengths that every store keeps, in bytes. DynamoDB takes 2,048 for a partition key, in which the namespace stands before
+// the partition, and 1,024 for a sort key. What is left is for what a driver adds or escapes.
 const (
 	MaxNamespace = 64
-	MaxPartition = 600
-	MaxSort      = 320
+	MaxPartition = 1000
+	MaxSort      = 800
 )
 
 // Key is the primary place of a record. Its three parts are never joined outside a driver, and a driver joins them so

@@ -128,8 +128,10 @@ func endByDeletion(r *rig) {
 	r.must(l.DeleteEntity(r.Context(), user, nil))
 }
 
-// endByExpiry lets the record expire and be dropped, where the store does that when it is asked to.
+// endByExpiry lets the record expire and be dropped, where the store does that when it is asked to. The last to charge it
+// holds leases for a shorter time than others.
 func endByExpiry(r *rig) {
+	r.mustAcquire(r.limiter(), ask(tokens("a", 1), engine.PerHour("a", 100), engine.PerHour("b", 100)))
 	r.clock.advance(100 * time.Hour)
 	s, ok := r.store.(backend.Sweeper)
 	if !ok {

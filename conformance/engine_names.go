@@ -13,6 +13,8 @@ var legalNames = stories{
 	{"StoredLimits", namesStored},
 	{"Ids", namesOfIDs},
 	{"Apart", namesApart},
+	{"Entities", namesOfEntities},
+	{"Families", namesOfFamilies},
 }
 
 // hardNames are words that stores and schemas of such libraries reserve, the longest name, and signs at its end.

@@ -160,7 +160,7 @@ func usageNames(r *rig) {
 		}
 		r.mustAcquire(l, engine.Request{Entity: user, Resource: hardIDs[i], Consume: consume, Limits: limitsNamed(names)})
 	}
-	entities := []string{"me@example.com", strings.Repeat("e", 256), "a", "a/b", "u"}
+	entities := []string{"me@example.com", strings.Repeat("e", 256), "a", "a/b", "u", "a|b", "a%7Cb", longest, "::1"}
 	for _, entity := range entities {
 		for _, resource := range hardIDs[len(hardIDs)-4:] {
 			r.consume(l, entity, resource, 1)

@@ -117,7 +117,7 @@ func usageInput(r *rig) {
 		"neither":        {Window: engine.WindowDaily},
 		"no window":      {Entity: user},
 		"another window": {Entity: user, Window: "weekly"},
-		"bad entity":     {Entity: "#", Window: engine.WindowDaily},
+		"bad entity":     {Entity: "\n", Window: engine.WindowDaily},
 		"bad resource":   {Resource: "#", Window: engine.WindowDaily},
 		"reversed":       {Entity: user, Window: engine.WindowDaily, From: now, To: now.Add(-1)},
 	} {

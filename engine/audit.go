@@ -108,7 +108,7 @@ func firstID(ms int64) string {
 
 // eventOf reads the record of an event. ErrSchema for one whose documents are no JSON: nobody could print it.
 func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
-	e := AuditEvent{ID: it.Key.Sort, Entity: strings.TrimPrefix(it.Key.Partition, schema.AuditPartition("")), Time: instant(r.Int64(schema.AuditTime))}
+	e := AuditEvent{ID: it.Key.Sort, Entity: schema.AuditedOf(it.Key), Time: instant(r.Int64(schema.AuditTime))}
 	e.Action, _ = r.Text(schema.AuditAction)
 	e.Resource, _ = r.Text(schema.AuditResource)
 	e.Principal, _ = r.Text(schema.AuditPrincipal)

@@ -65,7 +65,7 @@ func TestAuditEvents(t *testing.T) {
 			}))
 		}
 	}
-	_, err := w.AuditEvents(ctx, engine.AuditQuery{Entity: "#"})
+	_, err := w.AuditEvents(ctx, engine.AuditQuery{Entity: "\n"})
 	wants(t, "bad entity", err, invalid("Entity"))
 }
 

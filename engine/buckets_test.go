@@ -128,7 +128,7 @@ func TestBucketsRefuses(t *testing.T) {
 		_, err := w.Buckets(ctx, engine.BucketQuery{Page: p})
 		wants(t, what, err, invalid(strings.Fields(what)[0]))
 	}
-	_, err = w.Buckets(ctx, engine.BucketQuery{Entity: "not legal"})
+	_, err = w.Buckets(ctx, engine.BucketQuery{Entity: "not\nlegal"})
 	wants(t, "entity", err, invalid("Entity"))
 	_, err = w.BucketStates(ctx, []engine.BucketName{{"a", "not legal"}})
 	wants(t, "resource", err, invalid("Resource"))

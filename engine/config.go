@@ -81,7 +81,7 @@ func (l *Limiter) DeleteResourceDefaults(ctx context.Context, resource string) e
 
 // Resources lists the resources that have limits of their own. One that was changed just now may be missing, or be listed still.
 func (l *Limiter) Resources(ctx context.Context, p Page) (List[string], error) {
-	return l.sites(ctx, schema.ResourcesIndex, p)
+	return l.sites(ctx, schema.ResourcesIndex, p, func(sort string) string { return sort })
 }
 
 // SetLimits stores an entity's limits for a resource ("": its default for all), in place of those that were there; the
@@ -129,16 +129,16 @@ func (l *Limiter) EntitiesWithLimits(ctx context.Context, resource string, p Pag
 			return List[string]{}, err
 		}
 	}
-	return l.sites(ctx, schema.LimitsIndex(resource), p)
+	return l.sites(ctx, schema.LimitsIndex(resource), p, schema.EntityOf)
 }
 
-// sites lists where limits are stored, by an index.
-func (l *Limiter) sites(ctx context.Context, partition string, p Page) (List[string], error) {
+// sites lists where limits are stored, by an index; name reads its sorts.
+func (l *Limiter) sites(ctx context.Context, partition string, p Page, name func(sort string) string) (List[string], error) {
 	if err := l.admit(ctx); err != nil {
 		return List[string]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: partition, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (string, bool, error) {
-		return it.Sort, r.Has(schema.ConfigLimits), nil
+		return name(it.Sort), r.Has(schema.ConfigLimits), nil
 	})
 }

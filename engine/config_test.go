@@ -134,7 +134,7 @@ func TestConfigValidation(t *testing.T) {
 	_, readDefaults := w.ResourceDefaults(ctx, "")
 	_, listed := w.EntitiesWithLimits(ctx, "a@b", engine.Page{})
 	for field, errs := range map[string][]error{
-		"Entity":   {w.SetLimits(ctx, "", "r", good), w.DeleteLimits(ctx, "#", ""), read},
+		"Entity":   {w.SetLimits(ctx, "", "r", good), w.DeleteLimits(ctx, "\n", ""), read},
 		"Resource": {w.SetLimits(ctx, "e", "a@b", good), w.DeleteLimits(ctx, "e", "#"), w.SetResourceDefaults(ctx, "", good), w.DeleteResourceDefaults(ctx, ""), readDefaults, listed},
 	} {
 		for _, err := range errs {

@@ -149,7 +149,7 @@ func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Entity, bool, error) {
-		e, err := entityOf(it.Sort, r)
+		e, err := entityOf(schema.EntityOf(it.Sort), r)
 		if errors.Is(err, ErrEntityNotFound) {
 			return e, false, nil
 		}
@@ -191,7 +191,7 @@ func checkWhole(e *Entity) error {
 		return &ValidationError{"Name", e.Name, "must be UTF-8 of at most 256 bytes"}
 	}
 	if e.Parent != "" {
-		if err := entityRule.check("Parent", e.Parent); err != nil {
+		if err := checkEntityID("Parent", e.Parent); err != nil {
 			return err
 		}
 		if e.Parent == e.ID {

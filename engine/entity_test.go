@@ -74,11 +74,11 @@ func TestEntityValidation(t *testing.T) {
 		want error
 	}{
 		{"no id", engine.Entity{}, invalid("Entity")},
-		{"bad id", engine.Entity{ID: "a b"}, invalid("Entity")},
+		{"bad id", engine.Entity{ID: "a\nb"}, invalid("Entity")},
 		{"long id", engine.Entity{ID: strings.Repeat("a", 257)}, invalid("Entity")},
 		{"long name", engine.Entity{ID: "there", Name: strings.Repeat("a", 257)}, invalid("Name")},
 		{"name not UTF-8", engine.Entity{ID: "there", Name: "\xff"}, invalid("Name")},
-		{"bad parent", engine.Entity{ID: "there", Parent: "#"}, invalid("Parent")},
+		{"bad parent", engine.Entity{ID: "there", Parent: "\n"}, invalid("Parent")},
 		{"own parent", engine.Entity{ID: "there", Parent: "there"}, engine.ErrCycle},
 		{"empty key", engine.Entity{ID: "there", Metadata: map[string]string{"": ""}}, invalid("Metadata[]")},
 		{"long key", engine.Entity{ID: "there", Metadata: map[string]string{strings.Repeat("k", 129): ""}}, invalid("Metadata[" + strings.Repeat("k", 129) + "]")},

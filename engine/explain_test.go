@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 	must(t, other.SetLimits(ctx, "user", "r", limit(6)))
 	want[0].Limits = sorted(6)
 	equal(t, "not from memory", explain().Path, want)
-	for field, id := range map[string][2]string{"Entity": {"#", "r"}, "Resource": {"user", ""}} {
+	for field, id := range map[string][2]string{"Entity": {"\n", "r"}, "Resource": {"user", ""}} {
 		_, err := w.Explain(ctx, id[0], id[1])
 		wants(t, fmt.Sprint(id), err, invalid(field))
 	}

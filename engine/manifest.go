@@ -137,19 +137,22 @@ func (a *application) stages(changes []SettingChange) [][]lane {
 // lanesByName collects lanes.
 type lanesByName struct {
 	lanes []lane
-	index map[string]int
+	index map[laneKey]int
 }
+
+// laneKey is the name of a lane, or the entity that it is of.
+type laneKey struct{ name, entity string }
 
 // add puts c into the lane of a name, or, where that is "", of its entity.
 func (s *lanesByName) add(name, entity string, c *SettingChange) {
-	key := "|" + name
+	key := laneKey{name: name}
 	if name == "" {
-		key = entity
+		key.entity = entity
 	}
 	i, known := s.index[key]
-	if !known || key == "" { // the system and resources meet nobody
+	if !known || key == (laneKey{}) { // the system and resources meet nobody
 		if s.index == nil {
-			s.index = map[string]int{}
+			s.index = map[laneKey]int{}
 		}
 		i = len(s.lanes)
 		s.index[key], s.lanes = i, append(s.lanes, nil)

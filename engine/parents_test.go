@@ -104,6 +104,6 @@ func TestChildren(t *testing.T) {
 	equal(t, "of the old parent", children("p"), []string{"c0", "c4"})
 	equal(t, "of the new parent", children("q"), []string{"c1"})
 	equal(t, "of none", children("nobody"), []string(nil))
-	_, err = w.Children(ctx, "#", engine.Page{})
+	_, err = w.Children(ctx, "\n", engine.Page{})
 	wants(t, "bad id", err, invalid("Entity"))
 }

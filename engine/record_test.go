@@ -26,7 +26,7 @@ func TestRecordEvent(t *testing.T) {
 	}
 	for field, r := range map[string]engine.Recorded{
 		"Action":   {Action: "limits_set"},
-		"Entity":   {Action: "x", Entity: "a b"},
+		"Entity":   {Action: "x", Entity: "a\nb"},
 		"Resource": {Action: "x", Resource: "a b"},
 		"Before":   {Action: "x", Before: json.RawMessage("{")},
 		"After":    {Action: "x", After: json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)},

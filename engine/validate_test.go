@@ -15,7 +15,6 @@ var rules = []struct {
 	text *regexp.Regexp
 	most int
 }{
-	{entityRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-:@/]*\z`), 256},
 	{resourceRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-:/]*\z`), 128},
 	{limitRule, regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.\-]*\z`), 64},
 	{namespaceRule, regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.\-]*\z`), 64},
@@ -45,6 +44,28 @@ func TestRules(t *testing.T) {
 		check(strings.Repeat("a", r.most+1))
 		check("é")
 		check("a\n")
+	}
+}
+
+// Ids of entities are any text that can be shown: what users call their users.
+func TestEntityIDs(t *testing.T) {
+	for _, id := range []string{
+		"::1", "fe80::1%eth0", "auth0|5f7c", "joe+dev@example.com", "+491701234", "sk-abc==", "_internal", "-", " ", "a b", "%", "|", "%7C",
+		"é", "e\u0301", "日本", "\u202eabc", "a\u200bb", "\U0001F468\u200d\U0001F469", "\ufeff", "\ufffd", "\u2028", "\u00a0", "../..", "$(x)", "{}",
+		strings.Repeat("|", 256), strings.Repeat("é", 128),
+	} {
+		expect(t, id, checkEntity(id), "")
+		expect(t, id, checkWhole(&Entity{ID: id, Parent: "p"}), "")
+		expect(t, id, checkWhole(&Entity{ID: "e", Parent: id}), "")
+	}
+	for _, id := range []string{
+		"", "\x00", "a\nb", "a\r", "\t", "\x1b[2J", "\x7f", "\u0080", "a\u0085", "\u009f", "\xff", "a\xc3", "\xed\xa0\x80", strings.Repeat("|", 257), strings.Repeat("é", 128) + "a",
+	} {
+		expect(t, id, checkEntity(id), "Entity")
+		expect(t, id, checkWhole(&Entity{ID: id}), "Entity")
+		if id != "" {
+			expect(t, id, checkWhole(&Entity{ID: "e", Parent: id}), "Parent")
+		}
 	}
 }
 
@@ -119,8 +140,9 @@ func expect(t *testing.T, what any, err error, field string) {
 
 func TestValidationErrorText(t *testing.T) {
 	for want, err := range map[string]error{
-		`engine: Entity "a b": must be 1 to 256 bytes: letters, digits and _.-:@/, beginning with a letter or digit`: checkEntity("a b"),
-		`engine: Consume[a] -1: must be 0 to 10^15 tokens`:                                                           checkTokens("Consume", Tokens{"a": -1}, 0),
+		`engine: Entity "a\nb": must be 1 to 256 bytes of valid UTF-8 without control characters`:                     checkEntity("a\nb"),
+		`engine: Resource "a b": must be 1 to 128 bytes: letters, digits and _.-:/, beginning with a letter or digit`: checkResource("a b"),
+		`engine: Consume[a] -1: must be 0 to 10^15 tokens`:                                                            checkTokens("Consume", Tokens{"a": -1}, 0),
 	} {
 		if err.Error() != want {
 			t.Errorf("got %s, wanted %s", err, want)

@@ -197,10 +197,12 @@ const costsPrices = `Prices: %s, on demand, %s: $%g for a million write units, $
 
 const costsFoot = `
 - A bucket's record is one write unit (1,024 bytes) for entity ids of up to 64 bytes, resources of up to 32 and 8 limits whose
-  names have up to 32. Longer ones cost two or three units an acquire; the observer is told (` + "`EventLargeRecord`" + `).
+  names have up to 32. In an entity id ` + "`|` and `%`" + ` count as three bytes each. Longer ones cost two or three units an acquire; the observer is told (` + "`EventLargeRecord`" + `).
 - DynamoDB Local counts a read of several keys by the records that are there. The service bills one read unit for a key without
   a record, too: a configuration read has up to five keys for a bucket, so up to five units ($0.625 for a million), once a minute.
 - Acquires change no key of the index, so they cost no index unit. The first write of a bucket costs one.
+- A bucket's record is deleted for nothing once its bucket has been full for ` + "`MaxHold`" + ` and 10 minutes (70 minutes unless you set
+  ` + "`MaxHold`" + `). A bucket that is used less often is created again each time, at one more unit for the index.
 - A failed condition is billed like a write. What is known to be denied is denied from memory, and costs nothing.
 - DynamoDB serves at most 1,000 write units a second for one bucket, admissions and denials together.
 - The aggregator, backups and the stream's readers are not in the table.

@@ -1,6 +1,7 @@
 // Package schema owns the records that limiters share through a store: their keys, their fields and their packed values.
 //
-// Ids hold no '|', so parts joined by it cannot meet. Kinds of records and where they stand:
+// Parts are joined by '|', which no id holds: in an entity's id '%' and '|' are written %25 and %7C, those of other ids are
+// not legal. So no two can meet. Kinds of records and where they stand:
 //
 //	bucket          b|e|ENTITY|RESOURCE  bucket          index: e|ENTITY, RESOURCE
 //	entity          e|ENTITY             entity          index: |entities, ENTITY

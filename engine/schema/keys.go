@@ -29,6 +29,7 @@ const (
 // Bucket is the key of the bucket of an entity and a resource, and its place in the index: its entity.
 // Place and key share one string.
 func Bucket(namespace, entity, resource string) (backend.Key, backend.Place) {
+	entity = escape(entity)
 	partition := "b|e|" + entity + "|" + resource
 	end := len("b|e|") + len(entity)
 	return BucketAt(namespace, partition), backend.Place{Partition: partition[len("b|"):end], Sort: partition[end+1:]}
@@ -41,6 +42,12 @@ func BucketAt(namespace, partition string) backend.Key {
 
 // BucketOf tells entity and resource of a bucket's key; false for other kinds of keys.
 func BucketOf(k backend.Key) (entity, resource string, ok bool) {
+	entity, resource, ok = bucketParts(k)
+	return unescape(entity), resource, ok
+}
+
+// bucketParts is BucketOf with the entity as it stands in the key.
+func bucketParts(k backend.Key) (entity, resource string, ok bool) {
 	rest, ok := strings.CutPrefix(k.Partition, "b|e|")
 	if !ok {
 		return "", "", false
@@ -50,37 +57,37 @@ func BucketOf(k backend.Key) (entity, resource string, ok bool) {
 
 // PlaceOf is the place in the index of a bucket's key.
 func PlaceOf(k backend.Key) backend.Place {
-	entity, resource, _ := BucketOf(k)
+	entity, resource, _ := bucketParts(k)
 	return backend.Place{Partition: k.Partition[len("b|") : len("b|e|")+len(entity)], Sort: resource}
 }
 
 // EntityPartition holds the entity's record, its limits and its children; it is also the index partition of its buckets.
-func EntityPartition(entity string) string { return "e|" + entity }
+func EntityPartition(entity string) string { return "e|" + escape(entity) }
 
-// Entity is the key of an entity's record, and its place in the index.
+// Entity is the key of an entity's record, and its place in the index, of which EntityOf reads the sort.
 func Entity(namespace, entity string) (backend.Key, backend.Place) {
 	return backend.Key{Namespace: namespace, Partition: EntityPartition(entity), Sort: entitySort},
-		backend.Place{Partition: EntitiesIndex, Sort: entity}
+		backend.Place{Partition: EntitiesIndex, Sort: escape(entity)}
 }
 
 // Child is the key of the marker by which a parent lists its children.
 func Child(namespace, parent, child string) backend.Key {
-	return backend.Key{Namespace: namespace, Partition: EntityPartition(parent), Sort: childPrefix + child}
+	return backend.Key{Namespace: namespace, Partition: EntityPartition(parent), Sort: childPrefix + escape(child)}
 }
 
 // ChildRange bounds the sorts of a parent's child markers: from ≤ sort < to.
 func ChildRange() (from, to string) { return childPrefix, after(childPrefix) }
 
 // ChildOf is the child of a marker's key.
-func ChildOf(k backend.Key) string { return strings.TrimPrefix(k.Sort, childPrefix) }
+func ChildOf(k backend.Key) string { return unescape(strings.TrimPrefix(k.Sort, childPrefix)) }
 
 // EntityLimits is the key of an entity's limits for a resource ("": its default), and its place in the index.
 func EntityLimits(namespace, entity, resource string) (backend.Key, backend.Place) {
 	return backend.Key{Namespace: namespace, Partition: EntityPartition(entity), Sort: limitsPrefix + resource},
-		backend.Place{Partition: LimitsIndex(resource), Sort: entity}
+		backend.Place{Partition: LimitsIndex(resource), Sort: escape(entity)}
 }
 
-// LimitsIndex lists the entities that have limits of their own for a resource ("": a default).
+// LimitsIndex lists the entities that have limits of their own for a resource ("": a default); EntityOf reads the sorts.
 func LimitsIndex(resource string) string { return "l|" + resource }
 
 // LimitsRange bounds the sorts of an entity's limits: from ≤ sort < to.
@@ -101,7 +108,12 @@ func System(namespace string) backend.Key {
 }
 
 // AuditPartition lists the audit events of an entity; "" those that belong to none.
-func AuditPartition(entity string) string { return "a|" + entity }
+func AuditPartition(entity string) string { return "a|" + escape(entity) }
+
+// AuditedOf is the entity of an audit event's key, "" where it belongs to none.
+func AuditedOf(k backend.Key) string {
+	return unescape(strings.TrimPrefix(k.Partition, AuditPartition("")))
+}
 
 // Audit is the key of an audit event, and its place in the index. ULIDs sort by time.
 func Audit(namespace, entity, ulid string) (backend.Key, backend.Place) {
@@ -111,7 +123,7 @@ func Audit(namespace, entity, ulid string) (backend.Key, backend.Place) {
 
 // Deletion is the key of the mark that an entity is being deleted.
 func Deletion(namespace, entity string) backend.Key {
-	return backend.Key{Namespace: namespace, Partition: "d|" + entity, Sort: deletionSort}
+	return backend.Key{Namespace: namespace, Partition: "d|" + escape(entity), Sort: deletionSort}
 }
 
 // NamespacesPartition lists the registered namespaces, in the reserved namespace.

@@ -17,6 +17,9 @@ const (
 	managedLong     = "h|"
 )
 
+// longManaged is from how many bytes on an id is too long for a key. It is on disk.
+const longManaged = 320
+
 // ManagedPartition lists what a manifest manages.
 func ManagedPartition(manifest string) string { return "m|" + manifest }
 
@@ -35,7 +38,7 @@ func Managed(namespace, manifest string, record backend.Key) (key backend.Key, i
 		id = managedLimits + rest + "|" + ResourceOf(record)
 	}
 	sort := id
-	if len(sort) > backend.MaxSort {
+	if len(sort) > longManaged {
 		digest := sha256.Sum256([]byte(id))
 		sort = managedLong + hex.EncodeToString(digest[:16])
 	}
@@ -54,10 +57,10 @@ func ManagedRecord(namespace, id string) (record backend.Key, ok bool) {
 	case managedResource:
 		record, _ = Resource(namespace, rest)
 	case managedEntity:
-		record, _ = Entity(namespace, rest)
+		record, _ = Entity(namespace, unescape(rest))
 	case managedLimits:
 		entity, resource, _ := strings.Cut(rest, "|")
-		record, _ = EntityLimits(namespace, entity, resource)
+		record, _ = EntityLimits(namespace, unescape(entity), resource)
 	default:
 		return backend.Key{}, false
 	}
@@ -70,9 +73,9 @@ func ConfiguredBy(k backend.Key) (entity, resource string) {
 	case kind == "r":
 		return "", rest
 	case kind == "e" && strings.HasPrefix(k.Sort, limitsPrefix):
-		return rest, ResourceOf(k)
+		return unescape(rest), ResourceOf(k)
 	case kind == "e":
-		return rest, ""
+		return unescape(rest), ""
 	}
 	return "", ""
 }

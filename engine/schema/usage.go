@@ -39,14 +39,14 @@ func usageFields() []backend.Field {
 const usageParts = 8
 
 // UsagePartition lists the snapshots of an entity, by kind and start of their window.
-func UsagePartition(entity string) string { return "u|" + entity }
+func UsagePartition(entity string) string { return "u|" + escape(entity) }
 
 // Usage is the key of a snapshot of the window that starts at start, in seconds since the Unix epoch, and its place in
 // the index.
 func Usage(namespace, entity, resource string, w Window, start int64) (backend.Key, backend.Place) {
 	at := second(start)
 	return backend.Key{Namespace: namespace, Partition: UsagePartition(entity), Sort: w.letter() + "|" + at + "|" + resource},
-		backend.Place{Partition: usageIndex(w, resource, entityPart(entity)), Sort: at + "|" + entity}
+		backend.Place{Partition: usageIndex(w, resource, entityPart(entity)), Sort: at + "|" + escape(entity)}
 }
 
 // UsageOf reads a snapshot's key; false for keys of other kinds.
@@ -58,7 +58,7 @@ func UsageOf(k backend.Key) (entity, resource string, w Window, start int64, ok 
 	}
 	start, err := strconv.ParseInt(parts[1], 10, 64)
 	w = windowOf(parts[0])
-	return entity, parts[2], w, start, err == nil && w != "" && second(start) == parts[1]
+	return unescape(entity), parts[2], w, start, err == nil && w != "" && second(start) == parts[1]
 }
 
 // UsageRange bounds the sorts of an entity's snapshots of one kind of window whose start, in seconds since the Unix epoch,
