@@ -44,7 +44,7 @@ func TestArchive(t *testing.T) {
 	onEach(t, func(t *testing.T, s aggregator.Local) {
 		c, archive := clockAt(noon), &shelf{}
 		a, l := aggregatorOver(t, s, aggregator.Options{Archive: archive}), limiterOver(t, s, c)
-		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a", Name: "<A>"}))
+		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a", Name: "<A>"}, nil))
 		must(t, l.SetLimits(t.Context(), "a", "r", []engine.Limit{rpm}))
 		c.advance(24 * time.Hour)
 		must(t, l.SetSystemDefaults(t.Context(), []engine.Limit{rpm}, nil))
@@ -80,7 +80,7 @@ func TestArchive(t *testing.T) {
 func TestArchiveFails(t *testing.T) {
 	s, c, archive := inMemory(t), clockAt(noon), &shelf{fail: errors.New("no such bucket")}
 	a, l := aggregatorOver(t, s, aggregator.Options{Archive: archive}), limiterOver(t, s, c)
-	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a"}))
+	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a"}, nil))
 	made := feed(t, s)[0]
 	gone := backend.Change{Key: made.Key, Before: made.After}
 	gone.After.Reset(made.After.Layout())
@@ -104,7 +104,7 @@ func TestAuditRetention(t *testing.T) {
 	onEach(t, func(t *testing.T, s aggregator.Local) {
 		c := clockAt(noon)
 		a, l := aggregatorOver(t, s, aggregator.Options{AuditRetention: 10 * 24 * time.Hour}), limiterOver(t, s, c)
-		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a"}))
+		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a"}, nil))
 		changes := feed(t, s)
 		for range 2 {
 			equal(t, "report", a.Process(t.Context(), changes, c.now()), aggregator.Report{})

@@ -204,7 +204,7 @@ func TestUsageRetention(t *testing.T) {
 func TestOthersAreIgnored(t *testing.T) {
 	s := inMemory(t)
 	l, a := limiterOver(t, s, clockAt(noon)), aggregatorOver(t, s, aggregator.Options{})
-	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "e"}))
+	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "e"}, nil))
 	must(t, l.SetLimits(t.Context(), "e", "r", []engine.Limit{rpm}))
 	var all []backend.Change
 	_, err := s.Feed(t.Context(), schema.LayoutOf, 100, func(changes []backend.Change) error {

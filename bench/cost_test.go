@@ -75,7 +75,7 @@ func (s *shop) denied(entity string) { s.t.Helper(); s.ask(s.mine, entity, ten, 
 func (s *shop) family() {
 	s.t.Helper()
 	for _, e := range []engine.Entity{{ID: "org"}, {ID: "team", Parent: "org", Cascade: true}, {ID: "user", Parent: "team", Cascade: true}} {
-		s.must(s.mine.CreateEntity(s.t.Context(), e))
+		s.must(s.mine.CreateEntity(s.t.Context(), e, nil))
 	}
 	s.must(s.mine.SetResourceDefaults(s.t.Context(), resource, perMinute))
 }

@@ -69,7 +69,7 @@ func (l *limited) family(w workload, limits []engine.Limit) error {
 			if level < w.depth-1 {
 				e.Parent, e.Cascade = entityAt(level+1, above(i, 1)), true
 			}
-			if err := l.limiter.CreateEntity(background, e); err != nil {
+			if err := l.limiter.CreateEntity(background, e, nil); err != nil {
 				return err
 			}
 		}

@@ -156,9 +156,13 @@ func (r *rig) exactlyBelow(processes int) {
 	}
 }
 
+// unborn are options with which parents need not exist.
+var unborn = &engine.EntityOptions{AllowMissingParent: true}
+
+// mustEntity makes an entity, whose parent need not exist.
 func (r *rig) mustEntity(l *engine.Limiter, e engine.Entity) {
 	r.Helper()
-	if err := l.CreateEntity(r.Context(), e); err != nil {
+	if err := l.CreateEntity(r.Context(), e, unborn); err != nil {
 		r.Fatalf("CreateEntity of %s: %v", e.ID, err)
 	}
 }

@@ -261,7 +261,7 @@ func readsNothingChanged(r *rig) {
 	r.settle()
 	writes := r.faults.Writes()
 	r.must(l.SetLimits(r.Context(), "parent-2", api, []engine.Limit{stored("a", 300)}))
-	_, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{})
+	_, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{}, nil)
 	r.must(err)
 	_, err = l.Acquire(r.Context(), engine.Request{Entity: "parent-2", Resource: api, Consume: tokens("a", 301)})
 	r.wantError("a request that never fits", err, engine.ErrNeverFits)

@@ -69,7 +69,7 @@ func (r *rig) lifeOfFamily(l *engine.Limiter, parent, child string) {
 	r.wantLeftOf(r.limiter(), child, "of a family", amounts(map[string]int64{"a": 40, parent + " a": 90}))
 	r.wantFamily(l, parent, child)
 	for _, to := range []string{"", parent} {
-		_, err := l.UpdateEntity(ctx, child, engine.EntityUpdate{Parent: &to})
+		_, err := l.UpdateEntity(ctx, child, engine.EntityUpdate{Parent: &to}, unborn)
 		r.must(err)
 	}
 	r.must(l.ResetBucket(ctx, parent, api))

@@ -187,7 +187,7 @@ func inputConfiguration(r *rig) {
 	for what, q := range badRequests() {
 		if strings.HasPrefix(what, "entity") {
 			r.wantInvalid(what, l.SetLimits(r.Context(), q.Entity, api, []engine.Limit{stored("a", 1)}))
-			r.wantInvalid(what, l.CreateEntity(r.Context(), engine.Entity{ID: q.Entity}))
+			r.wantInvalid(what, l.CreateEntity(r.Context(), engine.Entity{ID: q.Entity}, nil))
 			r.wantInvalid(what, l.ResetBucket(r.Context(), q.Entity, api))
 		}
 	}

@@ -18,6 +18,8 @@ var parents = stories{
 	{"ExhaustedWithIO", func(r *rig) { parentExhausted(r.slow()) }},
 	{"ChildExhausted", childExhausted},
 	{"Absent", parentAbsent},
+	{"Missing", parentMissing},
+	{"Races", parentRaces},
 	{"WithoutLimits", parentWithoutLimits},
 	{"OwnLimits", parentOwnLimits},
 	{"CreatedLater", parentCreatedLater},
@@ -87,12 +89,12 @@ func parentsDepth(r *rig) {
 func parentsTooDeep(r *rig) {
 	l := r.limiter()
 	r.family(l, 8)
-	err := l.CreateEntity(r.Context(), engine.Entity{ID: "ninth", Parent: user, Cascade: true})
+	err := l.CreateEntity(r.Context(), engine.Entity{ID: "ninth", Parent: user, Cascade: true}, unborn)
 	r.wantError("a ninth", err, engine.ErrCycle)
-	r.must(l.CreateEntity(r.Context(), engine.Entity{ID: "top"}))
+	r.must(l.CreateEntity(r.Context(), engine.Entity{ID: "top"}, nil))
 	top := "top"
 	yes := true
-	if _, err := l.UpdateEntity(r.Context(), "parent-7", engine.EntityUpdate{Parent: &top, Cascade: &yes}); err != nil {
+	if _, err := l.UpdateEntity(r.Context(), "parent-7", engine.EntityUpdate{Parent: &top, Cascade: &yes}, unborn); err != nil {
 		r.wantError("a ninth on top", err, engine.ErrCycle)
 		return
 	}
@@ -243,12 +245,12 @@ func parentCycle(r *rig) {
 	l := r.limiter()
 	ids := r.family(l, 3)
 	for _, id := range ids {
-		_, err := l.UpdateEntity(r.Context(), ids[2], engine.EntityUpdate{Parent: &id})
+		_, err := l.UpdateEntity(r.Context(), ids[2], engine.EntityUpdate{Parent: &id}, unborn)
 		r.wantError("the last below "+id, err, engine.ErrCycle)
 	}
-	r.wantError("its own parent", l.CreateEntity(r.Context(), engine.Entity{ID: "x", Parent: "x"}), engine.ErrCycle)
+	r.wantError("its own parent", l.CreateEntity(r.Context(), engine.Entity{ID: "x", Parent: "x"}, unborn), engine.ErrCycle)
 	r.mustEntity(l, engine.Entity{ID: "y", Parent: "z"}) // z is not there yet
-	r.wantError("below what is below it", l.CreateEntity(r.Context(), engine.Entity{ID: "z", Parent: "y"}), engine.ErrCycle)
+	r.wantError("below what is below it", l.CreateEntity(r.Context(), engine.Entity{ID: "z", Parent: "y"}, unborn), engine.ErrCycle)
 	r.mustAcquire(l, ask(tokens("a", 1)))
 	r.wantLeft(l, "the path is as it was", "a:99 parent-1 a:199 parent-2 a:299")
 }
@@ -266,7 +268,7 @@ func parentCycleRace(r *rig) {
 		s := &trial{tester: r.T}
 		s.together(ring, func(i int) {
 			next := id(i + 1)
-			_, err := all[i].UpdateEntity(r.Context(), id(i), engine.EntityUpdate{Parent: &next})
+			_, err := all[i].UpdateEntity(r.Context(), id(i), engine.EntityUpdate{Parent: &next}, unborn)
 			if errors.Is(err, engine.ErrCycle) {
 				refused.Add(1)
 			} else if err != nil {

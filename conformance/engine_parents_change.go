@@ -13,7 +13,7 @@ func parentMoved(r *rig) {
 	r.must(l.SetLimits(r.Context(), "other", api, []engine.Limit{stored("a", 50)}))
 	lease := r.mustAcquire(l, ask(tokens("a", 10)))
 	other := "other"
-	if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Parent: &other}); err != nil {
+	if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Parent: &other}, unborn); err != nil {
 		r.Fatalf("UpdateEntity: %v", err)
 	}
 	r.mustAcquire(l, ask(tokens("a", 1)))
@@ -33,7 +33,7 @@ func parentMovedElsewhere(r *rig) {
 	r.family(l, 2)
 	r.must(l.SetLimits(r.Context(), parent, api, []engine.Limit{stored("a", 50)}))
 	r.mustAcquire(other, ask(tokens("a", 1)))
-	if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Parent: &parent}); err != nil {
+	if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Parent: &parent}, unborn); err != nil {
 		r.Fatalf("UpdateEntity: %v", err)
 	}
 	r.mustAcquire(l, ask(tokens("a", 1)))
@@ -87,7 +87,7 @@ func parentFlag(r *rig) {
 		cascade bool
 		want    string
 	}{{false, "a:99"}, {true, "a:98 parent-1 a:199"}, {false, "a:97"}} {
-		if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Cascade: &v.cascade}); err != nil {
+		if _, err := l.UpdateEntity(r.Context(), user, engine.EntityUpdate{Cascade: &v.cascade}, nil); err != nil {
 			r.Fatalf("UpdateEntity: %v", err)
 		}
 		r.mustAcquire(l, ask(tokens("a", 1)))

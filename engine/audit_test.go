@@ -87,9 +87,9 @@ func TestAuditOrder(t *testing.T) {
 // Events are gone after 90 days, whether the store has dropped them or not.
 func TestAuditRetention(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "a"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "a"}, nil))
 	w.pass(90*24*time.Hour - time.Second)
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "b"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "b"}, nil))
 	equal(t, "both", len(w.told(10)), 2)
 	w.pass(time.Second)
 	equal(t, "the later one", len(w.told(10)), 1)
@@ -99,7 +99,7 @@ func TestAuditRetention(t *testing.T) {
 func TestAuditPrincipal(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	l := w.limiter(w.store, &engine.Options{Principal: "me\xff"})
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "a"}))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "a"}, nil))
 	page, err := w.AuditEvents(ctx, engine.AuditQuery{})
 	must(t, err)
 	equal(t, "principal", page.Items[0].Principal, "me\uFFFD")

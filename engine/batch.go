@@ -104,7 +104,7 @@ func (a *application) some(ctx context.Context, work lane) (left lane, err error
 // lost deals with a commit that was refused: changes of what is not as it was read are given up. A deletion that somebody
 // began is brought to its end.
 func (a *application) lost(ctx context.Context, work lane, owners []*SettingChange, conflict *backend.ConflictError, now int64) (lane, error) {
-	if schema.LayoutOf(conflict.Key) == schema.MarkLayout && len(owners) > 0 {
+	if len(owners) > 0 && conflict.Key == schema.Deletion(a.l.opts.Namespace, owners[0].After.ID.Entity) {
 		err := a.l.finishDeletion(ctx, owners[0].After.ID.Entity, conflict.Record.Int64(schema.MarkAt), now)
 		if err == nil || errors.Is(err, backend.ErrConflict) {
 			err = fmt.Errorf("%w: %w", errRestart, ErrContention)

@@ -23,7 +23,7 @@ func TestComesBetween(t *testing.T) {
 			func(w *world) { w.furnish("e", 0, 0) },
 			func(l *engine.Limiter) error { return l.DeleteEntity(t.Context(), "e", nil) },
 			func(w *world) error {
-				_, err := w.UpdateEntity(t.Context(), "e", engine.EntityUpdate{Name: &name})
+				_, err := w.UpdateEntity(t.Context(), "e", engine.EntityUpdate{Name: &name}, nil)
 				return err
 			}, nil, "entity_deleted e  {\"id\":\"e\",\"name\":\"newer\"",
 		},
@@ -53,8 +53,8 @@ func TestComesBetween(t *testing.T) {
 		},
 		"create an entity that is created": {
 			func(*world) {},
-			func(l *engine.Limiter) error { return l.CreateEntity(t.Context(), engine.Entity{ID: "e"}) },
-			func(w *world) error { return w.CreateEntity(t.Context(), engine.Entity{ID: "e", Name: name}) },
+			func(l *engine.Limiter) error { return l.CreateEntity(t.Context(), engine.Entity{ID: "e"}, nil) },
+			func(w *world) error { return w.CreateEntity(t.Context(), engine.Entity{ID: "e", Name: name}, nil) },
 			engine.ErrEntityExists, "entity_created e  - {\"id\":\"e\",\"name\":\"newer\"",
 		},
 		"register a namespace that is deleted": {

@@ -91,7 +91,7 @@ func TestBucketsPages(t *testing.T) {
 		var want []string
 		for i := range 12 {
 			entity := fmt.Sprintf("e%02d", i)
-			must(t, w.CreateEntity(ctx, engine.Entity{ID: entity}))
+			must(t, w.CreateEntity(ctx, engine.Entity{ID: entity}, nil))
 			mustAcquire(t, w.Limiter, engine.Request{Entity: entity, Resource: "r", Consume: engine.Tokens{"n": 1}, Limits: []engine.Limit{engine.PerDay("n", 5)}})
 			want = append(want, entity)
 		}
@@ -118,8 +118,8 @@ func TestBucketsPages(t *testing.T) {
 
 func TestBucketsRefuses(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "a"}))
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "b"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "a"}, nil))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "b"}, nil))
 	entities, err := w.Entities(ctx, engine.Page{Size: 1})
 	must(t, err)
 	for what, p := range map[string]engine.Page{

@@ -37,7 +37,7 @@ func (l *Limiter) DeleteEntity(ctx context.Context, id string, o *DeleteOptions)
 func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now int64) error {
 	key, _ := schema.Entity(l.opts.Namespace, id)
 	guard := unmarked(l.opts.Namespace, id)
-	out, err := l.read(ctx, []backend.Key{key, guard.Key})
+	out, err := l.read(ctx, []backend.Key{key, guard.Key, schema.Adoption(l.opts.Namespace, id)})
 	if err != nil {
 		return err
 	}
@@ -58,6 +58,7 @@ func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now i
 	if err != nil {
 		return err
 	}
+	writes = append(writes, unadopted(l.opts.Namespace, id, &out[2]))
 	if has.more {
 		if err := l.commitAudited(ctx, now, e, append(writes, mark(guard, now))...); err != nil {
 			return err
@@ -110,7 +111,7 @@ func (l *Limiter) emancipate(ctx context.Context, id string, force bool, now int
 			return fmt.Errorf("%w: %q", ErrHasChildren, id)
 		}
 		for _, child := range children.Items {
-			_, err := l.updateEntity(ctx, child.ID, now, func(e *Entity) {
+			_, err := l.updateEntity(ctx, child.ID, true, now, func(e *Entity) {
 				if e.Parent == id {
 					e.Parent = ""
 				}

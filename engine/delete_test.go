@@ -17,7 +17,7 @@ import (
 func (w *world) furnish(id string, limits, buckets int) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: id, Parent: "parent"}))
+	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: id, Parent: "parent"}, ghosts))
 	for i := range limits {
 		must(w.t, w.SetLimits(ctx, id, fmt.Sprint("r", i), []engine.Limit{engine.PerMinute("rpm", 10)}))
 	}
@@ -72,9 +72,9 @@ func TestDeleteWithoutRecord(t *testing.T) {
 
 func TestDeleteWithChildren(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil))
 	for i := range 150 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p", Cascade: true}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p", Cascade: true}, ghosts))
 	}
 	before := w.dump(true)
 	wants(t, "with children", w.DeleteEntity(ctx, "p", nil), engine.ErrHasChildren)
@@ -119,7 +119,7 @@ func TestDeleteInterrupted(t *testing.T) {
 				}
 				equal(t, where, w.dump(false), map[string]string{})
 			case resume == "create" && begun:
-				must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Name: "new"}))
+				must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Name: "new"}, nil))
 				equal(t, where, len(w.dump(false)), 1)
 			case resume == "set" && begun:
 				must(t, w.SetLimits(ctx, "user", "r0", []engine.Limit{engine.PerMinute("tpm", 1)}))
@@ -160,7 +160,7 @@ func TestDeleteGhosts(t *testing.T) {
 	w.trouble.ghosts = keys.Items
 	l := w.troubled()
 	wants(t, "a ghost", l.DeleteEntity(ctx, "user", nil), engine.ErrEntityNotFound)
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user"}, nil))
 	must(t, l.DeleteEntity(ctx, "user", nil))
 }
 
@@ -186,12 +186,12 @@ func TestDeleteRace(t *testing.T) {
 			})
 		}
 		parents := []string{"p", "q", ""}
-		try(func(n int) error { return w.CreateEntity(ctx, engine.Entity{ID: "e", Parent: parents[n%3]}) })
-		try(func(int) error { return w.CreateEntity(ctx, engine.Entity{ID: "p"}) })
+		try(func(n int) error { return w.CreateEntity(ctx, engine.Entity{ID: "e", Parent: parents[n%3]}, ghosts) })
+		try(func(int) error { return w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil) })
 		try(func(int) error { return w.DeleteEntity(ctx, "e", nil) })
 		try(func(int) error { return w.DeleteEntity(ctx, "p", &engine.DeleteOptions{Force: true}) })
 		try(func(n int) error {
-			_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parents[(n+1)%3]})
+			_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parents[(n+1)%3]}, ghosts)
 			return err
 		})
 		try(func(n int) error {

@@ -28,8 +28,10 @@ func (w *world) interrupted(id string) {
 func TestDeletionComesBetween(t *testing.T) {
 	limits := []engine.Limit{engine.PerMinute("tpm", 1)}
 	for what, f := range map[string]func(context.Context, *engine.Limiter) error{
-		"create": func(ctx context.Context, l *engine.Limiter) error { return l.CreateEntity(ctx, engine.Entity{ID: "e"}) },
-		"set":    func(ctx context.Context, l *engine.Limiter) error { return l.SetLimits(ctx, "e", "r1", limits) },
+		"create": func(ctx context.Context, l *engine.Limiter) error {
+			return l.CreateEntity(ctx, engine.Entity{ID: "e"}, nil)
+		},
+		"set": func(ctx context.Context, l *engine.Limiter) error { return l.SetLimits(ctx, "e", "r1", limits) },
 	} {
 		w, ctx := newWorld(t), t.Context()
 		l := w.limiter(&interposed{w.store, func() { w.interrupted("e") }}, nil)
@@ -66,11 +68,11 @@ func TestDeletionFinishedByAnother(t *testing.T) {
 			late, came := w.troubled(), false
 			w.trouble.once(c.call, n, func() {
 				came = true
-				must(t, w.CreateEntity(ctx, engine.Entity{ID: "e", Name: "new"}))
+				must(t, w.CreateEntity(ctx, engine.Entity{ID: "e", Name: "new"}, nil))
 				must(t, w.SetLimits(ctx, "e", "r0", []engine.Limit{engine.PerMinute("rpm", 1)}))
 				w.use("e", "b0")
 			})
-			err := late.CreateEntity(ctx, engine.Entity{ID: "e", Name: "late"})
+			err := late.CreateEntity(ctx, engine.Entity{ID: "e", Name: "late"}, nil)
 			if !came {
 				t.Fatalf("there is no %s %d", c.call, n)
 			}

@@ -81,7 +81,7 @@ func TestDenialIsForgotten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "user-1"}))
+			must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "user-1"}, nil))
 			lease := mustAcquire(t, w.Limiter, ask(10, limit))
 			other := w.limiter(w.store, nil)
 			mustDeny(t, w.Limiter, ask(5, limit))

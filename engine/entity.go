@@ -22,9 +22,9 @@ const (
 // Entity is who is limited: a user, an API key, a tenant. An id can be limited without there being an Entity; one is
 // needed for a parent, for a name and for metadata.
 type Entity struct {
-	ID        string
+	ID        string            // 1 to 256 bytes of valid UTF-8 without control characters
 	Name      string            // for people, up to 256 bytes
-	Parent    string            // id of another entity, which need not exist; "": none
+	Parent    string            // id of another entity; "": none
 	Cascade   bool              // acquires take from the parent's bucket too
 	Metadata  map[string]string // the caller's own, up to 64 KiB as JSON, keys of 1 to 128 bytes
 	CreatedAt time.Time         // set by CreateEntity
@@ -38,17 +38,25 @@ type EntityUpdate struct {
 	Metadata map[string]string // replaces all of it; empty but not nil removes it
 }
 
-// CreateEntity stores a new entity; e.CreatedAt is not looked at. ErrEntityExists where there is one; ErrCycle where its
-// parents would lead back to it or be more than seven; *ValidationError. Audited as entity_created.
-func (l *Limiter) CreateEntity(ctx context.Context, e Entity) error {
+// EntityOptions tell how an entity is created or updated; nil is fine.
+type EntityOptions struct {
+	AllowMissingParent bool // the parent that is named need not exist
+}
+
+func (o *EntityOptions) allowMissing() bool { return o != nil && o.AllowMissingParent }
+
+// CreateEntity stores a new entity; e.CreatedAt is not looked at. ErrEntityExists if there is one; a *MissingParentError,
+// which is ErrEntityNotFound, if its parent does not exist, unless the options allow that; ErrCycle if its parents would
+// lead back to it or be more than seven; *ValidationError. Audited as entity_created.
+func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) error {
 	if err := checkWhole(&e); err != nil {
 		return err
 	}
 	defer l.forgetEntity(e.ID)
-	return l.admitted(ctx, func(now int64) error { return l.createEntity(ctx, e, now) })
+	return l.admitted(ctx, func(now int64) error { return l.createEntity(ctx, e, o.allowMissing(), now) })
 }
 
-func (l *Limiter) createEntity(ctx context.Context, e Entity, now int64) error {
+func (l *Limiter) createEntity(ctx context.Context, e Entity, allowMissing bool, now int64) error {
 	key, place := schema.Entity(l.opts.Namespace, e.ID)
 	guard := unmarked(l.opts.Namespace, e.ID)
 	out, err := l.read(ctx, []backend.Key{key, guard.Key})
@@ -63,7 +71,7 @@ func (l *Limiter) createEntity(ctx context.Context, e Entity, now int64) error {
 			return err
 		}
 	}
-	writes, err := l.adopt(ctx, e.ID, "", e.Parent, now)
+	writes, err := l.adopt(ctx, e.ID, "", e.Parent, allowMissing, now)
 	if err != nil {
 		return err
 	}
@@ -77,9 +85,10 @@ func (l *Limiter) createEntity(ctx context.Context, e Entity, now int64) error {
 }
 
 // UpdateEntity changes what u names and returns the entity as it is then. A changed parent moves the entity, with all
-// below it; a path that becomes longer than 8 further down is refused when it is used. ErrEntityNotFound, ErrCycle,
+// below it; a path that becomes longer than 8 further down is rejected when it is used. ErrEntityNotFound; a
+// *MissingParentError, which is one, if u names a parent that does not exist, unless the options allow that; ErrCycle;
 // *ValidationError. Audited as entity_updated, unless nothing changed.
-func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate) (Entity, error) {
+func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o *EntityOptions) (Entity, error) {
 	wanted := Entity{ID: id}
 	u.apply(&wanted)
 	if err := checkWhole(&wanted); err != nil {
@@ -87,7 +96,7 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate) (
 	}
 	var e Entity
 	err := l.admitted(ctx, func(now int64) (err error) {
-		e, err = l.updateEntity(ctx, id, now, u.apply)
+		e, err = l.updateEntity(ctx, id, u.Parent == nil || o.allowMissing(), now, u.apply)
 		return err
 	})
 	if err != nil {
@@ -97,7 +106,7 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate) (
 }
 
 // updateEntity changes what f changes in the entity.
-func (l *Limiter) updateEntity(ctx context.Context, id string, now int64, f func(*Entity)) (Entity, error) {
+func (l *Limiter) updateEntity(ctx context.Context, id string, allowMissing bool, now int64, f func(*Entity)) (Entity, error) {
 	key, _ := schema.Entity(l.opts.Namespace, id)
 	r, err := l.readOne(ctx, key)
 	if err != nil {
@@ -108,14 +117,15 @@ func (l *Limiter) updateEntity(ctx context.Context, id string, now int64, f func
 		return Entity{}, err
 	}
 	after := before
-	if f(&after); after.equal(&before) {
-		return after, nil
-	}
+	f(&after)
 	var writes []backend.Write
-	if after.Parent != before.Parent {
-		if writes, err = l.adopt(ctx, id, before.Parent, after.Parent, now); err != nil {
+	if after.Parent != before.Parent || !allowMissing { // who named the parent that it has is told, too, if that is missing
+		if writes, err = l.adopt(ctx, id, before.Parent, after.Parent, allowMissing, now); err != nil {
 			return Entity{}, err
 		}
+	}
+	if after.equal(&before) {
+		return after, nil
 	}
 	w, err := entityWrite(key, r, &after, now)
 	if err != nil {

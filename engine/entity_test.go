@@ -15,8 +15,8 @@ func TestEntityLife(t *testing.T) {
 	must(t, w.CreateEntity(ctx, engine.Entity{
 		ID: "user", Name: "Ü <b>", Parent: "org", Cascade: true, CreatedAt: born.AddDate(-1, 0, 0),
 		Metadata: map[string]string{"b": "2", "a": "<1>"},
-	}))
-	wants(t, "created twice", w.CreateEntity(ctx, engine.Entity{ID: "user"}), engine.ErrEntityExists)
+	}, ghosts))
+	wants(t, "created twice", w.CreateEntity(ctx, engine.Entity{ID: "user"}, nil), engine.ErrEntityExists)
 	e, err := w.Entity(ctx, "user")
 	must(t, err)
 	equal(t, "as created", e, engine.Entity{
@@ -25,12 +25,12 @@ func TestEntityLife(t *testing.T) {
 
 	w.pass(time.Hour)
 	name, none, no := "New", "", false
-	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &name})
+	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &name}, nil)
 	must(t, err)
 	equal(t, "renamed", e, engine.Entity{
 		ID: "user", Name: "New", Parent: "org", Cascade: true, CreatedAt: born, Metadata: map[string]string{"a": "<1>", "b": "2"},
 	})
-	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &none, Parent: &none, Cascade: &no, Metadata: map[string]string{}})
+	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &none, Parent: &none, Cascade: &no, Metadata: map[string]string{}}, ghosts)
 	must(t, err)
 	equal(t, "emptied", e, engine.Entity{ID: "user", CreatedAt: born})
 	again, err := w.Entity(ctx, "user")
@@ -58,7 +58,7 @@ func TestEntityAbsent(t *testing.T) {
 	name := "x"
 	_, err := w.Entity(ctx, "none")
 	wants(t, "read", err, engine.ErrEntityNotFound)
-	_, err = w.UpdateEntity(ctx, "none", engine.EntityUpdate{Name: &name})
+	_, err = w.UpdateEntity(ctx, "none", engine.EntityUpdate{Name: &name}, nil)
 	wants(t, "updated", err, engine.ErrEntityNotFound)
 	wants(t, "deleted", w.DeleteEntity(ctx, "none", &engine.DeleteOptions{Force: true}), engine.ErrEntityNotFound)
 	equal(t, "left", w.dump(true), map[string]string{})
@@ -66,7 +66,7 @@ func TestEntityAbsent(t *testing.T) {
 
 func TestEntityValidation(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "there"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "there"}, nil))
 	before := w.dump(true)
 	cases := []struct {
 		what string
@@ -86,19 +86,19 @@ func TestEntityValidation(t *testing.T) {
 		{"too much", engine.Entity{ID: "there", Metadata: map[string]string{"k": strings.Repeat("v", 64<<10-7)}}, invalid("Metadata")},
 	}
 	for _, c := range cases {
-		wants(t, c.what, w.CreateEntity(ctx, c.e), c.want)
+		wants(t, c.what, w.CreateEntity(ctx, c.e, nil), c.want)
 		if c.e.ID != "there" {
 			continue
 		}
-		_, err := w.UpdateEntity(ctx, c.e.ID, engine.EntityUpdate{Name: &c.e.Name, Parent: &c.e.Parent, Metadata: c.e.Metadata})
+		_, err := w.UpdateEntity(ctx, c.e.ID, engine.EntityUpdate{Name: &c.e.Name, Parent: &c.e.Parent, Metadata: c.e.Metadata}, ghosts)
 		wants(t, c.what+", updated", err, c.want)
 	}
 	equal(t, "store", w.dump(true), before)
 
 	largest := engine.Entity{ID: strings.Repeat("a", 256), Name: strings.Repeat("<", 256), Metadata: map[string]string{strings.Repeat("k", 128): strings.Repeat("<", 64<<10-7-128)}}
-	must(t, w.CreateEntity(ctx, largest))
+	must(t, w.CreateEntity(ctx, largest, nil))
 	name := "small"
-	e, err := w.UpdateEntity(ctx, largest.ID, engine.EntityUpdate{Name: &name})
+	e, err := w.UpdateEntity(ctx, largest.ID, engine.EntityUpdate{Name: &name}, nil)
 	must(t, err)
 	equal(t, "metadata", len(e.Metadata[strings.Repeat("k", 128)]), 64<<10-7-128)
 }
@@ -106,11 +106,11 @@ func TestEntityValidation(t *testing.T) {
 // An update that changes nothing writes nothing; versions grow even if the clock goes back.
 func TestEntityVersions(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "e", Name: "n", Metadata: map[string]string{"k": "v"}}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "e", Name: "n", Metadata: map[string]string{"k": "v"}}, nil))
 	before := w.dump(true)
 	name := "n"
 	for _, u := range []engine.EntityUpdate{{}, {Name: &name}, {Metadata: map[string]string{"k": "v"}}} {
-		_, err := w.UpdateEntity(ctx, "e", u)
+		_, err := w.UpdateEntity(ctx, "e", u, nil)
 		must(t, err)
 	}
 	equal(t, "store", w.dump(true), before)
@@ -118,7 +118,7 @@ func TestEntityVersions(t *testing.T) {
 	seen := map[string]bool{}
 	for i := range 5 {
 		name := fmt.Sprint(i)
-		_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Name: &name})
+		_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Name: &name}, nil)
 		must(t, err)
 		for _, record := range w.dump(false) {
 			_, ver, _ := strings.Cut(record, " ver=")
@@ -136,7 +136,7 @@ func TestEntities(t *testing.T) {
 	var want []string
 	for i := range 23 {
 		id := fmt.Sprintf("e%02d", i)
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: id}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: id}, nil))
 		if i%5 == 4 {
 			must(t, w.DeleteEntity(ctx, id, nil))
 		} else {
@@ -158,10 +158,10 @@ func TestEntityAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.use("user", "r")
 	must(t, w.SetLimits(ctx, "org", "", []engine.Limit{engine.PerMinute("rpm", 10)}))
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "org", Cascade: true}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "org", Cascade: true}, ghosts))
 	w.use("user", "r")
 	no := false
-	_, err := w.UpdateEntity(ctx, "user", engine.EntityUpdate{Cascade: &no})
+	_, err := w.UpdateEntity(ctx, "user", engine.EntityUpdate{Cascade: &no}, nil)
 	must(t, err)
 	w.use("user", "r")
 	equal(t, "used of the parent's", part(w.bucket("org", "r"), "u0"), "1")

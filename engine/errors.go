@@ -106,6 +106,20 @@ func (e *ParentError) Error() string {
 // Unwrap makes errors.Is(err, ErrHasChildren) true.
 func (e *ParentError) Unwrap() error { return ErrHasChildren }
 
+// MissingParentError reports a parent that does not exist. It is an [ErrEntityNotFound].
+type MissingParentError struct {
+	Entity string // that would get the parent
+	Parent string
+}
+
+// Error names both.
+func (e *MissingParentError) Error() string {
+	return fmt.Sprintf("%v: %q, which would be the parent of %q", ErrEntityNotFound, e.Parent, e.Entity)
+}
+
+// Unwrap makes errors.Is(err, ErrEntityNotFound) true.
+func (e *MissingParentError) Unwrap() error { return ErrEntityNotFound }
+
 // CommitError is what [Limiter.Do] returns when the work was done and its settlement failed: the charge of the
 // acquire stands, the lease's adjustments may be missing.
 type CommitError struct{ Err error }

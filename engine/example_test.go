@@ -121,8 +121,9 @@ func ExampleLimiter_CreateEntity() {
 
 	_ = limiter.SetResourceDefaults(ctx, "gpt-4", []engine.Limit{engine.PerMinute("rpm", 60)})
 	_ = limiter.SetLimits(ctx, "project", "gpt-4", []engine.Limit{engine.PerMinute("rpm", 100)})
+	_ = limiter.CreateEntity(ctx, engine.Entity{ID: "project"}, nil)
 	for _, key := range []string{"key-1", "key-2"} {
-		_ = limiter.CreateEntity(ctx, engine.Entity{ID: key, Parent: "project", Cascade: true})
+		_ = limiter.CreateEntity(ctx, engine.Entity{ID: key, Parent: "project", Cascade: true}, nil)
 		_, err := limiter.Acquire(ctx, engine.Request{Entity: key, Resource: "gpt-4", Consume: engine.Tokens{"rpm": 60}})
 		fmt.Println(err)
 	}

@@ -2,12 +2,16 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Explanation tells which limits are in force for an entity and a resource.
 type Explanation struct {
-	Path []PathLevel // the entity first, then its parents as far as it cascades
+	Path     []PathLevel // the entity first, then its parents as far as it cascades
+	Warnings []string    // in words, of what is likely not meant: a cascade to a parent without limits, a system default that caps a parent
 }
 
 // PathLevel is one entity on the path.
@@ -41,5 +45,59 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		x.Path = append(x.Path, PathLevel{id, c.parent != "", c.level, c.stored.limits()})
 		id = c.parent
 	}
+	for i, p := range x.Path {
+		switch {
+		case i == 0:
+		case p.Level == LevelNone:
+			x.Warnings = append(x.Warnings, fmt.Sprintf("parent %q has no limits on %s: cascading to it limits nothing there; set limits for it", p.Entity, resource))
+		case p.Level == LevelSystem:
+			x.Warnings = append(x.Warnings, cappedBySystem(p.Entity))
+		}
+	}
 	return x, nil
+}
+
+func cappedBySystem(parent string) string {
+	return fmt.Sprintf("parent %q has no limits of its own: the system's default limits cap it, so all of its children share them; set limits for it", parent)
+}
+
+// CascadeWarnings tells, in words, what is likely not meant about the parents that an entity cascades to, whatever the
+// resource: that they have no limits of their own, so that the cascade limits nothing, or only by default limits, which
+// all children of the parent then share. It reads from the store and writes nothing. [Limiter.Explain] tells more about
+// one resource. ErrEntityNotFound; *ValidationError.
+func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings []string, err error) {
+	e, err := l.Entity(ctx, entity)
+	if err != nil {
+		return nil, err
+	}
+	for depth := 1; e.Cascade && e.Parent != "" && depth < mostPath; depth++ {
+		parent := e.Parent
+		warning, err := l.parentWarning(ctx, parent)
+		if err != nil {
+			return nil, err
+		}
+		if warning != "" {
+			warnings = append(warnings, warning)
+		}
+		if e, err = l.Entity(ctx, parent); err != nil && !errors.Is(err, ErrEntityNotFound) {
+			return nil, err
+		}
+	}
+	return warnings, nil
+}
+
+// parentWarning is what there is to warn of about a parent, "" for nothing.
+func (l *Limiter) parentWarning(ctx context.Context, parent string) (string, error) {
+	own, err := walk(ctx, l, Page{Size: 1}, l.limitsOf(parent), storedOf)
+	if err != nil || len(own.Items) > 0 {
+		return "", err
+	}
+	system, err := l.readOne(ctx, schema.System(l.opts.Namespace))
+	if err != nil {
+		return "", err
+	}
+	if system.Has(schema.ConfigLimits) {
+		return cappedBySystem(parent), nil
+	}
+	return fmt.Sprintf("parent %q has no limits of its own: cascading to it limits nothing, except on resources with default limits; set limits for it", parent), nil
 }

@@ -22,19 +22,21 @@ type family struct {
 
 // member is one entity of a family, with or without a record.
 type member struct {
-	parent string
-	exists bool // it has a record now
-	ver    int64
+	parent  string
+	exists  bool // it has a record now
+	ver     int64
+	adopted backend.Record // of one whose record goes: its mark, read before its children were listed
 }
 
-// familyOf reads what stands above the entities that the changes set. ErrCycle where that leads back, or too far.
-func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange) (*family, error) {
+// familyOf reads what stands above the entities that the changes set. ErrCycle where that leads back, or too far; a
+// *MissingParentError for each parent that a change names anew and that will not exist, unless that is allowed.
+func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange, allowMissing bool) (*family, error) {
 	f := &family{members: map[string]*member{}}
 	var above []string
 	for i := range changes {
 		c := &changes[i]
 		if c.After.ID.Kind == SettingEntity {
-			f.members[c.After.ID.Entity] = &member{c.After.Record.Parent, c.Before.Exists, c.Before.ver}
+			f.members[c.After.ID.Entity] = &member{parent: c.After.Record.Parent, exists: c.Before.Exists, ver: c.Before.ver}
 			above = append(above, c.After.Record.Parent)
 		}
 	}
@@ -65,8 +67,31 @@ func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange) (*famil
 			above = append(above, m.parent)
 		}
 	}
-	err := f.check(changes)
-	return f, err
+	if err := f.check(changes); err != nil || allowMissing {
+		return f, err
+	}
+	return f, f.missing(changes)
+}
+
+// missing names the parents that changes give to entities, and that will not be there when all changes are made.
+func (f *family) missing(changes []SettingChange) error {
+	exists := map[string]bool{}
+	for id, m := range f.members {
+		exists[id] = m.exists
+	}
+	for i := range changes {
+		if after := &changes[i].After; after.ID.Kind == SettingEntity {
+			exists[after.ID.Entity] = after.Exists
+		}
+	}
+	var found []error
+	for i := range changes {
+		c := &changes[i]
+		if parent := c.After.Record.Parent; c.moves() && parent != "" && !exists[parent] {
+			found = append(found, &MissingParentError{c.After.ID.Entity, parent})
+		}
+	}
+	return errors.Join(found...)
 }
 
 func (f *family) check(changes []SettingChange) error {
@@ -107,6 +132,13 @@ func (f *family) stays(namespace, id string) (writes []backend.Write) {
 	return writes
 }
 
+// exists reports whether an entity has a record now.
+func (f *family) exists(id string) bool {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.members[id].exists
+}
+
 // changed notes an entity's new version.
 func (f *family) changed(id string, ver int64) {
 	f.lock.Lock()
@@ -123,7 +155,8 @@ func asRead(version backend.Slot, exists bool, ver int64) backend.Cond {
 }
 
 // checkOrphans refuses to remove records of entities that would still be some other's parent, by a *ParentError for each.
-func (l *Limiter) checkOrphans(ctx context.Context, changes []SettingChange) error {
+// Those that are given a child after it has looked do not go: see unadopted.
+func (l *Limiter) checkOrphans(ctx context.Context, f *family, changes []SettingChange) error {
 	after := map[string]*Setting{}
 	for i := range changes {
 		if id := changes[i].After.ID; id.Kind == SettingEntity {
@@ -140,7 +173,13 @@ func (l *Limiter) checkOrphans(ctx context.Context, changes []SettingChange) err
 		if s.Exists {
 			continue
 		}
+		m := f.members[id]
 		group.Go(func() error {
+			mark, err := l.readOne(ctx, schema.Adoption(l.opts.Namespace, id))
+			if err != nil {
+				return err
+			}
+			m.adopted.CopyFrom(mark)
 			child, err := l.orphan(ctx, id, after)
 			if child != "" {
 				lock.Lock()

@@ -13,7 +13,7 @@ import (
 func TestPageValidation(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 3 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: "p"}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: "p"}, ghosts))
 		must(t, w.SetResourceDefaults(ctx, fmt.Sprint("r", i), []engine.Limit{engine.PerMinute("rpm", 1)}))
 	}
 	entities, err := w.Entities(ctx, engine.Page{Size: 1})
@@ -97,7 +97,7 @@ func (s *haunted) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 func TestPageThroughTrouble(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 3 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i)}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i)}, nil))
 	}
 	l := w.troubled()
 	_, err := l.Entities(ctx, engine.Page{})

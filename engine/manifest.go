@@ -16,9 +16,10 @@ type SettingChange struct {
 
 // ManifestOptions tell how a manifest's changes are made; nil is fine.
 type ManifestOptions struct {
-	TakeOver bool           // also settings that another manifest manages, which loses them
-	DryRun   bool           // only what comes before anything is changed
-	Progress func(done int) // called now and then with how many changes were made, one call at a time
+	TakeOver           bool           // also settings that another manifest manages, which loses them
+	AllowMissingParent bool           // parents that changes name need not exist
+	DryRun             bool           // only what comes before anything is changed
+	Progress           func(done int) // called now and then with how many changes were made, one call at a time
 }
 
 // ApplyManifest makes changes in the name of a manifest, which manages what it sets from then on: limits first, then
@@ -27,7 +28,8 @@ type ManifestOptions struct {
 // commits at a time; all of one commit or none. So an error or ctx's end leaves some made and others not: read the
 // settings again, and go on with what is left. Buckets that have limits set for their entity and resource are converted at
 // once where the store can be reached. Removing an entity's record leaves its buckets, and limits that are not among the
-// changes: DeleteEntity removes all. *ValidationError, ErrCycle, ErrManaged, and a *ParentError for each
+// changes: DeleteEntity removes all. *ValidationError, ErrCycle, ErrManaged, a *MissingParentError for each parent that is
+// named anew and will not exist when all is done (joined), unless that is allowed, and a *ParentError for each
 // removed record that would still be a parent (joined), come before anything is changed; ErrStale, with what was changed since it
 // was read, after all else was made.
 func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []SettingChange, o *ManifestOptions) error {
@@ -40,11 +42,11 @@ func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []
 	if err := l.admit(ctx); err != nil {
 		return err
 	}
-	family, err := l.familyOf(ctx, changes)
+	family, err := l.familyOf(ctx, changes, o.AllowMissingParent)
 	if err != nil {
 		return err
 	}
-	if err := l.checkOrphans(ctx, changes); err != nil || o.DryRun {
+	if err := l.checkOrphans(ctx, family, changes); err != nil || o.DryRun {
 		return err
 	}
 	a := &application{l: l, manifest: manifest, progress: o.Progress, family: family}

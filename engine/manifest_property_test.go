@@ -120,7 +120,7 @@ func enact(t *testing.T, l *engine.Limiter, manifest string, wanted, other map[e
 	all = slices.DeleteFunc(all, func(c engine.SettingChange) bool {
 		return c.Before.SameContent(&c.After) && c.Before.Manifest == manifest
 	})
-	must(t, l.ApplyManifest(ctx, manifest, all, nil))
+	must(t, l.ApplyManifest(ctx, manifest, all, &engine.ManifestOptions{AllowMissingParent: true}))
 	var lines []string
 	both := append(list, sorted(other)...)
 	slices.SortFunc(both, func(a, b engine.Setting) int { return a.ID.Compare(b.ID) })

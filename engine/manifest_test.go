@@ -164,7 +164,7 @@ func TestManifestAndOtherChanges(t *testing.T) {
 	must(t, w.apply(nil, wanted...))
 	must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{tpm}))
 	name := "by hand"
-	_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Name: &name})
+	_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Name: &name}, nil)
 	must(t, err)
 	equal(t, "managed", w.managed("m"), `the system [rpm:10/min] block by m
 resource r [tpm:1000/min:2000] default by m
@@ -244,13 +244,13 @@ limits of x [hand:2/day] default by m`)
 // A parent that changes while its child is being moved below it makes that stale: the circle is not closed.
 func TestManifestStaleParent(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}))
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "c"}))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "c"}, nil))
 	all, err := changesTo(ctx, w.Limiter, record("c", "p"), record("d", ""))
 	must(t, err)
 	c := "c"
 	w.trouble.once("commit", 0, func() {
-		_, err := w.UpdateEntity(ctx, "p", engine.EntityUpdate{Parent: &c})
+		_, err := w.UpdateEntity(ctx, "p", engine.EntityUpdate{Parent: &c}, ghosts)
 		must(t, err)
 	})
 	err = w.troubled().ApplyManifest(ctx, "m", all, nil)
@@ -260,7 +260,7 @@ func TestManifestStaleParent(t *testing.T) {
 
 func TestManifestFamilies(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"})) // not of the manifest
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"}, ghosts)) // not of the manifest
 	must(t, w.apply(nil, record("a", "x"), record("b", "")))
 	must(t, w.apply(nil, record("b", "a"), record("a", ""))) // turned round, over x
 	equal(t, "turned", w.managed("m"), "entity a \"\"< false map[] by m\nentity b \"\"<a false map[] by m")

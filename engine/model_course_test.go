@@ -80,7 +80,7 @@ func newCourse(e *episode, agree bool, log func(string, ...any)) *course {
 	}
 	if e.family {
 		c.stack = append(c.stack, &run{step: &step{plan: -1}})
-		err := c.procs[0].CreateEntity(context.Background(), engine.Entity{ID: "e0", Parent: "e1"})
+		err := c.procs[0].CreateEntity(context.Background(), engine.Entity{ID: "e0", Parent: "e1"}, ghosts)
 		if err != nil {
 			c.fail("%v", err)
 		}
@@ -236,13 +236,13 @@ func (c *course) act(ctx context.Context, r *run) *outcome {
 		return told(p.ResetBucket(ctx, entity, anyResource))
 	case doCascade:
 		on := r.level%2 == 0
-		_, err := p.UpdateEntity(ctx, "e0", engine.EntityUpdate{Cascade: &on})
+		_, err := p.UpdateEntity(ctx, "e0", engine.EntityUpdate{Cascade: &on}, nil)
 		return told(err)
 	case doDelete:
 		if err := p.DeleteEntity(ctx, "e0", nil); err != nil {
 			return told(err)
 		}
-		return told(p.CreateEntity(ctx, engine.Entity{ID: "e0", Parent: "e1", Cascade: r.level%2 == 0}))
+		return told(p.CreateEntity(ctx, engine.Entity{ID: "e0", Parent: "e1", Cascade: r.level%2 == 0}, ghosts))
 	case doLate:
 		c.store.arrive(ctx, int(r.d))
 	}

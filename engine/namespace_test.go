@@ -131,14 +131,14 @@ func TestNamespaceGate(t *testing.T) {
 		_, err := l.Allow(ctx, engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}, Limits: limits})
 		return err
 	}
-	wants(t, "created in none", l.CreateEntity(ctx, engine.Entity{ID: "e"}), engine.ErrNamespaceNotFound)
+	wants(t, "created in none", l.CreateEntity(ctx, engine.Entity{ID: "e"}, nil), engine.ErrNamespaceNotFound)
 	wants(t, "used in none", use(), engine.ErrNamespaceNotFound)
 	_, err := l.Explain(ctx, "e", "r")
 	wants(t, "explained in none", err, engine.ErrNamespaceNotFound)
 	equal(t, "store", w.dump(true, "n"), map[string]string{})
 
 	must(t, l.RegisterNamespace(ctx, "n"))
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "e"}))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "e"}, nil))
 	must(t, use())
 	_, err = w.Entity(ctx, "e")
 	wants(t, "in the other namespace", err, engine.ErrEntityNotFound)
@@ -153,7 +153,7 @@ func TestNamespaceGate(t *testing.T) {
 	must(t, err)
 
 	made := w.limiter(w.store, &engine.Options{Namespace: "made", CreateNamespace: true})
-	must(t, made.CreateEntity(ctx, engine.Entity{ID: "e"}))
+	must(t, made.CreateEntity(ctx, engine.Entity{ID: "e"}, nil))
 	n, err := w.Namespace(ctx, "made")
 	must(t, err)
 	equal(t, "made", n.State, "active")

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Children lists the entities whose parent is id, by id. A parent need not exist itself.
+// Children lists the entities whose parent is id, by id. A parent need not exist itself, if that was allowed.
 func (l *Limiter) Children(ctx context.Context, id string, p Page) (List[Entity], error) {
 	if err := checkEntity(id); err != nil {
 		return List[Entity]{}, err
@@ -40,36 +40,65 @@ func (l *Limiter) children(ctx context.Context, id string, p Page) (List[Entity]
 
 // adopt gives the writes that move an entity from one parent to another ("": none): the parents' marks of it, and the
 // demand that no ancestor changes meanwhile. Two changes that would close a circle together cannot both be made then:
-// each demands that the other's entity is as it was.
-func (l *Limiter) adopt(ctx context.Context, id, from, to string, now int64) ([]backend.Write, error) {
-	writes, err := l.ancestors(ctx, id, to)
+// each demands that the other's entity is as it was. Nor can the new parent be deleted meanwhile: either its deletion
+// comes first, and the demand fails, or it finds that the parent has been given a child (see unadopted).
+func (l *Limiter) adopt(ctx context.Context, id, from, to string, allowMissing bool, now int64) ([]backend.Write, error) {
+	ns := l.opts.Namespace
+	writes, exists, err := l.ancestors(ctx, id, to)
 	if err != nil {
 		return nil, err
 	}
+	if to != "" && !exists && !allowMissing {
+		return nil, &MissingParentError{id, to}
+	}
+	if from == to {
+		return writes, nil
+	}
 	if from != "" {
-		writes = append(writes, backend.Write{Key: schema.Child(l.opts.Namespace, from, id), Layout: schema.MarkLayout, Remove: true})
+		writes = append(writes, backend.Write{Key: schema.Child(ns, from, id), Layout: schema.MarkLayout, Remove: true})
 	}
 	if to != "" {
-		writes = append(writes, setMark(schema.Child(l.opts.Namespace, to, id), now))
+		writes = append(writes, setMark(schema.Child(ns, to, id), now))
+	}
+	if exists {
+		writes = append(writes, adopted(ns, to, now))
 	}
 	return writes, nil
 }
 
+// adopted lets the mark grow that an entity, which exists, was given a child.
+func adopted(namespace, parent string, now int64) backend.Write {
+	return backend.Write{
+		Key: schema.Adoption(namespace, parent), Layout: schema.MarkLayout,
+		Effects: []backend.Effect{{Slot: schema.MarkAt, Op: backend.Add, Num: one, Base: backend.Int(now - 1)}},
+	}
+}
+
+// unadopted removes that mark of an entity that goes, and demands that it is as it was in r, read before its children
+// were listed: an entity that was given a child since then does not go.
+func unadopted(namespace, parent string, r *backend.Record) backend.Write {
+	w := holds(schema.Adoption(namespace, parent), r, schema.MarkAt)
+	w.Remove = true
+	return w
+}
+
 // ancestors walks up from parent, and demands of each entity on the way, be it there or not, that it stays as it is.
-func (l *Limiter) ancestors(ctx context.Context, id, parent string) (writes []backend.Write, err error) {
+// It tells whether the parent exists.
+func (l *Limiter) ancestors(ctx context.Context, id, parent string) (writes []backend.Write, exists bool, err error) {
 	for parent != "" {
 		if parent == id || len(writes) == mostPath-1 {
-			return nil, fmt.Errorf("%w: above %q", ErrCycle, id)
+			return nil, false, fmt.Errorf("%w: above %q", ErrCycle, id)
 		}
 		key, _ := schema.Entity(l.opts.Namespace, parent)
 		r, err := l.readOne(ctx, key)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		exists = exists || len(writes) == 0 && r.Present()
 		writes = append(writes, holds(key, r, schema.EntityVer))
 		parent, _ = r.Text(schema.EntityParent)
 	}
-	return writes, nil
+	return writes, exists, nil
 }
 
 // entityOf reads the record of an entity. ErrEntityNotFound where there is none.

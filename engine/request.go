@@ -7,11 +7,12 @@ type Tokens map[string]int64
 
 // Request asks for tokens of all limits of a bucket at once.
 type Request struct {
-	Entity, Resource string
-	Consume          Tokens  // not empty; the bucket's other limits take part with 0
-	Limits           []Limit // used where nothing is stored for the entity and resource at any level
-	Override         []Limit // beats what is stored
-	OnUnavailable    Policy  // PolicyDefault: the limiter's
+	Entity        string  // 1 to 256 bytes of valid UTF-8 without control characters; need not be created
+	Resource      string  // 1 to 128 bytes: letters, digits and _.-:/, beginning with a letter or digit
+	Consume       Tokens  // not empty; the bucket's other limits take part with 0
+	Limits        []Limit // used where nothing is stored for the entity and resource at any level
+	Override      []Limit // beats what is stored
+	OnUnavailable Policy  // PolicyDefault: the limiter's
 }
 
 // Decision is the answer of [Limiter.Allow].

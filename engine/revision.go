@@ -27,10 +27,10 @@ func (a *application) mostWrites(some lane) (n int) {
 			n++ // its mark
 		}
 		if c.After.ID.Kind == SettingEntity {
-			n += 2 // marks of its parents
-			if a.moves(c) {
+			n += 2 // marks of its parents, or of what it was given
+			if c.moves() {
 				depth, _ := a.family.place(c.After.ID.Entity)
-				n += depth
+				n += 1 + depth
 			}
 		}
 		if c.After.ID.Entity != "" && c.After.Exists && (!guarded || c.After.ID.Kind == SettingEntity) {
@@ -41,8 +41,8 @@ func (a *application) mostWrites(some lane) (n int) {
 	return n
 }
 
-// moves reports whether an entity gets a parent, or another one.
-func (a *application) moves(c *SettingChange) bool {
+// moves reports whether an entity gets a parent, or another one, or loses it.
+func (c *SettingChange) moves() bool {
 	return c.After.Exists && c.After.Record.Parent != c.Before.Record.Parent
 }
 
@@ -125,7 +125,8 @@ func (a *application) reviseEntity(r *revision, now int64) error {
 	}
 	unchanged := asRead(schema.EntityVer, c.Before.Exists, c.Before.ver)
 	if !c.After.Exists {
-		r.writes = append(r.writes, backend.Write{Key: key, Layout: schema.EntityLayout, Conds: []backend.Cond{unchanged}, Remove: true})
+		r.writes = append(r.writes, backend.Write{Key: key, Layout: schema.EntityLayout, Conds: []backend.Cond{unchanged}, Remove: true},
+			unadopted(ns, id, &a.family.members[id].adopted))
 		return nil
 	}
 	e := c.After.Record
@@ -135,8 +136,11 @@ func (a *application) reviseEntity(r *revision, now int64) error {
 		e.CreatedAt, r.event.action = before.CreatedAt, actionEntityUpdated
 	}
 	r.event.after = managedEntity{e.document(), a.manifest}
-	if e.Parent != "" && a.moves(c) {
+	if e.Parent != "" && c.moves() {
 		r.writes = append(r.writes, setMark(schema.Child(ns, e.Parent, id), now))
+		if a.family.exists(e.Parent) {
+			r.writes = append(r.writes, adopted(ns, e.Parent, now))
+		}
 		r.writes = append(r.writes, a.family.stays(ns, id)...)
 	}
 	w, err := entityWrite(key, &backend.Record{}, &e, now)

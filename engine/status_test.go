@@ -27,7 +27,7 @@ func TestStatus(t *testing.T) {
 		{Slot: schema.VersionNumber, Op: backend.Set, Num: backend.Int(42)},
 	}}}, out[:]))
 	equal(t, "of a newer store", status().Schema, "42")
-	wants(t, "use of a newer store", l.CreateEntity(ctx, engine.Entity{ID: "e"}), engine.ErrSchema)
+	wants(t, "use of a newer store", l.CreateEntity(ctx, engine.Entity{ID: "e"}, nil), engine.ErrSchema)
 	wants(t, "registry of a newer store", l.RegisterNamespace(ctx, "n"), engine.ErrSchema)
 
 	w.trouble.will(refused, refused, refused, refused)

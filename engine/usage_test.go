@@ -74,7 +74,7 @@ func TestUsagePages(t *testing.T) {
 func TestDeletionOfUsage(t *testing.T) {
 	for n := range 3 {
 		w, ctx := newWorld(t), t.Context()
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}, nil))
 		w.booked("e", "r", 2500, 1)
 		stopped, cancel := context.WithCancel(ctx)
 		w.trouble.once("apply", n, func() {
@@ -88,7 +88,7 @@ func TestDeletionOfUsage(t *testing.T) {
 		if left := len(w.dump(false)); left < 400 || left > 2504 {
 			t.Errorf("%d records are left after %d pages", left, n)
 		}
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: "e"}, nil))
 		if left := w.dump(false); len(left) != 1 {
 			t.Errorf("%d records are left", len(left))
 		}

@@ -29,6 +29,9 @@ type world struct {
 	at   time.Time
 }
 
+// ghosts are options with which parents need not exist.
+var ghosts = &engine.EntityOptions{AllowMissingParent: true}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, store: memory.New(nil), at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}

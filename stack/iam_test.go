@@ -57,9 +57,9 @@ func operations() []anOperation {
 	return []anOperation{
 		{w, "SetSystemDefaults", func(c ctx, l lim) error { return l.SetSystemDefaults(c, rpm, nil) }, false},
 		{w, "SetResourceDefaults", func(c ctx, l lim) error { return l.SetResourceDefaults(c, "gpt", rpm) }, false},
-		{w, "CreateEntity", func(c ctx, l lim) error { return l.CreateEntity(c, engine.Entity{ID: "parent"}) }, false},
+		{w, "CreateEntity", func(c ctx, l lim) error { return l.CreateEntity(c, engine.Entity{ID: "parent"}, nil) }, false},
 		{w, "CreateEntity child", func(c ctx, l lim) error {
-			return l.CreateEntity(c, engine.Entity{ID: "child", Parent: "parent", Cascade: true})
+			return l.CreateEntity(c, engine.Entity{ID: "child", Parent: "parent", Cascade: true}, nil)
 		}, false},
 		{w, "SetLimits", func(c ctx, l lim) error { return l.SetLimits(c, "child", "gpt", rpm) }, false},
 		{a, "Acquire", func(c ctx, l lim) error {
@@ -137,7 +137,7 @@ func operations() []anOperation {
 			return l.ApplyManifest(c, "m", []engine.SettingChange{{Before: engine.Setting{ID: id}, After: engine.Setting{ID: id, Exists: true, Limits: rpm}}}, nil)
 		}, false},
 		{w, "UpdateEntity", func(c ctx, l lim) error {
-			return of(l.UpdateEntity(c, "child", engine.EntityUpdate{Parent: new(string)}))
+			return of(l.UpdateEntity(c, "child", engine.EntityUpdate{Parent: new(string)}, nil))
 		}, false},
 		{w, "ResetBucket", func(c ctx, l lim) error { return l.ResetBucket(c, "alone", "gpt") }, false},
 		{w, "DeleteLimits", func(c ctx, l lim) error { return l.DeleteLimits(c, "child", "gpt") }, false},

@@ -31,7 +31,7 @@ func changes(t *testing.T) (batches [][]backend.Change) {
 	}
 	limits := []engine.Limit{engine.PerMinute("rpm", 10)}
 	steps := []func(context.Context) error{
-		func(c context.Context) error { return l.CreateEntity(c, engine.Entity{ID: "e"}) },
+		func(c context.Context) error { return l.CreateEntity(c, engine.Entity{ID: "e"}, nil) },
 		func(c context.Context) error { return l.SetLimits(c, "e", "r", limits) },
 		func(c context.Context) error {
 			return of(l.Allow(c, engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}}))

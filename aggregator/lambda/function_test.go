@@ -284,7 +284,7 @@ func TestAuditArchive(t *testing.T) {
 	bucket, env := archive(t)
 	f := d.function(append(env, "AUDIT_RETENTION_DAYS=30")...)
 	d.at = time.Now().Add(-31 * 24 * time.Hour)
-	must(t, d.limiter().CreateEntity(t.Context(), engine.Entity{ID: "user-1", Name: "One"}))
+	must(t, d.limiter().CreateEntity(t.Context(), engine.Entity{ID: "user-1", Name: "One"}, nil))
 	d.stream.Deliver(f)
 	dynamotest.EnableTTL(t, name, o, "ttl")
 	var list *gofakes3.ObjectList

@@ -100,7 +100,7 @@ func (s *shop) take(entity string) { s.Helper(); s.ask(s.mine, entity, 1, true) 
 // family is user below team below org.
 func (s *shop) family() {
 	for _, e := range []engine.Entity{{ID: "org"}, {ID: "team", Parent: "org", Cascade: true}, {ID: "user", Parent: "team", Cascade: true}} {
-		s.must(s.other.CreateEntity(s.Context(), e))
+		s.must(s.other.CreateEntity(s.Context(), e, nil))
 	}
 }
 

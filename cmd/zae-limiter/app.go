@@ -155,7 +155,7 @@ func (a *App) principal() string {
 
 // say writes one line to standard error.
 func (a *App) say(format string, args ...any) {
-	fmt.Fprintf(a.Err, "zae-limiter: %s\n", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.Err, "zae-limiter: %s\n", printable(oneLine(fmt.Sprintf(format, args...))))
 }
 
 // changed says what was changed, and in which store; or that there was nothing to change.
@@ -190,7 +190,7 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 	if !a.Terminal(a.In) {
 		return errUnconfirmed
 	}
-	fmt.Fprintf(a.Err, "zae-limiter: %s [y/N] ", fmt.Sprintf(question, args...))
+	fmt.Fprintf(a.Err, "zae-limiter: %s [y/N] ", printable(fmt.Sprintf(question, args...)))
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.In).ReadString('\n') // an end of input is no yes

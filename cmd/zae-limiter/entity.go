@@ -33,7 +33,7 @@ Examples:
 func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
 	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
 	return app.use(ctx, func(l *engine.Limiter) error {
-		if err := l.CreateEntity(ctx, e); err != nil {
+		if err := l.CreateEntity(ctx, e, nil); err != nil {
 			return err
 		}
 		app.changed("made %s", c.ID)
@@ -104,7 +104,7 @@ func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
 
 func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate) error {
 	return app.use(ctx, func(l *engine.Limiter) error {
-		e, err := l.UpdateEntity(ctx, id, u)
+		e, err := l.UpdateEntity(ctx, id, u, nil)
 		if err != nil {
 			return err
 		}

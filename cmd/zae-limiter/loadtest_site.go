@@ -150,7 +150,7 @@ func (c *loadtestCmd) populate(ctx context.Context, site *loadSite, l *engine.Li
 			}
 			made[e.ID] = true
 			site.stored = append(site.stored, e.ID)
-			if err := l.CreateEntity(ctx, e); err != nil {
+			if err := l.CreateEntity(ctx, e, nil); err != nil {
 				return err
 			}
 			if level > 0 && len(c.Limit) > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml"
 )
@@ -104,14 +105,23 @@ func orDash(cell string) string {
 	return printable(cell)
 }
 
-// printable keeps control characters off the terminal.
+// printable keeps control characters off the terminal, and shows what cannot be seen or turns the text around it by its
+// number, such as \u202e.
 func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
+	var shown strings.Builder
+	for _, r := range text {
+		switch {
+		case unicode.IsGraphic(r):
+			shown.WriteRune(r)
+		case unicode.IsControl(r):
+			shown.WriteByte('?')
+		case r > 0xffff:
+			fmt.Fprintf(&shown, "\\U%08x", r)
+		default:
+			fmt.Fprintf(&shown, "\\u%04x", r)
 		}
-		return r
-	}, text)
+	}
+	return shown.String()
 }
 
 // moment is a time in a document, null where there is none.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -24,6 +25,11 @@ func run(ctx context.Context, args []string, w world) int {
 	parser, err := kong.New(&tree, options(w, &helped)...)
 	if err != nil {
 		return app.fail(ctx, err)
+	}
+	for _, arg := range args { // kong would put one and the same character in place of whatever is wrong
+		if !utf8.ValidString(arg) {
+			return app.fail(ctx, usage("argument %q: is not UTF-8: set the terminal to UTF-8", arg))
+		}
 	}
 	args = outputBehind(parser.Model.Node, args)
 	parsed, err := parser.Parse(args)

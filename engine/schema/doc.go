@@ -11,6 +11,7 @@
 //	system          s|                   limits
 //	audit event     a|ENTITY             ULID            index: |audit, ULID         (ENTITY empty: not of one entity)
 //	deletion        d|ENTITY             deletion
+//	adoption        d|PARENT             adoption
 //	limited         w|                   RESOURCE|DIGEST                                 (see Limited)
 //	managed record  m|MANIFEST           its id                                          (see Managed)
 //	usage           u|ENTITY             W|START|RESOURCE  index: u|W|RESOURCE|PART, START|ENTITY

@@ -54,7 +54,9 @@ func standing(entity, other, resource string) map[string]backend.Key {
 
 // asBefore is standing as it was when ids stood in keys as they are, for short ids.
 func asBefore(entity, other, resource string) map[string]backend.Key {
-	k := func(partition, sort string) backend.Key { return backend.Key{Namespace: "n", Partition: partition, Sort: sort} }
+	k := func(partition, sort string) backend.Key {
+		return backend.Key{Namespace: "n", Partition: partition, Sort: sort}
+	}
 	return map[string]backend.Key{
 		"deletion": k("d|"+entity, "deletion"), "child": k("e|"+other, "child|"+entity), "parent": k("e|"+entity, "child|"+other),
 		"bucket": k("b|e|"+entity+"|"+resource, "bucket"), "place of bucket": k("e|"+entity, resource),

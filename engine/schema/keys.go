@@ -23,6 +23,7 @@ const (
 	limitsPrefix = "limits|"
 	childPrefix  = "child|"
 	deletionSort = "deletion"
+	adoptionSort = "adoption"
 	schemaName   = "schema"
 )
 
@@ -124,6 +125,11 @@ func Audit(namespace, entity, ulid string) (backend.Key, backend.Place) {
 // Deletion is the key of the mark that an entity is being deleted.
 func Deletion(namespace, entity string) backend.Key {
 	return backend.Key{Namespace: namespace, Partition: "d|" + escape(entity), Sort: deletionSort}
+}
+
+// Adoption is the key of the mark that grows with each child that an entity is given.
+func Adoption(namespace, parent string) backend.Key {
+	return backend.Key{Namespace: namespace, Partition: "d|" + escape(parent), Sort: adoptionSort}
 }
 
 // NamespacesPartition lists the registered namespaces, in the reserved namespace.

@@ -116,7 +116,7 @@ var ManagedText = ManagedLayout.MustSlot("id")
 // MarkLayout is for records that say what they say by being there.
 var MarkLayout = backend.NewLayout("mark", backend.Field{Name: "at"})
 
-// MarkAt is when a mark was set, ns since the Unix epoch.
+// MarkAt is when a mark was set, ns since the Unix epoch; of a mark that grows, 1 more for each time it was set again.
 var MarkAt = MarkLayout.MustSlot("at")
 
 // VersionLayout has the version of the schema. The name of the stack is a deployment's own word, by which it knows its table

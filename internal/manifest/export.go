@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -223,10 +224,13 @@ func plain(s string) string {
 	_ = encoder.Encode(s) // a string can always be encoded
 	var out strings.Builder
 	for _, r := range strings.TrimSuffix(text.String(), "\n") {
-		if r >= 0x7f && r < 0xa0 { // control characters, which JSON leaves to terminals
-			fmt.Fprintf(&out, "\\u%04x", r)
-		} else {
+		switch { // what cannot be seen, which JSON leaves to terminals
+		case unicode.IsGraphic(r):
 			out.WriteRune(r)
+		case r > 0xffff:
+			fmt.Fprintf(&out, "\\U%08x", r)
+		default:
+			fmt.Fprintf(&out, "\\u%04x", r)
 		}
 	}
 	return out.String()

@@ -78,7 +78,7 @@ func TestPlan(t *testing.T) {
 	must(t, l.SetResourceDefaults(ctx, "same", []engine.Limit{engine.PerMinute("rpm", 1)}))
 	must(t, l.SetResourceDefaults(ctx, "other", []engine.Limit{engine.PerMinute("rpm", 1)}))
 	must(t, l.SetLimits(ctx, "e", "", []engine.Limit{engine.PerMinute("rpm", 1), engine.PerMinute("tpm", 1), engine.PerMinute("x", 1)}))
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "e", Name: "old", Metadata: map[string]string{"a": "1", "b": "2", "e": ""}}))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "e", Name: "old", Metadata: map[string]string{"a": "1", "b": "2", "e": ""}}, nil))
 	first := `
 system: {on_unavailable: allow}
 resources: {same: {limits: {rpm: 1}}, new: {limits: [rpm:1, tpm:2/s:3]}}
@@ -135,8 +135,8 @@ remove entities.org
 func TestPlanRefuses(t *testing.T) {
 	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
 	put(t, l, "manifest: theirs\nresources: {r: {limits: {rpm: 1}}}\nentities: {a: {parent: b}, b: {}}", nil)
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "c"}))
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "orphan", Parent: "nobody"}))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "c"}, nil))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "orphan", Parent: "nobody"}, nil))
 	text := `resources:
   r: {limits: {rpm: 2}}
 entities:
@@ -191,7 +191,12 @@ func TestPlanStale(t *testing.T) {
 // drawManifest is a manifest of everything that can be stored.
 func drawManifest(t *rapid.T) *manifest.Manifest {
 	odd := rapid.SampledFrom([]string{"a", "null", "True", "no", "1e3", "0x1F", "12", "007", "a:b", "2026-01-01", "a.b", "x-y", "1_0", ".5"})
-	id := rapid.OneOf(odd, rapid.StringMatching(`[a-zA-Z0-9][a-zA-Z0-9_.\-:@/]{0,12}`)).Filter(func(s string) bool { return s[0] != '.' })
+	id := rapid.OneOf(odd, rapid.StringMatching(`[a-zA-Z0-9][a-zA-Z0-9_.\-:@/]{0,12}`), rapid.String(), rapid.SampledFrom([]string{
+		"<<", " a", "a ", "- a", "? a", ": a", "a: b", "# c", "::1", "fe80::1%eth0", "auth0|5f7c", "+49", "sk-abc==", "_x", "~", "'", "\"", "\\", "{}", "[", "*a", "&a",
+		"!x", "|", ">", "%", "@", "`", "---", "...", "\u202e", "\u2028", "\ufeff", "\u00a0", "😀", "=", strings.Repeat("|", 256), strings.Repeat("é", 128),
+	})).Filter(func(s string) bool {
+		return (&engine.Setting{ID: engine.SettingID{Kind: engine.SettingEntity, Entity: s}}).Check() == nil
+	})
 	resource := rapid.StringMatching(`[a-zA-Z0-9][a-zA-Z0-9_.\-:/]{0,8}`)
 	text := rapid.OneOf(rapid.String(), odd, rapid.SampledFrom([]string{" a", "a ", "a: b", "# c", "- d", "\"", "'", "\\", "\n", "a\nb\n", "\u2028", "\x00", "😀", "&a", "*a", "!!x", "~", "[", "{}", "%", "@", "`", "\u0085", "\ufeff"}))
 	limit := rapid.Custom(func(t *rapid.T) engine.Limit {
