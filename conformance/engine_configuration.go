@@ -172,7 +172,7 @@ func configurationAuditQueries(r *rig) {
 		func() error { return l.SetResourceDefaults(ctx, "r1", limits) },
 		func() error { return l.SetLimits(ctx, "e1", "r1", limits) },
 		func() error { return l.SetLimits(ctx, "e1", "", limits) },
-		func() error { return l.CreateEntity(ctx, engine.Entity{ID: "e1"}) },
+		func() error { return l.CreateEntity(ctx, engine.Entity{ID: "e1"}, nil) },
 		func() error { return l.SetLimits(ctx, "e2", "r1", limits) },
 		func() error { return l.SetLimits(ctx, "e2", "r2", limits) },
 		func() error { return l.DeleteSystemDefaults(ctx) },

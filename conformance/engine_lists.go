@@ -115,7 +115,7 @@ func (r *rig) goodAndBad(l *engine.Limiter) {
 	limit := []engine.Limit{stored("a", 9)}
 	for _, is := range []string{"good", "bad"} {
 		r.must(l.RegisterNamespace(r.Context(), is))
-		r.must(l.CreateEntity(r.Context(), engine.Entity{ID: is, Parent: user}))
+		r.must(l.CreateEntity(r.Context(), engine.Entity{ID: is, Parent: user}, nil))
 		r.must(l.SetLimits(r.Context(), is, api, limit))
 		r.must(l.SetResourceDefaults(r.Context(), is, limit))
 		managed := engine.SettingID{Kind: engine.SettingResource, Resource: is + "-m"}
@@ -216,7 +216,7 @@ func skipInDeletion(r *rig) {
 	l, n, walks := r.spoilable()
 	limit := []engine.Limit{stored("a", 9)}
 	for _, id := range []string{user, "other"} {
-		r.must(l.CreateEntity(r.Context(), engine.Entity{ID: id}))
+		r.must(l.CreateEntity(r.Context(), engine.Entity{ID: id}, nil))
 		for _, resource := range []string{"good", "bad"} {
 			r.must(l.SetLimits(r.Context(), id, resource, limit))
 			r.mustAcquire(l, engine.Request{Entity: id, Resource: resource, Consume: tokens("a", 1)})

@@ -40,7 +40,7 @@ func TestListsSkipForgeries(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	seen := &skips{}
 	l := w.limiter(w.store, &engine.Options{Observer: seen})
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "good", Parent: "p"}))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "good", Parent: "p"}, &engine.EntityOptions{AllowMissingParent: true}))
 	must(t, l.SetLimits(ctx, "good", "r", []engine.Limit{engine.PerMinute("rpm", 9)}))
 	_, err := l.Acquire(ctx, engine.Request{Entity: "good", Resource: "r", Consume: engine.Tokens{"rpm": 1}})
 	must(t, err)

@@ -204,7 +204,7 @@ func TestAdoptWaits(t *testing.T) {
 // A stack that another tool has made of the template is described, and taken over only if that is wanted.
 func TestAdoptStack(t *testing.T) {
 	w := newWorld(t, nil)
-	w.CreateStack(app, Template())
+	w.MakeStack(app, Template())
 	config := w.Config()
 	i, err := Get(t.Context(), app, &Options{Config: &config})
 	if err != nil || i.ID == "" || i.Status != "CREATE_COMPLETE" || i.TableStatus != "ACTIVE" {

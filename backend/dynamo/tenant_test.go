@@ -74,7 +74,7 @@ func TestTenantSpoilsNoList(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = l.Close() })
-		if err := l.CreateEntity(t.Context(), engine.Entity{ID: "own"}); err != nil {
+		if err := l.CreateEntity(t.Context(), engine.Entity{ID: "own"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		entities, err := l.Entities(t.Context(), engine.Page{})

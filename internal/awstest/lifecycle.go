@@ -212,8 +212,8 @@ func (a *AWS) Vanish(name string) {
 	}
 }
 
-// CreateStack has another tool make a stack of a template, with the parameters' defaults, and waits until it is there.
-func (a *AWS) CreateStack(name, body string) {
+// MakeStack has another tool make a stack of a template, with the parameters' defaults, and waits until it is there.
+func (a *AWS) MakeStack(name, body string) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.catchUp()
