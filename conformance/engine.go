@@ -27,7 +27,7 @@ type stories []struct {
 //	 5  AllLegalNames
 //	 6  LeasesOnEveryPath
 //	 7  RefusesBadInput, NeverFits
-//	 8  LostReplies, GiveBacks
+//	 8  LostReplies, GiveBacks, Settling
 //	 9  ParentsInAllStates
 //	10  CrashInsideALease
 //	11  UnavailableWithinBudget
@@ -51,6 +51,7 @@ var outcomes = []outcome{
 	{"NeverFits", neverFits, false},
 	{"LostReplies", lostReplies, true},
 	{"GiveBacks", giveBacks, true},
+	{"Settling", settling, false},
 	{"ParentsInAllStates", parents, false},
 	{"CrashInsideALease", crashes, true},
 	{"UnavailableWithinBudget", outages, true},

@@ -199,7 +199,7 @@ func giveBackConsumedAfterReset(r *rig) {
 	if got := amounts(lease.Consumed()); got != "a:17" {
 		r.Errorf("the lease has consumed %s, not a:17", got)
 	}
-	r.wantInvalid("Release of what was taken before", lease.Release(r.Context(), tokens("a", 8)))
+	r.wantInvalid("Release of more than was taken before and since", lease.Release(r.Context(), tokens("a", 18)))
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(r.limiter(), "rolled back", "a:100", limit)
 	if got := r.take(r.limiter(), ask(tokens("a", 1), limit)); got != 100 {

@@ -67,7 +67,11 @@ func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error)
 	if o.any(func(c *claim) bool { return c.known }) {
 		return false, l.deny(ctx, o)
 	}
-	return l.chargeAll(ctx, o)
+	admitted, err = l.chargeAll(ctx, o)
+	if o.within && !admitted {
+		o.noteUnknown()
+	}
+	return admitted, err
 }
 
 // charge writes one claim until the store has admitted or denied it. ctx bounds it.

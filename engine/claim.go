@@ -19,21 +19,22 @@ type op struct {
 	req       Request
 	now       int64
 	claims    [mostPath]claim
-	n         int           // of claims in use, the entity's first
-	inspects  bool          // asks for no tokens: Consume may be empty
-	within    bool          // a lease: no new acquire
-	pinned    *plan         // the limits that the lease's acquire brought, nil: none
-	overrides bool          // pinned beats what is stored
-	abandoned atomic.Bool   // a store call still has buffers of the claims
-	last      *handle       // that the op was about before
-	probable  *handle       // the request's, if last is nil
-	reached   reached       // for it
-	root      *handle       // of the bucket that the request names
-	shown     bool          // the quick way was denied, by what the view shows of all limits
-	repeat    *repeat       // the denial, where it is one that was given before; there are no claims then
-	brief     bool          // nobody needs the record after an admission
-	spare     []LimitStatus // not given to anybody yet
-	writes    int           // not yet counted by the sweeper
+	n         int             // of claims in use, the entity's first
+	inspects  bool            // asks for no tokens: Consume may be empty
+	within    bool            // a lease: no new acquire
+	pinned    *plan           // the limits that the lease's acquire brought, nil: none
+	overrides bool            // pinned beats what is stored
+	abandoned atomic.Bool     // a store call still has buffers of the claims
+	last      *handle         // that the op was about before
+	probable  *handle         // the request's, if last is nil
+	reached   reached         // for it
+	root      *handle         // of the bucket that the request names
+	shown     bool            // the quick way was denied, by what the view shows of all limits
+	repeat    *repeat         // the denial, where it is one that was given before; there are no claims then
+	brief     bool            // nobody needs the record after an admission
+	spare     []LimitStatus   // not given to anybody yet
+	unknown   []unknownCharge // of attempts within a lease that were not admitted
+	writes    int             // not yet counted by the sweeper
 }
 
 // claim is one bucket's part in an acquire.
@@ -65,6 +66,7 @@ type claim struct {
 	lifts   bool        // the guess needs no regimes
 	path    bool        // the next guess writes the version of the entity, which the record may not have
 	known   bool        // the handle's view has denied the request
+	unsure  bool        // the outcome of some try is unknown
 	reread  backend.Num // ver of the record after which the configuration was read
 	result  result
 
@@ -123,7 +125,7 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c.now, c.acquire = o.now, !o.within
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
-	c.partial, c.denies, c.creates, c.path, c.known = false, false, false, true, false
+	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
 	c.lifts = false
 	c.reread = backend.Num{}
 	c.recalled = false
@@ -136,7 +138,7 @@ func (l *Limiter) put(o *op) {
 		return
 	}
 	o.within, o.inspects, o.shown, o.brief = false, false, false, false
-	o.pinned, o.repeat = nil, nil
+	o.pinned, o.repeat, o.unknown = nil, nil, nil
 	if o.req.Entity != "" || o.req.Consume != nil { // not set on the quick way
 		o.req = Request{}
 	}

@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
-// Consume takes more tokens, through the gate and at once: *ExceededError where they do not fit, and other errors as
-// [Limiter.Acquire]. Where the store cannot be reached it fails, whatever the policy.
+// Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
+// [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy. What it may have charged then is
+// refunded when the lease is settled, or counted as lost (EventGiveBackLost).
 func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if s.inert() {
 		return nil
@@ -17,6 +19,9 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if !s.enter() {
 		return ErrLeaseClosed
 	}
+	if err := s.settleUnsure(ctx); err != nil {
+		return err
+	}
 	o := s.l.ops.Get().(*op)
 	defer s.l.put(o)
 	r := Request{Entity: s.root().id.entity, Resource: s.root().id.resource, Consume: tokens}
@@ -25,6 +30,7 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 		o.pinned = s.first.view
 	}
 	admitted, err := s.l.decide(ctx, o, &r)
+	s.keepUnknown(o.unknown)
 	if err != nil {
 		return failure(ctx, err)
 	}
@@ -40,12 +46,17 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	return nil
 }
 
+// settleUnsure settles charges of unknown outcome, before anything else is charged.
+func (s *Lease) settleUnsure(ctx context.Context) error {
+	if !slices.ContainsFunc(s.parts(), func(p *part) bool { return p.unsure() != nil }) {
+		return nil
+	}
+	return s.eachPending(ctx, s.l.settleUnsure)
+}
+
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
 func (s *Lease) merge(c *claim) {
-	for _, p := range s.parts() {
-		if p.h.id != c.h.id {
-			continue
-		}
+	if p := s.part(c.h); p != nil {
 		var more part
 		more.hold(c)
 		p.begin(more.born)
@@ -67,7 +78,8 @@ func (s *Lease) merge(c *claim) {
 	s.path.more = append(s.path.more, p)
 }
 
-// Release gives tokens back, at once; no more than the lease holds. Errors as Adjust and Flush.
+// Release refunds tokens at once, no more than the lease holds, whether or not ctx has ended. Errors as Adjust and Flush:
+// after an error what was not written stays pending, so that Flush and not another Release tries again.
 func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
 	if s.inert() {
 		return nil

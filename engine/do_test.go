@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -108,12 +110,53 @@ func TestDoBothFail(t *testing.T) {
 	}
 }
 
-// TestDoEndsLease: who ends the lease himself is not in the way.
+// TestDoEndsLease: a function may end its lease itself, and also while Do ends it.
 func TestDoEndsLease(t *testing.T) {
 	w, l, q := doing(t)
 	must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error { return s.Release(ctx, q.Consume) }))
 	equal(t, "left", w.left("user-1"), 10)
-	err := l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error { return s.Commit(ctx) })
-	wants(t, "Do of a function that commits", err, engine.ErrLeaseClosed)
-	equal(t, "left", w.left("user-1"), 9)
+	must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error { return s.Commit(ctx) }))
+	equal(t, "left by a function that commits", w.left("user-1"), 9)
+	must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error { return s.Rollback(ctx) }))
+	equal(t, "left by a function that rolls back", w.left("user-1"), 9)
+	wants(t, "Do of a function that commits and fails", l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error {
+		must(t, s.Commit(ctx))
+		return errBroken
+	}), errBroken)
+	equal(t, "left by it", w.left("user-1"), 8)
+	for i, end := range []func(context.Context, *engine.Lease) error{
+		func(ctx context.Context, s *engine.Lease) error { return s.Commit(ctx) },
+		func(ctx context.Context, s *engine.Lease) error { return s.Rollback(ctx) },
+	} {
+		q.Entity = fmt.Sprintf("racer-%d", i)
+		must(t, w.SetLimits(t.Context(), q.Entity, "gpt-4", []engine.Limit{engine.PerDay("rpd", 1000)}))
+		for range 100 {
+			var other sync.WaitGroup
+			must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error {
+				must(t, s.Adjust(engine.Tokens{"rpd": 1}))
+				other.Go(func() { _ = end(ctx, s) })
+				return nil
+			}))
+			other.Wait()
+		}
+	}
+	equal(t, "left by those that two commit", w.left("racer-0"), 800)
+}
+
+// TestDoCommitsAgain: Do settles what the function's own commit or rollback has failed to.
+func TestDoCommitsAgain(t *testing.T) {
+	w, l, q := doing(t)
+	must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error {
+		must(t, s.Adjust(engine.Tokens{"rpd": 3}))
+		w.trouble.will(refused, refused, refused, refused)
+		wants(t, "Commit", s.Commit(ctx), engine.ErrUnavailable)
+		return nil
+	}))
+	equal(t, "left", w.left("user-1"), 6)
+	must(t, l.Do(t.Context(), q, func(ctx context.Context, s *engine.Lease) error {
+		w.trouble.will(refused, refused, refused, refused)
+		wants(t, "Rollback", s.Rollback(ctx), engine.ErrUnavailable)
+		return nil
+	}))
+	equal(t, "left", w.left("user-1"), 6)
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -97,6 +96,16 @@ func (s *Lease) others() []*part {
 	return s.path.more
 }
 
+// part is what the lease holds of a bucket, nil if that is nothing.
+func (s *Lease) part(h *handle) *part {
+	for _, p := range s.parts() {
+		if p.h.id == h.id {
+			return p
+		}
+	}
+	return nil
+}
+
 // root is the handle of the bucket that the request named.
 func (s *Lease) root() *handle {
 	if s.path == nil {
@@ -108,9 +117,9 @@ func (s *Lease) root() *handle {
 func (s *Lease) inert() bool { return s == nil || s.degraded }
 
 // Adjust corrects what the lease holds, locally: Flush or Commit writes it. It may lead to debt. It accepts every limit
-// configured on the path, named at the acquire or not. ErrUnknownLimit for others; a *ValidationError where the lease
-// would hold less than nothing; ErrOutOfRange beyond 10^16 tokens; ErrLeaseClosed after Commit or Rollback. After an
-// error nothing is changed.
+// configured on the path, named at the acquire or not. What was charged before the bucket was reset may be adjusted
+// downwards, too, without effect. ErrUnknownLimit for other limits; a *ValidationError if the lease would hold less than
+// nothing; ErrOutOfRange beyond 10^16 tokens; ErrLeaseClosed after Commit or Rollback. After an error nothing is changed.
 func (s *Lease) Adjust(delta Tokens) error {
 	if s.inert() {
 		return nil
@@ -131,15 +140,16 @@ func (s *Lease) checkAdjust(delta Tokens) error {
 	for name, d := range delta {
 		known := false
 		for _, p := range s.parts() {
-			a := p.amount(name)
-			if a == nil {
+			i := p.index(name)
+			if i < 0 {
 				continue
 			}
 			known = true
-			switch sum := a.held + a.pending + d; {
-			case d < 0 && sum < 0:
-				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", a.held+a.pending)}
-			case d > bucket.MaxDebt || sum > bucket.MaxDebt || a.pending+d > bucket.MaxDebt:
+			a, left := p.at(i), p.left(i)
+			switch {
+			case d < 0 && left+d < 0:
+				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", left)}
+			case d > bucket.MaxDebt || left-a.void+d > bucket.MaxDebt || a.pending+d > bucket.MaxDebt:
 				return outOfDebt(name, d)
 			}
 		}
@@ -171,8 +181,9 @@ func (s *Lease) change(tokens Tokens) {
 	}
 }
 
-// Flush writes the net of the adjustments; nothing where it is zero. After ErrUnavailable what was not written stays
-// pending.
+// Flush writes the net of the adjustments, or nothing if it is zero. It does not matter whether ctx has ended: the write
+// is bounded by Options.Timeout only, and not at all if that is negative. After an error what was not written stays
+// pending. A charge whose outcome is unknown is sent again by the next call that writes, before anything else.
 func (s *Lease) Flush(ctx context.Context) error {
 	if s.inert() {
 		return nil
@@ -185,8 +196,8 @@ func (s *Lease) Flush(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
-// Commit writes the net of the adjustments, in one write per bucket or none where it is zero, and ends the lease. After
-// an error it may be called again; Rollback does nothing any more.
+// Commit writes the net of the adjustments as Flush does, in one write per bucket or none if it is zero, and ends the
+// lease. After an error it may be called again; Rollback does nothing any more.
 func (s *Lease) Commit(ctx context.Context) error {
 	if s.inert() {
 		return nil
@@ -207,9 +218,10 @@ func (s *Lease) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Rollback gives back all that the lease holds, flushed adjustments included, and ends it. It does nothing once Commit
-// was called, whatever that returned, so it can be deferred. It goes on when ctx has ended, within Options.Timeout. After an error
-// it may be called again.
+// Rollback refunds all that the lease holds, flushed adjustments included, and ends it. It does nothing once Commit was
+// called, whatever that returned, so it can be deferred. As with Flush, it does not matter whether ctx has ended. After an
+// error it may be called again. If the outcome of an earlier charge is unknown, the bucket is read first: the charge is
+// refunded if the record shows it, and else counted as lost (EventGiveBackLost).
 func (s *Lease) Rollback(ctx context.Context) error {
 	if s.inert() {
 		return nil
@@ -222,37 +234,14 @@ func (s *Lease) Rollback(ctx context.Context) error {
 	for _, p := range s.parts() {
 		p.giveUp()
 	}
-	if err := s.settle(context.WithoutCancel(ctx)); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return err
 	}
 	s.state.Store(rolledBack)
 	return nil
 }
 
-// settle writes what is pending of all parts.
-func (s *Lease) settle(ctx context.Context) error {
-	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
-		return nil
-	}
-	if s.l.closed.Load() {
-		return ErrClosed
-	}
-	now, err := s.l.now()
-	if err != nil {
-		return err
-	}
-	inner, cancel := s.l.budget(ctx)
-	defer cancel()
-	late := now-s.charged > int64(s.l.opts.MaxHold)
-	return failure(ctx, s.l.eachPart(s.parts(), func(p *part) error {
-		if late {
-			s.l.lose(p, errTooLate)
-		}
-		return s.l.settle(inner, p, now)
-	}))
-}
-
-// Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not given back, pending
+// Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not refunded, pending
 // adjustments included.
 func (s *Lease) Consumed() Tokens {
 	tokens := Tokens{}
@@ -263,8 +252,9 @@ func (s *Lease) Consumed() Tokens {
 	defer s.mu.Unlock()
 	for _, p := range s.parts() {
 		for i := range p.size() {
-			if a := p.at(i); p.h.id == s.root().id && (a.held+a.gone+a.pending != 0 || a.asked != 0) {
-				tokens[p.name(i)] = a.held + a.gone + a.pending
+			a := p.at(i)
+			if n := a.held + a.gone + p.sent(i) + max(a.pending, -a.held-p.sent(i)); p.h.id == s.root().id && (n != 0 || a.asked != 0) {
+				tokens[p.name(i)] = n
 			}
 		}
 	}

@@ -43,7 +43,8 @@ type run struct {
 	reads   bool // it is in a call that reads
 	calls   int  // on the store
 	effects []*effect
-	visited bool // others came between
+	visited bool   // others came between
+	end     func() // ends the context
 }
 
 // held is a lease, and what it must account for.
@@ -53,6 +54,7 @@ type held struct {
 	busy         bool // some step is using it
 	epoch        int  // counts settlements that succeeded, and adjustments
 	ledger
+	account
 }
 
 // outcome is what a step was told.
@@ -92,7 +94,7 @@ func newCourse(e *episode, agree bool, log func(string, ...any)) *course {
 func (c *course) process(ahead int64, i int) *process {
 	p := &process{ahead: ahead}
 	o := &engine.Options{
-		CacheSize: 64, Timeout: -1, ConfigTTL: -1, DenialTTL: -1, Logger: slog.New(slog.DiscardHandler),
+		CacheSize: 64, Timeout: -1, ConfigTTL: -1, DenialTTL: -1, Logger: slog.New(slog.DiscardHandler), Observer: c,
 		Now:   func() time.Time { return time.Unix(0, c.now+p.ahead) },
 		Sleep: func(context.Context, time.Duration) error { return nil },
 	}
@@ -272,6 +274,7 @@ func (c *course) ask(ctx context.Context, r *run) *outcome {
 		o.read(err)
 		if err == nil {
 			o.lease = &held{Lease: lease, proc: r.proc, entity: r.entity}
+			o.lease.open(r, c.family)
 			c.leases[r.id] = o.lease
 		}
 	case doAllow:
@@ -319,6 +322,14 @@ func (c *course) useLease(ctx context.Context, r *run) *outcome {
 	h.busy = true
 	defer func() { h.busy = false }()
 	o := new(outcome)
+	settling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	switch r.ends {
+	case early:
+		cancel()
+	case within:
+		r.end = cancel
+	}
 	switch r.kind {
 	case doConsume:
 		o.read(h.Consume(ctx, r.tokens))
@@ -326,13 +337,13 @@ func (c *course) useLease(ctx context.Context, r *run) *outcome {
 	case doAdjust:
 		return told(h.Adjust(r.tokens))
 	case doRelease:
-		return told(h.Release(ctx, r.tokens))
+		return told(h.Release(settling, r.tokens))
 	case doFlush:
-		return told(h.Flush(ctx))
+		return told(h.Flush(settling))
 	case doCommit:
-		return told(h.Commit(ctx))
+		return told(h.Commit(settling))
 	default:
-		return told(h.Rollback(ctx))
+		return told(h.Rollback(settling))
 	}
 }
 

@@ -126,7 +126,46 @@ var finds = []short{
 			{kind: doCommit, lease: 1, plan: -1},
 		},
 	},
+	{
+		"ALeaseTakesMoreAfterAChargeOfUnknownOutcome", false,
+		traits{procs: 1, io: true, faults: true},
+		[][]string{{"a:100/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1, acts: allLost()},
+			{kind: doConsume, lease: 1, tokens: engine.Tokens{"a": 3}, plan: -1},
+			{kind: doCommit, lease: 1, plan: -1},
+		},
+	},
+	{
+		"AChargeThatFailedIsRefundedWhenTheLeaseIsSettled", false,
+		traits{procs: 1, io: true, faults: true},
+		[][]string{{"a:100/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 1}, plan: 0},
+			{kind: doConsume, lease: 1, tokens: engine.Tokens{"a": 11}, plan: -1, acts: append([]act{pass}, allLost()...)},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 5}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1, acts: append([]act{pass}, allLost()...)},
+			{kind: doRollback, lease: 1, plan: -1},
+		},
+	},
+	{
+		"AContextThatHasEndedLosesNothing", false,
+		traits{procs: 1},
+		[][]string{{"a:100/s"}},
+		[]*step{
+			{id: 1, kind: doAcquire, tokens: engine.Tokens{"a": 10}, plan: 0},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": -4}, plan: -1},
+			{kind: doFlush, lease: 1, plan: -1, ends: early},
+			{kind: doAdjust, lease: 1, tokens: engine.Tokens{"a": 40}, plan: -1},
+			{kind: doCommit, lease: 1, plan: -1, ends: within},
+		},
+	},
 }
+
+// allLost lets all tries of a write be applied or refused, and loses every reply.
+func allLost() []act { return []act{loseReply, loseReply, loseReply, loseReply} }
 
 // rare are episodes that random ones come to once in millions of steps, each about one word of DESIGN.
 var rare = []short{

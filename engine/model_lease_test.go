@@ -33,7 +33,8 @@ type idealPart struct {
 	sums   map[string]*sums
 }
 
-type sums struct{ held, pending, gone, asked int64 }
+// sums are what a lease holds of one limit. Of what is void an adjustment downwards has no effect.
+type sums struct{ held, pending, gone, void, asked int64 }
 
 // useLease does on the ideal lease what a step did, and compares.
 func (j *ideal) useLease(r *run, o *outcome, now int64) {
@@ -120,7 +121,7 @@ func (l *idealLease) adjustable(tokens engine.Tokens, sign int64) bool {
 			}
 			known = true
 			d := sign * n
-			if sum := s.held + s.pending + d; d < 0 && sum < 0 || sum > bucket.MaxDebt || d > bucket.MaxDebt || d < -bucket.MaxDebt || s.pending+d > bucket.MaxDebt {
+			if sum := s.held + s.pending + d; d < 0 && sum+s.void < 0 || sum > bucket.MaxDebt || d > bucket.MaxDebt || d < -bucket.MaxDebt || s.pending+d > bucket.MaxDebt {
 				return false
 			}
 		}
@@ -148,7 +149,7 @@ func (j *ideal) rollback(o *outcome, l *idealLease, now int64) {
 	}
 	for _, p := range l.parts {
 		for _, s := range p.sums {
-			s.pending = -s.held
+			s.pending, s.void = -s.held, 0
 		}
 	}
 	if j.expect(o, j.settle(l, now)) {
@@ -159,6 +160,11 @@ func (j *ideal) rollback(o *outcome, l *idealLease, now int64) {
 // settle writes what is pending.
 func (j *ideal) settle(l *idealLease, now int64) (err error) {
 	for _, p := range l.parts {
+		for _, s := range p.sums {
+			if s.pending < -s.held { // no more is refunded than is held
+				s.void, s.pending = s.void+s.pending+s.held, -s.held
+			}
+		}
 		if now-l.charged > int64(time.Hour) {
 			p.voidDowns()
 		}
@@ -201,6 +207,8 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 		if b.there && find(b.drips, name) == nil { // a limit that is no more
 			if s.pending < 0 {
 				s.gone, s.held = s.gone-s.pending, s.held+s.pending
+			} else {
+				s.void += s.pending
 			}
 			s.pending = 0
 		}
@@ -284,9 +292,8 @@ func (p *idealPart) begin(life int) {
 	if p.life == life {
 		return
 	}
-	p.voidDowns()
 	for _, s := range p.sums {
-		s.gone, s.held = s.gone+s.held, 0
+		s.gone, s.void, s.held = s.gone+s.held, s.void+s.held, 0
 	}
 	p.life = life
 }
@@ -296,7 +303,7 @@ func (j *ideal) consumed(id int, l *idealLease) {
 	want := engine.Tokens{}
 	for _, p := range l.parts {
 		for name, s := range p.sums {
-			if n := s.held + s.pending + s.gone; p.entity == l.root && (n != 0 || s.asked != 0) {
+			if n := s.gone + max(0, s.held+s.pending); p.entity == l.root && (n != 0 || s.asked != 0) {
 				want[name] = n
 			}
 		}

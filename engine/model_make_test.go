@@ -25,8 +25,14 @@ func (m *maker) any(depth int) *step {
 		doCommit: on(leases, 4), doRollback: on(leases, 6),
 		doPass: on(timed, 14), doWait: on(timed, 5), doIdle: on(timed && e.idles, 1),
 		doClock: on(timed && e.traits.steps, 2) + on(timed && e.traits.steps && e.skew > 0, 6),
-		doStore: on(e.stores, 3), doUnstore: on(e.stores, 1), doReset: on(e.resets, 1),
+		doStore: on(e.stores, 3), doUnstore: on(e.stores, 1), doReset: on(e.resets, 1) + on(e.resets && leases, 1),
 		doCascade: on(e.family, 2), doDelete: on(e.family && e.resets, 1), doLate: on(e.faults, 3),
+	}
+	if e.settles && leases {
+		weights[doAcquire], weights[doAllow] = 6, 1
+		for k := doConsume; k <= doRollback; k++ {
+			weights[k] *= 3
+		}
 	}
 	return m.step(kind(m.likely(weights[:]...)), m.IntN(4)).filled(m, depth)
 }
@@ -59,8 +65,14 @@ func (s *step) filled(m *maker, depth int) *step {
 		case 2, 3, 4:
 			s.lease = m.lease
 		}
+		if m.e.settles && m.lease != 0 && !m.one(8) {
+			s.lease = m.lease
+		}
 		m.lease = s.lease
 		s.tokens = m.change(s.kind)
+		if m.one(3) {
+			s.ends = ending(m.IntN(int(endings)))
+		}
 	case doPass:
 		s.d = m.span()
 	case doWait:

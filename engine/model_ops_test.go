@@ -58,6 +58,18 @@ const (
 
 var actNames = [acts]string{"pass", "before", "after", "fail", "race", "lose request", "lose reply", "late"}
 
+// ending is when a context ends.
+type ending uint8
+
+const (
+	never  ending = iota
+	early         // before the call
+	within        // when the store is called
+	endings
+)
+
+var endingNames = [endings]string{"", " with an ended context", " with a context that ends meanwhile"}
+
 // names are the limits of the model.
 var names = [3]string{"a", "b", "c"}
 
@@ -76,6 +88,7 @@ type step struct {
 	acts   []act   // that befall its calls
 	inner  []*step // that come before or after them
 	more   bool    // the next of them comes at once, too
+	ends   ending  // of the context with which a lease is settled
 }
 
 func (s *step) String() string {
@@ -98,6 +111,7 @@ func (s *step) String() string {
 	if s.d != 0 {
 		text += " " + time.Duration(s.d).String()
 	}
+	text += endingNames[s.ends]
 	for _, a := range s.acts {
 		text += " [" + actNames[a] + "]"
 	}
@@ -122,6 +136,7 @@ type traits struct {
 	resets   bool
 	leases   bool
 	forces   bool
+	settles  bool // most steps are those of leases
 	idles    bool
 	family   bool // the child may cascade to the parent
 	stale    bool // configuration is trusted for ever
@@ -209,6 +224,9 @@ func (m *maker) traits(agree bool) (t traits) {
 		return t
 	}
 	t.faults = t.io && !m.one(4)
+	if t.settles = t.leases && t.faults && m.one(2); t.settles {
+		t.forces = true
+	}
 	t.stale, t.repeats = m.one(2), m.one(2)
 	t.skew = []time.Duration{0, 0, time.Millisecond, time.Second, 10 * time.Second}[m.IntN(5)]
 	t.steps = t.steps && t.skew > 0

@@ -133,7 +133,9 @@ func (s *watched) call(reads bool, f func(act) error) error {
 	}
 	r := s.world.top()
 	a := r.next()
-	r.calls++
+	if r.calls++; r.end != nil {
+		r.end()
+	}
 	r.reads = reads
 	if a == before {
 		s.world.inside(r)

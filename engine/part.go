@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -22,7 +21,7 @@ type part struct {
 type rare struct {
 	rest   []amount // all limits of view, then those that came later, behind room
 	late   []string // the names of those that came later
-	unsure *unsure  // nil: nothing is
+	unsure *unsure  // nil: there is none
 }
 
 func (p *part) late() []string {
@@ -40,47 +39,20 @@ func (p *part) rarely() *rare {
 	return p.rare
 }
 
-// unsure is a charge without the gate whose outcome is not known. While it stays pending as it was, it is sent under its
-// nonce again: if no other writer came between, the record tells whether it was made.
-type unsure struct {
-	nonce backend.Num
-	sent  Tokens
-}
-
-// doubt notes that the charge under nonce failed.
-func (p *part) doubt(nonce backend.Num) { p.rarely().unsure = &unsure{nonce, p.tokens()} }
-
-// certain ends the doubt.
-func (p *part) certain() {
-	if p.rare != nil {
-		p.rare.unsure = nil
-	}
-}
-
-// nonce is the one for what is pending.
+// nonce is the one of the next charge without the token check.
 func (p *part) nonce() backend.Num {
-	if p.rare != nil && p.rare.unsure != nil && maps.Equal(p.rare.unsure.sent, p.tokens()) {
-		return p.rare.unsure.nonce
+	if u := p.unsure(); u != nil {
+		return u.nonce
 	}
 	return random()
-}
-
-// tokens are what is pending.
-func (p *part) tokens() Tokens {
-	pending := Tokens{}
-	for i := range p.size() {
-		if n := p.at(i).pending; n != 0 {
-			pending[p.name(i)] = n
-		}
-	}
-	return pending
 }
 
 // amount is what a lease holds of one limit, in tokens.
 type amount struct {
 	held    int64       // charged in the store
-	pending int64       // adjusted, and not written yet
-	gone    int64       // charged, and not to be given back any more: too late, or to a bucket that was reset or removed
+	pending int64       // adjusted, and not written yet; may be below −held by as much as void
+	gone    int64       // charged, and not to be refunded any more: too late, or to a bucket that was reset or removed
+	void    int64       // what may be adjusted downwards without effect: it was charged to a bucket that was reset or removed, or could not be
 	asked   int64       // at the acquire
 	left    backend.Num // arrival time right after the acquire, in units of the view's rate
 }
@@ -153,13 +125,21 @@ func (p *part) name(i int) string {
 
 // amount finds a limit by name, nil where the part has none of it.
 func (p *part) amount(name string) *amount {
-	if i := p.view.index(name); i >= 0 {
+	if i := p.index(name); i >= 0 {
 		return p.at(i)
 	}
-	if i := slices.Index(p.late(), name); i >= 0 {
-		return p.at(len(p.view.terms) + i)
-	}
 	return nil
+}
+
+// index finds a limit by name, -1 where the part has none of it.
+func (p *part) index(name string) int {
+	if i := p.view.index(name); i >= 0 {
+		return i
+	}
+	if i := slices.Index(p.late(), name); i >= 0 {
+		return len(p.view.terms) + i
+	}
+	return -1
 }
 
 // add makes room for a limit that came later.
@@ -172,23 +152,33 @@ func (p *part) add(name string) *amount {
 	return p.at(p.size() - 1)
 }
 
-// begin is for a charge to the life of the bucket that born tells. What was charged to an earlier one is gone.
+// begin is for a charge to the life of the bucket that born tells. What was charged to an earlier one is gone, and
+// adjusting it has no effect.
 func (p *part) begin(born backend.Num) {
 	if p.born == born {
 		return
 	}
 	for i := range p.size() {
 		a := p.at(i)
-		if a.pending < 0 { // it would have given back what is gone
-			a.void()
-		}
-		a.gone, a.held = a.gone+a.held, 0
+		a.gone, a.void, a.held = a.gone+a.held, a.void+a.held, 0
 	}
 	p.born = born
 }
 
+// trim leaves of what is pending to be refunded what the lease holds: the rest has no effect.
+func (p *part) trim() {
+	for i := range p.size() {
+		if a := p.at(i); a.pending < -a.held {
+			a.pending, a.void = -a.held, a.void+a.pending+a.held
+		}
+	}
+}
+
 // pending reports whether anything is to be written.
 func (p *part) pending() bool {
+	if p.unsure() != nil {
+		return true
+	}
 	for i := range p.size() {
 		if p.at(i).pending != 0 {
 			return true
@@ -197,31 +187,46 @@ func (p *part) pending() bool {
 	return false
 }
 
-// pendsIn reports whether shape has all limits that something is pending of.
-func (p *part) pendsIn(shape *plan) bool {
+// dueIn reports whether shape has all limits that something is due of.
+func (p *part) dueIn(shape *plan) bool {
 	for i := range p.size() {
-		if p.at(i).pending != 0 && shape.index(p.name(i)) < 0 {
+		if p.due(i) != 0 && shape.index(p.name(i)) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// giveUp makes all that is held pending to be given back.
+// giveUp makes all that is held pending to be refunded.
 func (p *part) giveUp() {
 	for i := range p.size() {
 		a := p.at(i)
-		a.pending = -a.held
+		a.pending, a.void = -a.held, 0
+	}
+	if u := p.unsure(); u != nil {
+		u.unwanted = true
 	}
 }
 
-// void ends a pending amount that has nowhere to go: what would have been given back stays consumed.
-func (a *amount) void() {
-	if a.pending < 0 {
+// drop ends what is due of the i-th limit and has nowhere to go. What would have been refunded stays consumed, and
+// what would have been charged may be adjusted without effect.
+func (p *part) drop(i int) {
+	u, a := p.unsure(), p.at(i)
+	switch {
+	case u != nil:
+		a.void += u.sent[p.name(i)]
+		delete(u.sent, p.name(i))
+		return
+	case a.pending < 0:
 		a.held, a.gone = a.held+a.pending, a.gone-a.pending
+	default:
+		a.void += a.pending
 	}
 	a.pending = 0
 }
 
-// done ends a pending amount that was written.
-func (a *amount) done() { a.held, a.pending = a.held+a.pending, 0 }
+// left is how much of the i-th limit the lease may still be adjusted downwards.
+func (p *part) left(i int) int64 {
+	a := p.at(i)
+	return a.held + p.sent(i) + a.pending + a.void
+}

@@ -130,6 +130,7 @@ func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
 		if err == nil {
 			return nil
 		}
+		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
 		if abandoned || try > resends || errors.Is(err, errBreaker) || !worthResending(err) || ctx.Err() != nil || !l.yield(ctx, try) {
 			return err
 		}

@@ -8,14 +8,23 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// settle writes the pending adjustments of a part in one write: charges by force, which may lead to debt, and
-// give-backs, which only the life of the record that was charged takes. A give-back is sent once: where its outcome is
-// unknown it counts as made, and is counted as lost. After an error what is still pending may be settled again.
+// settle writes what is due of a part in one write: charges without the token check, which may lead to debt, and refunds,
+// which only the life of the record that was charged takes. A refund is sent once: if its outcome is unknown, it counts as
+// made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
+// first then.
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
 	o.n, o.now = 0, now
 	c := o.begin(p.h, nil, false)
+	err := l.settleClaim(ctx, o, c, p)
+	if err != nil && c.unsure {
+		p.doubt(c.nonce)
+	}
+	return err
+}
+
+func (l *Limiter) settleClaim(ctx context.Context, o *op, c *claim, p *part) error {
 	c.nonce, c.shape, c.lifts = p.nonce(), p.view, l.lifts
 	clear(c.tats[:])
 	c.h.lock.Lock()
@@ -25,7 +34,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	}
 	c.writes[0].Memo = c.h.memo.Load()
 	c.h.lock.Unlock()
-	if !p.pendsIn(c.shape) {
+	if !p.dueIn(c.shape) {
 		if err := l.lookAgain(ctx, c, p); err != nil {
 			return err
 		}
@@ -33,6 +42,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		ups, downs := c.distribute(p)
 		if !ups && !downs {
+			p.done()
 			return nil
 		}
 		if err := c.force(p, ups, downs); err != nil {
@@ -48,8 +58,8 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	return ErrContention
 }
 
-// lookAgain reads the bucket, which had not all limits that something is pending of when it was last seen: it may have
-// got them since, and only what has nowhere to go now is void.
+// lookAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
+// them since, and only what has nowhere to go now is void.
 func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
 	r, err := l.readOne(ctx, l.key(c.h))
 	if err != nil {
@@ -70,21 +80,21 @@ func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
 	return nil
 }
 
-// distribute puts the pending amounts on the limits of the record. Those that it has no more are void.
+// distribute puts the amounts that are due on the limits of the record. Those that it has no more are void.
 func (c *claim) distribute(p *part) (ups, downs bool) {
 	clear(c.need[:])
 	for i := range p.size() {
-		a := p.at(i)
-		if a.pending == 0 {
+		n := p.due(i)
+		if n == 0 {
 			continue
 		}
 		j := c.shape.index(p.name(i))
 		if j < 0 {
-			a.void()
+			p.drop(i)
 			continue
 		}
-		c.need[j] = a.pending
-		ups, downs = ups || a.pending > 0, downs || a.pending < 0
+		c.need[j] = n
+		ups, downs = ups || n > 0, downs || n < 0
 	}
 	return ups, downs
 }
@@ -98,30 +108,23 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 	}
 	switch {
 	case err == nil:
-	case downs && !errors.Is(err, backend.ErrUnavailable) && unreachable(err):
+	case downs && errors.Is(err, backend.ErrOutcomeUnknown):
 		l.lose(p, err)
 		if !ups {
 			return true, nil
 		}
 		if o.abandoned.Load() {
-			p.doubt(c.nonce)
 			return false, err
 		}
 		return false, nil // the charge is sent again alone, under the same nonce
 	default:
-		if ups && !downs {
-			p.doubt(c.nonce)
-		}
 		return false, err
 	}
 	r := c.record()
 	if c.outs[0].Applied || ups && c.isMine(r) {
-		p.certain()
 		born, _ := r.Num(schema.Born)
 		p.begin(born)
-		for i := range p.size() {
-			p.at(i).done()
-		}
+		p.done()
 		c.h.learn(r, c.shape, c.now, true)
 		return true, nil
 	}
@@ -137,7 +140,11 @@ func (c *claim) isMine(r *backend.Record) bool {
 // sendOnce makes a write that must not be made twice: again only if it certainly was not applied.
 func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
 	for try := 1; ; try++ {
+		if ctx.Err() != nil {
+			return ctx.Err() // nothing was sent, so nothing is lost
+		}
 		abandoned, err := l.apply(ctx, c)
+		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
 		if abandoned {
 			o.abandoned.Store(true)
 		}
@@ -148,13 +155,13 @@ func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
 	}
 }
 
-// lose gives up give-backs whose outcome is not known, or that came too late.
+// lose gives up refunds whose outcome is not known, or that came too late.
 func (l *Limiter) lose(p *part, err error) {
 	lost := Tokens{}
 	for i := range p.size() {
 		if a := p.at(i); a.pending < 0 {
 			lost[p.name(i)] = -a.pending
-			a.void()
+			p.drop(i)
 		}
 	}
 	if len(lost) > 0 {
@@ -162,14 +169,14 @@ func (l *Limiter) lose(p *part, err error) {
 	}
 }
 
-// refusedSettlement learns from a refusal. Give-backs to a life of the record that is over are void.
+// refusedSettlement learns from a refusal. Refunds to a life of the record that is over are void.
 func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 	r := c.record()
 	born, present := r.Num(schema.Born)
 	if downs && (!present || born != p.born) {
 		for i := range p.size() {
-			if a := p.at(i); a.pending < 0 {
-				a.void()
+			if p.at(i).pending < 0 {
+				p.drop(i)
 			}
 		}
 	}

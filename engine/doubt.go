@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// settle writes what is pending of all parts, whether or not ctx has ended.
+func (s *Lease) settle(ctx context.Context) error {
+	return s.eachPending(ctx, func(ctx context.Context, p *part, now int64) error {
+		if err := s.l.settleUnsure(ctx, p, now); err != nil {
+			return err
+		}
+		p.trim()
+		if now-s.charged > int64(s.l.opts.MaxHold) {
+			s.l.lose(p, errTooLate)
+		}
+		return s.l.settle(ctx, p, now)
+	})
+}
+
+// eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
+func (s *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *part, now int64) error) error {
+	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
+		return nil
+	}
+	if s.l.closed.Load() {
+		return ErrClosed
+	}
+	now, err := s.l.now()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	inner, cancel := s.l.budget(ctx)
+	defer cancel()
+	return failure(ctx, s.l.eachPart(s.parts(), func(p *part) error { return f(inner, p, now) }))
+}
+
+// unsure is a charge whose outcome is unknown: it is neither held nor pending. A part has at most one, and it is settled
+// before the lease writes anything else: that would overwrite the nonce by which the record shows whether it was made.
+type unsure struct {
+	nonce    backend.Num
+	sent     Tokens
+	unwanted bool // if it was made, it is refunded: its Consume has failed, or the lease is rolled back
+}
+
+// unsure is the charge of unknown outcome, nil if there is none.
+func (p *part) unsure() *unsure {
+	if p.rare == nil {
+		return nil
+	}
+	return p.rare.unsure
+}
+
+// doubt makes all charges that are pending one of unknown outcome, sent under nonce.
+func (p *part) doubt(nonce backend.Num) {
+	if p.unsure() != nil {
+		return // it was that one which was sent again
+	}
+	sent := Tokens{}
+	for i := range p.size() {
+		if a := p.at(i); a.pending > 0 {
+			sent[p.name(i)], a.pending = a.pending, 0
+		}
+	}
+	p.rarely().unsure = &unsure{nonce: nonce, sent: sent}
+}
+
+// sent is how much of the i-th limit was charged with an unknown outcome, and is still wanted.
+func (p *part) sent(i int) int64 {
+	if u := p.unsure(); u != nil && !u.unwanted {
+		return u.sent[p.name(i)]
+	}
+	return 0
+}
+
+// due is how much of the i-th limit the next write moves: of a charge of unknown outcome, which is written alone, or of
+// what is pending.
+func (p *part) due(i int) int64 {
+	if u := p.unsure(); u != nil {
+		return u.sent[p.name(i)]
+	}
+	return p.at(i).pending
+}
+
+// done notes that what was due was written.
+func (p *part) done() {
+	u := p.unsure()
+	for i := range p.size() {
+		a, n := p.at(i), p.due(i)
+		if a.held += n; u == nil {
+			a.pending = 0
+		}
+	}
+	if u != nil {
+		p.rare.unsure = nil
+	}
+}
+
+// settleUnsure settles a charge of unknown outcome. A wanted one is sent again under its nonce. An unwanted one becomes
+// pending to be refunded if the record shows that it was made, and is counted as lost if not.
+func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
+	u := p.unsure()
+	if u == nil {
+		return nil
+	}
+	if !u.unwanted {
+		return l.settle(ctx, p, now)
+	}
+	r, err := l.readOne(ctx, l.key(p.h))
+	if err != nil {
+		return err
+	}
+	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != u.nonce {
+		p.rare.unsure = nil
+		l.reportUnrefunded(p.h, u.sent)
+		return nil
+	}
+	born, _ := r.Num(schema.Born)
+	p.begin(born)
+	for name, n := range u.sent {
+		a := p.amount(name)
+		if a == nil {
+			a = p.add(name)
+		}
+		a.held, a.pending = a.held+n, a.pending-n
+	}
+	p.rare.unsure = nil
+	return nil
+}
+
+// reportUnrefunded counts a charge of unknown outcome that is not refunded. If it was made, the tokens refill.
+func (l *Limiter) reportUnrefunded(h *handle, tokens Tokens) {
+	l.observe(Event{
+		Kind: EventGiveBackLost, Entity: h.id.entity, Resource: h.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown,
+	})
+}
+
+// noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
+func (o *op) noteUnknown() {
+	for i := range o.n {
+		c := &o.claims[i]
+		if !c.unsure || c.result != pending {
+			continue
+		}
+		sent := Tokens{}
+		for j := range c.shape.terms {
+			if c.need[j] > 0 {
+				sent[c.shape.terms[j].Name] = c.need[j]
+			}
+		}
+		o.unknown = append(o.unknown, unknownCharge{c.h, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})
+	}
+}
+
+// unknownCharge is a charge of unknown outcome, with its bucket.
+type unknownCharge struct {
+	h *handle
+	*unsure
+}
+
+// keepUnknown makes the lease refund what a Consume that failed may have charged, when it is settled.
+func (s *Lease) keepUnknown(charges []unknownCharge) {
+	for _, c := range charges {
+		if p := s.part(c.h); p != nil && p.unsure() == nil {
+			p.rarely().unsure = c.unsure
+		} else {
+			s.l.reportUnrefunded(c.h, c.sent)
+		}
+	}
+}
