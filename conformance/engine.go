@@ -23,7 +23,7 @@ type stories []struct {
 //	 1  AdmitsExactly
 //	 2  Saturation, RequestsPerDecision, NeverOverAdmits
 //	 3  SlowLimitBesideBusyOne
-//	 4  LimitsChangeLive
+//	 4  LimitsChangeLive, TrueDenials
 //	 5  AllLegalNames
 //	 6  LeasesOnEveryPath
 //	 7  RefusesBadInput, NeverFits
@@ -49,6 +49,7 @@ var outcomes = []outcome{
 	{"LeasesOnEveryPath", leases, false},
 	{"RefusesBadInput", badInput, false},
 	{"NeverFits", neverFits, false},
+	{"TrueDenials", truth, true},
 	{"LostReplies", lostReplies, true},
 	{"GiveBacks", giveBacks, true},
 	{"Settling", settling, false},

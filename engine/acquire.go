@@ -76,6 +76,7 @@ func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error)
 
 // charge writes one claim until the store has admitted or denied it. ctx bounds it.
 func (l *Limiter) charge(ctx context.Context, o *op, c *claim) error {
+	defer c.release()
 	c.guess()
 	for c.tries = 1; ; c.tries++ {
 		if err := l.send(ctx, o, c); err != nil {
@@ -110,7 +111,7 @@ func (l *Limiter) charged(c *claim) {
 func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
-	h.takeLocked(r, c.shape, c.now, mine)
+	c.seeLocked(r, c.shape, mine)
 	if c.mode == guessing && h.view.shared > 0 {
 		h.view.average(c, active)
 	}
@@ -132,7 +133,7 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 	c.denies = false
 	if !r.Present() { // gone since it was seen: full
 		c.mode, c.active, c.creates, c.path = guessing, 0, true, true
-		c.h.learn(r, nil, c.now, false)
+		c.see(r, nil, false)
 		return nil
 	}
 	l.watchClock(ctx, c, r)
@@ -143,7 +144,7 @@ func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
 		c.fit(plan, o.req.Consume)
 		c.result = applied
-		c.h.learn(r, plan, c.now, true)
+		c.see(r, plan, true)
 		return nil
 	}
 	if plan.text != c.shape.text || c.mode == converting {
@@ -177,10 +178,11 @@ func (c *claim) judge(r *backend.Record) {
 // the refusal, and the bucket is converted.
 func (l *Limiter) mismatch(ctx context.Context, o *op, c *claim, plan *plan) error {
 	r := c.record()
-	c.h.learn(r, plan, c.now, false)
+	c.see(r, plan, false)
 	c.partial = c.partial || !covers(plan, o.req.Consume, c.view)
 	if c.mode == converting {
 		c.lost++
+		c.claimAlone()
 	}
 	if c.lost >= lostRaces {
 		return l.settleFor(o, c, plan)

@@ -103,7 +103,7 @@ func (l *Limiter) convertUntilDone(ctx context.Context, o *op, c *claim) error {
 			return err
 		}
 		if c.outs[0].Applied {
-			c.h.learn(c.record(), c.shape, c.now, true)
+			c.see(c.record(), c.shape, true)
 			return nil
 		}
 	}

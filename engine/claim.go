@@ -70,8 +70,12 @@ type claim struct {
 	reread  backend.Num // ver of the record after which the configuration was read
 	result  result
 
+	alone bool // others of this process wait for its conversion
+
 	tats     arrivals // seen last, by position in shape
 	recalled bool     // tats are the view's, with no record in outs
+	seen     int64    // when the record was seen that recalled tats are of
+	epoch    uint32   // the handle's when the claim began
 	turn     uint32   // the handle's before the write
 
 	hold time.Duration // Options.MaxHold of the limiter
@@ -122,7 +126,7 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	if c.conf != conf { // pointers are written only where they change: the collector is told of each, 7 ns of an acquire
 		c.conf = conf
 	}
-	c.now, c.acquire = o.now, !o.within
+	c.now, c.acquire, c.epoch = o.now, !o.within, h.epoch.Load()
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
@@ -268,7 +272,7 @@ func (c *claim) recallLocked() {
 	for i := range c.shape.rates {
 		c.tats[i] = c.h.view.arrival(i)
 	}
-	c.recalled = true
+	c.recalled, c.seen = true, c.h.view.seen
 }
 
 // observe makes the record in outs what the claim has seen. It has the limits of shape.

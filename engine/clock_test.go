@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -25,4 +26,20 @@ func TestSystemClock(t *testing.T) {
 	must(t, l.ResetBucket(ctx, "user-1", "gpt-4"))
 	must(t, l.DeleteEntity(ctx, "user-1", nil))
 	must(t, l.Close())
+}
+
+// TestSystemClockIsMonotonic: the system's clock is one start of the process and the monotonic time since, so that a
+// wall clock that is set back denies nobody.
+func TestSystemClockIsMonotonic(t *testing.T) {
+	start, now := engine.Started, engine.SystemClock()
+	if start.Round(0) == start {
+		t.Error("the start has no monotonic reading")
+	}
+	if passed := time.Since(start); now < start.UnixNano() || now > start.UnixNano()+int64(passed) {
+		t.Errorf("the clock says %d, %v after %v", now, passed, start)
+	}
+	moved := start.Add(time.Hour).Round(0) // a wall clock that was ahead when somebody looked at it
+	if later := engine.SystemClock(); later < now || later > moved.UnixNano() {
+		t.Errorf("the clock says %d after %d", later, now)
+	}
 }

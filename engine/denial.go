@@ -107,7 +107,7 @@ func (l *Limiter) workOut(o *op) (all []LimitStatus, wait time.Duration, fits bo
 
 // appendStatuses lists the limits that the claim requires, and those that others brought where they block it.
 func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitStatus, error) {
-	plan, tats, err := l.states(c)
+	plan, tats, to, err := l.states(c)
 	if err != nil {
 		return nil, err
 	}
@@ -136,37 +136,39 @@ func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitSta
 		if s := &all[len(all)-1]; exceeded {
 			s.RetryAfter, _ = rate.Wait(a, c.now, n)
 			s.NeverFits = n > rate.Capacity()
+			if to != nil {
+				s.RetryAfter = to.wait(i, c.now, n, s.RetryAfter)
+			}
 		}
 	}
 	return all, nil
 }
 
 // states are the arrivals of the claim's limits by the record it has seen, as if it had been converted to what the
-// claim requires.
-func (l *Limiter) states(c *claim) (*plan, *arrivals, error) {
+// claim requires; to is that conversion, nil if none is needed.
+func (l *Limiter) states(c *claim) (_ *plan, _ *arrivals, to *converted, err error) {
 	if c.recalled {
-		return c.shape, &c.tats, nil
+		return c.shape, &c.tats, nil, nil
 	}
 	r := c.record()
 	plan, err := l.planOfRecord(c, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if plan == nil {
-		return c.view, new(arrivals), nil
+		return c.view, new(arrivals), nil, nil
 	}
 	if plan.fits(c.view, c.stored) {
 		tats := new(arrivals)
 		for i := range plan.terms {
 			tats[i] = arrival(r, i)
 		}
-		return plan, tats, nil
+		return plan, tats, nil, nil
 	}
-	to, err := l.reconcile(r, plan, c.view, c.stored, c.now)
-	if err != nil {
-		return nil, nil, err
+	if to, err = l.reconcile(r, plan, c.view, c.stored, c.now); err != nil {
+		return nil, nil, nil, err
 	}
-	return to.plan, &to.tats, nil
+	return to.plan, &to.tats, to, nil
 }
 
 // planOfRecord is the plan of a record's L, nil where there is no record.
@@ -222,78 +224,4 @@ func (o *op) recallOthers() {
 		}
 		c.h.lock.Unlock()
 	}
-}
-
-// look fills in the records of claims whose state is not known: by reading them, or, with recall, from fresh views.
-func (l *Limiter) look(ctx context.Context, o *op, recall bool) error {
-	var keys []backend.Key
-	var unseen []*claim
-	for i := range o.n {
-		c := &o.claims[i]
-		if c.result == pending && !(recall && l.recall(c)) {
-			keys, unseen = append(keys, l.key(c.h)), append(unseen, c)
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	out, err := l.read(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for i, c := range unseen {
-		c.outs[0].Record.CopyFrom(&out[i])
-		c.recalled = false
-		if err := l.note(c); err != nil {
-			return err
-		}
-		l.watchClock(ctx, c, c.record())
-	}
-	return nil
-}
-
-// recall takes the record from the view, if it is fresh.
-func (l *Limiter) recall(c *claim) bool {
-	c.h.lock.Lock()
-	defer c.h.lock.Unlock()
-	if !l.fresh(c) {
-		return false
-	}
-	c.recallLocked()
-	return true
-}
-
-// note takes the record that was read into the handle's view.
-func (l *Limiter) note(c *claim) error {
-	plan, err := l.planOfRecord(c, c.record())
-	if err != nil {
-		return err
-	}
-	c.h.learn(c.record(), plan, c.now, false)
-	return nil
-}
-
-// peek judges the claims by reading their buckets; nothing is written.
-func (l *Limiter) peek(ctx context.Context, o *op) (admitted bool, err error) {
-	if err := l.look(ctx, o, false); err != nil {
-		return false, err
-	}
-	for i := range o.n {
-		c := &o.claims[i]
-		plan, tats, err := l.states(c)
-		if err != nil {
-			return false, err
-		}
-		for j := range plan.rates {
-			rate := &plan.rates[j]
-			var n int64
-			if c.view.index(plan.terms[j].Name) >= 0 {
-				n = o.req.Consume[plan.terms[j].Name]
-			}
-			if !rate.Admits(tats[j], rate.Y(c.now), n) {
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }

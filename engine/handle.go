@@ -29,11 +29,12 @@ type handle struct {
 
 // background is what the quick way does not need of a handle.
 type background struct {
-	cache   *cache        // that the handle is or was in
-	renewed atomic.Bool   // somebody reads conf anew already
-	epoch   atomic.Uint32 // counts own changes of what conf was read from
-	lock    spin.Lock     // guards view; nothing waits under it
-	view    view
+	cache      *cache        // that the handle is or was in
+	renewed    atomic.Bool   // somebody reads conf anew already
+	epoch      atomic.Uint32 // counts own changes of the configuration, and own resets; changes under lock
+	converting atomic.Bool   // some caller of this process converts the bucket, and others wait for it
+	lock       spin.Lock     // guards view; nothing waits under it
+	view       view
 }
 
 // handle finds or makes the handle of a bucket; the ids of a new one are checked.
@@ -68,12 +69,24 @@ func (h *handle) remember(memo any) {
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
 func (h *handle) forget() {
+	h.lock.Lock()
 	h.epoch.Add(1)
 	h.conf.Store(nil)
-	h.lock.Lock()
 	h.moved()
 	h.view.seen = 0
 	h.lock.Unlock()
+}
+
+// store remembers what was read of the configuration, unless it was changed by this process since the reading began.
+func (h *handle) store(c *config, now int64, epoch uint32) (current bool) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.epoch.Load() != epoch {
+		return false
+	}
+	h.loaded.Store(now)
+	h.conf.Store(c)
+	return true
 }
 
 // passed notes an admission of which the view knows nothing.
@@ -111,11 +124,20 @@ func (h *handle) keep(turn uint32, d *repeat) {
 	}
 }
 
-// learn takes a record into the view; see view.take.
-func (h *handle) learn(r *backend.Record, p *plan, now int64, mine bool) {
-	h.lock.Lock()
-	h.takeLocked(r, p, now, mine)
-	h.lock.Unlock()
+// see takes a record into the view of the claim's handle; see view.take.
+func (c *claim) see(r *backend.Record, p *plan, mine bool) {
+	c.h.lock.Lock()
+	c.seeLocked(r, p, mine)
+	c.h.lock.Unlock()
+}
+
+// seeLocked takes a record into the view, unless an own reset or change of configuration came since the claim began: then
+// the record may be of before, and would bring back a denial that no longer holds.
+func (c *claim) seeLocked(r *backend.Record, p *plan, mine bool) {
+	if c.h.epoch.Load() != c.epoch {
+		return
+	}
+	c.h.takeLocked(r, p, c.now, mine)
 }
 
 func (h *handle) takeLocked(r *backend.Record, p *plan, now int64, mine bool) {

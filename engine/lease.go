@@ -69,7 +69,7 @@ func (l *Limiter) newLease(o *op, r *Request) *Lease {
 
 // holdNothing is hold for a claim that was judged by what its bucket's record says.
 func (l *Limiter) holdNothing(p *part, c *claim) {
-	all, tats, err := l.states(c)
+	all, tats, _, err := l.states(c)
 	p.h, p.view = c.h, c.view
 	p.born, _ = c.record().Num(schema.Born)
 	for i := range c.view.terms {

@@ -79,6 +79,20 @@ func (d *drip) tooDeep(now, n int64) bool {
 	return new(big.Rat).Add(d.base(now), d.lasts(n)).Cmp(most) > 0
 }
 
+// waitConverted is wait for a limit that will have the parameters of to when the request converts it, and not before.
+func (d *drip) waitConverted(to *drip, now, n int64) time.Duration {
+	most := ratOf(to.Capacity - n)
+	if n == 0 && !d.brought && !to.brought && d.Limit != to.Limit {
+		slack := new(big.Rat).Quo(ratOf(int64(10*time.Second)), d.lasts(1))
+		if debt := slack.Add(slack, ratOf(d.Capacity)); debt.Cmp(most) > 0 {
+			most = debt
+		}
+	}
+	most.Mul(most, d.lasts(1))
+	at := new(big.Rat).Sub(d.base(now), most)
+	return time.Duration(max(0, clip(roundUp(at.Sub(at, ratOf(now))))))
+}
+
 // change makes d, as it is at m, a limit with the parameters of to: what is missing is kept, rounded up by less than a
 // unit, and cut to the new capacity where both are stored and it was no debt.
 func (d *drip) change(to *drip, m int64) {
@@ -174,8 +188,8 @@ func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool,
 		}
 		now := find(stored, has.Name)
 		switch {
-		case has.brought: // stays until it is full
-			if same := has; has.deficit(m).Sign() > 0 {
+		case has.brought: // stays until it has been full for a minute
+			if same := has; has.full == nil || has.full.Cmp(ratOf(m-int64(time.Minute))) > 0 {
 				has.change(&same, m)
 				drips = append(drips, has)
 			}

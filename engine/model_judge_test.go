@@ -139,7 +139,11 @@ func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) b
 	switch {
 	case slices.ContainsFunc(path, func(g rung) bool { return above(g.view, r.tokens) }):
 	case nothing(r.tokens):
-		admitted = j.look(path, now)
+		if admitted = j.look(path, now); !admitted {
+			for _, g := range path {
+				j.pails[g.entity].convert(g.view, g.stored, now)
+			}
+		}
 	default:
 		admitted = j.charge(path, r.tokens, now, acquire)
 	}
@@ -243,7 +247,7 @@ func (j *ideal) denial(o *outcome, path []rung, tokens engine.Tokens, now int64)
 
 // tell adds what there is to say of one bucket: of all limits that the writer requires, and of others that are in its way.
 func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
-	drips, _, _ := p.as(g.view, g.stored, now)
+	drips, converted, m := p.as(g.view, g.stored, now)
 	for i := range drips {
 		d, n := &drips[i], wanted(g.view, tokens, drips[i].Name)
 		s := engine.LimitStatus{
@@ -255,6 +259,9 @@ func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
 			s.RetryAfter, o.never = math.MaxInt64, true
 		case s.Exceeded:
 			s.RetryAfter = d.wait(now, n)
+			if was := find(p.drips, d.Name); converted && was != nil && m <= now {
+				s.RetryAfter = was.waitConverted(d, now, n)
+			}
 		case find(g.view, d.Name) == nil:
 			continue
 		}

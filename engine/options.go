@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -24,7 +23,9 @@ type Options struct {
 	Observer        Observer      // default none
 	Logger          *slog.Logger  // default slog.Default()
 
-	Now   func() time.Time                           // default the system's clock
+	// Now is the clock, used as given. Default: the system's clock as it was when the process started, plus the monotonic
+	// time since, so that it never steps back. A wall clock that is set afterwards counts from the next start.
+	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error // default a timer; returns ctx's error if that ends first
 }
 
@@ -56,35 +57,20 @@ func (o *Options) withDefaults() Options {
 	return r
 }
 
-// anchorFor is how long the wall clock is followed by the monotonic one before it is looked at again.
-const anchorFor = time.Second
+// started is when the process started, by the wall clock and by the monotonic one.
+var started = time.Now()
 
-// clock is the system's wall clock in ns since the Unix epoch, or a settable one. Reading the monotonic clock only
-// costs half of time.Now, and time.Now would be a quarter of an acquire on the memory store.
+// clock is the system's clock in ns since the Unix epoch, or a settable one. The system's is the wall clock as it was when
+// the process started, plus the monotonic time since: it never steps back, whatever is done to the wall clock.
 type clock struct {
 	settable func() time.Time
-	anchor   atomic.Pointer[anchor]
-}
-
-// anchor is an instant by both clocks.
-type anchor struct {
-	at   time.Time // with the monotonic one's reading
-	wall int64
 }
 
 func (c *clock) now() int64 {
 	if c.settable != nil {
 		return c.settable().UnixNano()
 	}
-	if a := c.anchor.Load(); a != nil {
-		if since := time.Since(a.at); since < anchorFor {
-			return a.wall + int64(since)
-		}
-	}
-	at := time.Now()
-	a := &anchor{at, at.UnixNano()}
-	c.anchor.Store(a)
-	return a.wall
+	return started.UnixNano() + int64(time.Since(started))
 }
 
 // remaining is how long ctx lasts. Deadlines are of the system's clock, whatever Options.Now says.

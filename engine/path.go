@@ -122,6 +122,7 @@ func (o *op) any(f func(*claim) bool) bool {
 // send makes one write, again where its outcome is unknown or it certainly was not applied: its nonce tells whether an
 // earlier try was. An error is none of the store's answers.
 func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
+	l.letConvert(ctx, c)
 	for try := 1; ; try++ {
 		abandoned, err := l.apply(ctx, c)
 		if abandoned {

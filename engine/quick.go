@@ -104,13 +104,13 @@ func (l *Limiter) quickly(ctx context.Context, o *op, c *claim) (admitted, done 
 			return false, false
 		}
 		c.result, o.shown = denied, true
-		h.learn(&out.Record, c.shape, c.now, false)
+		c.see(&out.Record, c.shape, false)
 		h.show()
 		return false, true
 	case out.Brief || c.fitsAgain(&out.Record):
 		h.passed()
 	default:
-		h.learn(&out.Record, c.shape, c.now, true)
+		c.see(&out.Record, c.shape, true)
 		h.show()
 	}
 	c.result = applied

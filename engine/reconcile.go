@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -10,6 +12,8 @@ import (
 
 // converted is a bucket carried over to other limits.
 type converted struct {
+	from  *plan
+	was   arrivals // by position in from
 	plan  *plan
 	tats  arrivals
 	moved [schema.MaxLimits]int // by position: where the limit stood before, -1 if it is new
@@ -20,8 +24,9 @@ type converted struct {
 // the later of now and the last conversion, so that clocks that disagree mint nothing by flipping. See the table in
 // ARCHITECTURE.md. It does not decide whether that is needed: plan.fits does.
 func (l *Limiter) reconcile(r *backend.Record, from, view, stored *plan, now int64) (*converted, error) {
-	c := &converted{at: max(now, r.Int64(schema.Conv))}
+	c := &converted{from: from, at: max(now, r.Int64(schema.Conv))}
 	terms, before := c.terms(r, from, view, stored)
+	terms = c.makeRoom(terms, r, from, view)
 	if len(terms) > schema.MaxLimits {
 		return nil, &ValidationError{
 			"Limits", len(terms),
@@ -36,12 +41,44 @@ func (l *Limiter) reconcile(r *backend.Record, from, view, stored *plan, now int
 			c.moved[i], c.tats[i] = -1, bucket.Arrival{At: to.Y(c.at), Seen: true}
 			continue
 		}
-		old := &from.terms[was]
-		cut := !old.Brought && !term.Brought && old.Limit != term.Limit
-		c.moved[i] = was
-		c.tats[i] = bucket.Arrival{At: bucket.Convert(&from.rates[was], to, arrival(r, was), c.at, cut), Seen: true}
+		c.moved[i], c.was[was] = was, arrival(r, was)
+		c.tats[i] = bucket.Arrival{At: bucket.Convert(&from.rates[was], to, c.was[was], c.at, c.cuts(i)), Seen: true}
 	}
 	return c, nil
+}
+
+// cuts reports whether a deficit of the i-th limit that exceeds its new capacity is cut.
+func (c *converted) cuts(i int) bool {
+	old, term := &c.from.terms[c.moved[i]], &c.plan.terms[i]
+	return !old.Brought && !term.Brought && old.Limit != term.Limit
+}
+
+// wait is how long until n tokens of the i-th limit are admitted if the conversion is not written before: the bucket
+// refills by the limits in its record until then.
+func (c *converted) wait(i int, now, n int64, otherwise time.Duration) time.Duration {
+	if c.moved[i] < 0 || now < c.at { // as of the last conversion, which is ahead of this clock, it does not move
+		return otherwise
+	}
+	was := c.moved[i]
+	wait, _ := bucket.WaitConverted(&c.from.rates[was], &c.plan.rates[i], c.was[was], now, n, c.cuts(i))
+	return wait
+}
+
+// keptFull is how long a limit that another caller brought has been full before it is dropped, in ns. If it went at once,
+// callers that bring different limits would convert the bucket back and forth.
+const keptFull = int64(time.Minute)
+
+// makeRoom drops limits that other callers brought from a bucket that would have too many: those that are full, and all
+// of them if limits that are stored need their places.
+func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view *plan) []schema.Term {
+	needed := slices.ContainsFunc(terms, func(t schema.Term) bool { return !t.Brought })
+	for i := len(terms) - 1; i >= len(view.terms) && len(terms) > schema.MaxLimits; i-- {
+		j := from.index(terms[i].Name)
+		if terms[i].Brought && (needed || from.rates[j].IsFull(arrival(r, j), from.rates[j].Y(c.at))) {
+			terms = slices.Delete(terms, i, i+1)
+		}
+	}
+	return terms
 }
 
 // terms chooses the limits that the bucket will have, and tells where those stood that it had.
@@ -55,7 +92,7 @@ func (c *converted) terms(r *backend.Record, from, view, stored *plan) (terms []
 			continue
 		}
 		if t.Brought {
-			if !from.rates[i].IsFull(arrival(r, i), from.rates[i].Y(c.at)) {
+			if a := arrival(r, i); !a.Seen || !from.rates[i].IsFull(a, from.rates[i].Y(c.at-keptFull)) {
 				terms = append(terms, t)
 			}
 		} else if j := stored.index(t.Name); j >= 0 {

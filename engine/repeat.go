@@ -64,7 +64,11 @@ func (o *op) room(n int) []LimitStatus {
 
 // keep makes the denial of a single claim ready to be given again, the second time that the same view has shown it.
 func (l *Limiter) keep(c *claim, all []LimitStatus, wait time.Duration) {
-	until := c.now + int64(l.opts.DenialTTL)
+	until := c.now
+	if c.recalled {
+		until = min(until, c.seen)
+	}
+	until += int64(l.opts.DenialTTL)
 	for i := range all {
 		rate, a := &c.shape.rates[i], c.tats[i]
 		if all[i].Available < rate.Capacity() { // one more becomes available

@@ -135,9 +135,8 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 		return nil, err
 	}
 	l.weigh(h, c.stored)
-	if h.epoch.Load() == epoch {
-		h.loaded.Store(now)
-		h.conf.Store(c)
+	if h.store(c, now, epoch) {
+		l.policy.Store(uint32(c.policy))
 	}
 	return c, nil
 }
@@ -164,7 +163,6 @@ func (l *Limiter) digest(out []backend.Record) (*config, error) {
 		break
 	}
 	c.policy = Policy(out[readSystem].Int64(schema.ConfigUnavailable))
-	l.policy.Store(uint32(c.policy))
 	if c.exists {
 		return &c, nil
 	}

@@ -70,7 +70,7 @@ func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
 		return err
 	}
 	c.record().CopyFrom(r)
-	c.h.learn(r, plan, c.now, false)
+	c.see(r, plan, false)
 	if c.shape = plan; plan == nil {
 		c.shape = p.view
 		clear(c.tats[:])
@@ -125,7 +125,7 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 		born, _ := r.Num(schema.Born)
 		p.begin(born)
 		p.done()
-		c.h.learn(r, c.shape, c.now, true)
+		c.see(r, c.shape, true)
 		return true, nil
 	}
 	return false, l.refusedSettlement(c, p, downs)
@@ -182,7 +182,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 	}
 	if !present {
 		clear(c.tats[:])
-		c.h.learn(r, nil, c.now, false)
+		c.see(r, nil, false)
 		return nil
 	}
 	plan, err := l.planOfRecord(c, r)
@@ -191,7 +191,7 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 	}
 	c.shape = plan
 	c.observe()
-	c.h.learn(r, plan, c.now, false)
+	c.see(r, plan, false)
 	return nil
 }
 

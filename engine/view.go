@@ -56,9 +56,8 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 // take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
 // mine tells whether the record is what a write of this process left, behind whether there were such writes between.
 func (v *view) take(r *backend.Record, p *plan, now int64, mine, behind bool) {
-	v.seen = now
 	if p == nil {
-		v.plan = nil
+		v.plan, v.seen = nil, now
 		return
 	}
 	ver := r.Int64(schema.Ver)
@@ -77,7 +76,7 @@ func (v *view) take(r *backend.Record, p *plan, now int64, mine, behind bool) {
 			v.shared--
 		}
 	}
-	v.plan, v.ver, v.born = p, ver, born
+	v.plan, v.ver, v.born, v.seen = p, ver, born, now
 	v.path, v.expiry = r.Int64(schema.Path), r.Expiry()
 	v.takeArrivals(r, len(p.terms))
 }

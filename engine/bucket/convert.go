@@ -1,7 +1,9 @@
 package bucket
 
 import (
+	"math"
 	"math/big"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
@@ -31,6 +33,20 @@ func Convert(from, to *Rate, a Arrival, m int64, cut bool) Num {
 	}
 	kept, _ := int128.FromBig(scaled) // fits: it is at most most
 	return y.Add(kept)
+}
+
+// WaitConverted is [Rate.Wait] for a bucket that is converted, from one rate to the other, by the very request that takes
+// the n tokens: until then it refills at the old rate. cut is as in [Convert].
+func WaitConverted(from, to *Rate, a Arrival, now, n int64, cut bool) (time.Duration, bool) {
+	if n > to.capacity {
+		return math.MaxInt64, false
+	}
+	most := from.Cost(to.capacity - n) // the largest deficit that admits n
+	if debt := from.full.Add(int128.Mul64(clockSlack, from.perNano)); n == 0 && cut && most.Less(debt) {
+		most = debt // what exceeds the new capacity is cut
+	}
+	earliest := from.Base(a, from.Y(now)).Sub(most).DivCeil(from.perNano)
+	return time.Duration(max(0, earliest.Sub(int128.FromInt64(now)).SaturateInt64())), true
 }
 
 // rescale is ceil(units · to / from) for positive numbers; the product may have 170 bits.
