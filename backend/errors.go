@@ -25,6 +25,9 @@ var (
 	// ErrRejected reports that the store does not serve this caller: no permission, bad credentials, nothing there under
 	// that name, a schema of another version. Nothing was applied, and trying again does not help.
 	ErrRejected = errors.New("backend: request rejected")
+	// ErrCorrupt reports that what is stored is damaged or another program's, as a file with a damaged page. Nothing was
+	// applied, and trying again does not help.
+	ErrCorrupt = errors.New("backend: store damaged or foreign")
 	// ErrContention reports a write that met another one on its way and was certainly not applied: a lost race,
 	// to be tried again. It is neither a refusal (no condition was judged) nor trouble reaching the store.
 	ErrContention = errors.New("backend: lost a race with another write")

@@ -30,9 +30,9 @@
 // their names, so that a layout may gain fields. A record with a field that the caller's layout does not know was
 // written by a newer program: it is refused with ErrInvalid, since a write would lose that field.
 //
-// Open looks at an existing file without writing to it, and refuses what is damaged, what is another program's, and
-// other versions of the format. A bbolt file has two copies of its first page; one that is damaged is refused too,
-// because the other copy alone could be a step behind what was acknowledged.
+// Open looks at an existing file without writing to it, and refuses what is damaged, what is another program's (both
+// backend.ErrCorrupt), and other versions of the format. A bbolt file has two copies of its first page; one that is
+// damaged is refused too, because the other copy alone could be a step behind what was acknowledged.
 //
 // Package bolt is not for several processes on one file, nor for file systems without locks and syncs.
 package bolt

@@ -3,6 +3,8 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -47,7 +49,7 @@ func errField(name string, l *backend.Layout) error {
 
 func errRecord(k backend.Key, err error) error {
 	if errors.Is(err, errDamaged) {
-		return fmt.Errorf("%w: the record of %v: %w", backend.ErrUnavailable, k, err)
+		return fmt.Errorf("%w: the record of %v: %w", backend.ErrCorrupt, k, err)
 	}
 	return err
 }
@@ -65,7 +67,7 @@ func errInUse(path string, waited time.Duration) error {
 }
 
 func errFolder(path string, err error) error {
-	return fmt.Errorf("%w: bolt: the folder of %s does not exist, create it first: %w", backend.ErrUnavailable, path, err)
+	return fmt.Errorf("%w: bolt: the folder of %s does not exist, create it first: %w", backend.ErrRejected, path, err)
 }
 
 func errNotAFile(path string) error {
@@ -74,12 +76,12 @@ func errNotAFile(path string) error {
 
 func errForeign(path, why string) error {
 	return fmt.Errorf("%w: bolt: %s is not a store of zae-limiter, it was left as it is: %s; use another file",
-		backend.ErrInvalid, path, why)
+		backend.ErrCorrupt, path, why)
 }
 
 func errFile(path, why string) error {
 	return fmt.Errorf("%w: bolt: %s is damaged, it was left as it is: %s; restore it from a copy, or move it away to begin anew",
-		backend.ErrUnavailable, path, why)
+		backend.ErrCorrupt, path, why)
 }
 
 func errVersion(path, found string) error {
@@ -97,15 +99,30 @@ func classify(path string, err error) error {
 		return backend.ErrClosed
 	case errors.Is(err, bolterrors.ErrDatabaseReadOnly):
 		return errReadOnly
+	case errors.Is(err, errDamaged):
+		return fmt.Errorf("%w: bolt: %s is damaged: %w; restore it from a copy", backend.ErrCorrupt, path, err)
+	case isNamed(err):
+		return fmt.Errorf("%w: bolt: %s: %w", backend.ErrRejected, path, err)
 	default:
 		return fmt.Errorf("%w: bolt: %s: %w", backend.ErrUnavailable, path, err)
 	}
 }
 
+// isNamed reports that the system has no such file for this user: a wrong name, or a missing permission. That does not
+// pass, as a full disk does.
+func isNamed(err error) bool {
+	for _, cause := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}
+
 func isOurs(err error) bool {
 	return errors.Is(err, backend.ErrInvalid) || errors.Is(err, backend.ErrTooLarge) || errors.Is(err, backend.ErrUnavailable) ||
 		errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, backend.ErrClosed) || errors.Is(err, backend.ErrConflict) ||
-		errors.Is(err, backend.ErrRejected)
+		errors.Is(err, backend.ErrRejected) || errors.Is(err, backend.ErrCorrupt)
 }
 
 // notCommitted tells what a failed commit means: where the new state is nevertheless the one that readers see, all was

@@ -121,7 +121,7 @@ func TestTruncatedUnderneath(t *testing.T) {
 	}
 	read := make([]backend.Record, 1)
 	read[0].Reset(bucket)
-	if err := s.Read(t.Context(), []backend.Key{keyOf(1)}, read); !errors.Is(err, backend.ErrUnavailable) {
+	if err := s.Read(t.Context(), []backend.Key{keyOf(1)}, read); !errors.Is(err, backend.ErrCorrupt) || errors.Is(err, backend.ErrUnavailable) {
 		t.Errorf("Read: %v", err)
 	}
 	if err := s.Apply(t.Context(), []backend.Write{acquire(keyOf(1))}, make([]backend.Outcome, 1)); err == nil {

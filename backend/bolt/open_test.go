@@ -96,23 +96,23 @@ func TestOpenRefuses(t *testing.T) {
 		is    error
 		text  string
 	}{
-		{"a text", write("hello, world"), backend.ErrInvalid, "another file"},
-		{"a long text", write(strings.Repeat("hello, world", 10_000)), backend.ErrInvalid, "another file"},
-		{"zeros", write(string(make([]byte, 1<<16))), backend.ErrInvalid, "another file"},
-		{"a bbolt file of another program", foreign, backend.ErrInvalid, "another program"},
-		{"another format", put("meta", "format", "other"), backend.ErrInvalid, "another program"},
+		{"a text", write("hello, world"), backend.ErrCorrupt, "another file"},
+		{"a long text", write(strings.Repeat("hello, world", 10_000)), backend.ErrCorrupt, "another file"},
+		{"zeros", write(string(make([]byte, 1<<16))), backend.ErrCorrupt, "another file"},
+		{"a bbolt file of another program", foreign, backend.ErrCorrupt, "another program"},
+		{"another format", put("meta", "format", "other"), backend.ErrCorrupt, "another program"},
 		{"a newer version", put("meta", "version", "2"), backend.ErrInvalid, "version 2"},
 		{"an older version", put("meta", "version", "0"), backend.ErrInvalid, "version 0"},
-		{"hardly a first page", cut(50), backend.ErrInvalid, "another file"},
-		{"half of the first page", cut(pageSize / 2), backend.ErrUnavailable, "second copy"},
-		{"half of the second page", cut(pageSize + 100), backend.ErrUnavailable, "end is missing"},
-		{"no end", cut(4 * pageSize), backend.ErrUnavailable, "end is missing"},
-		{"a flipped bit in the first page", flip(16 + 40), backend.ErrUnavailable, "first page"},
-		{"a flipped bit in the second page", flip(pageSize + 16 + 44), backend.ErrUnavailable, "second copy"},
-		{"flipped magic", flip(16), backend.ErrUnavailable, "first page"},
+		{"hardly a first page", cut(50), backend.ErrCorrupt, "another file"},
+		{"half of the first page", cut(pageSize / 2), backend.ErrCorrupt, "second copy"},
+		{"half of the second page", cut(pageSize + 100), backend.ErrCorrupt, "end is missing"},
+		{"no end", cut(4 * pageSize), backend.ErrCorrupt, "end is missing"},
+		{"a flipped bit in the first page", flip(16 + 40), backend.ErrCorrupt, "first page"},
+		{"a flipped bit in the second page", flip(pageSize + 16 + 44), backend.ErrCorrupt, "second copy"},
+		{"flipped magic", flip(16), backend.ErrCorrupt, "first page"},
 		{"no records", func(t *testing.T, path string) {
 			mustUpdate(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte("records")) })
-		}, backend.ErrUnavailable, "no records"},
+		}, backend.ErrCorrupt, "no records"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestOpenMakesAFile(t *testing.T) {
 
 func TestOpenWithoutAFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "no", "store")
-	if _, err := bolt.Open(path, nil); !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), "create it") {
+	if _, err := bolt.Open(path, nil); !errors.Is(err, backend.ErrRejected) || !strings.Contains(err.Error(), "create it") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err == nil {

@@ -30,7 +30,7 @@ var exitTexts = []struct {
 	text string
 }{
 	{exitDone, "done"},
-	{exitFailed, "failed, or a confirmation was declined"},
+	{exitFailed, "failed, or a confirmation was declined, or the store is damaged or another program's"},
 	{exitUsage, "the command line is wrong: a name, an amount, a limit that is unknown"},
 	{exitDenied, "denied by a limit"},
 	{exitNotFound, "the one thing asked for does not exist"},
@@ -88,6 +88,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitNotFound
 	case is(engine.ErrSchema, errBroken, errDrift, errDifferent, errNewer):
 		return exitMismatch
+	case is(backend.ErrCorrupt): // also where it shows when the file is opened
+		return exitFailed
 	case errors.As(err, &store), errors.As(err, &unknown), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable
 	}

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +29,8 @@ var mistakes = []struct {
 	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; give them another parent, or delete with --force"},
 	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
 	{exitFailed, "system delete-defaults", "add --yes"},
+	{exitFailed, "--store bolt:main.go entity list", "is not a store of zae-limiter"},
+	{exitFailed, "--store bolt:main.go status", "is not a store of zae-limiter"},
 
 	{exitUsage, "acqire user-1 gpt-4 -c rpm=1", `unexpected argument acqire, did you mean "acquire"?; see zae-limiter --help`},
 	{exitUsage, "entity sho x", `did you mean "show"?; see zae-limiter entity --help`},
@@ -81,7 +86,6 @@ var mistakes = []struct {
 	{exitNotFound, "reset user-123 gpt-9", "user-123 has no bucket for gpt-9, so all its limits are full"},
 	{exitNotFound, "namespace show nosuch", `no such namespace in use: "nosuch"`},
 
-	{exitUnavailable, "--store bolt:main.go entity list", "is not a store of zae-limiter"},
 	{exitUnavailable, "--store bolt:main.go/x.db entity list", "main.go/x.db"},
 	{exitUnavailable, "--store bolt:nosuch/x.db system set-defaults -l rpm:1", "create it first"},
 }
@@ -125,6 +129,38 @@ func TestExitInUse(t *testing.T) {
 	r := s.want(exitUnavailable, "status", "--timeout", "0s")
 	if !strings.Contains(r.out, "reachable  no") || !strings.Contains(r.err, "in use") {
 		t.Errorf("status: %s%s", r.out, r.err)
+	}
+}
+
+// TestExitDamaged damages one page of the file after the other: an acquire is decided, or fails with the exit code of what
+// went wrong. It is never taken for an outage, which the stored policy would let through.
+func TestExitDamaged(t *testing.T) {
+	s := inhabited(t)
+	s.want(exitDone, fields("system set-defaults -l rpm:100 --on-unavailable allow")...)
+	for i := range 100 {
+		s.want(exitDone, fields(fmt.Sprintf("acquire user-%d gpt-4 -c rpm=1", i))...)
+	}
+	whole, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := 0
+	for at := 2 * os.Getpagesize(); at < len(whole); at += os.Getpagesize() {
+		spoilt := bytes.Clone(whole)
+		spoilt[at+9] ^= 0x70 // among the flags that tell what kind of page it is
+		if err := os.WriteFile(s.file, spoilt, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := s.run(fields("acquire user-42 gpt-4 -c rpm=1 -o json")...)
+		switch {
+		case r.code == exitFailed && r.out == "" && strings.Contains(r.err, "damaged"):
+			damaged++
+		case r.code != exitDone || strings.Contains(r.out, `"degraded": true`):
+			t.Errorf("page at %d: exit code %d\n%s%s", at, r.code, r.out, r.err)
+		}
+	}
+	if damaged < 3 {
+		t.Errorf("%d damaged pages were met", damaged)
 	}
 }
 
