@@ -23,7 +23,12 @@ var outages = stories{
 	{"CrowdOnPath", crowdOnPath},
 	{"EveryCall", outageEveryCall},
 	{"LeasesHang", outageLeases},
+	{"ShortDeadlines", outageShortDeadlines},
+	{"ShortDeadlinesAtFirstUse", outageFirstUseDeadlines},
+	{"EveryOperation", outageEveryOperation},
+	{"Panics", outagePanics},
 	{"OneProbe", outageOneProbe},
+	{"OneCaller", outageOneCaller},
 	{"Recovery", outageRecovery},
 	{"StartDown", outageStartDown},
 	{"Cancelled", outageCancelled},
@@ -221,7 +226,7 @@ func outageLeases(r *rig) {
 	}
 }
 
-// outageOneProbe: after failures in a row calls fail at once, but for one at a time that probes the store.
+// outageOneProbe: after failures in a row calls fail at once, but for one after each pause, which probes the store.
 func outageOneProbe(r *rig) {
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
@@ -232,6 +237,7 @@ func outageOneProbe(r *rig) {
 			r.answer("Acquire", p, lease, err)
 		}
 		r.virtually(func(r *rig) {
+			r.clock.advance(longestPause)
 			r.faults.SetPlan(Always(Hang))
 			calls := r.faults.Calls(OpApply)
 			var answered atomic.Int64
@@ -256,6 +262,7 @@ func outageOneProbe(r *rig) {
 			})
 		})
 		r.faults.SetPlan(nil)
+		r.clock.advance(longestPause)
 		r.mustAcquire(l, q) // the next probe
 		before := r.faults.Calls(OpApply)
 		for range 20 {

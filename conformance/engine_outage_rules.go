@@ -24,6 +24,7 @@ func outageRecovery(r *rig) {
 			r.answer("Acquire", engine.PolicyAllow, lease, err)
 		}
 		r.faults.SetPlan(nil)
+		r.clock.advance(longestPause)
 		if lease := r.mustAcquire(l, q); lease.Degraded() {
 			r.Errorf("degraded after the store came back")
 		}
@@ -79,6 +80,7 @@ func outageStartDown(r *rig) {
 			r.wantError(what+", which no policy lets through", err, engine.ErrUnavailable)
 		}
 		r.faults.SetPlan(nil)
+		r.clock.advance(longestPause)
 		if lease := r.mustAcquire(l, q); lease.Degraded() {
 			r.Errorf("degraded after the store came back")
 		}
@@ -135,23 +137,26 @@ func outageCancelled(r *rig) {
 	}
 }
 
-// outageOwnDeadline: a caller's deadline that is earlier than the budget is the caller's.
+// outageOwnDeadline: a context whose deadline has passed before is the caller's matter: the store was not asked, and no
+// policy admits. One that passes while the store is asked is an outage (ShortDeadlines).
 func outageOwnDeadline(r *rig) {
+	ctx, cancel := context.WithTimeout(r.Context(), -time.Second)
+	defer cancel()
 	for _, p := range policies {
-		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
-		r.mustAcquire(l, q)
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(HangDeaf))
-			ctx, cancel := context.WithTimeout(context.Background(), budget/2)
-			defer cancel()
-			r.within("an acquire with a deadline", budget/2, func() {
+		warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		r.mustAcquire(warm, q)
+		for range 10 {
+			for what, l := range map[string]*engine.Limiter{"known bucket": warm, "first use": cold} {
 				lease, err := l.Acquire(ctx, q)
 				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
-					r.Errorf("a caller's own deadline under %v: %+v, %v", p, lease, err)
+					r.Errorf("%s, with a deadline that has passed, under %v: %+v, %v", what, p, lease, err)
 				}
-			})
-		})
-		r.faults.SetPlan(nil)
+			}
+		}
+		r.mustAcquire(warm, q)
+		if lease := r.mustAcquire(cold, q); lease.Degraded() {
+			r.Errorf("the breaker counts what the store was never asked")
+		}
 	}
 }
 

@@ -38,11 +38,12 @@ const (
 	Hang            // not carried out; waits for the context: its error, for writes with ErrOutcomeUnknown
 	HangAfter       // carried out, then as Hang
 	HangDeaf        // not carried out; waits for [Fault.Release] whatever the context says: ErrUnavailable
+	Panic           // not carried out; the call panics with the [FaultError]
 	acts
 )
 
 var actNames = [acts]string{
-	"pass", "fail", "throttle", "lose race", "lose request", "lose reply", "late", "hang", "hang after", "hang deaf",
+	"pass", "fail", "throttle", "lose race", "lose request", "lose reply", "late", "hang", "hang after", "hang deaf", "panic",
 }
 
 func (a Act) String() string { return actNames[a] }

@@ -144,6 +144,29 @@ func TestFaultHangs(t *testing.T) {
 	}
 }
 
+// TestFaultPanics wants the act to panic in every call, and nothing to be carried out.
+func TestFaultPanics(t *testing.T) {
+	inner := open(t)
+	f := conformance.NewFault(inner, conformance.Always(conformance.Panic))
+	for op, call := range map[conformance.Op]func() error{
+		conformance.OpRead:   func() error { return f.Read(t.Context(), nil, nil) },
+		conformance.OpApply:  func() error { return f.Apply(t.Context(), []backend.Write{count("a")}, make([]backend.Outcome, 1)) },
+		conformance.OpCommit: func() error { return f.Commit(t.Context(), [16]byte{1}, []backend.Write{count("a")}) },
+	} {
+		func() {
+			defer func() {
+				if raw, ok := recover().(*conformance.FaultError); !ok || raw.Call.Op != op {
+					t.Errorf("%s: panicked with %v", op, raw)
+				}
+			}()
+			t.Errorf("%s returned: %v", op, call())
+		}()
+	}
+	if n := counted(t, inner, "a"); n != 0 {
+		t.Errorf("carried out %d times", n)
+	}
+}
+
 // TestFaultOneOfSeveral lets one write of a call go wrong.
 func TestFaultOneOfSeveral(t *testing.T) {
 	inner := open(t)

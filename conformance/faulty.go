@@ -34,6 +34,8 @@ func (r *request) fault(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ctx.Err(), raw)
 	case HangDeaf:
 		<-r.free
+	case Panic:
+		panic(raw)
 	}
 	return fmt.Errorf("%w: %w", backend.ErrUnavailable, raw)
 }

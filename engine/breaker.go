@@ -1,29 +1,53 @@
 package engine
 
-import "github.com/zeroae/zae-limiter-go/internal/spin"
+import (
+	"math/rand/v2"
+	"time"
 
-// tripAfter is how many failures in a row open the breaker.
-const tripAfter = 5
+	"github.com/zeroae/zae-limiter-go/internal/spin"
+)
 
-// breaker fails calls at once while the store does not answer, but for one at a time that probes it. It needs no
-// clock: a probe that fails has taken its time, and the next call probes again.
+const (
+	tripAfter = 5 // failures in a row open the breaker
+
+	// The pause between two probes: it begins with the shortest and doubles up to the longest. Each is prolonged by up
+	// to a quarter of it at random, so that it lasts 1 s to 10 s, and processes do not probe at the same time.
+	shortestPause = time.Second
+	longestPause  = 8 * time.Second
+)
+
+// breaker fails calls at once while the store does not answer, except for one probe in each pause. The pause counts from
+// the end of a probe. It also counts from the beginning, so that a probe that never ends blocks nothing.
 type breaker struct {
 	lock     spin.Lock
-	failures int
-	probing  bool
+	failures int           // in a row
+	since    int64         // when the breaker opened, or the last probe began or ended, ns since the Unix epoch
+	pause    time.Duration // to the next probe, without what is added at random
+	length   time.Duration // with it
 }
 
-// enter reports whether a call may be made; probe, whether it is the one that probes.
-func (b *breaker) enter() (allowed, probe bool) {
+// isOpen reports whether calls fail, except for probes.
+func (b *breaker) isOpen() bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.failures >= tripAfter
+}
+
+// enter reports whether a call may be made; probe, whether it is one that probes the store.
+func (b *breaker) enter(c *clock) (allowed, probe bool) {
+	if !b.isOpen() {
+		return true, false
+	}
+	now := c.now()
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.failures < tripAfter {
 		return true, false
 	}
-	if b.probing {
+	if passed := now - b.since; passed >= 0 && passed < int64(b.length) { // a clock that was set back must not block
 		return false, false
 	}
-	b.probing = true
+	b.since = now
 	return true, true
 }
 
@@ -31,22 +55,33 @@ func (b *breaker) enter() (allowed, probe bool) {
 type health uint8
 
 const (
-	unknown health = iota
+	unknown health = iota // the caller gave up
 	healthy
 	failing
+	panicking // a bug, which tells nothing about the store: the next call may probe again
 )
 
-// leave notes how the call went.
-func (b *breaker) leave(probe bool, h health) {
+// leave notes how a call went.
+func (b *breaker) leave(c *clock, probe bool, h health) {
+	now := c.now()
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if probe {
-		b.probing = false
-	}
 	switch h {
 	case healthy:
-		b.failures = 0
+		b.failures, b.pause = 0, 0
 	case failing:
 		b.failures++
+		if probe || b.failures == tripAfter {
+			b.since, b.pause = now, min(max(2*b.pause, shortestPause), longestPause)
+			b.length = b.pause + rand.N(b.pause/4)
+		}
+	case panicking:
+		if probe {
+			b.length = 0
+		}
+	case unknown:
+		if probe {
+			b.since = now
+		}
 	}
 }

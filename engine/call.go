@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -16,12 +18,32 @@ const (
 	backoffUnit = 10 * time.Millisecond
 )
 
-// budget bounds one operation on the store. Stores without I/O need none: a deadline costs more than their answer.
+// budgeted is a context within the budget of an operation.
+type budgeted struct{ context.Context }
+
+// budget bounds one operation on the store, resends included. What an operation is made of shares its budget. Stores
+// without I/O need none: a deadline costs more than their answer.
 func (l *Limiter) budget(ctx context.Context) (context.Context, context.CancelFunc) {
-	if l.noIO || l.opts.Timeout == 0 {
+	_, within := ctx.(budgeted)
+	d := l.allowance(ctx)
+	if l.noIO || within || d == math.MaxInt64 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, l.opts.Timeout, errBudget)
+	inner, cancel := context.WithTimeoutCause(ctx, d, errBudget)
+	return budgeted{inner}, cancel
+}
+
+// allowance is how long an operation may take: Options.Timeout, and at most four fifths of what ctx has left, so that
+// the caller, or the policy, is answered before ctx ends.
+func (l *Limiter) allowance(ctx context.Context) time.Duration {
+	d := remaining(ctx)
+	if d < math.MaxInt64 {
+		d = d / 5 * 4
+	}
+	if l.opts.Timeout > 0 {
+		d = min(d, l.opts.Timeout)
+	}
+	return d
 }
 
 // call makes one call to the store and waits for it no longer than ctx lasts, even if the store does not heed ctx.
@@ -34,7 +56,10 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 	if l.noIO {
 		return false, f(ctx)
 	}
-	allowed, probe := l.breaker.enter()
+	if ctx.Err() != nil {
+		return false, notSent(ctx)
+	}
+	allowed, probe := l.breaker.enter(&l.clock)
 	if !allowed {
 		return false, fmt.Errorf("%w: %w", backend.ErrUnavailable, errBreaker)
 	}
@@ -47,11 +72,12 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 		ctx = backend.WithMeter(ctx, &meter)
 	}
 	if l.prompt {
-		err = f(ctx)
+		err = l.guarded(ctx, name, f)
 	} else {
-		abandoned, err = watched(ctx, f)
+		abandoned, err = l.watched(ctx, name, f)
 	}
-	l.breaker.leave(probe, verdict(ctx, err))
+	err = overdue(ctx, err)
+	l.breaker.leave(&l.clock, probe, verdict(ctx, err))
 	if l.dated != nil {
 		l.compareClocks(ctx)
 	}
@@ -84,9 +110,9 @@ func (l *Limiter) compareClocks(ctx context.Context) {
 }
 
 // watched makes a call of a store that may not heed ctx.
-func watched(ctx context.Context, f func(context.Context) error) (abandoned bool, err error) {
+func (l *Limiter) watched(ctx context.Context, name string, f func(context.Context) error) (abandoned bool, err error) {
 	done := make(chan error, 1)
-	go func() { done <- f(ctx) }()
+	go func() { done <- l.guarded(ctx, name, f) }()
 	select {
 	case err := <-done:
 		return false, err
@@ -95,12 +121,48 @@ func watched(ctx context.Context, f func(context.Context) error) (abandoned bool
 	}
 }
 
-// verdict is what a call says of the store: a caller who gave up says nothing.
+// guarded makes an error of a panic in the store. Most calls run beside others or on goroutines of the engine, where a
+// panic would end the program, and the caller could not recover from it.
+func (l *Limiter) guarded(ctx context.Context, name string, f func(context.Context) error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v}
+			l.opts.Logger.ErrorContext(ctx, "limiter: the store panicked", "call", name, "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	return f(ctx)
+}
+
+// notSent is the error of a call that ctx left no time for.
+func notSent(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errBudget) {
+		return fmt.Errorf("%w: %w", backend.ErrUnavailable, cause)
+	}
+	return cause
+}
+
+// overdue adds to an error that the budget has run out, if that is why the call failed.
+func overdue(ctx context.Context, err error) error {
+	if err == nil || !unreachable(err) || errors.Is(err, errBudget) || !errors.Is(context.Cause(ctx), errBudget) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, errBudget)
+}
+
+// aside marks the context of calls that no caller waits for and whose failure changes nothing: the breaker does not count
+// them, so that writes go on while only configuration cannot be read.
+type aside struct{}
+
+// verdict is what a call says of the store. Deadlines count, the caller's own included; a caller who gave up says nothing.
 func verdict(ctx context.Context, err error) health {
+	var bug *panicError
 	switch {
+	case errors.As(err, &bug):
+		return panicking
 	case !unreachable(err):
 		return healthy
-	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errBudget):
+	case errors.Is(ctx.Err(), context.Canceled), ctx.Value(aside{}) != nil:
 		return unknown
 	default:
 		return failing
@@ -109,13 +171,16 @@ func verdict(ctx context.Context, err error) health {
 
 // unreachable tells trouble reaching the store from answers that mean something.
 func unreachable(err error) bool {
-	return errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, context.DeadlineExceeded)
+	trouble := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown) || errors.Is(err, context.DeadlineExceeded)
+	return trouble && !errors.Is(err, backend.ErrCorrupt)
 }
 
-// failure is what the engine's caller is told of an error from the store. The caller's own context comes first.
+// failure is the error that the engine's caller gets for one from the store. Only trouble reaching the store becomes
+// ErrUnavailable, which a policy may let through. The caller's own context comes first, unless the budget ended before it.
 func failure(ctx context.Context, err error) error {
+	var bug *panicError
 	switch {
-	case err == nil || errors.Is(err, ErrUnavailable):
+	case err == nil || errors.Is(err, ErrUnavailable) || errors.As(err, &bug):
 		return err
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
@@ -123,7 +188,9 @@ func failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrContention, err)
 	case errors.Is(err, schema.ErrFormat):
 		return fmt.Errorf("%w: %w", ErrSchema, err)
-	case unreachable(err) && ctx.Err() == nil:
+	case errors.Is(err, backend.ErrCorrupt):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case unreachable(err) && (ctx.Err() == nil || errors.Is(err, errBudget)):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case unreachable(err) && errors.Is(ctx.Err(), context.Canceled):
 		return canceled(ctx, err)
@@ -151,7 +218,7 @@ func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Recor
 		if err == nil || errors.As(err, new(*backend.UnreadableError)) {
 			return out, err
 		}
-		if !unreachable(err) || errors.Is(err, errBreaker) || try > resends || inner.Err() != nil || !l.pause(inner, try) {
+		if !l.resend(inner, err, try) {
 			return nil, failure(ctx, err)
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -54,17 +55,28 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
 		})
 	}
 	group.Wait()
-	// Whatever else happened: an acquire whose configuration changed under it begins again.
-	for _, err := range errs[:o.n] {
-		if errors.Is(err, errRestart) {
-			return err
+	// Whatever else happened: an acquire whose configuration changed under it begins again. And an outage of one bucket
+	// must not hide what is wrong with another one, which no policy lets through.
+	all := errs[:o.n]
+	for _, first := range []func(error) bool{isRestart, isWrong} {
+		if i := slices.IndexFunc(all, first); i >= 0 {
+			return all[i]
 		}
 	}
-	return errors.Join(errs[:o.n]...)
+	return errors.Join(all...)
+}
+
+func isRestart(err error) bool { return errors.Is(err, errRestart) }
+
+// isWrong reports an error that is no trouble reaching the store.
+func isWrong(err error) bool {
+	var bug *panicError
+	return err != nil && (!unreachable(err) || errors.As(err, &bug))
 }
 
 // takeBack gives back what the claims of an acquire that is not admitted have charged. A charge whose outcome is
-// unknown is left to refill, and so is what cannot be given back: the acquire is denied all the same.
+// unknown is left to refill, and so is what cannot be given back: the acquire is denied all the same. The refund has a
+// budget of its own; a caller whose budget has run out does not wait for it.
 func (l *Limiter) takeBack(ctx context.Context, o *op) {
 	var parts []*part
 	for i := range o.n {
@@ -75,15 +87,30 @@ func (l *Limiter) takeBack(ctx context.Context, o *op) {
 			parts = append(parts, p)
 		}
 	}
-	ctx, cancel := l.budget(context.WithoutCancel(ctx))
-	defer cancel()
-	_ = l.eachPart(parts, func(p *part) error {
-		err := l.settle(ctx, p, o.now)
-		if err != nil {
-			l.lose(p, err)
-		}
-		return err
-	})
+	if len(parts) == 0 {
+		return
+	}
+	now, done := o.now, make(chan struct{})
+	refund := func(context.Context) {
+		defer close(done)
+		inner, cancel := l.budget(context.WithoutCancel(ctx))
+		defer cancel()
+		_ = l.eachPart(parts, func(p *part) error {
+			err := l.settle(inner, p, now)
+			if err != nil {
+				l.lose(p, err)
+			}
+			return err
+		})
+	}
+	if l.noIO || !l.background(refund) {
+		refund(ctx)
+		return
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // eachPart does f for all parts, at the same time where the store takes its time.

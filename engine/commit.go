@@ -87,9 +87,10 @@ func (l *Limiter) ours(ctx context.Context, event backend.Key, refusal error) er
 	return refusal
 }
 
-// resend reports whether a request that failed is worth sending again, after a pause.
+// resend reports whether a request that failed is worth sending again, after a pause. With an open breaker it is not: a
+// probe is one call.
 func (l *Limiter) resend(ctx context.Context, err error, try int) bool {
-	return try <= resends && worthResending(err) && !errors.Is(err, errBreaker) && ctx.Err() == nil && l.yield(ctx, try)
+	return try <= resends && worthResending(err) && !l.breaker.isOpen() && ctx.Err() == nil && l.yield(ctx, try)
 }
 
 // remove makes records go, each where its conditions hold.

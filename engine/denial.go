@@ -202,7 +202,7 @@ func (l *Limiter) exceeded(o *op) error {
 // they cannot be read: then they are listed as they were seen last.
 func (l *Limiter) peekOthers(ctx context.Context, o *op) error {
 	err := l.look(ctx, o, true)
-	if errors.Is(err, ErrUnavailable) {
+	if errors.Is(err, ErrUnavailable) { // also where reading has used up the budget
 		o.recallOthers()
 		return nil
 	}

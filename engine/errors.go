@@ -18,14 +18,18 @@ var (
 	ErrContention = errors.New("engine: lost the race against other writers again and again; try again")
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
 	ErrSchema = errors.New("engine: the store has another schema, upgrade this program or the store")
+	// ErrCorrupt reports a store whose data is damaged or of another program, such as a bbolt file with a damaged page. It
+	// wraps the cause. No [Policy] admits a request on account of it.
+	ErrCorrupt = errors.New("engine: the store is damaged, or another program's")
 	// ErrClosed reports a call on a closed limiter.
 	ErrClosed = errors.New("engine: limiter is closed")
 )
 
 // Causes of ErrUnavailable.
 var (
-	errBreaker = errors.New("engine: the store failed several times in a row and is being probed")
-	errBudget  = fmt.Errorf("engine: the budget of Options.Timeout is used up: %w", context.DeadlineExceeded)
+	errBreaker = errors.New("engine: the store failed several times in a row, it is probed again after a pause")
+	errBudget  = fmt.Errorf("engine: no answer within the budget (Options.Timeout, at most four fifths of the caller's deadline): %w",
+		context.DeadlineExceeded)
 )
 
 // What lists skip.
@@ -33,6 +37,19 @@ var (
 	errForeign = errors.New("engine: an index entry that is not of this namespace or list; somebody wrote it without this library")
 	errKey     = errors.New("engine: a key that this library does not make; somebody wrote it without this library, or with a newer version")
 )
+
+// panicError reports a panic in the store: a bug, whatever the store was asked. A write may have been applied.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("engine: the store panicked: %v", e.value) }
+
+// Unwrap gives the panic's value too, if it is an error.
+func (e *panicError) Unwrap() []error {
+	if err, ok := e.value.(error); ok {
+		return []error{backend.ErrOutcomeUnknown, err}
+	}
+	return []error{backend.ErrOutcomeUnknown}
+}
 
 // errRestart makes an acquire begin again, because the configuration it began with has changed under it.
 var errRestart = errors.New("engine: configuration changed during the acquire")

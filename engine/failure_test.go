@@ -76,7 +76,7 @@ func TestFailureSaysWhy(t *testing.T) {
 		}
 		want := "refused"
 		if i > 1 && !strings.Contains(err.Error(), want) {
-			want = "is being probed"
+			want = "is probed again after a pause"
 		}
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Acquire %d: %v says nothing of %q", i, err, want)

@@ -95,13 +95,15 @@ func (l *Limiter) Close() error {
 	return nil
 }
 
-// background runs f on a goroutine of its own, unless the limiter is closed.
-func (l *Limiter) background(f func(context.Context)) {
+// background runs f on a goroutine of its own; false if it does not, because the limiter is closed.
+func (l *Limiter) background(f func(context.Context)) bool {
 	l.closing.RLock()
 	defer l.closing.RUnlock()
-	if !l.closed.Load() {
-		l.work.Go(func() { f(l.ctx) })
+	if l.closed.Load() {
+		return false
 	}
+	l.work.Go(func() { f(l.ctx) })
+	return true
 }
 
 // now is the clock, in ns since the Unix epoch.

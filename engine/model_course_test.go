@@ -193,6 +193,9 @@ func (c *course) do(ctx context.Context, s *step) {
 	r := &run{step: s, todo: s.acts, guests: s.inner}
 	c.stack = append(c.stack, r)
 	c.say("%*s%d  %v", 2*len(c.stack), "", c.now-c.start, s)
+	for _, p := range c.procs {
+		p.CloseBreaker() // its pauses would keep most steps away from the store
+	}
 	if o := c.act(ctx, r); o != nil {
 		c.say("%*s-> %v", 2*len(c.stack), "", o)
 		if c.ideal != nil {

@@ -14,7 +14,7 @@ type Options struct {
 	Namespace       string        // default "default"; others must be registered
 	CreateNamespace bool          // register Namespace at first use where it is missing
 	OnUnavailable   Policy        // default: what is stored for the system, else PolicyBlock
-	Timeout         time.Duration // budget of one operation on the store, default 1 s; < 0: none but the caller's context
+	Timeout         time.Duration // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
 	ConfigTTL       time.Duration // how long configuration is trusted unread, default 60 s; < 0: not at all
 	DenialTTL       time.Duration // how long a denial is repeated from memory, default 1 s; < 0: not at all
 	MaxHold         time.Duration // how long after its charge a lease may give back, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more

@@ -132,7 +132,7 @@ func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
 			return nil
 		}
 		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
-		if abandoned || try > resends || errors.Is(err, errBreaker) || !worthResending(err) || ctx.Err() != nil || !l.yield(ctx, try) {
+		if abandoned || !l.resend(ctx, err, try) {
 			return err
 		}
 	}
@@ -153,7 +153,8 @@ func (l *Limiter) apply(ctx context.Context, c *claim) (abandoned bool, err erro
 
 // worthResending tells trouble that passes.
 func worthResending(err error) bool {
-	return unreachable(err) || errors.Is(err, backend.ErrContention)
+	var bug *panicError
+	return (unreachable(err) || errors.Is(err, backend.ErrContention)) && !errors.As(err, &bug)
 }
 
 // yield lets others go first: by sleeping a little, or, where a store without I/O makes them quick, by giving way.

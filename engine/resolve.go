@@ -54,6 +54,8 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 	case age < ttl && !l.noIO:
 		l.refresh(h, now)
 		return c, nil
+	case l.breaker.isOpen(): // the write is what shall probe the store
+		return c, nil
 	}
 	fresh, err := l.load(ctx, h, now)
 	if err != nil && errors.Is(err, ErrUnavailable) {
@@ -69,16 +71,20 @@ func (l *Limiter) refresh(h *handle, now int64) {
 	}
 	l.background(func(ctx context.Context) {
 		defer h.renewed.Store(false)
-		if _, err := l.load(ctx, h, now); err != nil {
+		if _, err := l.load(context.WithValue(ctx, aside{}, true), h, now); err != nil {
 			l.observe(Event{Kind: EventRefresh, Entity: h.id.entity, Resource: h.id.resource, Err: err})
 		}
 	})
 }
 
-// load reads the configuration; those who ask for the same at the same time share one flight.
+// load reads the configuration; those who ask for the same at the same time share one flight. With an open breaker they
+// do not, as all would wait for the one that probes the store; nor without Options.Timeout, as nothing would end it.
 func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, error) {
-	if l.noIO {
+	if l.noIO || l.opts.Timeout == 0 || l.breaker.isOpen() {
 		return l.fetch(ctx, h, now)
+	}
+	if ctx.Err() != nil {
+		return nil, failure(ctx, notSent(ctx))
 	}
 	ctx, cancel := l.budget(ctx)
 	defer cancel()
@@ -94,7 +100,9 @@ func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, erro
 		}
 		return r.Val.(*config), nil
 	case <-ctx.Done():
-		return nil, failure(ctx, fmt.Errorf("%w: %w", backend.ErrUnavailable, context.Cause(ctx)))
+		err := fmt.Errorf("%w: %w", backend.ErrUnavailable, context.Cause(ctx))
+		l.breaker.leave(&l.clock, false, verdict(ctx, err)) // the flight ends later than this caller, who must count too
+		return nil, failure(ctx, err)
 	}
 }
 

@@ -34,6 +34,7 @@ func TestStatus(t *testing.T) {
 	equal(t, "out of reach", status(), engine.Status{Latency: 28 * time.Millisecond, Schema: "1", Namespace: "default", Records: -1})
 	w.trouble.will(gone, gone, gone, gone)
 	wants(t, "ping", l.Ping(ctx), engine.ErrUnavailable)
+	w.pass(10 * time.Second) // the breaker is open
 	w.trouble.will(broken)
 	_, err := l.Status(ctx)
 	wants(t, "broken", err, errBroken)

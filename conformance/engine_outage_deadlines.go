@@ -1,0 +1,168 @@
+package conformance
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// short is the deadline of callers who wait for less than the budget.
+const short = budget / 2
+
+// longestPause is longer than any pause of the breaker between two probes.
+const longestPause = 10 * time.Second
+
+// hurried lets n goroutines acquire at once, each with a short deadline. All must be answered by the policy before their
+// deadline. It returns how many had to wait for the store, and how many requests the store got.
+func (r *rig) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q engine.Request) (waited, requests int) {
+	r.Helper()
+	calls := func() int { return r.faults.Calls(OpApply) + r.faults.Calls(OpRead) }
+	before, begin := calls(), virtualNow()
+	var (
+		all  sync.WaitGroup
+		slow atomic.Int64
+	)
+	for range n {
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), short)
+			defer cancel()
+			start := virtualNow()
+			lease, err := l.Acquire(ctx, q)
+			took := virtuallySince(start)
+			if ctx.Err() != nil || took >= short {
+				r.Errorf("%s, under %v: answered after %v, its deadline is %v", what, p, took, short)
+			}
+			r.answer(what, p, lease, err)
+			if took > 0 {
+				slow.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	r.clock.advance(virtuallySince(begin))
+	return int(slow.Load()), calls() - before
+}
+
+// outageShortDeadlines: the store hangs, and callers have deadlines shorter than the budget. The policy answers each of them
+// before its deadline, and at once when the breaker is open, but for one probe in each pause of the breaker.
+func outageShortDeadlines(r *rig) {
+	for _, act := range []Act{Hang, HangDeaf} {
+		for _, p := range policies {
+			l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+			r.mustAcquire(l, q)
+			r.virtually(func(r *rig) {
+				r.faults.SetPlan(Always(act))
+				r.hurriedUntilOpen(l, p, q)
+			})
+			r.faults.SetPlan(nil)
+			r.clock.advance(longestPause)
+			if lease := r.mustAcquire(l, q); lease.Degraded() {
+				r.Errorf("degraded after the store came back")
+			}
+		}
+	}
+}
+
+// outageFirstUseDeadlines is the same where the configuration was never read, which callers of one bucket do together.
+func outageFirstUseDeadlines(r *rig) {
+	for i, act := range []Act{Hang, HangDeaf} {
+		p := policies[i]
+		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		r.virtually(func(r *rig) {
+			r.faults.SetPlan(Always(act))
+			r.hurriedUntilOpen(l, p, q)
+			r.wait(2 * budget) // for what was begun on behalf of all
+		})
+		r.faults.SetPlan(nil)
+	}
+}
+
+func (r *rig) hurriedUntilOpen(l *engine.Limiter, p engine.Policy, q engine.Request) {
+	r.Helper()
+	r.hurried("the first of a crowd", l, p, 100, q)
+	for range 3 {
+		if waited, requests := r.hurried("with an open breaker", l, p, 100, q); waited != 0 || requests != 0 {
+			r.Errorf("with an open breaker, before the pause is over: %d of 100 waited, for %d requests", waited, requests)
+		}
+		r.clock.advance(longestPause)
+		if waited, requests := r.hurried("after the pause", l, p, 100, q); waited != 1 || requests != 1 {
+			r.Errorf("with an open breaker, after the pause: %d of 100 waited, for %d requests; one probes", waited, requests)
+		}
+	}
+}
+
+// outageOneCaller: a single caller that asks one request after the other pays for a probe at most once in each pause of
+// the breaker, which grows from one second to ten.
+func outageOneCaller(r *rig) {
+	const timeout = 300 * time.Millisecond
+	now := r.clock.Now // in virtual time the clock goes on by itself
+	one := func(o *engine.Options) {
+		o.Timeout, o.ConfigTTL, o.Now = timeout, time.Hour, func() time.Time { return now() }
+	}
+	for _, act := range []Act{Hang, Fail} {
+		for _, p := range policies {
+			l, q := r.limiter(under(p), one), ask(tokens("a", 1), stored("a", 1000))
+			r.mustAcquire(l, q)
+			r.virtually(func(r *rig) {
+				r.faults.SetPlan(Always(act))
+				begin := virtualNow()
+				now = func() time.Time { return r.clock.Now().Add(virtuallySince(begin)) }
+				var calls []span
+				for range 800 {
+					before, start := r.faults.Calls(OpApply), now()
+					lease, err := l.Acquire(context.Background(), q)
+					r.answer("one request after the other", p, lease, err)
+					took := now().Sub(start)
+					switch asked := r.faults.Calls(OpApply) > before; {
+					case took > timeout:
+						r.Errorf("a request took %v, its budget is %v", took, timeout)
+					case asked:
+						calls = append(calls, span{start, now()})
+					case took > 0:
+						r.Errorf("a request waited %v for nothing", took)
+					}
+					r.wait(100 * time.Millisecond)
+				}
+				r.clock.advance(virtuallySince(begin))
+				now = r.clock.Now
+				r.wantPauses(calls)
+			})
+			r.faults.SetPlan(nil)
+			r.clock.advance(longestPause)
+			r.mustAcquire(l, q)
+			if lease := r.mustAcquire(l, q); lease.Degraded() {
+				r.Errorf("degraded after the store came back")
+			}
+		}
+	}
+}
+
+// span is from the beginning of a call to its end.
+type span struct{ begin, end time.Time }
+
+// wantPauses compares the pauses between the last calls of the store with 1, 2, 4, 8, 8 … s and a quarter of that more at
+// most. Before the breaker opened there were none of a second.
+func (r *rig) wantPauses(calls []span) {
+	r.Helper()
+	const step = 100 * time.Millisecond
+	var pauses []time.Duration
+	for i := range calls[1:] {
+		if pause := calls[i+1].begin.Sub(calls[i].end); len(pauses) > 0 || pause >= time.Second {
+			pauses = append(pauses, pause)
+		}
+	}
+	if len(pauses) < 8 {
+		r.Fatalf("the pauses are %v: more probes are due", pauses)
+	}
+	least := time.Second
+	for i, pause := range pauses {
+		if pause < least || pause > least+least/4+step {
+			r.Errorf("the pauses between probes are %v: number %d should be %v to %v", pauses, i+1, least, least+least/4)
+			return
+		}
+		least = min(2*least, 8*time.Second)
+	}
+}

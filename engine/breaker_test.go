@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"testing"
+	"time"
+)
+
+// TestBreaker goes through what a probe may come to, on a clock that the test sets.
+func TestBreaker(t *testing.T) {
+	at := time.Unix(2_000_000_000, 0)
+	c := &clock{settable: func() time.Time { return at }}
+	b := &breaker{}
+	want := func(what string, allowed, probe bool) {
+		t.Helper()
+		if gotAllowed, gotProbe := b.enter(c); gotAllowed != allowed || gotProbe != probe {
+			t.Fatalf("%s: allowed %v, probe %v; want %v, %v", what, gotAllowed, gotProbe, allowed, probe)
+		}
+	}
+	pass := func(d time.Duration) { at = at.Add(d) }
+	trip := func() {
+		for range tripAfter {
+			want("closed", true, false)
+			b.leave(c, false, failing)
+		}
+		want("open", false, false)
+	}
+	for range 200 { // pauses are random
+		trip()
+		pass(time.Second - 1)
+		want("before the pause is over", false, false)
+		pass(time.Second/4 + 1)
+		want("after the pause", true, true)
+		want("while a probe is under way", false, false)
+		b.leave(c, false, failing) // a call of before it opened
+		pass(time.Minute)
+		want("when a probe has not ended for long", true, true)
+		pass(time.Minute)
+		b.leave(c, true, unknown)
+		want("after the caller of a probe gave up", false, false)
+		pass(time.Second + time.Second/4)
+		want("a pause later", true, true)
+		b.leave(c, true, panicking)
+		want("after a probe that panicked", true, true)
+		for d := 2 * time.Second; d < time.Minute; d *= 2 {
+			b.leave(c, true, failing)
+			d := min(d, 8*time.Second)
+			pass(d - 1)
+			want("before a longer pause is over", false, false)
+			pass(d/4 + 1)
+			want("after it", true, true)
+		}
+		b.leave(c, true, failing)
+		pass(-time.Hour)
+		want("when the clock was set back", true, true)
+		b.leave(c, true, healthy)
+	}
+	trip() // begins with the shortest pause again
+	pass(time.Second + time.Second/4)
+	want("a second time", true, true)
+	b.leave(c, false, healthy) // a call of before it opened, which was slow
+	want("when any call has found the store back", true, false)
+}
