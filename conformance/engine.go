@@ -36,6 +36,7 @@ type stories []struct {
 //	–   ListsSkipUnreadable
 //	–   Configuration: what is stored is found again, listed and audited
 //	–   RecordsBeginAndEnd: no removal, reset or refund harms what came after it, and buckets are kept as long as needed
+//	–   RecordsLevelOff: a store does not grow for ever
 //	–   Vectors: every decision, wait and balance equals that of the ideal bucket
 var outcomes = []outcome{
 	{"Vectors", vectors, false},
@@ -61,6 +62,7 @@ var outcomes = []outcome{
 	{"ReadsWriteNothing", readOnly, false},
 	{"ListsSkipUnreadable", listsSkip, false},
 	{"Configuration", configuration, false},
+	{"RecordsLevelOff", levelling, false},
 }
 
 // RunEngine proves that the engine does over the stores that open gives what its users rely on: one parallel subtest

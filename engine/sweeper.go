@@ -9,13 +9,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// sweepEvery is how many writes lie between two sweeps of a store that does not drop expired records by itself.
-const sweepEvery = 4096
+// sweepEvery is how many writes lie between two sweeps of a store that does not drop expired records by itself. For each
+// write since the last one a sweep drops up to sweepShare records. A write makes up to four: a bucket and its usage by the
+// hour, day and month. So they do not become more and more, and a backlog is worked off.
+const (
+	sweepEvery = 4096
+	sweepShare = 8
+)
 
 // sweeper asks such a store to drop them, by the slowest clock it has seen since it last did.
 type sweeper struct {
 	store   backend.Sweeper
-	writes  atomic.Int64
+	writes  atomic.Int64 // since the last sweep began
 	slowest atomic.Int64 // ns since the Unix epoch; 0: none seen
 	running atomic.Bool
 }
@@ -34,18 +39,31 @@ func (l *Limiter) wrote(o *op) {
 	if slowest := s.slowest.Load(); slowest == 0 || o.now < slowest {
 		s.slowest.Store(o.now)
 	}
-	if s.writes.Add(writes)%sweepEvery >= writes || !s.running.CompareAndSwap(false, true) {
+	if s.writes.Add(writes) < sweepEvery || !s.running.CompareAndSwap(false, true) {
 		return
 	}
-	before := s.slowest.Swap(math.MaxInt64)
+	most, before := sweepShare*s.writes.Swap(0), s.slowest.Swap(math.MaxInt64)
 	l.background(func(ctx context.Context) {
 		defer s.running.Store(false)
-		_, err := l.call(ctx, "sweep", func(ctx context.Context) error {
-			_, err := s.store.Sweep(ctx, before/int64(time.Second))
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
+		if err := l.sweep(ctx, before/int64(time.Second), most); err != nil && ctx.Err() == nil {
 			l.warn(ctx, before, "limiter: dropping expired records failed", "error", err)
 		}
 	})
+}
+
+// sweep drops records that expired before now (seconds since the Unix epoch) until none is left, or about as many as most
+// are gone. Each call of the store is short, and other writes come between.
+func (l *Limiter) sweep(ctx context.Context, now, most int64) error {
+	for most > 0 {
+		dropped := 0
+		_, err := l.call(ctx, "sweep", func(ctx context.Context) (err error) {
+			dropped, err = l.sweeps.store.Sweep(ctx, now)
+			return err
+		})
+		if err != nil || dropped == 0 {
+			return err
+		}
+		most -= int64(dropped)
+	}
+	return nil
 }

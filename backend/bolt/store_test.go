@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"testing/synctest"
 
@@ -205,6 +206,33 @@ func TestNewestHeaderCounts(t *testing.T) {
 		}
 		if err := checkFree(s.path, f, h); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestSweepIsBounded has many records that live on, and whose instants have come: one call looks at a part of them, and the
+// next at others.
+func TestSweepIsBounded(t *testing.T) {
+	s := mustOpenStore(t, &Options{NoSync: true})
+	const calls = 3
+	writes := make([]backend.Write, (calls-1)*sweepCalls*sweepMost+1)
+	for _, expiry := range []backend.Expiry{1000, 5000} {
+		for i := range writes {
+			writes[i] = add(key(strconv.Itoa(i)))
+			writes[i].Expiry = expiry
+		}
+		if err := s.Apply(t.Context(), writes, make([]backend.Outcome, len(writes))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range calls + 1 {
+		before := lastTransaction(t, s)
+		dropped, err := s.Sweep(t.Context(), 2000)
+		if err != nil || dropped != 0 {
+			t.Fatalf("a sweep of records that live on: %d, %v", dropped, err)
+		}
+		if n, want := lastTransaction(t, s)-before, []int{sweepCalls, sweepCalls, 1, 0}[i]; n != want {
+			t.Errorf("call %d took %d transactions, not %d", i+1, n, want)
 		}
 	}
 }

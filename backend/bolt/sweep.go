@@ -8,13 +8,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// sweepMost is how many instants of the bucket expiry one transaction looks at.
-const sweepMost = 1000
+// One transaction looks at up to sweepMost instants of the bucket expiry, and one call makes up to sweepCalls of them, as
+// long as all that it looks at live on.
+const (
+	sweepMost  = 1000
+	sweepCalls = 8
+)
 
-// Sweep implements [backend.Sweeper]. One call drops up to a thousand records, in one transaction; it returns 0 only
-// when there is nothing to drop.
+// Sweep implements [backend.Sweeper]. One call drops up to a thousand records, in one transaction. It returns 0 if there is
+// nothing to drop, and in rare cases if it has looked only at records that live on, which it does not look at again.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
-	for {
+	for range sweepCalls {
 		if err := s.begin(ctx); err != nil {
 			return 0, err
 		}
@@ -26,6 +30,7 @@ func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 			return sw.dropped, sw.err
 		}
 	}
+	return 0, nil
 }
 
 type sweeping struct {

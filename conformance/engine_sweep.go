@@ -1,0 +1,63 @@
+package conformance
+
+import (
+	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// levelling proves that a store which does not drop expired records by itself stops growing, whatever share of the buckets
+// is new each day.
+var levelling = stories{
+	{"AllNew", func(r *rig) { r.levelsOff(4_500, 0) }},
+	{"FewNew", func(r *rig) { r.levelsOff(1_500, 3_000) }},
+}
+
+const (
+	daysLevelling = 5
+	regulars      = 500  // buckets that are used every day
+	unswept       = 4096 // writes between two sweeps
+)
+
+// levelsOff has callers come for five days, each day some that never come again, besides regular ones. What may remain are
+// the records of two days and what the last sweep has not come to.
+func (r *rig) levelsOff(strangers, others int) {
+	scanner, scans := r.store.(backend.Scanner)
+	if _, sweeps := r.store.(backend.Sweeper); !sweeps || !scans {
+		return
+	}
+	l := r.limiter()
+	s := &trial{tester: r.T}
+	perDay := strangers + others
+	for day := range daysLevelling {
+		s.together(workers, func(worker int) {
+			for i := worker; i < perDay; i += workers {
+				who := fmt.Sprintf("regular-%d", i%regulars)
+				if i < strangers {
+					who = fmt.Sprintf("stranger-%d-%d", day, i)
+				}
+				q := engine.Request{Entity: who, Resource: api, Consume: tokens("a", 1), Limits: []engine.Limit{engine.PerMinute("a", 1_000_000)}}
+				if _, err := l.Allow(r.Context(), q); err != nil {
+					r.Errorf("Allow: %v", err)
+					return
+				}
+			}
+		})
+		r.clock.advance(aDay)
+	}
+	most := 2*strangers + regulars + unswept
+	r.until(fmt.Sprintf("at most %d of %d records remain", most, daysLevelling*strangers+regulars), func() bool { return r.buckets(scanner) <= most })
+}
+
+// buckets counts the records of the namespace.
+func (r *rig) buckets(scanner backend.Scanner) (n int) {
+	for position := ""; ; {
+		keys, next, err := scanner.Scan(r.Context(), engine.DefaultNamespace, position, backend.MaxPage)
+		r.must(err)
+		n += len(keys)
+		if position = next; next == "" {
+			return n
+		}
+	}
+}
