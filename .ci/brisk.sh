@@ -101,6 +101,8 @@ commands() {
 		1 system delete-defaults
 		0 system delete-defaults --yes
 		0 resource list
+		0 compact
+		0 explain ann gpt-4
 	END
 }
 

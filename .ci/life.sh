@@ -286,5 +286,18 @@ expect 4 $z resource get-defaults gpt-4
 expect 0 $z entity delete-limits user-premium --resource gpt-4 --yes
 expect 4 $z entity get-limits user-premium --resource gpt-4
 
+# The file is rewritten at its least size, and nothing of it is lost. Other stores have none, and neither has a new one.
+expect 0 $z acquire last api -c n=1 -l n:2/day
+expect 0 $z compact
+says 'compacted from .* in bolt://.*life\.db'
+silent
+last="compact"
+if [ ! -e "$home/life.db.compact" ]; then pass; else fail "left a file behind"; fi
+expect 0 $z acquire last api -c n=1 -l n:2/day
+expect 3 $z acquire last api -c n=1 -l n:2/day
+expect 4 $z --store "bolt://$home/none.db" compact
+expect 2 $z --store memory: compact
+expect 2 $z --name my-app compact
+
 printf 'life: %d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

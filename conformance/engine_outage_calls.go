@@ -65,10 +65,10 @@ func registrations() []operation {
 	page := engine.Page{}
 	return []operation{
 		{"CreateEntity", func(ctx context.Context, l *engine.Limiter) error {
-			return l.CreateEntity(ctx, engine.Entity{ID: user})
+			return l.CreateEntity(ctx, engine.Entity{ID: user}, nil)
 		}},
 		{"UpdateEntity", func(ctx context.Context, l *engine.Limiter) error {
-			return second(l.UpdateEntity(ctx, user, engine.EntityUpdate{}))
+			return second(l.UpdateEntity(ctx, user, engine.EntityUpdate{}, nil))
 		}},
 		{"Entity", func(ctx context.Context, l *engine.Limiter) error { return second(l.Entity(ctx, user)) }},
 		{"Entities", func(ctx context.Context, l *engine.Limiter) error { return second(l.Entities(ctx, page)) }},

@@ -17,6 +17,8 @@
 //
 // # The file
 //
+// It never shrinks: the pages of records that went are used for others. [Compact] rewrites it at its least size.
+//
 // It has these buckets:
 //
 //	meta      the name of the format and its version

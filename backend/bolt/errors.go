@@ -70,6 +70,17 @@ func errFolder(path string, err error) error {
 	return fmt.Errorf("%w: bolt: the folder of %s does not exist, create it first: %w", backend.ErrRejected, path, err)
 }
 
+func errMissing(path string, err error) error {
+	return fmt.Errorf("%w: bolt: %s cannot be opened: %w", backend.ErrRejected, path, err)
+}
+
+func errMoved(path string) error {
+	return fmt.Errorf("%w: bolt: %s was replaced again and again while it was being opened", backend.ErrUnavailable, path)
+}
+
+// errCompactHere reports a system that cannot replace a file which is open.
+var errCompactHere = fmt.Errorf("%w: bolt: files cannot be compacted on Windows; copy the store to another system", backend.ErrInvalid)
+
 func errNotAFile(path string) error {
 	return fmt.Errorf("%w: bolt: %s is no regular file; name a file, which need not exist", backend.ErrInvalid, path)
 }

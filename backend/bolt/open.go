@@ -59,7 +59,7 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 			return nil, classify(path, err)
 		}
 	}
-	db, err := op.open(op.o.ReadOnly)
+	db, err := op.openCurrent()
 	if err != nil {
 		return nil, classify(path, err)
 	}
@@ -102,6 +102,38 @@ func (op *opening) inspect() error {
 		return op.damaged(err)
 	}
 	return checkFree(op.path, f, h)
+}
+
+// mostMoved is how often a file may be replaced while it is being opened.
+const mostMoved = 10
+
+// openCurrent opens the file for writing. While it waits for another process, that one may replace the file by a compact
+// one: what is written to the old file then would be lost.
+func (op *opening) openCurrent() (*bbolt.DB, error) {
+	for range mostMoved {
+		db, err := op.open(op.o.ReadOnly)
+		if err != nil {
+			return nil, err
+		}
+		opened, err := op.file.Stat()
+		if err == nil {
+			var now os.FileInfo
+			if now, err = os.Stat(op.path); err == nil && os.SameFile(opened, now) {
+				return db, nil
+			}
+		}
+		if err := errors.Join(db.Close(), ignoreMissing(err)); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errMoved(op.path)
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // open has bbolt open the file. Read-only it changes nothing, not even a list of free pages.

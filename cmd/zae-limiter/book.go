@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
@@ -38,12 +39,38 @@ func (s *store) bookSome(ctx context.Context, d driver, written int) {
 	}
 }
 
+// tidyMost is how many calls drop expired records, up to a thousand each. Some hundred runs lie between two times, and each
+// makes a few.
+const tidyMost = 10
+
 // tidy drops expired records and makes usage, if the run has written anything: the engine does the former after thousands
 // of writes, of which one process makes a few.
 func (s *store) tidy(ctx context.Context, now time.Time) {
 	if !s.written.Load() {
 		return
 	}
-	_, _ = s.Sweep(ctx, now.Unix()) // who comes later will
+	_ = s.sweep(ctx, now, tidyMost) // who comes later will drop the others
 	_ = s.with(func(d driver) error { return s.book(ctx, d) })
+}
+
+// tidyAll is tidy for whoever wants all of it done. Usage comes first: dropping a bucket is a change, too.
+func (s *store) tidyAll(ctx context.Context, now time.Time) error {
+	book := func() error { return s.with(func(d driver) error { return s.book(ctx, d) }) }
+	if err := book(); err != nil {
+		return err
+	}
+	if err := s.sweep(ctx, now, math.MaxInt); err != nil {
+		return err
+	}
+	return book()
+}
+
+// sweep drops expired records, in so many calls at most.
+func (s *store) sweep(ctx context.Context, now time.Time, calls int) error {
+	for range calls {
+		if n, err := s.Sweep(ctx, now.Unix()); n == 0 || err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -82,6 +82,7 @@ type cli struct {
 	Top      topCmd      `cmd:"" group:"store" help:"Show the busiest buckets, live."`
 	Loadtest loadtestCmd `cmd:"" group:"store" help:"Send load, measure it, and check that the limits hold."`
 	Status   statusCmd   `cmd:"" group:"store" help:"Show which store is used, and whether it answers."`
+	Compact  compactCmd  `cmd:"" group:"store" help:"Rewrite the file of an embedded store at its least size."`
 	Version  versionCmd  `cmd:"" group:"store" help:"Show the version of this program."`
 
 	Completion completionCmd `cmd:"" group:"store" help:"Print what makes a shell complete command lines."`

@@ -61,7 +61,7 @@ func TestMannersOfCommands(t *testing.T) {
 			t.Errorf("%s: has no --yes, and takes something away: embed Confirm", path)
 		case confirmed != nil && confirmed.Short != 'y':
 			t.Errorf("%s: --yes has not the letter -y", path)
-		case printed == nil && confirmed == nil && path != "reset" && path != "local down" && silent[path] == "":
+		case printed == nil && confirmed == nil && path != "reset" && path != "compact" && path != "local down" && silent[path] == "":
 			t.Errorf("%s: has no --output: embed Output, or say in silent what it prints", path)
 		case printed != nil && printed.PlaceHolder == "FORMAT" && printed.Enum != "table,json,yaml":
 			t.Errorf("%s: --output may be %s, not table, json or yaml", path, printed.Enum)

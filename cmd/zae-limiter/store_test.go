@@ -216,6 +216,22 @@ func TestStoreIsTidied(t *testing.T) {
 	}
 }
 
+// TestStoreIsTidiedOfMany drops in one run what hundreds of runs may leave.
+func TestStoreIsTidiedOfMany(t *testing.T) {
+	s := inhabited(t)
+	fillExpired(t, s, 2500)
+	s.tidies = true
+	s.want(exitDone, fields("acquire user-9 gpt-4 -c rpm=1")...)
+	store, err := bolt.Open(s.file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if n, err := store.Sweep(t.Context(), s.now.Unix()); n != 0 || err != nil {
+		t.Errorf("%d records or more are left, %v", n, err)
+	}
+}
+
 // TestStoreWaits lets a call wait until another one gives the file back.
 func TestStoreWaits(t *testing.T) {
 	s := inhabited(t)

@@ -1,0 +1,108 @@
+package bolt
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"go.etcd.io/bbolt"
+)
+
+// Compacted tells what [Compact] has done.
+type Compacted struct {
+	Before, After int64 // the size of the file, in bytes
+}
+
+// compactTx is about how many bytes one transaction copies.
+const compactTx = 16 << 20
+
+// compactAlloc is by how many bytes the new file grows.
+const compactAlloc = 64 << 10
+
+// suffix is added to the name of the file that is being written.
+const suffix = ".compact"
+
+// Compact rewrites the file of a store at its least size. A bbolt file never shrinks by itself: it reuses the pages of
+// records that went. Nothing else may have it open; Compact waits for that as [Open] does. It writes a new file beside the
+// old one, named like it with .compact behind it, syncs it, and renames it over the old one, so that a crash at any moment
+// leaves the old file or the new one, whole. Mode and owner are kept; a symbolic link stays one.
+//
+// Errors are those of [Open]; a file that does not exist is fs.ErrNotExist, and a backend.ErrRejected. After any error the
+// old file is as it was. Windows cannot replace a file that is open: there Compact is a backend.ErrInvalid.
+func Compact(path string, o *Options) (Compacted, error) {
+	c := compaction{path: path, o: o, step: func(string) error { return nil }}
+	return c.run()
+}
+
+// compaction is one call of Compact. step is called when each step is done; tests look at the files then, and may fail it.
+type compaction struct {
+	path string
+	o    *Options
+	step func(done string) error
+}
+
+func (c *compaction) run() (done Compacted, err error) {
+	if runtime.GOOS == "windows" {
+		return done, errCompactHere
+	}
+	path, err := filepath.EvalSymlinks(c.path)
+	if err != nil {
+		return done, errMissing(c.path, err)
+	}
+	s, err := Open(path, c.o) // which nobody else can while s is open
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	info, err := os.Stat(path)
+	if err != nil {
+		return done, classify(path, err)
+	}
+	fresh := path + suffix
+	if err := c.write(s.db, fresh, info); err != nil {
+		return done, errors.Join(classify(path, err), removeIfThere(fresh))
+	}
+	size, err := os.Stat(fresh)
+	if err != nil {
+		return done, classify(path, err)
+	}
+	if err := errors.Join(c.step("written"), os.Rename(fresh, path)); err != nil {
+		return done, errors.Join(classify(path, err), removeIfThere(fresh))
+	}
+	syncFolder(path)
+	return Compacted{info.Size(), size.Size()}, c.step("renamed")
+}
+
+// write makes the new file, and checks it as Open does. What a compaction that was killed has left is overwritten.
+func (c *compaction) write(old *bbolt.DB, fresh string, info os.FileInfo) error {
+	if err := removeIfThere(fresh); err != nil {
+		return err
+	}
+	db, err := bbolt.Open(fresh, info.Mode().Perm(), &bbolt.Options{
+		FreelistType: bbolt.FreelistMapType, NoSync: true, PageSize: old.Info().PageSize,
+	})
+	if err != nil {
+		return err
+	}
+	db.AllocSize = compactAlloc
+	err = errors.Join(os.Chmod(fresh, info.Mode().Perm()), keepOwner(fresh, info), c.step("created"))
+	if err == nil {
+		err = guard(func() error { return bbolt.Compact(db, old, compactTx) })
+	}
+	if err == nil {
+		err = errors.Join(c.step("copied"), db.Sync())
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	op := opening{path: fresh, o: Options{Timeout: defaultTimeout, OpenFile: os.OpenFile}}
+	return op.inspect()
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package bolt
+
+import (
+	"os"
+	"syscall"
+)
+
+// keepOwner gives a new file the owner and the group of another one: the administrator's compaction must not take the file
+// away from the program that uses it.
+func keepOwner(path string, as os.FileInfo) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	own, ok := info.Sys().(*syscall.Stat_t)
+	want, known := as.Sys().(*syscall.Stat_t)
+	if !ok || !known || own.Uid == want.Uid && own.Gid == want.Gid {
+		return nil
+	}
+	return os.Chown(path, int(want.Uid), int(want.Gid))
+}
