@@ -158,8 +158,12 @@ func unknownThenMore(r *rig) {
 			want   string
 			writes int
 		}{
-			{nil, "a:40 b:100", 1}, {tokens("a", 1), "a:39 b:100", 2}, {tokens("a", -20), "a:60 b:100", 2}, {tokens("a", -60), "a:100 b:100", 2},
-			{tokens("b", 7), "a:40 b:93", 2}, {engine.Tokens{"a": -60, "b": 7}, "a:100 b:93", 2},
+			{nil, "a:40 b:100", 1},
+			{tokens("a", 1), "a:39 b:100", 2},
+			{tokens("a", -20), "a:60 b:100", 2},
+			{tokens("a", -60), "a:100 b:100", 2},
+			{tokens("b", 7), "a:40 b:93", 2},
+			{engine.Tokens{"a": -60, "b": 7}, "a:100 b:93", 2},
 		} {
 			what := fmt.Sprintf("%v, then %v", u.act, c.adjust)
 			l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
@@ -237,7 +241,7 @@ func unknownThenRollback(r *rig) {
 	for _, u := range unknowns {
 		for name, rollBack := range rollbacks {
 			what, limit := fmt.Sprintf("%s, %v", name, u.act), stored("a", 100)
-			q, before := ask(tokens("a", 10), limit), r.lost("a")
+			q, before := ask(tokens("a", 10), limit), r.lost()
 			q.Entity = fmt.Sprintf("%s-%d", name, u.act)
 			r.mustAcquire(r.limiter(), q)
 			rollBack(r.limiter(), q, u.act)
@@ -246,7 +250,7 @@ func unknownThenRollback(r *rig) {
 			if u.unknown && !u.charged {
 				want = 50
 			}
-			if got := r.lost("a") - before; got != want {
+			if got := r.lost() - before; got != want {
 				r.Errorf("%s: %d were reported as lost, not %d", what, got, want)
 			}
 			r.late()
@@ -265,7 +269,7 @@ func unknownOvertaken(r *rig) {
 	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limit))
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(r.limiter(), "overtaken, rolled back", "a:49", limit)
-	if got := r.lost("a"); got != 50 {
+	if got := r.lost(); got != 50 {
 		r.Errorf("%d were reported as lost, not 50", got)
 	}
 }

@@ -18,22 +18,22 @@ func unknownTooLate(r *rig) {
 		func(s *engine.Lease) error { return s.Commit(r.Context()) },
 		func(s *engine.Lease) error { return s.Rollback(r.Context()) },
 	} {
-		q, before := ask(tokens("a", 10), limit), r.lost("a")
+		q, before := ask(tokens("a", 10), limit), r.lost()
 		q.Entity = fmt.Sprintf("late-%d", i)
 		lease := r.flushLost(r.limiter(short), q, LoseReply)
 		r.clock.advance(time.Minute + 1)
 		r.must(settle(lease))
 		r.wantLeftOf(r.limiter(), q.Entity, "too late", "a:40", limit)
-		if got, want := r.lost("a")-before, int64(60*i); got != want {
+		if got, want := r.lost()-before, int64(60*i); got != want {
 			r.Errorf("too late: %d were reported as lost, not %d", got, want)
 		}
 	}
 }
 
-// lost is how many tokens of a limit were reported as lost.
-func (r *rig) lost(name string) (n int64) {
+// lost is how many tokens of a were reported as lost.
+func (r *rig) lost() (n int64) {
 	for _, e := range r.events.of(engine.EventGiveBackLost) {
-		n += e.Tokens[name]
+		n += e.Tokens["a"]
 	}
 	return n
 }
@@ -66,7 +66,7 @@ func unknownConsume(r *rig) {
 			}, 87},
 		} {
 			what := fmt.Sprintf("Consume, %v, then %s", u.act, c.name)
-			q, before := ask(tokens("a", 10), limit), r.lost("a")
+			q, before := ask(tokens("a", 10), limit), r.lost()
 			q.Entity = fmt.Sprintf("user-%d-%d", u.act, i)
 			lease := r.mustAcquire(r.limiter(), q)
 			r.faults.SetPlan(Always(u.act, OpApply))
@@ -82,7 +82,7 @@ func unknownConsume(r *rig) {
 			if u.unknown && !u.charged {
 				want = 20
 			}
-			if got := r.lost("a") - before; got != want {
+			if got := r.lost() - before; got != want {
 				r.Errorf("%s: %d were reported as lost, not %d", what, got, want)
 			}
 			r.late()

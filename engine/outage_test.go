@@ -70,8 +70,8 @@ func ofParent(k backend.Key) bool { return strings.Contains(k.Partition, "parent
 func (w *world) twoLevels() {
 	w.t.Helper()
 	ctx := w.t.Context()
-	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: "parent"}))
-	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: "user-1", Parent: "parent", Cascade: true}))
+	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: "parent"}, nil))
+	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: "user-1", Parent: "parent", Cascade: true}, nil))
 	must(w.t, w.SetLimits(ctx, "user-1", "gpt-4", []engine.Limit{engine.PerDay("a", 10)}))
 	must(w.t, w.SetLimits(ctx, "parent", "gpt-4", []engine.Limit{engine.PerDay("a", 5)}))
 }
