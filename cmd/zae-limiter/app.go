@@ -158,6 +158,20 @@ func (a *App) say(format string, args ...any) {
 	fmt.Fprintf(a.Err, "zae-limiter: %s\n", printable(oneLine(fmt.Sprintf(format, args...))))
 }
 
+// warn says, a line each, what is likely not meant.
+func (a *App) warn(warnings []string) {
+	for _, w := range warnings {
+		a.say("warning: %s", w)
+	}
+}
+
+// warnOfCascade warns of the parents of an entity that was stored just now. Failing to is not worth an error.
+func (a *App) warnOfCascade(ctx context.Context, l *engine.Limiter, entity string) {
+	if warnings, err := l.CascadeWarnings(ctx, entity); err == nil {
+		a.warn(warnings)
+	}
+}
+
 // changed says what was changed, and in which store; or that there was nothing to change.
 func (a *App) changed(format string, args ...any) {
 	if !a.store.takeChanged() {

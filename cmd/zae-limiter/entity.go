@@ -9,6 +9,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
+// parentOptions are those of commands that name a parent.
+type parentOptions struct {
+	AllowMissing bool `help:"Accept a parent that does not exist. Default: fail with exit code 4."`
+}
+
+func (o *parentOptions) options() *engine.EntityOptions {
+	return &engine.EntityOptions{AllowMissingParent: o.AllowMissing}
+}
+
 // entityCreateCmd makes an entity.
 type entityCreateCmd struct {
 	ID          string            `arg:"" help:"Its id."`
@@ -16,12 +25,14 @@ type entityCreateCmd struct {
 	Parent      string            `placeholder:"ID" help:"Its parent."`
 	Cascade     bool              `negatable:"" help:"Take from the parent's bucket too. Default: no."`
 	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Whatever you want to keep with it. Repeatable."`
+	parentOptions
 	Output
 }
 
 // Help shows examples.
 func (*entityCreateCmd) Help() string {
-	return `An id can be limited without there being an entity of that name; one is needed for a parent, a name or metadata.
+	return `An id can be limited without there being an entity of that name; one is needed for a parent, a name or metadata. An id is
+any text of 1 to 256 bytes without control characters; one that begins with a dash goes behind --.
 
 Examples:
 
@@ -33,10 +44,11 @@ Examples:
 func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
 	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
 	return app.use(ctx, func(l *engine.Limiter) error {
-		if err := l.CreateEntity(ctx, e, nil); err != nil {
+		if err := l.CreateEntity(ctx, e, c.options()); err != nil {
 			return err
 		}
 		app.changed("made %s", c.ID)
+		app.warnOfCascade(ctx, l, c.ID)
 		return printEntity(ctx, app, c.Output, l, c.ID)
 	})
 }
@@ -50,6 +62,7 @@ type entityUpdateCmd struct {
 	Cascade     *bool             `negatable:"" help:"Take from the parent's bucket too."`
 	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"Replaces all its metadata. Repeatable."`
 	NoMetadata  bool              `xor:"metadata" help:"Remove its metadata."`
+	parentOptions
 	Output
 }
 
@@ -77,7 +90,7 @@ func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
 	if u.Name == nil && u.Parent == nil && u.Cascade == nil && u.Metadata == nil {
 		return usage("nothing to change is named; see zae-limiter entity update --help")
 	}
-	return updateEntity(ctx, app, c.Output, c.ID, u)
+	return updateEntity(ctx, app, c.Output, c.ID, u, c.options())
 }
 
 // entitySetParentCmd gives an entity another parent.
@@ -85,12 +98,14 @@ type entitySetParentCmd struct {
 	ID     string `arg:"" help:"Its id."`
 	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Its parent."`
 	None   bool   `xor:"parent" required:"" help:"It has no parent any more."`
+	parentOptions
 	Output
 }
 
 // Help shows an example.
 func (*entitySetParentCmd) Help() string {
-	return `It moves with all below it. Whether it takes from its parent's bucket stays as it is: see entity update --cascade.
+	return `It moves with all below it. Whether it takes from its parent's bucket stays as it is: see entity update --cascade. What is
+likely not meant is said on standard error: a cascade to a parent without limits, and a system default that caps a parent.
 
 Example:
 
@@ -99,16 +114,17 @@ Example:
 
 // Run moves it.
 func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
-	return updateEntity(ctx, app, c.Output, c.ID, engine.EntityUpdate{Parent: &c.Parent})
+	return updateEntity(ctx, app, c.Output, c.ID, engine.EntityUpdate{Parent: &c.Parent}, c.options())
 }
 
-func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate) error {
+func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate, eo *engine.EntityOptions) error {
 	return app.use(ctx, func(l *engine.Limiter) error {
-		e, err := l.UpdateEntity(ctx, id, u, nil)
+		e, err := l.UpdateEntity(ctx, id, u, eo)
 		if err != nil {
 			return err
 		}
 		app.changed("changed %s", id)
+		app.warnOfCascade(ctx, l, id)
 		return app.print(o.Output, entityDocOf(e))
 	})
 }

@@ -128,6 +128,7 @@ func describe(ctx context.Context, err error) string {
 		exceeded *engine.ExceededError
 		store    *storeError
 		input    *engine.ValidationError
+		missing  *engine.MissingParentError
 		deployed *stackError
 		unknown  *awsconfig.Error
 	)
@@ -140,6 +141,9 @@ func describe(ctx context.Context, err error) string {
 		return denial(exceeded)
 	case errors.As(err, &unknown):
 		return unknown.Error()
+	case errors.As(err, &missing):
+		return fmt.Sprintf("no such entity: %q, which would be the parent of %q; make it: zae-limiter entity create ID, or pass --allow-missing",
+			missing.Parent, missing.Entity)
 	case errors.As(err, &store):
 		return inWords(store.Error())
 	}

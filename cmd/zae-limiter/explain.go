@@ -16,7 +16,8 @@ type explainCmd struct {
 // Help explains the levels and shows an example.
 func (*explainCmd) Help() string {
 	return `The first level that has limits supplies all of them: entity and resource, entity, resource, system, and after
-these what an acquire brings with -l.
+these what an acquire brings with -l. What is likely not meant is said on standard error: a cascade to a parent without limits,
+and a system default that caps a parent.
 
 Example:
 
@@ -30,6 +31,7 @@ func (c *explainCmd) Run(ctx context.Context, app *App) error {
 		if err != nil {
 			return err
 		}
+		app.warn(x.Warnings)
 		d := explainDoc{Entity: c.Entity, Resource: c.Resource}
 		for _, p := range x.Path {
 			d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})

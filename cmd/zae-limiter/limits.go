@@ -14,8 +14,9 @@ import (
 
 // manifestFile is the flag of commands that read a manifest.
 type manifestFile struct {
-	File     string `short:"f" required:"" placeholder:"FILE" help:"The manifest, in YAML or JSON; -: standard input."`
-	TakeOver bool   `help:"Also manage what another manifest manages now; that one loses it."`
+	File         string `short:"f" required:"" placeholder:"FILE" help:"The manifest, in YAML or JSON; -: standard input."`
+	TakeOver     bool   `help:"Also manage what another manifest manages now; that one loses it."`
+	AllowMissing bool   `help:"Accept parents that are neither in the manifest nor in the store."`
 }
 
 // limitsPlanCmd shows what a manifest would change.
@@ -155,7 +156,7 @@ func (c *manifestFile) with(ctx context.Context, app *App, f func(*engine.Limite
 		return usage("%s is for the namespace %s, and --namespace says %s; leave one of them out", m.File, m.Namespace, app.Namespace)
 	}
 	return app.use(ctx, func(l *engine.Limiter) error {
-		p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver})
+		p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
 		if err != nil {
 			return app.problems(err)
 		}

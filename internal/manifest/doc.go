@@ -26,7 +26,7 @@
 //
 // What it says is what shall be stored, no more: a part that is left out of a list of limits or of a record shall not be
 // there. What it does not mention stays, unless the manifest has set it before: then it goes. An entity of which only
-// limits are given gets no record. Anchors, aliases and merge keys work.
+// limits are given gets no record, unless others are to have it as their parent. Anchors, aliases and merge keys work.
 //
 // A limit is a rate as on the command line, without its name (100, 100/min:150), in a mapping; the same with its name, in
 // a list; or the mapping of the Python library, in which capacity is the rate, or what is refilled in refill_period (seconds).

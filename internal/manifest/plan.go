@@ -3,6 +3,7 @@ package manifest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -36,29 +37,35 @@ type Plan struct {
 	Changes   []Change // in the order of engine.SettingID.Compare
 	Unchanged int      // settings that are stored as the manifest says
 
-	takeOver bool
+	options Options
 }
 
 // Options tell how a plan is made; nil is fine.
 type Options struct {
-	TakeOver bool // settings of other manifests become this one's
+	TakeOver           bool // settings of other manifests become this one's
+	AllowMissingParent bool // parents need not exist
 }
 
 // NewPlan compares a manifest with what is stored in the limiter's namespace. It changes nothing. The error is *Problems
 // where the manifest cannot be put in force beside that: a setting is another manifest's, a parent exists nowhere, parents
 // would form a circle, a record that would go is some other's parent.
 func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*Plan, error) {
-	p := &Plan{Manifest: m, takeOver: o != nil && o.TakeOver}
-	stored, err := read(ctx, l, m)
+	if o == nil {
+		o = &Options{}
+	}
+	implied := m.impliedParents()
+	stored, err := read(ctx, l, m.with(implied))
 	if err != nil {
 		return nil, err
 	}
+	m = m.with(m.needed(implied, stored))
+	p := &Plan{Manifest: m, options: *o}
 	problems := &Problems{File: m.File, Stored: true}
 	for i := range m.Settings {
 		d := &m.Settings[i]
 		s := stored[d.ID]
 		delete(stored, d.ID)
-		if s.Manifest != "" && s.Manifest != m.Name && !p.takeOver {
+		if s.Manifest != "" && s.Manifest != m.Name && !o.TakeOver {
 			problems.add(d.At, d.Path, "is managed by the manifest %s; let go of it there first, or pass --take-over", s.Manifest)
 			continue
 		}
@@ -71,7 +78,7 @@ func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*
 	if err := p.parents(ctx, l, problems); err != nil {
 		return nil, err
 	}
-	err = l.ApplyManifest(ctx, m.Name, p.engine(), &engine.ManifestOptions{TakeOver: p.takeOver, DryRun: true})
+	err = l.ApplyManifest(ctx, m.Name, p.engine(), &engine.ManifestOptions{TakeOver: o.TakeOver, AllowMissingParent: true, DryRun: true})
 	if err := problems.parents(err); err != nil && !(errors.Is(err, engine.ErrCycle) && len(problems.List) > 0) {
 		return nil, err
 	}
@@ -92,6 +99,54 @@ func (p *Problems) parents(err error) error {
 		p.add(Position{}, "entities."+parent.Entity, "would go, as it stands here no more, and is the parent of %s; give that another parent first, or keep %s", parent.Child, parent.Entity)
 	}
 	return nil
+}
+
+// impliedParents are records without content of entities that the manifest mentions with limits only, and names as the
+// parents of others: a parent must exist.
+func (m *Manifest) impliedParents() (implied []Declaration) {
+	records, mentioned, parents := m.records(), map[string]*Declaration{}, map[string]bool{}
+	for _, d := range records {
+		parents[d.Record.Parent] = true
+	}
+	for i := range m.Settings {
+		if d := &m.Settings[i]; d.ID.Kind == engine.SettingLimits && mentioned[d.ID.Entity] == nil {
+			mentioned[d.ID.Entity] = d
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(mentioned)) {
+		if records[id] == nil && parents[id] {
+			d := Declaration{At: mentioned[id].At, ParentAt: mentioned[id].At, Path: "entities." + id}
+			d.ID, d.Exists = engine.SettingID{Kind: engine.SettingEntity, Entity: id}, true
+			implied = append(implied, d)
+		}
+	}
+	return implied
+}
+
+// needed are those of implied that the manifest stores: where there is no record, and a child is to move below it, and
+// where the manifest has stored it before. Of all others it does not care what is stored.
+func (m *Manifest) needed(implied []Declaration, stored map[engine.SettingID]engine.Setting) []Declaration {
+	given := map[string]bool{} // children, anew
+	for _, d := range m.records() {
+		if d.Record.Parent != stored[d.ID].Record.Parent {
+			given[d.Record.Parent] = true
+		}
+	}
+	return slices.DeleteFunc(implied, func(d Declaration) bool {
+		s := stored[d.ID]
+		if s.Exists && s.Manifest == m.Name || !s.Exists && given[d.ID.Entity] {
+			return false
+		}
+		delete(stored, d.ID)
+		return true
+	})
+}
+
+// with is the manifest with further settings.
+func (m *Manifest) with(more []Declaration) *Manifest {
+	all := *m
+	all.Settings = slices.Concat(m.Settings, more)
+	return &all
 }
 
 // read is what is stored of all that the manifest says, and has set before.
@@ -181,8 +236,8 @@ func (p *Plan) parents(ctx context.Context, l *engine.Limiter, problems *Problem
 		}
 	}
 	for _, d := range moved {
-		if parent := d.Record.Parent; parent != "" && !declared[parent] && !exists[parent] {
-			problems.add(d.ParentAt, d.Path+".parent", "there is no entity %s, here or in the store; add it to entities (%s: {}), or correct the name", parent, parent)
+		if parent := d.Record.Parent; parent != "" && !declared[parent] && !exists[parent] && !p.options.AllowMissingParent {
+			problems.add(d.ParentAt, d.Path+".parent", "there is no entity %s, here or in the store; add it to entities (%s: {}), correct the name, or pass --allow-missing", parent, parent)
 		}
 	}
 	problems.paths(moved, func(id string) string { return after[id] })
@@ -205,7 +260,7 @@ func (p *Plan) Drift() bool { return p.Count(Adopt) < len(p.Changes) }
 // Apply makes the changes. progress, which may be nil, is called now and then with how many were made. See
 // engine.Limiter.ApplyManifest for what an error or ctx's end leaves: another plan has the rest.
 func (p *Plan) Apply(ctx context.Context, l *engine.Limiter, progress func(done int)) error {
-	o := &engine.ManifestOptions{TakeOver: p.takeOver, Progress: progress}
+	o := &engine.ManifestOptions{TakeOver: p.options.TakeOver, AllowMissingParent: p.options.AllowMissingParent, Progress: progress}
 	return l.ApplyManifest(ctx, p.Manifest.Name, p.engine(), o)
 }
 

@@ -135,8 +135,9 @@ remove entities.org
 func TestPlanRefuses(t *testing.T) {
 	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
 	put(t, l, "manifest: theirs\nresources: {r: {limits: {rpm: 1}}}\nentities: {a: {parent: b}, b: {}}", nil)
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "c"}, nil))
-	must(t, l.CreateEntity(ctx, engine.Entity{ID: "orphan", Parent: "nobody"}, nil))
+	missing := &engine.EntityOptions{AllowMissingParent: true}
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "c"}, missing))
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "orphan", Parent: "nobody"}, missing))
 	text := `resources:
   r: {limits: {rpm: 2}}
 entities:
@@ -155,7 +156,7 @@ entities:
 	_, err := manifest.NewPlan(ctx, l, parse(t, text), nil)
 	equal(t, "refused", problems(t, err), `f.yaml:2:3: resources.r: is managed by the manifest theirs; let go of it there first, or pass --take-over
 f.yaml:5:13: entities.c.parent: closes a circle, c - x - c; give one of them another parent, or none
-f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), or correct the name`)
+f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), correct the name, or pass --allow-missing`)
 	var p *manifest.Problems
 	if !errors.As(err, &p) || !p.Stored {
 		t.Errorf("%v does not tell that it is for what is stored", err)
@@ -171,7 +172,54 @@ f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; a
 	put(t, l, "manifest: mine\nentities: {child: {parent: b}}", nil)
 	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {d: {parent: lost}}"), nil)
 	equal(t, "a parent that goes", problems(t, err), `f.yaml: entities.b: would go, as it stands here no more, and is the parent of child; give that another parent first, or keep b
-f.yaml:2:24: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), or correct the name`)
+f.yaml:2:24: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), correct the name, or pass --allow-missing`)
+}
+
+// A parent may be declared in any order, and be declared with limits only: then its record is stored for its children's
+// sake. One that is declared nowhere is allowed when asked for.
+func TestPlanParents(t *testing.T) {
+	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
+	text := "entities: {a: {parent: org, cascade: true}, org: {limits: {rpm: 9}}, z: {parent: a}, b: {limits: {rpm: 1}}}"
+	equal(t, "limits only", put(t, l, text, nil), `add entities.a
+  parent:  -> org
+  cascade:  -> true
+add entities.b.limits
+  limits.rpm:  -> 1/min
+add entities.org
+add entities.org.limits
+  limits.rpm:  -> 9/min
+add entities.z
+  parent:  -> a
+0 unchanged`)
+	equal(t, "again", put(t, l, text, nil), "5 unchanged")
+	equal(t, "a parent no more", put(t, l, "entities: {a: {}, org: {limits: {rpm: 9}}, z: {parent: a}, b: {limits: {rpm: 1}}}", nil), `change entities.a
+  parent: org -> 
+  cascade: true -> 
+remove entities.org
+3 unchanged`)
+
+	name := "of somebody else"
+	must(t, l.CreateEntity(ctx, engine.Entity{ID: "b", Name: name}, nil))
+	equal(t, "a record that is there", put(t, l, "entities: {a: {parent: b}, b: {limits: {rpm: 1}}, org: {limits: {rpm: 9}}, z: {parent: a}}", nil), `change entities.a
+  parent:  -> b
+3 unchanged`)
+	e, err := l.Entity(ctx, "b")
+	must(t, err)
+	equal(t, "its name", e.Name, name)
+
+	lost := "manifest: other\nentities: {c: {parent: ghosst}}"
+	_, err = manifest.NewPlan(ctx, l, parse(t, lost), nil)
+	if problems(t, err) == "" {
+		t.Error("a parent that is nowhere is no problem")
+	}
+	equal(t, "allowed", put(t, l, lost, &manifest.Options{AllowMissingParent: true}), `add entities.c
+  parent:  -> ghosst
+0 unchanged`)
+	equal(t, "and then as it is", put(t, l, lost, nil), "1 unchanged")
+	lost = "manifest: other\nentities: {c: {parent: ghosst, cascade: true}}"
+	equal(t, "changed elsewhere", put(t, l, lost, nil), `change entities.c
+  cascade:  -> true
+0 unchanged`)
 }
 
 // A plan that is out of date overwrites nothing.
@@ -264,7 +312,7 @@ func TestRoundTrip(t *testing.T) {
 			for i, d := range given.Settings {
 				changes[i] = engine.SettingChange{Before: engine.Setting{ID: d.ID}, After: d.Setting}
 			}
-			must(t, l.ApplyManifest(ctx, "m", changes, nil))
+			must(t, l.ApplyManifest(ctx, "m", changes, &engine.ManifestOptions{AllowMissingParent: true}))
 		} else {
 			must(t, err)
 			must(t, p.Apply(ctx, l, nil))
