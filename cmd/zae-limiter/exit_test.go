@@ -24,7 +24,7 @@ var mistakes = []struct {
 	says string
 }{
 	{exitDone, "acquire user-123 gpt-4 -c rpm=0 -c tpm=1", "took tpm=1 of user-123 on gpt-4 in bolt:///STORE"},
-	{exitDone, "entity update user-123 --cascade", "nothing to change in bolt:///STORE"},
+	{exitDone, `entity update team-b --display-name "Team B"`, "nothing to change in bolt:///STORE"},
 	{exitFailed, "entity create team-b", `the entity exists: "team-b"; change it: zae-limiter entity update`},
 	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; give them another parent, or delete with --force"},
 	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
@@ -50,7 +50,7 @@ var mistakes = []struct {
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait=-1s", "--wait -1s: must not be negative"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait soon", "--wait"},
 	{exitUsage, "acquire user-1 gpt-4 ls -c rpm=1", `unexpected argument "ls"; a command to run goes behind --`},
-	{exitUsage, `acquire "user 1" gpt-4 -c rpm=1`, `entity "user 1": must be 1 to 256 bytes`},
+	{exitUsage, "acquire user\t1 gpt-4 -c rpm=1", `entity "user\t1": must be 1 to 256 bytes`},
 	{exitUsage, "-N team-b acquire user-1 gpt-4 -c rpm=1", "no limits are configured; pass some, for example -l rpm:100, or store some"},
 	{exitUsage, "-N team/b status", `--namespace "team/b": must be 1 to 64 bytes`},
 	{exitUsage, "--timeout=-1s status", "--timeout -1s: must not be negative"},

@@ -44,7 +44,7 @@ var outputs = []struct {
 	{name: "resource-list-page", line: "resource list --limit 1", before: "resource set-defaults zebra -l rpm:1"},
 	{name: "entity-create", line: `entity create team-c --display-name "Team C" --parent team-b`},
 	{name: "entity-update", line: `entity update user-123 --no-parent --no-cascade --no-metadata --display-name "User 123"`},
-	{name: "entity-set-parent", line: "entity set-parent team-b --parent company"},
+	{name: "entity-set-parent", line: "entity set-parent team-b --parent company --allow-missing"},
 	{name: "entity-show", line: "entity show user-123"},
 	{name: "entity-list", line: "entity list"},
 	{name: "entity-list-custom", line: "entity list --with-custom-limits gpt-4"},

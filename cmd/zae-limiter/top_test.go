@@ -338,14 +338,14 @@ func TestTopOutlivesTrouble(t *testing.T) {
 
 func TestTopRefuses(t *testing.T) {
 	for line, says := range map[string]string{
-		"top":                           "a live view needs a terminal; add --once",
-		"top -o json":                   "--output json needs --once",
-		"top --once --sample 0":         "--sample 0: must be 1 to 100000",
-		"top --once --limit=-1":         "--limit -1",
-		"top --once --interval=-1s":     "--interval -1s",
-		"top --interval 1ms":            "--interval 1ms: must be 100ms or more",
-		"top --once --sort size":        "--sort must be one of",
-		`top --once --entity "not one"`: `entity "not one": must be`,
+		"top":                          "a live view needs a terminal; add --once",
+		"top -o json":                  "--output json needs --once",
+		"top --once --sample 0":        "--sample 0: must be 1 to 100000",
+		"top --once --limit=-1":        "--limit -1",
+		"top --once --interval=-1s":    "--interval -1s",
+		"top --interval 1ms":           "--interval 1ms: must be 100ms or more",
+		"top --once --sort size":       "--sort must be one of",
+		"top --once --entity not\tone": `entity "not\tone": must be`,
 	} {
 		if r := newShell(t).want(exitUsage, fields(line)...); !strings.Contains(r.err, says) || strings.Count(r.err, "\n") != 1 {
 			t.Errorf("%s: %s", line, r.err)

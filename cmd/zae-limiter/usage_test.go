@@ -24,7 +24,7 @@ func TestUsageOfBadFlags(t *testing.T) {
 		"usage list -e a -w weekly":               "must be one of",
 		"usage list -e a --plot -o json":          "leave out --output",
 		"usage list -e a --limit=-1":              "must be 1 or more",
-		"usage list -e #":                         "entity",
+		"usage list -e \t#":                       "entity",
 		"usage summary -e a --start 1h --end 2h":  "must not be before",
 		"usage list -e a --after x":               "--after",
 		"usage summary -r gpt-4 --start 20260301": "is no time",
