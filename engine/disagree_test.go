@@ -81,12 +81,12 @@ func TestCallersWithOtherLimits(t *testing.T) {
 
 // TestOwnChangeIsSeen: whatever is read meanwhile, a process that has changed limits does not go back to the old ones.
 func TestOwnChangeIsSeen(t *testing.T) {
-	rounds := 2_000
+	rounds := 1_000
 	if raceDetector || testing.Short() {
-		rounds = 500
+		rounds = 300
 	}
 	w := newWorld(t)
-	l := w.limiter(onlyBackend{w.store}, nil)
+	l := w.limiter(onlyBackend{w.store}, &engine.Options{Timeout: -1})
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range 15 {
