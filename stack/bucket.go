@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -21,6 +22,26 @@ func (s *session) hasBucket(ctx context.Context, name string) (bool, error) {
 		return false, nil
 	}
 	return false, s.errDenied("look for the bucket "+name, "s3:ListBucket on it, if it is of this account", err)
+}
+
+// lingers is for how long S3 may show a bucket that was deleted, and how often that is looked at: buckets are eventually
+// consistent (User Guide, "Amazon S3 data consistency model").
+const (
+	lingers   = 10 * time.Second
+	mostLooks = 3
+)
+
+// stays reports whether a bucket is there, and not only still to be seen.
+func (s *session) stays(ctx context.Context, name string) (bool, error) {
+	for look := 1; ; look++ {
+		there, err := s.hasBucket(ctx, name)
+		if err != nil || !there || look == mostLooks {
+			return there, err
+		}
+		if err := s.rest(ctx, lingers); err != nil {
+			return false, err
+		}
+	}
 }
 
 // oldBucket is the name of the bucket of a stack that is not there; "" if there is no such bucket. Unless it is wanted

@@ -26,6 +26,7 @@ const (
 // s3Actions are those of the calls of S3: what IAM calls them.
 var s3Actions = map[string][]string{
 	"DeleteBucket": {"s3:DeleteBucket"}, "DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"}, "HeadBucket": {"s3:ListBucket"},
+	"GetBucketEncryption": {"s3:GetEncryptionConfiguration"}, "GetBucketLifecycleConfiguration": {"s3:GetLifecycleConfiguration"},
 	"HeadObject": {"s3:GetObject", "s3:ListBucket"}, "ListObjectVersions": {"s3:ListBucketVersions"}, "PutObject": {"s3:PutObject"},
 }
 

@@ -232,7 +232,7 @@ type property struct {
 }
 
 var (
-	interfaceText = regexp.MustCompile(`(?ms)^export interface (\w+)[^{]*\{(.*?)^\}`)
+	interfaceText = regexp.MustCompile(`(?s)\nexport interface (\w+)[^{]*\{(.*?)\n\}`)
 	propertyText  = regexp.MustCompile(`(?m)^    readonly (\w+)(\??): ([^;]+);`)
 )
 

@@ -68,7 +68,7 @@ func (s *session) wantCode(ctx context.Context, w *wanted) (err error) {
 		}
 		w.named[paramBucket], w.later = bucketName(s.account, s.region, s.name), true
 		if w.has.id != "" {
-			there, err := s.hasBucket(ctx, w.named[paramBucket])
+			there, err := s.stays(ctx, w.named[paramBucket])
 			if err != nil {
 				return err
 			}

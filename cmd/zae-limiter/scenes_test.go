@@ -96,10 +96,12 @@ var scenes = []struct {
 	{name: "stillborn", make: func(c *cloud) { c.FailCreate("AggregatorRole", noRole) }, lines: []string{
 		"deploy --name my-app --no-alarms --enable-deletion-protection", deleted, deleted + " --force", deleted,
 	}},
-	{name: "passing", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine",
+	{
+		name: "passing", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine",
 		make: func(c *cloud) { c.FailCreate("AggregatorDLQ", queueGone) }, lines: []string{
 			"deploy --name my-app --no-aggregator", "deploy --name my-app --enable-aggregator",
-		}},
+		},
+	},
 	{name: "foreign", make: func(c *cloud) { c.SetStatus("my-app", "CREATE_COMPLETE", "") }, lines: []string{small, deleted, "status --name my-app", "list"}},
 	{name: "other-version", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine", make: age, lines: []string{
 		"check --name my-app", "version --name my-app -o json", "upgrade --name my-app --lambda-only", "check --name my-app", "upgrade --name my-app -o json", "check --name my-app",
