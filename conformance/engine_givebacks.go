@@ -128,10 +128,12 @@ func endByDeletion(r *rig) {
 	r.must(l.DeleteEntity(r.Context(), user, nil))
 }
 
-// endByExpiry lets the record expire and be dropped, where the store does that when it is asked to. The last to charge it
+func endByExpiry(r *rig) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
+
+// expire lets the user's record expire and be dropped, if the store does that when it is asked to. The last to charge it
 // holds leases for a shorter time than others.
-func endByExpiry(r *rig) {
-	r.mustAcquire(r.limiter(), ask(tokens("a", 1), engine.PerHour("a", 100), engine.PerHour("b", 100)))
+func (r *rig) expire(limits ...engine.Limit) {
+	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limits...))
 	r.clock.advance(100 * time.Hour)
 	s, ok := r.store.(backend.Sweeper)
 	if !ok {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -212,6 +213,7 @@ func unknownTwice(r *rig) {
 			r.faults.SetPlan(Always(act, OpApply))
 			r.wantError("Flush again, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
 			r.faults.SetPlan(nil)
+			r.clock.advance(20 * time.Second) // longer than the breaker pauses
 		}
 		r.must(lease.Flush(r.Context()))
 		r.wantLeftOf(r.limiter(), q.Entity, "flushed at last, "+act.String(), "a:37", limit)

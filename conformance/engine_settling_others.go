@@ -146,7 +146,7 @@ func unknownConsumeOnPath(r *rig) {
 // mints nothing.
 func resetThenLess(r *rig) {
 	limit := stored("a", 1000)
-	for i, over := range []end{endByReset, endByDeletion, endByExpiry} {
+	for i, over := range []end{endByReset, endByDeletion, func(r *rig) { r.expire(limit) }} {
 		endByReset(r)
 		forever := func(o *engine.Options) { o.MaxHold = 1000 * aDay }
 		l := r.limiter(forever)
