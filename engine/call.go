@@ -135,11 +135,10 @@ func (l *Limiter) guarded(ctx context.Context, name string, f func(context.Conte
 
 // notSent is the error of a call that ctx left no time for.
 func notSent(ctx context.Context) error {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, errBudget) {
+	if cause := context.Cause(ctx); errors.Is(cause, errBudget) {
 		return fmt.Errorf("%w: %w", backend.ErrUnavailable, cause)
 	}
-	return cause
+	return ctx.Err()
 }
 
 // overdue adds to an error that the budget has run out, if that is why the call failed.

@@ -247,6 +247,23 @@ func TestOutageWithoutTimeout(t *testing.T) {
 	})
 }
 
+// TestOutageCanceledBefore: a context that was canceled with a cause of the caller's own is still a canceled one.
+func TestOutageCanceledBefore(t *testing.T) {
+	w := newWorld(t)
+	_, l := w.brokered(&engine.Options{OnUnavailable: engine.PolicyAllow})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errBroken)
+	_, first := l.Acquire(ctx, ask(1, engine.PerDay("a", 10)))
+	mustAcquire(t, l, ask(1, engine.PerDay("a", 10)))
+	_, known := l.Acquire(ctx, ask(1, engine.PerDay("a", 10)))
+	for what, err := range map[string]error{"first use": first, "known bucket": known} {
+		wants(t, what, err, context.Canceled)
+		if errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // promptBroker is called on the caller's goroutine.
 type promptBroker struct{ *broker }
 

@@ -107,8 +107,8 @@ func (op *opening) inspect() error {
 // mostMoved is how often a file may be replaced while it is being opened.
 const mostMoved = 10
 
-// openCurrent opens the file for writing. While it waits for another process, that one may replace the file by a compact
-// one: what is written to the old file then would be lost.
+// openCurrent opens the file as the options say. While it waits for another process, that one may replace the file by a
+// compact one: what is written to the old file then would be lost.
 func (op *opening) openCurrent() (*bbolt.DB, error) {
 	for range mostMoved {
 		db, err := op.open(op.o.ReadOnly)
