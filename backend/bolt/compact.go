@@ -50,7 +50,7 @@ func (c *compaction) run() (done Compacted, err error) {
 	if err != nil {
 		return done, errMissing(c.path, err)
 	}
-	s, err := Open(path, c.o) // which nobody else can while s is open
+	s, err := Open(path, c.writing()) // which nobody else can while s is open
 	if err != nil {
 		return done, err
 	}
@@ -72,6 +72,16 @@ func (c *compaction) run() (done Compacted, err error) {
 	}
 	syncFolder(path)
 	return Compacted{info.Size(), size.Size()}, c.step("renamed")
+}
+
+// writing are the options to open the file with: also if it is only read, nobody else may have it open.
+func (c *compaction) writing() *Options {
+	var o Options
+	if c.o != nil {
+		o = *c.o
+	}
+	o.ReadOnly = false
+	return &o
 }
 
 // write makes the new file, and checks it as Open does. What a compaction that was killed has left is overwritten.

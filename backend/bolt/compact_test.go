@@ -257,6 +257,26 @@ func TestCompactRefuses(t *testing.T) {
 	alone(t, text)
 }
 
+// TestCompactForReading wants the file to be locked for writing, whatever the options say.
+func TestCompactForReading(t *testing.T) {
+	path := sparse(t)
+	reader, err := Open(path, &Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Options{ReadOnly: true, Timeout: time.Millisecond}
+	if _, err := Compact(path, o); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("beside a reader: %v", err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Compact(path, o); err != nil || done.After >= done.Before {
+		t.Errorf("%+v, %v", done, err)
+	}
+	alone(t, path)
+}
+
 // TestCompactWhileAnotherOpens replaces the file just after another process has opened it, and before that has locked it:
 // what is written then is in the new file.
 func TestCompactWhileAnotherOpens(t *testing.T) {
