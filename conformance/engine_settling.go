@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -199,28 +198,6 @@ func unknownThenConsume(r *rig) {
 			r.wantLeftOf(r.limiter(), q.Entity, u.act.String()+", then Consume", want, limit)
 		}
 	}
-}
-
-// unknownTwice flushes again and again, each time with an unknown outcome, and adjusts in between.
-func unknownTwice(r *rig) {
-	for _, act := range []Act{LoseReply, LoseRequest} {
-		l, limit := r.limiter(), stored("a", 100)
-		q := ask(tokens("a", 10), limit)
-		q.Entity = fmt.Sprintf("user-%d", act)
-		lease := r.flushLost(l, q, act)
-		for range 3 {
-			r.must(lease.Adjust(tokens("a", 1)))
-			r.faults.SetPlan(Always(act, OpApply))
-			r.wantError("Flush again, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
-			r.faults.SetPlan(nil)
-			r.clock.advance(20 * time.Second) // longer than the breaker pauses
-		}
-		r.must(lease.Flush(r.Context()))
-		r.wantLeftOf(r.limiter(), q.Entity, "flushed at last, "+act.String(), "a:37", limit)
-		r.must(lease.Commit(r.Context()))
-		r.wantLeftOf(r.limiter(), q.Entity, "committed, "+act.String(), "a:37", limit)
-	}
-	r.wantNothingLost()
 }
 
 // unknownThenRollback: a charge of unknown outcome is refunded if its record shows it, and else counted.

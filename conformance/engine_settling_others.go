@@ -197,3 +197,25 @@ func droppedThenLess(r *rig) {
 	}))
 	r.wantLeft(r.limiter(), "a limit that is no more", "a:93")
 }
+
+// unknownTwice flushes again and again, each time with an unknown outcome, and adjusts in between.
+func unknownTwice(r *rig) {
+	for _, act := range []Act{LoseReply, LoseRequest} {
+		l, limit := r.limiter(), stored("a", 100)
+		q := ask(tokens("a", 10), limit)
+		q.Entity = fmt.Sprintf("user-%d", act)
+		lease := r.flushLost(l, q, act)
+		for range 3 {
+			r.must(lease.Adjust(tokens("a", 1)))
+			r.faults.SetPlan(Always(act, OpApply))
+			r.wantError("Flush again, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
+			r.faults.SetPlan(nil)
+			r.clock.advance(20 * time.Second) // longer than the breaker pauses
+		}
+		r.must(lease.Flush(r.Context()))
+		r.wantLeftOf(r.limiter(), q.Entity, "flushed at last, "+act.String(), "a:37", limit)
+		r.must(lease.Commit(r.Context()))
+		r.wantLeftOf(r.limiter(), q.Entity, "committed, "+act.String(), "a:37", limit)
+	}
+	r.wantNothingLost()
+}
