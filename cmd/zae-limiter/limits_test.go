@@ -83,7 +83,7 @@ func TestLimitsInterrupted(t *testing.T) {
 	var calls atomic.Int64
 	now := s.now // not the shell's: a call of the store that was interrupted goes on for a moment
 	w.Now = func() time.Time {
-		if calls.Add(1) == 40 {
+		if calls.Add(1) == 80 {
 			cancel()
 		}
 		return now
