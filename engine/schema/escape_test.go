@@ -122,8 +122,15 @@ func TestEntitiesAtRandom(t *testing.T) {
 
 func FuzzEntities(f *testing.F) {
 	for _, pair := range [][2]string{
-		{"|", "%7C"}, {"%", "%25"}, {"%7C", "%257C"}, {"a|b", "a"}, {"::1", "fe80::1%eth0"}, {"auth0|5f7c", "auth0%7C5f7c"}, {"user-1", "user-2"},
-		{strings.Repeat("|", 256), strings.Repeat("%", 256)}, {"\u202e", "é"},
+		{"|", "%7C"},
+		{"%", "%25"},
+		{"%7C", "%257C"},
+		{"a|b", "a"},
+		{"::1", "fe80::1%eth0"},
+		{"auth0|5f7c", "auth0%7C5f7c"},
+		{"user-1", "user-2"},
+		{strings.Repeat("|", 256), strings.Repeat("%", 256)},
+		{"\u202e", "é"},
 	} {
 		f.Add(pair[0], pair[1])
 	}
