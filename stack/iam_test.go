@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,8 +185,9 @@ func record(t *testing.T, namespace string) map[string][]request {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	now := time.Now()
-	with := &engine.Options{Namespace: namespace, ConfigTTL: -1, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { now = now.Add(time.Millisecond); return now }}
+	var now atomic.Int64 // parents are charged at once, by a goroutine each
+	now.Store(time.Now().UnixNano())
+	with := &engine.Options{Namespace: namespace, ConfigTTL: -1, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { return time.Unix(0, now.Add(int64(time.Millisecond))) }}
 	setUp, err := engine.New(store, &engine.Options{Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
