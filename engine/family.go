@@ -67,10 +67,11 @@ func (l *Limiter) familyOf(ctx context.Context, changes []SettingChange, allowMi
 			above = append(above, m.parent)
 		}
 	}
-	if err := f.check(changes); err != nil || allowMissing {
-		return f, err
+	err := f.check(changes)
+	if err == nil && !allowMissing {
+		err = f.missing(changes)
 	}
-	return f, f.missing(changes)
+	return f, err
 }
 
 // missing names the parents that changes give to entities, and that will not be there when all changes are made.
