@@ -91,60 +91,54 @@ func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
 	}
 }
 
-// removeUsage removes those of the snapshots that have nothing of a life of their bucket after its deletion: each as it
-// was read. A request that is carried out late, when a new life has been counted, perhaps by a clock that is behind,
-// then removes nothing. A snapshot that has grown meanwhile is read again.
+// removeUsage removes those of the snapshots that have nothing of a life of their bucket after its deletion: each at one
+// version, first at that of the deletion, which most have, then at the one that the refusal shows. A request that is
+// carried out late, when a new life has been counted, perhaps by a clock that is behind, then removes nothing. No snapshot
+// has to be read, which the function's role does not allow.
 func (b *batch) removeUsage(keys []backend.Key, vers map[string]int64) error {
-	for try := 1; len(keys) > 0; try++ {
-		found := make([]backend.Record, len(keys))
-		for i := range found {
-			found[i].Reset(schema.UsageLayout)
+	deleted := func(k backend.Key) backend.Num {
+		_, resource, _, _, _ := schema.UsageOf(k)
+		return backend.Int(vers[resource])
+	}
+	writes := make([]backend.Write, len(keys))
+	for i, k := range keys {
+		writes[i] = backend.Write{
+			Key: k, Layout: schema.UsageLayout, Remove: true,
+			Conds: []backend.Cond{{Slot: schema.UsageVer, Op: backend.Equal, A: deleted(k)}},
 		}
-		var unreadable *backend.UnreadableError // it stays: its version cannot be judged
-		if err := b.a.store.Read(b.ctx, keys, found); err != nil && !errors.As(err, &unreadable) {
-			return err
-		}
-		var writes []backend.Write
-		for i := range found {
-			_, resource, _, _, _ := schema.UsageOf(keys[i])
-			ver, there := found[i].Num(schema.UsageVer)
-			if there && ver.LessEq(backend.Int(vers[resource])) {
-				writes = append(writes, backend.Write{
-					Key: keys[i], Layout: schema.UsageLayout, Remove: true,
-					Conds: []backend.Cond{{Slot: schema.UsageVer, Op: backend.Equal, A: ver}},
-				})
-			}
-		}
+	}
+	for try := 1; len(writes) > 0; try++ {
 		refused, err := b.remove(writes)
 		if err != nil {
 			return err
 		}
-		if keys = refused; try == mostErrors && len(keys) > 0 {
+		writes = slices.DeleteFunc(refused, func(w backend.Write) bool { return deleted(w.Key).Less(w.Conds[0].A) })
+		if try == mostErrors && len(writes) > 0 {
 			return backend.ErrContention
 		}
 	}
 	return nil
 }
 
-// remove makes records go, each if its conditions hold; the keys of the others are returned.
-func (b *batch) remove(writes []backend.Write) (refused []backend.Key, err error) {
-	if len(writes) == 0 {
-		return nil, nil
-	}
+// remove makes snapshots go, each if it has the version of its write. Those that have another one are returned as writes
+// at that version.
+func (b *batch) remove(writes []backend.Write) (refused []backend.Write, err error) {
 	for try := 1; ; try++ {
 		outs := make([]backend.Outcome, len(writes))
 		_ = b.a.store.Apply(b.ctx, writes, outs) // its error is in the outcomes
-		err, refused = nil, refused[:0]
+		err, refused = nil, nil
 		for i := range outs {
-			switch {
-			case outs[i].Err != nil:
-			case outs[i].Applied:
+			o := &outs[i]
+			switch ver, there := o.Record.Num(schema.UsageVer); {
+			case errors.Is(o.Err, backend.ErrInvalid): // it stays: its version cannot be judged
+			case o.Err != nil:
+				err = o.Err
+			case o.Applied:
 				b.removed++
-			default:
-				refused = append(refused, writes[i].Key)
-			}
-			if outs[i].Err != nil && !errors.Is(outs[i].Err, backend.ErrInvalid) {
-				err = outs[i].Err
+			case there:
+				w := writes[i]
+				w.Conds = []backend.Cond{{Slot: schema.UsageVer, Op: backend.Equal, A: ver}}
+				refused = append(refused, w)
 			}
 		}
 		if err == nil || try == mostErrors || !worthAnotherTry(err) || b.pause(try) != nil {
