@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -89,7 +90,7 @@ type claim struct {
 }
 
 func newOp(opts *Options) *op {
-	o := &op{namespace: opts.Namespace}
+	o := &op{namespace: opts.Namespace, writes: rand.IntN(sweepBatch)}
 	for i := range o.claims {
 		o.claims[i].hold = opts.MaxHold
 	}

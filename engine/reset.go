@@ -64,9 +64,7 @@ func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
 
 // forgetView drops what denials from memory rest on.
 func (l *Limiter) forgetView(id bucketID) {
-	if h := l.buckets.get(&id); h != nil {
-		h.forget()
-	}
+	l.buckets.forget(func(h *handle) bool { return h.id == id })
 }
 
 // stateDocument is one limit of a bucket in an audit event.

@@ -88,8 +88,9 @@ func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, erro
 	}
 	ctx, cancel := l.budget(ctx)
 	defer cancel()
-	// A flight that began before an own change must not serve those who come after it.
-	flight := fmt.Sprintf("%s|%d", h.partition, h.epoch.Load())
+	// A flight that began before an own change must not serve those who come after it, nor must one of a bucket state that
+	// the cache has dropped: that counts no changes.
+	flight := fmt.Sprintf("%p|%d", h, h.epoch.Load())
 	done := l.flights.DoChan(flight, func() (any, error) {
 		return l.fetch(context.WithoutCancel(ctx), h, now)
 	})
@@ -143,7 +144,7 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 		return nil, err
 	}
 	l.weigh(h, c.stored)
-	if h.store(c, now, epoch) {
+	if h.store(c, now, epoch) && !h.dropped.Load() {
 		l.policy.Store(uint32(c.policy))
 	}
 	return c, nil

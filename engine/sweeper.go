@@ -25,7 +25,8 @@ type sweeper struct {
 	running atomic.Bool
 }
 
-// sweepBatch is how many writes an op counts by itself, so that the shared counter is touched rarely.
+// sweepBatch is how many writes an op counts by itself, so that the shared counter is touched rarely. An op begins with any
+// number: the pool drops ops at any time, and what those have counted must not be missing on average.
 const sweepBatch = 64
 
 // wrote counts an op's writes, and sweeps when it is time to.

@@ -50,6 +50,7 @@ type shell struct {
 	file     string
 	env      map[string]string
 	now      time.Time
+	clock    sync.Mutex // of now, while a command runs: a call of the store that was given up goes on for a moment
 	in       string
 	terminal bool
 	tidies   bool
@@ -86,8 +87,20 @@ func (s *shell) runContext(ctx context.Context, args ...string) result {
 	w := s.world()
 	w.Out, w.Err = &out, &err
 	code := run(ctx, args, w)
-	s.now = s.now.Add(time.Second)
+	s.pass(time.Second)
 	return result{code, s.clean(out.String()), s.clean(err.String())}
+}
+
+func (s *shell) time() time.Time {
+	s.clock.Lock()
+	defer s.clock.Unlock()
+	return s.now
+}
+
+func (s *shell) pass(d time.Duration) {
+	s.clock.Lock()
+	defer s.clock.Unlock()
+	s.now = s.now.Add(d)
 }
 
 // world is the shell's, with nobody to read what is written.
@@ -110,10 +123,10 @@ func (s *shell) frozen() world {
 		Raw:      func(any) (func(), error) { return func() {}, nil },
 		Getenv:   func(name string) string { return s.env[name] },
 		Hostname: func() (string, error) { return "host", nil },
-		Now:      func() time.Time { return s.now },
+		Now:      s.time,
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			s.slept = append(s.slept, d)
-			s.now = s.now.Add(d)
+			s.pass(d)
 			if s.sleeping != nil {
 				s.sleeping()
 			}
