@@ -131,7 +131,7 @@ done
 if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms; at least 60 in less than 10,000"; fi
 
 # Every command that needs no account is among them.
-remote=" deploy delete list check upgrade lambda-export "
+remote=" deploy delete list check upgrade lambda-export init "
 while IFS=$'\t' read -r command _; do
 	if [[ $remote == *" $command "* ]] || commands | grep -qE "^[0-9]+ (-N [a-z]+ )?$command( |$)"; then
 		pass

@@ -66,7 +66,7 @@ expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm
 expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:0
 expect 2 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:10/fortnight
 says 'fortnight'
-expect 2 $z acquire 'user 1' gpt-4 -c rpm=1 -l rpm:2/day
+expect 2 $z acquire $'user\x01' gpt-4 -c rpm=1 -l rpm:2/day
 expect 2 $z acquire user-1 gpt-4 -c tpm=1 -l rpm:2/day
 says 'tpm'
 expect 2 $z --store nosuch://x acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
