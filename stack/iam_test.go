@@ -89,6 +89,7 @@ func operations() []anOperation {
 		{k, "Available", func(c ctx, l lim) error { return of(l.Available(c, "child", "gpt")) }, false},
 		{k, "TimeUntilAvailable", func(c ctx, l lim) error { return of(l.TimeUntilAvailable(c, one("child", 10))) }, false},
 		{k, "Explain", func(c ctx, l lim) error { return of(l.Explain(c, "child", "gpt")) }, false},
+		{r, "CascadeWarnings", func(c ctx, l lim) error { return of(l.CascadeWarnings(c, "child")) }, false},
 		{k, "Ping", func(c ctx, l lim) error { return l.Ping(c) }, false},
 		{r, "SystemDefaults", func(c ctx, l lim) error { return of(l.SystemDefaults(c)) }, false},
 		{r, "ResourceDefaults", func(c ctx, l lim) error { return of(l.ResourceDefaults(c, "gpt")) }, false},
