@@ -34,7 +34,6 @@ var rooms = map[string]room{
 	"internal/int128":   {what: "a number is arithmetic and nothing else"},
 	"internal/pause":    {what: "a pause is a timer and a context"},
 	"internal/readable": {what: "texts for people are made of values and nothing else"},
-	"internal/prefetch": {what: "asking for memory needs the processor and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
 
 	"backend": {
@@ -58,13 +57,13 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/prefetch", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2", "golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {
 		what: "the memory store is the reference for reading: the contract and the standard library",
-		ours: []string{"backend", "internal/prefetch", "internal/spin"},
+		ours: []string{"backend", "internal/spin"},
 	},
 	"backend/bolt": {
 		what:  "a driver knows the contract, the numbers in it and its own storage library",
@@ -154,20 +153,19 @@ var testers = []string{"conformance", "internal/awstest", "internal/dynamotest",
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{
-	module + "/backend/memory":    "the caller chooses the store; speak to backend.Backend",
-	module + "/backend/bolt":      "the caller chooses the store; speak to backend.Backend",
-	module + "/backend/dynamo":    "the caller chooses the store; speak to backend.Backend",
-	module + "/engine":            "what the engine stands on must not lean on it",
-	module + "/engine/schema":     "only the engine and the aggregator know what is in a record",
-	module + "/engine/bucket":     "only the engine, the aggregator and the suite know what a limit is",
-	module + "/conformance":       "the suite is for tests",
-	module + "/stack":             "only the command line deploys",
-	module + "/internal/int128":   "take backend.Num, which is the same type",
-	module + "/internal/prefetch": "only where memory is waited for, measured: the engine's cache and the memory store",
-	module + "/internal/spin":     "take a sync.Mutex: the spin lock is for critical sections of nanoseconds",
-	"github.com/aws":              "AWS ends at backend/dynamo, stack and aggregator/lambda",
-	"go.etcd.io/bbolt":            "bbolt ends at backend/bolt",
-	"github.com/alecthomas":       "the command line's libraries end at cmd/zae-limiter",
+	module + "/backend/memory":  "the caller chooses the store; speak to backend.Backend",
+	module + "/backend/bolt":    "the caller chooses the store; speak to backend.Backend",
+	module + "/backend/dynamo":  "the caller chooses the store; speak to backend.Backend",
+	module + "/engine":          "what the engine stands on must not lean on it",
+	module + "/engine/schema":   "only the engine and the aggregator know what is in a record",
+	module + "/engine/bucket":   "only the engine, the aggregator and the suite know what a limit is",
+	module + "/conformance":     "the suite is for tests",
+	module + "/stack":           "only the command line deploys",
+	module + "/internal/int128": "take backend.Num, which is the same type",
+	module + "/internal/spin":   "take a sync.Mutex: the spin lock is for critical sections of nanoseconds",
+	"github.com/aws":            "AWS ends at backend/dynamo, stack and aggregator/lambda",
+	"go.etcd.io/bbolt":          "bbolt ends at backend/bolt",
+	"github.com/alecthomas":     "the command line's libraries end at cmd/zae-limiter",
 }
 
 // refuse says why the package in folder, with room r, may not import path; "" if it may.

@@ -124,13 +124,6 @@ type NoIO interface{ NoIO() }
 // it as [ErrInvalid].
 type Max interface{ Max() }
 
-// Prefetcher is for stores in memory, whose calls mostly wait for memory.
-type Prefetcher interface {
-	// Prefetch asks the processor for what a write with this memo will touch. It may be given any memo of the store,
-	// also one of a record that is no more, and changes nothing.
-	Prefetch(memo any)
-}
-
 // Prompt is for stores whose calls return as soon as their context is done, whatever has become of the store: the caller
 // need not watch over them from another goroutine.
 type Prompt interface{ Prompt() }

@@ -13,8 +13,8 @@
 //     the empty string. There are no floats and no sets.
 //   - ReadOwnCommit: what was acknowledged is seen by every later read by key.
 //   - AllOrNothing: if any condition of a commit fails, nothing changes.
-//   - Verdict: a refused write tells its record as it stood, one that took effect its record as it is now, unless it is
-//     brief and its conditions hold on that, too; a refused commit names the write.
+//   - Verdict: a refused write tells its record as it stood, one that took effect its record as it is now; a
+//     refused commit names the write.
 //   - OneMoment: no other write comes between judging the conditions and taking effect.
 //   - Independent: the writes of one Apply are judged one by one, each with its own outcome.
 //   - Views: a listing is in order, in both directions, and unaware of page borders. Struck in the open: an index
@@ -31,7 +31,7 @@
 //   - Clockless: no promise depends on the store's idea of now.
 //
 // Powers that not every store has are interfaces of one method: [Feed], [Sweeper], [Scanner], [NoIO], [Max],
-// [Prefetcher], [Prompt], [Dated].
+// [Prompt], [Dated].
 // The promises of four of them, and that of stores which survive being reopened, are run apart: Feed, Sweep, Scan, Max, Durable.
 //
 // Package backend holds no store, reads no clock and does no I/O.

@@ -10,24 +10,17 @@ import (
 // sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
 // to the store.
 func Enact(r *Record, w *Write) error {
-	_, err := enact(r, w)
-	return err
-}
-
-// enact is Enact that tells the fields it changed.
-func enact(r *Record, w *Write) (changed uint64, err error) {
 	if len(w.Effects) == 0 {
-		return 0, nil
+		return nil
 	}
-	changed, done := r.enactPlain(w)
-	if !done {
-		if changed, err = r.enactAny(w); err != nil {
-			return 0, err
+	if !r.enactPlain(w) {
+		if err := r.enactAny(w); err != nil {
+			return err
 		}
 	}
 	r.SetPresent()
 	r.SetExpiry(w.Expiry)
-	return changed, nil
+	return nil
 }
 
 // plainMost is how many effects may be plain; an acquire of three limits has nine.
@@ -35,17 +28,18 @@ const plainMost = 10
 
 // enactPlain is for what most writes are: legal, on numbers that are there, few, and of not too many digits. It changes
 // nothing where it finds anything else. It calls nothing, so that all is in registers.
-func (r *Record) enactPlain(w *Write) (changed uint64, done bool) {
+func (r *Record) enactPlain(w *Write) (done bool) {
 	effects, numbers, fields, some := w.Effects, r.numbers, r.fields, len(w.Layout.numbers)
 	if len(effects) > plainMost {
-		return 0, false
+		return false
 	}
 	var becomes [plainMost]Num
+	var changed uint64
 	for i := range effects {
 		e := &effects[i]
 		s := e.Slot & 63
 		if int(e.Slot) >= some || fields&^changed>>s&1 == 0 || wide(e.Num)|wide(e.Base) < 0 {
-			return 0, false
+			return false
 		}
 		n := numbers[s]
 		switch e.Op {
@@ -56,10 +50,10 @@ func (r *Record) enactPlain(w *Write) (changed uint64, done bool) {
 		case AddFrom:
 			n = e.from(n)
 		default:
-			return 0, false
+			return false
 		}
 		if wide(n) < 0 {
-			return 0, false
+			return false
 		}
 		becomes[i] = n
 		changed |= 1 << s
@@ -67,34 +61,35 @@ func (r *Record) enactPlain(w *Write) (changed uint64, done bool) {
 	for i := range effects {
 		numbers[effects[i].Slot&63] = becomes[i]
 	}
-	return changed, true
+	return true
 }
 
 // enactAny is for all writes. Nothing happens before all of it can.
-func (r *Record) enactAny(w *Write) (changed uint64, err error) {
+func (r *Record) enactAny(w *Write) error {
+	var changed uint64
 	var grows uint64 // effects on strings, or on fields that are not there
 	for i := range w.Effects {
 		e := &w.Effects[i]
 		if err := e.validateAfter(changed, w.Layout); err != nil {
-			return 0, err
+			return err
 		}
 		switch n, has := r.Num(e.Slot); {
 		case !has:
 			grows |= 1 << i
 		case e.Op == Add && !n.Add(e.Num).Fits38(), e.Op == AddFrom && !e.from(n).Fits38(): // one that wraps around has 39 digits, too
-			return 0, errSum(w, e)
+			return errSum(w, e)
 		}
 		changed |= 1 << e.Slot
 	}
 	if grows != 0 {
 		if err := feasible(r, w, grows); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	for i := range w.Effects {
 		r.enact(&w.Effects[i])
 	}
-	return changed, nil
+	return nil
 }
 
 // from is what AddFrom makes of n.

@@ -1,25 +1,24 @@
 package backend
 
 // Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
-// effects: it reports whether w took effect on r, and whether it would once more. An invalid write changes nothing.
-func Try(r *Record, w *Write) (applied, again bool, err error) {
+// effects: it reports whether w took effect on r. An invalid write changes nothing.
+func Try(r *Record, w *Write) (applied bool, err error) {
 	if err := w.validateFrame(); err != nil {
-		return false, false, err
+		return false, err
 	}
 	for i := r.hold(w, 0); i < len(w.Conds); i = r.hold(w, i) {
 		c := &w.Conds[i]
 		if err := c.validate(w.Layout); err != nil {
-			return false, false, err
+			return false, err
 		}
 		if i++; !c.holds(r) {
-			return false, false, validateRest(w, i)
+			return false, validateRest(w, i)
 		}
 	}
-	changed, err := enact(r, w)
-	if err != nil {
-		return false, false, err
+	if err := Enact(r, w); err != nil {
+		return false, err
 	}
-	return true, w.Brief && r.holdStill(w, changed), nil
+	return true, nil
 }
 
 // hold goes over the conditions from the i-th, up to one that does not hold or takes a closer look. It calls next to
@@ -49,24 +48,6 @@ func (r *Record) hold(w *Write, i int) int {
 		}
 	}
 	return i
-}
-
-// holdStill reports whether the conditions hold after effects on the fields that changed; they held before.
-func (r *Record) holdStill(w *Write, changed uint64) bool {
-	conds, numbers := w.Conds, r.numbers
-	for i := range conds {
-		c := &conds[i]
-		if changed>>(c.Slot&63)&1 == 0 {
-			continue
-		}
-		if c.Op == AtMost && r.Has(c.Slot) && int(c.Slot) < len(numbers) && numbers[c.Slot].LessEq(c.A) {
-			continue
-		}
-		if !c.holds(r) {
-			return false
-		}
-	}
-	return true
 }
 
 // validateRest is for a write of which the conditions before the i-th are valid.

@@ -139,7 +139,7 @@ func TestTryDoesWhatItsWordsSay(t *testing.T) {
 		if valid {
 			want, wantApplied, valid = want.try(w)
 		}
-		applied, _, err := backend.Try(&rec, w)
+		applied, err := backend.Try(&rec, w)
 		if applied != wantApplied || (err == nil) != valid || err != nil && !errors.Is(err, backend.ErrInvalid) {
 			t.Fatalf("%+v on %v: applied %v, %v, not %v, %v", w, valuesOf(&before), applied, err, wantApplied, valid)
 		}

@@ -64,14 +64,20 @@ type Write struct {
 	Remove  bool   // the record goes, without conditions also one that cannot be read; no effects, expiry or place beside it
 	Expiry  Expiry // of the record from now on; KeepExpiry keeps (and means none for a new record)
 	Index   *Place // of the record from now on; nil keeps. Stores copy it
-	Brief   bool   // the outcome needs no record where this is applied and would be once more; stores may ignore it
-	Memo    any    // the store's own, to find the record again: a pointer of one type; the caller carries it from write to write of one key
+	Memo    Memo   // lets the store find the record again without a look-up; nil is always right
+}
+
+// Memo is what a store leaves in a [Write] to find the record again without a look-up: the caller carries it from write
+// to write of the same key. A store ignores memos of other stores, of other keys and of records that are gone. All memos
+// of a store have one type.
+type Memo interface {
+	// MemoOf is the key of the record, as it was when the store left the memo.
+	MemoOf() Key
 }
 
 // Outcome is what became of one write.
 type Outcome struct {
 	Applied bool   // whether the conditions held
-	Brief   bool   // Record was left as it was: the write asked for no more
 	Err     error  // nil: judged. Else the write was not judged, or it is not known whether it was
 	Record  Record // applied: as it is now; refused: as it stood when the conditions were judged
 }

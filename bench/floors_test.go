@@ -68,7 +68,7 @@ func must[T any](v T, err error) T {
 type prepared struct {
 	*site
 	later backend.Write
-	memos []any
+	memos []backend.Memo
 }
 
 func newPrepared(k kind, dir string, w workload, limits int) (*prepared, error) {
@@ -83,7 +83,7 @@ func newPrepared(k kind, dir string, w workload, limits int) (*prepared, error) 
 	if w.denied {
 		later.Conds = append(later.Conds, backend.Cond{Slot: schema.L, Op: backend.Absent})
 	}
-	p := &prepared{site: s, later: later, memos: make([]any, w.keys)}
+	p := &prepared{site: s, later: later, memos: make([]backend.Memo, w.keys)}
 	out := make([]backend.Outcome, chunk)
 	for at := 0; at < w.keys; at += chunk {
 		var writes []backend.Write

@@ -254,21 +254,3 @@ func TestFaultRefused(t *testing.T) {
 		}
 	}
 }
-
-// TestFaultBrief wants a brief outcome to leave the caller's record alone, and one that was lost not to be brief.
-func TestFaultBrief(t *testing.T) {
-	f := conformance.NewFault(open(t), conformance.Where(func(k backend.Key) bool { return k.Sort == "b" }, conformance.Always(conformance.LoseReply)))
-	writes, out := []backend.Write{count("a"), count("b")}, make([]backend.Outcome, 2)
-	if err := f.Apply(t.Context(), writes, out); !errors.Is(err, backend.ErrOutcomeUnknown) {
-		t.Fatal(err)
-	}
-	for i := range writes {
-		writes[i].Brief = true
-		out[i].Record.Reset(small)
-		out[i].Record.SetNum(slot, one().Neg())
-	}
-	err := f.Apply(t.Context(), writes, out)
-	if a, b := &out[0], &out[1]; !a.Applied || !a.Brief || a.Record.Int64(slot) != -1 || b.Applied || b.Brief || !errors.Is(err, backend.ErrOutcomeUnknown) {
-		t.Errorf("%v: %+v", err, out)
-	}
-}

@@ -129,7 +129,7 @@ func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend
 	f.hook(ctx, true, requests...)
 	for i := range requests {
 		if fault := requests[i].fault(ctx); fault != nil {
-			out[i].Applied, out[i].Brief, out[i].Err = false, false, fault
+			out[i].Applied, out[i].Err = false, fault
 			out[i].Record.Reset(writes[i].Layout)
 		}
 		if out[i].Err != nil && err == nil {
@@ -163,9 +163,6 @@ func (f *Fault) applySome(ctx context.Context, requests []request, writes []back
 	outcomes := make([]backend.Outcome, len(some))
 	_ = f.inner.Apply(ctx, some, outcomes) // each outcome has its error
 	for j, i := range at {
-		if outcomes[j].Brief {
-			outcomes[j].Record = out[i].Record
-		}
 		out[i], writes[i].Memo = outcomes[j], some[j].Memo
 	}
 	return nil

@@ -44,23 +44,6 @@ func addsUnsaid(inner backend.Backend) broken {
 	return broken{apply: all.Apply, commit: all.Commit}
 }
 
-func alwaysBrief(inner backend.Backend) broken {
-	return broken{apply: func(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-		before := make([]backend.Record, len(out))
-		for i := range out {
-			before[i].CopyFrom(&out[i].Record)
-		}
-		err := inner.Apply(ctx, writes, out)
-		for i := range out {
-			if o := &out[i]; o.Err == nil && o.Applied && writes[i].Brief {
-				o.Brief = true
-				o.Record.CopyFrom(&before[i])
-			}
-		}
-		return err
-	}}
-}
-
 // addsElsewhere changes the effect AddFrom, given what the field is.
 type addsElsewhere struct {
 	powers

@@ -39,7 +39,6 @@ var mutants = []mutant{
 			}
 		}
 	})},
-	{"Verdict", "is brief though its conditions do not hold any more", alwaysBrief},
 	{"Verdict", "looks at the first two conditions", changes(func(w *backend.Write) { w.Conds = w.Conds[:min(2, len(w.Conds))] })},
 	{"OneMoment", "judges before it writes", judgesBefore},
 	{"OneMoment", "judges a commit before it writes", judgesCommitBefore},
@@ -328,7 +327,7 @@ func judgesBefore(inner backend.Backend) broken {
 			return nil
 		}
 		w := writes[0]
-		w.Conds, w.Brief = nil, false
+		w.Conds = nil
 		return inner.Apply(ctx, []backend.Write{w}, out)
 	}}
 }

@@ -101,7 +101,6 @@ func (d drawing) effect(t *rapid.T, slot backend.Slot) backend.Effect {
 
 func (d drawing) write(t *rapid.T, key backend.Key) backend.Write {
 	w := backend.Write{Key: key, Layout: layout, Conds: rapid.SliceOfN(drawCond, 0, 2).Draw(t, "conditions")}
-	w.Brief = rapid.Bool().Draw(t, "brief")
 	switch rapid.IntRange(0, 9).Draw(t, "kind") {
 	case 0:
 		w.Remove = true
@@ -204,9 +203,6 @@ func writeText(w *backend.Write) string {
 	}
 	if w.Index != nil {
 		line += fmt.Sprintf(" at %q", *w.Index)
-	}
-	if w.Brief {
-		line += " brief"
 	}
 	return line + fmt.Sprintf(" expiry %d", w.Expiry)
 }

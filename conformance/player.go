@@ -17,11 +17,11 @@ var namespaces atomic.Int64
 type player struct {
 	*trial
 	namespace string
-	memos     map[backend.Key]any
+	memos     map[backend.Key]backend.Memo
 }
 
 func newPlayer(s *trial) *player {
-	return &player{s, fmt.Sprintf("run%d", namespaces.Add(1)), map[backend.Key]any{}}
+	return &player{s, fmt.Sprintf("run%d", namespaces.Add(1)), map[backend.Key]backend.Memo{}}
 }
 
 func (p *player) keys(keys []backend.Key) []backend.Key {
@@ -95,12 +95,6 @@ func (p *player) apply(writes []backend.Write) string {
 	for i, o := range out {
 		p.memos[writes[i].Key] = writes[i].Memo
 		switch {
-		case o.Err == nil && o.Brief:
-			now := p.mustRead(writes[i].Key)[0]
-			if before := other(); !o.Applied || !writes[i].Brief || !o.Record.Equal(&before) || !entryOf(&now).holdsAll(&writes[i]) {
-				p.Fatalf("%s\n  is answered briefly, applied: %v, with the record %s; the record is %s", writeText(&writes[i]), o.Applied, show(&o.Record), show(&now))
-			}
-			words = append(words, "applied: "+show(&now))
 		case o.Err == nil && o.Applied:
 			words = append(words, "applied: "+show(&o.Record))
 		case o.Err == nil:
@@ -177,4 +171,13 @@ func (m model) commit(writes []backend.Write) []string {
 		m.put(writes[i].Key, after[i])
 	}
 	return []string{"made"}
+}
+
+// other is a record that no subtest writes: what a store leaves of it in an outcome shows.
+func other() (r backend.Record) {
+	r.Reset(layout)
+	r.SetNum(slotM, num(-77))
+	r.SetText(slotT, "left from before")
+	r.SetExpiry(future + 77)
+	return r
 }

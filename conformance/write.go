@@ -19,7 +19,6 @@ var verdict = cases{
 	{"Applied", verdictApplied},
 	{"Reused", verdictReused},
 	{"Distinct", verdictDistinct},
-	{"Brief", verdictBrief},
 	{"Conflict", verdictConflict},
 	{"AnyConflict", verdictAnyConflict},
 }

@@ -21,20 +21,8 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 	if l.closed.Load() {
 		return false, ErrClosed
 	}
-	quick := l.lifts && !o.within
-	if quick {
-		o.reach(l, r) // which takes about as long as reading the clock
-	}
 	if o.now, err = l.now(); err != nil {
 		return false, err
-	}
-	if quick {
-		if admitted, done := l.quick(ctx, o, r); done {
-			if admitted {
-				l.wrote(o)
-			}
-			return admitted, nil
-		}
 	}
 	o.req = *r
 	if !l.noIO {
@@ -111,20 +99,12 @@ func (l *Limiter) charged(c *claim) {
 func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
+	h.memo = c.writes[0].Memo
 	c.seeLocked(r, c.shape, mine)
-	if c.mode == guessing && h.view.shared > 0 {
+	if c.mode == guessing && !c.lifts && h.view.shared > 0 {
 		h.view.average(c, active)
 	}
 	h.lock.Unlock()
-	h.remember(c.writes[0].Memo)
-	if c.shape == c.view { // the quick way is open
-		h.ready.Store(c.shape)
-	} else {
-		h.ready.Store(nil)
-	}
-	if !c.fitsAgain(r) {
-		h.show()
-	}
 }
 
 // refused learns from the record in the refusal: it proves the denial, or shows how the next try must be written.

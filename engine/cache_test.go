@@ -9,7 +9,7 @@ import (
 func idOf(i int) bucketID { return bucketID{fmt.Sprintf("user-%d", i), "gpt-4"} }
 
 func TestCacheKeepsUpToItsSize(t *testing.T) {
-	c := newCache(4096, nil)
+	c := newCache(4096)
 	handles := make([]*handle, 3000)
 	for i := range handles {
 		handles[i] = &handle{id: idOf(i)}
@@ -31,17 +31,13 @@ func TestCacheKeepsUpToItsSize(t *testing.T) {
 			t.Fatalf("%v is found as another", id)
 		}
 	}
-	// Three quarters full, one handle in a hundred finds both its sets full: others make room, or else it replaces one.
-	if lost > 3 {
+	if lost > 0 {
 		t.Errorf("%d of 3,000 handles are lost in a cache for 4,096", lost)
-	}
-	if sets := len(*c.table.Load()); sets != c.most {
-		t.Errorf("the cache has %d sets for 3,000 handles, and not %d", sets, c.most)
 	}
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	c := newCache(64, nil)
+	c := newCache(64)
 	for i := range 10_000 {
 		c.add(&handle{id: idOf(i)})
 	}
@@ -57,7 +53,7 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newCache(64, nil)
+	c := newCache(64)
 	hot := idOf(-1)
 	first := c.add(&handle{id: hot})
 	for i := range 1_000 {
@@ -69,7 +65,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 }
 
 func TestCacheOneHandleForAll(t *testing.T) {
-	c := newCache(1<<12, nil)
+	c := newCache(1 << 12)
 	var group sync.WaitGroup
 	seen := make([][]*handle, 8)
 	for g := range seen {

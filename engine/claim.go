@@ -26,14 +26,7 @@ type op struct {
 	pinned    *plan           // the limits that the lease's acquire brought, nil: none
 	overrides bool            // pinned beats what is stored
 	abandoned atomic.Bool     // a store call still has buffers of the claims
-	last      *handle         // that the op was about before
-	probable  *handle         // the request's, if last is nil
-	reached   reached         // for it
 	root      *handle         // of the bucket that the request names
-	shown     bool            // the quick way was denied, by what the view shows of all limits
-	repeat    *repeat         // the denial, where it is one that was given before; there are no claims then
-	brief     bool            // nobody needs the record after an admission
-	spare     []LimitStatus   // not given to anybody yet
 	unknown   []unknownCharge // of attempts within a lease that were not admitted
 	writes    int             // not yet counted by the sweeper
 }
@@ -75,9 +68,7 @@ type claim struct {
 
 	tats     arrivals // seen last, by position in shape
 	recalled bool     // tats are the view's, with no record in outs
-	seen     int64    // when the record was seen that recalled tats are of
 	epoch    uint32   // the handle's when the claim began
-	turn     uint32   // the handle's before the write
 
 	hold time.Duration // Options.MaxHold of the limiter
 
@@ -116,7 +107,7 @@ const (
 )
 
 // begin empties the i-th claim but for its buffers, for a bucket at depth i of the path or above.
-func (o *op) begin(h *handle, conf *config, root bool) *claim {
+func (o *op) begin(h *handle, conf *config, root, lifts bool) *claim {
 	c := &o.claims[o.n]
 	if c.h != h {
 		c.h = h
@@ -131,7 +122,7 @@ func (o *op) begin(h *handle, conf *config, root bool) *claim {
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
-	c.lifts = false
+	c.lifts = lifts
 	c.reread = backend.Num{}
 	c.recalled = false
 	return c
@@ -142,11 +133,8 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned.Load() {
 		return
 	}
-	o.within, o.inspects, o.shown, o.brief = false, false, false, false
-	o.pinned, o.repeat, o.unknown = nil, nil, nil
-	if o.req.Entity != "" || o.req.Consume != nil { // not set on the quick way
-		o.req = Request{}
-	}
+	o.within, o.inspects = false, false
+	o.pinned, o.unknown, o.req = nil, nil, Request{}
 	l.ops.Put(o)
 }
 
@@ -273,7 +261,7 @@ func (c *claim) recallLocked() {
 	for i := range c.shape.rates {
 		c.tats[i] = c.h.view.arrival(i)
 	}
-	c.recalled, c.seen = true, c.h.view.seen
+	c.recalled = true
 }
 
 // observe makes the record in outs what the claim has seen. It has the limits of shape.
@@ -282,17 +270,6 @@ func (c *claim) observe() {
 		c.tats[i] = arrival(c.record(), i)
 	}
 	c.recalled = false
-}
-
-// fitsAgain reports whether r, as an admission left it, admits the same request once more. It is observe and admits in one:
-// arrivals put down and read again at once make the processor wait, a tenth of an acquire.
-func (c *claim) fitsAgain(r *backend.Record) bool {
-	for i := range c.shape.rates {
-		if !c.shape.rates[i].AdmitsCost(arrival(r, i), c.ys[i], c.costs[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // arrivals are the states of a bucket's limits.

@@ -30,7 +30,7 @@ func (l *Limiter) deny(ctx context.Context, o *op) error {
 // fresh reports whether the view shows the claim's limits, and not too long ago. The caller holds the handle's lock.
 func (l *Limiter) fresh(c *claim) bool {
 	v := &c.h.view
-	if c.h.behind.Load() || v.seen == 0 || v.plan != c.shape {
+	if v.seen == 0 || v.plan != c.shape {
 		return false
 	}
 	age := c.now - v.seen
@@ -72,15 +72,6 @@ func (l *Limiter) reportAhead(ctx context.Context, c *claim, ahead int64) {
 // statuses lists every limit of every bucket on the path, as it is without this request, and the wait until all admit
 // it; false if they never will.
 func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
-	if o.repeat != nil {
-		all, wait = o.repeated()
-		return all, wait, true, nil
-	}
-	return l.workOut(o)
-}
-
-// workOut is statuses of an op with claims.
-func (l *Limiter) workOut(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
 	fits = true
 	n := 0
 	for i := range o.n {
@@ -96,11 +87,8 @@ func (l *Limiter) workOut(o *op) (all []LimitStatus, wait time.Duration, fits bo
 		wait = max(wait, all[i].RetryAfter)
 		fits = fits && !all[i].NeverFits
 	}
-	switch {
-	case !fits:
+	if !fits {
 		wait = math.MaxInt64
-	case o.shown:
-		l.keep(&o.claims[0], all, wait)
 	}
 	return all, wait, fits, nil
 }

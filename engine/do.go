@@ -36,7 +36,6 @@ func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
-	o.brief = true
 	admitted, err := l.decide(ctx, o, &r)
 	if err != nil {
 		if err = failure(ctx, err); l.lets(ctx, &r, err) {

@@ -91,9 +91,6 @@ func (c *claim) lay(f form) {
 	conds := append(c.conds[:0],
 		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.shape.text},
 		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true})
-	if f.lifts {
-		conds[condPath].Op, conds[condPath].OrAbsent = backend.Equal, false
-	}
 	effects := append(c.effects[:0],
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one},
 		backend.Effect{Slot: schema.At, Op: backend.Set})
@@ -131,7 +128,7 @@ func (c *claim) lay(f form) {
 // write makes the conditions and effects a write to the claim's bucket.
 func (c *claim) write(expiry backend.Expiry) {
 	w := &c.writes[0]
-	w.Conds, w.Effects, w.Expiry, w.Brief = c.conds, c.effects, expiry, false
+	w.Conds, w.Effects, w.Expiry = c.conds, c.effects, expiry
 	if w.Index != nil {
 		w.Index = nil
 	}
@@ -147,7 +144,7 @@ func (c *claim) placed() {
 // so more often.
 func (c *claim) aimLocked() {
 	v := &c.h.view
-	c.writes[0].Memo = c.h.memo.Load()
+	c.writes[0].Memo = c.h.memo
 	c.active = 0
 	c.creates = v.plan == nil || v.plan != c.shape || v.gone(c.now)
 	c.path = c.creates || v.path != c.conf.version

@@ -9,31 +9,20 @@ import (
 )
 
 // handle is what this process knows of one bucket: its key, its configuration and how its record looked last. All of it
-// may be out of date: the conditions of the next write tell. It is what the quick way needs, in two lines of the
-// processor's cache, which are read and written without a lock; the rest stands elsewhere.
+// may be out of date: the conditions of the next write tell.
 type handle struct {
-	id      bucketID
-	conf    atomic.Pointer[config] // nil: to be read
-	loaded  atomic.Int64           // when conf was read, ns since the Unix epoch, on the limiter's clock
-	brought atomic.Pointer[plan]   // what the last request with limits of its own brought
-	ready   atomic.Pointer[plan]   // of the record's L, if that was just what its last writer here required
-
-	memo      atomic.Value           // the store's, if it gave any
-	repeat    atomic.Pointer[repeat] // a denial that can be given again, nil: none
-	partition string                 // of the key
-	turn      atomic.Uint32          // odd: the view shows a denial, and nothing has moved since
-	behind    atomic.Bool            // the record has moved since it was taken into the view
-	dropped   atomic.Bool            // no longer in the cache
-	*background
-}
-
-// background is what the quick way does not need of a handle.
-type background struct {
-	cache      *cache        // that the handle is or was in
-	renewed    atomic.Bool   // somebody reads conf anew already
-	epoch      atomic.Uint32 // counts own changes of the configuration, and own resets; changes under lock
-	converting atomic.Bool   // some caller of this process converts the bucket, and others wait for it
-	lock       spin.Lock     // guards view; nothing waits under it
+	id         bucketID
+	partition  string                 // of the key
+	conf       atomic.Pointer[config] // nil: to be read
+	loaded     atomic.Int64           // when conf was read, ns since the Unix epoch, on the limiter's clock
+	brought    atomic.Pointer[plan]   // what the last request with limits of its own brought
+	renewed    atomic.Bool            // somebody reads conf anew already
+	converting atomic.Bool            // some caller of this process converts the bucket, and others wait for it
+	used       atomic.Bool            // since the cache last looked for one to drop
+	dropped    atomic.Bool            // no longer in the cache
+	epoch      atomic.Uint32          // counts own changes of the configuration, and own resets; changes under lock
+	lock       spin.Lock              // guards what follows; nothing waits under it
+	memo       backend.Memo           // the store's, if it gave any
 	view       view
 }
 
@@ -49,30 +38,17 @@ func (l *Limiter) handle(id *bucketID) (*handle, error) {
 		return nil, err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, id.entity, id.resource)
-	return l.buckets.add(newHandle(id, key.Partition, l.buckets)), nil
-}
-
-func newHandle(id *bucketID, partition string, c *cache) *handle {
-	return &handle{id: *id, partition: partition, background: &background{cache: c}}
+	return l.buckets.add(&handle{id: *id, partition: key.Partition}), nil
 }
 
 // key is that of the handle's bucket.
 func (l *Limiter) key(h *handle) backend.Key { return schema.BucketAt(l.opts.Namespace, h.partition) }
-
-// remember keeps the store's memo for the next write.
-func (h *handle) remember(memo any) {
-	if memo != nil && memo != h.memo.Load() {
-		h.memo.Store(memo)
-		h.cache.note(h, memo)
-	}
-}
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
 func (h *handle) forget() {
 	h.lock.Lock()
 	h.epoch.Add(1)
 	h.conf.Store(nil)
-	h.moved()
 	h.view.seen = 0
 	h.lock.Unlock()
 }
@@ -89,41 +65,6 @@ func (h *handle) store(c *config, now int64, epoch uint32) (current bool) {
 	return true
 }
 
-// passed notes an admission of which the view knows nothing.
-func (h *handle) passed() {
-	if !h.behind.Load() {
-		h.behind.Store(true)
-	}
-	h.moved()
-}
-
-// moved ends the denial that rests on what the record was before. It is called after the write.
-func (h *handle) moved() {
-	turn := h.turn.Load()
-	if turn&1 == 0 {
-		return // whoever shows a denial from now on asks the store, or the view, twice before it is repeated
-	}
-	h.turn.CompareAndSwap(turn, turn+1)
-	h.repeat.Store(nil)
-}
-
-// show begins a turn in which the view, taken in just now, denies what was asked for last.
-func (h *handle) show() {
-	if turn := h.turn.Load(); turn&1 == 0 {
-		h.turn.CompareAndSwap(turn, turn+1)
-	}
-}
-
-// keep makes a denial ready to be repeated while the turn lasts in which it was found.
-func (h *handle) keep(turn uint32, d *repeat) {
-	if turn&1 == 0 {
-		return
-	}
-	if h.repeat.Store(d); h.turn.Load() != turn { // moved meanwhile, and perhaps before the store
-		h.repeat.CompareAndSwap(d, nil)
-	}
-}
-
 // see takes a record into the view of the claim's handle; see view.take.
 func (c *claim) see(r *backend.Record, p *plan, mine bool) {
 	c.h.lock.Lock()
@@ -137,11 +78,5 @@ func (c *claim) seeLocked(r *backend.Record, p *plan, mine bool) {
 	if c.h.epoch.Load() != c.epoch {
 		return
 	}
-	c.h.takeLocked(r, p, c.now, mine)
-}
-
-func (h *handle) takeLocked(r *backend.Record, p *plan, now int64, mine bool) {
-	h.view.take(r, p, now, mine, h.behind.Load())
-	h.behind.Store(false)
-	h.moved()
+	c.h.view.take(r, p, c.now, mine)
 }

@@ -20,7 +20,7 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
-	lifts   bool          // the quick way is open
+	lifts   bool          // the token check needs no regime: the store knows the greater of two numbers
 	prompt  bool          // the store heeds contexts
 	dated   backend.Dated // nil if the store does not tell the time
 	clock   clock
@@ -64,7 +64,7 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	l.dated, _ = store.(backend.Dated)
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
-	l.buckets = newCache(l.opts.CacheSize, store)
+	l.buckets = newCache(l.opts.CacheSize)
 	l.ops.New = func() any { return newOp(&l.opts) }
 	l.sweeps.store, _ = store.(backend.Sweeper)
 	l.ctx, l.stop = context.WithCancel(context.Background())

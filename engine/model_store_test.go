@@ -25,7 +25,7 @@ type watched struct {
 }
 
 // local is watched by limiters that take it for a store without I/O, which knows the greater of two numbers: they go the
-// quick way.
+// one write that needs no regime.
 type local struct{ *watched }
 
 func (local) NoIO() {}
@@ -149,23 +149,13 @@ func (s *watched) call(reads bool, f func(act) error) error {
 	return err
 }
 
-// carryOut applies writes, and notes what they did, for which it needs their records. It answers briefly where it may.
+// carryOut applies writes, and notes what they did.
 func (s *watched) carryOut(ctx context.Context, by *run, writes []backend.Write, out []backend.Outcome, silent bool) error {
-	var left backend.Record
-	w, o := &writes[0], &out[0]
-	brief := w.Brief // only writes that are sent alone
-	if w.Brief = false; brief {
-		left.CopyFrom(&o.Record)
-	}
 	err := s.inner.Apply(ctx, writes, out)
 	for i := range writes {
 		if err == nil && out[i].Applied && writes[i].Layout == schema.BucketLayout {
 			s.took(by, &writes[i], &out[i].Record, silent, false)
 		}
-	}
-	if w.Brief = brief; brief && err == nil && o.Applied && backend.Judge(&o.Record, w) {
-		o.Brief = true
-		o.Record.CopyFrom(&left)
 	}
 	return err
 }

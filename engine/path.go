@@ -28,7 +28,7 @@ func (l *Limiter) resolve(ctx context.Context, o *op) error {
 		if depth == 0 {
 			o.root = h
 		}
-		c := o.begin(h, conf, depth == 0)
+		c := o.begin(h, conf, depth == 0, l.lifts)
 		c.nonce = nonce
 		known, err := l.consult(o, c)
 		if err != nil {

@@ -16,7 +16,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	o := l.ops.Get().(*op)
 	defer l.put(o)
 	o.n, o.now = 0, now
-	c := o.begin(p.h, nil, false)
+	c := o.begin(p.h, nil, false, l.lifts)
 	err := l.settleClaim(ctx, o, c, p)
 	if err != nil && c.unsure {
 		p.doubt(c.nonce)
@@ -25,14 +25,14 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 }
 
 func (l *Limiter) settleClaim(ctx context.Context, o *op, c *claim, p *part) error {
-	c.nonce, c.shape, c.lifts = p.nonce(), p.view, l.lifts
+	c.nonce, c.shape = p.nonce(), p.view
 	clear(c.tats[:])
 	c.h.lock.Lock()
 	if c.h.view.plan != nil {
 		c.shape = c.h.view.plan
 		c.recallLocked()
 	}
-	c.writes[0].Memo = c.h.memo.Load()
+	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()
 	if !p.dueIn(c.shape) {
 		if err := l.lookAgain(ctx, c, p); err != nil {

@@ -54,8 +54,8 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 }
 
 // take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
-// mine tells whether the record is what a write of this process left, behind whether there were such writes between.
-func (v *view) take(r *backend.Record, p *plan, now int64, mine, behind bool) {
+// mine tells whether the record is what a write of this process left.
+func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
 	if p == nil {
 		v.plan, v.seen = nil, now
 		return
@@ -70,7 +70,7 @@ func (v *view) take(r *backend.Record, p *plan, now int64, mine, behind bool) {
 		if mine {
 			moved--
 		}
-		if moved > 0 && !behind {
+		if moved > 0 {
 			v.shared = sharedFor
 		} else if v.shared > 0 {
 			v.shared--

@@ -81,7 +81,7 @@ func BenchmarkHotNoMemo(b *testing.B) {
 func BenchmarkSpread(b *testing.B) {
 	s, out := memory.New(nil), make([]backend.Outcome, 1)
 	writes := make([]backend.Write, 1)
-	keys, memos := make([]backend.Key, 100_000), make([]any, 100_000)
+	keys, memos := make([]backend.Key, 100_000), make([]backend.Memo, 100_000)
 	for i := range keys {
 		keys[i] = backend.Key{Namespace: "default", Partition: fmt.Sprintf("b|e|user-%07d|api/v1", i), Sort: "bucket"}
 		writes[0] = acquire(keys[i])
@@ -115,7 +115,7 @@ func BenchmarkTry(b *testing.B) {
 	var r backend.Record
 	r.Reset(bucket)
 	for b.Loop() {
-		if applied, _, err := backend.Try(&r, &w); !applied || err != nil {
+		if applied, err := backend.Try(&r, &w); !applied || err != nil {
 			b.Fatal(applied, err)
 		}
 	}

@@ -1,8 +1,7 @@
 // Package memory is a store in the memory of one process: exact, fast, and gone when the process ends.
 //
 // It keeps every promise of package backend and refuses what production would refuse, so it is the store for tests, for
-// development and for programs that run once. Feed (when opened with it), Sweep, Scan, NoIO, Max and
-// Prefetch come on top.
+// development and for programs that run once. Feed (when opened with it), Sweep, Scan, NoIO and Max come on top.
 //
 // # How it works
 //

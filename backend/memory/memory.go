@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/prefetch"
 )
 
 // Options are what a store may be opened with; nil is fine.
@@ -56,13 +55,6 @@ func (s *Store) NoIO() {}
 
 // Max tells that the store knows [backend.AddFrom].
 func (s *Store) Max() {}
-
-// Prefetch implements [backend.Prefetcher].
-func (s *Store) Prefetch(memo any) {
-	if r, ok := memo.(*rec); ok {
-		prefetch.Four(r)
-	}
-}
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {

@@ -55,6 +55,11 @@ func TestMemoOfAnotherKeyIsNotTrusted(t *testing.T) {
 	}
 }
 
+// strangers is the memo of a store of another kind.
+type strangers struct{ key backend.Key }
+
+func (s strangers) MemoOf() backend.Key { return s.key }
+
 func TestMemoOfAnotherStoreIsNotTrusted(t *testing.T) {
 	one, two := memory.New(nil), memory.New(nil)
 	w := add(key("a"))
@@ -63,7 +68,7 @@ func TestMemoOfAnotherStoreIsNotTrusted(t *testing.T) {
 	if n, m := mustRead(t, one, w.Key), mustRead(t, two, w.Key); n != 1 || m != 1 {
 		t.Errorf("%d in one store, %d in the other, each was written once", n, m)
 	}
-	w.Memo = "a stranger's"
+	w.Memo = strangers{w.Key}
 	if o := mustApply(t, two, &w); o.Record.Int64(0) != 2 {
 		t.Error("a stranger's memo was not overlooked")
 	}

@@ -105,6 +105,9 @@ func (r *rec) is(k *backend.Key) bool {
 	return r.partition == k.Partition && r.home.sort == k.Sort && r.home.namespace == k.Namespace
 }
 
+// MemoOf implements [backend.Memo]: a record in memory is its own memo.
+func (r *rec) MemoOf() backend.Key { return r.key() }
+
 func (r *rec) key() backend.Key {
 	return backend.Key{Namespace: r.home.namespace, Partition: r.partition, Sort: r.home.sort}
 }

@@ -23,7 +23,7 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	}
 	if err != nil {
 		for i := range out {
-			out[i].Applied, out[i].Brief, out[i].Err = false, false, err
+			out[i].Applied, out[i].Err = false, err
 		}
 		return err
 	}
@@ -69,7 +69,7 @@ func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
 	sh.lock.Lock()
 	defer sh.lock.Unlock()
 	if s.closed.Load() {
-		o.Applied, o.Brief, o.Err = false, false, backend.ErrClosed // else the write would make a record in an emptied table
+		o.Applied, o.Err = false, backend.ErrClosed // else the write would make a record in an emptied table
 		return
 	}
 	if sh.listed {
@@ -102,7 +102,7 @@ func (r *rec) change(w *backend.Write, o *backend.Outcome) bool {
 
 // judgeLocked lets w happen on r's values, if its conditions hold, and fills o.
 func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
-	o.Applied, o.Brief, o.Err = false, false, nil
+	o.Applied, o.Err = false, nil
 	if r.body.Layout() != w.Layout {
 		if w.Remove && len(w.Conds) == 0 {
 			o.Applied = true // there is nothing to judge
@@ -111,21 +111,19 @@ func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
 		return
 	}
-	if o.Applied, o.Brief, o.Err = backend.Try(&r.body, w); o.Err != nil {
+	if o.Applied, o.Err = backend.Try(&r.body, w); o.Err != nil {
 		return
 	}
 	if o.Applied && w.Expiry != backend.KeepExpiry {
 		r.home.shard.expects(w.Expiry)
 	}
-	if !o.Brief {
-		o.Record.CopyFrom(&r.body)
-	}
+	o.Record.CopyFrom(&r.body)
 }
 
 // makeLocked judges w where there is no record, under the shard's lock, and makes it.
 func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
 	o.Record.Reset(w.Layout)
-	o.Applied, o.Brief, o.Err = backend.Judge(&o.Record, w), false, nil
+	o.Applied, o.Err = backend.Judge(&o.Record, w), nil
 	if !o.Applied || len(w.Effects) == 0 {
 		return
 	}
@@ -160,7 +158,6 @@ func (s *Store) reshapeLocked(sh *shard, r *rec, w *backend.Write, o *backend.Ou
 		r.judgeLocked(w, o)
 		if o.Applied {
 			s.dropLocked(sh, r)
-			o.Brief = false
 			o.Record.Reset(w.Layout)
 		}
 		return
