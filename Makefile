@@ -58,7 +58,7 @@ race: ## all tests with the race detector, in random order, but those of `make d
 
 dynamodb: ## the suites on DynamoDB that are too long for the race detector: engine, model, comparison of the stores
 	@$(OVER) .ci/gotest.sh dynamodb -count=1 -timeout=$(TIMEOUT) -run '^(TestSlow.*|TestTable|TestTTL|TestProxy)$$' \
-		./backend/dynamo ./internal/dynamotest
+		./backend/dynamo ./backend/dynamo/dynamotest
 
 docker: ## the same on Docker; as root on Debian with an engine installed, started and ended, where there is none
 	@$(MAKE) --no-print-directory dynamodb OVER=.ci/docker.sh
@@ -90,7 +90,7 @@ life: ## the built binary through a whole life, the calls that must fail include
 
 golden: ## renew the golden files; look at the difference before committing it
 	UPDATE_GOLDEN=1 go test -count=1 -run '^(TestTemplateGolden|TestDeployerPolicy|TestBoundaryPolicy|TestUpgradeReplacesNothing)$$' ./stack
-	UPDATE_GOLDEN=1 go test -count=1 ./cmd/... ./internal/manifest
+	UPDATE_GOLDEN=1 go test -count=1 ./cmd/...
 
 ##@ Benchmarks
 bench: ## measure (BENCH=regexp COUNT=6), written to NEW=new.bench for benchstat

@@ -41,7 +41,7 @@ var rooms = map[string]room{
 		ours: []string{"internal/int128"},
 	},
 	"internal/prices": {what: "prices are data"},
-	"internal/load": {
+	"cmd/zae-limiter/internal/load": {
 		what:  "load is sent to limiters that the caller has made, over a store that it does not know",
 		ours:  []string{"backend", "engine", "engine/bucket", "engine/schema"},
 		third: []string{"github.com/HdrHistogram/hdrhistogram-go"},
@@ -89,7 +89,7 @@ var rooms = map[string]room{
 		what: "it makes an image for tests of what is on the machine",
 		ours: []string{"internal/dynamolocal"},
 	},
-	"internal/dynamotest": {
+	"backend/dynamo/dynamotest": {
 		what: "it gives tests a DynamoDB and faults, and does nothing else",
 		ours: []string{"backend/dynamo", "internal/dynamolocal"},
 		third: append([]string{
@@ -97,7 +97,7 @@ var rooms = map[string]room{
 			"github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
 		}, awsSDK...),
 	},
-	"internal/awstest": {
+	"stack/stacktest": {
 		what:  "it gives tests an AWS account, and knows nothing of what is deployed in it",
 		third: append([]string{"github.com/johannesboyne/gofakes3", "github.com/goccy/go-yaml"}, awsSDK...),
 	},
@@ -116,12 +116,12 @@ var rooms = map[string]room{
 		ours:  []string{"aggregator", "backend", "backend/dynamo"},
 		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
 	},
-	"internal/manifest": {
+	"cmd/zae-limiter/internal/manifest": {
 		what:  "a manifest is read, compared and written; the engine makes the changes, the command line prints",
 		ours:  []string{"engine"},
 		third: []string{"github.com/goccy/go-yaml"},
 	},
-	"internal/lambdatest": {
+	"aggregator/lambda/lambdatest": {
 		what:  "it gives tests what AWS does around a Lambda function, and does nothing else",
 		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
 	},
@@ -134,11 +134,11 @@ var rooms = map[string]room{
 			"github.com/guptarohit/asciigraph",
 		},
 		never: map[string]string{
-			module + "/conformance":         "the suite would bring testing and its flags into the binary",
-			module + "/internal/awstest":    "it would bring testing and its flags into the binary",
-			module + "/internal/dynamotest": "it would bring a container engine's client into the binary",
-			module + "/internal/lambdatest": "it would bring testing and its flags into the binary",
-			module + "/bench":               "benchmarks measure the command's parts, and are none of them",
+			module + "/conformance":                  "the suite would bring testing and its flags into the binary",
+			module + "/stack/stacktest":              "it would bring testing and its flags into the binary",
+			module + "/backend/dynamo/dynamotest":    "it would bring a container engine's client into the binary",
+			module + "/aggregator/lambda/lambdatest": "it would bring testing and its flags into the binary",
+			module + "/bench":                        "benchmarks measure the command's parts, and are none of them",
 		},
 	},
 	"bench": {
@@ -149,7 +149,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "internal/awstest", "internal/dynamotest", "internal/lambdatest"}
+var testers = []string{"conformance", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

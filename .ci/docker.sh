@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command=("$@")
-image=${ZAE_LIMITER_TEST_DYNAMODB_IMAGE:-amazon/dynamodb-local:3.1.0} # as in internal/dynamotest/docker.go
+image=${ZAE_LIMITER_TEST_DYNAMODB_IMAGE:-amazon/dynamodb-local:3.1.0} # as in backend/dynamo/dynamotest/docker.go
 made=zae-limiter.test/dynamodb-local:made-here
 
 works() { timeout 20 docker info >/dev/null 2>&1; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # node.sh: installs what tests use of npm's packages, the versions in the lock file, into a folder of the user's cache that
-# internal/awstest finds by the hash of that file. Where that cannot be done it says so; the tests say then what they skip.
+# stack/stacktest finds by the hash of that file. Where that cannot be done it says so; the tests say then what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-list=internal/awstest/simulate
+list=stack/stacktest/simulate
 
 complain() {
 	echo "node.sh: $*: the second opinion on policies is skipped" >&2

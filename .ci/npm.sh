@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # npm.sh: fetches the declarations of Terraform's AWS provider from npm, in the version and with the hash that
-# internal/awstest/provider.txt has, into a folder of the user's cache that internal/awstest finds by the hash of that file.
+# stack/stacktest/provider.txt has, into a folder of the user's cache that stack/stacktest finds by the hash of that file.
 # Of the package, 390 MB, only those of resources and data sources are kept that deploy/terraform has. Where that cannot be
 # done it says so; the tests say then what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-list=internal/awstest/provider.txt
+list=stack/stacktest/provider.txt
 
 complain() {
 	echo "npm.sh: $*: the attributes of deploy/terraform are not checked" >&2

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# python.sh: installs what tests use of Python's packages, into a folder of the user's cache that internal/awstest finds
+# python.sh: installs what tests use of Python's packages, into a folder of the user's cache that stack/stacktest finds
 # by the hash of the list. Where that cannot be done it says so; the tests say then what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-list=internal/awstest/requirements.txt
+list=stack/stacktest/requirements.txt
 
 complain() {
 	echo "python.sh: $*: the tests on moto and cfn-lint are skipped" >&2

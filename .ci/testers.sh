@@ -3,7 +3,7 @@
 # that need an emulator are left out: a call takes them milliseconds.
 set -euo pipefail
 suite=$(go list -m)/conformance
-emulator=$(go list -m)/internal/dynamotest
+emulator=$(go list -m)/backend/dynamo/dynamotest
 rapid=pgregory.net/rapid
 
 imports=$(go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}} ' ./... | grep -vF " $emulator ")

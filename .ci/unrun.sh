@@ -6,6 +6,6 @@ cat "$1"/*.json 2>/dev/null | grep '"Action":"skip".*"Test":' |
 	sed 's/.*"Package":"\([^"]*\)".*"Test":"\([^"/]*\).*/\1 \2/' | sort | uniq -c |
 	awk '{print "  skipped: " $2 " " $3 ($1 > 1 ? " (" $1 " times)" : "")}'
 # Each package that found none has said so, with the same reason.
-cat "$1"/*.json 2>/dev/null | grep -oE '"Output":"(dynamotest|awstest): not run: [^"]*' |
+cat "$1"/*.json 2>/dev/null | grep -oE '"Output":"(dynamotest|stacktest): not run: [^"]*' |
 	sed -E 's/.*: (no [A-Za-z-]+ for tests)/  \1/; s/\\n$//' | sort -u
 exit 0

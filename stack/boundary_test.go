@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // The boundary of permissions allows what the policies of the stack's roles allow, without their conditions, and that Lambda
@@ -37,14 +37,14 @@ func filled(t *testing.T, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []byte(strings.NewReplacer("REGION", awstest.Region, "ACCOUNT", awstest.Account, "NAME", app, "KEY", "1234abcd").Replace(string(text)))
+	return []byte(strings.NewReplacer("REGION", stacktest.Region, "ACCOUNT", stacktest.Account, "NAME", app, "KEY", "1234abcd").Replace(string(text)))
 }
 
 // Each role does below the boundary what it does without, and below it whoever may make policies cannot give a role more.
 func TestBoundary(t *testing.T) {
 	t.Parallel()
 	document := filled(t, "boundary.json")
-	boundary, all := awstest.ParsePolicy(t, document), &questions{}
+	boundary, all := stacktest.ParsePolicy(t, document), &questions{}
 	parameters := allOn()
 	parameters[paramBucket] = "zae-app-0123"
 	resources, asked := rendered(t, parameters), asked(t)
@@ -94,18 +94,18 @@ func TestBoundary(t *testing.T) {
 // Whoever deploys with the bounded policy creates roles with that boundary, and no others.
 func TestBoundedDeployer(t *testing.T) {
 	t.Parallel()
-	const boundary = "arn:aws:iam::" + awstest.Account + ":policy/app-boundary"
+	const boundary = "arn:aws:iam::" + stacktest.Account + ":policy/app-boundary"
 	bounded := []string{"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
 	all := &questions{}
 	for file, isBounded := range map[string]bool{"deployer.json": false, "deployer-bounded.json": true} {
 		document := filled(t, file)
-		p := awstest.ParsePolicy(t, document)
+		p := stacktest.ParsePolicy(t, document)
 		for _, with := range []string{boundary, "arn:aws:iam::aws:policy/AdministratorAccess", ""} {
 			parameters := allOn()
 			parameters[paramBoundary], parameters[paramBucket] = with, "zae-app-0123"
 			resources := rendered(t, parameters)
 			for _, name := range slices.Sorted(maps.Keys(resources)) {
-				for _, q := range awstest.HandlerRequests("create", resources[name]) {
+				for _, q := range stacktest.HandlerRequests("create", resources[name]) {
 					want := !isBounded || with == boundary || !slices.Contains(bounded, q.Action)
 					if got := p.Allows(q); got != want {
 						t.Errorf("%s, with the boundary %q: %v is allowed: %v", file, with, q, got)

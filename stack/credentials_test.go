@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // TestNoCredentials: where there are no credentials the error says whose fault it is and what to do, and an answer that was given
 // to whoever fetched them is not taken for one of CloudFormation's.
 func TestNoCredentials(t *testing.T) {
-	for _, x := range awstest.Troubles() {
+	for _, x := range stacktest.Troubles() {
 		t.Run(x.Name, func(t *testing.T) {
 			ctx := x.Set(t)
 			_, err := Get(ctx, "app", nil)

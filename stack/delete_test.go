@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 const (
@@ -183,7 +183,7 @@ func TestDeleteJoins(t *testing.T) {
 
 // What a stack is, and which there are.
 func TestInfo(t *testing.T) {
-	w := newWorld(t, &awstest.Options{PageSize: 1})
+	w := newWorld(t, &stacktest.Options{PageSize: 1})
 	get := func() (Info, error) {
 		s := w.session(Options{})
 		st, err := s.describe(t.Context(), app)
@@ -195,7 +195,7 @@ func TestInfo(t *testing.T) {
 	roles := true
 	w.mustEnsure(with(func(o *Options) { o.Roles = &roles }))
 	i, err := get()
-	if err != nil || i.Name != app || i.Region != awstest.Region || i.Health != "healthy" || !i.Available || i.TableStatus != "ACTIVE" || i.Table != app ||
+	if err != nil || i.Name != app || i.Region != stacktest.Region || i.Health != "healthy" || !i.Available || i.TableStatus != "ACTIVE" || i.Table != app ||
 		i.Version == "" || i.SchemaVersion != "1" || i.FunctionVersion != "v1.2.3" || !i.Aggregator || len(i.RoleARNs) != 4 || i.Outputs["StreamArn"] == "" {
 		t.Errorf("%+v, %v", i, err)
 	}

@@ -13,14 +13,14 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // Placeholders in the policies that stand in deploy/policies.
 const (
 	placeName     = "NAME"
-	placeKey      = "arn:aws:kms:us-east-1:" + awstest.Account + ":key/KEY"
-	placeBoundary = "arn:aws:iam::" + awstest.Account + ":policy/NAME-boundary"
+	placeKey      = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/KEY"
+	placeBoundary = "arn:aws:iam::" + stacktest.Account + ":policy/NAME-boundary"
 )
 
 // s3Actions are those of the calls of S3: what IAM calls them.
@@ -31,19 +31,19 @@ var s3Actions = map[string][]string{
 }
 
 // placed are the template's resources with placeholders for names.
-func placed(t *testing.T, bounded bool) map[string]awstest.Rendered {
+func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 	t.Helper()
 	parameters := allOn()
 	parameters[paramKey], parameters[paramBucket], parameters[paramCodeKey] = placeKey, "zae-NAME-*", codeFolder+"*"
 	if bounded {
 		parameters[paramBoundary] = placeBoundary
 	}
-	return awstest.Render(t, template, placeName, parameters, awstest.Place{})
+	return stacktest.Render(t, template, placeName, parameters, stacktest.Place{})
 }
 
 // called are what this package's code can ask for, whether a test makes it or not, and what the command line adds: an audit
 // event.
-func called(t *testing.T, resources map[string]awstest.Rendered) (all []request) {
+func called(t *testing.T, resources map[string]stacktest.Rendered) (all []request) {
 	t.Helper()
 	names := func(calls any) (names []string) {
 		for f := range reflect.TypeOf(calls).Fields() {
@@ -51,7 +51,7 @@ func called(t *testing.T, resources map[string]awstest.Rendered) (all []request)
 		}
 		return names
 	}
-	stackARN := "arn:aws:cloudformation:us-east-1:" + awstest.Account + ":stack/NAME/*"
+	stackARN := "arn:aws:cloudformation:us-east-1:" + stacktest.Account + ":stack/NAME/*"
 	for _, name := range append(names(stacks{}), "TagResource") {
 		all = append(all, request{Action: "cloudformation:" + name, Resource: stackARN})
 	}
@@ -83,7 +83,7 @@ func called(t *testing.T, resources map[string]awstest.Rendered) (all []request)
 // eventRequests are what it takes to write an audit event.
 func eventRequests(t *testing.T, table string) []request {
 	t.Helper()
-	a := awstest.Start(t, nil)
+	a := stacktest.Start(t, nil)
 	config, off := a.Config(), false
 	if _, err := Ensure(t.Context(), app, &Options{Config: &config, Aggregator: &off, Now: a.Clock.Now, Sleep: a.Clock.Sleep}); err != nil {
 		t.Fatal(err)
@@ -111,10 +111,10 @@ func eventRequests(t *testing.T, table string) []request {
 }
 
 // handled are what CloudFormation asks for, with its caller's permissions, to create, change and delete all resources.
-func handled(resources map[string]awstest.Rendered) (all []request) {
+func handled(resources map[string]stacktest.Rendered) (all []request) {
 	for _, r := range resources {
 		for _, step := range []string{"create", "update", "delete"} {
-			all = append(all, awstest.HandlerRequests(step, r)...)
+			all = append(all, stacktest.HandlerRequests(step, r)...)
 		}
 	}
 	return all
@@ -217,7 +217,7 @@ func patterns(actions []string) (all []string) {
 }
 
 func placeholders(arn string) string {
-	return strings.NewReplacer("us-east-1", "REGION", awstest.Account, "ACCOUNT", "2026-03-04T05:06:07.000", "*").Replace(arn)
+	return strings.NewReplacer("us-east-1", "REGION", stacktest.Account, "ACCOUNT", "2026-03-04T05:06:07.000", "*").Replace(arn)
 }
 
 // mostInPolicy is how many characters a managed policy may have, white space not counted.

@@ -4,12 +4,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // The first deployment makes everything, in two change sets; the second does nothing.
 func TestCreate(t *testing.T) {
-	w := newWorld(t, &awstest.Options{PageSize: 5})
+	w := newWorld(t, &stacktest.Options{PageSize: 5})
 	r := w.mustEnsure(with())
 	if r.Action != Created || r.Before != nil || r.Info.Status != "UPDATE_COMPLETE" || !r.Info.Aggregator || r.Info.SchemaVersion != "1" || !r.Info.Available {
 		t.Errorf("%+v", r)

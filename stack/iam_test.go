@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
@@ -222,7 +222,7 @@ var rights = map[string][]string{
 }
 
 // tableARN is that of the table in policies.
-const tableARN = "arn:aws:dynamodb:" + awstest.Region + ":" + awstest.Account + ":table/" + app
+const tableARN = "arn:aws:dynamodb:" + stacktest.Region + ":" + stacktest.Account + ":table/" + app
 
 // Each policy allows all requests of its operations, denies something of each operation of others that it should not
 // allow, and allows no action that no operation needs.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // A table that something else has made gets its schema record, once and without the name of a stack; what it misses is
@@ -77,7 +77,7 @@ func TestInitComplete(t *testing.T) {
 func TestGetDenied(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.Answer("DescribeStacks", awstest.AccessDenied)
+	w.Answer("DescribeStacks", stacktest.AccessDenied)
 	config := w.Config()
 	i, err := Get(t.Context(), app, &Options{Config: &config})
 	if err != nil || i.ID != "" || !i.Available || !strings.Contains(i.Reason, "AccessDenied") {
@@ -90,7 +90,7 @@ func TestGetDenied(t *testing.T) {
 	if _, err := Get(t.Context(), app, &Options{Config: &config}); !errors.Is(err, ErrForeign) {
 		t.Error(err)
 	}
-	w.Answer("DescribeStacks", awstest.AccessDenied)
+	w.Answer("DescribeStacks", stacktest.AccessDenied)
 	if _, err := Get(t.Context(), app, &Options{Config: &config}); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
 		t.Error(err)
 	}

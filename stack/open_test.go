@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 	"github.com/zeroae/zae-limiter-go/stack"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // After Ensure a store opens and limits; after Delete none does.
 func TestOpen(t *testing.T) {
 	t.Parallel()
-	a := awstest.Start(t, &awstest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
+	a := stacktest.Start(t, &stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
 	config, off := a.Config(), false
 	o := &stack.Options{Config: &config, Aggregator: &off, Now: a.Clock.Now, Sleep: a.Clock.Sleep}
 	const name = "stack-open-test"
@@ -55,8 +55,8 @@ func TestOpen(t *testing.T) {
 // The whole life on moto, which is somebody else's idea of AWS. It makes no function where the first change set had none.
 func TestMoto(t *testing.T) {
 	t.Parallel()
-	endpoint := awstest.Moto(t)
-	config := awstest.Start(t, nil).Config()
+	endpoint := stacktest.Moto(t)
+	config := stacktest.Start(t, nil).Config()
 	config.BaseEndpoint = &endpoint
 	code := &stack.Code{Zip: []byte("PK"), Architecture: "arm64", Version: "v1.2.3", Hash: "0123"}
 	o := &stack.Options{Config: &config, Code: code, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
@@ -84,5 +84,5 @@ func TestMoto(t *testing.T) {
 
 func TestCfnLint(t *testing.T) {
 	t.Parallel()
-	awstest.CfnLint(t, "template.yaml")
+	stacktest.CfnLint(t, "template.yaml")
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // tableRows are the rows of all tables of a page that have a heading, by its cells.
@@ -36,7 +36,7 @@ func tableRows(page string, heading ...string) (rows [][]string) {
 }
 
 // places are the words of the page for what a permission is about.
-func places(resources map[string]awstest.Rendered) map[string]string {
+func places(resources map[string]stacktest.Rendered) map[string]string {
 	table := resources[resourceTable].ARN
 	return map[string]string{
 		table: "table", table + "/index/GSI1": "index", table + "/stream/2026-03-04T05:06:07.000": "stream", "*": "everything", testKey: "key",
@@ -75,7 +75,7 @@ func permitted(t *testing.T) (lines []string) {
 				}
 				about = append(about, words[arn])
 			}
-			option := name == "AggregatorRole" && !slices.ContainsFunc(always.Statement, func(of awstest.Statement) bool { return of.Sid == s.Sid })
+			option := name == "AggregatorRole" && !slices.ContainsFunc(always.Statement, func(of stacktest.Statement) bool { return of.Sid == s.Sid })
 			lines = append(lines, permission(who, s.Action, about, option || len(s.Condition) > 0))
 		}
 	}
@@ -126,7 +126,7 @@ func TestPermissionsPage(t *testing.T) {
 	}
 
 	services, toldServices := map[string]bool{}, map[string]bool{}
-	for _, s := range awstest.ParsePolicy(t, filled(t, "deployer.json")).Statement {
+	for _, s := range stacktest.ParsePolicy(t, filled(t, "deployer.json")).Statement {
 		for _, action := range s.Action {
 			service, _, _ := strings.Cut(action, ":")
 			services[service] = true
@@ -143,7 +143,7 @@ func TestPermissionsPage(t *testing.T) {
 }
 
 // assumedBy is who may assume a role.
-func assumedBy(t *testing.T, r awstest.Rendered) string {
+func assumedBy(t *testing.T, r stacktest.Rendered) string {
 	t.Helper()
 	var trust struct {
 		Statement []struct {
@@ -158,14 +158,14 @@ func assumedBy(t *testing.T, r awstest.Rendered) string {
 	if err != nil || len(trust.Statement) != 1 || trust.Statement[0].Action != "sts:AssumeRole" || len(trust.Statement[0].Principal) != 1 {
 		t.Fatalf("%s: %v, %+v", r.ID, err, trust)
 	}
-	if trust.Statement[0].Principal["AWS"] == "arn:aws:iam::"+awstest.Account+":root" {
+	if trust.Statement[0].Principal["AWS"] == "arn:aws:iam::"+stacktest.Account+":root" {
 		return "the account"
 	}
 	return trust.Statement[0].Principal["Service"]
 }
 
 // attached is the policy that a role has.
-func attached(resources map[string]awstest.Rendered, r awstest.Rendered) string {
+func attached(resources map[string]stacktest.Rendered, r stacktest.Rendered) string {
 	for _, of := range resources {
 		if arns, _ := r.Properties["ManagedPolicyArns"].([]any); len(arns) == 1 && arns[0] == of.ARN {
 			return strings.Replace(fmt.Sprint(of.Properties["ManagedPolicyName"]), app, "NAME", 1)

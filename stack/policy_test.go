@@ -4,36 +4,36 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 type (
-	request = awstest.Request
-	policy  = awstest.Policy
+	request = stacktest.Request
+	policy  = stacktest.Policy
 )
 
 const (
-	leadingKeys = awstest.LeadingKeys
+	leadingKeys = stacktest.LeadingKeys
 	callersTag  = "aws:PrincipalTag/zae_limiter_namespace"
-	testKey     = "arn:aws:kms:us-east-1:" + awstest.Account + ":key/1234abcd"
+	testKey     = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/1234abcd"
 )
 
 // allOn are parameters with which all is deployed that there is.
 func allOn() map[string]string {
 	return map[string]string{
-		paramBucket: bucketName(awstest.Account, awstest.Region, app), paramCodeKey: codeFolder + "0123.zip", paramKey: testKey,
+		paramBucket: bucketName(stacktest.Account, stacktest.Region, app), paramCodeKey: codeFolder + "0123.zip", paramKey: testKey,
 		"EnableTracing": yes, "EnableIAMRoles": yes, "PITRRecoveryPeriodDays": "7",
 	}
 }
 
 // rendered are the template's resources in an account.
-func rendered(t *testing.T, parameters map[string]string) map[string]awstest.Rendered {
+func rendered(t *testing.T, parameters map[string]string) map[string]stacktest.Rendered {
 	t.Helper()
-	return awstest.Render(t, template, app, parameters, awstest.Place{})
+	return stacktest.Render(t, template, app, parameters, stacktest.Place{})
 }
 
 // documentOf is the document of a managed policy, or of the policy that is in a role.
-func documentOf(t *testing.T, resources map[string]awstest.Rendered, name string) any {
+func documentOf(t *testing.T, resources map[string]stacktest.Rendered, name string) any {
 	t.Helper()
 	properties := resources[name].Properties
 	if inline, ok := properties["Policies"].([]any); ok {
@@ -45,9 +45,9 @@ func documentOf(t *testing.T, resources map[string]awstest.Rendered, name string
 	return properties["PolicyDocument"]
 }
 
-func policyOf(t *testing.T, resources map[string]awstest.Rendered, name string) policy {
+func policyOf(t *testing.T, resources map[string]stacktest.Rendered, name string) policy {
 	t.Helper()
-	return awstest.ParsePolicy(t, documentOf(t, resources, name))
+	return stacktest.ParsePolicy(t, documentOf(t, resources, name))
 }
 
 // asCallerOf is a request of a caller with a namespace for a tag; "" is a caller without one.
@@ -70,7 +70,7 @@ func mayNot(p policy, asked []request, tag string) *request {
 
 // questions are what evaluators of policies are asked.
 type questions struct {
-	cases []awstest.Case
+	cases []stacktest.Case
 	seen  map[string]bool
 }
 
@@ -82,7 +82,7 @@ func (qs *questions) add(name string, document any, p policy, q request) {
 			qs.seen = map[string]bool{}
 		}
 		qs.seen[text] = true
-		qs.cases = append(qs.cases, awstest.Case{Policy: name, Document: document, Request: q, Allowed: p.Allows(q)})
+		qs.cases = append(qs.cases, stacktest.Case{Policy: name, Document: document, Request: q, Allowed: p.Allows(q)})
 	}
 }
 
@@ -90,11 +90,11 @@ func (qs *questions) add(name string, document any, p policy, q request) {
 func (qs *questions) compare(t *testing.T) {
 	t.Helper()
 	t.Run("SecondOpinion", func(t *testing.T) {
-		allowed := slices.ContainsFunc(qs.cases, func(c awstest.Case) bool { return c.Allowed })
-		if denied := slices.ContainsFunc(qs.cases, func(c awstest.Case) bool { return !c.Allowed }); !allowed || !denied {
+		allowed := slices.ContainsFunc(qs.cases, func(c stacktest.Case) bool { return c.Allowed })
+		if denied := slices.ContainsFunc(qs.cases, func(c stacktest.Case) bool { return !c.Allowed }); !allowed || !denied {
 			t.Errorf("of %d questions all have the same answer", len(qs.cases))
 		}
 		t.Logf("%d questions", len(qs.cases))
-		awstest.SecondOpinion(t, qs.cases)
+		stacktest.SecondOpinion(t, qs.cases)
 	})
 }

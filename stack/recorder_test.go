@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // recorder is an HTTP client for the SDK that notes what DynamoDB authorizes.
@@ -57,7 +57,7 @@ func (r *recorder) Do(q *http.Request) (*http.Response, error) {
 	}
 	q.Body = io.NopCloser(bytes.NewReader(text))
 	_, operation, _ := strings.Cut(q.Header.Get("X-Amz-Target"), ".")
-	requests, err := awstest.DynamoDBRequests(operation, text, func(string) string { return r.table })
+	requests, err := stacktest.DynamoDBRequests(operation, text, func(string) string { return r.table })
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // An upgrade changes nothing whose change would replace a resource. CloudFormation refuses to replace what has a name of its
@@ -22,9 +22,9 @@ func TestUpgradeReplacesNothing(t *testing.T) {
 	resources := resourcesOf(t, template)
 	for _, name := range slices.Sorted(maps.Keys(resources)) {
 		kind := at(resources, name, "Type").(string)
-		properties, known := awstest.Replaces(kind)
+		properties, known := stacktest.Replaces(kind)
 		if !known {
-			t.Errorf("%s: internal/awstest/types.json does not know %s: add it from AWS's schema", name, kind)
+			t.Errorf("%s: stack/stacktest/types.json does not know %s: add it from AWS's schema", name, kind)
 		}
 		for _, property := range properties {
 			value := at(resources, name, "Properties", property)

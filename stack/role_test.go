@@ -10,10 +10,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/aggregator"
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 type nowhere struct{}
@@ -79,7 +79,7 @@ func bookedRequests(t *testing.T) []request {
 
 // polled are what IAM is asked with the function's role around each invocation: by Lambda, which reads the stream, notes
 // failures and logs, and by the function, which archives and traces. AWS's documents say which; nothing here makes them.
-func polled(resources map[string]awstest.Rendered) []request {
+func polled(resources map[string]stacktest.Rendered) []request {
 	stream, logs := tableARN+"/stream/2026-03-04T05:06:07.000", strings.TrimSuffix(resources["AggregatorLogs"].ARN, ":*")
 	all := []request{
 		{Action: "dynamodb:DescribeStream", Resource: stream},

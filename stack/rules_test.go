@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // No statement denies, whatever the options are. A deny would beat grants that this template does not know of: with one of
@@ -17,7 +17,7 @@ func TestNoDeny(t *testing.T) {
 		t.Error("the template has a statement that denies")
 	}
 	variables := request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/of-lambda"}
-	grant := awstest.ParsePolicy(t, []byte(`{"Statement": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]}`)).Statement
+	grant := stacktest.ParsePolicy(t, []byte(`{"Statement": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]}`)).Statement
 	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": no, paramBucket: "b"}} {
 		p := policyOf(t, rendered(t, parameters), "AggregatorRole")
 		if p.Statement = append(p.Statement, grant...); !p.Allows(variables) {
@@ -27,7 +27,7 @@ func TestNoDeny(t *testing.T) {
 }
 
 // managed are the managed policies, by the resource's name.
-func managed(resources map[string]awstest.Rendered) []string {
+func managed(resources map[string]stacktest.Rendered) []string {
 	names := slices.Sorted(maps.Keys(resources))
 	return slices.DeleteFunc(names, func(name string) bool { return resources[name].Type != "AWS::IAM::ManagedPolicy" })
 }
@@ -38,19 +38,19 @@ func managed(resources map[string]awstest.Rendered) []string {
 func TestKeyPermissions(t *testing.T) {
 	t.Parallel()
 	all := &questions{}
-	for _, place := range []awstest.Place{{}, awstest.China, {Partition: "aws-us-gov", Region: "us-gov-west-1"}} {
+	for _, place := range []stacktest.Place{{}, stacktest.China, {Partition: "aws-us-gov", Region: "us-gov-west-1"}} {
 		region := place.Region
 		if region == "" {
-			region = awstest.Region
+			region = stacktest.Region
 		}
 		partition := place.Partition
 		if partition == "" {
 			partition = "aws"
 		}
-		key := "arn:" + partition + ":kms:" + region + ":" + awstest.Account + ":key/1234"
+		key := "arn:" + partition + ":kms:" + region + ":" + stacktest.Account + ":key/1234"
 		parameters := allOn()
 		parameters[paramKey] = key
-		with, without := awstest.Render(t, template, app, parameters, place), awstest.Render(t, template, app, nil, place)
+		with, without := stacktest.Render(t, template, app, parameters, place), stacktest.Render(t, template, app, nil, place)
 		if len(managed(with)) != 6 {
 			t.Fatalf("managed policies: %v", managed(with))
 		}
@@ -77,7 +77,7 @@ func TestKeyPermissions(t *testing.T) {
 	all.compare(t)
 }
 
-func suffix(place awstest.Place) string {
+func suffix(place stacktest.Place) string {
 	if place.URLSuffix == "" {
 		return "amazonaws.com"
 	}
@@ -93,7 +93,7 @@ func TestPartitions(t *testing.T) {
 			t.Errorf("template.yaml:%d is of one partition: %s", n+1, line)
 		}
 	}
-	in := awstest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": yes}, awstest.China)
+	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": yes}, stacktest.China)
 	text := fmt.Sprint(in)
 	for _, foreign := range []string{"arn:aws:", "us-east-1"} {
 		if i := strings.Index(text, foreign); i >= 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 const roleExists = `Resource handler returned message: "Role with name app-aggr already exists. (Service: Iam, Status Code: 409, Request ID: 1-2)" (RequestToken: 3-4, HandlerErrorCode: AlreadyExists)`
@@ -34,7 +34,7 @@ func mustFail(t *testing.T, err error, parts ...string) FailedError {
 
 // A creation that fails names what failed first and what to do, is rolled back, and is deployed again.
 func TestCreateFails(t *testing.T) {
-	w := newWorld(t, &awstest.Options{PageSize: 3})
+	w := newWorld(t, &stacktest.Options{PageSize: 3})
 	w.FailCreate("AggregatorRole", roleExists)
 	_, err := w.ensure(with())
 	failed := mustFail(t, err, "app was not created (ROLLBACK_COMPLETE): AggregatorRole (AWS::IAM::Role): Role with name app-aggr already exists; ", "RoleNameFormat")
@@ -127,7 +127,7 @@ func TestBusy(t *testing.T) {
 func TestThrottled(t *testing.T) {
 	w := newWorld(t, nil)
 	var rests []time.Duration
-	throttle := []*awstest.Answer{nil, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.Throttling, awstest.InternalFailure}
+	throttle := []*stacktest.Answer{nil, stacktest.Throttling, stacktest.Throttling, stacktest.Throttling, stacktest.Throttling, stacktest.Throttling, stacktest.InternalFailure}
 	s := w.session(with())
 	s.o.Sleep = func(ctx context.Context, d time.Duration) error {
 		rests = append(rests, d)
@@ -153,7 +153,7 @@ func TestThrottled(t *testing.T) {
 // What does not pass ends the wait.
 func TestWaitFails(t *testing.T) {
 	w := newWorld(t, nil)
-	w.On("ExecuteChangeSet", func(int) { w.Answer("DescribeStackEvents", awstest.ExpiredToken) })
+	w.On("ExecuteChangeSet", func(int) { w.Answer("DescribeStackEvents", stacktest.ExpiredToken) })
 	if _, err := w.ensure(with()); err == nil || !strings.Contains(err.Error(), "ExpiredToken") {
 		t.Error(err)
 	}
@@ -244,10 +244,10 @@ func TestForeign(t *testing.T) {
 // What a service says is told in a line, without the SDK's words about it; the SDK's error stays reachable.
 func TestRefusedCalls(t *testing.T) {
 	w := newWorld(t, nil)
-	w.Answer("CreateChangeSet", awstest.AccessDenied)
+	w.Answer("CreateChangeSet", stacktest.AccessDenied)
 	_, err := w.ensure(with())
 	var answer smithy.APIError
-	if want := "stack: app: cannot make a change set: AccessDenied: User: arn:aws:iam::" + awstest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
+	if want := "stack: app: cannot make a change set: AccessDenied: User: arn:aws:iam::" + stacktest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
 		t.Errorf("%v", err)
 	}
 	config := w.Config()
@@ -289,13 +289,13 @@ func TestChangeSetGone(t *testing.T) {
 	for _, code := range []string{"ChangeSetNotFound", "InvalidChangeSetStatus"} {
 		w := newWorld(t, nil)
 		w.mustEnsure(with())
-		w.Answer("ExecuteChangeSet", &awstest.Answer{Status: 400, Code: code, Message: "ChangeSet [x] does not do"})
+		w.Answer("ExecuteChangeSet", &stacktest.Answer{Status: 400, Code: code, Message: "ChangeSet [x] does not do"})
 		if r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 })); r.Action != Updated || r.After["LambdaTimeout"] != "30" {
 			t.Errorf("%+v", r)
 		}
 	}
 	w := newWorld(t, nil)
-	w.Answer("DescribeChangeSet", &awstest.Answer{Status: 404, Code: "ChangeSetNotFound", Message: "ChangeSet [x] does not exist"})
+	w.Answer("DescribeChangeSet", &stacktest.Answer{Status: 404, Code: "ChangeSetNotFound", Message: "ChangeSet [x] does not exist"})
 	if r := w.mustEnsure(with()); r.Action != Created {
 		t.Errorf("%+v", r)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 const noRight = `Resource handler returned message: "User: u is not authorized to perform: iam:CreateRole (Service: Iam, Status Code: 403, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: AccessDenied)`
@@ -41,7 +41,7 @@ func TestStillbornDeleted(t *testing.T) {
 		t.Error(err)
 	}
 	w.mustDelete(DeleteOptions{Force: true})
-	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucketName(awstest.Account, awstest.Region, app)) {
+	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucketName(stacktest.Account, stacktest.Region, app)) {
 		t.Error("something is left")
 	}
 	// A deletion that does not wait is completed by the next.
@@ -139,7 +139,7 @@ func TestPassingEnds(t *testing.T) {
 
 // A bucket's deletion, and an upload, that meet another operation on the same bucket are tried again.
 func TestPassingCalls(t *testing.T) {
-	conflict := &awstest.Answer{Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
+	conflict := &stacktest.Answer{Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
 	w := newWorld(t, nil)
 	w.Answer("s3:PUT", conflict)
 	bucket := w.mustEnsure(with()).Info.Bucket
@@ -152,7 +152,7 @@ func TestPassingCalls(t *testing.T) {
 
 // Credentials without s3:ListBucket, to whom S3 does not tell what is missing, upload the code all the same, and are told.
 func TestUploadUnseen(t *testing.T) {
-	forbidden := &awstest.Answer{Status: 403, Code: "Forbidden", Message: "Forbidden"}
+	forbidden := &stacktest.Answer{Status: 403, Code: "Forbidden", Message: "Forbidden"}
 	w := newWorld(t, nil)
 	w.Answer("s3:HEAD", nil, forbidden)
 	r := w.mustEnsure(with())
@@ -168,7 +168,7 @@ func TestUploadUnseen(t *testing.T) {
 	// A permission that cannot be done without is named.
 	w = newWorld(t, nil)
 	w.Answer("s3:HEAD", nil, forbidden)
-	w.Answer("s3:PUT", awstest.AccessDenied)
+	w.Answer("s3:PUT", stacktest.AccessDenied)
 	if _, err := w.ensure(with()); err == nil || !strings.Contains(err.Error(), "s3:PutObject on lambda/*") {
 		t.Error(err)
 	}

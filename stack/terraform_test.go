@@ -12,15 +12,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 const moduleFolder = "../deploy/terraform"
 
 // terraform is the module, by "resource KIND NAME" and "data KIND NAME".
-func terraform(t *testing.T) map[string]awstest.Block {
+func terraform(t *testing.T) map[string]stacktest.Block {
 	t.Helper()
-	return awstest.Terraform(t, moduleFolder)
+	return stacktest.Terraform(t, moduleFolder)
 }
 
 // The module's table is that of the template.
@@ -205,7 +205,7 @@ var meta = []string{"for_each", "count", "depends_on", "lifecycle", "provider"}
 // Every attribute of the module is one of the provider's, and no required one is missing.
 func TestTerraformAttributes(t *testing.T) {
 	t.Parallel()
-	types := awstest.ProviderTypes(t, moduleFolder)
+	types := stacktest.ProviderTypes(t, moduleFolder)
 	for name, block := range terraform(t) {
 		kind := name[:strings.LastIndex(name, " ")]
 		declared := interfacesOf(types[kind])
@@ -250,7 +250,7 @@ func interfacesOf(text string) map[string]map[string]property {
 }
 
 // faults are what is wrong with a block by an interface.
-func faults(declared map[string]map[string]property, of string, block awstest.Block) (all []string) {
+func faults(declared map[string]map[string]property, of string, block stacktest.Block) (all []string) {
 	properties, given := declared[of], map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(block)) {
 		if slices.Contains(meta, name) {
@@ -298,7 +298,7 @@ export interface TableConfig extends cdktf.TerraformMetaArguments {
 export interface TableTtl {
     readonly attributeName: string;
 }`)
-	block := awstest.Block{"hash": "PK", "hash_key": []any{awstest.Block{}}, "ttl": []any{awstest.Block{"name": "ttl"}}, "for_each": "x"}
+	block := stacktest.Block{"hash": "PK", "hash_key": []any{stacktest.Block{}}, "ttl": []any{stacktest.Block{"name": "ttl"}}, "for_each": "x"}
 	want := []string{"TableConfig has no attribute hash", "hash_key of TableConfig is a block: false", "TableTtl has no attribute name", "TableTtl wants attributeName", "TableConfig wants name"}
 	got := faults(declared, "TableConfig", block)
 	if len(got) != len(want) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // An update changes what is named and keeps the rest, in one change set, the code with it.
@@ -120,7 +120,7 @@ func TestTerminationProtection(t *testing.T) {
 func TestPermissionBoundary(t *testing.T) {
 	w := newWorld(t, nil)
 	name := "limits"
-	if r := w.mustEnsure(with(func(o *Options) { o.PermissionBoundary = &name })); r.After["PermissionBoundary"] != "arn:aws:iam::"+awstest.Account+":policy/limits" {
+	if r := w.mustEnsure(with(func(o *Options) { o.PermissionBoundary = &name })); r.After["PermissionBoundary"] != "arn:aws:iam::"+stacktest.Account+":policy/limits" {
 		t.Errorf("%v", r.After)
 	}
 }

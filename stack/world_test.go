@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // app is the name of the stack in most tests.
@@ -17,14 +17,14 @@ const app = "app"
 
 // world is an AWS account, and what a caller has seen of it.
 type world struct {
-	*awstest.AWS
+	*stacktest.AWS
 	t      *testing.T
 	events []Event
 }
 
-func newWorld(t *testing.T, o *awstest.Options) *world {
+func newWorld(t *testing.T, o *stacktest.Options) *world {
 	t.Helper()
-	return &world{AWS: awstest.Start(t, o), t: t}
+	return &world{AWS: stacktest.Start(t, o), t: t}
 }
 
 // session is one of a caller whose time is the account's.

@@ -17,12 +17,12 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"github.com/zeroae/zae-limiter-go/aggregator/lambda/lambdatest"
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
-	"github.com/zeroae/zae-limiter-go/internal/lambdatest"
 )
 
 func TestMain(m *testing.M) {

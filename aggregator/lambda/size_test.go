@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
-	"github.com/zeroae/zae-limiter-go/internal/lambdatest"
+	"github.com/zeroae/zae-limiter-go/aggregator/lambda/lambdatest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 

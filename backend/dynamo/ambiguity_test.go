@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // rounds is how often a reply is lost: ZAE_LIMITER_TEST_LOST times, else often enough for every day.

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // wrong is an HTTP client that changes what time it is at the other end.

@@ -10,9 +10,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/conformance"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 func TestMain(m *testing.M) {

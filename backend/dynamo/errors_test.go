@@ -11,8 +11,8 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // injected is a store on a fresh table some of whose requests are answered with errors.

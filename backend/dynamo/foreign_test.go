@@ -11,7 +11,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // raw is an item as somebody writes it who does not use this package.

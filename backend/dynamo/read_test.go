@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // sparing is a DynamoDB that serves only so many keys of a batch at a time, and leaves the others for later.

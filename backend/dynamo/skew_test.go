@@ -15,8 +15,8 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // distant is a DynamoDB whose clock is ahead of this machine's: it rejects signatures of another time as DynamoDB does, before

@@ -13,7 +13,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // TestInitialize makes a table usable that something else has created, and leaves one alone that cannot be made so.

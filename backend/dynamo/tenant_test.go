@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	. "github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	. "github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // spy is an HTTP client that counts the requests which name a namespace, and the events that lists skip something.

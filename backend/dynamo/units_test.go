@@ -14,8 +14,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // meter has DynamoDB tell what updates cost the table and its index, and keeps the last answer.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // TestChosen tells which store flags and environment select.

@@ -5,19 +5,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // TestDeployerPolicies evaluates the policies of who deploys on all that a whole life of a deployment asks of IAM: the command's
 // own calls, and what CloudFormation does on its behalf.
 func TestDeployerPolicies(t *testing.T) {
-	const key = "arn:aws:kms:us-east-1:" + awstest.Account + ":key/1234"
+	const key = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/1234"
 	for file, deploy := range map[string]string{
 		"deployer.json":         "deploy --name my-app --create-iam-roles --enable-tracing --kms-key-arn " + key,
 		"deployer-bounded.json": "deploy --name my-app --create-iam-roles --permission-boundary my-app-boundary",
 	} {
 		t.Run(file, func(t *testing.T) {
-			c := newCloud(t, awstest.Options{})
+			c := newCloud(t, stacktest.Options{})
 			c.scene(t.Context(),
 				deploy, "status --name my-app", "check --name my-app", "deploy --name my-app --pitr-recovery-days 7 --tag team=search --plan",
 				"deploy --name my-app --pitr-recovery-days 7 --tag team=search --no-alarms", "upgrade --name my-app",
@@ -28,17 +28,17 @@ func TestDeployerPolicies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			document := []byte(strings.NewReplacer("REGION", awstest.Region, "ACCOUNT", awstest.Account, "NAME", "my-app", "KEY", "1234").Replace(string(text)))
-			p := awstest.ParsePolicy(t, document)
-			var cases []awstest.Case
+			document := []byte(strings.NewReplacer("REGION", stacktest.Region, "ACCOUNT", stacktest.Account, "NAME", "my-app", "KEY", "1234").Replace(string(text)))
+			p := stacktest.ParsePolicy(t, document)
+			var cases []stacktest.Case
 			seen := map[string]bool{}
 			for _, q := range c.Authorized() {
 				seen[q.Action] = true
 				if !p.Allows(q) {
 					t.Errorf("%s refuses %v", file, q)
 				}
-				delete(q.Context, awstest.LeadingKeys) // not all actions know it
-				cases = append(cases, awstest.Case{Policy: file, Document: document, Request: q, Allowed: true})
+				delete(q.Context, stacktest.LeadingKeys) // not all actions know it
+				cases = append(cases, stacktest.Case{Policy: file, Document: document, Request: q, Allowed: true})
 			}
 			for _, action := range []string{
 				"cloudformation:ExecuteChangeSet", "cloudformation:DeleteStack", "cloudformation:UpdateTerminationProtection", "dynamodb:DeleteTable",
@@ -48,7 +48,7 @@ func TestDeployerPolicies(t *testing.T) {
 					t.Errorf("the life asked for no %s", action)
 				}
 			}
-			for _, q := range []awstest.Request{
+			for _, q := range []stacktest.Request{
 				{Action: "dynamodb:DeleteTable", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/other"},
 				{Action: "iam:CreateRole", Resource: "arn:aws:iam::123456789012:role/other"},
 				{Action: "iam:PassRole", Resource: "arn:aws:iam::123456789012:role/my-app-aggr"},
@@ -57,9 +57,9 @@ func TestDeployerPolicies(t *testing.T) {
 				if p.Allows(q) {
 					t.Errorf("%s allows %v", file, q)
 				}
-				cases = append(cases, awstest.Case{Policy: file, Document: document, Request: q})
+				cases = append(cases, stacktest.Case{Policy: file, Document: document, Request: q})
 			}
-			t.Run("SecondOpinion", func(t *testing.T) { awstest.SecondOpinion(t, cases) })
+			t.Run("SecondOpinion", func(t *testing.T) { stacktest.SecondOpinion(t, cases) })
 		})
 	}
 }

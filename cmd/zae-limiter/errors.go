@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/manifest"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
-	"github.com/zeroae/zae-limiter-go/internal/manifest"
 )
 
 var (

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // gettingStarted are the commands by which users of the library for Python begin, between deployment and deletion.
@@ -73,7 +73,7 @@ func emulated(endpoint string) map[string]string {
 // TestGettingStarted has the infrastructure at moto, and the table in DynamoDB Local, where nobody but the test makes it.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
-	variables := emulated(awstest.Moto(t))
+	variables := emulated(stacktest.Moto(t))
 	server := dynamotest.Shared(t)
 	config := server.Config()
 	name := fresh()
@@ -102,7 +102,7 @@ func keep(t *testing.T, client *dynamodb.Client, name string) {
 // TestGettingStartedOnMoto has moto for all of it.
 func TestGettingStartedOnMoto(t *testing.T) {
 	t.Parallel()
-	start(t, "my-app", emulated(awstest.Moto(t)))
+	start(t, "my-app", emulated(stacktest.Moto(t)))
 }
 
 // fresh is the name of a deployment that nobody has.
@@ -111,7 +111,7 @@ func fresh() string { return "test-" + strings.ToLower(rand.Text()[:12]) }
 // TestGettingStartedOnAccount has the infrastructure on the scripted account, with a DynamoDB behind it, and looks at what
 // is in the audit trail.
 func TestGettingStartedOnAccount(t *testing.T) {
-	c := newCloud(t, awstest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
+	c := newCloud(t, stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
 	name := fresh()
 	run := func(line string) result {
 		t.Helper()

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // codeFile is a file with code for the function, as far as anybody looks: the head of a Linux binary for arm64.
@@ -33,14 +33,14 @@ func codeFile(t *testing.T) string {
 // cloud is a shell beside an AWS account, whose time passes with the shell's.
 type cloud struct {
 	*shell
-	*awstest.AWS
+	*stacktest.AWS
 	clock     atomic.Int64
 	interrupt func()
 	ended     chan struct{} // closed when the first command of a scene has ended
 }
 
 // newCloud sets this process's environment: the test cannot be parallel.
-func newCloud(t *testing.T, o awstest.Options) *cloud {
+func newCloud(t *testing.T, o stacktest.Options) *cloud {
 	t.Helper()
 	c := &cloud{shell: newShell(t)}
 	delete(c.env, "ZAE_LIMITER_STORE")
@@ -52,7 +52,7 @@ func newCloud(t *testing.T, o awstest.Options) *cloud {
 		c.pass()
 	}
 	o.Now = func() time.Time { return time.Unix(0, c.clock.Load()).UTC() }
-	c.AWS = awstest.Start(t, &o)
+	c.AWS = stacktest.Start(t, &o)
 	for name, value := range c.Environment() {
 		t.Setenv(name, value)
 		c.env[name] = value
@@ -63,7 +63,7 @@ func newCloud(t *testing.T, o awstest.Options) *cloud {
 // deployment is a cloud in which my-app is deployed.
 func deployment(t *testing.T) *cloud {
 	t.Helper()
-	c := newCloud(t, awstest.Options{})
+	c := newCloud(t, stacktest.Options{})
 	c.want(exitDone, "deploy", "--name", "my-app", "--no-alarms")
 	c.pass()
 	return c

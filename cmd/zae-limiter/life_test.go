@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // lifeStep is one command, with the exit code that is wanted.
@@ -58,7 +58,7 @@ var regions = []string{"cn-north-1", "us-gov-west-1"}
 func TestLifeOnAccount(t *testing.T) {
 	for _, region := range regions {
 		t.Run(region, func(t *testing.T) {
-			c := newCloud(t, awstest.Options{Region: region, DynamoDB: dynamotest.Shared(t).Endpoint})
+			c := newCloud(t, stacktest.Options{Region: region, DynamoDB: dynamotest.Shared(t).Endpoint})
 			name := fresh()
 			named := strings.NewReplacer("my-app", name, "REGION", region)
 			for _, step := range slices.Concat(aLife, again, anew) {
@@ -87,7 +87,7 @@ func TestLifeOnMoto(t *testing.T) {
 		t.Run(region, func(t *testing.T) {
 			t.Parallel()
 			environment := append(os.Environ(), "ZAE_LIMITER_LAMBDA_ZIP="+codeFile(t), "XDG_DATA_HOME="+t.TempDir(), "AWS_REGION="+region)
-			for k, v := range emulated(awstest.Moto(t)) {
+			for k, v := range emulated(stacktest.Moto(t)) {
 				environment = append(environment, k+"="+v)
 			}
 			for i, step := range slices.Concat(aLife, anew) {

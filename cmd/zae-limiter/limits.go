@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/manifest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/manifest"
 )
 
 // manifestFile is the flag of commands that read a manifest.

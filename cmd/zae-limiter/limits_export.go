@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/manifest"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/manifest"
 )
 
 // limitsExportCmd writes what is stored as a manifest.

@@ -6,8 +6,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/load"
 )
 
 // loadtestCmd sends load.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/load"
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 )
 
 // loadProgress tells on standard error how a load goes: on a terminal in a line that is drawn again each second, elsewhere

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/load"
 	"github.com/zeroae/zae-limiter-go/internal/prices"
 )
 

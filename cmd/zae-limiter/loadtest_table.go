@@ -8,8 +8,8 @@ import (
 
 	"github.com/guptarohit/asciigraph"
 
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 	"github.com/zeroae/zae-limiter-go/engine"
-	"github.com/zeroae/zae-limiter-go/internal/load"
 )
 
 func (d loadDoc) table() table {

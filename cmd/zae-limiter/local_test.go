@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
 )
 
 // fakeDynamoDB is a program that listens on the port in its first argument and knows of DynamoDB what "local up" needs.

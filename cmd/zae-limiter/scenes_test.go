@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 const (
@@ -62,7 +62,7 @@ var scenes = []struct {
 	{name: "no-change", before: small, make: func(c *cloud) { c.RefuseNoChange() }, lines: []string{small, small + " --plan"}},
 	{name: "busy", before: small, make: func(c *cloud) { c.Busy("my-app", minute/2) }, lines: []string{"deploy --name my-app --pitr-recovery-days 7"}},
 	{name: "throttled", make: func(c *cloud) {
-		c.Answer("DescribeStackEvents", nil, awstest.Throttling, awstest.Throttling, awstest.Throttling)
+		c.Answer("DescribeStackEvents", nil, stacktest.Throttling, stacktest.Throttling, stacktest.Throttling)
 	}, lines: []string{small}},
 	{name: "gone", make: func(c *cloud) {
 		c.On("DescribeStackEvents", func(n int) {
@@ -81,7 +81,7 @@ var scenes = []struct {
 		c.Keep("AWS::Lambda::Function", "my-app-aggregator")
 	}, lines: []string{"deploy --name my-app --no-alarms"}},
 	{name: "denied", make: func(c *cloud) {
-		c.Answer("DescribeStacks", awstest.AccessDenied, awstest.ExpiredToken, awstest.AccessDenied)
+		c.Answer("DescribeStacks", stacktest.AccessDenied, stacktest.ExpiredToken, stacktest.AccessDenied)
 	}, lines: []string{
 		small, "list", deleted,
 	}},
@@ -159,7 +159,7 @@ func TestScenes(t *testing.T) {
 	for _, s := range scenes {
 		names["scenes/"+s.name+".txt"] = true
 		t.Run(s.name, func(t *testing.T) {
-			c := newCloud(t, awstest.Options{})
+			c := newCloud(t, stacktest.Options{})
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			c.interrupt = cancel

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
 // TestScripts runs the built program through the stories in testdata/script, each on a file of its own.

@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // TestNoCredentials: commands on a deployed store, and on stacks, say in a line whose fault it is that there are no credentials,
 // and what to do.
 func TestNoCredentials(t *testing.T) {
-	for _, x := range awstest.Troubles() {
+	for _, x := range stacktest.Troubles() {
 		if x.Late { // the command line has a deadline of its own, which a test must not wait for
 			continue
 		}
@@ -45,10 +45,10 @@ func TestNoCredentials(t *testing.T) {
 
 // TestSignIn: on a terminal the code of an MFA device is asked for, once for stores and stacks together, and not for an emulator.
 func TestSignIn(t *testing.T) {
-	calls := awstest.SetMFA(t)
+	calls := stacktest.SetMFA(t)
 	var err bytes.Buffer
 	app := &App{world: machine()}
-	app.In, app.Err, app.Getenv = strings.NewReader(awstest.MFACode+"\n"), &err, func(string) string { return "" }
+	app.In, app.Err, app.Getenv = strings.NewReader(stacktest.MFACode+"\n"), &err, func(string) string { return "" }
 	app.aws = &awsconfig.Session{MFA: app.askCode}
 	awsconfig.With(t.Context(), app.aws)
 	if _, e := app.signIn(target{name: "app", endpoint: "http://127.0.0.1:8000"}); e != nil || calls() != 0 {

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
-	"github.com/zeroae/zae-limiter-go/internal/dynamotest"
+	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // walk is what somebody does who is new, with the built program, in an empty folder.
@@ -67,7 +67,7 @@ func (w *walk) usable(name string) {
 // TestWalkTerraform has a table that is as the module declares it, and nothing else.
 func TestWalkTerraform(t *testing.T) {
 	t.Parallel()
-	table := awstest.Terraform(t, "../../deploy/terraform")["resource aws_dynamodb_table this"]
+	table := stacktest.Terraform(t, "../../deploy/terraform")["resource aws_dynamodb_table this"]
 	server := dynamotest.Shared(t)
 	client, name := dynamodb.NewFromConfig(server.Config()), fresh()
 	// Not with its TTL: DynamoDB Local removes expired records by the machine's clock within seconds.
@@ -85,8 +85,8 @@ func TestWalkTerraform(t *testing.T) {
 // TestWalkCloudFormation has a stack that somebody else's tool has made of what cfn-template writes.
 func TestWalkCloudFormation(t *testing.T) {
 	t.Parallel()
-	endpoint := awstest.Moto(t)
-	config := awstest.Start(t, nil).Config()
+	endpoint := stacktest.Moto(t)
+	config := stacktest.Start(t, nil).Config()
 	config.BaseEndpoint = &endpoint
 	w := newWalk(t, emulated(endpoint))
 	w.wants("0", "", "cfn-template -o template.yaml")
@@ -108,7 +108,7 @@ func TestWalkCloudFormation(t *testing.T) {
 // TestWalkTwoSteps has the aggregator in a stack that another tool makes: its bucket first, then the code in it.
 func TestWalkTwoSteps(t *testing.T) {
 	t.Parallel()
-	a := awstest.Start(t, &awstest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
+	a := stacktest.Start(t, &stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
 	w, name := newWalk(t, a.Environment()), fresh()
 	w.wants("0", "", "cfn-template -o template.yaml")
 	w.wants("0", "wrote lambda.zip", "lambda-export -o lambda.zip")

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
-	"github.com/zeroae/zae-limiter-go/internal/awstest"
+	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
 // TestTroubles: an error names the cause in the provider's own words, and the cure; the SDK's error stays reachable.
 func TestTroubles(t *testing.T) {
-	for _, x := range awstest.Troubles() {
+	for _, x := range stacktest.Troubles() {
 		t.Run(x.Name, func(t *testing.T) {
 			ctx := x.Set(t)
 			c, err := awsconfig.Load(ctx, "")
@@ -42,13 +42,13 @@ func TestTroubles(t *testing.T) {
 
 // TestMFA: the code is asked for once, for all clients of a run and whatever deadlines they have; a second question is an error.
 func TestMFA(t *testing.T) {
-	calls := awstest.SetMFA(t)
+	calls := stacktest.SetMFA(t)
 	asked := 0
 	s := &awsconfig.Session{MFA: func(serial string) (string, error) {
 		if asked++; serial != "arn:aws:iam::1:mfa/ann" {
 			t.Errorf("asked for the code of %q", serial)
 		}
-		return awstest.MFACode, nil
+		return stacktest.MFACode, nil
 	}}
 	hurried, cancel := context.WithCancel(awsconfig.With(context.Background(), s))
 	cancel()

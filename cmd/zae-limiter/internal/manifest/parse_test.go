@@ -1,0 +1,223 @@
+package manifest_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/manifest"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// inWords is a manifest's settings, one a line.
+func inWords(m *manifest.Manifest) string {
+	var lines []string
+	for _, d := range m.Settings {
+		line := d.ID.String()
+		if d.ID.Kind == engine.SettingEntity {
+			line += fmt.Sprintf(" %q %q %t %q", d.Record.Name, d.Record.Parent, d.Record.Cascade, d.Record.Metadata)
+		} else {
+			line += fmt.Sprint(" ", d.Limits)
+		}
+		if d.OnUnavailable != 0 {
+			line += " " + d.OnUnavailable.String()
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// problems are what is wrong with a text, one a line.
+func problems(t *testing.T, err error) string {
+	t.Helper()
+	var p *manifest.Problems
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &p):
+		t.Fatal(err)
+	}
+	return strings.Join(p.Lines(), "\n")
+}
+
+// Everything that is wrong is told at once, where it stands, with its cure.
+func TestParseTellsAllThatIsWrong(t *testing.T) {
+	text, err := os.ReadFile("testdata/wrong.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = manifest.Parse("wrong.yaml", text)
+	got := problems(t, err) + "\n"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile("testdata/wrong.txt", []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/wrong.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("told\n%sand should\n%s", got, want)
+	}
+}
+
+func TestParseWhatIsNoManifest(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                    "f:1:1: is empty; write at least: system: {limits: {rpm: 100}}",
+		"# nothing\n":                         "f:1:1: is empty; write at least: system: {limits: {rpm: 100}}",
+		"\xff":                                "f:1:1: is not UTF-8; save it as UTF-8",
+		"- a\n":                               "f:1:1: must be a mapping of manifest, namespace, system, resources, entities, and is a list",
+		"system\n":                            `f:1:1: must be a mapping of manifest, namespace, system, resources, entities, and is "system"`,
+		"a: [1\n":                             "f:1:4: is no YAML: sequence end token ']' not found; look at the indentation and the quotes there and in the line above",
+		"\tsystem: 1\n":                       "f:1:7: is no YAML: tab character cannot use as a map key directly; look at the indentation and the quotes there and in the line above",
+		"manifest: a\n---\nb: 1":              "f:3:1: begins a second document; put each into a file of its own",
+		"system: {}\n":                        "f:1:1: system: is empty; give it limits or on_unavailable, or leave it out",
+		"x: 1\n":                              "f:1:1: x: is not known here; there are manifest, namespace, system, resources and entities",
+		"manifest: &a b\nnamespace: &a c\n":   "f:2:12: anchor &a stands twice; give one of them another name",
+		"entities: {r: &x {<<: *x, name: a}}": "f:1:23: entities.r: merges itself; write the keys out",
+	} {
+		m, err := manifest.Parse("f", []byte(text))
+		if got := problems(t, err); !strings.HasPrefix(got, want) {
+			t.Errorf("%q\n  is told %s\nand should be %s (%v)", text, got, want, m)
+		}
+	}
+}
+
+// The forms of limits, of which each line is one limit named x.
+func TestParseLimits(t *testing.T) {
+	for form, want := range map[string]string{
+		"{x: 100}":             "x:100/min",
+		"{x: 100/hour}":        "x:100/hour",
+		"{x: 100/min:150}":     "x:100/min:150",
+		"{x: '5/30s'}":         "x:5/30s",
+		"{x: 100:150}":         "x:100/min:150",
+		"[x:100]":              "x:100/min",
+		"[x: 100]":             "x:100/min",
+		"['x:100/day:5']":      "x:100/day:5",
+		"\n    - x:7/s":        "x:7/s",
+		"\n    - x: 7/s":       "x:7/s",
+		"\n    x: 7/s":         "x:7/s",
+		`{"x":{"capacity":9}}`: "x:9/min",
+		"{x: {capacity: 100, refill_amount: 10, refill_period: 1}}":             "x:10/s:100",
+		"{x: {capacity: 100, refill_amount: 10, refill_period: 3600}}":          "x:10/hour:100",
+		"{x: {capacity: 100, burst: 150}}":                                      "x:100/min:150",
+		"{x: {capacity: 100, burst: 150, refill_amount: 5, refill_period: .5}}": "x:5/500ms:150",
+		"{x: {capacity: 100, refill_period: 5min}}":                             "x:100/5min",
+		"[x: {capacity: 100}]":                                                  "x:100/min",
+	} {
+		m, err := manifest.Parse("f", []byte("system:\n  limits: "+form+"\n"))
+		if got := inWords(m); err != nil || got != "the system ["+want+"]" {
+			t.Errorf("%s is read as %s, %v; not %s", form, got, err, want)
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	const want = `the system [rpm:10/min] block
+resource 007 [rpm:10/min]
+resource gpt-4 [rpm:20/min tpm:10/min]
+entity a "A" "o" true map["k":"7" "l":"two\nlines"]
+limits of a [rpm:10/min]
+limits of a on gpt-4 [rpm:1/day]
+entity o "" "" false map[]
+limits of only [rpm:5/min]`
+	for _, text := range []string{
+		"\ufeff" + `# A comment.
+manifest: mine
+namespace: blue
+system: {on_unavailable: block, limits: &l {rpm: 10}}
+resources:
+  gpt-4:
+    limits:
+      <<: [*l, {tpm: 99, rpm: 30}]
+      tpm: 10 # beats what is merged
+      rpm: 20
+  007: {limits: *l}
+entities:
+  a:
+    name: A
+    parent: o
+    cascade: true
+    metadata:
+      k: "7"
+      l: |-
+        two
+        lines
+    limits: *l
+    resources:
+      gpt-4: {limits: [rpm:1/day]}
+  o: {}
+  only: {limits: [rpm:5]}
+`,
+		strings.ReplaceAll("manifest: mine\nnamespace: blue\nsystem:\n  on_unavailable: block\n  limits:\n    rpm: 10\nresources:\n  gpt-4:\n    limits:\n      rpm: 20\n      tpm: 10\n"+
+			"  '007':\n    limits:\n      rpm: 10\nentities:\n  o:\n  a:\n    name: A\n    parent: o\n    cascade: true\n    metadata:\n      k: '7'\n      l: \"two\\nlines\"\n    limits:\n    - rpm:10\n"+
+			"    resources:\n      gpt-4:\n        limits:\n        - rpm:1/day\n  only:\n    limits:\n    - rpm:5\n", "\n", "\r\n"),
+		`{"manifest":"mine","namespace":"blue","system":{"on_unavailable":"block","limits":{"rpm":10}},
+		"resources":{"gpt-4":{"limits":{"rpm":20,"tpm":"10/min"}},"007":{"limits":{"rpm":{"capacity":10}}}},
+		"entities":{"o":{},"a":{"name":"A","parent":"o","cascade":true,"metadata":{"k":"7","l":"two\nlines"},"limits":{"rpm":10},
+		"resources":{"gpt-4":{"limits":["rpm:1/day"]}}},"only":{"limits":{"rpm":5}}}}`,
+	} {
+		m, err := manifest.Parse("f", []byte(text))
+		if err != nil || inWords(m) != want || m.Name != "mine" || m.Namespace != "blue" {
+			t.Errorf("%v\n%s\n%s %s\nof\n%s", err, inWords(m), m.Name, m.Namespace, text)
+		}
+	}
+}
+
+// The manifests in the documents are manifests.
+func TestParseDocuments(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/manifest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)\n```").FindAllSubmatch(page, -1)
+	for _, block := range blocks {
+		if m, err := manifest.Parse("f", block[1]); err != nil || len(m.Settings) == 0 {
+			t.Errorf("%v\n%s", err, block[1])
+		}
+	}
+	if len(blocks) == 0 {
+		t.Error("there is none")
+	}
+}
+
+func TestParseLarge(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("entities:\n")
+	for i := range 5000 {
+		fmt.Fprintf(&text, "  user-%d:\n    limits: {rpm: %d}\n", i, i+1)
+	}
+	m, err := manifest.Parse("f", []byte(text.String()))
+	if err != nil || len(m.Settings) != 5000 || m.Name != manifest.DefaultName {
+		t.Fatal(len(m.Settings), err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	wrong, err := os.ReadFile("testdata/wrong.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(wrong))
+	f.Add("system: {limits: [rpm:5, tpm:10/s:20]}\nentities:\n  a: &a\n    parent: b\n    <<: {cascade: true}\n  b: {name: \"x\\n\"}\n")
+	f.Add(`{"system":{"limits":{"rpm":{"capacity":1,"refill_period":0.5}}}}`)
+	f.Add("? [a]\n: !!x |\n  y\n<<: *a\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := manifest.Parse("f", []byte(text))
+		var p *manifest.Problems
+		if err != nil && (!errors.As(err, &p) || len(p.List) == 0) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			return
+		}
+		again, err := manifest.Parse("again", m.YAML())
+		if err != nil || inWords(again) != inWords(m) || again.Name != m.Name {
+			t.Fatalf("%q is written as\n%s\nwhich is %v\n%s\nnot\n%s", text, m.YAML(), err, inWords(again), inWords(m))
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package stacktest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// LeadingKeys is the condition key with the partition keys of a request to DynamoDB.
+const LeadingKeys = "dynamodb:LeadingKeys"
+
+type withKey struct{ PK struct{ S string } }
+
+// tableBody is what IAM looks at in a request to DynamoDB.
+type tableBody struct {
+	TableName                 string
+	Key, Item                 *withKey
+	IndexName                 *string
+	ExpressionAttributeValues map[string]struct{ S string }
+	RequestItems              map[string]struct{ Keys []withKey }
+	TransactItems             []map[string]struct {
+		TableName string
+		Key, Item *withKey
+	}
+}
+
+// DynamoDBRequests are what IAM authorizes of one request to DynamoDB: of a transaction each of its actions. The function tells
+// the ARN of a table by its name.
+func DynamoDBRequests(operation string, body []byte, table func(name string) string) ([]Request, error) {
+	var b tableBody
+	if err := json.Unmarshal(body, &b); err != nil {
+		return nil, err
+	}
+	of := func(action, name, index string, keys ...*withKey) Request {
+		q := Request{Action: "dynamodb:" + action, Resource: table(name) + index}
+		var leading []string
+		for _, k := range keys {
+			if k != nil && !slices.Contains(leading, k.PK.S) {
+				leading = append(leading, k.PK.S)
+			}
+		}
+		return q.With(LeadingKeys, leading...)
+	}
+	switch operation {
+	case "BatchGetItem":
+		var all []Request
+		for name, items := range b.RequestItems {
+			var keys []*withKey
+			for i := range items.Keys {
+				keys = append(keys, &items.Keys[i])
+			}
+			all = append(all, of(operation, name, "", keys...))
+		}
+		return all, nil
+	case "Query":
+		key, index := &withKey{b.ExpressionAttributeValues[":h"]}, ""
+		if b.IndexName != nil {
+			index = "/index/" + *b.IndexName
+		}
+		return []Request{of(operation, b.TableName, index, key)}, nil
+	case "TransactWriteItems":
+		var all []Request
+		for _, item := range b.TransactItems {
+			for kind, w := range item { // Update, Put, Delete, ConditionCheck
+				all = append(all, of(kind+"Item", w.TableName, "", w.Key, w.Item))
+			}
+		}
+		return all, nil
+	}
+	return []Request{of(operation, b.TableName, "", b.Key, b.Item)}, nil
+}
+
+// s3Requests are what IAM authorizes of one request to S3.
+func s3Requests(r *http.Request) []Request {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	query, arn := r.URL.Query(), "arn:aws:s3:::"+bucket
+	object := arn + "/" + key
+	switch {
+	case r.Method == http.MethodPost && query.Has("delete"): // of versions, where the bucket has them
+		return []Request{{Action: "s3:DeleteObject", Resource: arn + "/*"}, {Action: "s3:DeleteObjectVersion", Resource: arn + "/*"}}
+	case r.Method == http.MethodGet && query.Has("versions"):
+		return []Request{{Action: "s3:ListBucketVersions", Resource: arn}}
+	case key == "" && r.Method == http.MethodDelete:
+		return []Request{{Action: "s3:DeleteBucket", Resource: arn}}
+	case key == "" && r.Method == http.MethodPut:
+		return []Request{{Action: "s3:CreateBucket", Resource: arn}}
+	case key == "":
+		return []Request{{Action: "s3:ListBucket", Resource: arn}}
+	case r.Method == http.MethodPut:
+		return []Request{{Action: "s3:PutObject", Resource: object}}
+	case r.Method == http.MethodDelete:
+		return []Request{{Action: "s3:DeleteObject", Resource: object}}
+	}
+	// Without the permission to list, S3 says Forbidden of an object that is missing.
+	return []Request{{Action: "s3:GetObject", Resource: object}, {Action: "s3:ListBucket", Resource: arn}}
+}
+
+// stackRequests are what IAM authorizes of a call to CloudFormation.
+func stackRequests(c call) []Request {
+	name := c.text("StackName")
+	resource := "*"
+	switch {
+	case strings.HasPrefix(name, "arn:"):
+		resource = name
+	case name != "":
+		resource = "arn:aws:cloudformation:" + Region + ":" + Account + ":stack/" + name + "/00000000-0000-4000-8000-000000000000"
+	}
+	all := []Request{{Action: "cloudformation:" + c.action, Resource: resource}}
+	if c.text("Tags.member.1.Key") != "" {
+		all = append(all, Request{Action: "cloudformation:TagResource", Resource: resource})
+	}
+	return all
+}
+
+// authorize notes what IAM is asked.
+func (a *AWS) authorize(requests ...Request) { a.asked = append(a.asked, requests...) }
+
+// Authorized are the requests that IAM has been asked to authorize: what callers ask for, and what CloudFormation does on their
+// behalf. A request that was made several times is in it once.
+func (a *AWS) Authorized() (all []Request) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	seen := map[string]bool{}
+	for _, q := range a.asked {
+		if text := q.String(); !seen[text] {
+			seen[text] = true
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
+// requests are those of a handler for a resource.
+func (r *resource) requests(step string) []Request {
+	return HandlerRequests(step, Rendered{Type: r.kind, ID: r.physical, ARN: arnOf(r.kind, r.physical), Properties: r.values()})
+}

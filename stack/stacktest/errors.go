@@ -1,0 +1,42 @@
+package stacktest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Errors that say how to get what is missing.
+var (
+	errNoPython = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
+	errNoNode   = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
+)
+
+// errNoProvider says how to get Terraform's declarations.
+var errNoProvider = errors.New("run `make setup`, which fetches them with npm")
+
+// Answer is an error that AWS answers a request with.
+type Answer struct {
+	Status        int    // of HTTP
+	Code, Message string // Code as in the SDK's smithy.APIError
+}
+
+// Error is code and message.
+func (a *Answer) Error() string { return a.Code + ": " + a.Message }
+
+// Answers that any service may give.
+var (
+	// Throttling is what too many requests meet.
+	Throttling = &Answer{http.StatusBadRequest, "Throttling", "Rate exceeded"}
+	// AccessDenied is what credentials meet whose policies do not allow a request.
+	AccessDenied = &Answer{http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::" + Account + ":user/test is not authorized to perform this action"}
+	// ExpiredToken is what temporary credentials meet whose time is over.
+	ExpiredToken = &Answer{http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired"}
+	// InternalFailure is a fault of AWS.
+	InternalFailure = &Answer{http.StatusInternalServerError, "InternalFailure", "An internal error occurred"}
+)
+
+// invalid is the error that CloudFormation has for nearly everything.
+func invalid(format string, args ...any) error {
+	return &Answer{http.StatusBadRequest, "ValidationError", fmt.Sprintf(format, args...)}
+}

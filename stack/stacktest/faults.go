@@ -1,0 +1,101 @@
+package stacktest
+
+import "maps"
+
+// faults are what is to go wrong.
+type faults struct {
+	counts    map[string]int
+	answers   map[string][]*Answer // by action, for its next requests
+	hooks     map[string]func(n int)
+	creations map[string]string // by logical id
+	updates   map[string]string
+	rollbacks map[string]string
+	removals  map[string]string
+	rejection string
+	early     bool
+	noUpdates bool
+}
+
+// meet counts a request and returns what it is to be answered with, nil for what it asks for.
+func (a *AWS) meet(action string) *Answer {
+	if a.counts == nil {
+		a.counts = map[string]int{}
+	}
+	a.counts[action]++
+	if hook := a.hooks[action]; hook != nil {
+		n := a.counts[action]
+		a.lock.Unlock()
+		hook(n)
+		a.lock.Lock()
+	}
+	queue := a.answers[action]
+	if len(queue) == 0 {
+		return nil
+	}
+	a.answers[action] = queue[1:]
+	return queue[0]
+}
+
+// failure is why a resource fails this once, "" if it does not.
+func (a *AWS) failure(reasons map[string]string, logical string) string {
+	reason := reasons[logical]
+	delete(reasons, logical)
+	return reason
+}
+
+// set changes a map of faults.
+func set[V any](a *AWS, m *map[string]V, key string, v V) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = v
+}
+
+// Counts is how many requests there were of each action; those of S3 are called s3:PUT, s3:GET and so on.
+func (a *AWS) Counts() map[string]int {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	return maps.Clone(a.counts)
+}
+
+// Answer answers the next requests of an action so; nil answers one as it is.
+func (a *AWS) Answer(action string, answers ...*Answer) { set(a, &a.answers, action, answers) }
+
+// On calls a function before each request of an action, with the request's number from 1. It may call what the account
+// offers to tests.
+func (a *AWS) On(action string, hook func(n int)) { set(a, &a.hooks, action, hook) }
+
+// FailCreate has the next creation of a resource fail, for a reason.
+func (a *AWS) FailCreate(logical, reason string) { set(a, &a.creations, logical, reason) }
+
+// FailUpdate has the next change of a resource fail, for a reason.
+func (a *AWS) FailUpdate(logical, reason string) { set(a, &a.updates, logical, reason) }
+
+// FailRollback has the next attempt fail to bring a resource back to what it was before an update.
+func (a *AWS) FailRollback(logical, reason string) { set(a, &a.rollbacks, logical, reason) }
+
+// FailDelete has the next removal of a resource fail, for a reason. A bucket with something in it needs no such help.
+func (a *AWS) FailDelete(logical, reason string) { set(a, &a.removals, logical, reason) }
+
+// Reject has the next change set fail, for a reason.
+func (a *AWS) Reject(reason string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.rejection = reason
+}
+
+// ValidateEarly has change sets fail whose resources exist outside of the stack, which otherwise only their execution does.
+func (a *AWS) ValidateEarly() {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.early = true
+}
+
+// RefuseNoChange has CreateChangeSet refuse what would change nothing, which otherwise is a change set that failed.
+func (a *AWS) RefuseNoChange() {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.noUpdates = true
+}

@@ -1,0 +1,132 @@
+package stacktest
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // for the files beside this one
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+//go:embed requirements.txt
+var requirements []byte
+
+//go:embed serve_moto.py
+var motoServer string
+
+const requireVariable = "ZAE_LIMITER_TEST_REQUIRE"
+
+// Moto starts an account of Python's moto, and returns its endpoint, for all services. It ends with the test, or with the
+// test process. Where moto is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has moto in it.
+func Moto(t testing.TB) (endpoint string) {
+	t.Helper()
+	command := exec.Command(python(t, "moto", "python"), "-I", "-c", motoServer)
+	var complaint bytes.Buffer
+	command.Stderr = &complaint
+	in, err := command.StdinPipe() // whose end it ends with
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Kill() }) // of a start that hangs
+	port, err := bufio.NewReader(out).ReadString('\n')
+	kill.Stop()
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = command.Process.Kill() // it has nothing to lose
+		_ = command.Wait()
+	})
+	if err != nil {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		t.Fatalf("moto does not start: %v\n%s", err, complaint.String())
+	}
+	return "http://127.0.0.1:" + strings.TrimSpace(port)
+}
+
+// CfnLint fails a test whose template files have something that cfn-lint finds fault with. A run takes seconds: give it
+// all files at once. Where cfn-lint is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has cfn-lint
+// in it.
+func CfnLint(t testing.TB, files ...string) {
+	t.Helper()
+	out, err := exec.Command(python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
+	if err != nil || len(bytes.TrimSpace(out)) > 0 {
+		t.Errorf("cfn-lint: %v\n%s", err, out)
+	}
+}
+
+// python is a program of the set-up that requirements.txt describes, for one purpose.
+func python(t testing.TB, purpose, program string) string {
+	t.Helper()
+	return tool(t, purpose, func() (string, error) { return installed(program) })
+}
+
+// tool is where something is that a test needs for a purpose. Where it is missing the test is skipped, or fails if it is
+// required.
+func tool(t testing.TB, purpose string, find func() (string, error)) string {
+	t.Helper()
+	path, err := find()
+	if err == nil {
+		return path
+	}
+	required := slices.Contains(strings.Split(os.Getenv(requireVariable), ","), purpose)
+	if required {
+		t.Fatalf("%s has %s: %v", requireVariable, purpose, err)
+	}
+	test, _, _ := strings.Cut(t.Name(), "/")
+	missed(purpose, test, err)
+	t.Skipf("no %s: %v", purpose, err)
+	return ""
+}
+
+// told are the lines that were printed about what was not run.
+var told struct {
+	lock  sync.Mutex
+	lines []string
+}
+
+// missed says on standard output, once for each test, what is not run and how to cure it.
+func missed(purpose, test string, why error) {
+	line := fmt.Sprintf("stacktest: not run: %s: no %s for tests; %v", test, purpose, why)
+	told.lock.Lock()
+	defer told.lock.Unlock()
+	if !slices.Contains(told.lines, line) {
+		told.lines = append(told.lines, line)
+		fmt.Fprintln(os.Stdout, line)
+	}
+}
+
+// installed finds a program where .ci/python.sh installs it.
+func installed(program string) (string, error) {
+	folder, err := installedFor("python", requirements, errNoPython)
+	return filepath.Join(folder, "bin", program), err
+}
+
+// installedFor is the folder that was made for a list of packages, if it is complete.
+func installedFor(kind string, list []byte, missing error) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", missing, err)
+	}
+	sum := sha256.Sum256(list)
+	folder := filepath.Join(cache, "zae-limiter", kind+"-"+hex.EncodeToString(sum[:])[:12])
+	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
+		return "", missing
+	}
+	return folder, nil
+}

@@ -1,0 +1,237 @@
+package stacktest
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// Options of [Start]; nil is fine.
+type Options struct {
+	Now      func() time.Time // what operations go by. Default: a [Clock] of the server's own
+	Pace     time.Duration    // what a resource takes to be made, changed or removed. Default: 4 s
+	PageSize int              // how many items lists and events have in a page. Default: 100
+	Region   string           // what is served, also of another partition: cn-north-1. Default: [Region]
+	DynamoDB string           // endpoint of a DynamoDB in which tables of stacks are made. Default: they are names only
+}
+
+// AWS is an account of which CloudFormation and what it needs works. All services are at one endpoint, for AWS_ENDPOINT_URL.
+// It is safe for concurrent use.
+type AWS struct {
+	Endpoint string // http://127.0.0.1:PORT
+	Clock    *Clock // nil where Options.Now is given
+
+	region   string
+	clock    func() time.Time
+	pace     time.Duration
+	pageSize int
+	client   *http.Client
+	dynamo   string
+	proxy    *httputil.ReverseProxy
+	s3       http.Handler
+	buckets  *s3mem.Backend
+
+	lock    sync.Mutex
+	instant time.Time // of what happens while catching up
+	serial  int
+	stacks  []*stack
+	things  map[string]*thing // tables and functions that exist, by kind and name
+	asked   []Request         // of IAM
+	faults
+}
+
+// Start is an account without anything, until the test ends.
+func Start(t testing.TB, o *Options) *AWS {
+	t.Helper()
+	if o == nil {
+		o = &Options{}
+	}
+	a := &AWS{
+		region: cmp.Or(o.Region, Region), clock: o.Now, pace: o.Pace, pageSize: o.PageSize, dynamo: o.DynamoDB, client: &http.Client{},
+		buckets: s3mem.New(), things: map[string]*thing{},
+	}
+	if a.clock == nil {
+		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
+		a.clock = a.Clock.Now
+	}
+	if a.pace == 0 {
+		a.pace = 4 * time.Second
+	}
+	if a.pageSize == 0 {
+		a.pageSize = 100
+	}
+	if a.dynamo != "" {
+		upstream, err := url.Parse(a.dynamo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
+	}
+	a.s3 = gofakes3.New(a.buckets, gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
+	server := httptest.NewServer(a)
+	a.Endpoint = server.URL
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+		a.client.CloseIdleConnections()
+	})
+	return a
+}
+
+// Config is what SDK clients need to speak to it; the credentials are nobody's.
+func (a *AWS) Config() aws.Config {
+	return aws.Config{
+		Region: a.region, BaseEndpoint: aws.String(a.Endpoint),
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	}
+}
+
+// Environment is what a program needs to speak to it.
+func (a *AWS) Environment() map[string]string {
+	return map[string]string{
+		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": a.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+	}
+}
+
+// signed is the scope of a signature: key, day, region, service.
+var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
+
+const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+
+// ServeHTTP implements [http.Handler]. Which service a request is for stands in its signature.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
+	if found == nil {
+		http.Error(w, "stacktest: the request is not signed", http.StatusForbidden)
+		return
+	}
+	if err := receive(r); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	serve := func(w http.ResponseWriter, r *http.Request) { a.serveService(w, r, found[1]) }
+	if a.region != Region && found[1] != "s3" { // which speaks of neither
+		a.elsewhere(w, r, serve)
+		return
+	}
+	serve(w, r)
+}
+
+func (a *AWS) serveService(w http.ResponseWriter, r *http.Request, service string) {
+	switch service {
+	case "cloudformation":
+		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
+	case "sts":
+		a.query(w, r, stsNamespace, map[string]action{"GetCallerIdentity": callerIdentity})
+	case "s3":
+		a.lock.Lock()
+		a.authorize(s3Requests(r)...)
+		a.lock.Unlock()
+		if a.answered(w, "s3:"+r.Method) || a.describesBucket(w, r) {
+			return
+		}
+		a.s3.ServeHTTP(w, r)
+	case "dynamodb":
+		a.serveDynamoDB(w, r)
+	case "lambda":
+		a.serveLambda(w, r)
+	default:
+		http.Error(w, "stacktest: there is no service "+service, http.StatusNotImplemented)
+	}
+}
+
+// answered answers in place of a service, if that is asked for.
+func (a *AWS) answered(w http.ResponseWriter, name string) bool {
+	a.lock.Lock()
+	answer := a.meet(name)
+	a.catchUp()
+	a.lock.Unlock()
+	if answer == nil {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(answer.Status)
+	_, _ = w.Write([]byte("<Error><Code>" + answer.Code + "</Code><Message>" + answer.Message + "</Message></Error>"))
+	return true
+}
+
+// receive reads the whole request and waits for a moment, as the network does: the SDK closes a request's body when it sees
+// the answer, and the connection breaks if that is before it saw the body's end.
+func receive(r *http.Request) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	timer := time.NewTimer(300 * time.Microsecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+	return nil
+}
+
+// action is one of the query protocol.
+type action func(c call) (any, error)
+
+// query serves a request of the query protocol.
+func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, actions map[string]action) {
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c := call{r.PostForm.Get("Action"), r.PostForm}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	var result any
+	var err error
+	if namespace == stsNamespace {
+		a.authorize(Request{Action: "sts:" + c.action, Resource: "*"})
+	} else {
+		a.authorize(stackRequests(c)...)
+	}
+	answer := a.meet(c.action)
+	a.catchUp()
+	switch do := actions[c.action]; {
+	case answer != nil:
+		err = answer
+	case do == nil:
+		err = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
+	default:
+		result, err = do(c)
+	}
+	writeXML(w, namespace, c.action, result, err)
+}
+
+// actions are those of CloudFormation.
+func (a *AWS) actions() map[string]action {
+	return map[string]action{
+		"CancelUpdateStack": a.cancelUpdateStack, "ContinueUpdateRollback": a.continueUpdateRollback,
+		"CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack, "DeleteChangeSet": a.deleteChangeSet,
+		"DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet, "DescribeEvents": a.describeEvents,
+		"DescribeStackEvents": a.describeStackEvents, "DescribeStackResources": a.describeStackResources,
+		"DescribeStacks": a.describeStacks, "ExecuteChangeSet": a.executeChangeSet, "GetTemplate": a.getTemplate,
+		"GetTemplateSummary": a.summary, "ListChangeSets": a.listChangeSets, "ListStackResources": a.listStackResources,
+		"ListStacks": a.listStacks, "SetStackPolicy": a.setStackPolicy, "UpdateStack": a.updateStack,
+		"UpdateTerminationProtection": a.updateTerminationProtection, "ValidateTemplate": a.summary,
+	}
+}
+
+func callerIdentity(call) (any, error) {
+	return struct{ Account, Arn, UserId string }{Account, "arn:aws:iam::" + Account + ":user/test", "AIDATEST"}, nil
+}
