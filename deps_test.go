@@ -31,14 +31,14 @@ var awsSDK = []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 var rooms = map[string]room{
 	"": {what: "the root holds documents and tests"},
 
-	"internal/int128":   {what: "a number is arithmetic and nothing else"},
 	"internal/pause":    {what: "a pause is a timer and a context"},
 	"internal/readable": {what: "texts for people are made of values and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
 
+	"backend/num": {what: "a number is arithmetic and nothing else"},
 	"backend": {
 		what: "the contract knows neither who calls it nor who keeps it",
-		ours: []string{"internal/int128"},
+		ours: []string{"backend/num"},
 	},
 	"internal/prices": {what: "prices are data"},
 	"cmd/zae-limiter/internal/load": {
@@ -48,16 +48,16 @@ var rooms = map[string]room{
 	},
 	"engine/bucket": {
 		what:  "bucket arithmetic is pure: numbers and the time go in, numbers come out",
-		ours:  []string{"internal/int128"},
+		ours:  []string{"backend/num"},
 		never: map[string]string{"context": "arithmetic does not wait; who calls it has the context"},
 	},
 	"engine/schema": {
 		what: "the schema only translates between typed records and backend.Record",
-		ours: []string{"backend", "engine/bucket"},
+		ours: []string{"backend", "backend/num", "engine/bucket"},
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "engine/bucket", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2", "golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
@@ -67,7 +67,7 @@ var rooms = map[string]room{
 	},
 	"backend/bolt": {
 		what:  "a driver knows the contract, the numbers in it and its own storage library",
-		ours:  []string{"backend", "internal/int128"},
+		ours:  []string{"backend", "backend/num"},
 		third: []string{"go.etcd.io/bbolt"},
 	},
 	"internal/awsconfig": {
@@ -76,7 +76,7 @@ var rooms = map[string]room{
 	},
 	"backend/dynamo": {
 		what:  "a driver knows the contract, the numbers in it and its own storage library",
-		ours:  []string{"backend", "internal/awsconfig", "internal/int128"},
+		ours:  []string{"backend", "internal/awsconfig", "backend/num"},
 		third: awsSDK,
 	},
 	"conformance": {
@@ -153,19 +153,18 @@ var testers = []string{"conformance", "stack/stacktest", "backend/dynamo/dynamot
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{
-	module + "/backend/memory":  "the caller chooses the store; speak to backend.Backend",
-	module + "/backend/bolt":    "the caller chooses the store; speak to backend.Backend",
-	module + "/backend/dynamo":  "the caller chooses the store; speak to backend.Backend",
-	module + "/engine":          "what the engine stands on must not lean on it",
-	module + "/engine/schema":   "only the engine and the aggregator know what is in a record",
-	module + "/engine/bucket":   "only the engine, the aggregator and the suite know what a limit is",
-	module + "/conformance":     "the suite is for tests",
-	module + "/stack":           "only the command line deploys",
-	module + "/internal/int128": "take backend.Num, which is the same type",
-	module + "/internal/spin":   "take a sync.Mutex: the spin lock is for critical sections of nanoseconds",
-	"github.com/aws":            "AWS ends at backend/dynamo, stack and aggregator/lambda",
-	"go.etcd.io/bbolt":          "bbolt ends at backend/bolt",
-	"github.com/alecthomas":     "the command line's libraries end at cmd/zae-limiter",
+	module + "/backend/memory": "the caller chooses the store; speak to backend.Backend",
+	module + "/backend/bolt":   "the caller chooses the store; speak to backend.Backend",
+	module + "/backend/dynamo": "the caller chooses the store; speak to backend.Backend",
+	module + "/engine":         "what the engine stands on must not lean on it",
+	module + "/engine/schema":  "only the engine and the aggregator know what is in a record",
+	module + "/engine/bucket":  "only the engine, the aggregator and the suite know what a limit is",
+	module + "/conformance":    "the suite is for tests",
+	module + "/stack":          "only the command line deploys",
+	module + "/internal/spin":  "take a sync.Mutex: the spin lock is for critical sections of nanoseconds",
+	"github.com/aws":           "AWS ends at backend/dynamo, stack and aggregator/lambda",
+	"go.etcd.io/bbolt":         "bbolt ends at backend/bolt",
+	"github.com/alecthomas":    "the command line's libraries end at cmd/zae-limiter",
 }
 
 // refuse says why the package in folder, with room r, may not import path; "" if it may.

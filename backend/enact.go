@@ -3,7 +3,7 @@ package backend
 import (
 	"math/bits"
 
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // Enact lets the effects of w happen on r, whose conditions hold and whose layout is the write's. An invalid effect or a
@@ -94,7 +94,7 @@ func (r *Record) enactAny(w *Write) error {
 
 // from is what AddFrom makes of n.
 func (e *Effect) from(n Num) Num {
-	return int128.Max(n, e.Base).Add(e.Num)
+	return num.Max(n, e.Base).Add(e.Num)
 }
 
 // enact lets one effect happen, which can.

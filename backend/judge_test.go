@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 var plain = backend.NewLayout("plain", backend.Field{Name: "a"}, backend.Field{Name: "t", Kind: backend.Text},
@@ -19,8 +19,8 @@ var slots = plain.Slots()
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
 func number(r *rand.Rand) backend.Num {
-	most, _ := int128.Parse("99999999999999999999999999999999999999")
-	n := pick(r, backend.Int(r.Int64N(3)), most, most.Sub(backend.Int(1)), int128.FromParts(1<<62, 0), int128.FromParts(1<<62-1, 7), backend.Int(1<<62))
+	most, _ := num.Parse("99999999999999999999999999999999999999")
+	n := pick(r, backend.Int(r.Int64N(3)), most, most.Sub(backend.Int(1)), num.FromParts(1<<62, 0), num.FromParts(1<<62-1, 7), backend.Int(1<<62))
 	if r.IntN(40) == 0 {
 		n = most.Add(backend.Int(1 + r.Int64N(2)))
 	}
@@ -94,7 +94,7 @@ func (v values) enact(e *backend.Effect) bool {
 			n = old.(backend.Num)
 		}
 		sum := new(big.Int).Add(n.Big(), e.Num.Big())
-		v[e.Slot], _ = int128.FromBig(sum)
+		v[e.Slot], _ = num.FromBig(sum)
 		return len(new(big.Int).Abs(sum).String()) <= 38
 	case e.Op == backend.SetIfAbsent && there:
 	case e.Slot.IsNumber():

@@ -3,11 +3,11 @@ package backend
 import (
 	"math/bits"
 
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // Num is a signed 128-bit integer. Stores keep those of up to 38 decimal digits.
-type Num = int128.Int
+type Num = num.Int
 
 // MaxRecord is the most a record may weigh, in bytes: its names and values, as [Record.Size] counts them.
 const MaxRecord = 300 << 10
@@ -198,4 +198,4 @@ func (r *Record) grow(n int) {
 }
 
 // Int is n as a Num.
-func Int(n int64) Num { return int128.FromInt64(n) }
+func Int(n int64) Num { return num.FromInt64(n) }

@@ -12,9 +12,9 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // wire notes the last write on its way to a store. It is not NoIO, whatever the store is.
@@ -112,7 +112,7 @@ func (p *prepared) caller() asker {
 	return func(key int) (bool, error) {
 		w.Key, w.Memo = p.keys[0][key], p.memos[key]
 		if nonceCond >= 0 {
-			nonce := int128.FromParts(0, rand.Uint64()|1)
+			nonce := num.FromParts(0, rand.Uint64()|1)
 			w.Conds[nonceCond].A, w.Effects[nonceEffect].Num = nonce, nonce
 		}
 		err := p.store.Apply(background, writes, out)

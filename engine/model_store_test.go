@@ -24,8 +24,8 @@ type watched struct {
 	terms map[string][]schema.Term // by L
 }
 
-// local is watched by limiters that take it for a store without I/O, which knows the greater of two numbers: they go the
-// one write that needs no regime.
+// local is watched by limiters that take it for a store without I/O which knows the greater of two numbers: they send
+// writes that need no regime.
 type local struct{ *watched }
 
 func (local) NoIO() {}

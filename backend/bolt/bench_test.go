@@ -13,7 +13,6 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 var background = context.Background()
@@ -28,29 +27,27 @@ func bucketFields() []backend.Field {
 	return fields
 }
 
-func num(v int64) backend.Num { return int128.FromInt64(v) }
-
 // acquire is a write such as an acquire sends: five conditions, nine effects.
 func acquire(k backend.Key) backend.Write {
 	const limits = "1rpm:1000/1000/60;tpm:100000/100000/60"
 	w := backend.Write{Key: k, Layout: bucket, Expiry: 1_900_000_000, Index: &backend.Place{Partition: "e", Sort: "s"}}
 	w.Conds = []backend.Cond{
 		{Slot: bucket.MustSlot("l"), Op: backend.Equal, OrAbsent: true, Text: limits},
-		{Slot: 0, Op: backend.Between, OrAbsent: true, B: num(1 << 60)},
-		{Slot: 1, Op: backend.Between, OrAbsent: true, B: num(1 << 60)},
-		{Slot: 2, Op: backend.AtMost, OrAbsent: true, A: num(1 << 61)},
-		{Slot: 3, Op: backend.NotEqual, A: num(-7)},
+		{Slot: 0, Op: backend.Between, OrAbsent: true, B: backend.Int(1 << 60)},
+		{Slot: 1, Op: backend.Between, OrAbsent: true, B: backend.Int(1 << 60)},
+		{Slot: 2, Op: backend.AtMost, OrAbsent: true, A: backend.Int(1 << 61)},
+		{Slot: 3, Op: backend.NotEqual, A: backend.Int(-7)},
 	}
 	w.Effects = []backend.Effect{
 		{Slot: bucket.MustSlot("l"), Op: backend.Set, Text: limits},
-		{Slot: 0, Op: backend.Add, Num: num(3)},
-		{Slot: 1, Op: backend.Add, Num: num(3)},
-		{Slot: 4, Op: backend.Add, Num: num(1)},
-		{Slot: 5, Op: backend.Add, Num: num(1)},
-		{Slot: 6, Op: backend.Set, Num: num(1 << 50)},
-		{Slot: 7, Op: backend.Set, Num: num(1 << 51)},
-		{Slot: 8, Op: backend.SetIfAbsent, Num: num(9)},
-		{Slot: 10, Op: backend.Add, Num: num(1)},
+		{Slot: 0, Op: backend.Add, Num: backend.Int(3)},
+		{Slot: 1, Op: backend.Add, Num: backend.Int(3)},
+		{Slot: 4, Op: backend.Add, Num: backend.Int(1)},
+		{Slot: 5, Op: backend.Add, Num: backend.Int(1)},
+		{Slot: 6, Op: backend.Set, Num: backend.Int(1 << 50)},
+		{Slot: 7, Op: backend.Set, Num: backend.Int(1 << 51)},
+		{Slot: 8, Op: backend.SetIfAbsent, Num: backend.Int(9)},
+		{Slot: 10, Op: backend.Add, Num: backend.Int(1)},
 	}
 	return w
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // awkward is a short string of the bytes that a codec of keys trips over.
@@ -54,11 +54,11 @@ func TestNumbersAreShort(t *testing.T) {
 	layout := backend.NewLayout("n", backend.Field{Name: "n"})
 	for bit := range 127 {
 		for _, near := range []int64{-1, 0, 1} {
-			power := int128.FromParts(0, 1<<bit)
+			power := num.FromParts(0, 1<<bit)
 			if bit >= 64 {
-				power = int128.FromParts(1<<(bit-64), 0)
+				power = num.FromParts(1<<(bit-64), 0)
 			}
-			for _, n := range []backend.Num{power.Add(int128.FromInt64(near)), power.Neg().Add(int128.FromInt64(near))} {
+			for _, n := range []backend.Num{power.Add(num.FromInt64(near)), power.Neg().Add(num.FromInt64(near))} {
 				var rec, back backend.Record
 				rec.Reset(layout)
 				back.Reset(layout)
@@ -80,7 +80,7 @@ func FuzzDecode(f *testing.F) {
 	layout := backend.NewLayout("l", backend.Field{Name: "n"}, backend.Field{Name: "b", Kind: backend.Bytes})
 	var rec backend.Record
 	rec.Reset(layout)
-	rec.SetNum(0, int128.FromInt64(-300))
+	rec.SetNum(0, num.FromInt64(-300))
 	rec.SetText(layout.MustSlot("b"), "text")
 	good := appendHead(nil, &head{expiry: 5, due: 5, place: backend.Place{Partition: "p", Sort: "s"}})
 	f.Add(appendFields(good, &rec))

@@ -73,7 +73,7 @@ func count(path string) error {
 
 // increment has odd counters go by Commit, with a record that comes and goes beside them, and even ones by Apply.
 func increment(s *bolt.Store, g int) (int64, error) {
-	w := backend.Write{Key: keyOf(g), Layout: bucket, Effects: []backend.Effect{{Op: backend.Add, Num: num(1)}}, Expiry: 1_900_000_000}
+	w := backend.Write{Key: keyOf(g), Layout: bucket, Effects: []backend.Effect{{Op: backend.Add, Num: backend.Int(1)}}, Expiry: 1_900_000_000}
 	if g%2 == 0 {
 		out := make([]backend.Outcome, 1)
 		err := s.Apply(background, []backend.Write{w}, out)

@@ -71,7 +71,7 @@ func fill(path string) error {
 
 func counted(s *bolt.Store, i int, text string) (int64, error) {
 	w := backend.Write{Key: keyOf(i), Layout: bucket, Effects: []backend.Effect{
-		{Op: backend.Add, Num: num(1)}, {Slot: bucket.MustSlot("l"), Op: backend.Set, Text: text},
+		{Op: backend.Add, Num: backend.Int(1)}, {Slot: bucket.MustSlot("l"), Op: backend.Set, Text: text},
 	}}
 	out := make([]backend.Outcome, 1)
 	err := s.Apply(background, []backend.Write{w}, out)

@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // head is what the store itself keeps of a record: a stored record is its head, and then its fields.
@@ -107,7 +107,7 @@ func decodeNum(b []byte) backend.Num {
 		}
 	}
 	copy(both[mostNum-len(b):], b)
-	return int128.FromParts(int64(binary.BigEndian.Uint64(both[:8])), binary.BigEndian.Uint64(both[8:]))
+	return num.FromParts(int64(binary.BigEndian.Uint64(both[:8])), binary.BigEndian.Uint64(both[8:]))
 }
 
 // decodeFields fills out, which has its layout. Fields mostly come in the layout's order.

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // decode fills r, which must have been Reset to its layout, with an item; none leaves it not present.
@@ -48,7 +48,7 @@ func set(r *backend.Record, slot backend.Slot, v types.AttributeValue) bool {
 	kind := r.Layout().Field(slot).Kind
 	switch v := v.(type) {
 	case *types.AttributeValueMemberN:
-		n, err := int128.Parse(v.Value)
+		n, err := num.Parse(v.Value)
 		if err != nil || kind != backend.Number {
 			return false
 		}
@@ -92,14 +92,14 @@ func room(numbers, operands int) values {
 	}
 }
 
-func (v *values) num(name string, n backend.Num) {
+func (v *values) number(name string, n backend.Num) {
 	v.digits, _ = n.AppendText(v.digits) // which cannot fail
 	v.ends = append(v.ends, len(v.digits))
 	v.numbers = append(v.numbers, types.AttributeValueMemberN{})
 	v.of[name] = &v.numbers[len(v.numbers)-1]
 }
 
-func (v *values) int(name string, n int64) { v.num(name, backend.Int(n)) }
+func (v *values) int(name string, n int64) { v.number(name, backend.Int(n)) }
 
 func (v *values) text(name, s string, kind backend.Kind) {
 	if kind == backend.Bytes {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // together bounds the requests of one call that are on their way at once.
@@ -206,9 +206,9 @@ func (shape *shape) values(w *backend.Write) item {
 		case !c.Slot.IsNumber():
 			v.text(operand(":c", i), c.Text, w.Layout.Field(c.Slot).Kind)
 		default:
-			v.num(operand(":c", i), c.A)
+			v.number(operand(":c", i), c.A)
 			if c.Op == backend.Between {
-				v.num(operand(":d", i), c.B)
+				v.number(operand(":d", i), c.B)
 			}
 		}
 	}
@@ -230,7 +230,7 @@ func (shape *shape) values(w *backend.Write) item {
 
 // largest has 38 digits, as many as a number may have.
 var largest = func() backend.Num {
-	n, _ := int128.Parse("99999999999999999999999999999999999999")
+	n, _ := num.Parse("99999999999999999999999999999999999999")
 	return n
 }()
 
@@ -243,15 +243,15 @@ func (shape *shape) effect(v *values, w *backend.Write, i int) {
 		v.text(operand(":e", i), e.Text, w.Layout.Field(e.Slot).Kind)
 		return
 	}
-	v.num(operand(":e", i), e.Num)
+	v.number(operand(":e", i), e.Num)
 	if e.Op == backend.Add && !e.Base.IsZero() {
-		v.num(operand(":b", i), e.Base)
+		v.number(operand(":b", i), e.Base)
 	}
 	if shape.guards && needsGuard(w, e) {
 		bound := largest
 		if e.Num.Sign() < 0 {
 			bound = largest.Neg()
 		}
-		v.num(operand(":g", i), bound.Sub(e.Num))
+		v.number(operand(":g", i), bound.Sub(e.Num))
 	}
 }

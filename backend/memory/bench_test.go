@@ -10,7 +10,6 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // bucket is a layout as large as a bucket of two limits: eleven numbers and a string.
@@ -29,28 +28,26 @@ func acquire(k backend.Key) backend.Write {
 	w := backend.Write{Key: k, Layout: bucket, Expiry: 1_900_000_000}
 	w.Conds = []backend.Cond{
 		{Slot: bucket.MustSlot("L"), Op: backend.Equal, OrAbsent: true, Text: limits},
-		{Slot: 0, Op: backend.Between, OrAbsent: true, B: num(1 << 60)},
-		{Slot: 1, Op: backend.Between, OrAbsent: true, B: num(1 << 60)},
-		{Slot: 2, Op: backend.AtMost, OrAbsent: true, A: num(1 << 61)},
-		{Slot: 3, Op: backend.NotEqual, A: num(-7)},
+		{Slot: 0, Op: backend.Between, OrAbsent: true, B: backend.Int(1 << 60)},
+		{Slot: 1, Op: backend.Between, OrAbsent: true, B: backend.Int(1 << 60)},
+		{Slot: 2, Op: backend.AtMost, OrAbsent: true, A: backend.Int(1 << 61)},
+		{Slot: 3, Op: backend.NotEqual, A: backend.Int(-7)},
 	}
 	w.Effects = []backend.Effect{
-		{Slot: 9, Op: backend.Set, Num: num(-1 << 40)},
-		{Slot: 0, Op: backend.Add, Num: num(3)},
-		{Slot: 1, Op: backend.Add, Num: num(3)},
-		{Slot: 4, Op: backend.Add, Num: num(1)},
-		{Slot: 5, Op: backend.Add, Num: num(1)},
-		{Slot: 6, Op: backend.Set, Num: num(1 << 50)},
-		{Slot: 7, Op: backend.Set, Num: num(1 << 51)},
-		{Slot: 8, Op: backend.SetIfAbsent, Num: num(9)},
-		{Slot: 10, Op: backend.Add, Num: num(1)},
+		{Slot: 9, Op: backend.Set, Num: backend.Int(-1 << 40)},
+		{Slot: 0, Op: backend.Add, Num: backend.Int(3)},
+		{Slot: 1, Op: backend.Add, Num: backend.Int(3)},
+		{Slot: 4, Op: backend.Add, Num: backend.Int(1)},
+		{Slot: 5, Op: backend.Add, Num: backend.Int(1)},
+		{Slot: 6, Op: backend.Set, Num: backend.Int(1 << 50)},
+		{Slot: 7, Op: backend.Set, Num: backend.Int(1 << 51)},
+		{Slot: 8, Op: backend.SetIfAbsent, Num: backend.Int(9)},
+		{Slot: 10, Op: backend.Add, Num: backend.Int(1)},
 	}
 	return w
 }
 
 const limits = "1rpm:1000/1000/60;tpm:100000/100000/60"
-
-func num(v int64) backend.Num { return int128.FromInt64(v) }
 
 func BenchmarkHot(b *testing.B) {
 	s, out := memory.New(nil), make([]backend.Outcome, 1)

@@ -17,7 +17,7 @@ var counter = backend.NewLayout("counter", backend.Field{Name: "n"}, backend.Fie
 func key(sort string) backend.Key { return backend.Key{Namespace: "ns", Partition: "p", Sort: sort} }
 
 func add(k backend.Key, conds ...backend.Cond) backend.Write {
-	return backend.Write{Key: k, Layout: counter, Conds: conds, Effects: []backend.Effect{{Op: backend.Add, Num: num(1)}}}
+	return backend.Write{Key: k, Layout: counter, Conds: conds, Effects: []backend.Effect{{Op: backend.Add, Num: backend.Int(1)}}}
 }
 
 func remove(k backend.Key) backend.Write { return backend.Write{Key: k, Layout: counter, Remove: true} }
@@ -105,7 +105,7 @@ func TestMemoNeverLosesAWrite(t *testing.T) {
 			w := remove(key("a"))
 			for range 1_000 {
 				read := mustRead(t, s, w.Key)
-				w.Conds = []backend.Cond{{Op: backend.Equal, A: num(read)}}
+				w.Conds = []backend.Cond{{Op: backend.Equal, A: backend.Int(read)}}
 				if mustApply(t, s, &w).Applied {
 					removed.Add(read)
 				}
@@ -138,11 +138,11 @@ func TestReadBesideRemovals(t *testing.T) {
 		default:
 		}
 		out[0].Reset(counter)
-		out[0].SetNum(0, num(-1))
+		out[0].SetNum(0, backend.Int(-1))
 		if err := s.Read(t.Context(), []backend.Key{key("a")}, out); err != nil {
 			t.Fatal(err)
 		}
-		if n, present := out[0].Num(0); present && n != num(1) {
+		if n, present := out[0].Num(0); present && n != backend.Int(1) {
 			t.Fatalf("a record that is 1 or absent reads %v", n)
 		}
 	}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // mistakes are command lines on an inhabited store, with the exit code and what standard error says, a line with a cure.
@@ -170,7 +170,7 @@ func TestExitAnotherVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := backend.Effect{Slot: schema.VersionNumber, Op: backend.Set, Num: int128.FromInt64(99)}
+	newer := backend.Effect{Slot: schema.VersionNumber, Op: backend.Set, Num: num.FromInt64(99)}
 	err = store.Commit(t.Context(), [16]byte{}, []backend.Write{{Key: schema.Version(), Layout: schema.VersionLayout, Effects: []backend.Effect{newer}}})
 	if err := errors.Join(err, store.Close()); err != nil {
 		t.Fatal(err)

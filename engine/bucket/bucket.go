@@ -4,11 +4,11 @@ import (
 	"math"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // Num is a number of units or an arrival time.
-type Num = int128.Int
+type Num = num.Int
 
 // Arrival is the theoretical arrival time of a limit; a bucket never seen, or reset, has none and is full.
 type Arrival struct {
@@ -28,7 +28,7 @@ type Rate struct {
 func (l Limit) Rate() Rate {
 	g := gcd(l.RefillAmount, int64(l.RefillPeriod))
 	q := Rate{capacity: l.Capacity, perNano: l.RefillAmount / g, perToken: int64(l.RefillPeriod) / g}
-	q.full = int128.Mul64(q.capacity, q.perToken)
+	q.full = num.Mul64(q.capacity, q.perToken)
 	return q
 }
 
@@ -43,10 +43,10 @@ func gcd(a, b int64) int64 {
 func (q *Rate) Capacity() int64 { return q.capacity }
 
 // Y is the instant now, in ns since the Unix epoch, in units.
-func (q *Rate) Y(now int64) Num { return int128.Mul64(now, q.perNano) }
+func (q *Rate) Y(now int64) Num { return num.Mul64(now, q.perNano) }
 
 // Cost is what n tokens cost, in units.
-func (q *Rate) Cost(n int64) Num { return int128.Mul64(n, q.perToken) }
+func (q *Rate) Cost(n int64) Num { return num.Mul64(n, q.perToken) }
 
 // Ceiling is the largest arrival time that admission may lead to: y + C·p.
 func (q *Rate) Ceiling(y Num) Num { return y.Add(q.full) }
@@ -75,7 +75,7 @@ func (q *Rate) Available(a Arrival, y Num) int64 {
 	if q.IsFull(a, y) {
 		return q.capacity
 	}
-	return int128.FromInt64(q.capacity).Sub(a.At.Sub(y).DivCeil(q.perToken)).SaturateInt64()
+	return num.FromInt64(q.capacity).Sub(a.At.Sub(y).DivCeil(q.perToken)).SaturateInt64()
 }
 
 // Wait is how long after now n tokens will be admitted if nobody else comes: 0 where they are admitted now, the
@@ -89,7 +89,7 @@ func (q *Rate) Wait(a Arrival, now, n int64) (time.Duration, bool) {
 		return 0, true
 	}
 	earliest := a.At.Add(q.Cost(n)).Sub(q.full).DivCeil(q.perNano)
-	return time.Duration(earliest.Sub(int128.FromInt64(now)).SaturateInt64()), true
+	return time.Duration(earliest.Sub(num.FromInt64(now)).SaturateInt64()), true
 }
 
 // FillTime is how long an empty bucket takes to be full: C·P/R, rounded up, saturated.
@@ -103,5 +103,5 @@ func (q *Rate) FullAt(tat Num) int64 { return tat.DivCeil(q.perNano).SaturateInt
 // DebtLimit is the largest arrival time that forced charges may lead to at y: a deficit of C + MaxDebt tokens, and of
 // what clocks that disagree by ten seconds may add to it.
 func (q *Rate) DebtLimit(y Num) Num {
-	return q.Ceiling(y).Add(int128.Mul64(MaxDebt, q.perToken)).Add(int128.Mul64(clockSlack, q.perNano))
+	return q.Ceiling(y).Add(num.Mul64(MaxDebt, q.perToken)).Add(num.Mul64(clockSlack, q.perNano))
 }

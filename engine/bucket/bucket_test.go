@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 const noon = 1_772_366_400_000_000_000 // 2026-03-01T12:00:00Z
@@ -18,7 +18,7 @@ func limit(capacity, amount int64, period time.Duration) bucket.Limit {
 
 // missing is the state in which that many tokens and units are missing at now.
 func missing(q *bucket.Rate, now, tokens, units int64) bucket.Arrival {
-	return bucket.Arrival{At: q.Y(now).Add(q.Cost(tokens)).Add(int128.FromInt64(units)), Seen: true}
+	return bucket.Arrival{At: q.Y(now).Add(q.Cost(tokens)).Add(num.FromInt64(units)), Seen: true}
 }
 
 // TestTable is the gate at its edges, worked out by hand.

@@ -5,7 +5,7 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/internal/int128"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // clockSlack is by how much of the rate a deficit may exceed the capacity without being debt: so much may be no more
@@ -22,16 +22,16 @@ func Convert(from, to *Rate, a Arrival, m int64, cut bool) Num {
 	if deficit.IsZero() {
 		return y
 	}
-	debt := from.full.Add(int128.Mul64(clockSlack, from.perNano)).Less(deficit)
+	debt := from.full.Add(num.Mul64(clockSlack, from.perNano)).Less(deficit)
 	scaled := rescale(deficit, from.perToken, to.perToken)
-	most := to.full.Add(int128.Mul64(MaxDebt, to.perToken))
+	most := to.full.Add(num.Mul64(MaxDebt, to.perToken))
 	if cut && !debt {
 		most = to.full
 	}
 	if scaled.Cmp(most.Big()) > 0 {
 		return y.Add(most)
 	}
-	kept, _ := int128.FromBig(scaled) // fits: it is at most most
+	kept, _ := num.FromBig(scaled) // fits: it is at most most
 	return y.Add(kept)
 }
 
@@ -42,11 +42,11 @@ func WaitConverted(from, to *Rate, a Arrival, now, n int64, cut bool) (time.Dura
 		return math.MaxInt64, false
 	}
 	most := from.Cost(to.capacity - n) // the largest deficit that admits n
-	if debt := from.full.Add(int128.Mul64(clockSlack, from.perNano)); n == 0 && cut && most.Less(debt) {
+	if debt := from.full.Add(num.Mul64(clockSlack, from.perNano)); n == 0 && cut && most.Less(debt) {
 		most = debt // what exceeds the new capacity is cut
 	}
 	earliest := from.Base(a, from.Y(now)).Sub(most).DivCeil(from.perNano)
-	return time.Duration(max(0, earliest.Sub(int128.FromInt64(now)).SaturateInt64())), true
+	return time.Duration(max(0, earliest.Sub(num.FromInt64(now)).SaturateInt64())), true
 }
 
 // rescale is ceil(units · to / from) for positive numbers; the product may have 170 bits.

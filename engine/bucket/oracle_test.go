@@ -4,8 +4,8 @@ import (
 	"math"
 	"math/big"
 
+	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // ideal is one limit as the textbook has it, in exact fractions: full is the instant (ns since the Unix epoch) at which
@@ -101,6 +101,6 @@ func saturated(x *big.Int) int64 {
 }
 
 // instant is the time that an arrival in units stands for.
-func instant(l bucket.Limit, at int128.Int) *big.Rat {
+func instant(l bucket.Limit, at num.Int) *big.Rat {
 	return new(big.Rat).SetFrac(at.Big(), big.NewInt(rateOf(l)))
 }

@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/internal/int128"
 )
 
 // amounts are tokens of every magnitude, often at an edge, and primes so that nothing cancels.
@@ -72,9 +72,9 @@ func arrivals(q *bucket.Rate, now int64) *rapid.Generator[bucket.Arrival] {
 		case 3: // left by a clock that is elsewhere
 			at = q.Y(times().Draw(t, "elsewhere")).Add(q.Cost(tokens))
 		case 4:
-			at = int128.FromInt64(rapid.Int64().Draw(t, "tiny"))
+			at = num.FromInt64(rapid.Int64().Draw(t, "tiny"))
 		}
-		return bucket.Arrival{At: at.Add(int128.FromInt64(rapid.Int64Range(-3, 3).Draw(t, "units"))), Seen: true}
+		return bucket.Arrival{At: at.Add(num.FromInt64(rapid.Int64Range(-3, 3).Draw(t, "units"))), Seen: true}
 	})
 }
 
@@ -118,14 +118,14 @@ func checkUnits(t *rapid.T, q *bucket.Rate, limit bucket.Limit, now, n int64) {
 		t.Fatalf("FillTime = %d, want %d", got, want)
 	}
 	// Every number that is written, as a value or as a bound, has room: 113 bits within admission, 114 in debt.
-	fits(t, "a bound of admission", 113, y.Add(int128.FromInt64(1)), q.Ceiling(y), q.Ceiling(y).Sub(q.Cost(min(n, limit.Capacity))), y.Add(q.Cost(n)))
+	fits(t, "a bound of admission", 113, y.Add(num.FromInt64(1)), q.Ceiling(y), q.Ceiling(y).Sub(q.Cost(min(n, limit.Capacity))), y.Add(q.Cost(n)))
 	fits(t, "debt", 114, q.DebtLimit(y), q.DebtLimit(y).Sub(q.Cost(n)))
 	fits(t, "a give-back", 113, q.Cost(bucket.MaxDebt).Neg(), q.Ceiling(y).Sub(q.Cost(bucket.MaxDebt)))
 }
 
 func later(now int64, d *big.Rat) *big.Rat { return d.Add(d, whole(now)) }
 
-func fits(t *rapid.T, what string, most int, numbers ...int128.Int) {
+func fits(t *rapid.T, what string, most int, numbers ...num.Int) {
 	for _, n := range numbers {
 		if n.Big().BitLen() > most || !n.Fits38() {
 			t.Fatalf("%s: %v has %d bits, at most %d", what, n, n.Big().BitLen(), most)

@@ -1,4 +1,4 @@
-package int128
+package num
 
 // Cmp returns -1 if a < b, 0 if a = b, and +1 if a > b.
 func (a Int) Cmp(b Int) int {

@@ -1,4 +1,4 @@
-package int128
+package num
 
 import "testing"
 
