@@ -143,8 +143,8 @@ func liveBroughtThenStored(r *rig) {
 	r.mustAcquire(l, q)
 	r.must(l.SetLimits(r.Context(), user, q.Resource, []engine.Limit{stored("a", 50), stored("b", 5)}))
 	e := r.mustDeny(l, engine.Request{Entity: user, Resource: q.Resource, Consume: tokens("b", 1)})
-	if s := e.Statuses[0]; s.Available != -10 { // nothing is cut: it was not the same limit
-		r.Errorf("60 of 100 used, then 50 stored: %d available, not -10", s.Available)
+	if s := e.Statuses()[0]; s.Remaining != -10 { // nothing is cut: it was not the same limit
+		r.Errorf("60 of 100 used, then 50 stored: %d available, not -10", s.Remaining)
 	}
 }
 

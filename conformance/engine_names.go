@@ -41,8 +41,8 @@ func (r *rig) tour(l *engine.Limiter, q engine.Request, names []string) {
 		}
 		for _, s := range all {
 			i := int64(slices.Index(names, s.Limit.Name) + 1)
-			if i == 0 || s.Available != 100-used(i) {
-				r.Errorf("%s, of %q: %d available, not %d", what, s.Limit.Name, s.Available, 100-used(i))
+			if i == 0 || s.Remaining != 100-used(i) {
+				r.Errorf("%s, of %q: %d available, not %d", what, s.Limit.Name, s.Remaining, 100-used(i))
 			}
 		}
 	}

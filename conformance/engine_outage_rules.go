@@ -214,8 +214,8 @@ func outageDenied(r *rig) {
 			}
 			return Pass
 		})
-		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses[0].Available != 100 {
-			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses)
+		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses()[0].Remaining != 100 {
+			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(nil)
 		lost := r.events.of(engine.EventGiveBackLost)
@@ -224,12 +224,12 @@ func outageDenied(r *rig) {
 		}
 		r.must(r.limiter().ResetBucket(r.Context(), user, api))
 		r.faults.SetPlan(Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, Always(Fail, OpApply)))
-		if e := r.mustDeny(r.limiter(under(p)), ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses) != 2 {
-			r.Errorf("denied by its parent, its own bucket out of reach, under %v: %+v", p, e.Statuses)
+		if e := r.mustDeny(r.limiter(under(p)), ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
+			r.Errorf("denied by its parent, its own bucket out of reach, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(Always(Fail))
-		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses) != 2 {
-			r.Errorf("a denial that is known, without the store, under %v: %+v", p, e.Statuses)
+		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
+			r.Errorf("a denial that is known, without the store, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(nil)
 	}

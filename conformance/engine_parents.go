@@ -65,14 +65,14 @@ func parentsDepth(r *rig) {
 			r.Fatalf("a path of %d: %d statuses", depth, len(all))
 		}
 		for i, s := range all {
-			if s.Entity != ids[i] || s.Available != int64(100*(i+1)-10) || s.Requested != 10 {
+			if s.Entity != ids[i] || s.Remaining != int64(100*(i+1)-10) || s.Requested != 10 {
 				r.Errorf("a path of %d, its %d.: %+v", depth, i+1, s)
 			}
 		}
 		last := ids[depth-1]
 		r.mustAcquire(l, engine.Request{Entity: last, Resource: api, Consume: tokens("a", int64(100*depth-10-5))})
 		r.clock.advance(2 * time.Second)
-		if e := r.mustDeny(l, ask(tokens("a", 6))); e.Primary().Entity != last || len(e.Statuses) != depth {
+		if e := r.mustDeny(l, ask(tokens("a", 6))); e.Primary().Entity != last || len(e.Statuses()) != depth {
 			r.Errorf("a path of %d, denied by %s: %v", depth, e.Primary().Entity, e)
 		}
 		for i, id := range ids[:depth-1] {
@@ -115,11 +115,11 @@ func parentExhausted(r *rig) {
 	r.mustAcquire(other, engine.Request{Entity: "parent-2", Resource: api, Consume: tokens("a", 297)})
 	for range 3 {
 		e := r.mustDeny(l, ask(tokens("a", 3)))
-		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-2" || v[0].Available != 2 || v[0].RetryAfter != e.RetryAfter || e.RetryAfter != aDay/300 {
+		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-2" || v[0].Remaining != 2 || v[0].RetryAfter != e.RetryAfter || e.RetryAfter != aDay/300 {
 			r.Errorf("denied by its parent's parent: %+v", v)
 		}
-		if len(e.Statuses) != 3 || e.Statuses[0].Available != 99 || e.Statuses[1].Available != 199 {
-			r.Errorf("the statuses of the others: %+v", e.Statuses)
+		if len(e.Statuses()) != 3 || e.Statuses()[0].Remaining != 99 || e.Statuses()[1].Remaining != 199 {
+			r.Errorf("the statuses of the others: %+v", e.Statuses())
 		}
 	}
 	r.wantLeft(other, "denied by its parent's parent", "a:99 parent-1 a:199 parent-2 a:2")
@@ -136,8 +136,8 @@ func childExhausted(r *rig) {
 	r.family(l, 2)
 	r.mustAcquire(r.limiter(), ask(tokens("a", 100)))
 	for range 3 {
-		if e := r.mustDeny(l, ask(tokens("a", 1))); e.Primary().Entity != user || len(e.Statuses) != 2 {
-			r.Errorf("denied by its own limit: %+v", e.Statuses)
+		if e := r.mustDeny(l, ask(tokens("a", 1))); e.Primary().Entity != user || len(e.Statuses()) != 2 {
+			r.Errorf("denied by its own limit: %+v", e.Statuses())
 		}
 	}
 	r.wantLeft(l, "denied by its own limit", "a:0 parent-1 a:100")

@@ -144,11 +144,11 @@ func parentDebt(r *rig) {
 	r.must(lease.Commit(r.Context()))
 	for range 2 {
 		e := r.mustDeny(r.limiter(), ask(tokens("a", 1)))
-		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-1" || v[0].Limit.Name != "d" || v[0].Available != -1 || v[0].RetryAfter != aDay/10 {
+		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-1" || v[0].Limit.Name != "d" || v[0].Remaining != -1 || v[0].RetryAfter != aDay/10 {
 			r.Errorf("below a parent in debt: %+v", v)
 		}
 		public := e.Public()
-		if len(public.Statuses) != 1 || public.Statuses[0].Entity != user || len(public.Violations()) != 0 || public.RetryAfter != aDay/10 {
+		if len(public.Statuses()) != 1 || public.Statuses()[0].Entity != user || len(public.Violations()) != 0 || public.RetryAfter != aDay/10 {
 			r.Errorf("what the child's user may see: %+v", public)
 		}
 	}

@@ -219,7 +219,7 @@ func (r *rig) left(l *engine.Limiter, entity string, limits ...engine.Limit) map
 		if s.Entity != entity {
 			name = s.Entity + " " + name
 		}
-		left[name] = s.Available
+		left[name] = s.Remaining
 	}
 	return left
 }

@@ -50,7 +50,7 @@ func (r *rig) besideBusy(n int64, adjust engine.Tokens) {
 // wantWait compares the wait that a denial states for one limit.
 func (r *rig) wantWait(e *engine.ExceededError, name string, want time.Duration) {
 	r.Helper()
-	for _, s := range e.Statuses {
+	for _, s := range e.Statuses() {
 		if s.Limit.Name == name {
 			if s.RetryAfter != want {
 				r.Errorf("%s of %s: retry after %v, not %v", name, s.Entity, s.RetryAfter, want)

@@ -33,7 +33,7 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 	for range mostRestarts {
 		admitted, err = l.attempt(ctx, o)
 		if err == nil || !errors.Is(err, errRestart) {
-			if admitted {
+			if o.admitted = admitted; admitted {
 				l.wrote(o)
 			}
 			return admitted, err

@@ -24,7 +24,7 @@ func TestAcquireKeepsNothingOfTheCaller(t *testing.T) {
 	must(t, lease.Rollback(t.Context()))
 	all, err := w.Available(t.Context(), "user-1", "gpt-4", engine.PerDay("a", 10), engine.PerDay("b", 10))
 	must(t, err)
-	equal(t, "left", []int64{all[0].Available, all[1].Available}, []int64{10, 10})
+	equal(t, "left", []int64{all[0].Remaining, all[1].Remaining}, []int64{10, 10})
 	got := lease.Consumed()
 	got["a"] = 99
 	equal(t, "Consumed after the caller changed it", lease.Consumed()["a"], 0)
@@ -49,16 +49,20 @@ func TestAcquireAnyOrder(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	w, limit := newWorld(t), engine.PerMinute("a", 2)
-	for range 2 {
+	for left := int64(1); left >= 0; left-- {
 		d, err := w.Allow(t.Context(), ask(1, limit))
 		must(t, err)
-		equal(t, "allowed", d, engine.Decision{Allowed: true})
+		equal(t, "allowed", d.Allowed && !d.Degraded && d.RetryAfter == 0, true)
+		equal(t, "the statuses of an admission", d.Statuses(), []engine.LimitStatus{{
+			Entity: "user-1", Resource: "gpt-4", Limit: limit, Remaining: left, Requested: 1, ResetAfter: time.Duration(2-left) * 30 * time.Second,
+		}})
 	}
 	d, err := w.Allow(t.Context(), ask(1, limit))
 	must(t, err)
-	equal(t, "denied", d, engine.Decision{RetryAfter: 30 * time.Second, Statuses: []engine.LimitStatus{{
-		Entity: "user-1", Resource: "gpt-4", Limit: limit, Requested: 1, Exceeded: true, RetryAfter: 30 * time.Second,
-	}}})
+	equal(t, "denied", !d.Allowed && d.RetryAfter == 30*time.Second, true)
+	equal(t, "the statuses of a denial", d.Statuses(), []engine.LimitStatus{{
+		Entity: "user-1", Resource: "gpt-4", Limit: limit, Requested: 1, Exceeded: true, ResetAfter: time.Minute, RetryAfter: 30 * time.Second,
+	}})
 }
 
 // TestAcquireLargeRecord: a bucket that costs more than one unit is told once for each of its lists of limits.
@@ -105,7 +109,7 @@ func TestAcquireManyBuckets(t *testing.T) {
 		for i := range 50 {
 			st, err := l.Available(t.Context(), fmt.Sprintf("user-%d-%d", size+1, i), "gpt-4", engine.PerDay("a", 100))
 			must(t, err)
-			used += 100 - st[0].Available
+			used += 100 - st[0].Remaining
 		}
 		equal(t, fmt.Sprintf("used with a cache of %d", size), used, 1600)
 	}

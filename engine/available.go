@@ -15,8 +15,8 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 	if err := l.inspect(ctx, o); err != nil {
 		return nil, failure(ctx, err)
 	}
-	all, _, _, err := l.statuses(o)
-	return all, failure(ctx, err)
+	s, _, _, err := l.snapshot(o)
+	return s.statuses(nil), failure(ctx, err)
 }
 
 // TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
@@ -31,7 +31,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := l.inspect(ctx, o); err != nil {
 		return 0, failure(ctx, err)
 	}
-	_, wait, fits, err := l.statuses(o)
+	_, wait, fits, err := l.snapshot(o)
 	if err != nil {
 		return 0, failure(ctx, err)
 	}

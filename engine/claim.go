@@ -22,6 +22,7 @@ type op struct {
 	claims    [mostPath]claim
 	n         int             // of claims in use, the entity's first
 	inspects  bool            // asks for no tokens: Consume may be empty
+	admitted  bool            // all claims are applied, or nothing was asked for
 	within    bool            // a lease: no new acquire
 	pinned    *plan           // the limits that the lease's acquire brought, nil: none
 	overrides bool            // pinned beats what is stored
@@ -133,7 +134,7 @@ func (l *Limiter) put(o *op) {
 	if o.abandoned.Load() {
 		return
 	}
-	o.within, o.inspects = false, false
+	o.within, o.inspects, o.admitted = false, false, false
 	o.pinned, o.unknown, o.req = nil, nil, Request{}
 	l.ops.Put(o)
 }

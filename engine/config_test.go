@@ -265,7 +265,7 @@ func TestConfigAtOnce(t *testing.T) {
 		t.Helper()
 		s, err := w.Available(ctx, "e", "r")
 		must(t, err)
-		return s[0].Available
+		return s[0].Remaining
 	}
 	_, err := w.Available(ctx, "e", "r")
 	wants(t, "nothing stored", err, engine.ErrNoLimits)
@@ -295,7 +295,7 @@ func TestSetLimitsConverts(t *testing.T) {
 	}
 	s, err := w.Available(ctx, "e", "r")
 	must(t, err)
-	equal(t, "available", s[0].Available, int64(96))
+	equal(t, "available", s[0].Remaining, int64(96))
 }
 
 func (w *world) bucket(entity, resource string) string {

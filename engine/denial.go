@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -69,69 +68,6 @@ func (l *Limiter) reportAhead(ctx context.Context, c *claim, ahead int64) {
 		"entity", c.h.id.entity, "resource", c.h.id.resource, "ahead", time.Duration(ahead))
 }
 
-// statuses lists every limit of every bucket on the path, as it is without this request, and the wait until all admit
-// it; false if they never will.
-func (l *Limiter) statuses(o *op) (all []LimitStatus, wait time.Duration, fits bool, err error) {
-	fits = true
-	n := 0
-	for i := range o.n {
-		n += len(o.claims[i].view.terms)
-	}
-	all = make([]LimitStatus, 0, n)
-	for i := range o.n {
-		if all, err = l.appendStatuses(all, o, &o.claims[i]); err != nil {
-			return nil, 0, false, err
-		}
-	}
-	for i := range all {
-		wait = max(wait, all[i].RetryAfter)
-		fits = fits && !all[i].NeverFits
-	}
-	if !fits {
-		wait = math.MaxInt64
-	}
-	return all, wait, fits, nil
-}
-
-// appendStatuses lists the limits that the claim requires, and those that others brought where they block it.
-func (l *Limiter) appendStatuses(all []LimitStatus, o *op, c *claim) ([]LimitStatus, error) {
-	plan, tats, to, err := l.states(c)
-	if err != nil {
-		return nil, err
-	}
-	for i := range plan.terms {
-		term, rate := &plan.terms[i], &plan.rates[i]
-		y := rate.Y(c.now)
-		n, required := c.need[i], plan == c.view
-		if !required || plan != c.shape {
-			n = 0
-			if required = c.view.index(term.Name) >= 0; required {
-				n = o.req.Consume[term.Name]
-			}
-		}
-		a := tats[i]
-		if c.result == applied && a.Seen { // it is given back, or will be
-			a.At = a.At.Sub(rate.Cost(n))
-		}
-		exceeded := !rate.Admits(a, y, n)
-		if !required && !exceeded {
-			continue
-		}
-		all = append(all, LimitStatus{
-			Entity: c.h.id.entity, Resource: c.h.id.resource, Limit: term.Limit,
-			Available: rate.Available(a, y), Requested: n, Exceeded: exceeded,
-		})
-		if s := &all[len(all)-1]; exceeded {
-			s.RetryAfter, _ = rate.Wait(a, c.now, n)
-			s.NeverFits = n > rate.Capacity()
-			if to != nil {
-				s.RetryAfter = to.wait(i, c.now, n, s.RetryAfter)
-			}
-		}
-	}
-	return all, nil
-}
-
 // states are the arrivals of the claim's limits by the record it has seen, as if it had been converted to what the
 // claim requires; to is that conversion, nil if none is needed.
 func (l *Limiter) states(c *claim) (_ *plan, _ *arrivals, to *converted, err error) {
@@ -145,6 +81,10 @@ func (l *Limiter) states(c *claim) (_ *plan, _ *arrivals, to *converted, err err
 	}
 	if plan == nil {
 		return c.view, new(arrivals), nil, nil
+	}
+	if plan == c.shape && plan.fits(c.view, c.stored) {
+		c.observe()
+		return plan, &c.tats, nil, nil
 	}
 	if plan.fits(c.view, c.stored) {
 		tats := new(arrivals)
@@ -173,11 +113,11 @@ func (l *Limiter) planOfRecord(c *claim, r *backend.Record) (*plan, error) {
 
 // exceeded is the denial of an op as an error.
 func (l *Limiter) exceeded(o *op) error {
-	all, wait, fits, err := l.statuses(o)
+	s, wait, fits, err := l.snapshot(o)
 	if err != nil {
 		return failure(context.Background(), err)
 	}
-	e := &ExceededError{Statuses: all, RetryAfter: wait, NeverFits: !fits, entity: o.root.id.entity}
+	e := &ExceededError{RetryAfter: wait, NeverFits: !fits, entity: o.root.id.entity, limits: s}
 	for i := range o.n {
 		if ahead := o.claims[i].ahead; ahead > 0 {
 			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", o.claims[i].h.id.entity, readable.Wait(time.Duration(ahead)))

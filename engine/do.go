@@ -44,11 +44,9 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 		return Decision{}, err
 	}
 	l.observeDecision(o, &r, admitted)
-	if admitted {
-		return Decision{Allowed: true}, nil
-	}
-	all, wait, _, err := l.statuses(o)
-	return Decision{RetryAfter: wait, Statuses: all}, failure(ctx, err)
+	d := Decision{Allowed: admitted}
+	d.limits, d.RetryAfter, _, err = l.snapshot(o)
+	return d, failure(ctx, err)
 }
 
 // lets reports whether an acquire that could not reach the store is admitted by policy.

@@ -22,7 +22,7 @@ func (w *world) left(entity string) int64 {
 	w.t.Helper()
 	all, err := w.Available(w.t.Context(), entity, "gpt-4")
 	must(w.t, err)
-	return all[0].Available
+	return all[0].Remaining
 }
 
 func TestDoCommits(t *testing.T) {

@@ -80,7 +80,7 @@ func ExampleLimiter_Do() {
 			return lease.Adjust(engine.Tokens{"tpm": -150}) // it took 250
 		})
 		left, _ := limiter.Available(ctx, "user-123", "gpt-4", limits...)
-		fmt.Println(left[0].Available, "left:", err)
+		fmt.Println(left[0].Remaining, "left:", err)
 	}
 	// Output:
 	// 750 left: <nil>
@@ -129,7 +129,7 @@ func ExampleLimiter_CreateEntity() {
 	}
 	left, _ := limiter.Available(ctx, "key-2", "gpt-4")
 	for _, s := range left {
-		fmt.Println(s.Entity, s.Available)
+		fmt.Println(s.Entity, s.Remaining)
 	}
 	// Output:
 	// <nil>

@@ -11,32 +11,31 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
-// LimitStatus is one limit of one bucket at the moment of a decision.
-type LimitStatus struct {
-	Entity, Resource string
-	Limit            Limit
-	Available        int64         // tokens; negative: debt
-	Requested        int64         // tokens
-	Exceeded         bool          // the request does not fit now
-	NeverFits        bool          // Requested is above the capacity
-	RetryAfter       time.Duration // 0 where it fits now; meaningless where it never fits
-}
-
-// ExceededError is a denial: the request was not admitted, and every limit of every bucket on its path is listed.
+// ExceededError is a denial: the request was not admitted. Safe for concurrent use.
 type ExceededError struct {
-	Statuses   []LimitStatus // the entity's first, then its parents'
 	RetryAfter time.Duration // when the same request would be admitted if nobody else came; the largest Duration if never
 	NeverFits  bool          // the request is above some capacity
 
 	entity string // whose request it was
+	public bool   // the limits of other entities are left out
 	note   string // what an operator should know: clocks that disagree
+	limits snapshot
+}
+
+// Statuses computes the status of every limit of every bucket on the request's path, the entity's first, then its
+// parents'.
+func (e *ExceededError) Statuses() []LimitStatus {
+	if !e.public {
+		return e.limits.statuses(nil)
+	}
+	return e.limits.statuses(func(s *limitState) bool { return s.id.entity == e.entity })
 }
 
 // Error names the limit that matters most. The wait in it is rounded up for people; RetryAfter is exact.
 func (e *ExceededError) Error() string {
 	text := "engine: rate limit exceeded"
 	if p := e.Primary(); p.Entity != "" { // else Public has left it out
-		text += fmt.Sprintf(": %s of %s on %s: %d requested, %d available of %d", p.Limit.Name, p.Entity, p.Resource, p.Requested, p.Available, p.Limit.Capacity)
+		text += fmt.Sprintf(": %s of %s on %s: %d requested, %d available of %d", p.Limit.Name, p.Entity, p.Resource, p.Requested, p.Remaining, p.Limit.Capacity)
 	}
 	if e.NeverFits {
 		return text + ", can never fit" + e.note
@@ -49,14 +48,14 @@ func (e *ExceededError) Is(target error) bool { return target == ErrNeverFits &&
 
 // Violations are the limits that did not admit the request.
 func (e *ExceededError) Violations() []LimitStatus {
-	return slices.DeleteFunc(slices.Clone(e.Statuses), func(s LimitStatus) bool { return !s.Exceeded })
+	return slices.DeleteFunc(e.Statuses(), func(s LimitStatus) bool { return !s.Exceeded })
 }
 
 // Primary is the limit that decides: one that never fits, else the one with the longest wait. It is the zero LimitStatus if
 // Public has left out all limits that did not admit the request.
 func (e *ExceededError) Primary() LimitStatus {
 	var best LimitStatus
-	for _, s := range e.Statuses {
+	for _, s := range e.Statuses() {
 		if s.NeverFits {
 			return s
 		}
@@ -81,8 +80,7 @@ func (e *ExceededError) RetryAfterSeconds() int {
 // NeverFits stay those of the whole request.
 func (e *ExceededError) Public() *ExceededError {
 	public := *e
-	public.note = ""
-	public.Statuses = slices.DeleteFunc(slices.Clone(e.Statuses), func(s LimitStatus) bool { return s.Entity != e.entity })
+	public.note, public.public = "", true
 	return &public
 }
 
@@ -90,14 +88,17 @@ func (e *ExceededError) Public() *ExceededError {
 func (e *ExceededError) MarshalJSON() ([]byte, error) {
 	doc := exceededJSON{Error: "rate_limit_exceeded", Message: strings.TrimPrefix(e.Error(), "engine: "), NeverFits: e.NeverFits}
 	doc.RetryAfterSeconds, doc.RetryAfterMS = seconds(e.RetryAfter, e.NeverFits)
-	doc.Limits = make([]statusJSON, len(e.Statuses))
-	for i, s := range e.Statuses {
+	statuses := e.Statuses()
+	doc.Limits = make([]statusJSON, len(statuses))
+	for i, s := range statuses {
 		wait, _ := seconds(s.RetryAfter, s.NeverFits)
+		reset, _ := seconds(s.ResetAfter, false)
 		doc.Limits[i] = statusJSON{
 			Entity: s.Entity, Resource: s.Resource, Name: s.Limit.Name, Kind: "rate",
 			Capacity: s.Limit.Capacity, RefillAmount: s.Limit.RefillAmount,
 			RefillPeriodSeconds: s.Limit.RefillPeriod.Seconds(),
-			Available:           s.Available, Requested: s.Requested, Exceeded: s.Exceeded, RetryAfterSeconds: wait,
+			Available:           s.Remaining, Remaining: s.Remaining, Requested: s.Requested, Exceeded: s.Exceeded,
+			ResetAfterSeconds: *reset, RetryAfterSeconds: wait,
 		}
 	}
 	return json.Marshal(doc)
@@ -120,9 +121,11 @@ type statusJSON struct {
 	Capacity            int64    `json:"capacity"`
 	RefillAmount        int64    `json:"refill_amount"`
 	RefillPeriodSeconds float64  `json:"refill_period_seconds"`
-	Available           int64    `json:"available"`
+	Available           int64    `json:"available"` // the same as remaining
+	Remaining           int64    `json:"remaining"`
 	Requested           int64    `json:"requested"`
 	Exceeded            bool     `json:"exceeded"`
+	ResetAfterSeconds   float64  `json:"reset_after_seconds"`
 	RetryAfterSeconds   *float64 `json:"retry_after_seconds"`
 }
 

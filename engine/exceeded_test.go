@@ -10,22 +10,35 @@ import (
 	"time"
 )
 
+// keep keeps statuses: their limits, what remains, and what was requested.
+func keep(all ...LimitStatus) (s snapshot) {
+	for _, status := range all {
+		set := planOf([]Limit{status.Limit}, false)
+		rate := &set.rates[0]
+		s.add(limitState{
+			id: &bucketID{status.Entity, status.Resource}, set: set,
+			at:        rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)),
+			requested: status.Requested, exceeded: status.Exceeded, retryAfter: status.RetryAfter,
+		})
+	}
+	return s
+}
+
 // denial is one of an entity "user" below "org".
 func denial() *ExceededError {
 	return &ExceededError{
 		entity: "user", note: " (note)", RetryAfter: 90500 * time.Microsecond,
-		Statuses: []LimitStatus{
-			{Entity: "user", Resource: "r", Limit: PerMinute("rpm", 10).WithBurst(20), Available: 3, Requested: 1},
-			{Entity: "user", Resource: "r", Limit: PerSecond("tps", 5), Available: -2, Requested: 1, Exceeded: true, RetryAfter: 1},
-			{Entity: "org", Resource: "r", Limit: PerMinute("rpm", 100), Requested: 1, Exceeded: true, RetryAfter: 90500 * time.Microsecond},
-		},
+		limits: keep(
+			LimitStatus{Entity: "user", Resource: "r", Limit: PerMinute("rpm", 10).WithBurst(20), Remaining: 3, Requested: 1},
+			LimitStatus{Entity: "user", Resource: "r", Limit: PerSecond("tps", 5), Remaining: -2, Requested: 1, Exceeded: true, RetryAfter: 1},
+			LimitStatus{Entity: "org", Resource: "r", Limit: PerMinute("rpm", 100), Requested: 1, Exceeded: true, RetryAfter: 90500 * time.Microsecond}),
 	}
 }
 
 func never() *ExceededError {
 	e := denial()
 	e.NeverFits, e.RetryAfter = true, math.MaxInt64
-	e.Statuses[1].NeverFits, e.Statuses[1].Requested, e.Statuses[1].RetryAfter = true, 7, math.MaxInt64
+	e.limits.few[1].requested, e.limits.few[1].retryAfter = 7, math.MaxInt64
 	return e
 }
 
@@ -70,38 +83,57 @@ func TestExceeded(t *testing.T) {
 func TestExceededPublic(t *testing.T) {
 	e := denial()
 	p := e.Public()
-	if e.Statuses[2].Entity != "org" || e.note == "" {
+	all, own := e.Statuses(), p.Statuses()
+	if len(all) != 3 || all[2].Entity != "org" || e.note == "" {
 		t.Error("Public changed the error itself")
 	}
-	if len(p.Statuses) != 2 || p.Statuses[0] != e.Statuses[0] || p.Statuses[1] != e.Statuses[1] || p.RetryAfter != e.RetryAfter {
-		t.Errorf("of the entity's own limits are left: %+v", p)
+	if !slices.Equal(own, all[:2]) || p.RetryAfter != e.RetryAfter {
+		t.Errorf("of the entity's own limits are left: %+v", own)
 	}
 	if text, err := json.Marshal(p); err != nil || strings.Contains(string(text), "org") || strings.Contains(string(text), `"capacity":0`) {
 		t.Errorf("its JSON: %s, %v", text, err)
 	}
 	// Only the parent denied: there is no limit to name, and the wait stays.
-	e.Statuses = slices.Delete(e.Statuses, 1, 2)
+	e.limits = keep(all[0], all[2])
 	p = e.Public()
 	const want = `{"error":"rate_limit_exceeded","message":"rate limit exceeded, retry after 91ms","retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[{"entity_id":"user",`
 	if text, err := json.Marshal(p); err != nil || !strings.HasPrefix(string(text), want) || p.Primary() != (LimitStatus{}) {
 		t.Errorf("denied by the parent alone: %s, %v", text, err)
 	}
-	e.Statuses = e.Statuses[1:]
+	e.limits = keep(all[2])
 	if text, err := json.Marshal(e.Public()); err != nil || !strings.HasSuffix(string(text), `"limits":[]}`) {
 		t.Errorf("without limits of its own: %s, %v", text, err)
 	}
 }
 
+// More limits than a snapshot has room for are kept all the same, and no two callers share what they are given.
+func TestStatusesOfManyLimits(t *testing.T) {
+	var want []LimitStatus
+	for i := range int64(6) {
+		want = append(want, LimitStatus{Entity: "user", Resource: "r", Limit: PerMinute("l", 10+i), Remaining: i, Requested: i})
+	}
+	d := Decision{limits: keep(want...)}
+	for i, s := range d.Statuses() {
+		if want[i].ResetAfter = s.ResetAfter; s != want[i] || s.ResetAfter <= 0 {
+			t.Errorf("%+v, not %+v", s, want[i])
+		}
+	}
+	d.Statuses()[5].Remaining = 77
+	if s := d.Statuses()[5]; s.Remaining != 5 {
+		t.Errorf("a caller's change shows to others: %+v", s)
+	}
+}
+
 func TestExceededJSON(t *testing.T) {
-	const first = `{"entity_id":"user","resource":"r","limit_name":"rpm","kind":"rate","capacity":20,"refill_amount":10,"refill_period_seconds":60,"available":3,"requested":1,"exceeded":false,"retry_after_seconds":0}`
-	const last = `{"entity_id":"org","resource":"r","limit_name":"rpm","kind":"rate","capacity":100,"refill_amount":100,"refill_period_seconds":60,"available":0,"requested":1,"exceeded":true,"retry_after_seconds":0.091}`
+	const first = `{"entity_id":"user","resource":"r","limit_name":"rpm","kind":"rate","capacity":20,"refill_amount":10,"refill_period_seconds":60,"available":3,"remaining":3,"requested":1,"exceeded":false,"reset_after_seconds":102,"retry_after_seconds":0}`
+	const last = `{"entity_id":"org","resource":"r","limit_name":"rpm","kind":"rate","capacity":100,"refill_amount":100,"refill_period_seconds":60,"available":0,"remaining":0,"requested":1,"exceeded":true,"reset_after_seconds":60,"retry_after_seconds":0.091}`
 	for want, e := range map[string]*ExceededError{
 		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: rpm of org on r: 1 requested, 0 available of 100, retry after 91ms (note)",` +
 			`"retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[` + first +
-			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"requested":1,"exceeded":true,"retry_after_seconds":0.001},` + last + `]}`: denial(),
+			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"remaining":-2,"requested":1,"exceeded":true,"reset_after_seconds":1.4,"retry_after_seconds":0.001},` + last + `]}`: denial(),
 		`{"error":"rate_limit_exceeded","message":"rate limit exceeded: tps of user on r: 7 requested, -2 available of 5, can never fit (note)",` +
 			`"retry_after_seconds":null,"retry_after_ms":null,"never_fits":true,"limits":[` + first +
-			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"requested":7,"exceeded":true,"retry_after_seconds":null},` + last + `]}`: never(),
+			`,{"entity_id":"user","resource":"r","limit_name":"tps","kind":"rate","capacity":5,"refill_amount":5,"refill_period_seconds":1,"available":-2,"remaining":-2,"requested":7,"exceeded":true,"reset_after_seconds":1.4,"retry_after_seconds":null},` + last + `]}`: never(),
 	} {
 		got, err := json.Marshal(e)
 		if err != nil || string(got) != want {

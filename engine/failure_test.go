@@ -115,7 +115,7 @@ func TestFailureHangInTransit(t *testing.T) {
 		synctest.Wait()
 		st, err := l.Available(t.Context(), "user-1", "gpt-4", limit)
 		must(t, err)
-		if used := 1000 - st[0].Available; used < 21 || used > 25 {
+		if used := 1000 - st[0].Remaining; used < 21 || used > 25 {
 			t.Errorf("%d are used: 21 were admitted, 4 given up", used)
 		}
 	})

@@ -274,10 +274,8 @@ func (s *Lease) Statuses() []LimitStatus {
 	var all []LimitStatus
 	for _, p := range s.parts() {
 		for i := range p.view.terms {
-			all = append(all, LimitStatus{
-				Entity: p.h.id.entity, Resource: p.h.id.resource, Limit: p.view.terms[i].Limit,
-				Available: p.was(i, s.charged), Requested: p.at(i).asked,
-			})
+			state := limitState{id: &p.h.id, set: p.view, at: p.at(i).left, requested: p.at(i).asked, i: uint8(i)}
+			all = append(all, state.status(s.charged))
 		}
 	}
 	return all

@@ -17,8 +17,8 @@ func TestLeaseStatuses(t *testing.T) {
 	must(t, lease.Adjust(engine.Tokens{"a": 1, "b": 5}))
 	must(t, lease.Flush(t.Context()))
 	equal(t, "as it was right after the acquire", lease.Statuses(), []engine.LimitStatus{
-		{Entity: "user-1", Resource: "gpt-4", Limit: limits[1], Available: 5, Requested: 2},
-		{Entity: "user-1", Resource: "gpt-4", Limit: limits[0], Available: 20},
+		{Entity: "user-1", Resource: "gpt-4", Limit: limits[1], Remaining: 5, Requested: 2, ResetAfter: 12 * time.Hour},
+		{Entity: "user-1", Resource: "gpt-4", Limit: limits[0], Remaining: 20},
 	})
 }
 
@@ -46,8 +46,8 @@ func TestLeaseOfLaterLimits(t *testing.T) {
 	must(t, lease.Consume(t.Context(), engine.Tokens{"a": 3}))
 	equal(t, "consumed", lease.Consumed(), engine.Tokens{"a": 3})
 	equal(t, "statuses", lease.Statuses(), []engine.LimitStatus{
-		{Entity: "team", Resource: "gpt-4", Limit: limit, Available: 9, Requested: 1},
-		{Entity: "user-1", Resource: "gpt-4", Limit: limit, Available: 7},
+		{Entity: "team", Resource: "gpt-4", Limit: limit, Remaining: 9, Requested: 1},
+		{Entity: "user-1", Resource: "gpt-4", Limit: limit, Remaining: 7},
 	})
 	must(t, lease.Rollback(t.Context()))
 	equal(t, "rolled back", lease.Consumed(), engine.Tokens{})
@@ -90,7 +90,7 @@ func TestLeaseCancelled(t *testing.T) {
 	must(t, second.Rollback(done))
 	st, err := l.Available(t.Context(), "user-1", "gpt-4", limit)
 	must(t, err)
-	equal(t, "left", st[0].Available, 4)
+	equal(t, "left", st[0].Remaining, 4)
 }
 
 // TestLeaseRaisesExpiry: a record whose debt lasts for longer than its limits would is kept until it is paid, and a debt

@@ -131,5 +131,5 @@ func TestManifestConvertsLiveBuckets(t *testing.T) {
 	equal(t, "buckets", strings.Count(fmt.Sprint(w.dump(false)), "b|e|"), 1)
 	statuses, err := w.Available(ctx, "e", "r")
 	must(t, err)
-	equal(t, "available", statuses[0].Available, int64(99))
+	equal(t, "available", statuses[0].Remaining, int64(99))
 }

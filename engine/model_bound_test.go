@@ -205,8 +205,8 @@ func (b *bound) judge(r *run, o *outcome) {
 		b.settled(r, o)
 	}
 	for _, s := range o.statuses {
-		if s.Available > s.Limit.Capacity {
-			b.c.fail("%d of %v available", s.Available, s.Limit)
+		if s.Remaining > s.Limit.Capacity {
+			b.c.fail("%d of %v available", s.Remaining, s.Limit)
 		}
 	}
 	b.trouble(r, o)

@@ -215,7 +215,7 @@ func (o *outcome) String() string {
 	}
 	text := fmt.Sprintf("denied, retry after %v", int64(o.retry))
 	for _, s := range o.statuses {
-		text += fmt.Sprintf(", %s/%s %d", s.Entity, s.Limit.Name, s.Available)
+		text += fmt.Sprintf(", %s/%s %d", s.Entity, s.Limit.Name, s.Remaining)
 	}
 	return text
 }
@@ -283,8 +283,8 @@ func (c *course) ask(ctx context.Context, r *run) *outcome {
 	case doAllow:
 		var d engine.Decision
 		d, o.err = p.Allow(ctx, request)
-		o.admitted, o.retry, o.statuses = d.Allowed, d.RetryAfter, d.Statuses
-		for _, s := range d.Statuses {
+		o.admitted, o.retry, o.statuses = d.Allowed, d.RetryAfter, d.Statuses()
+		for _, s := range d.Statuses() {
 			o.never = o.never || s.NeverFits
 		}
 	default:
@@ -309,7 +309,7 @@ func (c *course) ask(ctx context.Context, r *run) *outcome {
 func (o *outcome) read(err error) {
 	var exceeded *engine.ExceededError
 	if errors.As(err, &exceeded) {
-		o.retry, o.never, o.statuses = exceeded.RetryAfter, exceeded.NeverFits, exceeded.Statuses
+		o.retry, o.never, o.statuses = exceeded.RetryAfter, exceeded.NeverFits, exceeded.Statuses()
 		return
 	}
 	o.admitted, o.err = err == nil, err

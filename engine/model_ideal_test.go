@@ -57,6 +57,12 @@ func (d *drip) wait(now, n int64) time.Duration {
 	return time.Duration(clip(roundUp(at.Sub(at, ratOf(now)))))
 }
 
+// fullAfter is how long until the limit is full.
+func (d *drip) fullAfter(now int64) time.Duration {
+	at := new(big.Rat).Set(d.base(now))
+	return time.Duration(clip(roundUp(at.Sub(at, ratOf(now)))))
+}
+
 func (d *drip) take(now, n int64) {
 	if n != 0 {
 		d.full = new(big.Rat).Add(d.base(now), d.lasts(n))

@@ -149,6 +149,8 @@ func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) b
 	}
 	if admitted != o.admitted {
 		j.c.fail("admitted: %v, want %v", o.admitted, admitted)
+	} else if admitted && r.kind == doAllow {
+		j.granted(r, path, now, o.statuses)
 	} else if !admitted {
 		j.denial(o, path, r.tokens, now)
 	}
@@ -252,7 +254,7 @@ func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
 		d, n := &drips[i], wanted(g.view, tokens, drips[i].Name)
 		s := engine.LimitStatus{
 			Entity: entityName(g.entity), Resource: anyResource, Limit: d.Limit,
-			Available: d.available(now), Requested: n, Exceeded: !d.admits(now, n), NeverFits: n > d.Capacity,
+			Remaining: d.available(now), Requested: n, Exceeded: !d.admits(now, n), NeverFits: n > d.Capacity, ResetAfter: d.fullAfter(now),
 		}
 		switch {
 		case s.NeverFits:

@@ -243,24 +243,25 @@ func (j *ideal) lend(r *run, path []rung, now int64) {
 		}
 		l.hold(g, &j.pails[g.entity], r.tokens, true)
 	}
-	j.granted(r, path, now)
+	j.granted(r, path, now, j.c.leases[r.id].Statuses())
 	j.leases[r.id] = l
 	j.consumed(r.id, l)
 }
 
-// granted compares what the lease says of the limits right after it was made.
-func (j *ideal) granted(r *run, path []rung, now int64) {
+// granted compares what an admission says of the limits right after it.
+func (j *ideal) granted(r *run, path []rung, now int64, got []engine.LimitStatus) {
 	var want []engine.LimitStatus
 	for _, g := range path {
 		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
 		for _, v := range g.view {
+			d := find(drips, v.Name)
 			want = append(want, engine.LimitStatus{
 				Entity: entityName(g.entity), Resource: anyResource, Limit: v.Limit,
-				Available: find(drips, v.Name).available(now), Requested: r.tokens[v.Name],
+				Remaining: d.available(now), Requested: r.tokens[v.Name], ResetAfter: d.fullAfter(now),
 			})
 		}
 	}
-	if got := j.c.leases[r.id].Statuses(); !slices.Equal(got, want) {
+	if !slices.Equal(got, want) {
 		j.c.fail("granted %+v, want %+v", got, want)
 	}
 }

@@ -100,12 +100,6 @@ func (p *part) since(charged, now int64) {
 	}
 }
 
-// was is what was available right after the acquire at that time.
-func (p *part) was(i int, charged int64) int64 {
-	rate := &p.view.rates[i]
-	return rate.Available(bucket.Arrival{At: p.at(i).left, Seen: true}, rate.Y(charged))
-}
-
 // size is how many amounts there are.
 func (p *part) size() int { return len(p.view.terms) + len(p.late()) }
 

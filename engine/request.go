@@ -20,7 +20,8 @@ type Decision struct {
 	Allowed    bool
 	Degraded   bool          // admitted by policy, without the store
 	RetryAfter time.Duration // of a denial: when the same request would be admitted; the largest Duration if never
-	Statuses   []LimitStatus // of a denial, nil when allowed; copy what is kept for long, denials share memory
+
+	limits snapshot
 }
 
 // Policy tells what happens to an acquire while the store cannot be reached.

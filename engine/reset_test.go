@@ -45,7 +45,7 @@ func TestReset(t *testing.T) {
 	}
 	s, err := w.Available(ctx, "e", "r", limits...)
 	must(t, err)
-	equal(t, "full", fmt.Sprint(s[0].Available, s[1].Available), "10 100")
+	equal(t, "full", fmt.Sprint(s[0].Remaining, s[1].Remaining), "10 100")
 	d, err = l.Allow(ctx, request)
 	must(t, err)
 	equal(t, "after", d.Allowed, true)
@@ -53,7 +53,7 @@ func TestReset(t *testing.T) {
 	must(t, lease.Rollback(ctx)) // of a charge before the reset: mints nothing
 	s, err = w.Available(ctx, "e", "r", limits...)
 	must(t, err)
-	equal(t, "after the rollback", fmt.Sprint(s[0].Available, s[1].Available), "0 60")
+	equal(t, "after the rollback", fmt.Sprint(s[0].Remaining, s[1].Remaining), "0 60")
 	equal(t, "audit", w.told(9), []string{`bucket_reset e r {"limits":[` +
 		`{"name":"rpm","capacity":10,"refill_amount":10,"refill_period_seconds":60,"available":0,"used":10},` +
 		`{"name":"tpd","capacity":100,"refill_amount":100,"refill_period_seconds":86400,"available":60,"used":40}]} -`})

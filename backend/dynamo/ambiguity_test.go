@@ -74,7 +74,7 @@ func (w *world) left() int64 {
 	if err != nil {
 		w.Fatal(err)
 	}
-	return status[0].Available
+	return status[0].Remaining
 }
 
 // TestLostReplyChargesOnce loses the reply of every acquire, after it took effect: sent again, it is recognised.
@@ -355,10 +355,10 @@ func TestEmulatorKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used := capacity - status[0].Available; used < sure.Load() || used > sure.Load()+unsure.Load() {
+	if used := capacity - status[0].Remaining; used < sure.Load() || used > sure.Load()+unsure.Load() {
 		t.Errorf("%d are used after the restart; %d were acknowledged, %d more are possible", used, sure.Load(), unsure.Load())
 	}
-	q.Consume = engine.Tokens{"a": status[0].Available}
+	q.Consume = engine.Tokens{"a": status[0].Remaining}
 	if d, err := w.direct.Allow(t.Context(), q); err != nil || !d.Allowed {
 		t.Errorf("what is left after the restart: %+v, %v", d, err)
 	}

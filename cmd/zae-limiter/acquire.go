@@ -131,7 +131,7 @@ func denial(e *engine.ExceededError) string {
 	var faults []string
 	for _, s := range e.Violations() {
 		faults = append(faults, fmt.Sprintf("%s of %s on %s: %d requested, %d available of %d",
-			s.Limit.Name, s.Entity, s.Resource, s.Requested, s.Available, s.Limit.Capacity))
+			s.Limit.Name, s.Entity, s.Resource, s.Requested, s.Remaining, s.Limit.Capacity))
 	}
 	cure := fmt.Sprintf("try again in %[1]s, or have --wait %[1]s do so", readable.Wait(e.RetryAfter))
 	if e.NeverFits {
@@ -164,4 +164,4 @@ func (d admissionDoc) table() table { return statusTable(d.Limits) }
 // denialDoc is the engine's own document.
 type denialDoc struct{ *engine.ExceededError }
 
-func (d denialDoc) table() table { return statusTable(statusDocsOf(d.Statuses)) }
+func (d denialDoc) table() table { return statusTable(statusDocsOf(d.Statuses())) }

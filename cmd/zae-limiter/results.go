@@ -50,7 +50,7 @@ type statusDoc struct {
 func statusDocsOf(statuses []engine.LimitStatus) []statusDoc {
 	docs := make([]statusDoc, len(statuses))
 	for i, s := range statuses {
-		docs[i] = statusDoc{s.Entity, s.Resource, limitDocOf(s.Limit), s.Available, s.Requested}
+		docs[i] = statusDoc{s.Entity, s.Resource, limitDocOf(s.Limit), s.Remaining, s.Requested}
 	}
 	return docs
 }

@@ -100,6 +100,14 @@ func (q *Rate) FillTime() time.Duration {
 // FullAt is the instant at which a bucket with this arrival time is full, in ns since the Unix epoch, saturated.
 func (q *Rate) FullAt(tat Num) int64 { return tat.DivCeil(q.perNano).SaturateInt64() }
 
+// FullAfter is how long after now a limit with this arrival time is full if nobody else comes: 0 if it is, saturated.
+func (q *Rate) FullAfter(a Arrival, now int64) time.Duration {
+	if q.IsFull(a, q.Y(now)) {
+		return 0
+	}
+	return time.Duration(a.At.DivCeil(q.perNano).Sub(num.FromInt64(now)).SaturateInt64())
+}
+
 // DebtLimit is the largest arrival time that forced charges may lead to at y: a deficit of C + MaxDebt tokens, and of
 // what clocks that disagree by ten seconds may add to it.
 func (q *Rate) DebtLimit(y Num) Num {

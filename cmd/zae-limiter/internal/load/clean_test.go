@@ -42,7 +42,7 @@ func TestCleanCarriedOutLate(t *testing.T) {
 	ask(7)
 	faults.Release(t.Context())
 	s, err := process().Available(t.Context(), "e", "r", engine.PerDay("n", 10))
-	if err != nil || s[0].Available != 3 {
+	if err != nil || s[0].Remaining != 3 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if err := load.Clean(t.Context(), faults, "default", "r", nil); err != nil {

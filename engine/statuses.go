@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+)
+
+// LimitStatus is one limit of one bucket at the moment of a decision.
+type LimitStatus struct {
+	Entity, Resource string
+	Limit            Limit
+	Remaining        int64         // tokens left after the request, or as it stands after a denial; negative: debt
+	Requested        int64         // tokens
+	Exceeded         bool          // the request did not fit
+	NeverFits        bool          // Requested is above the capacity
+	ResetAfter       time.Duration // until the limit is full, if nobody else comes; 0: it is full
+	RetryAfter       time.Duration // until the same request fits, if nobody else comes; 0 after an admission; meaningless if NeverFits
+}
+
+// snapshot is what a decision keeps of the limits that it judged: enough to compute their statuses when somebody asks.
+// Few limits need no allocation. Its copies share nothing that changes.
+type snapshot struct {
+	now  int64 // ns since the Unix epoch
+	n    int   // of few
+	few  [4]limitState
+	more []limitState
+}
+
+// limitState is one limit as a decision saw it.
+type limitState struct {
+	id         *bucketID
+	set        *plan // of which it is the i-th limit
+	at         backend.Num
+	requested  int64
+	retryAfter time.Duration
+	i          uint8
+	exceeded   bool
+}
+
+func (s *snapshot) add(state limitState) {
+	if s.n < len(s.few) {
+		s.few[s.n] = state
+		s.n++
+		return
+	}
+	s.more = append(s.more, state)
+}
+
+// statuses computes the statuses of the limits that keep wants, of all for nil. They are the caller's own.
+func (s *snapshot) statuses(keep func(*limitState) bool) []LimitStatus {
+	var all []LimitStatus
+	for _, states := range [][]limitState{s.few[:s.n], s.more} {
+		for i := range states {
+			if keep == nil || keep(&states[i]) {
+				all = append(all, states[i].status(s.now))
+			}
+		}
+	}
+	return all
+}
+
+func (s *limitState) status(now int64) LimitStatus {
+	rate, arrival := &s.set.rates[s.i], bucket.Arrival{At: s.at, Seen: true}
+	return LimitStatus{
+		Entity: s.id.entity, Resource: s.id.resource, Limit: s.set.terms[s.i].Limit,
+		Remaining: rate.Available(arrival, rate.Y(now)), Requested: s.requested,
+		Exceeded: s.exceeded, NeverFits: s.requested > rate.Capacity(),
+		ResetAfter: rate.FullAfter(arrival, now), RetryAfter: s.retryAfter,
+	}
+}
+
+// Statuses computes the status of every limit of every bucket on the request's path, the entity's first, then its
+// parents'. It is nil if Degraded.
+func (d Decision) Statuses() []LimitStatus { return d.limits.statuses(nil) }
+
+// snapshot keeps what the decision says of every limit of every bucket on the path. It returns how long until all of them
+// admit the request, and false if they never will.
+func (l *Limiter) snapshot(o *op) (s snapshot, wait time.Duration, fits bool, err error) {
+	s.now, fits = o.now, true
+	for i := range o.n {
+		after, within, err := l.snapshotOf(o, &o.claims[i], &s)
+		if err != nil {
+			return snapshot{}, 0, false, err
+		}
+		wait, fits = max(wait, after), fits && within
+	}
+	if !fits {
+		wait = math.MaxInt64
+	}
+	return s, wait, fits, nil
+}
+
+// snapshotOf keeps the limits that the charge requires, and those that others brought if they block it.
+func (l *Limiter) snapshotOf(o *op, c *claim, s *snapshot) (wait time.Duration, fits bool, err error) {
+	set, tats, to, err := l.states(c)
+	if err != nil {
+		return 0, false, err
+	}
+	fits = true
+	for i := range set.rates {
+		rate := &set.rates[i]
+		n, required := c.requested(o, set, i)
+		a, y := tats[i], rate.Y(c.now)
+		state := limitState{id: &c.h.id, set: set, at: rate.Base(a, y), requested: n, i: uint8(i)}
+		if c.result == applied && !o.admitted && a.Seen { // it is refunded, or will be
+			state.at = a.At.Sub(rate.Cost(n))
+		}
+		if c.result != applied && !rate.Admits(a, y, n) {
+			state.exceeded = true
+			state.retryAfter, _ = rate.Wait(a, c.now, n)
+			if to != nil {
+				state.retryAfter = to.wait(i, c.now, n, state.retryAfter)
+			}
+			wait, fits = max(wait, state.retryAfter), fits && n <= rate.Capacity()
+		}
+		if required || state.exceeded {
+			s.add(state)
+		}
+	}
+	return wait, fits, nil
+}
+
+// requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
+func (c *claim) requested(o *op, set *plan, i int) (n int64, required bool) {
+	if set == c.view && set == c.shape {
+		return c.need[i], true
+	}
+	name := set.terms[i].Name
+	if c.view.index(name) < 0 {
+		return 0, false
+	}
+	return o.req.Consume[name], true
+}
