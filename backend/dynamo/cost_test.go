@@ -197,8 +197,8 @@ const costsPrices = `Prices: %s, on demand, %s: $%g for a million write units, $
 
 const costsFoot = `
 - A bucket's record is one write unit (1,024 bytes) for entity ids of up to 64 bytes, resources of up to 32 bytes, and 8 limits with names of up
-  to 32 bytes. In an entity id, ` + "`|`" + ` and ` + "`%`" + ` count as three bytes each. With longer names an acquire costs two or three units; the observer is told
-  (` + "`EventLargeRecord`" + `).
+  to 32 bytes. In an entity id, ` + "`|`" + ` and ` + "`%`" + ` count as three bytes each. With longer names an acquire costs two or three units, which the event
+  ` + "`EventLargeRecord`" + ` reports.
 - DynamoDB Local counts a read of several keys by the records that exist. The service also bills one read unit for a key without a record. A
   configuration read has up to five keys for a bucket, so it costs up to five units ($0.625 for a million), once a minute.
 - Acquires change no key of the index, so they cost no index unit. The first write of a bucket costs one.
