@@ -183,9 +183,9 @@ func TestCosts(t *testing.T) {
 
 const costsHead = `# What operations cost on DynamoDB
 
-This page is written by a test (` + "`TestCosts`" + ` in ` + "`backend/dynamo`" + `), which asserts every row of the first table on DynamoDB Local 2.6.1: that
-version reports the units of transactions as the service does. Nothing here was measured on the service itself. Two limits in a bucket, short names, a
-table on demand.
+A test writes this page (` + "`TestCosts`" + ` in ` + "`backend/dynamo`" + `). It asserts every row of the first table on DynamoDB Local 2.6.1, because that version
+reports the units of transactions as the service does. Nothing on this page was measured on the service itself. The tables are for buckets with two
+limits, short names, and a table on demand.
 
 `
 
@@ -196,20 +196,21 @@ const costsPrices = `Prices: %s, on demand, %s: $%g for a million write units, $
 `
 
 const costsFoot = `
-- A bucket's record is one write unit (1,024 bytes) for entity ids of up to 64 bytes, resources of up to 32 and 8 limits whose
-  names have up to 32. In an entity id ` + "`|` and `%`" + ` count as three bytes each. Longer ones cost two or three units an acquire; the observer is told (` + "`EventLargeRecord`" + `).
-- DynamoDB Local counts a read of several keys by the records that are there. The service bills one read unit for a key without
-  a record, too: a configuration read has up to five keys for a bucket, so up to five units ($0.625 for a million), once a minute.
+- A bucket's record is one write unit (1,024 bytes) for entity ids of up to 64 bytes, resources of up to 32 bytes, and 8 limits with names of up
+  to 32 bytes. In an entity id, ` + "`|`" + ` and ` + "`%`" + ` count as three bytes each. With longer names an acquire costs two or three units, which the event
+  ` + "`EventLargeRecord`" + ` reports.
+- DynamoDB Local counts a read of several keys by the records that exist. The service also bills one read unit for a key without a record. A
+  configuration read has up to five keys for a bucket, so it costs up to five units ($0.625 for a million), once a minute.
 - Acquires change no key of the index, so they cost no index unit. The first write of a bucket costs one.
-- A bucket's record is deleted for nothing once its bucket has been full for ` + "`MaxHold`" + ` and 10 minutes (70 minutes unless you set
+- DynamoDB deletes a bucket's record without charge once the bucket has been full for ` + "`MaxHold`" + ` and 10 minutes (70 minutes unless you set
   ` + "`MaxHold`" + `). A bucket that is used less often is created again each time, at one more unit for the index.
-- A failed condition is billed like a write. What is known to be denied is denied from memory, and costs nothing.
+- A failed condition is billed like a write. A denial that is known is answered from memory, and costs nothing.
 - DynamoDB serves at most 1,000 write units a second for one bucket, admissions and denials together.
-- The aggregator, backups and the stream's readers are not in the table.
+- The aggregator, backups and readers of the stream are not in the table.
 
-Several processes on one half-used bucket write a second time now and then: a write says whether it takes the bucket to be full
-or in use, and a wrong guess is refused. What a decision then takes, in requests; the tests named assert the bound, on every store unless the row
-says otherwise:
+If several processes share a half-used bucket, they need a second write now and then: a write states whether it expects the bucket to be full or
+in use, and a wrong guess is refused. This table shows the requests that a decision takes. The named tests assert the bound, on every store unless
+the row says otherwise:
 
 | who | requests per decision | bound | test |
 |---|--:|--:|---|
