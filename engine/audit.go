@@ -75,7 +75,7 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 	if !q.To.IsZero() && q.To.Before(q.From) {
 		return AuditPage{}, &ValidationError{"To", q.To, "must not be before From"}
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return AuditPage{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}

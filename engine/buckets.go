@@ -51,7 +51,7 @@ const allBuckets = "buckets\x00"
 // list's end, none it never does. Buckets that cannot be read are skipped and reported (EventSkipped). *ValidationError, also
 // where the store cannot walk.
 func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return BucketPage{}, err
 	}
 	now, err := l.now()
@@ -64,7 +64,7 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 	if err := checkEntity(q.Entity); err != nil {
 		return BucketPage{}, err
 	}
-	return walk(ctx, l, q.Page, l.bucketsOf(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
+	return walk(ctx, l, q.Page, l.bucketListing(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
 		return l.bucketState(it.Key, r, now)
 	})
 }
@@ -82,7 +82,7 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 		}
 		keys[i], _ = schema.Bucket(l.opts.Namespace, n.Entity, n.Resource)
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	now, err := l.now()

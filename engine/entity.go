@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 	"unicode/utf8"
 
@@ -52,36 +51,13 @@ func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) 
 	if err := checkWhole(&e); err != nil {
 		return err
 	}
-	defer l.forgetEntity(e.ID)
-	return l.admitted(ctx, func(now int64) error { return l.createEntity(ctx, e, o.allowMissing(), now) })
-}
-
-func (l *Limiter) createEntity(ctx context.Context, e Entity, allowMissing bool, now int64) error {
-	key, place := schema.Entity(l.opts.Namespace, e.ID)
-	guard := unmarked(l.opts.Namespace, e.ID)
-	out, err := l.read(ctx, []backend.Key{key, guard.Key})
-	if err != nil {
-		return err
-	}
-	if out[0].Present() {
-		return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
-	}
-	if out[1].Present() {
-		if err := l.finishDeletion(ctx, e.ID, out[1].Int64(schema.MarkAt), now); err != nil {
-			return err
+	return l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: e.ID}, true, func(c *change) error {
+		if c.before.Exists {
+			return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
 		}
-	}
-	writes, err := l.adopt(ctx, e.ID, "", e.Parent, allowMissing, now)
-	if err != nil {
-		return err
-	}
-	e.CreatedAt = instant(now)
-	w, err := entityWrite(key, &out[0], &e, now)
-	if err != nil {
-		return err
-	}
-	w.Index = &place
-	return l.commitAudited(ctx, now, event{action: actionEntityCreated, entity: e.ID, after: e.document()}, append(writes, w, guard)...)
+		c.after.Exists, c.after.Record, c.requiresParent = true, e, !o.allowMissing()
+		return nil
+	})
 }
 
 // UpdateEntity changes what u names and returns the entity as it is then. A changed parent moves the entity, with all
@@ -95,9 +71,13 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o
 		return Entity{}, err
 	}
 	var e Entity
-	err := l.admitted(ctx, func(now int64) (err error) {
-		e, err = l.updateEntity(ctx, id, u.Parent == nil || o.allowMissing(), now, u.apply)
-		return err
+	err := l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: id}, false, func(c *change) error {
+		if !c.before.Exists {
+			return fmt.Errorf("%w: %q", ErrEntityNotFound, id)
+		}
+		u.apply(&c.after.Record)
+		e, c.requiresParent = c.after.Record, u.Parent != nil && !o.allowMissing()
+		return nil
 	})
 	if err != nil {
 		return Entity{}, err
@@ -105,56 +85,21 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o
 	return e, nil
 }
 
-// updateEntity changes what f changes in the entity.
-func (l *Limiter) updateEntity(ctx context.Context, id string, allowMissing bool, now int64, f func(*Entity)) (Entity, error) {
-	key, _ := schema.Entity(l.opts.Namespace, id)
-	r, err := l.readOne(ctx, key)
-	if err != nil {
-		return Entity{}, err
-	}
-	before, err := entityOf(id, r)
-	if err != nil {
-		return Entity{}, err
-	}
-	after := before
-	f(&after)
-	var writes []backend.Write
-	if after.Parent != before.Parent || !allowMissing { // who named the parent that it has is told, too, if that is missing
-		if writes, err = l.adopt(ctx, id, before.Parent, after.Parent, allowMissing, now); err != nil {
-			return Entity{}, err
-		}
-	}
-	if after.equal(&before) {
-		return after, nil
-	}
-	w, err := entityWrite(key, r, &after, now)
-	if err != nil {
-		return Entity{}, err
-	}
-	defer l.forgetEntity(id)
-	e := event{action: actionEntityUpdated, entity: id, before: before.document(), after: after.document()}
-	return after, l.commitAudited(ctx, now, e, append(writes, w)...)
-}
-
 // Entity reads an entity. ErrEntityNotFound where there is none.
 func (l *Limiter) Entity(ctx context.Context, id string) (Entity, error) {
 	if err := checkEntity(id); err != nil {
 		return Entity{}, err
 	}
-	if err := l.admit(ctx); err != nil {
-		return Entity{}, err
+	s, err := l.setting(ctx, SettingID{Kind: SettingEntity, Entity: id})
+	if err == nil && !s.Exists {
+		err = fmt.Errorf("%w: %q", ErrEntityNotFound, id)
 	}
-	key, _ := schema.Entity(l.opts.Namespace, id)
-	r, err := l.readOne(ctx, key)
-	if err != nil {
-		return Entity{}, err
-	}
-	return entityOf(id, r)
+	return s.Record, err
 }
 
 // Entities lists all entities by id. One that was created or deleted just now may be missing or be listed still.
 func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return List[Entity]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
@@ -165,11 +110,6 @@ func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 		}
 		return e, true, err
 	})
-}
-
-// forgetEntity makes the next acquires of the entity read its configuration and parent.
-func (l *Limiter) forgetEntity(id string) {
-	l.buckets.forget(func(h *handle) bool { return h.id.entity == id })
 }
 
 func (u *EntityUpdate) apply(e *Entity) {
@@ -185,11 +125,6 @@ func (u *EntityUpdate) apply(e *Entity) {
 	if u.Metadata != nil {
 		e.Metadata = u.Metadata
 	}
-}
-
-func (e *Entity) equal(o *Entity) bool {
-	return e.ID == o.ID && e.Name == o.Name && e.Parent == o.Parent && e.Cascade == o.Cascade &&
-		maps.Equal(e.Metadata, o.Metadata) && e.CreatedAt.Equal(o.CreatedAt)
 }
 
 // checkWhole refuses what cannot be stored.
@@ -226,22 +161,4 @@ func encodeMetadata(m map[string]string) (string, error) {
 		return "", nil
 	}
 	return document(m)
-}
-
-// entityWrite stores e over r, the record as it was read.
-func entityWrite(key backend.Key, r *backend.Record, e *Entity, now int64) (backend.Write, error) {
-	metadata, err := encodeMetadata(e.Metadata)
-	var cascade backend.Num
-	if e.Cascade {
-		cascade = one
-	}
-	return backend.Write{
-		Key: key, Layout: schema.EntityLayout, Conds: []backend.Cond{unchanged(r, schema.EntityVer)},
-		Effects: []backend.Effect{
-			setNum(schema.EntityVer, following(now, r, schema.EntityVer)),
-			setNum(schema.EntityCreated, e.CreatedAt.UnixNano()),
-			{Slot: schema.EntityCascade, Op: backend.Set, Num: cascade},
-			setText(schema.EntityName, e.Name), setText(schema.EntityParent, e.Parent), setText(schema.EntityMetadata, metadata),
-		},
-	}, err
 }

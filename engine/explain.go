@@ -88,7 +88,7 @@ func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings 
 
 // parentWarning is what there is to warn of about a parent, "" for nothing.
 func (l *Limiter) parentWarning(ctx context.Context, parent string) (string, error) {
-	own, err := walk(ctx, l, Page{Size: 1}, l.limitsOf(parent), l.storedOf)
+	own, err := walk(ctx, l, Page{Size: 1}, l.limitsListing(parent), limitsDeletion)
 	if err != nil || len(own.Items) > 0 {
 		return "", err
 	}

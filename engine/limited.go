@@ -11,7 +11,7 @@ import (
 // defaults or not, in the store's key order; EntitiesWithLimits lists these entities. Limits of an entity for all resources do
 // not count. It is safe for concurrent use. *ValidationError for a bad page.
 func (l *Limiter) ResourcesWithEntityLimits(ctx context.Context, p Page) (List[string], error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, keys: l.limitedKeys}
@@ -40,17 +40,4 @@ func (l *Limiter) limitedKeys(ctx context.Context, q backend.Query) (found backe
 		}
 	}
 	return found, nil
-}
-
-// limitedKey is where the limits of a site are marked: only those of an entity for a resource are.
-func (l *Limiter) limitedKey(s site) (backend.Key, bool) {
-	if s.entity == "" || s.resource == "" {
-		return backend.Key{}, false
-	}
-	return schema.Limited(l.opts.Namespace, s.entity, s.resource), true
-}
-
-// removeMark removes what setMark makes.
-func removeMark(key backend.Key) backend.Write {
-	return backend.Write{Key: key, Layout: schema.MarkLayout, Remove: true}
 }

@@ -78,7 +78,7 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return Namespace{}, err
 	}
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return Namespace{}, err
 	}
 	r, err := l.readOne(ctx, schema.Namespace(name))
@@ -93,7 +93,7 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 
 // ListNamespaces lists all namespaces by name, deleted ones and "default" among them.
 func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], error) {
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return List[Namespace]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, keys: l.namespaceKeys}
@@ -124,11 +124,11 @@ func (l *Limiter) registry(ctx context.Context, name string, next func(before *N
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return err
 	}
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return err
 	}
 	key := schema.Namespace(name)
-	return l.change(ctx, func(now int64) error {
+	return l.retryConflicts(ctx, func(now int64) error {
 		r, err := l.readOne(ctx, key)
 		if err != nil {
 			return err
@@ -143,30 +143,81 @@ func (l *Limiter) registry(ctx context.Context, name string, next func(before *N
 		if after == nil {
 			w.Remove = true
 		} else {
-			w.Effects = after.effects(following(now, r, schema.NamespaceVer))
+			w.Effects = after.effects(nextVersion(now, r, schema.NamespaceVer))
 		}
 		e := event{action: action, namespace: DefaultNamespace, before: before.document(), after: after.document()}
 		return l.commitAudited(ctx, now, e, w)
 	})
 }
 
-// forgetNamespace makes the next acquires look whether the limiter's namespace is in use, if it is this one.
+// forgetNamespace lets the next acquires check the limiter's namespace again, if it is this one.
 func (l *Limiter) forgetNamespace(name string) {
 	if name == l.opts.Namespace {
-		l.buckets.forget(func(*handle) bool { return true })
+		l.forget(func(string, string) bool { return true })
 	}
 }
 
-// knownSchema is admit for operations that are in no namespace.
-func (l *Limiter) knownSchema(ctx context.Context) error {
+// checkNamespace returns an error unless the limiter's namespace is active and the store's schema is known.
+func (l *Limiter) checkNamespace(ctx context.Context) error {
+	return l.checkRecords(ctx, l.namespaceCheckKeys())
+}
+
+// checkSchema returns an error unless the store's schema is known. It is for calls outside of any namespace.
+func (l *Limiter) checkSchema(ctx context.Context) error {
 	if l.checked.Load() {
 		return nil
 	}
-	out, err := l.read(ctx, []backend.Key{schema.Version()})
+	return l.checkRecords(ctx, []backend.Key{schema.Version()})
+}
+
+func (l *Limiter) checkRecords(ctx context.Context, keys []backend.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := l.read(ctx, keys)
 	if err != nil {
 		return err
 	}
-	return l.pass(ctx, out)
+	return l.checkNamespaceRecords(ctx, out)
+}
+
+// namespaceCheckKeys are the records to read for checkNamespaceRecords: the namespace's registration, each time, and the
+// version of the schema, once.
+func (l *Limiter) namespaceCheckKeys() []backend.Key {
+	var keys []backend.Key
+	if l.opts.Namespace != DefaultNamespace {
+		keys = append(keys, schema.Namespace(l.opts.Namespace))
+	}
+	if !l.checked.Load() {
+		keys = append(keys, schema.Version())
+	}
+	return keys
+}
+
+// checkNamespaceRecords returns an error unless the namespace is active and the schema is known. It registers a namespace that is
+// missing, if the options say so.
+func (l *Limiter) checkNamespaceRecords(ctx context.Context, out []backend.Record) error {
+	for i := range out {
+		r := &out[i]
+		switch r.Layout() {
+		case schema.VersionLayout:
+			if v := r.Int64(schema.VersionNumber); v > schema.CurrentVersion {
+				return fmt.Errorf("%w: it has version %d, this program knows %d", ErrSchema, v, schema.CurrentVersion)
+			}
+			l.checked.Store(true)
+		case schema.NamespaceLayout:
+			if r.Present() {
+				if state, _ := r.Text(schema.NamespaceState); state != NamespaceActive {
+					return fmt.Errorf("%w: %q is %s", ErrNamespaceNotFound, l.opts.Namespace, state)
+				}
+			} else if !l.opts.CreateNamespace {
+				return fmt.Errorf("%w: %q", ErrNamespaceNotFound, l.opts.Namespace)
+			} else if err := l.RegisterNamespace(ctx, l.opts.Namespace); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // namespaceOf reads a registration, nil where there is none.

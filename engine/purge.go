@@ -90,7 +90,7 @@ func (l *Limiter) removeAll(ctx context.Context, scanner backend.Scanner, namesp
 func (l *Limiter) removePurged(ctx context.Context, namespace string, keys []backend.Key) error {
 	var events, records []backend.Write
 	for _, k := range keys {
-		w := removing(k)
+		w := deleteAny(k)
 		if w.Layout == schema.AuditLayout {
 			events = append(events, w)
 		} else {
@@ -110,7 +110,7 @@ func (l *Limiter) removePurged(ctx context.Context, namespace string, keys []bac
 			return err
 		}
 	}
-	return l.remove(ctx, events)
+	return l.applyAll(ctx, events)
 }
 
 // scan gives the next keys of a namespace; those that this library cannot make are skipped.

@@ -34,7 +34,7 @@ func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 	if r.After != nil {
 		e.after = r.After
 	}
-	return l.admitted(ctx, func(now int64) error { return l.commitAudited(ctx, now, e) })
+	return l.administer(ctx, func(now int64) error { return l.commitAudited(ctx, now, e) })
 }
 
 func checkRecorded(r *Recorded) error {

@@ -20,13 +20,13 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)
 	tries := 0
-	return l.admitted(ctx, func(now int64) error {
+	return l.administer(ctx, func(now int64) error {
 		tries++
 		r, err := l.readOne(ctx, key)
 		if err != nil || !r.Present() {
 			return err
 		}
-		defer l.forgetView(bucketID{entity, resource})
+		defer l.forget(SettingID{SettingLimits, entity, resource}.affects)
 		e := event{action: actionBucketReset, entity: entity, resource: resource, before: l.bucketDocument(r, now)}
 		w := resetWrite(key, r, now)
 		if tries == 1 { // the event then tells exactly what the reset has ended; writers of a busy bucket cannot keep this up
@@ -60,11 +60,6 @@ func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
 		w.Effects = append(w.Effects, backend.Effect{Slot: schema.Tat(i), Op: backend.Unset})
 	}
 	return w
-}
-
-// forgetView drops what denials from memory rest on.
-func (l *Limiter) forgetView(id bucketID) {
-	l.buckets.forget(func(h *handle) bool { return h.id == id })
 }
 
 // stateDocument is one limit of a bucket in an audit event.

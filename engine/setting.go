@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -120,47 +121,72 @@ func (id SettingID) check() error {
 	return &ValidationError{"Kind", id.Kind, "must be SettingSystem, SettingResource, SettingEntity or SettingLimits"}
 }
 
-// site is where the setting's limits are stored; not for SettingEntity.
-func (l *Limiter) site(id SettingID) site {
+// record is the key of the setting's record, and its place in an index; nil if it is in none.
+func (id SettingID) record(namespace string) (backend.Key, *backend.Place) {
+	var key backend.Key
+	var place backend.Place
 	switch id.Kind {
 	case SettingSystem:
-		return l.systemSite()
+		return schema.System(namespace), nil
 	case SettingResource:
-		return l.resourceSite(id.Resource)
+		key, place = schema.Resource(namespace, id.Resource)
+	case SettingEntity:
+		key, place = schema.Entity(namespace, id.Entity)
+	default:
+		key, place = schema.EntityLimits(namespace, id.Entity, id.Resource)
 	}
-	return l.entitySite(id.Entity, id.Resource)
+	return key, &place
 }
 
-// settingKey is where the setting is stored.
-func (l *Limiter) settingKey(id SettingID) backend.Key {
+// versionSlot is where the setting's record has its version.
+func (id SettingID) versionSlot() backend.Slot {
 	if id.Kind == SettingEntity {
-		key, _ := schema.Entity(l.opts.Namespace, id.Entity)
-		return key
+		return schema.EntityVer
 	}
-	return l.site(id).key
+	return schema.ConfigVer
 }
 
-// settingOf reads a setting's record.
-func (l *Limiter) settingOf(id SettingID, r *backend.Record) (Setting, error) {
-	s := Setting{ID: id, Exists: r.Present()}
-	if !s.Exists {
+// affects reports whether the limits or the parent of an entity for a resource may come from the setting.
+func (id SettingID) affects(entity, resource string) bool {
+	return (id.Entity == "" || id.Entity == entity) && (id.Resource == "" || id.Resource == resource)
+}
+
+// settingOf decodes a setting's record. It returns ErrSchema if a newer program wrote it.
+func settingOf(id SettingID, r *backend.Record) (s Setting, err error) {
+	s = Setting{ID: id, Exists: r.Present()}
+	switch {
+	case !s.Exists:
 		return s, nil
-	}
-	var err error
-	if id.Kind == SettingEntity {
-		s.ver = r.Int64(schema.EntityVer)
+	case id.Kind == SettingEntity:
 		s.Manifest, _ = r.Text(schema.EntityManifest)
 		s.Record, err = entityOf(id.Entity, r)
-		return s, err
+	default:
+		s.Manifest, _ = r.Text(schema.ConfigManifest)
+		s.OnUnavailable = Policy(r.Int64(schema.ConfigUnavailable))
+		s.Limits, err = limitsOf(r)
 	}
-	s.ver = r.Int64(schema.ConfigVer)
-	s.Manifest, _ = r.Text(schema.ConfigManifest)
-	c, err := l.configOf(r)
-	s.Limits, s.OnUnavailable = c.Limits, c.OnUnavailable
+	s.ver = r.Int64(id.versionSlot())
 	return s, err
 }
 
-// settingAt is the setting that stands at a key; false for keys of other kinds.
+// limitsOf decodes the limits in a record, by name; nil if there are none.
+func limitsOf(r *backend.Record) ([]Limit, error) {
+	packed, ok := r.Text(schema.ConfigLimits)
+	if !ok {
+		return nil, nil
+	}
+	terms, err := schema.Unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
+	}
+	limits := make([]Limit, len(terms))
+	for i := range terms {
+		limits[i] = terms[i].Limit
+	}
+	return limits, nil
+}
+
+// settingAt is the setting whose record has a key; false if the key is of another kind.
 func settingAt(k backend.Key) (id SettingID, ok bool) {
 	entity, resource := schema.ConfiguredBy(k)
 	switch schema.LayoutOf(k) {

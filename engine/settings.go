@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	readChunk = 100 // keys in one read of many, which is what DynamoDB takes at once
-	lanes     = 8   // calls at the same time, of an operation that makes many
+	readChunk        = 100 // keys in one read of many, which is what DynamoDB takes at once
+	maxParallelCalls = 8   // of an operation that makes many calls
 )
 
 // Settings reads any number of settings, in the order of the ids; one that is not there does not Exist. They need not be of
@@ -26,9 +26,9 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 		if err := id.check(); err != nil {
 			return nil, err
 		}
-		keys[i] = l.settingKey(id)
+		keys[i], _ = id.record(l.opts.Namespace)
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	out, odd, err := l.readMany(ctx, keys)
@@ -40,7 +40,7 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 		if odd[i] != nil {
 			return nil, odd[i]
 		}
-		if settings[i], err = l.settingOf(ids[i], &out[i]); err != nil {
+		if settings[i], err = settingOf(ids[i], &out[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -52,7 +52,7 @@ func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setti
 	if err := CheckManifest(manifest); err != nil {
 		return nil, err
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	keys, err := l.listed(ctx, manifest)
@@ -70,7 +70,7 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	if !ok {
 		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace, which reading all settings needs"}
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	var found []backend.Key
@@ -104,7 +104,7 @@ func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting
 		if !ok || odd[i] == nil && !out[i].Present() {
 			continue
 		}
-		s, err := l.settingOf(id, &out[i])
+		s, err := settingOf(id, &out[i])
 		if err = cmp.Or(odd[i], err); err != nil {
 			skip.add(1, err)
 			continue
@@ -162,33 +162,34 @@ func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, e
 	return keys, nil
 }
 
-// readMany is readable for any number of keys, several calls at a time.
-func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, odd map[int]error, err error) {
-	out, odd = make([]backend.Record, len(keys)), map[int]error{}
+// readMany reads any number of records, several calls at a time. unreadable has the reason for each that cannot be read, by
+// index.
+func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, unreadable map[int]error, err error) {
+	out, unreadable = make([]backend.Record, len(keys)), map[int]error{}
 	var group errgroup.Group
-	var lock sync.Mutex // guards odd
-	group.SetLimit(l.lanes())
+	var lock sync.Mutex // guards unreadable
+	group.SetLimit(l.parallelCalls())
 	for from := 0; from < len(keys); from += readChunk {
 		to := min(from+readChunk, len(keys))
 		group.Go(func() error {
-			some, odds, err := l.readable(ctx, keys[from:to])
-			copy(out[from:to], some)
+			chunk, reasons, err := l.readable(ctx, keys[from:to])
+			copy(out[from:to], chunk)
 			lock.Lock()
 			defer lock.Unlock()
-			for i, err := range odds {
-				odd[from+i] = err
+			for i, err := range reasons {
+				unreadable[from+i] = err
 			}
 			return err
 		})
 	}
 	err = group.Wait()
-	return out, odd, err
+	return out, unreadable, err
 }
 
-// lanes is how many calls to make at the same time.
-func (l *Limiter) lanes() int {
+// parallelCalls is how many calls of the store an operation makes at the same time.
+func (l *Limiter) parallelCalls() int {
 	if l.noIO {
 		return 1
 	}
-	return lanes
+	return maxParallelCalls
 }

@@ -60,7 +60,7 @@ func (l *Limiter) Usage(ctx context.Context, q UsageQuery) (UsagePage, error) {
 	if err := q.check(); err != nil {
 		return UsagePage{}, err
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return UsagePage{}, err
 	}
 	return walk(ctx, l, q.Page, l.usage(q), snapshotOf)
