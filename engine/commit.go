@@ -104,11 +104,17 @@ func (l *Limiter) applyAll(ctx context.Context, writes []backend.Write) error {
 }
 
 func (l *Limiter) applyChunk(ctx context.Context, writes []backend.Write) error {
+	outs := make([]backend.Outcome, len(writes))
+	return l.request(ctx, "apply", func(ctx context.Context) error { return l.store.Apply(ctx, writes, outs) })
+}
+
+// request makes one call to the store within the operation's budget, and resends it after trouble that passes. After an
+// error f may still run: what it writes to must not be used.
+func (l *Limiter) request(ctx context.Context, name string, f func(context.Context) error) error {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
-	outs := make([]backend.Outcome, len(writes))
 	for try := 1; ; try++ {
-		_, err := l.call(inner, "apply", func(ctx context.Context) error { return l.store.Apply(ctx, writes, outs) })
+		_, err := l.call(inner, name, f)
 		if err == nil {
 			return nil
 		}

@@ -118,15 +118,15 @@ func (o *ownedRecords) empty() bool { return len(o.limits) == 0 && len(o.buckets
 
 func (l *Limiter) ownedRecords(ctx context.Context, id string) (owned ownedRecords, err error) {
 	unreadable := func(backend.Key) { owned.more = true } // no condition of a commit can judge it
-	limits, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, l.limitsListing(id).with(unreadable), limitsDeletion)
+	limits, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, l.limitsListing(id).onUnreadable(unreadable), limitsDeletion)
 	if err != nil {
 		return owned, err
 	}
-	buckets, err := walk(ctx, l, Page{Size: maxBucketsAtOnce}, l.bucketListing(id).with(unreadable), bucketDeletion)
+	buckets, err := walk(ctx, l, Page{Size: maxBucketsAtOnce}, l.bucketListing(id).onUnreadable(unreadable), bucketDeletion)
 	if err != nil {
 		return owned, err
 	}
-	usage, err := walk(ctx, l, Page{Size: 1}, l.usageListing(id).with(unreadable), usageDeletion)
+	usage, err := walk(ctx, l, Page{Size: 1}, l.usageListing(id).onUnreadable(unreadable), usageDeletion)
 	owned.limits, owned.buckets = limits.Items, buckets.Items
 	owned.more = owned.more || limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0
 	return owned, err
@@ -146,9 +146,9 @@ func (l *Limiter) usageListing(id string) listing {
 	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
 }
 
-// with is the listing with a function that is called for each record that cannot be read.
-func (s listing) with(unreadable func(backend.Key)) listing {
-	s.odd = unreadable
+// onUnreadable returns the listing with a function that is called for each record that cannot be read.
+func (s listing) onUnreadable(f func(backend.Key)) listing {
+	s.unreadable = f
 	return s
 }
 
@@ -198,7 +198,7 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int
 func (l *Limiter) deleteLimitsOf(ctx context.Context, id string, mark backend.Write, goesOn func() (bool, error), now int64) (finished bool, err error) {
 	for {
 		var unreadable []backend.Write
-		of := l.limitsListing(id).with(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		of := l.limitsListing(id).onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		page, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, of, limitsDeletion)
 		if err != nil {
 			return false, err
@@ -225,7 +225,7 @@ func (l *Limiter) deleteListed(
 ) (finished bool, err error) {
 	for {
 		var unreadable []backend.Write
-		of := of.with(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		of := of.onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		page, err := walk(ctx, l, Page{Size: backend.MaxPage}, of, deletion)
 		if err != nil || len(page.Items)+len(unreadable) == 0 {
 			return err == nil, err

@@ -11,42 +11,43 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Lengths of what an entity says of itself, in bytes.
+// The longest texts of an entity, in bytes.
 const (
-	mostName        = 256
-	mostMetadata    = 64 << 10 // all of it, as JSON
-	mostMetadataKey = 128
+	maxName        = 256
+	maxMetadata    = 64 << 10 // all of it, as JSON
+	maxMetadataKey = 128
 )
 
-// Entity is who is limited: a user, an API key, a tenant. An id can be limited without there being an Entity; one is
-// needed for a parent, for a name and for metadata.
+// Entity is somebody whose use is limited, such as a user, an API key or a tenant. Limits work for any id; a stored Entity
+// is needed only for a parent, a name or metadata.
 type Entity struct {
 	ID        string            // 1 to 256 bytes of valid UTF-8 without control characters
-	Name      string            // for people, up to 256 bytes
-	Parent    string            // id of another entity; "": none
-	Cascade   bool              // acquires take from the parent's bucket too
-	Metadata  map[string]string // the caller's own, up to 64 KiB as JSON, keys of 1 to 128 bytes
+	Name      string            // for display, up to 256 bytes
+	Parent    string            // id of another entity; "" for none
+	Cascade   bool              // acquires also charge the parent's bucket
+	Metadata  map[string]string // for the caller's use, up to 64 KiB as JSON, keys of 1 to 128 bytes
 	CreatedAt time.Time         // set by CreateEntity
 }
 
-// EntityUpdate says what of an entity changes; nil keeps.
+// EntityUpdate says which fields of an entity change; nil keeps a field.
 type EntityUpdate struct {
 	Name     *string
-	Parent   *string // "" removes
+	Parent   *string // "" removes the parent
 	Cascade  *bool
-	Metadata map[string]string // replaces all of it; empty but not nil removes it
+	Metadata map[string]string // replaces all metadata; empty but not nil removes it
 }
 
-// EntityOptions tell how an entity is created or updated; nil is fine.
+// EntityOptions are options of CreateEntity and UpdateEntity; nil means their zero values.
 type EntityOptions struct {
-	AllowMissingParent bool // the parent that is named need not exist
+	AllowMissingParent bool // the named parent need not exist
 }
 
 func (o *EntityOptions) allowMissing() bool { return o != nil && o.AllowMissingParent }
 
-// CreateEntity stores a new entity; e.CreatedAt is not looked at. ErrEntityExists if there is one; a *MissingParentError,
-// which is ErrEntityNotFound, if its parent does not exist, unless the options allow that; ErrCycle if its parents would
-// lead back to it or be more than seven; *ValidationError. Audited as entity_created.
+// CreateEntity stores a new entity; e.CreatedAt is ignored. It returns ErrEntityExists if the entity exists, a
+// *MissingParentError (an ErrEntityNotFound) if its parent does not exist and the options do not allow that, ErrCycle if
+// the way up from it would lead back to it or over more than seven parents, and a *ValidationError for bad input. Audited
+// as entity_created.
 func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) error {
 	if err := checkWhole(&e); err != nil {
 		return err
@@ -60,10 +61,11 @@ func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) 
 	})
 }
 
-// UpdateEntity changes what u names and returns the entity as it is then. A changed parent moves the entity, with all
-// below it; a path that becomes longer than 8 further down is rejected when it is used. ErrEntityNotFound; a
-// *MissingParentError, which is one, if u names a parent that does not exist, unless the options allow that; ErrCycle;
-// *ValidationError. Audited as entity_updated, unless nothing changed.
+// UpdateEntity changes the fields that u names and returns the entity as it is stored afterwards. A new parent moves the
+// entity with all its descendants. If that makes the path of a descendant longer than 8, acquires of that descendant fail
+// with ErrCycle. It returns ErrEntityNotFound if the entity does not exist, a *MissingParentError (an ErrEntityNotFound
+// too) if u names a parent that does not exist and the options do not allow that, ErrCycle, and a *ValidationError for bad
+// input. Audited as entity_updated, unless nothing changed.
 func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o *EntityOptions) (Entity, error) {
 	wanted := Entity{ID: id}
 	u.apply(&wanted)
@@ -85,7 +87,7 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o
 	return e, nil
 }
 
-// Entity reads an entity. ErrEntityNotFound where there is none.
+// Entity reads an entity. It returns ErrEntityNotFound if the entity does not exist.
 func (l *Limiter) Entity(ctx context.Context, id string) (Entity, error) {
 	if err := checkEntity(id); err != nil {
 		return Entity{}, err
@@ -97,7 +99,8 @@ func (l *Limiter) Entity(ctx context.Context, id string) (Entity, error) {
 	return s.Record, err
 }
 
-// Entities lists all entities by id. One that was created or deleted just now may be missing or be listed still.
+// Entities lists all entities by id. The index behind it lags: an entity that was created a moment ago may be missing, and
+// one that was deleted a moment ago may still be listed.
 func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 	if err := l.checkNamespace(ctx); err != nil {
 		return List[Entity]{}, err
@@ -127,12 +130,12 @@ func (u *EntityUpdate) apply(e *Entity) {
 	}
 }
 
-// checkWhole refuses what cannot be stored.
+// checkWhole returns an error unless the entity can be stored.
 func checkWhole(e *Entity) error {
 	if err := checkEntity(e.ID); err != nil {
 		return err
 	}
-	if len(e.Name) > mostName || !utf8.ValidString(e.Name) {
+	if len(e.Name) > maxName || !utf8.ValidString(e.Name) {
 		return &ValidationError{"Name", e.Name, "must be UTF-8 of at most 256 bytes"}
 	}
 	if e.Parent != "" {
@@ -144,18 +147,18 @@ func checkWhole(e *Entity) error {
 		}
 	}
 	for k, v := range e.Metadata {
-		if k == "" || len(k) > mostMetadataKey || !utf8.ValidString(k) || !utf8.ValidString(v) {
+		if k == "" || len(k) > maxMetadataKey || !utf8.ValidString(k) || !utf8.ValidString(v) {
 			return &ValidationError{"Metadata[" + k + "]", v, "must be UTF-8, with a key of 1 to 128 bytes"}
 		}
 	}
 	text, err := encodeMetadata(e.Metadata)
-	if len(text) > mostMetadata {
+	if len(text) > maxMetadata {
 		return &ValidationError{"Metadata", len(text), "must be at most 65536 bytes as JSON"}
 	}
 	return err
 }
 
-// encodeMetadata is what is stored, "" for nothing.
+// encodeMetadata returns metadata as it is stored, "" if there is none.
 func encodeMetadata(m map[string]string) (string, error) {
 	if len(m) == 0 {
 		return "", nil

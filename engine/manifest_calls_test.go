@@ -85,7 +85,8 @@ func TestManifestCalls(t *testing.T) {
 	all, err := changesTo(ctx, w.Limiter, wanted...)
 	must(t, err)
 	w.trouble.will()
-	must(t, w.troubled().ApplyManifest(ctx, "m", all, nil))
+	l := w.limiter(w.trouble, &engine.Options{Timeout: time.Minute}) // a busy machine takes longer than the default
+	must(t, l.ApplyManifest(ctx, "m", all, nil))
 	commits := 0
 	for _, call := range w.trouble.calls {
 		if call == "commit" {

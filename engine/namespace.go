@@ -11,15 +11,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// The states of a namespace. An active one is in use; a deleted one is not, and can be recovered or purged; one that is
-// being purged loses its records.
+// The states of a namespace. Limiters work only in an active one. A deleted one can be recovered or purged. One that is
+// being purged is losing its records.
 const (
 	NamespaceActive  = "active"
 	NamespaceDeleted = "deleted"
 	NamespacePurging = "purging"
 )
 
-// Namespace is a part of a store that never sees the others. "default" exists without being registered.
+// Namespace is a separate part of a store: limiters of one namespace never see the records of another. "default" exists
+// without being registered.
 type Namespace struct {
 	Name      string
 	State     string    // NamespaceActive, NamespaceDeleted or NamespacePurging
@@ -27,24 +28,25 @@ type Namespace struct {
 	DeletedAt time.Time // zero while it is active
 }
 
-// RegisterNamespace makes a namespace; nothing happens where it is active. A deleted one is refused, by a *ValidationError:
-// it must be recovered or purged first. Audited as namespace_registered.
+// RegisterNamespace creates a namespace. It is no error if the namespace is active already. It returns a *ValidationError
+// if the namespace is deleted: recover or purge it first. Audited as namespace_registered.
 func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
 		switch {
 		case before == nil:
 			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: instant(now)}, actionNamespaceRegister, nil
 		case before.State != NamespaceActive:
-			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before it is registered again"}
+			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before registering it again"}
 		}
 		return before, "", nil
 	})
 }
 
-// DeleteNamespace takes a namespace out of use; its records stay until it is purged. Nothing happens where it is deleted
-// already. "default" cannot be deleted (*ValidationError). ErrNamespaceNotFound. Audited as namespace_deleted.
+// DeleteNamespace marks a namespace as deleted: limiters no longer work in it, and its records stay until it is purged. It
+// is no error if the namespace is deleted already. It returns a *ValidationError for "default", and ErrNamespaceNotFound
+// if the namespace is not registered. Audited as namespace_deleted.
 func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
 		switch {
 		case name == DefaultNamespace:
 			return nil, "", &ValidationError{"Namespace", name, "always exists and cannot be deleted"}
@@ -57,15 +59,16 @@ func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
 	})
 }
 
-// RecoverNamespace brings a deleted namespace back into use. Nothing happens where it is active; one that is being purged
-// is lost (*ValidationError). ErrNamespaceNotFound. Audited as namespace_recovered.
+// RecoverNamespace makes a deleted namespace active again. It is no error if the namespace is active already. It returns a
+// *ValidationError if the namespace is being purged, and ErrNamespaceNotFound if it is not registered. Audited as
+// namespace_recovered.
 func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
 		switch {
 		case before == nil:
 			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
 		case before.State == NamespacePurging:
-			return nil, "", &ValidationError{"Namespace", name, "is being purged; its records are lost. Purge it to the end"}
+			return nil, "", &ValidationError{"Namespace", name, "is being purged, so records are lost; finish the purge"}
 		case before.State == NamespaceActive:
 			return before, "", nil
 		}
@@ -73,7 +76,8 @@ func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
 	})
 }
 
-// Namespace reads the registration of a namespace, deleted ones too. ErrNamespaceNotFound where there is none.
+// Namespace reads the registration of a namespace, also of a deleted one. It returns ErrNamespaceNotFound if the namespace is
+// not registered.
 func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error) {
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return Namespace{}, err
@@ -91,7 +95,7 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 	return Namespace{}, fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
 }
 
-// ListNamespaces lists all namespaces by name, deleted ones and "default" among them.
+// ListNamespaces lists all namespaces by name, also deleted ones and "default".
 func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], error) {
 	if err := l.checkSchema(ctx); err != nil {
 		return List[Namespace]{}, err
@@ -106,7 +110,7 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 	})
 }
 
-// namespaceKeys lists the registered namespaces, with "default" at its place.
+// namespaceKeys lists the registered namespaces, with "default" among them in order.
 func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	found, err := l.keys(ctx, q)
 	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
@@ -119,8 +123,9 @@ func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.K
 	return found, nil
 }
 
-// registry changes a registration: next tells what it becomes and which action that is, "" for no change.
-func (l *Limiter) registry(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
+// changeNamespace changes a registration: next returns what becomes of it, nil to delete it, and the audit action, "" for no
+// change.
+func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return err
 	}
@@ -220,7 +225,7 @@ func (l *Limiter) checkNamespaceRecords(ctx context.Context, out []backend.Recor
 	return nil
 }
 
-// namespaceOf reads a registration, nil where there is none.
+// namespaceOf decodes a registration; nil if there is none.
 func namespaceOf(name string, r *backend.Record) *Namespace {
 	if !r.Present() {
 		if name == DefaultNamespace {
@@ -236,7 +241,7 @@ func namespaceOf(name string, r *backend.Record) *Namespace {
 	return n
 }
 
-// in is the namespace in another state.
+// in returns the namespace in another state.
 func (n *Namespace) in(state string, deleted time.Time) *Namespace {
 	return &Namespace{n.Name, state, n.CreatedAt, deleted}
 }
@@ -252,7 +257,7 @@ func (n *Namespace) effects(ver int64) []backend.Effect {
 	}
 }
 
-// document is a namespace in an audit event, nil where there is none.
+// document is a namespace in an audit event; nil if there is none.
 func (n *Namespace) document() any {
 	if n == nil {
 		return nil

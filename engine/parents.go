@@ -10,7 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Children lists the entities whose parent is id, by id. A parent need not exist itself, if that was allowed.
+// Children lists the entities whose parent is id, by id. They may be there although the parent does not exist, see
+// [EntityOptions].
 func (l *Limiter) Children(ctx context.Context, id string, p Page) (List[Entity], error) {
 	if err := checkEntity(id); err != nil {
 		return List[Entity]{}, err
@@ -25,20 +26,20 @@ func (l *Limiter) children(ctx context.Context, id string, p Page) (List[Entity]
 	ns := l.opts.Namespace
 	s := listing{query: backend.Query{Namespace: ns, Partition: schema.EntityPartition(id)}}
 	s.query.From, s.query.To = schema.ChildRange()
-	s.of = func(it backend.Item) backend.Key {
+	s.record = func(it backend.Item) backend.Key {
 		key, _ := schema.Entity(ns, schema.ChildOf(it.Key))
 		return key
 	}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Entity, bool, error) {
 		if parent, _ := r.Text(schema.EntityParent); parent != id {
-			return Entity{}, false, nil // it went or moved since it was listed
+			return Entity{}, false, nil // it was deleted or moved since it was listed
 		}
 		e, err := entityOf(schema.ChildOf(it.Key), r)
 		return e, true, err
 	})
 }
 
-// entityOf reads the record of an entity. ErrEntityNotFound where there is none.
+// entityOf decodes the record of an entity. It returns ErrEntityNotFound if there is none.
 func entityOf(id string, r *backend.Record) (Entity, error) {
 	if !r.Present() {
 		return Entity{}, fmt.Errorf("%w: %q", ErrEntityNotFound, id)

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// SettingKind is what a setting is of.
+// SettingKind is the kind of a setting.
 type SettingKind uint8
 
 // The kinds of settings.
@@ -18,14 +18,14 @@ const (
 	SettingSystem   SettingKind = iota + 1 // the system's limits and policy
 	SettingResource                        // a resource's limits
 	SettingEntity                          // an entity's record: name, parent, cascade, metadata
-	SettingLimits                          // an entity's limits for a resource, or for all
+	SettingLimits                          // an entity's limits for a resource, or for all resources
 )
 
-// SettingID names one thing that a manifest can manage.
+// SettingID names one setting.
 type SettingID struct {
 	Kind     SettingKind
 	Entity   string // of SettingEntity and SettingLimits
-	Resource string // of SettingResource and SettingLimits, there "" for the entity's default
+	Resource string // of SettingResource and SettingLimits; there "" means all resources
 }
 
 // String is the id in words: "the system", "resource gpt-4", "limits of user-1 on gpt-4".
@@ -44,26 +44,27 @@ func (id SettingID) String() string {
 	return "limits of " + id.Entity + " on " + id.Resource
 }
 
-// Compare orders ids: the system, resources, then each entity with its limits behind it.
+// Compare orders ids: first the system, then resources, then entities, each before its limits. It returns -1, 0 or 1.
 func (id SettingID) Compare(o SettingID) int {
 	return cmp.Or(
 		cmp.Compare(min(id.Kind, SettingEntity), min(o.Kind, SettingEntity)), cmp.Compare(id.Entity, o.Entity),
 		cmp.Compare(id.Kind, o.Kind), cmp.Compare(id.Resource, o.Resource))
 }
 
-// Setting is one thing that a manifest can manage, as it is stored or shall be.
+// Setting is one part of the configuration, as it is stored or as it is wanted. A manifest can manage it.
 type Setting struct {
 	ID            SettingID
-	Exists        bool    // something is stored; false with nothing in the other fields
-	Manifest      string  // the manifest that manages it; "": none
-	Limits        []Limit // of all kinds but SettingEntity, where they are read by name; nil for the system: only a policy
+	Exists        bool    // it is stored; if false, all fields below are zero
+	Manifest      string  // the manifest that manages it; "" if none does
+	Limits        []Limit // by name when read; empty for SettingEntity, and for a system that has only a policy
 	OnUnavailable Policy  // of SettingSystem
-	Record        Entity  // of SettingEntity; CreatedAt is set by whoever stores it first
+	Record        Entity  // of SettingEntity; CreatedAt is set when the entity is created
 
 	ver int64 // of the record when it was read
 }
 
-// SameContent reports whether two settings say the same, whatever the order of their limits and whoever manages them.
+// SameContent reports whether two settings are equal, apart from the order of their limits and the manifests that manage
+// them.
 func (s *Setting) SameContent(o *Setting) bool {
 	a, b := &s.Record, &o.Record
 	return s.Exists == o.Exists && s.OnUnavailable == o.OnUnavailable && slices.Equal(byName(s.Limits), byName(o.Limits)) &&
@@ -74,15 +75,15 @@ func byName(limits []Limit) []Limit {
 	return slices.SortedFunc(slices.Values(limits), func(a, b Limit) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// CheckManifest refuses what cannot be the name of a manifest: 1 to 64 bytes, letters, digits and _.-, beginning with a
-// letter or digit. *ValidationError.
+// CheckManifest returns a *ValidationError unless name can be the name of a manifest: 1 to 64 bytes, letters, digits and
+// _.-, beginning with a letter or digit.
 func CheckManifest(name string) error { return manifestRule.check("Manifest", name) }
 
-// CheckNamespace refuses what cannot be the name of a namespace, by the same rule. *ValidationError.
+// CheckNamespace returns a *ValidationError unless name can be the name of a namespace, by the same rule.
 func CheckNamespace(name string) error { return namespaceRule.check("Namespace", name) }
 
-// Check refuses a setting that could not be stored, by a *ValidationError or ErrCycle. That parents exist, and lead nowhere
-// they must not, is not looked at.
+// Check returns a *ValidationError if the setting cannot be stored, and ErrCycle if an entity is its own parent. It does no
+// I/O, so it does not know whether other parents exist or form a cycle.
 func (s *Setting) Check() error {
 	if err := s.ID.check(); err != nil {
 		return err
@@ -96,7 +97,7 @@ func (s *Setting) Check() error {
 		return checkWhole(&record)
 	}
 	if s.ID.Kind != SettingSystem && s.OnUnavailable != PolicyDefault {
-		return &ValidationError{"OnUnavailable", s.OnUnavailable, "is the system's alone"}
+		return &ValidationError{"OnUnavailable", s.OnUnavailable, "must be PolicyDefault; only the system has a policy"}
 	}
 	if err := checkPolicy("OnUnavailable", s.OnUnavailable); err != nil {
 		return err
