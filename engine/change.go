@@ -26,7 +26,7 @@ func (c *change) moves() bool {
 func (c *change) version(now int64) int64 { return max(now, c.before.ver+1) }
 
 // writes returns all writes of the change except that of its audit event, and the event. It computes them from what was
-// read, and does no I/O. Writes that only demand something may be among those of other changes, too.
+// read, and does no I/O. Two changes may have the same conditions or marks among their writes.
 func (c *change) writes(namespace string, parents *parentGraph, now int64) ([]backend.Write, event, error) {
 	id := c.after.ID
 	after := c.after
@@ -46,7 +46,7 @@ func (c *change) writes(namespace string, parents *parentGraph, now int64) ([]ba
 		mark := schema.Limited(namespace, id.Entity, id.Resource)
 		writes = append(writes, markWrite(mark, after.Exists, now))
 	}
-	if after.Exists && id.Entity != "" && !(id.Kind == SettingEntity && c.before.Exists) { // an entity that is being deleted has no record
+	if after.Exists && id.Entity != "" && !(id.Kind == SettingEntity && c.before.Exists) { // the deletion of an entity that exists begins with its record
 		writes = append(writes, requireNoDeletion(namespace, id.Entity))
 	}
 	return append(writes, c.listWrites(namespace, record.Key)...), c.event(&after), nil

@@ -49,7 +49,7 @@ func (o *EntityOptions) allowMissing() bool { return o != nil && o.AllowMissingP
 // the way up from it would lead back to it or over more than seven parents, and a *ValidationError for bad input. Audited
 // as entity_created.
 func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) error {
-	if err := checkWhole(&e); err != nil {
+	if err := checkEntityFields(&e); err != nil {
 		return err
 	}
 	return l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: e.ID}, true, func(c *change) error {
@@ -69,7 +69,7 @@ func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) 
 func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o *EntityOptions) (Entity, error) {
 	wanted := Entity{ID: id}
 	u.apply(&wanted)
-	if err := checkWhole(&wanted); err != nil {
+	if err := checkEntityFields(&wanted); err != nil {
 		return Entity{}, err
 	}
 	var e Entity
@@ -130,8 +130,8 @@ func (u *EntityUpdate) apply(e *Entity) {
 	}
 }
 
-// checkWhole returns an error unless the entity can be stored.
-func checkWhole(e *Entity) error {
+// checkEntityFields returns an error unless the entity can be stored.
+func checkEntityFields(e *Entity) error {
 	if err := checkEntity(e.ID); err != nil {
 		return err
 	}

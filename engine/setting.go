@@ -94,7 +94,7 @@ func (s *Setting) Check() error {
 	case s.ID.Kind == SettingEntity:
 		record := s.Record
 		record.ID = s.ID.Entity
-		return checkWhole(&record)
+		return checkEntityFields(&record)
 	}
 	if s.ID.Kind != SettingSystem && s.OnUnavailable != PolicyDefault {
 		return &ValidationError{"OnUnavailable", s.OnUnavailable, "must be PolicyDefault; only the system has a policy"}
