@@ -15,10 +15,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// auditRetention is how long an event is kept, and may be found.
+// auditRetention is how long the store keeps an audit event.
 const auditRetention = 90 * 24 * time.Hour
 
-// What audit events tell of. Namespaces' events are in the namespace "default".
+// The actions of audit events. Events of namespaces are stored in the namespace "default".
 const (
 	actionEntityCreated      = "entity_created"
 	actionEntityUpdated      = "entity_updated"
@@ -32,32 +32,32 @@ const (
 	actionNamespacePurged    = "namespace_purged"
 )
 
-// AuditQuery asks for audit events. The zero query asks for the newest of all.
+// AuditQuery asks for audit events. The zero query asks for the newest page of all events.
 type AuditQuery struct {
-	Entity   string    // only those of this entity; "": of all, and of none
-	Resource string    // only those of this resource, entities' limits for it and their buckets included; "": of all, and of none
-	System   bool      // only those that are of no entity and no resource: of the system's limits, of namespaces, of the stack
-	From, To time.Time // From ≤ time < To; zero: open
+	Entity   string    // only events of this entity; "" for all events
+	Resource string    // only events of this resource, and of entities' limits and buckets for it; "" for all events
+	System   bool      // only events without entity and resource: of the system's limits, namespaces and the stack
+	From, To time.Time // From ≤ time < To; zero means no bound
 	Page     Page
 }
 
-// AuditEvent tells of one change: of what, by whom, from what to what. Events are kept for 90 days.
+// AuditEvent describes one change. Events are kept for 90 days.
 type AuditEvent struct {
 	ID               string // a ULID: ids sort by time
 	Action           string // entity_created, limits_set, …
-	Entity, Resource string // "" where it is not of one; both "" for the system's limits and for namespaces
+	Entity, Resource string // "" if it is of none; both are "" for the system's limits and for namespaces
 	Principal        string // Options.Principal of the limiter that made the change
 	Time             time.Time
-	Before, After    json.RawMessage // JSON documents; nil: there was nothing, or is nothing
+	Before, After    json.RawMessage // JSON documents of what was changed; nil if it did not exist before, or does not afterwards
 }
 
 // AuditPage is one page of audit events.
 type AuditPage = List[AuditEvent]
 
-// AuditEvents lists what was changed in the limiter's namespace, the newest first. All events together come from an index,
-// in which one that was written just now may be missing; those of one entity, and of none, do not. Those of one resource are picked
-// out of all events that the other conditions leave, which for a long history takes many requests. Events of namespaces (registered,
-// deleted, recovered, purged) are in the namespace "default".
+// AuditEvents lists the changes in the limiter's namespace, the newest first. With Entity or System the list is complete;
+// otherwise it comes from an index that lags, so an event that was written a moment ago may be missing. A query with Resource
+// reads all events that match its other conditions, which takes many requests for a long history. Events of namespaces
+// (registered, deleted, recovered, purged) are in the namespace "default".
 func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, error) {
 	if q.Entity != "" {
 		if err := checkEntity(q.Entity); err != nil {
@@ -70,12 +70,12 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		}
 	}
 	if q.System && (q.Entity != "" || q.Resource != "") {
-		return AuditPage{}, &ValidationError{"System", q.System, "asks for events of no entity and no resource, and one of these is named"}
+		return AuditPage{}, &ValidationError{"System", q.System, "must be false if Entity or Resource is set"}
 	}
 	if !q.To.IsZero() && q.To.Before(q.From) {
 		return AuditPage{}, &ValidationError{"To", q.To, "must not be before From"}
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return AuditPage{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}
@@ -99,14 +99,14 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 	})
 }
 
-// firstID is smaller than all ids of events from this millisecond on.
+// firstID is not greater than the ids of all events of this millisecond and later.
 func firstID(ms int64) string {
 	var id ulid.ULID
-	_ = id.SetTime(min(uint64(max(ms, 0)), ulid.MaxTime())) // fails above MaxTime only
+	_ = id.SetTime(min(uint64(max(ms, 0)), ulid.MaxTime())) // fails only above MaxTime
 	return id.String()
 }
 
-// eventOf reads the record of an event. ErrSchema for one whose documents are no JSON: nobody could print it.
+// eventOf decodes the record of an event. It returns ErrSchema if a document is not JSON, because nobody could print it.
 func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
 	e := AuditEvent{ID: it.Key.Sort, Entity: schema.AuditedOf(it.Key), Time: instant(r.Int64(schema.AuditTime))}
 	e.Action, _ = r.Text(schema.AuditAction)
@@ -120,20 +120,20 @@ func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
 	}
 	for _, document := range []json.RawMessage{e.Before, e.After} {
 		if document != nil && !json.Valid(document) {
-			return e, fmt.Errorf("%w: the document of the audit event %s is no JSON", ErrSchema, e.ID)
+			return e, fmt.Errorf("%w: audit event %s has a document that is not JSON", ErrSchema, e.ID)
 		}
 	}
 	return e, nil
 }
 
-// event is what a change says of itself.
+// event is an audit event to be written.
 type event struct {
 	action, entity, resource string
-	namespace                string // where it is written; "": the limiter's own
-	before, after            any    // documents; nil: nothing
+	namespace                string // in which it is written; "" for the limiter's
+	before, after            any    // documents; nil for none
 }
 
-// commitAudited is commit with the event of the change among the writes.
+// commitAudited commits writes together with the audit event of the change.
 func (l *Limiter) commitAudited(ctx context.Context, now int64, e event, writes ...backend.Write) error {
 	w, err := l.audit(now, &e)
 	if err != nil {
@@ -142,7 +142,7 @@ func (l *Limiter) commitAudited(ctx context.Context, now int64, e event, writes 
 	return l.commit(ctx, append(writes, w), w.Key)
 }
 
-// audit is the write of an event.
+// audit returns the write of an event, with a new id.
 func (l *Limiter) audit(now int64, e *event) (backend.Write, error) {
 	id, err := l.events.next(now)
 	if err != nil {
@@ -172,19 +172,20 @@ func (l *Limiter) audit(now int64, e *event) (backend.Write, error) {
 	}, nil
 }
 
-// document is a value as JSON, its maps in order; "" for nil.
+// document encodes a value as JSON, with sorted maps; "" for nil.
 func document(v any) (string, error) {
 	if v == nil {
 		return "", nil
 	}
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // which would make metadata longer than what was checked
+	encoder.SetEscapeHTML(false) // it would make metadata longer than what was checked
 	err := encoder.Encode(v)
 	return strings.TrimSuffix(text.String(), "\n"), err
 }
 
-// eventIDs makes the ids of events, in order also within a millisecond. The zero value is ready.
+// eventIDs creates the ids of events, increasing also within a millisecond. The zero value is ready to use. Safe for
+// concurrent use.
 type eventIDs struct {
 	lock    sync.Mutex
 	entropy *ulid.MonotonicEntropy

@@ -69,7 +69,7 @@ func TestAuditEvents(t *testing.T) {
 	wants(t, "bad entity", err, invalid("Entity"))
 }
 
-// Ids of one limiter sort as its changes were made, also when its clock stands.
+// The ids of one limiter's events are in the order of its changes, even if its clock stands still.
 func TestAuditOrder(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 200 {
@@ -84,7 +84,7 @@ func TestAuditOrder(t *testing.T) {
 	}
 }
 
-// Events are gone after 90 days, whether the store has dropped them or not.
+// Events are not listed after 90 days, whether or not the store has dropped them.
 func TestAuditRetention(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "a"}, nil))
@@ -105,7 +105,7 @@ func TestAuditPrincipal(t *testing.T) {
 	equal(t, "principal", page.Items[0].Principal, "me\uFFFD")
 }
 
-// Calls that only read write nothing, not even where nothing is.
+// Calls that only read write nothing, not even on an empty store.
 func TestReadsWriteNothing(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	check := func(when string) {

@@ -7,8 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Whatever another limiter changes between what a change has read and its commit is seen: by what it does, and by what
-// its event says there was.
+// A change takes into account whatever another limiter changes between its reads and its commit, and so does its event.
 func TestComesBetween(t *testing.T) {
 	name := "newer"
 	newer := []engine.Limit{engine.PerMinute("newer", 1)}
@@ -17,7 +16,7 @@ func TestComesBetween(t *testing.T) {
 		make   func(*engine.Limiter) error
 		other  func(*world) error
 		want   error
-		before string // what the newest event tells
+		before string // Before of the newest event
 	}{
 		"delete an entity that is renamed": {
 			func(w *world) { w.furnish("e", 0, 0) },

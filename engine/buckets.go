@@ -15,43 +15,43 @@ import (
 // BucketName names a bucket.
 type BucketName struct{ Entity, Resource string }
 
-// BucketState is a bucket as its record has it. What was denied is not in it: a denial writes nothing.
+// BucketState is the state of a bucket in the store. Denials leave no trace in it, because a denial writes nothing.
 type BucketState struct {
 	BucketName
-	Acquires  int64        // ever admitted, rolled back or not. It falls only where the record was removed and made anew
-	Version   int64        // one more with each write of the record; now in ns where the record is made
+	Acquires  int64        // admitted so far, also those that were rolled back. It decreases only if the record was deleted and created again
+	Version   int64        // the time of creation in ns, plus one for each later write of the record
 	WrittenAt time.Time    // by the last writer's clock
-	Limits    []LimitState // by name; those of the record, which may not be those stored by now
+	Limits    []LimitState // by name, as of the last write; the configuration may have changed since
 }
 
 // LimitState is one limit of a bucket.
 type LimitState struct {
 	Limit      Limit
-	Brought    bool          // by a request, not stored
-	Available  int64         // now; negative: debt
-	Used       int64         // ever consumed and not given back
-	RetryAfter time.Duration // until this limit admits one token, if nobody else comes; 0: it does now
+	Brought    bool          // given by a request, not configured
+	Available  int64         // tokens now; negative in debt
+	Used       int64         // tokens consumed and not refunded so far
+	RetryAfter time.Duration // until this limit admits one token, without other use; 0 if it does now
 }
 
-// BucketQuery asks for a part of the buckets.
+// BucketQuery asks for one page of buckets.
 type BucketQuery struct {
-	Entity string // only this one's; "": all of the namespace
+	Entity string // only buckets of this entity; "" for all of the namespace
 	Page   Page
 }
 
 // BucketPage is one page of buckets.
 type BucketPage = List[BucketState]
 
-// allBuckets begins the cursors of a walk through a namespace.
+// allBuckets begins the cursors of a scan of a namespace.
 const allBuckets = "buckets\x00"
 
-// Buckets lists buckets with what is left in them, in an order of the store's own. Buckets that are full are not among
-// them once the store has dropped their records. It writes nothing. Those of all entities are found by walking
-// through all records of the namespace, on DynamoDB of the whole table: a page may hold fewer than it could before the
-// list's end, none it never does. Buckets that cannot be read are skipped and reported (EventSkipped). *ValidationError, also
-// where the store cannot walk.
+// Buckets lists buckets and their state, in the store's own order. It writes nothing. Full buckets are missing once the
+// store has dropped their expired records. Without Entity it scans all records of the namespace, on DynamoDB the whole
+// table; then pages before the last may have fewer items than Page.Size, but at least one. Buckets that cannot be read are
+// skipped and reported (EventSkipped). It returns a *ValidationError for bad input, and without Entity also if the store
+// cannot scan.
 func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return BucketPage{}, err
 	}
 	now, err := l.now()
@@ -64,13 +64,13 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 	if err := checkEntity(q.Entity); err != nil {
 		return BucketPage{}, err
 	}
-	return walk(ctx, l, q.Page, l.bucketsOf(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
+	return walk(ctx, l, q.Page, l.bucketListing(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
 		return l.bucketState(it.Key, r, now)
 	})
 }
 
-// BucketStates reads buckets by name, and leaves out those that have no record, which are full, and those that cannot be
-// read, which are reported (EventSkipped). It writes nothing. *ValidationError.
+// BucketStates reads buckets by name and writes nothing. It leaves out buckets without a record, which are full, and those
+// that cannot be read, which it reports (EventSkipped). *ValidationError.
 func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]BucketState, error) {
 	keys := make([]backend.Key, len(names))
 	for i, n := range names {
@@ -82,7 +82,7 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 		}
 		keys[i], _ = schema.Bucket(l.opts.Namespace, n.Entity, n.Resource)
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	now, err := l.now()
@@ -92,11 +92,11 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 	return l.statesOf(ctx, keys, now)
 }
 
-// everyBucket walks through the namespace until it has found some buckets.
+// everyBucket scans the namespace until it has found at least one bucket.
 func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list BucketPage, err error) {
 	scanner, ok := l.store.(backend.Scanner)
 	if !ok {
-		return list, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace; ask for the buckets of one entity"}
+		return list, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace; set Entity to list the buckets of one entity"}
 	}
 	size, err := p.size()
 	if err != nil {
@@ -125,7 +125,7 @@ func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list Buck
 	}
 }
 
-// scanned is the position in a walk through a namespace that the cursor in After stands for.
+// scanned decodes the cursor in After: a position in the scan of a namespace.
 func (p *Page) scanned() (string, error) {
 	if p.After == "" {
 		return "", nil
@@ -133,12 +133,12 @@ func (p *Page) scanned() (string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(p.After)
 	position, known := strings.CutPrefix(string(text), allBuckets)
 	if err != nil || !known || position == "" {
-		return "", &ValidationError{"Page.After", p.After, "must be Next of the page before, of the same list"}
+		return "", &ValidationError{"Page.After", p.After, badCursor}
 	}
 	return position, nil
 }
 
-// statesOf reads those of the keys that are buckets.
+// statesOf reads the buckets among the keys.
 func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (states []BucketState, err error) {
 	buckets := make([]backend.Key, 0, len(keys))
 	for _, k := range keys {
@@ -149,16 +149,16 @@ func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	out, odd, err := l.readable(ctx, buckets)
+	out, unreadable, err := l.readable(ctx, buckets)
 	if err != nil {
 		return nil, err
 	}
 	var skip skipped
 	for i := range out {
-		s, there, err := l.bucketState(buckets[i], &out[i], now)
-		if err = cmp.Or(odd[i], err); err != nil {
+		s, exists, err := l.bucketState(buckets[i], &out[i], now)
+		if err = cmp.Or(unreadable[i], err); err != nil {
 			skip.add(1, err)
-		} else if there {
+		} else if exists {
 			states = append(states, s)
 		}
 	}
@@ -166,8 +166,8 @@ func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (
 	return states, nil
 }
 
-// bucketState reads a record; false where there is none, or none that would not have been dropped.
-func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s BucketState, there bool, err error) {
+// bucketState decodes a record; false if there is none or if it has expired.
+func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s BucketState, exists bool, err error) {
 	if !r.Present() || expired(r.Expiry(), now) {
 		return s, false, nil
 	}

@@ -26,7 +26,7 @@ func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-// briefly is a bucket in a line.
+// briefly describes a bucket in one line.
 func briefly(b engine.BucketState) string {
 	s := fmt.Sprintf("%s %s acquires=%d", b.Entity, b.Resource, b.Acquires)
 	for _, l := range b.Limits {
@@ -69,7 +69,7 @@ func TestBuckets(t *testing.T) {
 		must(t, err)
 		equal(t, "reset", some[0].Acquires, int64(2))
 		equal(t, "reset", some[0].Limits[1].Available, int64(600))
-		w.pass(48 * time.Hour) // the records may be dropped now, whether the store has done so or not
+		w.pass(48 * time.Hour) // the records have expired, whether or not the store has dropped them
 		page, err = w.Buckets(ctx, engine.BucketQuery{})
 		must(t, err)
 		equal(t, "expired", lines(page.Items), nil)
@@ -83,8 +83,8 @@ func lines(all []engine.BucketState) (lines []string) {
 	return lines
 }
 
-// TestBucketsPages walks through buckets that stand among records of other kinds, in pages of all sizes, and finds each
-// once; no page but the last is empty.
+// TestBucketsPages lists buckets among records of other kinds, in pages of all sizes: each bucket is there once, and no page
+// but the last is empty.
 func TestBucketsPages(t *testing.T) {
 	onStores(t, func(t *testing.T, w *world) {
 		ctx := t.Context()

@@ -8,27 +8,34 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// mostLost is how many races in a row an administrative change may lose.
-const mostLost = 32
+// maxConflicts is how many conflicts in a row an administrative change survives.
+const maxConflicts = 32
 
-// change makes one administrative change: try reads what there is and commits what shall be. A try that lost a race
-// (a *backend.ConflictError) is made again, with what there is then.
-func (l *Limiter) change(ctx context.Context, try func(now int64) error) error {
+// administer makes a change in the limiter's namespace, which must be active. See retryConflicts.
+func (l *Limiter) administer(ctx context.Context, attempt func(now int64) error) error {
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
+	return l.retryConflicts(ctx, attempt)
+}
+
+// retryConflicts calls attempt, which reads and then commits, until it returns no *backend.ConflictError: that means that
+// what it read was changed before its commit. It returns ErrContention after too many conflicts.
+func (l *Limiter) retryConflicts(ctx context.Context, attempt func(now int64) error) error {
 	for n := 1; ; n++ {
 		now, err := l.now()
 		if err != nil {
 			return err
 		}
-		if err = try(now); err == nil {
+		if err = attempt(now); err == nil {
 			return nil
 		}
 		if !errors.Is(err, backend.ErrConflict) {
 			return err
 		}
-		if n == mostLost {
+		if n == maxConflicts {
 			return fmt.Errorf("%w: %w", ErrContention, err)
 		}
 		if !l.yield(ctx, n) {
@@ -37,46 +44,39 @@ func (l *Limiter) change(ctx context.Context, try func(now int64) error) error {
 	}
 }
 
-// admitted is change in the limiter's namespace, which must be in use.
-func (l *Limiter) admitted(ctx context.Context, try func(now int64) error) error {
-	if err := l.admit(ctx); err != nil {
-		return err
-	}
-	return l.change(ctx, try)
-}
-
-// commit makes all writes or none, under one token, which is used again only for sending the same. Where a condition
-// does not hold it returns the *backend.ConflictError: the caller reads again. Stores that do not remember tokens
-// refuse a commit that was made before its reply was lost; then the audit event in it, of which event is the key, tells
-// that it was. After an error that is backend.ErrOutcomeUnknown the writes may have been made.
+// commit makes all writes or none, and resends them with the same token after trouble. It returns a *backend.ConflictError
+// if a condition does not hold. After an error that is backend.ErrOutcomeUnknown the writes may have been made.
+//
+// A store that does not remember tokens rejects a commit that it has made already. So every commit has one record that no
+// other commit writes, an audit event: if that is there, this commit was made.
 func (l *Limiter) commit(ctx context.Context, writes []backend.Write, event backend.Key) error {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
 	var token [16]byte
 	rand.Read(token[:])
-	lost := false // the reply to some earlier try
+	lostReply := false // of an earlier try
 	for try := 1; ; try++ {
 		_, err := l.call(inner, "commit", func(ctx context.Context) error { return l.store.Commit(ctx, token, writes) })
 		if err == nil {
 			return nil
 		}
-		if lost && errors.Is(err, backend.ErrConflict) {
-			return l.ours(ctx, event, err)
+		if lostReply && errors.Is(err, backend.ErrConflict) {
+			return l.commitResult(ctx, event, err)
 		}
-		again := l.resend(inner, err, try)
+		resend := l.resend(inner, err, try)
 		if errors.Is(err, backend.ErrOutcomeUnknown) {
-			lost = true
-		} else if lost {
+			lostReply = true
+		} else if lostReply {
 			err = fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, err)
 		}
-		if !again {
+		if !resend {
 			return failure(ctx, err)
 		}
 	}
 }
 
-// ours finds out whether a commit that was refused was made before, by us: its event is there.
-func (l *Limiter) ours(ctx context.Context, event backend.Key, refusal error) error {
+// commitResult returns nil if a commit that was rejected had been made before, which its event tells.
+func (l *Limiter) commitResult(ctx context.Context, event backend.Key, rejection error) error {
 	r, err := l.readOne(ctx, event)
 	switch {
 	case err != nil:
@@ -84,31 +84,37 @@ func (l *Limiter) ours(ctx context.Context, event backend.Key, refusal error) er
 	case r.Present():
 		return nil
 	}
-	return refusal
+	return rejection
 }
 
-// resend reports whether a request that failed is worth sending again, after a pause. With an open breaker it is not: a
-// probe is one call.
+// resend reports, after a pause, whether to send a request again that failed with err. While the breaker is open each
+// probe is one call, so nothing is resent.
 func (l *Limiter) resend(ctx context.Context, err error, try int) bool {
 	return try <= resends && worthResending(err) && !l.breaker.isOpen() && ctx.Err() == nil && l.yield(ctx, try)
 }
 
-// remove makes records go, each where its conditions hold.
-func (l *Limiter) remove(ctx context.Context, writes []backend.Write) error {
-	for some := range slices.Chunk(writes, backend.MaxCommit) {
-		if err := l.removeSome(ctx, some); err != nil {
+// applyAll makes each write whose conditions hold, independently of the others.
+func (l *Limiter) applyAll(ctx context.Context, writes []backend.Write) error {
+	for chunk := range slices.Chunk(writes, backend.MaxCommit) {
+		if err := l.applyChunk(ctx, chunk); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Limiter) removeSome(ctx context.Context, writes []backend.Write) error {
+func (l *Limiter) applyChunk(ctx context.Context, writes []backend.Write) error {
+	outs := make([]backend.Outcome, len(writes))
+	return l.request(ctx, "apply", func(ctx context.Context) error { return l.store.Apply(ctx, writes, outs) })
+}
+
+// request makes one call to the store within the operation's budget, and resends it after trouble that passes. After an
+// error f may still run: what it writes to must not be used.
+func (l *Limiter) request(ctx context.Context, name string, f func(context.Context) error) error {
 	inner, cancel := l.budget(ctx)
 	defer cancel()
-	outs := make([]backend.Outcome, len(writes))
 	for try := 1; ; try++ {
-		_, err := l.call(inner, "apply", func(ctx context.Context) error { return l.store.Apply(ctx, writes, outs) })
+		_, err := l.call(inner, name, f)
 		if err == nil {
 			return nil
 		}
@@ -118,31 +124,8 @@ func (l *Limiter) removeSome(ctx context.Context, writes []backend.Write) error 
 	}
 }
 
-// removing is the write that makes a record go, whatever it says and of whatever kind it is. It is for commits with a
-// condition that fails once the record may be another's.
-func removing(key backend.Key) backend.Write {
-	layout := schema.LayoutOf(key)
-	if layout == nil {
-		layout = schema.MarkLayout // some layout: without conditions nothing is judged
-	}
-	return backend.Write{Key: key, Layout: layout, Remove: true}
-}
-
-// holds is a write that changes nothing and demands that the record's field, a version, is as in r: or that there is no
-// record, where there was none.
-func holds(key backend.Key, r *backend.Record, version backend.Slot) backend.Write {
-	return backend.Write{Key: key, Layout: r.Layout(), Conds: []backend.Cond{unchanged(r, version)}}
-}
-
-func unchanged(r *backend.Record, version backend.Slot) backend.Cond {
-	n, present := r.Num(version)
-	if !present {
-		return backend.Cond{Slot: version, Op: backend.Absent}
-	}
-	return backend.Cond{Slot: version, Op: backend.Equal, A: n}
-}
-
-// following is the version after that in r.
-func following(now int64, r *backend.Record, version backend.Slot) int64 {
-	return max(now, r.Int64(version)+1)
+// forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
+// instead of deciding from memory.
+func (l *Limiter) forget(affected func(entity, resource string) bool) {
+	l.buckets.forget(func(h *handle) bool { return affected(h.id.entity, h.id.resource) })
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// changes are one of each kind, on a store made ready for it.
+// changes has one change of each kind, and what prepares a store for it.
 var changes = []struct {
 	name  string
 	ready func(*world)
@@ -40,7 +40,7 @@ var changes = []struct {
 	{"register", func(*world) {}, func(ctx context.Context, l *engine.Limiter) error { return l.RegisterNamespace(ctx, "n") }},
 }
 
-// commitAt is the place of the commit among the calls of a change.
+// commitAt returns the index of the commit among the calls of a change.
 func commitAt(t *testing.T, w *world, f func(context.Context, *engine.Limiter) error) int {
 	t.Helper()
 	w.trouble.will()
@@ -54,7 +54,7 @@ func commitAt(t *testing.T, w *world, f func(context.Context, *engine.Limiter) e
 	return 0
 }
 
-// Every change is made once and told once, whatever becomes of its first two tries.
+// Every change is made once and has one event, whatever happens to its first two tries.
 func TestCommitResent(t *testing.T) {
 	for _, c := range changes {
 		calm := newWorld(t)
@@ -77,7 +77,7 @@ func TestCommitResent(t *testing.T) {
 	}
 }
 
-// Trouble that does not end is told as what it is: whether the change was made may be unknown.
+// The error after lasting trouble says which trouble it was, and whether the change may have been made.
 func TestCommitGivesUp(t *testing.T) {
 	for _, c := range []struct {
 		kinds   []fault
@@ -107,7 +107,7 @@ func TestCommitGivesUp(t *testing.T) {
 	}
 }
 
-// A reply that is lost does not make another's change one's own.
+// After a lost reply, another limiter's change is not mistaken for one's own.
 func TestCommitOfAnother(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	l := w.troubled()
@@ -125,7 +125,7 @@ func TestCommitOfAnother(t *testing.T) {
 	equal(t, "events", w.told(9), []string{"limits_set  r " + one + " " + two, "limits_set  r - " + one})
 }
 
-// Somebody who always comes first is contention, not an endless loop.
+// A change that always loses to another one ends in ErrContention, not in an endless loop.
 func TestCommitContention(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	n := 0
@@ -142,7 +142,7 @@ func TestCommitContention(t *testing.T) {
 	}
 }
 
-// A store that hangs costs no more than the budget, and the caller's own end is the caller's own error.
+// A store that hangs costs no more than the budget. If the caller's context ends, the error is the context's.
 func TestCommitHangs(t *testing.T) {
 	w := newWorld(t)
 	release := make(chan struct{})

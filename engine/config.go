@@ -8,20 +8,20 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// SystemConfig is what is stored for the whole system.
+// SystemConfig is the configuration of the whole system.
 type SystemConfig struct {
-	Limits        []Limit // for whoever has none at a narrower level, by name; nil: none
+	Limits        []Limit // of everybody without limits at a narrower level, by name; nil: none
 	OnUnavailable Policy  // PolicyDefault: none
 }
 
-// SystemOptions go beside the system's limits.
+// SystemOptions are set together with the system's limits.
 type SystemOptions struct {
-	OnUnavailable Policy // what limiters do that have no policy of their own; PolicyDefault keeps what is stored
+	OnUnavailable Policy // of limiters that have no policy of their own; PolicyDefault keeps the stored policy
 }
 
-// SetSystemDefaults stores limits for whoever has none at a narrower level, in place of those that were there, and a policy.
-// No options, or PolicyDefault in them, keep the stored policy; no limits beside a policy keep the stored limits, so that a
-// policy can be stored alone. Neither of both is a *ValidationError. Audited as limits_set, unless nothing changed.
+// SetSystemDefaults sets the limits of everybody who has none at a narrower level, in place of the stored ones, and a
+// policy. Without options, or with PolicyDefault, the stored policy stays. With a policy and without limits the stored
+// limits stay. It returns a *ValidationError if there is neither. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetSystemDefaults(ctx context.Context, limits []Limit, o *SystemOptions) error {
 	policy := PolicyDefault
 	if o != nil {
@@ -30,71 +30,64 @@ func (l *Limiter) SetSystemDefaults(ctx context.Context, limits []Limit, o *Syst
 	if err := checkPolicy("OnUnavailable", policy); err != nil {
 		return err
 	}
-	err := l.configure(ctx, l.systemSite(), limits, policy)
-	if err == nil && policy != PolicyDefault {
-		l.policy.Store(uint32(policy))
-	}
-	return err
+	return l.setLimits(ctx, SettingID{Kind: SettingSystem}, limits, policy)
 }
 
-// SystemDefaults reads what is stored for the system; the zero SystemConfig where nothing is.
+// SystemDefaults reads the system's configuration; it is the zero SystemConfig if none is stored.
 func (l *Limiter) SystemDefaults(ctx context.Context) (SystemConfig, error) {
-	return l.configured(ctx, l.systemSite())
+	s, err := l.setting(ctx, SettingID{Kind: SettingSystem})
+	return SystemConfig{s.Limits, s.OnUnavailable}, err
 }
 
-// DeleteSystemDefaults removes the system's limits and its policy; nothing happens where there are none. Audited as
+// DeleteSystemDefaults deletes the system's limits and its policy. It is no error if there are none. Audited as
 // limits_deleted.
 func (l *Limiter) DeleteSystemDefaults(ctx context.Context) error {
-	err := l.deconfigure(ctx, l.systemSite())
-	if err == nil {
-		l.policy.Store(uint32(PolicyDefault))
-	}
-	return err
+	return l.deleteSetting(ctx, SettingID{Kind: SettingSystem})
 }
 
-// SetResourceDefaults stores limits for all who use the resource and have none of their own, in place of those that were
-// there. *ValidationError. Audited as limits_set, unless nothing changed.
+// SetResourceDefaults sets the limits of everybody who uses the resource and has none of their own, in place of the stored
+// ones. *ValidationError. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetResourceDefaults(ctx context.Context, resource string, limits []Limit) error {
 	if err := checkResource(resource); err != nil {
 		return err
 	}
-	return l.configure(ctx, l.resourceSite(resource), limits, PolicyDefault)
+	return l.setLimits(ctx, SettingID{Kind: SettingResource, Resource: resource}, limits, PolicyDefault)
 }
 
-// ResourceDefaults reads the limits stored for a resource, by name; nil where there are none.
+// ResourceDefaults reads the limits of a resource, by name; nil if it has none.
 func (l *Limiter) ResourceDefaults(ctx context.Context, resource string) ([]Limit, error) {
 	if err := checkResource(resource); err != nil {
 		return nil, err
 	}
-	c, err := l.configured(ctx, l.resourceSite(resource))
-	return c.Limits, err
+	s, err := l.setting(ctx, SettingID{Kind: SettingResource, Resource: resource})
+	return s.Limits, err
 }
 
-// DeleteResourceDefaults removes the limits stored for a resource; nothing happens where there are none. Audited as
-// limits_deleted.
+// DeleteResourceDefaults deletes the limits of a resource. It is no error if it has none. Audited as limits_deleted.
 func (l *Limiter) DeleteResourceDefaults(ctx context.Context, resource string) error {
 	if err := checkResource(resource); err != nil {
 		return err
 	}
-	return l.deconfigure(ctx, l.resourceSite(resource))
+	return l.deleteSetting(ctx, SettingID{Kind: SettingResource, Resource: resource})
 }
 
-// Resources lists the resources that have limits of their own. One that was changed just now may be missing, or be listed still.
+// Resources lists the resources that have limits of their own. The index behind it lags: a resource that was changed a
+// moment ago may be missing, or still be listed.
 func (l *Limiter) Resources(ctx context.Context, p Page) (List[string], error) {
-	return l.sites(ctx, schema.ResourcesIndex, p, func(sort string) string { return sort })
+	return l.configured(ctx, schema.ResourcesIndex, p, func(sort string) string { return sort })
 }
 
-// SetLimits stores an entity's limits for a resource ("": its default for all), in place of those that were there; the
-// entity need not exist. The bucket that it has is converted at once where the store can be reached, else at its next
-// acquire. *ValidationError. Audited as limits_set, unless nothing changed.
+// SetLimits sets an entity's limits for a resource ("": for all resources), in place of the stored ones. The entity needs
+// no record. The bucket for that resource is converted at once if the store can be reached, and by its next acquire
+// otherwise. *ValidationError. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits []Limit) error {
 	if err := checkTarget(entity, resource); err != nil {
 		return err
 	}
-	if err := l.configure(ctx, l.entitySite(entity, resource), limits, PolicyDefault); err != nil || resource == "" {
+	if err := l.setLimits(ctx, SettingID{SettingLimits, entity, resource}, limits, PolicyDefault); err != nil || resource == "" {
 		return err
 	}
-	// The limits are stored, and acquires convert, too: failing is not worth an error. ErrNoLimits: somebody deleted them.
+	// ErrNoLimits: somebody has deleted the limits since.
 	if err := l.convertLive(ctx, entity, resource); err != nil && !errors.Is(err, ErrNoLimits) {
 		l.warn(ctx, l.clock.now(), "limiter: limits are stored, their bucket will be converted at its next acquire",
 			"entity", entity, "resource", resource, "error", err)
@@ -102,43 +95,76 @@ func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits
 	return nil
 }
 
-// Limits reads the limits stored for an entity and a resource ("": its default for all), by name; nil where there are
-// none. Explain tells which ones are in force.
+// Limits reads the limits of an entity for a resource ("": for all resources), by name; nil if it has none.
+// [Limiter.Explain] finds the limits that are in force.
 func (l *Limiter) Limits(ctx context.Context, entity, resource string) ([]Limit, error) {
 	if err := checkTarget(entity, resource); err != nil {
 		return nil, err
 	}
-	c, err := l.configured(ctx, l.entitySite(entity, resource))
-	return c.Limits, err
+	s, err := l.setting(ctx, SettingID{SettingLimits, entity, resource})
+	return s.Limits, err
 }
 
-// DeleteLimits removes the limits stored for an entity and a resource ("": its default for all); nothing happens where
-// there are none. Audited as limits_deleted.
+// DeleteLimits deletes the limits of an entity for a resource ("": for all resources). It is no error if it has none.
+// Audited as limits_deleted.
 func (l *Limiter) DeleteLimits(ctx context.Context, entity, resource string) error {
 	if err := checkTarget(entity, resource); err != nil {
 		return err
 	}
-	return l.deconfigure(ctx, l.entitySite(entity, resource))
+	return l.deleteSetting(ctx, SettingID{SettingLimits, entity, resource})
 }
 
-// EntitiesWithLimits lists the entities that have limits of their own for a resource ("": a default for all). One that was
-// changed just now may be missing, or be listed still.
+// EntitiesWithLimits lists the entities that have limits of their own for a resource ("": for all resources). The index
+// behind it lags: an entity that was changed a moment ago may be missing, or still be listed.
 func (l *Limiter) EntitiesWithLimits(ctx context.Context, resource string, p Page) (List[string], error) {
 	if resource != "" {
 		if err := checkResource(resource); err != nil {
 			return List[string]{}, err
 		}
 	}
-	return l.sites(ctx, schema.LimitsIndex(resource), p, schema.EntityOf)
+	return l.configured(ctx, schema.LimitsIndex(resource), p, schema.EntityOf)
 }
 
-// sites lists where limits are stored, by an index; name reads its sorts.
-func (l *Limiter) sites(ctx context.Context, partition string, p Page, name func(sort string) string) (List[string], error) {
-	if err := l.admit(ctx); err != nil {
+// configured lists the records of an index that have limits; name decodes their sorts.
+func (l *Limiter) configured(ctx context.Context, partition string, p Page, name func(sort string) string) (List[string], error) {
+	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: partition, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (string, bool, error) {
 		return name(it.Sort), r.Has(schema.ConfigLimits), nil
 	})
+}
+
+// setLimits sets limits, and a policy unless it is PolicyDefault. Without limits it sets the policy alone.
+func (l *Limiter) setLimits(ctx context.Context, id SettingID, limits []Limit, policy Policy) error {
+	if len(limits) > 0 || policy == PolicyDefault {
+		if err := checkLimits("Limits", limits); err != nil {
+			return err
+		}
+	}
+	return l.changeSetting(ctx, id, true, func(c *change) error {
+		c.after.Exists = true
+		if len(limits) > 0 {
+			c.after.Limits = limits
+		}
+		if policy != PolicyDefault {
+			c.after.OnUnavailable = policy
+		}
+		return nil
+	})
+}
+
+func (l *Limiter) deleteSetting(ctx context.Context, id SettingID) error {
+	return l.changeSetting(ctx, id, false, func(c *change) error {
+		c.after = Setting{ID: id}
+		return nil
+	})
+}
+
+func (l *Limiter) setting(ctx context.Context, id SettingID) (Setting, error) {
+	if err := l.checkNamespace(ctx); err != nil {
+		return Setting{}, err
+	}
+	return l.settingToChange(ctx, id, false, 0)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// level is one at which limits are stored, with the calls for it.
+// level is one level of configuration, with the calls for it.
 type level struct {
 	name   string
 	set    func(*engine.Limiter, context.Context, []engine.Limit) error
@@ -201,12 +201,12 @@ func TestConfigLists(t *testing.T) {
 	equal(t, "of nobody", pages(t, 3, func(p engine.Page) (engine.List[string], error) { return w.EntitiesWithLimits(ctx, "x", p) }), []string(nil))
 }
 
-// ghost is what an index shows of a record that is gone.
+// ghost is an index entry of a record that was deleted.
 func ghost(key backend.Key, place backend.Place) backend.Item {
 	return backend.Item{Key: key, Sort: place.Sort}
 }
 
-// Of changes made at once none is lost, and the events tell them in order: each begins where the one before ended.
+// No concurrent change is lost, and the events are in order: each begins where the one before ended.
 func TestConfigRace(t *testing.T) {
 	for _, v := range levels() {
 		w, ctx := newWorld(t), t.Context()
@@ -238,7 +238,7 @@ func TestConfigRace(t *testing.T) {
 	}
 }
 
-// A policy that was stored holds at once, also if the store cannot be reached from then on.
+// A stored policy is in force at once, also if the store cannot be reached from then on.
 func TestSystemPolicyAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	limits := []engine.Limit{engine.PerMinute("rpm", 10)}
@@ -258,7 +258,7 @@ func TestSystemPolicyAtOnce(t *testing.T) {
 	wants(t, "no policy any more", err, engine.ErrUnavailable)
 }
 
-// An own change holds from the next acquire on, at whatever level.
+// A limiter's own change is in force from its next acquire on, at every level.
 func TestConfigAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	available := func() int64 {
@@ -282,7 +282,7 @@ func TestConfigAtOnce(t *testing.T) {
 	wants(t, "nothing stored any more", err, engine.ErrNoLimits)
 }
 
-// SetLimits converts the bucket there is, without an acquire.
+// SetLimits converts the existing bucket without an acquire.
 func TestSetLimitsConverts(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.SetLimits(ctx, "e", "r", []engine.Limit{engine.PerMinute("rpm", 10)}))

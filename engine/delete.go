@@ -2,106 +2,89 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// What of an entity goes in the commit that removes it. Of limits, with an event for each, and of buckets that are more,
-// all go after it, page by page; and so does its usage.
+// The most that is deleted in the commit that deletes an entity's record. If there is more, that commit begins a deletion,
+// and what the entity owns is deleted after it, page by page.
 const (
-	fewLimits  = 12
-	fewBuckets = 40
+	maxLimitsAtOnce  = 12 // each has an event of its own
+	maxBucketsAtOnce = 40
 )
 
-// DeleteOptions tell how an entity is deleted; nil is fine.
+// DeleteOptions are options of DeleteEntity; nil means their zero values.
 type DeleteOptions struct {
 	Force bool // children lose their parent instead of preventing the deletion
 }
 
-// DeleteEntity removes an entity, its limits, its buckets and its usage. ErrEntityNotFound where there is nothing of it;
-// ErrHasChildren where it is some other's parent, unless forced. A deletion that was interrupted goes on when it is asked for
-// again, or when the entity is made or configured anew. Audited as entity_deleted, beside a limits_deleted for each
-// list of its limits, and an entity_updated for each child.
+// DeleteEntity deletes an entity with its limits, its buckets and its usage. It returns ErrEntityNotFound if there is
+// nothing of it, and ErrHasChildren if it is another's parent, unless forced. A deletion that was interrupted goes on when
+// it is called again, and before the entity is created or configured again. Audited as entity_deleted, with a
+// limits_deleted for each resource that it had limits for, and an entity_updated for each child.
 func (l *Limiter) DeleteEntity(ctx context.Context, id string, o *DeleteOptions) error {
 	if err := checkEntity(id); err != nil {
 		return err
 	}
-	defer l.forgetEntity(id)
+	defer l.forget(SettingID{Kind: SettingEntity, Entity: id}.affects)
 	force := o != nil && o.Force
-	return l.admitted(ctx, func(now int64) error { return l.deleteEntity(ctx, id, force, now) })
+	return l.administer(ctx, func(now int64) error { return l.deleteEntity(ctx, id, force, now) })
 }
 
 func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now int64) error {
-	key, _ := schema.Entity(l.opts.Namespace, id)
-	guard := unmarked(l.opts.Namespace, id)
-	out, err := l.read(ctx, []backend.Key{key, guard.Key, schema.Adoption(l.opts.Namespace, id)})
+	setting := SettingID{Kind: SettingEntity, Entity: id}
+	key, _ := setting.record(l.opts.Namespace)
+	mark := requireNoDeletion(l.opts.Namespace, id)
+	out, err := l.read(ctx, []backend.Key{key, mark.Key, schema.Adoption(l.opts.Namespace, id)})
 	if err != nil {
 		return err
 	}
 	if out[1].Present() {
 		return l.finishDeletion(ctx, id, out[1].Int64(schema.MarkAt), now)
 	}
-	has, err := l.estateOf(ctx, id)
+	owned, err := l.ownedRecords(ctx, id)
 	if err != nil {
 		return err
 	}
-	if !out[0].Present() && has.empty() {
+	if !out[0].Present() && owned.empty() {
 		return fmt.Errorf("%w: %q", ErrEntityNotFound, id)
 	}
-	if err := l.emancipate(ctx, id, force, now); err != nil {
+	if err := l.detachChildren(ctx, id, force, now); err != nil {
 		return err
 	}
-	writes, e, err := l.farewell(id, key, &out[0])
+	before, err := settingOf(setting, &out[0])
 	if err != nil {
 		return err
 	}
-	writes = append(writes, unadopted(l.opts.Namespace, id, &out[2]))
-	if has.more {
-		if err := l.commitAudited(ctx, now, e, append(writes, mark(guard, now))...); err != nil {
+	record := &change{before: before, after: Setting{ID: setting}, adoptions: &out[2]}
+	if owned.more {
+		mark.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
+		if err := l.commitDeletion(ctx, []*change{record}, now, mark); err != nil {
 			return err
 		}
 		return l.finishDeletion(ctx, id, now, now)
 	}
-	for i := range has.limits {
-		removed, err := l.disinherit(id, &has.limits[i], now)
-		if err != nil {
-			return err
-		}
-		writes = append(writes, removed...)
-	}
-	writes = append(writes, has.buckets...)
-	if err := l.commitAudited(ctx, now, e, append(writes, guard)...); err != nil {
+	if err := l.commitDeletion(ctx, append(owned.limits, record), now, append(owned.buckets, mark)...); err != nil {
 		return err
 	}
-	// Those that the index did not show yet.
-	_, err = l.removeListed(ctx, l.bucketsOf(id), goneBucket, func() (bool, error) { return true, nil })
+	// The index may not have listed all buckets yet.
+	_, err = l.deleteListed(ctx, l.bucketListing(id), bucketDeletion, func() (bool, error) { return true, nil })
 	return err
 }
 
-// farewell gives the writes and the event of an entity's end: its record, if it has one, and its parent's mark of it.
-func (l *Limiter) farewell(id string, key backend.Key, r *backend.Record) ([]backend.Write, event, error) {
-	w, e := holds(key, r, schema.EntityVer), event{action: actionEntityDeleted, entity: id}
-	if !r.Present() {
-		return []backend.Write{w}, e, nil
-	}
-	before, err := entityOf(id, r)
+// commitDeletion commits deletions of settings, which must fit into one commit, together with other writes.
+func (l *Limiter) commitDeletion(ctx context.Context, deletions []*change, now int64, others ...backend.Write) error {
+	writes, _, err := l.packChanges(deletions, nil, now)
 	if err != nil {
-		return nil, e, err
+		return err
 	}
-	w.Remove, e.before = true, before.document()
-	manifest, _ := r.Text(schema.EntityManifest)
-	writes := append(l.unmanaged(manifest, key), w)
-	if before.Parent != "" {
-		writes = append(writes, backend.Write{Key: schema.Child(l.opts.Namespace, before.Parent, id), Layout: schema.MarkLayout, Remove: true})
-	}
-	return writes, e, nil
+	return l.commit(ctx, append(others, writes...), writes[len(writes)-1].Key)
 }
 
-// emancipate takes the parent from the entity's children, or refuses where there are any.
-func (l *Limiter) emancipate(ctx context.Context, id string, force bool, now int64) error {
+// detachChildren takes the parent from the entity's children, or returns ErrHasChildren unless forced.
+func (l *Limiter) detachChildren(ctx context.Context, id string, force bool, now int64) error {
 	for {
 		children, err := l.children(ctx, id, Page{})
 		if err != nil || len(children.Items) == 0 {
@@ -111,186 +94,147 @@ func (l *Limiter) emancipate(ctx context.Context, id string, force bool, now int
 			return fmt.Errorf("%w: %q", ErrHasChildren, id)
 		}
 		for _, child := range children.Items {
-			_, err := l.updateEntity(ctx, child.ID, true, now, func(e *Entity) {
-				if e.Parent == id {
-					e.Parent = ""
+			err := l.tryChange(ctx, SettingID{Kind: SettingEntity, Entity: child.ID}, false, now, func(c *change) error {
+				if c.after.Record.Parent == id {
+					c.after.Record.Parent = ""
 				}
+				return nil
 			})
-			if err != nil && !errors.Is(err, ErrEntityNotFound) {
+			if err != nil {
 				return err
 			}
 		}
 	}
 }
 
-// estate is what belongs to an entity besides its record: more where it is too much for one commit.
-type estate struct {
-	limits  []stored
-	buckets []backend.Write // their removal
+// ownedRecords is what an entity owns besides its record; more if it is too much for one commit.
+type ownedRecords struct {
+	limits  []*change // their deletion
+	buckets []backend.Write
 	more    bool
 }
 
-// stored is a list of limits of an entity.
-type stored struct {
-	resource string
-	record   backend.Record
+func (o *ownedRecords) empty() bool { return len(o.limits) == 0 && len(o.buckets) == 0 && !o.more }
+
+func (l *Limiter) ownedRecords(ctx context.Context, id string) (owned ownedRecords, err error) {
+	unreadable := func(backend.Key) { owned.more = true } // no condition of a commit can judge it
+	limits, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, l.limitsListing(id).onUnreadable(unreadable), limitsDeletion)
+	if err != nil {
+		return owned, err
+	}
+	buckets, err := walk(ctx, l, Page{Size: maxBucketsAtOnce}, l.bucketListing(id).onUnreadable(unreadable), bucketDeletion)
+	if err != nil {
+		return owned, err
+	}
+	usage, err := walk(ctx, l, Page{Size: 1}, l.usageListing(id).onUnreadable(unreadable), usageDeletion)
+	owned.limits, owned.buckets = limits.Items, buckets.Items
+	owned.more = owned.more || limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0
+	return owned, err
 }
 
-func (e *estate) empty() bool { return len(e.limits) == 0 && len(e.buckets) == 0 && !e.more }
-
-func (l *Limiter) estateOf(ctx context.Context, id string) (has estate, err error) {
-	odd := func(backend.Key) { has.more = true } // which no condition of a commit can judge
-	limits, err := walk(ctx, l, Page{Size: fewLimits}, l.limitsOf(id).with(odd), l.storedOf)
-	if err != nil {
-		return has, err
-	}
-	buckets, err := walk(ctx, l, Page{Size: fewBuckets}, l.bucketsOf(id).with(odd), goneBucket)
-	if err != nil {
-		return has, err
-	}
-	usage, err := walk(ctx, l, Page{Size: 1}, l.usageOf(id).with(odd), goneUsage)
-	has.limits, has.buckets = limits.Items, buckets.Items
-	has.more = has.more || limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0
-	return has, err
-}
-
-func (l *Limiter) limitsOf(id string) listing {
+func (l *Limiter) limitsListing(id string) listing {
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id)}}
 	s.query.From, s.query.To = schema.LimitsRange()
 	return s
 }
 
-func (l *Limiter) bucketsOf(id string) listing {
+func (l *Limiter) bucketListing(id string) listing {
 	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id), Index: true}}
 }
 
-func (l *Limiter) usageOf(id string) listing {
+func (l *Limiter) usageListing(id string) listing {
 	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
 }
 
-// with is the listing whose records that cannot be read are given to odd.
-func (s listing) with(odd func(backend.Key)) listing {
-	s.odd = odd
+// onUnreadable returns the listing with a function that is called for each record that cannot be read.
+func (s listing) onUnreadable(f func(backend.Key)) listing {
+	s.unreadable = f
 	return s
 }
 
-// storedOf reads limits, which their event tells.
-func (l *Limiter) storedOf(it backend.Item, r *backend.Record) (stored, bool, error) {
-	_, err := l.configOf(r)
-	return stored{schema.ResourceOf(it.Key), *r}, r.Present(), err
+// limitsDeletion deletes an entity's limits as they were read.
+func limitsDeletion(it backend.Item, r *backend.Record) (*change, bool, error) {
+	id, _ := settingAt(it.Key)
+	before, err := settingOf(id, r)
+	return &change{before: before, after: Setting{ID: id}}, r.Present(), err
 }
 
-// goneBucket removes the bucket that was seen, not one made since.
-func goneBucket(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
-	w := holds(it.Key, r, schema.Born)
-	w.Remove = true
-	return w, r.Present(), nil
+// bucketDeletion deletes the bucket that was read, not one created since.
+func bucketDeletion(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
+	return deleteUnchanged(it.Key, r, schema.Born), r.Present(), nil
 }
 
-// goneUsage removes the snapshot that was seen, not one made since; one that has grown is seen again.
-func goneUsage(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
-	w := holds(it.Key, r, schema.UsageVer)
-	w.Remove = true
-	return w, r.Present(), nil
+// usageDeletion deletes the snapshot that was read; one that has grown or was created since is listed again.
+func usageDeletion(it backend.Item, r *backend.Record) (backend.Write, bool, error) {
+	return deleteUnchanged(it.Key, r, schema.UsageVer), r.Present(), nil
 }
 
-// disinherit gives the writes that remove a list of limits of an entity, its event the last.
-func (l *Limiter) disinherit(id string, s *stored, now int64) ([]backend.Write, error) {
-	writes, e, err := l.removal(l.entitySite(id, s.resource), &s.record)
-	if err != nil {
-		return nil, err
-	}
-	told, err := l.audit(now, &e)
-	return append(writes, told), err
-}
-
-// finishDeletion removes what an entity that was marked at that instant has left, and the mark. Whoever else does the
-// same may be done first, and the entity be made anew, and perhaps be deleted once more: so nothing is removed but while
-// that very mark is there. A *backend.ConflictError tells that it went.
+// finishDeletion deletes everything that an entity owns whose deletion mark was set at that instant, and then the mark.
+// Somebody else may finish first, and the entity may be created again and even be deleted again: so nothing is deleted
+// unless that very mark is there. It returns a *backend.ConflictError if the mark is gone.
 func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int64) error {
-	defer l.forgetEntity(id)
-	guard := unmarked(l.opts.Namespace, id)
-	guard.Conds[0] = backend.Cond{Slot: schema.MarkAt, Op: backend.Equal, A: backend.Int(marked)}
-	going := func() (bool, error) {
-		r, err := l.readOne(ctx, guard.Key)
+	defer l.forget(SettingID{Kind: SettingEntity, Entity: id}.affects)
+	mark := requireNoDeletion(l.opts.Namespace, id)
+	mark.Conds[0] = backend.Cond{Slot: schema.MarkAt, Op: backend.Equal, A: backend.Int(marked)}
+	goesOn := func() (bool, error) {
+		r, err := l.readOne(ctx, mark.Key)
 		return err == nil && r.Present() && r.Int64(schema.MarkAt) == marked, err
 	}
-	if still, err := l.removeLimits(ctx, id, guard, going, now); err != nil || !still {
+	if finished, err := l.deleteLimitsOf(ctx, id, mark, goesOn, now); err != nil || !finished {
 		return err
 	}
-	if still, err := l.removeListed(ctx, l.bucketsOf(id), goneBucket, going); err != nil || !still {
+	if finished, err := l.deleteListed(ctx, l.bucketListing(id), bucketDeletion, goesOn); err != nil || !finished {
 		return err
 	}
-	if still, err := l.removeListed(ctx, l.usageOf(id), goneUsage, going); err != nil || !still {
+	if finished, err := l.deleteListed(ctx, l.usageListing(id), usageDeletion, goesOn); err != nil || !finished {
 		return err
 	}
-	guard.Remove = true
-	return l.remove(ctx, []backend.Write{guard})
+	mark.Remove = true
+	return l.applyAll(ctx, []backend.Write{mark})
 }
 
-// removeLimits removes an entity's limits, with an event for each list of them; those that cannot be read go without one, as
-// long as going is true after they were seen.
-func (l *Limiter) removeLimits(ctx context.Context, id string, guard backend.Write, going func() (bool, error), now int64) (finished bool, err error) {
+// deleteLimitsOf deletes an entity's limits in commits that demand its deletion mark, with an event for each resource.
+// Those that cannot be read are deleted without an event, if goesOn is true after they were listed.
+func (l *Limiter) deleteLimitsOf(ctx context.Context, id string, mark backend.Write, goesOn func() (bool, error), now int64) (finished bool, err error) {
 	for {
-		var odd []backend.Write
-		of := l.limitsOf(id).with(func(k backend.Key) { odd = append(odd, removing(k)) })
-		some, err := walk(ctx, l, Page{Size: fewLimits}, of, l.storedOf)
+		var unreadable []backend.Write
+		of := l.limitsListing(id).onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		page, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, of, limitsDeletion)
 		if err != nil {
 			return false, err
 		}
-		if len(some.Items) == 0 {
-			if len(odd) == 0 {
+		if len(page.Items) == 0 {
+			if len(unreadable) == 0 {
 				return true, nil
 			}
-			if on, err := going(); err != nil || !on {
+			if on, err := goesOn(); err != nil || !on {
 				return false, err
 			}
-			return true, l.remove(ctx, odd)
+			return true, l.applyAll(ctx, unreadable)
 		}
-		writes := []backend.Write{guard}
-		for i := range some.Items {
-			removed, err := l.disinherit(id, &some.Items[i], now)
-			if err != nil {
-				return false, err
-			}
-			writes = append(writes, removed...)
-		}
-		if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
+		if err := l.commitDeletion(ctx, page.Items, now, mark); err != nil {
 			return false, err
 		}
 	}
 }
 
-// removeListed removes what is listed until there is none, also what cannot be read, as long as going is true after it was
-// seen.
-func (l *Limiter) removeListed(
-	ctx context.Context, of listing, gone func(backend.Item, *backend.Record) (backend.Write, bool, error), going func() (bool, error),
+// deleteListed deletes what is listed, also what cannot be read, until nothing is listed. It stops if goesOn is false after
+// a page was listed.
+func (l *Limiter) deleteListed(
+	ctx context.Context, of listing, deletion func(backend.Item, *backend.Record) (backend.Write, bool, error), goesOn func() (bool, error),
 ) (finished bool, err error) {
 	for {
-		var odd []backend.Write
-		some, err := walk(ctx, l, Page{Size: backend.MaxPage}, of.with(func(k backend.Key) { odd = append(odd, removing(k)) }), gone)
-		if err != nil || len(some.Items)+len(odd) == 0 {
+		var unreadable []backend.Write
+		of := of.onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		page, err := walk(ctx, l, Page{Size: backend.MaxPage}, of, deletion)
+		if err != nil || len(page.Items)+len(unreadable) == 0 {
 			return err == nil, err
 		}
-		if on, err := going(); err != nil || !on {
+		if on, err := goesOn(); err != nil || !on {
 			return false, err
 		}
-		if err := l.remove(ctx, append(some.Items, odd...)); err != nil {
+		if err := l.applyAll(ctx, append(page.Items, unreadable...)); err != nil {
 			return false, err
 		}
 	}
-}
-
-// unmarked demands that the entity is not being deleted.
-func unmarked(namespace, id string) backend.Write {
-	return backend.Write{
-		Key: schema.Deletion(namespace, id), Layout: schema.MarkLayout,
-		Conds: []backend.Cond{{Slot: schema.MarkAt, Op: backend.Absent}},
-	}
-}
-
-// mark makes unmarked the write that begins a deletion.
-func mark(unmarked backend.Write, now int64) backend.Write {
-	unmarked.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
-	return unmarked
 }

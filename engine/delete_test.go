@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// furnish gives an entity a record below a parent, lists of limits and buckets.
+// furnish creates an entity below a parent, with limits and buckets.
 func (w *world) furnish(id string, limits, buckets int) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -38,7 +38,7 @@ func TestDelete(t *testing.T) {
 	for _, size := range []struct{ limits, buckets int }{{0, 0}, {1, 0}, {0, 1}, {3, 5}, {16, 40}, {17, 0}, {0, 41}, {40, 250}} {
 		w, ctx := newWorld(t), t.Context()
 		w.use("parent", "b0")
-		w.use("userx", "b0") // whose id begins like the other's
+		w.use("userx", "b0") // its id begins like the other one's
 		others := w.dump(false)
 		w.furnish("user", size.limits, size.buckets)
 		must(t, w.DeleteEntity(ctx, "user", nil))
@@ -59,7 +59,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// What has no record but limits or buckets can be deleted, too.
+// An entity without a record that has limits or buckets can be deleted, too.
 func TestDeleteWithoutRecord(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.SetLimits(ctx, "a", "", []engine.Limit{engine.PerMinute("rpm", 10)}))
@@ -97,8 +97,8 @@ func TestDeleteWithChildren(t *testing.T) {
 	equal(t, "the child was told", page.Items[0].Action, "entity_updated")
 }
 
-// A deletion that is interrupted at any of its calls is brought to its end by the next one, by creating the entity, or
-// by giving it limits.
+// A deletion that is interrupted at any of its calls is finished by the next deletion, by creating the entity, or by
+// setting its limits.
 func TestDeleteInterrupted(t *testing.T) {
 	for _, resume := range []string{"delete", "create", "set"} {
 		for n, done := 0, false; !done; n++ {
@@ -129,7 +129,7 @@ func TestDeleteInterrupted(t *testing.T) {
 	}
 }
 
-// Replies that are lost, and commits that meet others, change nothing but the time it takes.
+// Lost replies and conflicts change nothing but the time that a deletion takes.
 func TestDeleteThroughTrouble(t *testing.T) {
 	for _, kind := range []fault{refused, raced, mute, gone} {
 		for n, faulty := 0, true; faulty; n++ {
@@ -137,7 +137,7 @@ func TestDeleteThroughTrouble(t *testing.T) {
 			w.furnish("user", 17, 5)
 			w.trouble.will(append(make([]fault, n), kind)...)
 			err := w.troubled().DeleteEntity(t.Context(), "user", nil)
-			if err != nil && !(kind == raced && errors.Is(err, engine.ErrContention)) { // no store answers so to a read
+			if err != nil && !(kind == raced && errors.Is(err, engine.ErrContention)) { // no store returns that from a read
 				t.Fatalf("fault %d in call %d: %v", kind, n, err)
 			}
 			if err == nil {
@@ -150,7 +150,7 @@ func TestDeleteThroughTrouble(t *testing.T) {
 	}
 }
 
-// A bucket that the index still shows though it is gone neither makes an entity exist nor keeps a deletion from its end.
+// A deleted bucket that the index still lists neither makes an entity exist nor prevents the end of a deletion.
 func TestDeleteGhosts(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.use("user", "r")
@@ -168,8 +168,8 @@ func entityBuckets(id string) backend.Query {
 	return backend.Query{Namespace: "default", Partition: schema.EntityPartition(id), Index: true, Size: 100}
 }
 
-// Creations, changes and deletions of one entity and its parent at once leave no marker, list or mark behind that a
-// last deletion would not find.
+// Concurrent creations, changes and deletions of an entity and its parent leave no record behind that a last deletion does
+// not find.
 func TestDeleteRace(t *testing.T) {
 	for range 30 {
 		w, ctx := newWorld(t), t.Context()
@@ -202,7 +202,7 @@ func TestDeleteRace(t *testing.T) {
 			return nil
 		})
 		all.Wait()
-		for _, parent := range []string{"p", "q"} { // whoever is marked as a child is one, and the other way round
+		for _, parent := range []string{"p", "q"} { // exactly the children are marked as children
 			key := schema.Child("default", parent, "e")
 			_, marked := w.dump(false)[fmt.Sprint(key)]
 			e, _ := w.Entity(ctx, "e")

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// interrupted leaves the deletion of an entity with limits and buckets half done: its record is gone, the mark is there.
+// interrupted interrupts the deletion of an entity with limits and buckets: its record is deleted, the mark is set.
 func (w *world) interrupted(id string) {
 	w.t.Helper()
 	w.furnish(id, 17, 3)
@@ -24,7 +24,7 @@ func (w *world) interrupted(id string) {
 	w.trouble.will()
 }
 
-// A deletion that begins, and stops, while its entity is made anew or given limits is brought to its end first.
+// A deletion that begins and is interrupted while the entity is created or configured is finished first.
 func TestDeletionComesBetween(t *testing.T) {
 	limits := []engine.Limit{engine.PerMinute("tpm", 1)}
 	for what, f := range map[string]func(context.Context, *engine.Limiter) error{
@@ -42,7 +42,7 @@ func TestDeletionComesBetween(t *testing.T) {
 	}
 }
 
-// interposed lets something happen before the first commit.
+// interposed calls a function before the first commit.
 type interposed struct {
 	backend.Backend
 	f func()
@@ -56,7 +56,7 @@ func (s *interposed) Commit(ctx context.Context, token [16]byte, writes []backen
 	return s.Backend.Commit(ctx, token, writes)
 }
 
-// Of two that finish a deletion one is late: the entity was made anew, and nothing of it may go.
+// Two limiters finish a deletion, and one is late: the entity was created again, and nothing of it may be deleted.
 func TestDeletionFinishedByAnother(t *testing.T) {
 	for _, c := range []struct {
 		call string
@@ -84,7 +84,7 @@ func TestDeletionFinishedByAnother(t *testing.T) {
 	}
 }
 
-// A bucket that the index shows late goes, too.
+// A bucket that the index lists late is deleted, too.
 func TestDeleteLateIndex(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.furnish("e", 1, 2)
@@ -92,7 +92,7 @@ func TestDeleteLateIndex(t *testing.T) {
 	equal(t, "left", w.dump(false), map[string]string{})
 }
 
-// lagging has an index that shows nothing at first.
+// lagging has an index that is empty at first.
 type lagging struct {
 	*trouble
 	blind int // listings

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 	"unicode/utf8"
 
@@ -12,92 +11,75 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Lengths of what an entity says of itself, in bytes.
+// The longest texts of an entity, in bytes.
 const (
-	mostName        = 256
-	mostMetadata    = 64 << 10 // all of it, as JSON
-	mostMetadataKey = 128
+	maxName        = 256
+	maxMetadata    = 64 << 10 // all of it, as JSON
+	maxMetadataKey = 128
 )
 
-// Entity is who is limited: a user, an API key, a tenant. An id can be limited without there being an Entity; one is
-// needed for a parent, for a name and for metadata.
+// Entity is somebody whose use is limited, such as a user, an API key or a tenant. Limits work for any id; a stored Entity
+// is needed only for a parent, a name or metadata.
 type Entity struct {
 	ID        string            // 1 to 256 bytes of valid UTF-8 without control characters
-	Name      string            // for people, up to 256 bytes
-	Parent    string            // id of another entity; "": none
-	Cascade   bool              // acquires take from the parent's bucket too
-	Metadata  map[string]string // the caller's own, up to 64 KiB as JSON, keys of 1 to 128 bytes
+	Name      string            // for display, up to 256 bytes
+	Parent    string            // id of another entity; "" for none
+	Cascade   bool              // acquires also charge the parent's bucket
+	Metadata  map[string]string // for the caller's use, up to 64 KiB as JSON, keys of 1 to 128 bytes
 	CreatedAt time.Time         // set by CreateEntity
 }
 
-// EntityUpdate says what of an entity changes; nil keeps.
+// EntityUpdate says which fields of an entity change; nil keeps a field.
 type EntityUpdate struct {
 	Name     *string
-	Parent   *string // "" removes
+	Parent   *string // "" removes the parent
 	Cascade  *bool
-	Metadata map[string]string // replaces all of it; empty but not nil removes it
+	Metadata map[string]string // replaces all metadata; empty but not nil removes it
 }
 
-// EntityOptions tell how an entity is created or updated; nil is fine.
+// EntityOptions are options of CreateEntity and UpdateEntity; nil means their zero values.
 type EntityOptions struct {
-	AllowMissingParent bool // the parent that is named need not exist
+	AllowMissingParent bool // the named parent need not exist
 }
 
 func (o *EntityOptions) allowMissing() bool { return o != nil && o.AllowMissingParent }
 
-// CreateEntity stores a new entity; e.CreatedAt is not looked at. ErrEntityExists if there is one; a *MissingParentError,
-// which is ErrEntityNotFound, if its parent does not exist, unless the options allow that; ErrCycle if its parents would
-// lead back to it or be more than seven; *ValidationError. Audited as entity_created.
+// CreateEntity stores a new entity; e.CreatedAt is ignored. It returns ErrEntityExists if the entity exists, a
+// *MissingParentError (an ErrEntityNotFound) if its parent does not exist and the options do not allow that, ErrCycle if
+// the way up from it would lead back to it or over more than seven parents, and a *ValidationError for bad input. Audited
+// as entity_created.
 func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) error {
-	if err := checkWhole(&e); err != nil {
+	if err := checkEntityFields(&e); err != nil {
 		return err
 	}
-	defer l.forgetEntity(e.ID)
-	return l.admitted(ctx, func(now int64) error { return l.createEntity(ctx, e, o.allowMissing(), now) })
-}
-
-func (l *Limiter) createEntity(ctx context.Context, e Entity, allowMissing bool, now int64) error {
-	key, place := schema.Entity(l.opts.Namespace, e.ID)
-	guard := unmarked(l.opts.Namespace, e.ID)
-	out, err := l.read(ctx, []backend.Key{key, guard.Key})
-	if err != nil {
-		return err
-	}
-	if out[0].Present() {
-		return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
-	}
-	if out[1].Present() {
-		if err := l.finishDeletion(ctx, e.ID, out[1].Int64(schema.MarkAt), now); err != nil {
-			return err
+	return l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: e.ID}, true, func(c *change) error {
+		if c.before.Exists {
+			return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
 		}
-	}
-	writes, err := l.adopt(ctx, e.ID, "", e.Parent, allowMissing, now)
-	if err != nil {
-		return err
-	}
-	e.CreatedAt = instant(now)
-	w, err := entityWrite(key, &out[0], &e, now)
-	if err != nil {
-		return err
-	}
-	w.Index = &place
-	return l.commitAudited(ctx, now, event{action: actionEntityCreated, entity: e.ID, after: e.document()}, append(writes, w, guard)...)
+		c.after.Exists, c.after.Record, c.requiresParent = true, e, !o.allowMissing()
+		return nil
+	})
 }
 
-// UpdateEntity changes what u names and returns the entity as it is then. A changed parent moves the entity, with all
-// below it; a path that becomes longer than 8 further down is rejected when it is used. ErrEntityNotFound; a
-// *MissingParentError, which is one, if u names a parent that does not exist, unless the options allow that; ErrCycle;
-// *ValidationError. Audited as entity_updated, unless nothing changed.
+// UpdateEntity changes the fields that u names and returns the entity as it is stored afterwards. A new parent moves the
+// entity with all its descendants. If that makes the path of a descendant longer than 8, acquires of that descendant fail
+// with ErrCycle. It returns ErrEntityNotFound if the entity does not exist, a *MissingParentError (an ErrEntityNotFound
+// too) if u names a parent that does not exist and the options do not allow that, ErrCycle, and a *ValidationError for bad
+// input. Audited as entity_updated, unless nothing changed.
 func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o *EntityOptions) (Entity, error) {
 	wanted := Entity{ID: id}
 	u.apply(&wanted)
-	if err := checkWhole(&wanted); err != nil {
+	if err := checkEntityFields(&wanted); err != nil {
 		return Entity{}, err
 	}
 	var e Entity
-	err := l.admitted(ctx, func(now int64) (err error) {
-		e, err = l.updateEntity(ctx, id, u.Parent == nil || o.allowMissing(), now, u.apply)
-		return err
+	err := l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: id}, false, func(c *change) error {
+		if !c.before.Exists {
+			return fmt.Errorf("%w: %q", ErrEntityNotFound, id)
+		}
+		u.apply(&c.after.Record)
+		e, c.requiresParent = c.after.Record, u.Parent != nil && !o.allowMissing()
+		return nil
 	})
 	if err != nil {
 		return Entity{}, err
@@ -105,56 +87,22 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o
 	return e, nil
 }
 
-// updateEntity changes what f changes in the entity.
-func (l *Limiter) updateEntity(ctx context.Context, id string, allowMissing bool, now int64, f func(*Entity)) (Entity, error) {
-	key, _ := schema.Entity(l.opts.Namespace, id)
-	r, err := l.readOne(ctx, key)
-	if err != nil {
-		return Entity{}, err
-	}
-	before, err := entityOf(id, r)
-	if err != nil {
-		return Entity{}, err
-	}
-	after := before
-	f(&after)
-	var writes []backend.Write
-	if after.Parent != before.Parent || !allowMissing { // who named the parent that it has is told, too, if that is missing
-		if writes, err = l.adopt(ctx, id, before.Parent, after.Parent, allowMissing, now); err != nil {
-			return Entity{}, err
-		}
-	}
-	if after.equal(&before) {
-		return after, nil
-	}
-	w, err := entityWrite(key, r, &after, now)
-	if err != nil {
-		return Entity{}, err
-	}
-	defer l.forgetEntity(id)
-	e := event{action: actionEntityUpdated, entity: id, before: before.document(), after: after.document()}
-	return after, l.commitAudited(ctx, now, e, append(writes, w)...)
-}
-
-// Entity reads an entity. ErrEntityNotFound where there is none.
+// Entity reads an entity. It returns ErrEntityNotFound if the entity does not exist.
 func (l *Limiter) Entity(ctx context.Context, id string) (Entity, error) {
 	if err := checkEntity(id); err != nil {
 		return Entity{}, err
 	}
-	if err := l.admit(ctx); err != nil {
-		return Entity{}, err
+	s, err := l.setting(ctx, SettingID{Kind: SettingEntity, Entity: id})
+	if err == nil && !s.Exists {
+		err = fmt.Errorf("%w: %q", ErrEntityNotFound, id)
 	}
-	key, _ := schema.Entity(l.opts.Namespace, id)
-	r, err := l.readOne(ctx, key)
-	if err != nil {
-		return Entity{}, err
-	}
-	return entityOf(id, r)
+	return s.Record, err
 }
 
-// Entities lists all entities by id. One that was created or deleted just now may be missing or be listed still.
+// Entities lists all entities by id. The index behind it lags: an entity that was created a moment ago may be missing, and
+// one that was deleted a moment ago may still be listed.
 func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return List[Entity]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
@@ -165,11 +113,6 @@ func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 		}
 		return e, true, err
 	})
-}
-
-// forgetEntity makes the next acquires of the entity read its configuration and parent.
-func (l *Limiter) forgetEntity(id string) {
-	l.buckets.forget(func(h *handle) bool { return h.id.entity == id })
 }
 
 func (u *EntityUpdate) apply(e *Entity) {
@@ -187,17 +130,12 @@ func (u *EntityUpdate) apply(e *Entity) {
 	}
 }
 
-func (e *Entity) equal(o *Entity) bool {
-	return e.ID == o.ID && e.Name == o.Name && e.Parent == o.Parent && e.Cascade == o.Cascade &&
-		maps.Equal(e.Metadata, o.Metadata) && e.CreatedAt.Equal(o.CreatedAt)
-}
-
-// checkWhole refuses what cannot be stored.
-func checkWhole(e *Entity) error {
+// checkEntityFields returns an error unless the entity can be stored.
+func checkEntityFields(e *Entity) error {
 	if err := checkEntity(e.ID); err != nil {
 		return err
 	}
-	if len(e.Name) > mostName || !utf8.ValidString(e.Name) {
+	if len(e.Name) > maxName || !utf8.ValidString(e.Name) {
 		return &ValidationError{"Name", e.Name, "must be UTF-8 of at most 256 bytes"}
 	}
 	if e.Parent != "" {
@@ -209,39 +147,21 @@ func checkWhole(e *Entity) error {
 		}
 	}
 	for k, v := range e.Metadata {
-		if k == "" || len(k) > mostMetadataKey || !utf8.ValidString(k) || !utf8.ValidString(v) {
+		if k == "" || len(k) > maxMetadataKey || !utf8.ValidString(k) || !utf8.ValidString(v) {
 			return &ValidationError{"Metadata[" + k + "]", v, "must be UTF-8, with a key of 1 to 128 bytes"}
 		}
 	}
 	text, err := encodeMetadata(e.Metadata)
-	if len(text) > mostMetadata {
+	if len(text) > maxMetadata {
 		return &ValidationError{"Metadata", len(text), "must be at most 65536 bytes as JSON"}
 	}
 	return err
 }
 
-// encodeMetadata is what is stored, "" for nothing.
+// encodeMetadata returns metadata as it is stored, "" if there is none.
 func encodeMetadata(m map[string]string) (string, error) {
 	if len(m) == 0 {
 		return "", nil
 	}
 	return document(m)
-}
-
-// entityWrite stores e over r, the record as it was read.
-func entityWrite(key backend.Key, r *backend.Record, e *Entity, now int64) (backend.Write, error) {
-	metadata, err := encodeMetadata(e.Metadata)
-	var cascade backend.Num
-	if e.Cascade {
-		cascade = one
-	}
-	return backend.Write{
-		Key: key, Layout: schema.EntityLayout, Conds: []backend.Cond{unchanged(r, schema.EntityVer)},
-		Effects: []backend.Effect{
-			setNum(schema.EntityVer, following(now, r, schema.EntityVer)),
-			setNum(schema.EntityCreated, e.CreatedAt.UnixNano()),
-			{Slot: schema.EntityCascade, Op: backend.Set, Num: cascade},
-			setText(schema.EntityName, e.Name), setText(schema.EntityParent, e.Parent), setText(schema.EntityMetadata, metadata),
-		},
-	}, err
 }

@@ -103,7 +103,7 @@ func TestEntityValidation(t *testing.T) {
 	equal(t, "metadata", len(e.Metadata[strings.Repeat("k", 128)]), 64<<10-7-128)
 }
 
-// An update that changes nothing writes nothing; versions grow even if the clock goes back.
+// An update that changes nothing writes nothing. Versions increase even if the clock goes back.
 func TestEntityVersions(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "e", Name: "n", Metadata: map[string]string{"k": "v"}}, nil))
@@ -153,7 +153,7 @@ func TestEntities(t *testing.T) {
 	}
 }
 
-// An own change of an entity holds from the next acquire on.
+// A limiter's own change of an entity is in force from its next acquire on.
 func TestEntityAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.use("user", "r")

@@ -8,22 +8,23 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Explanation tells which limits are in force for an entity and a resource.
+// Explanation says which configured limits are in force for an entity and a resource.
 type Explanation struct {
-	Path     []PathLevel // the entity first, then its parents as far as it cascades
-	Warnings []string    // in words, of what is likely not meant: a cascade to a parent without limits, a system default that caps a parent
+	Path     []PathLevel // first the entity, then the parents to which it cascades
+	Warnings []string    // sentences about likely mistakes: a cascade to a parent without limits, or one that only the system's limits cap
 }
 
 // PathLevel is one entity on the path.
 type PathLevel struct {
 	Entity  string
-	Cascade bool    // takes from the bucket of the next on the path too
-	Level   Level   // where its limits are stored; LevelNone: nowhere, it does not take part
+	Cascade bool    // acquires also charge the next entity on the path
+	Level   Level   // where its limits are configured; LevelNone if nowhere, so that it is not charged
 	Limits  []Limit // by name
 }
 
-// Explain reads, from the store and not from memory, which stored limits are in force for an entity and a resource, where
-// they come from, and those of the parents. It writes nothing. ErrCycle where the path is longer than 8; *ValidationError.
+// Explain reads from the store which configured limits are in force for an entity and a resource and for its parents, and
+// where they are configured. It ignores what this process remembers, and writes nothing. It returns ErrCycle if the path is
+// longer than 8, and a *ValidationError for bad input.
 func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explanation, error) {
 	now, err := l.now()
 	if err != nil {
@@ -61,10 +62,10 @@ func cappedBySystem(parent string) string {
 	return fmt.Sprintf("parent %q has no limits of its own: the system's default limits cap it, so all of its children share them; set limits for it", parent)
 }
 
-// CascadeWarnings tells, in words, what is likely not meant about the parents that an entity cascades to, whatever the
-// resource: that they have no limits of their own, so that the cascade limits nothing, or only by default limits, which
-// all children of the parent then share. It reads from the store and writes nothing. [Limiter.Explain] tells more about
-// one resource. ErrEntityNotFound; *ValidationError.
+// CascadeWarnings returns sentences about likely mistakes in the parents that an entity cascades to, for all resources: a
+// parent without limits of its own, so that the cascade limits nothing, or only by default limits, which all children of
+// the parent then share. It reads from the store and writes nothing. [Limiter.Explain] says more about one resource. It
+// returns ErrEntityNotFound if the entity does not exist, and a *ValidationError for bad input.
 func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings []string, err error) {
 	e, err := l.Entity(ctx, entity)
 	if err != nil {
@@ -86,9 +87,9 @@ func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings 
 	return warnings, nil
 }
 
-// parentWarning is what there is to warn of about a parent, "" for nothing.
+// parentWarning returns the warning about one parent, "" if there is none.
 func (l *Limiter) parentWarning(ctx context.Context, parent string) (string, error) {
-	own, err := walk(ctx, l, Page{Size: 1}, l.limitsOf(parent), l.storedOf)
+	own, err := walk(ctx, l, Page{Size: 1}, l.limitsListing(parent), limitsDeletion)
 	if err != nil || len(own.Items) > 0 {
 		return "", err
 	}

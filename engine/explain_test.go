@@ -57,7 +57,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// A path that became too long further down is refused where it is used.
+// A path that became too long further down is an error when it is used.
 func TestExplainTooLong(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 6 {

@@ -72,7 +72,7 @@ func TestLimitText(t *testing.T) {
 	}
 }
 
-// Every legal limit is read back from its text.
+// Parsing the text of a valid limit returns the limit.
 func TestLimitRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]int64{1, 1e6, 1e9, 60e9, 3600e9, 86400e9}).Draw(t, "unit")

@@ -7,21 +7,21 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// ResourcesWithEntityLimits lists the resources for which at least one entity has limits of its own, whether the resource has
-// defaults or not, in the store's key order; EntitiesWithLimits lists these entities. Limits of an entity for all resources do
-// not count. It is safe for concurrent use. *ValidationError for a bad page.
+// ResourcesWithEntityLimits lists the resources for which at least one entity has limits of its own, in the store's key order,
+// whether or not the resource has limits. EntitiesWithLimits lists these entities. Limits of an entity for all resources do
+// not count. It returns a *ValidationError for a bad page.
 func (l *Limiter) ResourcesWithEntityLimits(ctx context.Context, p Page) (List[string], error) {
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, keys: l.limitedKeys}
 	return walk(ctx, l, p, s, func(it backend.Item, _ *backend.Record) (string, bool, error) {
 		resource, _ := schema.LimitedResource(it.Sort)
-		return resource, true, nil // also if this entity's limits have gone since: another's may be there
+		return resource, true, nil // also if this entity's limits were deleted since: another's may be there
 	})
 }
 
-// limitedKeys finds one mark of each resource, by one listing for each.
+// limitedKeys lists one mark of each resource, with one request for each.
 func (l *Limiter) limitedKeys(ctx context.Context, q backend.Query) (found backend.Keys, err error) {
 	size := q.Size
 	q.Size = 1
@@ -40,17 +40,4 @@ func (l *Limiter) limitedKeys(ctx context.Context, q backend.Query) (found backe
 		}
 	}
 	return found, nil
-}
-
-// limitedKey is where the limits of a site are marked: only those of an entity for a resource are.
-func (l *Limiter) limitedKey(s site) (backend.Key, bool) {
-	if s.entity == "" || s.resource == "" {
-		return backend.Key{}, false
-	}
-	return schema.Limited(l.opts.Namespace, s.entity, s.resource), true
-}
-
-// removeMark removes what setMark makes.
-func removeMark(key backend.Key) backend.Write {
-	return backend.Write{Key: key, Layout: schema.MarkLayout, Remove: true}
 }

@@ -14,31 +14,34 @@ import (
 
 const defaultPage = 100
 
-// Page asks for a part of a list. The zero Page asks for its beginning.
+// badCursor is the reason of an invalid Page.After.
+const badCursor = "must be Next of the page before, of the same list"
+
+// Page asks for one page of a list. The zero Page asks for the first one.
 type Page struct {
-	Size  int    // at most this many items, 1 to 1,000; 0: 100
-	After string // Next of the page before; "": the first page
+	Size  int    // the most items, 1 to 1,000; 0 means 100
+	After string // List.Next of the page before; "" for the first page
 }
 
-// List is one page of a list, in the store's key order. What comes or goes while somebody walks through the pages may or
-// may not be among them; everything else is, once.
+// List is one page of a list, in the store's key order. Over all pages each item is there once, except that items which are
+// created or deleted meanwhile may or may not be there.
 type List[T any] struct {
-	Items []T    // empty only where the list ends
-	Next  string // for Page.After; "": this is the last page
+	Items []T    // empty only at the end of the list
+	Next  string // for Page.After; "" on the last page
 }
 
-// listing is what a list is made of: the keys of a partition, and the record that each stands for.
+// listing is the source of a list: keys that match a query, and the record to read for each.
 type listing struct {
-	query backend.Query
-	keys  func(context.Context, backend.Query) (backend.Keys, error) // nil: the store's
-	of    func(backend.Item) backend.Key                             // whose record is read; nil: the item's own
-	odd   func(backend.Key)                                          // is called for each record that cannot be read; nil: they are skipped
+	query      backend.Query
+	keys       func(context.Context, backend.Query) (backend.Keys, error) // nil: the store's
+	record     func(backend.Item) backend.Key                             // the record to read; nil: the item's own
+	unreadable func(backend.Key)                                          // called for each record that cannot be read; nil: they are skipped and reported
 }
 
-// skipped counts what a list leaves out since it cannot be read or was written by somebody else.
+// skipped counts what a list leaves out because it cannot be read or this library did not write it.
 type skipped struct {
 	n   int
-	err error // why, of the first
+	err error // why the first was skipped
 }
 
 func (s *skipped) add(n int, err error) {
@@ -47,17 +50,18 @@ func (s *skipped) add(n int, err error) {
 	}
 }
 
-// report tells the observer and the log, if there was anything.
+// report reports to the observer and the log what a list has skipped, if anything.
 func (l *Limiter) report(ctx context.Context, s skipped) {
 	if s.n == 0 {
 		return
 	}
 	l.observe(Event{Kind: EventSkipped, Call: "list", Skipped: s.n, Err: s.err})
-	l.warn(ctx, l.clock.now(), "limiter: a list skips what it cannot read", "namespace", l.opts.Namespace, "skipped", s.n, "error", s.err)
+	l.warn(ctx, l.clock.now(), "limiter: a list skips records that it cannot read", "namespace", l.opts.Namespace, "skipped", s.n, "error", s.err)
 }
 
-// walk makes a page: items that item does not want, with records that are gone or expired among them (not present then),
-// are skipped and the page filled up. So are records that cannot be read, by the store or by item, which are reported.
+// walk returns one page of a listing. item decodes the record of an item, and returns false to leave the item out; a record
+// that was deleted or has expired is not Present. Records that cannot be read, by the store or by item, are left out and
+// reported. The page is filled up with further items.
 func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(backend.Item, *backend.Record) (T, bool, error)) (list List[T], err error) {
 	q := s.query
 	size, err := p.size()
@@ -86,19 +90,19 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 		if len(found.Items) == 0 {
 			return list, nil
 		}
-		out, odd, err := l.records(ctx, &s, found.Items, now)
+		out, unreadable, err := l.records(ctx, &s, found.Items, now)
 		if err != nil {
 			return List[T]{}, err
 		}
 		for i := range found.Items {
-			var one T
-			wanted, err := false, odd[i]
+			var decoded T
+			wanted, err := false, unreadable[i]
 			if err == nil {
-				one, wanted, err = item(found.Items[i], &out[i])
+				decoded, wanted, err = item(found.Items[i], &out[i])
 			}
 			switch {
-			case err != nil && s.odd != nil:
-				s.odd(found.Items[i].Key)
+			case err != nil && s.unreadable != nil:
+				s.unreadable(found.Items[i].Key)
 			case err != nil:
 				skip.add(1, err)
 			case !wanted:
@@ -106,7 +110,7 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 				list.Next = cursor(&q, last)
 				return list, nil
 			default:
-				list.Items, last = append(list.Items, one), found.Items[i]
+				list.Items, last = append(list.Items, decoded), found.Items[i]
 			}
 		}
 		if !found.More {
@@ -116,55 +120,55 @@ func walk[T any](ctx context.Context, l *Limiter, p Page, s listing, item func(b
 	}
 }
 
-// records reads what the items stand for. odd has why some of them cannot be read, by index.
-func (l *Limiter) records(ctx context.Context, s *listing, items []backend.Item, now int64) (out []backend.Record, odd map[int]error, err error) {
+// records reads the records of items. unreadable has the reason for each that cannot be read, by index.
+func (l *Limiter) records(ctx context.Context, s *listing, items []backend.Item, now int64) (out []backend.Record, unreadable map[int]error, err error) {
 	keys := make([]backend.Key, len(items))
 	for i, it := range items {
-		if keys[i] = it.Key; s.of != nil {
-			keys[i] = s.of(it)
+		if keys[i] = it.Key; s.record != nil {
+			keys[i] = s.record(it)
 		}
 	}
-	out, odd, err = l.readable(ctx, keys)
+	out, unreadable, err = l.readable(ctx, keys)
 	for i := range out {
 		if layout := out[i].Layout(); layout != schema.BucketLayout && expired(out[i].Expiry(), now) {
 			out[i].Reset(layout)
 		}
 	}
-	return out, odd, err
+	return out, unreadable, err
 }
 
-// readable is read for lists: records that cannot be read keep no others back. odd has why, by index.
-func (l *Limiter) readable(ctx context.Context, keys []backend.Key) (out []backend.Record, odd map[int]error, err error) {
+// readable reads records, of which some may be unreadable: unreadable has the reason for each of these, by index.
+func (l *Limiter) readable(ctx context.Context, keys []backend.Key) (out []backend.Record, unreadable map[int]error, err error) {
 	out, err = l.read(ctx, keys)
-	var unreadable *backend.UnreadableError
-	if !errors.As(err, &unreadable) {
+	var failed *backend.UnreadableError
+	if !errors.As(err, &failed) {
 		return out, nil, err
 	}
-	odd = make(map[int]error, len(unreadable.Indexes))
-	for _, i := range unreadable.Indexes {
-		odd[i] = unreadable.Err
+	unreadable = make(map[int]error, len(failed.Indexes))
+	for _, i := range failed.Indexes {
+		unreadable[i] = failed.Err
 	}
-	return out, odd, nil
+	return out, unreadable, nil
 }
 
-// expired reports whether a record with that expiry may be dropped, and so counts as gone.
+// expired reports whether the store may drop a record with that expiry, so that it counts as deleted.
 func expired(e backend.Expiry, now int64) bool {
 	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
 
-// keys gives a full page of a listing, or its end. What is in it that this library does not put there is skipped.
+// keys returns q.Size keys, or fewer at the end of the list. It skips and reports keys that this library did not write.
 func (l *Limiter) keys(ctx context.Context, q backend.Query) (page backend.Keys, err error) {
 	var skip skipped
 	defer func() { l.report(ctx, skip) }()
 	for size := q.Size; ; {
 		q.Size = size - len(page.Items)
-		found, err := l.list(ctx, q)
+		found, err := l.listOnce(ctx, q)
 		if err != nil {
 			return backend.Keys{}, err
 		}
 		skip.add(found.Foreign, errForeign)
 		for _, it := range found.Items {
-			if err := genuine(&q, &it); err != nil {
+			if err := checkItem(&q, &it); err != nil {
 				skip.add(1, err)
 				continue
 			}
@@ -182,8 +186,8 @@ func (l *Limiter) keys(ctx context.Context, q backend.Query) (page backend.Keys,
 	}
 }
 
-// genuine tells why an item is not one that this library has put into the listing; nil if it is.
-func genuine(q *backend.Query, it *backend.Item) error {
+// checkItem returns an error unless this library put the item into the listing.
+func checkItem(q *backend.Query, it *backend.Item) error {
 	if schema.LayoutOf(it.Key) == nil || it.Key.Validate() != nil {
 		return errKey
 	}
@@ -196,23 +200,17 @@ func genuine(q *backend.Query, it *backend.Item) error {
 	return nil
 }
 
-// list asks for keys once, again if that fails.
-func (l *Limiter) list(ctx context.Context, q backend.Query) (backend.Keys, error) {
-	inner, cancel := l.budget(ctx)
-	defer cancel()
-	for try := 1; ; try++ {
-		var found backend.Keys
-		_, err := l.call(inner, "list", func(ctx context.Context) (err error) {
-			found, err = l.store.List(ctx, q)
-			return err
-		})
-		if err == nil {
-			return found, nil
-		}
-		if !l.resend(inner, err, try) {
-			return backend.Keys{}, failure(ctx, err)
-		}
+// listOnce lists as many keys as the store returns at once, and how to go on.
+func (l *Limiter) listOnce(ctx context.Context, q backend.Query) (backend.Keys, error) {
+	var found backend.Keys
+	err := l.request(ctx, "list", func(ctx context.Context) (err error) {
+		found, err = l.store.List(ctx, q)
+		return err
+	})
+	if err != nil {
+		return backend.Keys{}, err
 	}
+	return found, nil
 }
 
 func (p *Page) size() (int, error) {
@@ -225,18 +223,18 @@ func (p *Page) size() (int, error) {
 	return p.Size, nil
 }
 
-// cursor is the position behind an item of a listing; no part of any key holds the separator.
+// cursor encodes the position after an item of a listing. No part of a key can contain the separator.
 func cursor(q *backend.Query, it backend.Item) string {
 	text := strings.Join([]string{q.Partition, it.Sort, it.Key.Partition, it.Key.Sort}, "\x00")
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-// position is the item that the cursor in After stands behind, nil for the first page.
+// position decodes the cursor in After: the item before the page, nil for the first page.
 func (p *Page) position(q *backend.Query) (*backend.Item, error) {
 	if p.After == "" {
 		return nil, nil
 	}
-	bad := &ValidationError{"Page.After", p.After, "must be Next of the page before, of the same list"}
+	bad := &ValidationError{"Page.After", p.After, badCursor}
 	text, err := base64.RawURLEncoding.DecodeString(p.After)
 	if err != nil {
 		return nil, bad

@@ -55,7 +55,7 @@ func TestPageValidation(t *testing.T) {
 	equal(t, "default size", page, engine.List[string]{Items: []string{"r0", "r1", "r2"}})
 }
 
-// Records that vanish between two pages, or that only the index still shows, leave no holes and no empty page.
+// Records that are deleted between two pages, or that only the index still has, leave no gaps and no empty page.
 func TestPagesFillUp(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 40 {
@@ -63,7 +63,7 @@ func TestPagesFillUp(t *testing.T) {
 	}
 	first, err := w.Resources(ctx, engine.Page{Size: 5})
 	must(t, err)
-	for i := range 30 { // those of the first page among them, with that on which it ends
+	for i := range 30 { // among them those of the first page, also its last item
 		must(t, w.DeleteResourceDefaults(ctx, fmt.Sprintf("r%02d", i)))
 	}
 	second, err := w.Resources(ctx, engine.Page{Size: 5, After: first.Next})
@@ -79,7 +79,7 @@ func TestPagesFillUp(t *testing.T) {
 	}
 }
 
-// haunted shows each key of an index after others that are gone, and never knows where the end is.
+// haunted lists each key of an index after keys of deleted records, and always reports that there is more.
 type haunted struct{ *trouble }
 
 func (s *haunted) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
@@ -93,7 +93,7 @@ func (s *haunted) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 	return backend.Keys{Items: all, More: len(all) > 0}, err
 }
 
-// What fails on the way fails the whole page; reads that fail for a moment are made again.
+// An error at any call fails the whole page. Calls that fail for a moment are resent.
 func TestPageThroughTrouble(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 3 {

@@ -1,37 +1,47 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// SettingChange is what becomes of a setting.
+// SettingChange is a change of one setting.
 type SettingChange struct {
-	Before Setting // as it was read; a change since then is not overwritten
-	After  Setting // as it shall be; what does not Exist is removed. Its Manifest and CreatedAt are not looked at
+	Before Setting // as it was read; if it has been changed since then, it stays as it is
+	After  Setting // as it is wanted; if it does not Exist it is deleted. Its Manifest and CreatedAt are ignored
 }
 
-// ManifestOptions tell how a manifest's changes are made; nil is fine.
+// ManifestOptions are options of ApplyManifest; nil means their zero values.
 type ManifestOptions struct {
-	TakeOver           bool           // also settings that another manifest manages, which loses them
+	TakeOver           bool           // also change settings that another manifest manages, which loses them
 	AllowMissingParent bool           // parents that changes name need not exist
-	DryRun             bool           // only what comes before anything is changed
-	Progress           func(done int) // called now and then with how many changes were made, one call at a time
+	DryRun             bool           // check everything that can be checked before the first change, and change nothing
+	Progress           func(done int) // called from time to time with the number of changes made, by one goroutine at a time
 }
 
-// ApplyManifest makes changes in the name of a manifest, which manages what it sets from then on: limits first, then
-// entities, parents before their children, then what is removed. A change that says what is stored makes the manifest
-// manage it. Changes are made many in a commit, each with its audit event (limits_set, entity_created, …), and several
-// commits at a time; all of one commit or none. So an error or ctx's end leaves some made and others not: read the
-// settings again, and go on with what is left. Buckets that have limits set for their entity and resource are converted at
-// once where the store can be reached. Removing an entity's record leaves its buckets, and limits that are not among the
-// changes: DeleteEntity removes all. *ValidationError, ErrCycle, ErrManaged, a *MissingParentError for each parent that is
-// named anew and will not exist when all is done (joined), unless that is allowed, and a *ParentError for each
-// removed record that would still be a parent (joined), come before anything is changed; ErrStale, with what was changed since it
-// was read, after all else was made.
+// ApplyManifest makes changes in the name of a manifest, which manages all settings that it sets from then on. A change
+// whose Before and After are equal only makes the manifest manage the setting. Each change has its audit event
+// (limits_set, entity_created, …).
+//
+// Limits are set first, then entities, parents before their children; deletions come last. ApplyManifest makes many
+// changes in one commit and several commits at a time. Each commit makes all of its changes or none, so after an error, or
+// when ctx ends, some changes may have been made and others not: read the settings again and apply what is left.
+//
+// A bucket for which limits were set is converted at once if the store can be reached, and by its next acquire otherwise.
+// Deleting an entity's record leaves its buckets, and its limits unless they are among the changes; [Limiter.DeleteEntity]
+// deletes all.
+//
+// Nothing is changed if the error is a *ValidationError, ErrCycle or ErrManaged, or joins a *MissingParentError for each
+// newly named parent that will not exist in the end, and a *ParentError for each deleted entity that would still be a
+// parent. ErrStale names settings that were changed after they had been read: all other changes were made.
 func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []SettingChange, o *ManifestOptions) error {
 	if o == nil {
 		o = &ManifestOptions{}
@@ -39,31 +49,24 @@ func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []
 	if err := checkChanges(manifest, changes, o.TakeOver); err != nil {
 		return err
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return err
 	}
-	family, err := l.familyOf(ctx, changes, o.AllowMissingParent)
+	all := settingChanges(manifest, changes, o.AllowMissingParent)
+	parents, err := l.readParents(ctx, all)
 	if err != nil {
 		return err
 	}
-	if err := l.checkOrphans(ctx, family, changes); err != nil || o.DryRun {
+	if err := l.checkOrphans(ctx, all); err != nil || o.DryRun {
 		return err
 	}
-	a := &application{l: l, manifest: manifest, progress: o.Progress, family: family}
-	for _, lanes := range a.stages(changes) {
-		if err := a.run(ctx, lanes); err != nil {
+	run := &manifestRun{l: l, parents: parents, progress: o.Progress}
+	for _, stage := range run.stages(all) {
+		if err := run.commitStage(ctx, stage.groups); err != nil {
 			return err
 		}
 	}
-	if len(a.stale) > 0 {
-		const most = 5
-		names := slices.Sorted(slices.Values(a.stale))
-		if len(names) > most {
-			names = append(names[:most], fmt.Sprintf("and %d more", len(a.stale)-most))
-		}
-		return fmt.Errorf("%w: %s", ErrStale, strings.Join(names, ", "))
-	}
-	return nil
+	return run.staleError()
 }
 
 func checkChanges(manifest string, changes []SettingChange, takeOver bool) error {
@@ -74,90 +77,88 @@ func checkChanges(manifest string, changes []SettingChange, takeOver bool) error
 	for i := range changes {
 		c := &changes[i]
 		if c.After.ID != c.Before.ID || seen[c.After.ID] {
-			return &ValidationError{"changes", c.After.ID.String(), "must stand once, with one ID before and after"}
+			return &ValidationError{"changes", c.After.ID.String(), "must be there once, with the same ID before and after"}
 		}
 		seen[c.After.ID] = true
 		if err := c.After.Check(); err != nil {
 			return fmt.Errorf("%v: %w", c.After.ID, err)
 		}
 		foreign := c.Before.Manifest != "" && c.Before.Manifest != manifest
-		switch removes := c.Before.Exists && !c.After.Exists; {
-		case foreign && (removes || !takeOver):
+		switch deletes := c.Before.Exists && !c.After.Exists; {
+		case foreign && (deletes || !takeOver):
 			return fmt.Errorf("%w: %v, by %q", ErrManaged, c.After.ID, c.Before.Manifest)
-		case removes && c.Before.Manifest == "":
+		case deletes && c.Before.Manifest == "":
 			return fmt.Errorf("%w: %v, by none", ErrManaged, c.After.ID)
 		}
 	}
 	return nil
 }
 
-// application is one call of ApplyManifest.
-type application struct {
-	l        *Limiter
-	manifest string
-	progress func(int)
-	family   *family
-
-	lock  sync.Mutex // guards what follows, and calls of progress
-	done  int
-	stale []string
-}
-
-// lane is changes that must not be made at the same time as each other: they meet in some record.
-type lane []*SettingChange
-
-// stages puts changes in the order in which they are made: each stage when the one before is done.
-func (a *application) stages(changes []SettingChange) [][]lane {
-	var limits, removed, gone lanesByName
-	levels := make([]lanesByName, mostPath)
+// settingChanges are the changes of a manifest, which manages all that it sets.
+func settingChanges(manifest string, changes []SettingChange, allowMissingParent bool) []*change {
+	all := make([]*change, len(changes))
 	for i := range changes {
-		c := &changes[i]
-		id := c.After.ID
-		switch {
-		case !c.After.Exists && !c.Before.Exists:
-		case !c.After.Exists && id.Kind == SettingEntity:
-			gone.add("", id.Entity, c)
-		case !c.After.Exists:
-			removed.add("", id.Entity, c)
-		case id.Kind == SettingEntity:
-			depth, root := a.family.place(id.Entity)
-			if depth == 0 {
-				root = ""
+		c := &change{before: changes[i].Before, after: changes[i].After, manifest: manifest}
+		c.after.Manifest = ""
+		if c.after.Exists {
+			c.after.Manifest = manifest
+		}
+		c.requiresParent = c.moves() && !allowMissingParent
+		all[i] = c
+	}
+	return all
+}
+
+// checkOrphans returns a *ParentError for each entity that is deleted and would still be another's parent. It reads the
+// mark of adoptions first, so that entities which are given a child later are not deleted.
+func (l *Limiter) checkOrphans(ctx context.Context, changes []*change) error {
+	after := map[string]*Setting{}
+	for _, c := range changes {
+		if c.after.ID.Kind == SettingEntity {
+			after[c.after.ID.Entity] = &c.after
+		}
+	}
+	orphaned := make([]error, len(changes))
+	var group errgroup.Group
+	group.SetLimit(l.parallelCalls())
+	for i, c := range changes {
+		id := c.after.ID
+		if id.Kind != SettingEntity || c.after.Exists {
+			continue
+		}
+		group.Go(func() (err error) {
+			if c.adoptions, err = l.readOne(ctx, schema.Adoption(l.opts.Namespace, id.Entity)); err != nil {
+				return err
 			}
-			levels[depth].add(root, id.Entity, c)
-		default:
-			limits.add("", id.Entity, c)
-		}
+			child, err := l.remainingChild(ctx, id.Entity, after)
+			if child != "" {
+				orphaned[i] = &ParentError{id.Entity, child}
+			}
+			return err
+		})
 	}
-	stages := [][]lane{limits.lanes}
-	for i := range levels {
-		stages = append(stages, levels[i].lanes)
+	if err := group.Wait(); err != nil {
+		return err
 	}
-	return append(stages, removed.lanes, gone.lanes)
+	orphaned = slices.DeleteFunc(orphaned, func(err error) bool { return err == nil })
+	slices.SortFunc(orphaned, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	return errors.Join(orphaned...)
 }
 
-// lanesByName collects lanes.
-type lanesByName struct {
-	lanes []lane
-	index map[laneKey]int
-}
-
-// laneKey is the name of a lane, or the entity that it is of.
-type laneKey struct{ name, entity string }
-
-// add puts c into the lane of a name, or, where that is "", of its entity.
-func (s *lanesByName) add(name, entity string, c *SettingChange) {
-	key := laneKey{name: name}
-	if name == "" {
-		key.entity = entity
-	}
-	i, known := s.index[key]
-	if !known || key == (laneKey{}) { // the system and resources meet nobody
-		if s.index == nil {
-			s.index = map[laneKey]int{}
+// remainingChild returns a child that the entity still has when all changes are made, "" if there is none.
+func (l *Limiter) remainingChild(ctx context.Context, id string, after map[string]*Setting) (string, error) {
+	for p := (Page{Size: backend.MaxPage}); ; {
+		children, err := l.children(ctx, id, p)
+		if err != nil {
+			return "", err
 		}
-		i = len(s.lanes)
-		s.index[key], s.lanes = i, append(s.lanes, nil)
+		for _, child := range children.Items {
+			if s := after[child.ID]; s == nil || s.Exists && s.Record.Parent == id {
+				return child.ID, nil
+			}
+		}
+		if p.After = children.Next; p.After == "" {
+			return "", nil
+		}
 	}
-	s.lanes[i] = append(s.lanes[i], c)
 }

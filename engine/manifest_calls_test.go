@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// An interruption at any call leaves a state from which applying again completes, to the same end as without.
+// After an interruption at any call, applying the manifest again leads to the same state as without it.
 func TestManifestInterrupted(t *testing.T) {
 	wanted := []engine.Setting{system(engine.PolicyAllow, rpm), absent(resource("old", rpm)), absent(record("old", ""))}
 	for i := range 60 {
@@ -51,7 +51,7 @@ func TestManifestInterrupted(t *testing.T) {
 	}
 }
 
-// A context that ends stops the work between commits; what is removed is removed last.
+// A context that ends stops ApplyManifest between two commits. Deletions come last.
 func TestManifestCancelled(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.apply(nil, resource("old", rpm)))
@@ -72,7 +72,7 @@ func TestManifestCancelled(t *testing.T) {
 	equal(t, "made in the end", strings.Count(w.managed("m"), "\n"), 99)
 }
 
-// Many changes take few commits, and none is made for what is removed by a deletion that was interrupted before.
+// Many changes take few commits. A deletion of one of the entities that was interrupted before is finished.
 func TestManifestCalls(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.furnish("e7", 17, 0)
@@ -85,7 +85,8 @@ func TestManifestCalls(t *testing.T) {
 	all, err := changesTo(ctx, w.Limiter, wanted...)
 	must(t, err)
 	w.trouble.will()
-	must(t, w.troubled().ApplyManifest(ctx, "m", all, nil))
+	l := w.limiter(w.trouble, &engine.Options{Timeout: time.Minute}) // a busy machine takes longer than the default
+	must(t, l.ApplyManifest(ctx, "m", all, nil))
 	commits := 0
 	for _, call := range w.trouble.calls {
 		if call == "commit" {
@@ -103,7 +104,7 @@ func TestManifestCalls(t *testing.T) {
 	}
 }
 
-// A policy that a manifest sets is known to the process at once, also where the store cannot be reached any more.
+// A policy that a manifest sets is in force at once, also if the store cannot be reached from then on.
 func TestManifestSetsPolicy(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	l := w.troubled()
@@ -114,7 +115,7 @@ func TestManifestSetsPolicy(t *testing.T) {
 	equal(t, "admitted without the store", d.Degraded, true)
 }
 
-// Limits that a manifest sets reach the live bucket at once.
+// Limits that a manifest sets are in force in an existing bucket at once.
 func TestManifestConvertsLiveBuckets(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.SetLimits(ctx, "e", "r", []engine.Limit{rpm}))

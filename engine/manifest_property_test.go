@@ -16,7 +16,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// drawLimits are limits that a manifest may say.
+// drawLimits draws the limits of a setting.
 func drawLimits(t *rapid.T) []engine.Limit {
 	one := rapid.Custom(func(t *rapid.T) engine.Limit {
 		return engine.PerMinute(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name"), rapid.Int64Range(1, 3).Draw(t, "rate"))
@@ -24,7 +24,7 @@ func drawLimits(t *rapid.T) []engine.Limit {
 	return rapid.SliceOfNDistinct(one, 1, 3, func(l engine.Limit) string { return l.Name }).Draw(t, "limits")
 }
 
-// drawSettings are settings that can stand together: parents have smaller numbers than their children.
+// drawSettings draws settings that do not contradict each other: parents have smaller numbers than their children.
 func drawSettings(t *rapid.T) map[engine.SettingID]engine.Setting {
 	all := map[engine.SettingID]engine.Setting{}
 	put := func(s engine.Setting) { all[s.ID] = s }
@@ -55,8 +55,8 @@ func drawSettings(t *rapid.T) map[engine.SettingID]engine.Setting {
 	return all
 }
 
-// TestManifestProperty: whatever is stored by hand and by a manifest, making it say something else leaves exactly that,
-// with what was stored by hand and is not among it; once more changes nothing.
+// TestManifestProperty: whatever two manifests have set, applying another version of the second leaves exactly the settings
+// of that version and those of the first.
 func TestManifestProperty(t *testing.T) {
 	stores := map[string]func() backend.Backend{
 		"memory": func() backend.Backend { return memory.New(nil) },
@@ -94,7 +94,8 @@ func TestManifestProperty(t *testing.T) {
 	}
 }
 
-// enact makes a manifest say all of wanted that the other does not, and nothing else, and gives what is stored then.
+// enact applies as a manifest all wanted settings that the other manifest does not have, and deletes its other ones. It
+// returns a description of what must be stored then.
 func enact(t *testing.T, l *engine.Limiter, manifest string, wanted, other map[engine.SettingID]engine.Setting) string {
 	t.Helper()
 	ctx := t.Context()
@@ -136,7 +137,7 @@ func enact(t *testing.T, l *engine.Limiter, manifest string, wanted, other map[e
 	return strings.Join(lines, "\n")
 }
 
-// stay makes entities stay that others have as their parent.
+// stay keeps entities that are parents of others.
 func stay(target, other map[engine.SettingID]engine.Setting) {
 	for again := true; again; {
 		again = false

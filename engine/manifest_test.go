@@ -29,7 +29,7 @@ func record(id, parent string) engine.Setting {
 
 func absent(s engine.Setting) engine.Setting { return engine.Setting{ID: s.ID} }
 
-// changesTo are what makes the settings as wanted, from what is stored now.
+// changesTo returns the changes from the stored settings to the wanted ones.
 func changesTo(ctx context.Context, l *engine.Limiter, wanted ...engine.Setting) ([]engine.SettingChange, error) {
 	ids := make([]engine.SettingID, len(wanted))
 	for i := range wanted {
@@ -45,7 +45,7 @@ func changesTo(ctx context.Context, l *engine.Limiter, wanted ...engine.Setting)
 	return all, err
 }
 
-// apply makes the manifest "m" set what is wanted.
+// apply applies the wanted settings in the name of the manifest "m".
 func (w *world) apply(o *engine.ManifestOptions, wanted ...engine.Setting) error {
 	w.t.Helper()
 	all, err := changesTo(w.t.Context(), w.Limiter, wanted...)
@@ -53,7 +53,7 @@ func (w *world) apply(o *engine.ManifestOptions, wanted ...engine.Setting) error
 	return w.ApplyManifest(w.t.Context(), "m", all, o)
 }
 
-// managed is what a manifest manages, in words.
+// managed describes what a manifest manages.
 func (w *world) managed(manifest string) string {
 	w.t.Helper()
 	settings, err := w.ManagedSettings(w.t.Context(), manifest)
@@ -127,7 +127,8 @@ entity p ""< false map[] by m`
 	equal(t, "told of the end", w.told(1)[0][:14], "entity_deleted")
 }
 
-// What is stored without a manifest is managed by it from then on, and told so; a manifest takes another's only if it says so.
+// A manifest manages what it sets although it was stored before, and the event says so. It takes over another manifest's
+// settings only with TakeOver.
 func TestManifestOwnership(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{rpm}))
@@ -157,7 +158,7 @@ func TestManifestOwnership(t *testing.T) {
 	wants(t, "removing what nobody manages", err, engine.ErrManaged)
 }
 
-// Changes by hand leave the manifest in charge; removals by hand leave nothing of it behind.
+// A setting that a single call changes stays managed by its manifest; one that a single call deletes leaves no record behind.
 func TestManifestAndOtherChanges(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	wanted := []engine.Setting{system(engine.PolicyBlock, rpm), resource("r", rpm), record("e", ""), limits("e", "", rpm), limits("e", "r", rpm)}
@@ -217,7 +218,7 @@ func TestManifestValidation(t *testing.T) {
 	equal(t, "store", w.dump(true), map[string]string{})
 }
 
-// What was changed after it had been read is left as it is, and told; all else is made.
+// Settings that were changed after they had been read stay as they are, and the error names them; all other changes are made.
 func TestManifestStale(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.apply(nil, resource("a", rpm), record("p", ""), limits("x", "", rpm)))
@@ -241,7 +242,7 @@ entity p ""< false map[] by m
 limits of x [hand:2/day] default by m`)
 }
 
-// A parent that changes while its child is being moved below it makes that stale: the circle is not closed.
+// If a parent changes while a child is being moved below it, the move is stale: no cycle is closed.
 func TestManifestStaleParent(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil))
@@ -258,11 +259,11 @@ func TestManifestStaleParent(t *testing.T) {
 	equal(t, "managed", w.managed("m"), `entity d ""< false map[] by m`)
 }
 
-func TestManifestFamilies(t *testing.T) {
+func TestManifestParents(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"}, ghosts)) // not of the manifest
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"}, ghosts)) // not managed by the manifest
 	must(t, w.apply(nil, record("a", "x"), record("b", "")))
-	must(t, w.apply(nil, record("b", "a"), record("a", ""))) // turned round, over x
+	must(t, w.apply(nil, record("b", "a"), record("a", ""))) // reversed, with x between them
 	equal(t, "turned", w.managed("m"), "entity a \"\"< false map[] by m\nentity b \"\"<a false map[] by m")
 
 	before := w.dump(true)
@@ -277,7 +278,7 @@ func TestManifestFamilies(t *testing.T) {
 	must(t, w.apply(&engine.ManifestOptions{DryRun: true}, chain[:8]...))
 	equal(t, "refused, or dry", w.dump(true), before)
 	must(t, w.apply(nil, chain[:8]...))
-	must(t, w.apply(nil, absent(record("a", "")), record("b", ""))) // whose child moves away first
+	must(t, w.apply(nil, absent(record("a", "")), record("b", ""))) // its child moves away first
 	must(t, w.DeleteEntity(ctx, "x", nil))
 	for i := range 8 {
 		chain[i] = absent(chain[i])

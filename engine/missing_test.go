@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// wantMissing wants an error that names the entity and the parent that it cannot have.
+// wantMissing fails the test unless the error names the entity and its missing parent.
 func wantMissing(t *testing.T, what string, err error, entity, parent string) {
 	t.Helper()
 	var missing *engine.MissingParentError
@@ -18,7 +18,7 @@ func wantMissing(t *testing.T, what string, err error, entity, parent string) {
 	}
 }
 
-// A parent must exist when it is named, unless it is allowed that it does not; nothing is stored else.
+// A named parent must exist, unless the options allow that it does not; otherwise nothing is stored.
 func TestMissingParent(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	ghost, name, cascade := "ghosst", "N", true
@@ -50,7 +50,7 @@ func TestMissingParent(t *testing.T) {
 	}
 }
 
-// A parent that is deleted between what a change has read and its commit is missed all the same.
+// A parent that is deleted between the reads and the commit of a change is reported as missing.
 func TestParentDeletedMeanwhile(t *testing.T) {
 	org := "org"
 	for what, change := range map[string]func(*engine.Limiter) error{
@@ -73,8 +73,8 @@ func TestParentDeletedMeanwhile(t *testing.T) {
 	}
 }
 
-// An entity that is given a child between the look for its children and the commit of its deletion has one: it stays,
-// or its deletion, if it is forced, takes the parent from that child as well.
+// An entity may get a child between the listing of its children and the commit of its deletion. Then it is not deleted, or,
+// with Force, that child loses its parent, too.
 func TestChildAdoptedMeanwhile(t *testing.T) {
 	for _, force := range []bool{false, true} {
 		for commit := range 2 {
@@ -82,7 +82,7 @@ func TestChildAdoptedMeanwhile(t *testing.T) {
 				w, ctx := newWorld(t), t.Context()
 				must(t, w.CreateEntity(ctx, engine.Entity{ID: "u1"}, nil))
 				w.furnish("org", 1, 1)
-				if commit == 1 && !force { // there is one commit then
+				if commit == 1 && !force { // then there is only one commit
 					continue
 				}
 				if commit == 1 {
@@ -116,8 +116,8 @@ func TestChildAdoptedMeanwhile(t *testing.T) {
 	}
 }
 
-// A manifest may create a parent and its children in any order, and names every parent that it does not create and that
-// does not exist.
+// A manifest may have a parent and its children in any order. The error names every parent that does not exist and that the
+// manifest does not create.
 func TestManifestMissingParent(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.apply(nil, record("a", "z"), record("z", "m"), record("m", "")))
@@ -135,7 +135,7 @@ func TestManifestMissingParent(t *testing.T) {
 	u1.Record.Name = "its parent stays as it is"
 	must(t, w.apply(nil, u1, record("u2", "m")))
 
-	// Deleted after the plan was made, or given a child after it was looked for.
+	// The parent is deleted after the changes were computed.
 	all, err := changesTo(ctx, w.Limiter, record("u1", "ghosst"), record("u2", "m"), record("late", "org"))
 	must(t, err)
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "org"}, nil))
@@ -145,7 +145,7 @@ func TestManifestMissingParent(t *testing.T) {
 	wants(t, "its child", err, engine.ErrEntityNotFound)
 }
 
-// A record that a manifest removes stays if somebody gives it a child meanwhile.
+// An entity that a manifest deletes stays if somebody gives it a child meanwhile.
 func TestManifestChildAdoptedMeanwhile(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.apply(nil, record("org", "")))

@@ -11,15 +11,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// The states of a namespace. An active one is in use; a deleted one is not, and can be recovered or purged; one that is
-// being purged loses its records.
+// The states of a namespace. Limiters work only in an active one. A deleted one can be recovered or purged. One that is
+// being purged is losing its records.
 const (
 	NamespaceActive  = "active"
 	NamespaceDeleted = "deleted"
 	NamespacePurging = "purging"
 )
 
-// Namespace is a part of a store that never sees the others. "default" exists without being registered.
+// Namespace is a separate part of a store: limiters of one namespace never see the records of another. "default" exists
+// without being registered.
 type Namespace struct {
 	Name      string
 	State     string    // NamespaceActive, NamespaceDeleted or NamespacePurging
@@ -27,24 +28,25 @@ type Namespace struct {
 	DeletedAt time.Time // zero while it is active
 }
 
-// RegisterNamespace makes a namespace; nothing happens where it is active. A deleted one is refused, by a *ValidationError:
-// it must be recovered or purged first. Audited as namespace_registered.
+// RegisterNamespace creates a namespace. It is no error if the namespace is active already. It returns a *ValidationError
+// if the namespace is deleted: recover or purge it first. Audited as namespace_registered.
 func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
 		switch {
 		case before == nil:
 			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: instant(now)}, actionNamespaceRegister, nil
 		case before.State != NamespaceActive:
-			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before it is registered again"}
+			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before registering it again"}
 		}
 		return before, "", nil
 	})
 }
 
-// DeleteNamespace takes a namespace out of use; its records stay until it is purged. Nothing happens where it is deleted
-// already. "default" cannot be deleted (*ValidationError). ErrNamespaceNotFound. Audited as namespace_deleted.
+// DeleteNamespace marks a namespace as deleted: limiters no longer work in it, and its records stay until it is purged. It
+// is no error if the namespace is deleted already. It returns a *ValidationError for "default", and ErrNamespaceNotFound
+// if the namespace is not registered. Audited as namespace_deleted.
 func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
 		switch {
 		case name == DefaultNamespace:
 			return nil, "", &ValidationError{"Namespace", name, "always exists and cannot be deleted"}
@@ -57,15 +59,16 @@ func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
 	})
 }
 
-// RecoverNamespace brings a deleted namespace back into use. Nothing happens where it is active; one that is being purged
-// is lost (*ValidationError). ErrNamespaceNotFound. Audited as namespace_recovered.
+// RecoverNamespace makes a deleted namespace active again. It is no error if the namespace is active already. It returns a
+// *ValidationError if the namespace is being purged, and ErrNamespaceNotFound if it is not registered. Audited as
+// namespace_recovered.
 func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
-	return l.registry(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
 		switch {
 		case before == nil:
 			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
 		case before.State == NamespacePurging:
-			return nil, "", &ValidationError{"Namespace", name, "is being purged; its records are lost. Purge it to the end"}
+			return nil, "", &ValidationError{"Namespace", name, "is being purged, so records are lost; finish the purge"}
 		case before.State == NamespaceActive:
 			return before, "", nil
 		}
@@ -73,12 +76,13 @@ func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
 	})
 }
 
-// Namespace reads the registration of a namespace, deleted ones too. ErrNamespaceNotFound where there is none.
+// Namespace reads the registration of a namespace, also of a deleted one. It returns ErrNamespaceNotFound if the namespace is
+// not registered.
 func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error) {
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return Namespace{}, err
 	}
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return Namespace{}, err
 	}
 	r, err := l.readOne(ctx, schema.Namespace(name))
@@ -91,9 +95,9 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 	return Namespace{}, fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
 }
 
-// ListNamespaces lists all namespaces by name, deleted ones and "default" among them.
+// ListNamespaces lists all namespaces by name, also deleted ones and "default".
 func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], error) {
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return List[Namespace]{}, err
 	}
 	s := listing{query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, keys: l.namespaceKeys}
@@ -106,7 +110,7 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 	})
 }
 
-// namespaceKeys lists the registered namespaces, with "default" at its place.
+// namespaceKeys lists the registered namespaces, with "default" among them in order.
 func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	found, err := l.keys(ctx, q)
 	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
@@ -119,16 +123,17 @@ func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.K
 	return found, nil
 }
 
-// registry changes a registration: next tells what it becomes and which action that is, "" for no change.
-func (l *Limiter) registry(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
+// changeNamespace changes a registration: next returns what becomes of it, nil to delete it, and the audit action, "" for no
+// change.
+func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return err
 	}
-	if err := l.knownSchema(ctx); err != nil {
+	if err := l.checkSchema(ctx); err != nil {
 		return err
 	}
 	key := schema.Namespace(name)
-	return l.change(ctx, func(now int64) error {
+	return l.retryConflicts(ctx, func(now int64) error {
 		r, err := l.readOne(ctx, key)
 		if err != nil {
 			return err
@@ -143,33 +148,84 @@ func (l *Limiter) registry(ctx context.Context, name string, next func(before *N
 		if after == nil {
 			w.Remove = true
 		} else {
-			w.Effects = after.effects(following(now, r, schema.NamespaceVer))
+			w.Effects = after.effects(nextVersion(now, r, schema.NamespaceVer))
 		}
 		e := event{action: action, namespace: DefaultNamespace, before: before.document(), after: after.document()}
 		return l.commitAudited(ctx, now, e, w)
 	})
 }
 
-// forgetNamespace makes the next acquires look whether the limiter's namespace is in use, if it is this one.
+// forgetNamespace lets the next acquires check the limiter's namespace again, if it is this one.
 func (l *Limiter) forgetNamespace(name string) {
 	if name == l.opts.Namespace {
-		l.buckets.forget(func(*handle) bool { return true })
+		l.forget(func(string, string) bool { return true })
 	}
 }
 
-// knownSchema is admit for operations that are in no namespace.
-func (l *Limiter) knownSchema(ctx context.Context) error {
+// checkNamespace returns an error unless the limiter's namespace is active and the store's schema is known.
+func (l *Limiter) checkNamespace(ctx context.Context) error {
+	return l.checkRecords(ctx, l.namespaceCheckKeys())
+}
+
+// checkSchema returns an error unless the store's schema is known. It is for calls outside of any namespace.
+func (l *Limiter) checkSchema(ctx context.Context) error {
 	if l.checked.Load() {
 		return nil
 	}
-	out, err := l.read(ctx, []backend.Key{schema.Version()})
+	return l.checkRecords(ctx, []backend.Key{schema.Version()})
+}
+
+func (l *Limiter) checkRecords(ctx context.Context, keys []backend.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := l.read(ctx, keys)
 	if err != nil {
 		return err
 	}
-	return l.pass(ctx, out)
+	return l.checkNamespaceRecords(ctx, out)
 }
 
-// namespaceOf reads a registration, nil where there is none.
+// namespaceCheckKeys are the records to read for checkNamespaceRecords: the namespace's registration, each time, and the
+// version of the schema, once.
+func (l *Limiter) namespaceCheckKeys() []backend.Key {
+	var keys []backend.Key
+	if l.opts.Namespace != DefaultNamespace {
+		keys = append(keys, schema.Namespace(l.opts.Namespace))
+	}
+	if !l.checked.Load() {
+		keys = append(keys, schema.Version())
+	}
+	return keys
+}
+
+// checkNamespaceRecords returns an error unless the namespace is active and the schema is known. It registers a namespace that is
+// missing, if the options say so.
+func (l *Limiter) checkNamespaceRecords(ctx context.Context, out []backend.Record) error {
+	for i := range out {
+		r := &out[i]
+		switch r.Layout() {
+		case schema.VersionLayout:
+			if v := r.Int64(schema.VersionNumber); v > schema.CurrentVersion {
+				return fmt.Errorf("%w: it has version %d, this program knows %d", ErrSchema, v, schema.CurrentVersion)
+			}
+			l.checked.Store(true)
+		case schema.NamespaceLayout:
+			if r.Present() {
+				if state, _ := r.Text(schema.NamespaceState); state != NamespaceActive {
+					return fmt.Errorf("%w: %q is %s", ErrNamespaceNotFound, l.opts.Namespace, state)
+				}
+			} else if !l.opts.CreateNamespace {
+				return fmt.Errorf("%w: %q", ErrNamespaceNotFound, l.opts.Namespace)
+			} else if err := l.RegisterNamespace(ctx, l.opts.Namespace); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// namespaceOf decodes a registration; nil if there is none.
 func namespaceOf(name string, r *backend.Record) *Namespace {
 	if !r.Present() {
 		if name == DefaultNamespace {
@@ -185,7 +241,7 @@ func namespaceOf(name string, r *backend.Record) *Namespace {
 	return n
 }
 
-// in is the namespace in another state.
+// in returns the namespace in another state.
 func (n *Namespace) in(state string, deleted time.Time) *Namespace {
 	return &Namespace{n.Name, state, n.CreatedAt, deleted}
 }
@@ -201,7 +257,7 @@ func (n *Namespace) effects(ver int64) []backend.Effect {
 	}
 }
 
-// document is a namespace in an audit event, nil where there is none.
+// document is a namespace in an audit event; nil if there is none.
 func (n *Namespace) document() any {
 	if n == nil {
 		return nil

@@ -102,13 +102,13 @@ func TestListNamespaces(t *testing.T) {
 	}
 }
 
-// Namespaces that go while they are listed do not bring "default" forward.
+// Namespaces that are deleted during the listing do not change the place of "default".
 func TestListNamespacesRace(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for _, name := range []string{"a", "b", "c", "d", "x"} {
 		must(t, w.RegisterNamespace(ctx, name))
 	}
-	w.trouble.once("read", 1, func() { // after that of the schema's version
+	w.trouble.once("read", 1, func() { // after the read of the schema's version
 		for _, name := range []string{"b", "c"} {
 			must(t, w.DeleteNamespace(ctx, name))
 			must(t, w.PurgeNamespace(ctx, name))
@@ -122,7 +122,7 @@ func TestListNamespacesRace(t *testing.T) {
 	equal(t, "names", got, []string{"a", "d", "default", "x"})
 }
 
-// A limiter works in its own namespace only, once that is registered and as long as it is not deleted.
+// A limiter works only in its own namespace, and only while that is registered and not deleted.
 func TestNamespaceGate(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	l := w.limiter(w.store, &engine.Options{Namespace: "n"})
@@ -210,7 +210,7 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// What a limiter that has not noticed yet writes while a namespace is purged goes, too.
+// What a limiter writes during a purge that it has not noticed is deleted, too.
 func TestPurgeLateWrites(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.RegisterNamespace(ctx, "n"))
@@ -221,7 +221,7 @@ func TestPurgeLateWrites(t *testing.T) {
 	_, err := inside.Available(ctx, "user", "late", limits...)
 	must(t, err)
 	must(t, w.DeleteNamespace(ctx, "n"))
-	w.trouble.once("apply", 0, func() { inside.use("user", "late") }) // when all was listed
+	w.trouble.once("apply", 0, func() { inside.use("user", "late") }) // after everything was listed
 	must(t, w.troubled().PurgeNamespace(ctx, "n"))
 	for key := range w.dump(true, "n") {
 		if strings.HasPrefix(key, "{n ") {
@@ -230,7 +230,7 @@ func TestPurgeLateWrites(t *testing.T) {
 	}
 }
 
-// Of two that purge a namespace one is late: it is in use again, and nothing of it may go.
+// Two limiters purge a namespace, and one is late: the name is registered again, and nothing of it may be deleted.
 func TestPurgeFinishedByAnother(t *testing.T) {
 	for n := range 2 {
 		w, ctx := newWorld(t), t.Context()

@@ -46,13 +46,13 @@ func TestPathLength(t *testing.T) {
 	equal(t, "path", len(x.Path), 8)
 }
 
-// However many moves meet, what comes out is a forest.
+// Concurrent moves never close a cycle.
 func TestParentsRace(t *testing.T) {
 	for _, n := range []int{2, 3, 5} {
 		for range 200 {
 			w, ctx := newWorld(t), t.Context()
 			for i := range n {
-				if i%2 == 0 { // the others are made by the race
+				if i%2 == 0 { // the others are created by the concurrent calls
 					must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i)}, nil))
 				}
 			}

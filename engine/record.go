@@ -6,23 +6,24 @@ import (
 	"strings"
 )
 
-// actionRule is what the actions of events that callers record are.
-var actionRule = newRule("Action", 64, lower, lower+"0123456789_", "small letters, digits and _")
+// actionRule says which actions callers may record.
+var actionRule = newRule("Action", 64, lower, lower+"0123456789_", "lowercase letters, digits and _")
 
 const lower = "abcdefghijklmnopqrstuvwxyz"
 
-// mostDocument is the most that Before and After of a recorded event may have, in bytes.
-const mostDocument = 64 << 10
+// maxDocument is the most bytes of Before, and of After, in a recorded event.
+const maxDocument = 64 << 10
 
-// Recorded is a change that was made elsewhere, for [Limiter.RecordEvent].
+// Recorded describes a change that was not made by a limiter, for [Limiter.RecordEvent].
 type Recorded struct {
-	Action           string          // 1 to 64 small letters, digits and _, such as stack_updated; not one of the engine's own
-	Entity, Resource string          // "" where it is not of one
-	Before, After    json.RawMessage // JSON documents of at most 64 KiB; nil: there was nothing, or is nothing
+	Action           string          // 1 to 64 lowercase letters, digits and _, such as stack_updated; not one of the engine's own
+	Entity, Resource string          // "" if it is of none
+	Before, After    json.RawMessage // JSON documents of at most 64 KiB; nil if what was changed did not exist before, or does not afterwards
 }
 
-// RecordEvent writes an audit event of a change that was not made by the limiter, such as one of the infrastructure.
-// Time and principal are the limiter's. An error that is ErrUnavailable may leave it written.
+// RecordEvent writes an audit event about a change that was not made by a limiter, such as a change of the infrastructure.
+// The event has the limiter's time and principal. It returns a *ValidationError for bad input. After ErrUnavailable the
+// event may have been written.
 func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 	if err := checkRecorded(&r); err != nil {
 		return err
@@ -34,7 +35,7 @@ func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 	if r.After != nil {
 		e.after = r.After
 	}
-	return l.admitted(ctx, func(now int64) error { return l.commitAudited(ctx, now, e) })
+	return l.administer(ctx, func(now int64) error { return l.commitAudited(ctx, now, e) })
 }
 
 func checkRecorded(r *Recorded) error {
@@ -43,7 +44,7 @@ func checkRecorded(r *Recorded) error {
 	}
 	for _, own := range []string{"entity_", "limits_", "bucket_", "namespace_"} {
 		if strings.HasPrefix(r.Action, own) {
-			return &ValidationError{"Action", r.Action, "begins as those of the engine's own events do"}
+			return &ValidationError{"Action", r.Action, "must not begin with entity_, limits_, bucket_ or namespace_, as the engine's own actions do"}
 		}
 	}
 	if r.Entity != "" {
@@ -60,7 +61,7 @@ func checkRecorded(r *Recorded) error {
 		field string
 		text  json.RawMessage
 	}{{"Before", r.Before}, {"After", r.After}} {
-		if d.text != nil && (!json.Valid(d.text) || len(d.text) > mostDocument) {
+		if d.text != nil && (!json.Valid(d.text) || len(d.text) > maxDocument) {
 			return &ValidationError{d.field, len(d.text), "must be a JSON document of at most 65536 bytes"}
 		}
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// ResetBucket makes a bucket full again: all limits of the entity for the resource, not those of its parents. What it has
-// consumed stays counted; leases that are open give nothing back to it any more. Nothing happens where there is no bucket,
-// which is full. It succeeds however fast the bucket is written; only other resets can delay it (ErrContention after 32
-// of them in a row). *ValidationError. Audited as bucket_reset, with the bucket as it was read last before the reset.
+// ResetBucket fills the bucket of an entity and a resource: all of its limits become full. Buckets of parents stay as they
+// are. The counters of used tokens stay, and leases that are open no longer refund to the bucket. If there is no bucket,
+// nothing is written, because that means full. Writers of a busy bucket cannot prevent a reset; after 32 other resets in a
+// row it returns ErrContention. *ValidationError. Audited as bucket_reset, with the bucket as it was last read before.
 func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) error {
 	if err := checkEntity(entity); err != nil {
 		return err
@@ -20,16 +20,16 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)
 	tries := 0
-	return l.admitted(ctx, func(now int64) error {
+	return l.administer(ctx, func(now int64) error {
 		tries++
 		r, err := l.readOne(ctx, key)
 		if err != nil || !r.Present() {
 			return err
 		}
-		defer l.forgetView(bucketID{entity, resource})
+		defer l.forget(SettingID{SettingLimits, entity, resource}.affects)
 		e := event{action: actionBucketReset, entity: entity, resource: resource, before: l.bucketDocument(r, now)}
 		w := resetWrite(key, r, now)
-		if tries == 1 { // the event then tells exactly what the reset has ended; writers of a busy bucket cannot keep this up
+		if tries == 1 { // then the event has exactly the state before the reset; later tries do without, so that a busy bucket can be reset
 			w.Conds = append(w.Conds, unchanged(r, schema.Ver))
 		}
 		return l.commitAudited(ctx, now, e, w)
@@ -38,12 +38,12 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 
 // resetWrite begins a new life of the bucket r, in which it is full; counters, limits and expiry stay.
 //
-// It demands only that the life of r has not ended, not that r is unchanged: nothing that it writes is computed from r.
-// Every arrival time is unset, those of limits that a conversion added since too, and the version grows by one. So it
-// is right whatever was written between reading r and this write, as if all of it had come before the reset was asked
-// for: a charge or a refund is forgotten with the arrival times, its use stays counted, and the expiry is that of the
-// last charge. A compare-and-set that is under way is refused, for the version and born are others then, and so are
-// refunds of earlier charges. A condition on the version would only make the reset lose against every charge.
+// It demands only that r is still in the same life (its Born), not that r is unchanged, because it computes nothing from r.
+// It unsets every arrival time, also those of limits that a conversion added since, and increments the version. So the
+// result is right whatever was written between reading r and this write, as if all of that had come before the call: the
+// arrival times forget a charge or a refund, the counters keep its tokens, and the expiry is that of the last charge. A
+// compare-and-set on its way fails, because version and Born are different, and so do refunds of earlier charges. With a
+// condition on the version, a reset would lose against every charge.
 func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
 	w := backend.Write{
 		Key: key, Layout: schema.BucketLayout,
@@ -62,11 +62,6 @@ func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
 	return w
 }
 
-// forgetView drops what denials from memory rest on.
-func (l *Limiter) forgetView(id bucketID) {
-	l.buckets.forget(func(h *handle) bool { return h.id == id })
-}
-
 // stateDocument is one limit of a bucket in an audit event.
 type stateDocument struct {
 	limitDocument
@@ -74,7 +69,7 @@ type stateDocument struct {
 	Used      int64 `json:"used"`
 }
 
-// bucketDocument is a bucket as it was before a reset; nil where its limits cannot be read, which a reset does not need.
+// bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
 	p, err := l.plans.get(packed)

@@ -17,7 +17,7 @@ func TestReset(t *testing.T) {
 	must(t, w.ResetBucket(ctx, "e", "r"))
 	equal(t, "nothing to reset", w.dump(true), map[string]string{})
 
-	l := w.troubled() // which leaves nonces
+	l := w.troubled() // it writes nonces
 	lease, err := l.Acquire(ctx, request)
 	must(t, err)
 	d, err := l.Allow(ctx, request)
@@ -50,7 +50,7 @@ func TestReset(t *testing.T) {
 	must(t, err)
 	equal(t, "after", d.Allowed, true)
 
-	must(t, lease.Rollback(ctx)) // of a charge before the reset: mints nothing
+	must(t, lease.Rollback(ctx)) // refunds nothing, as its charge was before the reset
 	s, err = w.Available(ctx, "e", "r", limits...)
 	must(t, err)
 	equal(t, "after the rollback", fmt.Sprint(s[0].Remaining, s[1].Remaining), "0 60")
@@ -68,7 +68,7 @@ func part(record, name string) string {
 	return value
 }
 
-// Resets race with acquires and each other: each is told once, and what was used stays counted.
+// Concurrent resets and acquires: each reset has one event, and the counters of used tokens stay.
 func TestResetRace(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	var all sync.WaitGroup

@@ -132,11 +132,11 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 	keys[readEntityDefault], _ = schema.EntityLimits(ns, h.id.entity, "")
 	keys[readResource], _ = schema.Resource(ns, h.id.resource)
 	keys[readSystem] = schema.System(ns)
-	out, err := l.read(ctx, append(keys[:], l.gate()...))
+	out, err := l.read(ctx, append(keys[:], l.namespaceCheckKeys()...))
 	if err != nil {
 		return nil, err
 	}
-	if err := l.pass(ctx, out[readNamespace:]); err != nil {
+	if err := l.checkNamespaceRecords(ctx, out[readNamespace:]); err != nil {
 		return nil, err
 	}
 	c, err := l.digest(out)
@@ -176,56 +176,6 @@ func (l *Limiter) digest(out []backend.Record) (*config, error) {
 		return &c, nil
 	}
 	return l.configs.share(&c), nil
-}
-
-// gate lists what must be read before a namespace is used: its registration, and once the version of the schema.
-func (l *Limiter) gate() []backend.Key {
-	var keys []backend.Key
-	if l.opts.Namespace != DefaultNamespace {
-		keys = append(keys, schema.Namespace(l.opts.Namespace))
-	}
-	if !l.checked.Load() {
-		keys = append(keys, schema.Version())
-	}
-	return keys
-}
-
-// pass judges what gate asked for. A namespace that is missing is made where the options say so.
-func (l *Limiter) pass(ctx context.Context, out []backend.Record) error {
-	for i := range out {
-		r := &out[i]
-		switch r.Layout() {
-		case schema.VersionLayout:
-			if v := r.Int64(schema.VersionNumber); v > schema.CurrentVersion {
-				return fmt.Errorf("%w: it has version %d, this program knows %d", ErrSchema, v, schema.CurrentVersion)
-			}
-			l.checked.Store(true)
-		case schema.NamespaceLayout:
-			if r.Present() {
-				if state, _ := r.Text(schema.NamespaceState); state != NamespaceActive {
-					return fmt.Errorf("%w: %q is %s", ErrNamespaceNotFound, l.opts.Namespace, state)
-				}
-			} else if !l.opts.CreateNamespace {
-				return fmt.Errorf("%w: %q", ErrNamespaceNotFound, l.opts.Namespace)
-			} else if err := l.RegisterNamespace(ctx, l.opts.Namespace); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// admit is gate and pass for operations that read no configuration.
-func (l *Limiter) admit(ctx context.Context) error {
-	keys := l.gate()
-	if len(keys) == 0 {
-		return nil
-	}
-	out, err := l.read(ctx, keys)
-	if err != nil {
-		return err
-	}
-	return l.pass(ctx, out)
 }
 
 // policyFor is the policy of one request.

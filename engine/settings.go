@@ -14,48 +14,48 @@ import (
 )
 
 const (
-	readChunk = 100 // keys in one read of many, which is what DynamoDB takes at once
-	lanes     = 8   // calls at the same time, of an operation that makes many
+	readChunk        = 100 // keys of one read, the most that DynamoDB takes at once
+	maxParallelCalls = 8   // of an operation that makes many calls
 )
 
-// Settings reads any number of settings, in the order of the ids; one that is not there does not Exist. They need not be of
-// one moment. *ValidationError.
+// Settings reads any number of settings and returns them in the order of the ids; Exists is false for those that are not
+// stored. They are not a snapshot: each is read at a moment of its own. *ValidationError.
 func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, error) {
 	keys := make([]backend.Key, len(ids))
 	for i, id := range ids {
 		if err := id.check(); err != nil {
 			return nil, err
 		}
-		keys[i] = l.settingKey(id)
+		keys[i], _ = id.record(l.opts.Namespace)
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
-	out, odd, err := l.readMany(ctx, keys)
+	out, unreadable, err := l.readMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	settings := make([]Setting, len(ids))
 	for i := range out {
-		if odd[i] != nil {
-			return nil, odd[i]
+		if unreadable[i] != nil {
+			return nil, unreadable[i]
 		}
-		if settings[i], err = l.settingOf(ids[i], &out[i]); err != nil {
+		if settings[i], err = settingOf(ids[i], &out[i]); err != nil {
 			return nil, err
 		}
 	}
 	return settings, nil
 }
 
-// ManagedSettings reads all that a manifest manages, in the order of [SettingID.Compare]. *ValidationError.
+// ManagedSettings reads all settings that a manifest manages, in the order of [SettingID.Compare]. *ValidationError.
 func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setting, error) {
 	if err := CheckManifest(manifest); err != nil {
 		return nil, err
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
-	keys, err := l.listed(ctx, manifest)
+	keys, err := l.managedKeys(ctx, manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -63,14 +63,15 @@ func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setti
 	return slices.DeleteFunc(settings, func(s Setting) bool { return s.Manifest != manifest }), err
 }
 
-// AllSettings reads every setting of the limiter's namespace, in the order of [SettingID.Compare]. It walks through all
-// records of the namespace, buckets too: on DynamoDB that reads the whole table. *ValidationError where the store cannot.
+// AllSettings reads every setting of the limiter's namespace, in the order of [SettingID.Compare]. It scans all records of
+// the namespace, also buckets: on DynamoDB that reads the whole table. It returns a *ValidationError if the store cannot
+// scan.
 func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	scanner, ok := l.store.(backend.Scanner)
 	if !ok {
 		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace, which reading all settings needs"}
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	var found []backend.Key
@@ -90,10 +91,10 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	}
 }
 
-// settingsAt reads the settings at keys that stand for some, and sorts them. Those that went meanwhile are left out; those that
-// cannot be read are skipped and reported.
+// settingsAt reads the settings whose records have these keys, and sorts them. It leaves out those that were deleted
+// meanwhile, and keys of other records. It skips and reports those that cannot be read.
 func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting, error) {
-	out, odd, err := l.readMany(ctx, keys)
+	out, unreadable, err := l.readMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +102,11 @@ func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting
 	var skip skipped
 	for i, k := range keys {
 		id, ok := settingAt(k)
-		if !ok || odd[i] == nil && !out[i].Present() {
+		if !ok || unreadable[i] == nil && !out[i].Present() {
 			continue
 		}
-		s, err := l.settingOf(id, &out[i])
-		if err = cmp.Or(odd[i], err); err != nil {
+		s, err := settingOf(id, &out[i])
+		if err = cmp.Or(unreadable[i], err); err != nil {
 			skip.add(1, err)
 			continue
 		}
@@ -116,8 +117,8 @@ func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting
 	return settings, nil
 }
 
-// listed are the keys in a manifest's list.
-func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, error) {
+// managedKeys reads a manifest's list: the keys of the records that it manages.
+func (l *Limiter) managedKeys(ctx context.Context, manifest string) ([]backend.Key, error) {
 	ns := l.opts.Namespace
 	q := backend.Query{Namespace: ns, Partition: schema.ManagedPartition(manifest), Size: backend.MaxPage}
 	var keys, long []backend.Key
@@ -148,47 +149,48 @@ func (l *Limiter) listed(ctx context.Context, manifest string) ([]backend.Key, e
 		}
 		q.After = &found.Items[len(found.Items)-1]
 	}
-	out, odd, err := l.readMany(ctx, long)
+	out, unreadable, err := l.readMany(ctx, long)
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
-		if odd[i] != nil {
-			skip.add(1, odd[i])
-		} else if id, ok := out[i].Text(schema.ManagedText); ok { // else it went meanwhile
+		if unreadable[i] != nil {
+			skip.add(1, unreadable[i])
+		} else if id, ok := out[i].Text(schema.ManagedText); ok { // else it was deleted meanwhile
 			add(id)
 		}
 	}
 	return keys, nil
 }
 
-// readMany is readable for any number of keys, several calls at a time.
-func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, odd map[int]error, err error) {
-	out, odd = make([]backend.Record, len(keys)), map[int]error{}
+// readMany reads any number of records, several calls at a time. unreadable has the reason for each that cannot be read, by
+// index.
+func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, unreadable map[int]error, err error) {
+	out, unreadable = make([]backend.Record, len(keys)), map[int]error{}
 	var group errgroup.Group
-	var lock sync.Mutex // guards odd
-	group.SetLimit(l.lanes())
+	var lock sync.Mutex // guards unreadable
+	group.SetLimit(l.parallelCalls())
 	for from := 0; from < len(keys); from += readChunk {
 		to := min(from+readChunk, len(keys))
 		group.Go(func() error {
-			some, odds, err := l.readable(ctx, keys[from:to])
-			copy(out[from:to], some)
+			chunk, reasons, err := l.readable(ctx, keys[from:to])
+			copy(out[from:to], chunk)
 			lock.Lock()
 			defer lock.Unlock()
-			for i, err := range odds {
-				odd[from+i] = err
+			for i, err := range reasons {
+				unreadable[from+i] = err
 			}
 			return err
 		})
 	}
 	err = group.Wait()
-	return out, odd, err
+	return out, unreadable, err
 }
 
-// lanes is how many calls to make at the same time.
-func (l *Limiter) lanes() int {
+// parallelCalls is how many calls of the store an operation makes at the same time.
+func (l *Limiter) parallelCalls() int {
 	if l.noIO {
 		return 1
 	}
-	return lanes
+	return maxParallelCalls
 }

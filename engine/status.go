@@ -9,16 +9,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Status is how the limiter's store does.
+// Status is the state of the limiter's store.
 type Status struct {
 	Reachable bool
-	Latency   time.Duration // of one read, on the limiter's clock; tries that failed included
-	Schema    string        // version of the store's schema; of this library's where the store tells none
+	Latency   time.Duration // of one read by the limiter's clock, failed tries included
+	Schema    string        // version of the store's schema, or of this library's if the store has none
 	Namespace string        // the limiter's
-	Records   int64         // -1: unknown
+	Records   int64         // -1 if unknown
 }
 
-// Status reads the store once. A store that cannot be reached is no error. It writes nothing.
+// Status reads the store once and writes nothing. If the store cannot be reached, Reachable is false and the error is nil.
 func (l *Limiter) Status(ctx context.Context) (Status, error) {
 	s := Status{Schema: strconv.Itoa(schema.CurrentVersion), Namespace: l.opts.Namespace, Records: -1}
 	start := l.clock.now()
@@ -37,7 +37,7 @@ func (l *Limiter) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Ping reads the store once and reports whether it answers: ErrUnavailable where it does not. It writes nothing.
+// Ping reads the store once and writes nothing. It returns ErrUnavailable if the store cannot be reached.
 func (l *Limiter) Ping(ctx context.Context) error {
 	_, err := l.readOne(ctx, schema.Version())
 	return err

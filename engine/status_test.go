@@ -44,7 +44,7 @@ func TestStatus(t *testing.T) {
 	wants(t, "closed", l.Ping(ctx), engine.ErrClosed)
 }
 
-// slow takes 7 ms of the world's time for each read.
+// slow takes 7 ms by the test's clock for each read.
 type slow struct {
 	*trouble
 	w *world

@@ -13,23 +13,23 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Window is a kind of span of time, in UTC, for which usage is added up.
+// Window is the length of the spans of time, in UTC, for which usage is summed.
 type Window string
 
-// The kinds of windows. Which of them are kept is the aggregator's choice: hours and days, where nothing else was said.
+// The windows. The aggregator's options choose which of them are kept; by default hours and days.
 const (
 	WindowHourly  Window = "hourly"
 	WindowDaily   Window = "daily"
 	WindowMonthly Window = "monthly"
 )
 
-// UsageQuery asks for usage by entity, by resource, or both, in windows of one kind: each has all usage, so they are never
-// added together.
+// UsageQuery asks for the usage of an entity, of a resource, or of an entity for a resource, in windows of one length. Each
+// length covers all usage, so sums over several lengths would count it several times.
 type UsageQuery struct {
-	Entity   string    // "": all of Resource
-	Resource string    // "": all of Entity
+	Entity   string    // "" for all entities; then Resource is required
+	Resource string    // "" for all resources
 	Window   Window    // required
-	From, To time.Time // From ≤ start of the window < To; zero: open
+	From, To time.Time // From ≤ start of the window < To; zero means no bound
 	Page     Page
 }
 
@@ -38,35 +38,36 @@ type UsageSnapshot struct {
 	Entity, Resource string
 	Window           Window
 	Start, End       time.Time // UTC; Start ≤ t < End
-	Tokens           Tokens    // by limit; negative where more was given back than consumed
-	Acquires         int64     // those that were rolled back too
+	Tokens           Tokens    // by limit; negative if more was refunded than consumed
+	Acquires         int64     // admitted, also those that were rolled back
 }
 
 // UsagePage is one page of snapshots.
 type UsagePage = List[UsageSnapshot]
 
-// UsageSummary is the sum of snapshots.
+// UsageSummary is the sum of usage snapshots.
 type UsageSummary struct {
-	Snapshots  int       // how many
-	Start, End time.Time // of the first and of the last window, UTC; zero where there is none
+	Snapshots  int       // how many were summed
+	Start, End time.Time // start of the first and end of the last window, UTC; zero without snapshots
 	Total      Tokens    // by limit
 	Acquires   int64
 }
 
-// Usage lists what was consumed, by start of the window, those of one start by resource (of an entity) or by entity (of a
-// resource). It is added up by the aggregator, some seconds after the fact where that runs in AWS; in a store that nobody
-// aggregates there is none. Snapshots of all entities come from an index, in which one that was made just now may be missing.
+// Usage lists usage snapshots by the start of their window; those with the same start by resource if Entity is set, and by
+// entity otherwise. The aggregator writes the snapshots, in AWS some seconds after the use. Without an aggregator there are
+// none. Without Entity they come from an index that lags, so a snapshot that was written a moment ago may be missing.
+// *ValidationError.
 func (l *Limiter) Usage(ctx context.Context, q UsageQuery) (UsagePage, error) {
 	if err := q.check(); err != nil {
 		return UsagePage{}, err
 	}
-	if err := l.admit(ctx); err != nil {
+	if err := l.checkNamespace(ctx); err != nil {
 		return UsagePage{}, err
 	}
 	return walk(ctx, l, q.Page, l.usage(q), snapshotOf)
 }
 
-// UsageSummary adds up all snapshots that Usage lists; the query's Page is of no account.
+// UsageSummary sums all snapshots that Usage lists; the query's Page is ignored.
 func (l *Limiter) UsageSummary(ctx context.Context, q UsageQuery) (UsageSummary, error) {
 	sum := UsageSummary{Total: Tokens{}}
 	for q.Page = (Page{Size: backend.MaxPage}); ; {
@@ -101,7 +102,7 @@ func saturatedSum(a, b int64) int64 { return backend.Int(a).Add(backend.Int(b)).
 
 func (q *UsageQuery) check() error {
 	if q.Entity == "" && q.Resource == "" {
-		return &ValidationError{"Entity", q.Entity, "must be given where Resource is not"}
+		return &ValidationError{"Entity", q.Entity, "must be set if Resource is not"}
 	}
 	if q.Entity != "" {
 		if err := checkEntity(q.Entity); err != nil {
@@ -122,7 +123,7 @@ func (q *UsageQuery) check() error {
 	return nil
 }
 
-// bounds are From and To in seconds since the Unix epoch, rounded up: windows start at whole ones.
+// bounds returns From and To in seconds since the Unix epoch, rounded up because windows start at whole seconds.
 func (q *UsageQuery) bounds() (from, to int64) {
 	from, to = math.MinInt64, math.MaxInt64
 	if !q.From.IsZero() {
@@ -134,7 +135,7 @@ func (q *UsageQuery) bounds() (from, to int64) {
 	return from, to
 }
 
-// usage is the listing that a query asks for.
+// usage returns the listing that a query asks for.
 func (l *Limiter) usage(q UsageQuery) listing {
 	window := schema.Window(q.Window)
 	s := listing{query: backend.Query{Namespace: l.opts.Namespace}}
@@ -181,7 +182,7 @@ func (l *Limiter) usageKeysOf(resource string) func(context.Context, backend.Que
 	}
 }
 
-// usageKeysIn lists several partitions of the index as if they were one. A position in one is a position in all.
+// usageKeysIn lists several partitions of the index as if they were one. A position in one of them is valid in all.
 func (l *Limiter) usageKeysIn(parts []string) func(context.Context, backend.Query) (backend.Keys, error) {
 	return func(ctx context.Context, q backend.Query) (all backend.Keys, err error) {
 		found := make([]backend.Keys, len(parts))

@@ -12,7 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// booked makes snapshots of an entity, one for each of so many hours.
+// booked writes snapshots of an entity, one for each of a number of hours.
 func (w *world) booked(entity, resource string, hours int, ver int64) {
 	w.t.Helper()
 	for h := range hours {
@@ -29,7 +29,7 @@ func (w *world) booked(entity, resource string, hours int, ver int64) {
 	}
 }
 
-// Pages and sums of more snapshots than a page of the store has.
+// Pages and sums of more snapshots than one page of the store.
 func TestUsagePages(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.booked("e", "r", 1500, 1)
@@ -70,7 +70,7 @@ func TestUsagePages(t *testing.T) {
 	}
 }
 
-// A deletion that stops among the usage goes on when the entity is made anew; usage of the new one stays.
+// A deletion that is interrupted while it deletes usage goes on when the entity is created again; usage of the new entity stays.
 func TestDeletionOfUsage(t *testing.T) {
 	for n := range 3 {
 		w, ctx := newWorld(t), t.Context()
@@ -94,9 +94,9 @@ func TestDeletionOfUsage(t *testing.T) {
 		}
 	}
 	w, ctx := newWorld(t), t.Context()
-	w.booked("e", "r", 1, 7) // all else of it has expired
+	w.booked("e", "r", 1, 7) // everything else of it has expired
 	w.trouble.once("apply", 0, func() {
-		must(t, w.DeleteEntity(ctx, "e", nil)) // another one is done first, and the entity used again
+		must(t, w.DeleteEntity(ctx, "e", nil)) // another deletion finishes first, and the entity is used again
 		w.booked("e", "r", 1, 8)
 	})
 	must(t, w.troubled().DeleteEntity(ctx, "e", nil))

@@ -12,7 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// rule is what makes an id legal.
+// rule says which names are valid.
 type rule struct {
 	field string
 	most  int
@@ -21,7 +21,7 @@ type rule struct {
 	text  string
 }
 
-// charset is the set of legal bytes below 128.
+// charset is a set of bytes below 128.
 type charset [2]uint64
 
 func chars(s string) (set charset) {
@@ -54,13 +54,13 @@ func newRule(field string, most int, first, rest, described string) *rule {
 }
 
 func (r *rule) check(field, s string) error {
-	if r.legal(s) {
+	if r.allows(s) {
 		return nil
 	}
 	return &ValidationError{field, s, r.text}
 }
 
-func (r *rule) legal(s string) bool {
+func (r *rule) allows(s string) bool {
 	if s == "" || len(s) > r.most || !r.first.has(s[0]) {
 		return false
 	}
@@ -72,13 +72,13 @@ func (r *rule) legal(s string) bool {
 	return true
 }
 
-// mostEntity is how long an entity's id may be, in bytes.
-const mostEntity = 256
+// maxEntity is the longest id of an entity, in bytes.
+const maxEntity = 256
 
-// checkEntityID accepts what callers name their users, keys and tenants by: IP addresses, e-mail addresses, telephone
-// numbers, the ids of identity providers. Ids are compared byte by byte; nothing is normalized.
+// checkEntityID accepts the names that callers have for users, keys and tenants, such as IP addresses, e-mail addresses,
+// telephone numbers and ids of identity providers. Ids are compared byte by byte and never normalized.
 func checkEntityID(field, id string) error {
-	if id == "" || len(id) > mostEntity || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
+	if id == "" || len(id) > maxEntity || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
 		return &ValidationError{field, id, "must be 1 to 256 bytes of valid UTF-8 without control characters"}
 	}
 	return nil
@@ -87,7 +87,7 @@ func checkEntityID(field, id string) error {
 func checkEntity(id string) error     { return checkEntityID("Entity", id) }
 func checkResource(name string) error { return resourceRule.check(resourceRule.field, name) }
 
-// checkTarget is for calls in which resource "" means the entity's default.
+// checkTarget checks an entity and a resource, which may be "" for all resources.
 func checkTarget(entity, resource string) error {
 	if err := checkEntity(entity); err != nil || resource == "" {
 		return err
@@ -105,7 +105,7 @@ func checkLimit(field string, l Limit) error {
 	return nil
 }
 
-// checkLimits is for lists that must not be empty: those that are stored.
+// checkLimits checks limits that are to be stored, which must not be empty.
 func checkLimits(field string, limits []Limit) error {
 	if len(limits) == 0 {
 		return &ValidationError{field, limits, "must not be empty; delete the limits instead"}
@@ -113,7 +113,7 @@ func checkLimits(field string, limits []Limit) error {
 	return checkGiven(field, limits)
 }
 
-// checkGiven is for lists that may be empty: those of a request.
+// checkGiven checks the limits of a request, which may be empty.
 func checkGiven(field string, limits []Limit) error {
 	if len(limits) > schema.MaxLimits {
 		return &ValidationError{field, len(limits), "a bucket holds at most " + strconv.Itoa(schema.MaxLimits) + " limits"}
@@ -130,7 +130,7 @@ func checkGiven(field string, limits []Limit) error {
 	return nil
 }
 
-// checkTokens refuses amounts outside lowest to 10^15.
+// checkTokens returns a *ValidationError unless all amounts are from lowest to 10^15.
 func checkTokens(field string, tokens Tokens, lowest int64) error {
 	if len(tokens) == 0 {
 		return &ValidationError{field, "", "must name at least one limit"}
@@ -150,7 +150,7 @@ func checkPolicy(field string, p Policy) error {
 	return nil
 }
 
-// checkRequest is everything that can be known to be wrong before any limit is resolved.
+// checkRequest returns a *ValidationError for everything that is wrong whatever limits are configured.
 func checkRequest(r *Request) error {
 	if err := checkScope(r); err != nil {
 		return err
@@ -158,7 +158,7 @@ func checkRequest(r *Request) error {
 	return checkTokens("Consume", r.Consume, 0)
 }
 
-// checkScope is checkRequest without the amounts.
+// checkScope is checkRequest without the check of the amounts.
 func checkScope(r *Request) error {
 	if err := checkEntity(r.Entity); err != nil {
 		return err
@@ -175,7 +175,7 @@ func checkScope(r *Request) error {
 	return checkPolicy("OnUnavailable", r.OnUnavailable)
 }
 
-// list is names in order, for messages.
+// list joins names in order, for messages.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "none"
