@@ -32,7 +32,7 @@ func New(store backend.Backend, o *Options) (*Aggregator, error) {
 // Now is what the clock of the options says.
 func (a *Aggregator) Now() time.Time { return a.opts.Now() }
 
-// Layouts are those of the records whose changes matter, nil for all others: for [backend.Feed] and dynamo.ChangeOf.
+// Layouts are those of the records whose changes matter, nil for all others: for [backend.FeedFunc] and dynamo.ChangeOf.
 func Layouts(k backend.Key) *backend.Layout {
 	switch layout := schema.LayoutOf(k); layout {
 	case schema.BucketLayout, schema.AuditLayout:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -13,7 +14,7 @@ import (
 // A request that removes the usage of a deleted bucket is carried out late, when a new life of the bucket has been counted,
 // by a clock that is behind: it removes nothing of that.
 func TestUsageIsRemovedLate(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
 		faults := conformance.NewFault(s, nil)
 		a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, c)

@@ -3,7 +3,6 @@ package aggregator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -11,19 +10,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Local is a store of one process that keeps its changes: memory or bbolt, opened with Options.Feed.
-type Local interface {
-	backend.Backend
-	backend.Feed
-	backend.Sweeper
-	backend.Scanner
-}
-
 // Counted is a store of one process in which usage is added up.
 type Counted interface {
 	backend.Backend
-	backend.Sweeper
-	backend.Scanner
 
 	// Drain takes in all changes that were acknowledged before the call. Where one cannot be taken in, it and all behind
 	// it stay in the store.
@@ -39,29 +28,29 @@ const (
 
 // Count makes store, which must be opened with Options.Feed, add up its own usage: every thousand changes, beside the
 // caller; when usage is listed, all that was acknowledged before, also by an earlier process that crashed; and by Close,
-// which closes store as well. It is to be used in place of store, which nobody else may take changes from. ErrNoFeed;
-// ErrOptions.
-func Count(store Local, o *Options) (Counted, error) {
+// which closes store as well. It is to be used in place of store, which nobody else may take changes from. The store is
+// one of this process alone: memory or bbolt. ErrNoFeed if it was not opened with Options.Feed; ErrOptions.
+func Count(store backend.Backend, o *Options) (Counted, error) {
 	if store == nil {
 		return nil, badOption("the store must not be nil")
 	}
-	c := &counted{Local: store, free: make(chan struct{}, 1)}
+	c := &counted{Backend: store, caps: store.Capabilities(), free: make(chan struct{}, 1)}
+	if c.caps.Feed == nil {
+		return nil, ErrNoFeed
+	}
 	c.drainFrom.Store(drainAt)
 	c.free <- struct{}{}
 	var err error
 	if c.aggregator, err = New(own{store, c}, o); err != nil {
 		return nil, err
 	}
-	_, err = store.Feed(context.Background(), Layouts, 1, func([]backend.Change) error { return errLook })
-	if err != nil && !errors.Is(err, errLook) {
-		return nil, fmt.Errorf("%w: %w", ErrNoFeed, err)
-	}
-	return c.withPowers(), nil
+	return c, nil
 }
 
 // counted is what Count gives.
 type counted struct {
-	Local
+	backend.Backend
+	caps       backend.Capabilities // of the store beneath
 	aggregator *Aggregator
 
 	waiting   atomic.Int64  // changes that were written and not taken in, or a few more
@@ -74,42 +63,14 @@ type counted struct {
 	work   sync.WaitGroup // drains beside callers
 }
 
-// noIO and knowsMax are what else a store may be.
-type (
-	noIO     struct{}
-	knowsMax struct{}
-)
-
-// NoIO implements [backend.NoIO].
-func (noIO) NoIO() {}
-
-// Max implements [backend.Max].
-func (knowsMax) Max() {}
-
-// withPowers is c as what the store is besides, which is seen from its type.
-func (c *counted) withPowers() Counted {
-	_, neverWaits := c.Local.(backend.NoIO)
-	_, addsFrom := c.Local.(backend.Max)
-	switch {
-	case neverWaits && addsFrom:
-		return struct {
-			*counted
-			noIO
-			knowsMax
-		}{counted: c}
-	case neverWaits:
-		return struct {
-			*counted
-			noIO
-		}{counted: c}
-	case addsFrom:
-		return struct {
-			*counted
-			knowsMax
-		}{counted: c}
-	default:
-		return c
+// Capabilities implements [backend.Backend]: those of the store beneath, except that nobody else may take its changes.
+func (c *counted) Capabilities() backend.Capabilities {
+	caps := c.caps
+	caps.Feed = nil
+	if caps.Sweep != nil {
+		caps.Sweep = c.sweep
 	}
+	return caps
 }
 
 // own is the store as the aggregator writes to it: its changes wait as all others do, and are of no interest.
@@ -127,14 +88,14 @@ func (o own) Apply(ctx context.Context, writes []backend.Write, out []backend.Ou
 
 // Apply implements [backend.Backend].
 func (c *counted) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-	err := c.Local.Apply(ctx, writes, out)
+	err := c.Backend.Apply(ctx, writes, out)
 	c.wrote(ctx, applied(out))
 	return err
 }
 
 // Commit implements [backend.Backend].
 func (c *counted) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	err := c.Local.Commit(ctx, token, writes)
+	err := c.Backend.Commit(ctx, token, writes)
 	if err == nil {
 		c.wrote(ctx, int64(len(writes)))
 	}
@@ -148,12 +109,12 @@ func (c *counted) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 			return backend.Keys{}, err
 		}
 	}
-	return c.Local.List(ctx, q)
+	return c.Backend.List(ctx, q)
 }
 
-// Sweep implements [backend.Sweeper].
-func (c *counted) Sweep(ctx context.Context, now int64) (int, error) {
-	n, err := c.Local.Sweep(ctx, now)
+// sweep is a [backend.SweepFunc].
+func (c *counted) sweep(ctx context.Context, now int64) (int, error) {
+	n, err := c.caps.Sweep(ctx, now)
 	c.wrote(ctx, int64(n))
 	return n, err
 }
@@ -172,7 +133,7 @@ func (c *counted) Close() error {
 	if errors.Is(err, backend.ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, c.Local.Close())
+	return errors.Join(err, c.Backend.Close())
 }
 
 func applied(out []backend.Outcome) (n int64) {
@@ -227,7 +188,7 @@ func (c *counted) drain(ctx context.Context) error {
 	enough := c.waiting.Load() + drainMore
 	for taken := int64(0); ; {
 		before := c.waiting.Load()
-		n, err := c.Feed(ctx, Layouts, drainPage, func(changes []backend.Change) error { return c.take(ctx, changes) })
+		n, err := c.caps.Feed(ctx, Layouts, drainPage, func(changes []backend.Change) error { return c.take(ctx, changes) })
 		if err != nil {
 			c.drainFrom.Store(c.waiting.Load() + drainAt)
 			return err

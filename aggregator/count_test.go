@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func counting(t testing.TB, s aggregator.Local, c *clock) aggregator.Counted {
+func counting(t testing.TB, s backend.Backend, c *clock) aggregator.Counted {
 	counted, err := aggregator.Count(s, &aggregator.Options{Now: c.now, Sleep: impatient})
 	must(t, err)
 	t.Cleanup(func() { counted.Close() })
@@ -47,7 +47,7 @@ func once(entity string, n int64) engine.Request {
 
 // Usage is up to date whenever it is asked for.
 func TestCountIsUpToDate(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
 		store := counting(t, s, c)
 		l := limiterOver(t, store, c)
@@ -68,38 +68,30 @@ func TestCountIsUpToDate(t *testing.T) {
 	})
 }
 
-// What the store is besides it still is when it is counted, and nothing else.
-func TestCountKeepsPowers(t *testing.T) {
+// as is a store with other capabilities.
+type as struct {
+	backend.Backend
+	caps backend.Capabilities
+}
+
+func (s as) Capabilities() backend.Capabilities { return s.caps }
+
+// What the store can do it still can when it is counted, but for handing out its changes.
+func TestCountKeepsCapabilities(t *testing.T) {
 	s := memory.New(&memory.Options{Feed: true})
 	t.Cleanup(func() { s.Close() })
-	for name, s := range map[string]aggregator.Local{
-		"neither": struct {
-			*memory.Store
-			NoIO, Max struct{} // hide the store's methods
-		}{Store: s},
-		"no I/O": struct {
-			*memory.Store
-			Max struct{}
-		}{Store: s},
-		"max": struct {
-			*memory.Store
-			NoIO struct{}
-		}{Store: s},
-		"both": s,
+	for _, want := range []backend.Capabilities{
+		{Feed: s.Feed}, {Feed: s.Feed, NoIO: true}, {Feed: s.Feed, Max: true, Sweep: s.Sweep}, s.Capabilities(),
 	} {
-		store := counting(t, s, clockAt(noon))
-		_, wasNoIO := s.(backend.NoIO)
-		_, isNoIO := store.(backend.NoIO)
-		equal(t, name+": without I/O", isNoIO, wasNoIO)
-		_, wasMax := s.(backend.Max)
-		_, isMax := store.(backend.Max)
-		equal(t, name+": the greater of two", isMax, wasMax)
+		got := counting(t, as{s, want}, clockAt(noon)).Capabilities()
+		equal(t, "no I/O, honors the context, max", []bool{got.NoIO, got.HonorsContext, got.Max}, []bool{want.NoIO, want.HonorsContext, want.Max})
+		equal(t, "sweeps, scans, feeds", []bool{got.Sweep != nil, got.Scan != nil, got.Feed != nil}, []bool{want.Sweep != nil, want.Scan != nil, false})
 	}
 }
 
 // Nobody has to ask: every thousand changes somebody drains, and Close does.
 func TestCountDrainsByItself(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
 		store := counting(t, s, c)
 		l := limiterOver(t, store, c)

@@ -15,7 +15,7 @@
 // A bucket's version grows with each write. A snapshot remembers the version of the last change that it has taken in, and is
 // written on condition that this is below the first of those that come: so changes may come again, in batches cut anew,
 // after a crash, and to several processes at once. What a snapshot has already is skipped. Changes of one key must come
-// in order, as [backend.Feed] and DynamoDB Streams give them.
+// in order, as [backend.FeedFunc] and DynamoDB Streams give them.
 //
 // # Where it runs
 //

@@ -16,8 +16,6 @@ var (
 	ErrBehind = errors.New("aggregator: not taken in behind a change of the same key that failed")
 	// ErrNoFeed reports a store that does not keep its changes.
 	ErrNoFeed = errors.New("aggregator: the store keeps no changes; open it with Options.Feed")
-	// errLook leaves a change that was only looked for in the store.
-	errLook = errors.New("aggregator: only looked")
 	// ErrBusy reports a snapshot that others wrote again and again meanwhile.
 	ErrBusy = errors.New("aggregator: lost the race against other writers again and again; try again")
 )

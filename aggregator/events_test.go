@@ -41,7 +41,7 @@ func (s *shelf) Put(_ context.Context, name string, content []byte) error {
 
 // Expired events are archived by day, and a batch that comes again makes no other file.
 func TestArchive(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c, archive := clockAt(noon), &shelf{}
 		a, l := aggregatorOver(t, s, aggregator.Options{Archive: archive}), limiterOver(t, s, c)
 		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a", Name: "<A>"}, nil))
@@ -50,7 +50,7 @@ func TestArchive(t *testing.T) {
 		must(t, l.SetSystemDefaults(t.Context(), []engine.Limit{rpm}, nil))
 		equal(t, "new events", a.Process(t.Context(), feed(t, s), c.now()), aggregator.Report{})
 		c.advance(91 * 24 * time.Hour)
-		n, err := s.Sweep(t.Context(), c.now().Unix())
+		n, err := s.Capabilities().Sweep(t.Context(), c.now().Unix())
 		must(t, err)
 		equal(t, "swept", n, 3)
 		gone := feed(t, s)
@@ -101,7 +101,7 @@ func TestArchiveFails(t *testing.T) {
 
 // New events are kept as long as the options say; a second look changes nothing, and an event that went stays away.
 func TestAuditRetention(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
 		a, l := aggregatorOver(t, s, aggregator.Options{AuditRetention: 10 * 24 * time.Hour}), limiterOver(t, s, c)
 		must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "a"}, nil))
@@ -122,7 +122,7 @@ func TestAuditRetention(t *testing.T) {
 		equal(t, "before", seen(), 1)
 		c.advance(time.Second)
 		equal(t, "after", seen(), 0)
-		_, err := s.Sweep(t.Context(), c.now().Unix()+1)
+		_, err := s.Capabilities().Sweep(t.Context(), c.now().Unix()+1)
 		must(t, err)
 		equal(t, "late", a.Process(t.Context(), changes, c.now()), aggregator.Report{})
 		equal(t, "left", seen(), 0)

@@ -23,7 +23,7 @@ var (
 
 // The first use counts, each hour and day has its own, and a give-back counts where it happens.
 func TestWindows(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(time.Date(2040, 2, 29, 22, 59, 59, 0, time.UTC))
 		l, a := limiterOver(t, s, c), aggregatorOver(t, s, aggregator.Options{Windows: allWindows})
 		ask := func(n int64) *engine.Lease {
@@ -54,7 +54,7 @@ func TestWindows(t *testing.T) {
 
 // A month in which limits get other names every day has more of them than a snapshot has counters.
 func TestMoreNamesThanCounters(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(time.Date(2040, 3, 1, 0, 0, 0, 0, time.UTC))
 		l, a := limiterOver(t, s, c), aggregatorOver(t, s, aggregator.Options{Windows: allWindows})
 		want := engine.Tokens{}
@@ -207,7 +207,7 @@ func TestOthersAreIgnored(t *testing.T) {
 	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "e"}, nil))
 	must(t, l.SetLimits(t.Context(), "e", "r", []engine.Limit{rpm}))
 	var all []backend.Change
-	_, err := s.Feed(t.Context(), schema.LayoutOf, 100, func(changes []backend.Change) error {
+	_, err := s.Capabilities().Feed(t.Context(), schema.LayoutOf, 100, func(changes []backend.Change) error {
 		all = changes
 		return nil
 	})
@@ -256,7 +256,7 @@ func TestDeletionIsOneListing(t *testing.T) {
 // Changes that come late, after the 24 hours that a stream keeps them at most, and as often as they come, are counted as they
 // would have been at once: windows go by the writer's clock, and a snapshot takes no change twice.
 func TestLate(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
 		l := limiterOver(t, s, c)
 		for i := range 6 {
@@ -282,10 +282,10 @@ func TestLate(t *testing.T) {
 }
 
 // longKeys lists a key beside the others that no store of ours would take.
-type longKeys struct{ aggregator.Local }
+type longKeys struct{ backend.Backend }
 
 func (s longKeys) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
-	keys, err := s.Local.List(ctx, q)
+	keys, err := s.Backend.List(ctx, q)
 	long := backend.Key{Namespace: q.Namespace, Partition: q.Partition, Sort: "h|0000003600|r" + strings.Repeat("x", 1000)}
 	keys.Items = append(keys.Items, backend.Item{Key: long, Sort: long.Sort})
 	return keys, err
@@ -293,7 +293,7 @@ func (s longKeys) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 
 // A snapshot that cannot be read, and a key that is too long, do not keep the usage of deleted buckets from being removed.
 func TestDeletionBesideUnreadable(t *testing.T) {
-	onEach(t, func(t *testing.T, s aggregator.Local) {
+	onEach(t, func(t *testing.T, s backend.Backend) {
 		a, l := aggregatorOver(t, longKeys{s}, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
 		for i := range 3 {
 			_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: fmt.Sprint("r", i), Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}})

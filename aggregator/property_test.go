@@ -25,7 +25,7 @@ var allWindows = []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggreg
 type course struct {
 	*rapid.T
 	*clock
-	store   aggregator.Local
+	store   backend.Backend
 	limiter *engine.Limiter
 	faults  *conformance.Fault
 	workers []*aggregator.Aggregator // on the same store, as several processes are
@@ -37,7 +37,7 @@ type course struct {
 	want   map[string]int64 // "entity resource window start limit" → tokens, from the records themselves
 }
 
-func newCourse(t *rapid.T, s aggregator.Local) *course {
+func newCourse(t *rapid.T, s backend.Backend) *course {
 	c := &course{T: t, clock: clockAt(noon.Add(11*time.Hour + 50*time.Minute)), store: s, want: map[string]int64{}}
 	l, err := engine.New(s, &engine.Options{Now: c.now, Sleep: impatient, MaxHold: 20 * time.Hour})
 	c.must(err)
@@ -189,7 +189,7 @@ func (c *course) passDays() {
 	c.process(len(c.log), nil)
 	c.advance(time.Duration(rapid.IntRange(1, 40).Draw(c.T, "days")) * 24 * time.Hour)
 	if rapid.Bool().Draw(c.T, "sweep") {
-		_, err := c.store.Sweep(context.Background(), c.now().Unix())
+		_, err := c.store.Capabilities().Sweep(context.Background(), c.now().Unix())
 		c.must(err)
 	}
 	c.take()
@@ -200,7 +200,7 @@ func (c *course) passDays() {
 // take moves what changed from the store to the log.
 func (c *course) take() {
 	for {
-		n, err := c.store.Feed(context.Background(), aggregator.Layouts, 100, func(changes []backend.Change) error {
+		n, err := c.store.Capabilities().Feed(context.Background(), aggregator.Layouts, 100, func(changes []backend.Change) error {
 			c.log = append(c.log, changes...)
 			return nil
 		})

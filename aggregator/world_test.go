@@ -34,18 +34,18 @@ func clockAt(t time.Time) *clock {
 	return c
 }
 
-func inMemory(testing.TB) aggregator.Local { return memory.New(&memory.Options{Feed: true}) }
+func inMemory(testing.TB) backend.Backend { return memory.New(&memory.Options{Feed: true}) }
 
-func inFile(t testing.TB) aggregator.Local {
+func inFile(t testing.TB) backend.Backend {
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "store"), &bolt.Options{Feed: true, NoSync: true})
 	must(t, err)
 	return s
 }
 
 // stores are those that can add up usage in their own process.
-var stores = map[string]func(testing.TB) aggregator.Local{"memory": inMemory, "bolt": inFile}
+var stores = map[string]func(testing.TB) backend.Backend{"memory": inMemory, "bolt": inFile}
 
-func onEach(t *testing.T, f func(*testing.T, aggregator.Local)) {
+func onEach(t *testing.T, f func(*testing.T, backend.Backend)) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -75,9 +75,9 @@ func aggregatorOver(t testing.TB, s backend.Backend, o aggregator.Options) *aggr
 }
 
 // feed takes all changes out of a store.
-func feed(t testing.TB, s backend.Feed) (all []backend.Change) {
+func feed(t testing.TB, s backend.Backend) (all []backend.Change) {
 	for {
-		n, err := s.Feed(t.Context(), aggregator.Layouts, 1000, func(changes []backend.Change) error {
+		n, err := s.Capabilities().Feed(t.Context(), aggregator.Layouts, 1000, func(changes []backend.Change) error {
 			all = append(all, changes...)
 			return nil
 		})

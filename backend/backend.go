@@ -1,9 +1,6 @@
 package backend
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // Backend is a store. Every method is safe for concurrent use, and answers ErrClosed once Close was called. No method
 // reads a clock. With ctx done before the call nothing is sent and ctx's error comes back; with ctx done in flight a
@@ -35,6 +32,10 @@ type Backend interface {
 	// gives none. A primary listing is as fresh as Read. An index listing may lag behind writes, never invents a
 	// key that was not there, and catches up. Expired records may be among them; keys of other namespaces never are.
 	List(ctx context.Context, q Query) (Keys, error)
+
+	// Capabilities returns what the store is and can do besides these methods. It does no I/O, returns the same value
+	// each time, and works after Close, too.
+	Capabilities() Capabilities
 
 	// Close ends the store's work and frees what it holds; a second call does nothing and returns nil.
 	Close() error
@@ -82,56 +83,4 @@ func (q *Query) Validate() error {
 		return invalid("a listing from %q to %q is reversed", q.From, q.To)
 	}
 	return Key{q.Namespace, q.Partition, "-"}.Validate()
-}
-
-// Layouts tells the layout of a key's record; nil where the caller does not care for the record.
-type Layouts func(Key) *Layout
-
-// Change is one record before and after a write; either may be not present. A write that changed nothing makes none.
-type Change struct {
-	Key           Key
-	Before, After Record
-	At            int64 // when it was made, by the store's clock, in seconds since the Unix epoch; 0: the store does not tell
-}
-
-// Feed is for stores that tell what changed, at least once and in order for each key.
-type Feed interface {
-	// Feed hands the oldest changes that were not taken yet to take, up to size of them, and forgets them once take
-	// returned nil. It returns how many were taken; 0 means that there was nothing. The caller makes one call
-	// at a time.
-	// Keys for which layouts gives nil are forgotten unseen and count.
-	Feed(ctx context.Context, layouts Layouts, size int, take func([]Change) error) (int, error)
-}
-
-// Sweeper is for stores that do not drop expired records by themselves.
-type Sweeper interface {
-	// Sweep drops records whose expiry lies before now (seconds since the Unix epoch), perhaps not all at once, and
-	// tells how many.
-	Sweep(ctx context.Context, now int64) (int, error)
-}
-
-// Scanner is for stores that can walk through a whole namespace.
-type Scanner interface {
-	// Scan gives the next keys of a namespace behind after ("" starts), in an order of the store's own, and the
-	// position behind them, "" when all were given. Keys that come or go meanwhile may or may not be seen.
-	Scan(ctx context.Context, namespace, after string, size int) (keys []Key, next string, err error)
-}
-
-// NoIO is for stores whose calls never wait for anything: the caller needs no deadline for them.
-type NoIO interface{ NoIO() }
-
-// Max is for stores that know the effect [AddFrom]: who adds need not know which of the two is greater. Others refuse
-// it as [ErrInvalid].
-type Max interface{ Max() }
-
-// Prompt is for stores whose calls return as soon as their context is done, whatever has become of the store: the caller
-// need not watch over them from another goroutine.
-type Prompt interface{ Prompt() }
-
-// Dated is for stores whose replies say what time it is there: a clock of ours that is wrong can be noticed. No promise
-// depends on it.
-type Dated interface {
-	// Ahead is by how much the store's clock was ahead of this machine's at the last reply, give or take a second; 0 if
-	// that is not known.
-	Ahead() time.Duration
 }

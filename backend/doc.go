@@ -30,9 +30,8 @@
 //   - Shared: safe for concurrent use.
 //   - Clockless: no promise depends on the store's idea of now.
 //
-// Powers that not every store has are interfaces of one method: [Feed], [Sweeper], [Scanner], [NoIO], [Max],
-// [Prompt], [Dated].
-// The promises of four of them, and that of stores which survive being reopened, are run apart: Feed, Sweep, Scan, Max, Durable.
+// What not every store can do, a store says in its [Capabilities]. The promises of four of them, and that of stores which
+// survive being reopened, are run apart: Feed, Sweep, Scan, Max, Durable. [Wrap] puts a function around every call.
 //
 // Package backend holds no store, reads no clock and does no I/O.
 package backend

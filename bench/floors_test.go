@@ -17,11 +17,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// wire notes the last write on its way to a store. It is not NoIO, whatever the store is.
+// wire notes the last write on its way to a store. It has no capabilities, whatever the store has.
 type wire struct {
 	backend.Backend
 	last backend.Write
 }
+
+func (*wire) Capabilities() backend.Capabilities { return backend.Capabilities{} }
 
 func (w *wire) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	w.last = writes[0]
@@ -32,9 +34,9 @@ func (w *wire) Apply(ctx context.Context, writes []backend.Write, out []backend.
 // quickWire is one to a store without I/O.
 type quickWire struct{ wire }
 
-func (*quickWire) NoIO() {}
-
-func (*quickWire) Max() {}
+func (*quickWire) Capabilities() backend.Capabilities {
+	return backend.Capabilities{NoIO: true, Max: true}
+}
 
 // writesOf are the two writes that a limiter sends to such a store: the first of a bucket, and any later one. Limits
 // are ample, so the later one holds however often it is made.

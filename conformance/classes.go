@@ -52,7 +52,7 @@ func classOf(what string) error {
 
 func errorsClasses(s *trial) {
 	writes := badWrites()
-	if !hasMax(s.store) {
+	if !s.store.Capabilities().Max {
 		writes["adding to the greater of two"] = write(keyOf("k"), addFrom("0", "1"))
 	}
 	for what, k := range badKeys {

@@ -20,7 +20,7 @@ func Compare(t *testing.T, stores map[string]Open) {
 		trials[name] = newTrial(t, stores[name])
 		trials[name].namespaces = nil
 	}
-	draw := drawing{max: !slices.ContainsFunc(names, func(name string) bool { return !hasMax(trials[name].store) })}
+	draw := drawing{max: !slices.ContainsFunc(names, func(name string) bool { return !trials[name].store.Capabilities().Max })}
 	rapid.Check(t, func(rt *rapid.T) {
 		players := make([]*player, len(names))
 		for i, name := range names {

@@ -42,6 +42,18 @@ var promises = []promise{
 	{"Clockless", clockless},
 }
 
+// having opens stores that must have a capability, and ends the subtest of one that has not.
+func having(open Open, name string, has func(backend.Capabilities) bool) Open {
+	return func(t testing.TB) backend.Backend {
+		t.Helper()
+		store := open(t)
+		if !has(store.Capabilities()) {
+			t.Fatalf("the store's Capabilities have no %s: run this only for stores that have it, and open them so that they do", name)
+		}
+		return store
+	}
+}
+
 // Run proves that the stores which open gives keep the contract of package backend: one parallel subtest for each
 // promise, of the same name, and below it one for each side of the promise, with a store of its own.
 func Run(t *testing.T, open Open) { run(t, open, promises) }

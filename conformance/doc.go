@@ -16,7 +16,7 @@
 // [Run] has one subtest for each promise of the contract, of the same name, and below it one for each side of it, with
 // a store of its own. When a store has a bug, the promise that it breaks fails, and as few others as can be: the suite
 // is run on stores that are broken on purpose, each of which must fail its own promise alone. After every subtest the
-// store is looked over, if it is a Scanner: reads, listings and scan must agree.
+// store is looked over, if it can be scanned: reads, listings and scan must agree.
 //
 // [RunModel] asks the store and a model the same random things, and [Compare] several stores: what the model leaves
 // open, such as the reason of several for which a commit is refused, is left open there too. rapid makes failures

@@ -145,17 +145,17 @@ func durableLayout(s *trial, reopen func()) {
 func durablePowers(s *trial, reopen func()) {
 	s.mustPut(write(keyOf("a"), set(1), backend.Expiry(1000)), write(keyOf("b"), set(1)), write(keyOf("b"), add(1)))
 	reopen()
-	if _, ok := s.store.(backend.Scanner); ok {
+	if s.store.Capabilities().Scan != nil {
 		if keys := s.mustScan(space, 1); len(keys) != 2 {
 			s.Errorf("a scan finds %v", keys)
 		}
 	}
-	if _, ok := s.store.(backend.Feed); ok {
+	if s.store.Capabilities().Feed != nil {
 		s.wantChanges("a: none > n=1 until 1000", "b: none > n=1", "b: n=1 > n=2")
 		reopen()
 		s.wantChanges()
 	}
-	if _, ok := s.store.(backend.Sweeper); ok {
+	if s.store.Capabilities().Sweep != nil {
 		if n := s.mustSweep(2000); n != 1 {
 			s.Errorf("%d records were swept, of one", n)
 		}

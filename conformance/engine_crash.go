@@ -156,9 +156,9 @@ func (r *rig) million(processes int) {
 		r.Errorf("%d acquires wrote %d records: %v", n, len(keys), keys)
 	}
 	r.mustDeny(all[0], q)
-	if s, ok := r.store.(backend.Scanner); ok {
+	if scan := r.store.Capabilities().Scan; scan != nil {
 		for key := range keys {
-			found, err := scanAll(r.Context(), s, key.Namespace, 100)
+			found, err := scanAll(r.Context(), scan, key.Namespace, 100)
 			if err != nil || len(found) != 1 {
 				r.Errorf("%d acquires left %d records: %v", n, len(found), err)
 			}

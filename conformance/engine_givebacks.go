@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -135,12 +134,12 @@ func endByExpiry(r *rig) { r.expire(engine.PerHour("a", 100), engine.PerHour("b"
 func (r *rig) expire(limits ...engine.Limit) {
 	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limits...))
 	r.clock.advance(100 * time.Hour)
-	s, ok := r.store.(backend.Sweeper)
-	if !ok {
+	sweep := r.store.Capabilities().Sweep
+	if sweep == nil {
 		endByReset(r)
 		return
 	}
-	if n, err := s.Sweep(r.Context(), r.clock.Now().Unix()); n == 0 || err != nil {
+	if n, err := sweep(r.Context(), r.clock.Now().Unix()); n == 0 || err != nil {
 		r.Fatalf("Sweep: %d records, %v", n, err)
 	}
 }

@@ -58,11 +58,6 @@ func (n *noting) Commit(ctx context.Context, token [16]byte, writes []backend.Wr
 	return err
 }
 
-// Scan implements [backend.Scanner], for stores that do.
-func (n *noting) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
-	return n.Backend.(backend.Scanner).Scan(ctx, namespace, after, size)
-}
-
 // oddLayout is one that no record of the engine has.
 var oddLayout = backend.NewLayout("odd", backend.Field{Name: "of another program"})
 
@@ -91,8 +86,8 @@ func (n *noting) spoil(r *rig) (spoiled int) {
 // through only for some of them: walks reports whether this one can.
 func (r *rig) spoilable(change ...func(*engine.Options)) (l *engine.Limiter, n *noting, walks bool) {
 	r.Helper()
-	n = &noting{Backend: r.store, places: map[backend.Key]*backend.Place{}}
-	_, walks = r.store.(backend.Scanner)
+	n = &noting{Backend: backend.Wrap(r.store, nil), places: map[backend.Key]*backend.Place{}}
+	walks = r.store.Capabilities().Scan != nil
 	l, err := engine.New(n, r.options(change...))
 	r.must(err)
 	r.Cleanup(func() { _ = l.Close() })
@@ -230,7 +225,7 @@ func skipInDeletion(r *rig) {
 		return
 	}
 	left := map[string]int{}
-	keys, err := scanAll(r.Context(), n, engine.DefaultNamespace, 100)
+	keys, err := scanAll(r.Context(), n.Capabilities().Scan, engine.DefaultNamespace, 100)
 	r.must(err)
 	for _, k := range keys {
 		for _, id := range []string{user, "other"} {
@@ -258,7 +253,7 @@ func skipInPurge(r *rig) {
 	r.must(n.Apply(r.Context(), []backend.Write{unknown}, make([]backend.Outcome, 1)))
 	r.must(l.DeleteNamespace(r.Context(), "gone"))
 	r.must(l.PurgeNamespace(r.Context(), "gone"))
-	if keys, err := scanAll(r.Context(), n, "gone", 100); err != nil || len(keys) > 0 {
+	if keys, err := scanAll(r.Context(), n.Capabilities().Scan, "gone", 100); err != nil || len(keys) > 0 {
 		r.Errorf("after the purge there are %v, %v", keys, err)
 	}
 }

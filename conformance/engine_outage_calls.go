@@ -124,7 +124,7 @@ func outageEveryOperation(r *rig) {
 	for _, act := range []Act{Fail, Hang, HangDeaf, Panic} {
 		for _, o := range operations() {
 			l := r.limiter(under(engine.PolicyBlock))
-			if _, scans := r.store.(backend.Scanner); !scans && (o.name == "PurgeNamespace" || o.name == "AllSettings") {
+			if r.store.Capabilities().Scan == nil && (o.name == "PurgeNamespace" || o.name == "AllSettings") {
 				continue
 			}
 			r.virtually(func(r *rig) {
@@ -160,18 +160,13 @@ func (r *rig) wantPanic(what string, err error) {
 	}
 }
 
-// promptStore is a store that is called on the caller's own goroutine.
-type promptStore struct{ backend.Backend }
-
-// Prompt implements [backend.Prompt].
-func (promptStore) Prompt() {}
-
 // outagePanics: a store that panics is no outage and ends nobody's program, on whatever goroutine it was called. A probe
 // that panics leaves the breaker as it was, so that the next call finds the store back.
 func outagePanics(r *rig) {
 	store := r.store
+	prompt := backend.Wrap(store, &backend.WrapOptions{HonorsContext: true}) // is called on the caller's own goroutine
 	for _, p := range policies {
-		for _, r.store = range []backend.Backend{store, promptStore{store}} {
+		for _, r.store = range []backend.Backend{store, prompt} {
 			l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
 			for _, before := range []Act{Pass, Fail} { // with a closed breaker, and an open one
 				r.mustAcquire(l, q)

@@ -208,8 +208,8 @@ func (r *rig) there(l *engine.Limiter, entity string) int {
 // sweep lets a store that does not drop what has expired by itself do so.
 func (r *rig) sweep() {
 	r.Helper()
-	if sweeper, ok := r.store.(backend.Sweeper); ok {
-		_, err := sweeper.Sweep(r.Context(), r.clock.Now().Unix())
+	if sweep := r.store.Capabilities().Sweep; sweep != nil {
+		_, err := sweep(r.Context(), r.clock.Now().Unix())
 		r.must(err)
 	}
 }

@@ -93,15 +93,15 @@ func newRig(t *testing.T, open Open) *rig {
 		}
 	})
 	r := &rig{T: t, faults: NewFault(store, nil), clock: newClock(0)}
-	_, r.noIO = store.(backend.NoIO)
-	r.store = r.faults.Powers(r.noIO)
+	r.noIO = store.Capabilities().NoIO
+	r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: r.noIO})
 	return r
 }
 
 // slow makes the engine treat the store as one that may hang, whatever it is.
 func (r *rig) slow() *rig {
 	r.noIO = false
-	r.store = r.faults.Powers(false)
+	r.store = r.faults
 	return r
 }
 

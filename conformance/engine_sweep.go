@@ -23,8 +23,8 @@ const (
 // levelsOff has callers come for five days, each day some that never come again, besides regular ones. What may remain are
 // the records of two days and what the last sweep has not come to.
 func (r *rig) levelsOff(strangers, others int) {
-	scanner, scans := r.store.(backend.Scanner)
-	if _, sweeps := r.store.(backend.Sweeper); !sweeps || !scans {
+	can := r.store.Capabilities()
+	if can.Sweep == nil || can.Scan == nil {
 		return
 	}
 	l := r.limiter()
@@ -47,13 +47,13 @@ func (r *rig) levelsOff(strangers, others int) {
 		r.clock.advance(aDay)
 	}
 	most := 2*strangers + regulars + unswept
-	r.until(fmt.Sprintf("at most %d of %d records remain", most, daysLevelling*strangers+regulars), func() bool { return r.buckets(scanner) <= most })
+	r.until(fmt.Sprintf("at most %d of %d records remain", most, daysLevelling*strangers+regulars), func() bool { return r.buckets(can.Scan) <= most })
 }
 
 // buckets counts the records of the namespace.
-func (r *rig) buckets(scanner backend.Scanner) (n int) {
+func (r *rig) buckets(scan backend.ScanFunc) (n int) {
 	for position := ""; ; {
-		keys, next, err := scanner.Scan(r.Context(), engine.DefaultNamespace, position, backend.MaxPage)
+		keys, next, err := scan(r.Context(), engine.DefaultNamespace, position, backend.MaxPage)
 		r.must(err)
 		n += len(keys)
 		if position = next; next == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -121,11 +122,12 @@ func (e *FaultError) Error() string {
 	return fmt.Sprintf("conformance: %v: %s %d", e.Act, e.Call.Op, e.Call.Nth)
 }
 
-// Fault is a store that wraps another one and goes wrong as its plan says. It has the five methods of the contract, and is
-// a [backend.Max]; [Fault.Powers] gives it what else the wrapped store has. Safe for concurrent use.
+// Fault is a store that wraps another one and goes wrong as its plan says. It has the powers of the wrapped store and none
+// of its properties, as of [backend.Wrap]. Safe for concurrent use.
 type Fault struct {
-	inner backend.Backend
-	max   bool // of the wrapped store
+	inner   backend.Backend
+	wrapped backend.Backend // inner with all calls planned; Apply and Commit are planned here
+	max     bool            // of the wrapped store
 
 	lock   sync.Mutex
 	plan   Plan
@@ -139,14 +141,16 @@ type Fault struct {
 	free   chan struct{} // closed by Release
 }
 
-var _ interface {
-	backend.Backend
-	backend.Max
-} = (*Fault)(nil)
+var _ backend.Backend = (*Fault)(nil)
 
 // NewFault wraps a store; a plan of nil lets everything pass.
 func NewFault(inner backend.Backend, plan Plan) *Fault {
-	f := &Fault{inner: inner, max: hasMax(inner), calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
+	f := &Fault{inner: inner, max: inner.Capabilities().Max, calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
+	f.wrapped = backend.Wrap(inner, &backend.WrapOptions{
+		Around: func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
+			return f.call(ctx, Op(c.Method), slices.Clone(c.Keys), next)
+		},
+	})
 	f.SetPlan(plan)
 	return f
 }

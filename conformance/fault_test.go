@@ -43,7 +43,7 @@ func counted(t *testing.T, s backend.Backend, sort string) int64 {
 
 // TestFaultless wants a wrapper without a plan to be as good as what it wraps.
 func TestFaultless(t *testing.T) {
-	faultless := func(t testing.TB) backend.Backend { return conformance.NewFault(open(t), nil).Powers(true) }
+	faultless := func(t testing.TB) backend.Backend { return conformance.NewFault(open(t), nil) }
 	conformance.Run(t, faultless)
 	conformance.RunFeed(t, faultless)
 	conformance.RunSweep(t, faultless)
@@ -205,34 +205,21 @@ func TestFaultSeed(t *testing.T) {
 	}
 }
 
-// bare has the five methods and nothing else.
+// bare has the methods of the contract and no capabilities.
 type bare struct{ backend.Backend }
 
-// TestFaultPowers wants a wrapper to have what the wrapped store has.
+func (bare) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
+// TestFaultPowers wants a wrapper to have the powers of the wrapped store, and none of its properties.
 func TestFaultPowers(t *testing.T) {
 	for name, inner := range map[string]backend.Backend{
-		"all": open(t), "none": bare{open(t)}, "scan": struct {
-			bare
-			backend.Scanner
-		}{bare{open(t)}, open(t).(backend.Scanner)}, "scan and sweep": struct {
-			bare
-			backend.Scanner
-			backend.Sweeper
-		}{bare{open(t)}, open(t).(backend.Scanner), open(t).(backend.Sweeper)},
+		"all": open(t), "none": bare{open(t)},
+		"scan": with(func(c *backend.Capabilities) { c.Feed, c.Sweep, c.Max = nil, nil, false })(open(t)),
 	} {
-		for _, withNoIO := range []bool{false, true} {
-			s := conformance.NewFault(inner, nil).Powers(withNoIO)
-			_, feeds := s.(backend.Feed)
-			_, feed := inner.(backend.Feed)
-			_, sweeps := s.(backend.Sweeper)
-			_, sweep := inner.(backend.Sweeper)
-			_, scans := s.(backend.Scanner)
-			_, scan := inner.(backend.Scanner)
-			_, noIO := s.(backend.NoIO)
-			_, lifts := s.(backend.Max)
-			if feeds != feed || sweeps != sweep || scans != scan || noIO != withNoIO || !lifts {
-				t.Errorf("%s, no I/O %v: feeds %v, sweeps %v, scans %v, no I/O %v, max %v", name, withNoIO, feeds, sweeps, scans, noIO, lifts)
-			}
+		got, want := conformance.NewFault(inner, nil).Capabilities(), inner.Capabilities()
+		if (got.Feed != nil) != (want.Feed != nil) || (got.Sweep != nil) != (want.Sweep != nil) ||
+			(got.Scan != nil) != (want.Scan != nil) || got.Max != want.Max || got.NoIO || got.HonorsContext {
+			t.Errorf("%s: %+v, not %+v", name, got, want)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func (f *Fault) later(write func(context.Context) error) {
 
 // Read implements [backend.Backend].
 func (f *Fault) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
-	return f.call(ctx, OpRead, slices.Clone(keys), func(ctx context.Context) error { return f.inner.Read(ctx, keys, out) })
+	return f.wrapped.Read(ctx, keys, out)
 }
 
 // Commit implements [backend.Backend].
@@ -85,20 +85,12 @@ func (f *Fault) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 }
 
 // List implements [backend.Backend].
-func (f *Fault) List(ctx context.Context, q backend.Query) (page backend.Keys, err error) {
-	err = f.call(ctx, OpList, nil, func(ctx context.Context) error {
-		page, err = f.inner.List(ctx, q)
-		return err
-	})
-	if err != nil {
-		page = backend.Keys{}
-	}
-	return page, err
+func (f *Fault) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
+	return f.wrapped.List(ctx, q)
 }
 
-// Max tells that the wrapper passes [backend.AddFrom] on. Where the wrapped store does not know it, its own refusal comes
-// back: one type for each set of powers is enough.
-func (f *Fault) Max() {}
+// Capabilities implements [backend.Backend].
+func (f *Fault) Capabilities() backend.Capabilities { return f.wrapped.Capabilities() }
 
 // refuses reports whether the wrapped store refuses the whole call, which then is no request.
 func (f *Fault) refuses(writes []backend.Write) bool {

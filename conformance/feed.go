@@ -9,8 +9,12 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunFeed proves the promises of [backend.Feed], for stores that have it. Open must give stores that keep changes.
-func RunFeed(t *testing.T, open Open) { run(t, open, []promise{{"Feed", feeds}}) }
+// RunFeed proves the promises of [backend.FeedFunc], for stores that have it.
+func RunFeed(t *testing.T, open Open) { run(t, havingFeed(open), []promise{{"Feed", feeds}}) }
+
+func havingFeed(open Open) Open {
+	return having(open, "Feed", func(c backend.Capabilities) bool { return c.Feed != nil })
+}
 
 var feeds = cases{
 	{"Changes", feedChanges},
@@ -29,7 +33,7 @@ func ourLayout(backend.Key) *backend.Layout { return layout }
 // mustFeed takes up to size changes, each shown in one line; it tells how many were counted.
 func (s *trial) mustFeed(size int) (lines []string, n int) {
 	s.Helper()
-	n, err := s.store.(backend.Feed).Feed(s.Context(), ourLayout, size, func(changes []backend.Change) error {
+	n, err := s.store.Capabilities().Feed(s.Context(), ourLayout, size, func(changes []backend.Change) error {
 		if len(changes) > size || len(changes) == 0 {
 			s.Errorf("%d changes are handed out, of up to %d", len(changes), size)
 		}
@@ -123,7 +127,7 @@ func feedAgain(s *trial) {
 	for range 3 {
 		taken := 0
 		s.eventually("the feed has something", func() bool {
-			n, err := s.store.(backend.Feed).Feed(s.Context(), ourLayout, 2, func(changes []backend.Change) error {
+			n, err := s.store.Capabilities().Feed(s.Context(), ourLayout, 2, func(changes []backend.Change) error {
 				if taken = len(changes); show(&changes[0].After) != "n=1" {
 					s.Errorf("after a failure the feed goes on with %s", show(&changes[0].After))
 				}
@@ -164,7 +168,7 @@ func feedForgotten(s *trial) {
 	}
 	seen, counted := 0, 0
 	s.eventually("the feed has counted all changes", func() bool {
-		n, err := s.store.(backend.Feed).Feed(s.Context(), only, 3, func(changes []backend.Change) error {
+		n, err := s.store.Capabilities().Feed(s.Context(), only, 3, func(changes []backend.Change) error {
 			for _, c := range changes {
 				if seen++; c.Key.Sort != "b" {
 					s.Errorf("the feed hands out a change of %v, for which there is no layout", c.Key)
@@ -222,7 +226,7 @@ func feedWhole(s *trial) {
 				s.applied(write(keyOf("a"), set(i+1)))
 				continue
 			}
-			_, err := s.store.(backend.Feed).Feed(s.Context(), ourLayout, 3, func(changes []backend.Change) error {
+			_, err := s.store.Capabilities().Feed(s.Context(), ourLayout, 3, func(changes []backend.Change) error {
 				for j := range changes {
 					lines = append(lines, show(&changes[j].After))
 				}
@@ -247,7 +251,7 @@ func feedWhole(s *trial) {
 func feedCancelled(s *trial) {
 	s.mustPut(write(keyOf("a"), set(1)))
 	for what, ctx := range doneContexts(s.Context()) {
-		_, err := s.store.(backend.Feed).Feed(ctx, ourLayout, 1, func([]backend.Change) error {
+		_, err := s.store.Capabilities().Feed(ctx, ourLayout, 1, func([]backend.Change) error {
 			s.Errorf("something is handed out with a context %s", what)
 			return nil
 		})

@@ -230,8 +230,8 @@ func (s *store) listing(q backend.Query) []backend.Item {
 	return items
 }
 
-// Max tells that the store knows the effect AddFrom, as whoever calls Enact does.
-func (s *store) Max() {}
+// Capabilities says what else the store can do. One that calls Enact knows the effect AddFrom.
+func (s *store) Capabilities() backend.Capabilities { return backend.Capabilities{Max: true} }
 
 func (s *store) Close() error {
 	s.lock.Lock()

@@ -10,12 +10,12 @@ import (
 
 // checkInvariants holds whatever a subtest leaves behind to what must be true at any time.
 func (s *trial) checkInvariants() {
-	scanner, ok := s.store.(backend.Scanner)
-	if !ok || s.Failed() {
+	scan := s.store.Capabilities().Scan
+	if scan == nil || s.Failed() {
 		return
 	}
 	for _, namespace := range s.namespaces {
-		keys, err := scanAll(s.Context(), scanner, namespace, 100)
+		keys, err := scanAll(s.Context(), scan, namespace, 100)
 		if errors.Is(err, backend.ErrClosed) {
 			return
 		}
@@ -30,13 +30,13 @@ func (s *trial) checkInvariants() {
 			}
 			there[key] = true
 		}
-		s.checkScanned(scanner, namespace, keys)
+		s.checkScanned(scan, namespace, keys)
 		s.checkListed(namespace, there)
 	}
 }
 
 // checkScanned reads what Scan found. An expired record may go at any time: it is wrong only if its key stays.
-func (s *trial) checkScanned(scanner backend.Scanner, namespace string, keys []backend.Key) {
+func (s *trial) checkScanned(scan backend.ScanFunc, namespace string, keys []backend.Key) {
 	missing := map[backend.Key]bool{}
 	for i, r := range s.mustRead(keys...) {
 		if !r.Present() {
@@ -46,7 +46,7 @@ func (s *trial) checkScanned(scanner backend.Scanner, namespace string, keys []b
 	if len(missing) == 0 {
 		return
 	}
-	again, err := scanAll(s.Context(), scanner, namespace, 100)
+	again, err := scanAll(s.Context(), scan, namespace, 100)
 	if err != nil {
 		s.Errorf("Scan of %q after the subtest: %v", namespace, err)
 	}
@@ -88,10 +88,10 @@ func (s *trial) checkListed(namespace string, there map[backend.Key]bool) {
 }
 
 // scanAll walks through a namespace.
-func scanAll(ctx context.Context, scanner backend.Scanner, namespace string, size int) ([]backend.Key, error) {
+func scanAll(ctx context.Context, scan backend.ScanFunc, namespace string, size int) ([]backend.Key, error) {
 	var all []backend.Key
 	for after := ""; ; {
-		keys, next, err := scanner.Scan(ctx, namespace, after, size)
+		keys, next, err := scan(ctx, namespace, after, size)
 		if err != nil {
 			return nil, err
 		}

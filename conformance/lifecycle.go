@@ -52,14 +52,14 @@ func (s *trial) callAll(ctx context.Context, writes []backend.Write) map[string]
 		"Read": s.store.Read(ctx, keysOf("k"), r), "Apply": s.store.Apply(ctx, writes, out), "List": listing,
 		"List of the index": index, "Commit": s.store.Commit(ctx, token(), writes), "the outcome": out[0].Err,
 	}
-	if feed, ok := s.store.(backend.Feed); ok {
-		_, errs["Feed"] = feed.Feed(ctx, func(backend.Key) *backend.Layout { return layout }, 1, func([]backend.Change) error { return nil })
+	if feed := s.store.Capabilities().Feed; feed != nil {
+		_, errs["Feed"] = feed(ctx, func(backend.Key) *backend.Layout { return layout }, 1, func([]backend.Change) error { return nil })
 	}
-	if sweeper, ok := s.store.(backend.Sweeper); ok {
-		_, errs["Sweep"] = sweeper.Sweep(ctx, 1)
+	if sweep := s.store.Capabilities().Sweep; sweep != nil {
+		_, errs["Sweep"] = sweep(ctx, 1)
 	}
-	if scanner, ok := s.store.(backend.Scanner); ok {
-		_, _, errs["Scan"] = scanner.Scan(ctx, space, "", 1)
+	if scan := s.store.Capabilities().Scan; scan != nil {
+		_, _, errs["Scan"] = scan(ctx, space, "", 1)
 	}
 	return errs
 }

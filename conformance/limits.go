@@ -141,7 +141,7 @@ func limitsWrites(s *trial) {
 
 // limitsWithoutMax has the effect that only stores with Max know; what it does there is RunMax's.
 func limitsWithoutMax(s *trial) {
-	if hasMax(s.store) {
+	if s.store.Capabilities().Max {
 		return
 	}
 	s.wantRefused("adding to the greater of two", write(keyOf("k"), addFrom("0", "1")))

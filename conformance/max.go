@@ -8,22 +8,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunMax proves the promise of [backend.Max], for stores that have it.
-func RunMax(t *testing.T, open Open) { run(t, open, []promise{{"Max", greater}}) }
+// RunMax proves the promise of Max in [backend.Capabilities], for stores that have it.
+func RunMax(t *testing.T, open Open) {
+	run(t, having(open, "Max", func(c backend.Capabilities) bool { return c.Max }), []promise{{"Max", greater}})
+}
 
 var greater = cases{
-	{"Said", maxSaid},
 	{"Applied", maxApplied},
 	{"Committed", maxCommitted},
 	{"Refused", maxRefused},
 	{"OneMoment", maxOneMoment},
-}
-
-// maxSaid looks for the power: who has not said it is sent no such effect.
-func maxSaid(s *trial) {
-	if !hasMax(s.store) {
-		s.Errorf("the store has no method Max")
-	}
 }
 
 // nextToNines is the largest number but one.

@@ -30,24 +30,6 @@ func bigOf(n backend.Num) *big.Int {
 	return v
 }
 
-// entryOf is a record that was read, nil where there is none. It has no place.
-func entryOf(r *backend.Record) *entry {
-	if !r.Present() {
-		return nil
-	}
-	var none *entry
-	e := none.copyOf()
-	for _, slot := range r.Layout().Slots() {
-		name := r.Layout().Field(slot).Name
-		if n, there := r.Num(slot); slot.IsNumber() && there {
-			e.numbers[name] = bigOf(n)
-		} else if v, there := r.Text(slot); !slot.IsNumber() && there {
-			e.texts[name] = v
-		}
-	}
-	return e
-}
-
 // copyOf is a record that can be changed without changing e; of none, one without fields.
 func (e *entry) copyOf() *entry {
 	c := &entry{numbers: map[string]*big.Int{}, texts: map[string]string{}}

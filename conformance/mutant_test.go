@@ -22,7 +22,7 @@ type mutant struct {
 	breaks  func(inner backend.Backend) broken
 }
 
-// broken is a store of which some methods are replaced. It has no further powers; beneath is a plain one.
+// broken is a store of which some methods are replaced. Beneath is a plain one, without powers.
 type broken struct {
 	backend.Backend
 	read   func(context.Context, []backend.Key, []backend.Record) error
@@ -80,7 +80,7 @@ func TestMutantHost(t *testing.T) {
 	conformance.SetPatience(200 * time.Millisecond)
 	t.Run("none", func(t *testing.T) {
 		conformance.Run(t, func(t testing.TB) backend.Backend { return broken{Backend: plain{open(t)}} })
-		runPowers(t, func(s powers) powers { return s })
+		runPowers(t, func(s backend.Backend) backend.Backend { return s })
 		runDurable(t, false)
 	})
 	for _, m := range mutants {

@@ -13,6 +13,8 @@ func addsFrom(e backend.Effect) bool { return e.Op == backend.AddFrom }
 // plain is a store without further powers: it refuses AddFrom.
 type plain struct{ backend.Backend }
 
+func (plain) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 func (s plain) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	if err := refuse(writes); err != nil {
 		for i := range out {
@@ -46,7 +48,7 @@ func addsUnsaid(inner backend.Backend) broken {
 
 // addsElsewhere changes the effect AddFrom, given what the field is.
 type addsElsewhere struct {
-	powers
+	backend.Backend
 	change func(e *backend.Effect, field backend.Num, there bool)
 }
 
@@ -73,7 +75,7 @@ func (s addsElsewhere) changed(ctx context.Context, writes []backend.Write) []ba
 		}
 		r := make([]backend.Record, 1)
 		r[0].Reset(w.Layout)
-		_ = s.powers.Read(ctx, []backend.Key{w.Key}, r)
+		_ = s.Backend.Read(ctx, []backend.Key{w.Key}, r)
 		w.Effects = slices.Clone(w.Effects)
 		for j := range w.Effects {
 			if e := &w.Effects[j]; e.Op == backend.AddFrom {
@@ -86,9 +88,9 @@ func (s addsElsewhere) changed(ctx context.Context, writes []backend.Write) []ba
 }
 
 func (s addsElsewhere) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-	return s.powers.Apply(ctx, s.changed(ctx, writes), out)
+	return s.Backend.Apply(ctx, s.changed(ctx, writes), out)
 }
 
 func (s addsElsewhere) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	return s.powers.Commit(ctx, token, s.changed(ctx, writes))
+	return s.Backend.Commit(ctx, token, s.changed(ctx, writes))
 }

@@ -199,78 +199,87 @@ func judgesExpired(inner backend.Backend) broken {
 	}}
 }
 
-// powers are a store and all that it may have besides.
-type powers interface {
-	backend.Backend
-	backend.Feed
-	backend.Sweeper
-	backend.Scanner
-	backend.Max
-}
-
 // powerMutants break a promise of a further power.
 var powerMutants = []struct {
 	promise string
 	name    string
-	breaks  func(powers) powers
+	breaks  func(backend.Backend) backend.Backend
 }{
-	{"Feed", "forgets changes that were not taken", func(s powers) powers { return feedForgets{s} }},
-	{"Feed", "feeds changes that change nothing", func(s powers) powers { return feedRepeats{s} }},
-	{"Sweep", "sweeps at the instant of expiry", func(s powers) powers { return sweepsEarly{s} }},
-	{"Max", "adds to the lesser of the two", func(s powers) powers { return addsElsewhere{s, toLesser} }},
-	{"Max", "counts a missing field as zero", func(s powers) powers { return addsElsewhere{s, missingIsZero} }},
-	{"Scan", "scans without the last key of a page", func(s powers) powers { return scansLess{s} }},
+	{"Feed", "forgets changes that were not taken", with(feedForgets)},
+	{"Feed", "feeds changes that change nothing", with(feedRepeats)},
+	{"Sweep", "sweeps at the instant of expiry", with(sweepsEarly)},
+	{"Max", "adds to the lesser of the two", func(s backend.Backend) backend.Backend { return addsElsewhere{s, toLesser} }},
+	{"Max", "counts a missing field as zero", func(s backend.Backend) backend.Backend { return addsElsewhere{s, missingIsZero} }},
+	{"Scan", "scans without the last key of a page", with(scansLess)},
 }
 
-func runPowers(t *testing.T, breaks func(powers) powers) {
-	opened := func(t testing.TB) backend.Backend { return breaks(open(t).(powers)) }
+func runPowers(t *testing.T, breaks func(backend.Backend) backend.Backend) {
+	opened := func(t testing.TB) backend.Backend { return breaks(open(t)) }
 	conformance.RunFeed(t, opened)
 	conformance.RunSweep(t, opened)
 	conformance.RunScan(t, opened)
 	conformance.RunMax(t, opened)
 }
 
-type feedForgets struct{ powers }
-
-func (s feedForgets) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
-	var failed error
-	n, err := s.powers.Feed(ctx, layouts, size, func(changes []backend.Change) error {
-		failed = take(changes)
-		return nil
-	})
-	if failed != nil {
-		return 0, failed
-	}
-	return n, err
+// empowered is a store of which a power is replaced.
+type empowered struct {
+	backend.Backend
+	caps backend.Capabilities
 }
 
-type feedRepeats struct{ powers }
+func (e empowered) Capabilities() backend.Capabilities { return e.caps }
 
-func (s feedRepeats) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
-	return s.powers.Feed(ctx, layouts, size, func(changes []backend.Change) error {
-		if len(changes) < size {
-			c := changes[len(changes)-1]
-			c.Before.CopyFrom(&c.After)
-			changes = append(slices.Clone(changes), c)
+func with(change func(*backend.Capabilities)) func(backend.Backend) backend.Backend {
+	return func(s backend.Backend) backend.Backend {
+		caps := s.Capabilities()
+		change(&caps)
+		return empowered{s, caps}
+	}
+}
+
+func feedForgets(c *backend.Capabilities) {
+	feed := c.Feed
+	c.Feed = func(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
+		var failed error
+		n, err := feed(ctx, layouts, size, func(changes []backend.Change) error {
+			failed = take(changes)
+			return nil
+		})
+		if failed != nil {
+			return 0, failed
 		}
-		return take(changes)
-	})
-}
-
-type sweepsEarly struct{ powers }
-
-func (s sweepsEarly) Sweep(ctx context.Context, now int64) (int, error) {
-	return s.powers.Sweep(ctx, now+1)
-}
-
-type scansLess struct{ powers }
-
-func (s scansLess) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
-	keys, next, err := s.powers.Scan(ctx, namespace, after, size)
-	if len(keys) > 1 && next != "" {
-		keys = keys[:len(keys)-1]
+		return n, err
 	}
-	return keys, next, err
+}
+
+func feedRepeats(c *backend.Capabilities) {
+	feed := c.Feed
+	c.Feed = func(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
+		return feed(ctx, layouts, size, func(changes []backend.Change) error {
+			if len(changes) < size {
+				c := changes[len(changes)-1]
+				c.Before.CopyFrom(&c.After)
+				changes = append(slices.Clone(changes), c)
+			}
+			return take(changes)
+		})
+	}
+}
+
+func sweepsEarly(c *backend.Capabilities) {
+	sweep := c.Sweep
+	c.Sweep = func(ctx context.Context, now int64) (int, error) { return sweep(ctx, now+1) }
+}
+
+func scansLess(c *backend.Capabilities) {
+	scan := c.Scan
+	c.Scan = func(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
+		keys, next, err := scan(ctx, namespace, after, size)
+		if len(keys) > 1 && next != "" {
+			keys = keys[:len(keys)-1]
+		}
+		return keys, next, err
+	}
 }
 
 // runDurable runs the promises of a store in a file, which is another one each time it is opened if it forgets.

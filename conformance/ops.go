@@ -12,12 +12,6 @@ import (
 // drawing draws operations for stores that know AddFrom, or for any.
 type drawing struct{ max bool }
 
-// hasMax tells whether a store says that it knows AddFrom.
-func hasMax(s backend.Backend) bool {
-	_, has := s.(backend.Max)
-	return has
-}
-
 // asked is one operation of a random list.
 type asked struct {
 	op     Op

@@ -46,7 +46,7 @@ func (s *trial) under(t tester) *trial {
 
 // compareWithModel is one random run.
 func (s *trial) compareWithModel(rt *rapid.T) {
-	m, p, draw := model{}, newPlayer(s), drawing{max: hasMax(s.store)}
+	m, p, draw := model{}, newPlayer(s), drawing{max: s.store.Capabilities().Max}
 	step := func(ops ...Op) func(*rapid.T) {
 		return func(rt *rapid.T) {
 			a := draw.asked(rt)
@@ -59,11 +59,11 @@ func (s *trial) compareWithModel(rt *rapid.T) {
 	actions := map[string]func(*rapid.T){
 		"Write": step(OpApply, OpCommit), "Ask": step(OpRead, OpList), "": func(*rapid.T) { p.compareRecords(m) },
 	}
-	if sweeper, ok := s.store.(backend.Sweeper); ok {
+	if sweep := s.store.Capabilities().Sweep; sweep != nil {
 		actions["Sweep"] = func(rt *rapid.T) {
 			now := future + rapid.Int64Range(0, 2).Draw(rt, "now")
 			for more := true; more; {
-				n, err := sweeper.Sweep(s.Context(), now)
+				n, err := sweep(s.Context(), now)
 				if more = n > 0; err != nil {
 					rt.Fatalf("Sweep: %v", err)
 				}

@@ -9,8 +9,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunScan proves the promises of [backend.Scanner], for stores that have it.
-func RunScan(t *testing.T, open Open) { run(t, open, []promise{{"Scan", scans}}) }
+// RunScan proves the promises of [backend.ScanFunc], for stores that have it.
+func RunScan(t *testing.T, open Open) {
+	run(t, having(open, "Scan", func(c backend.Capabilities) bool { return c.Scan != nil }), []promise{{"Scan", scans}})
+}
 
 var scans = cases{
 	{"All", scanEverything},
@@ -22,7 +24,7 @@ var scans = cases{
 // mustScan scans a namespace and sorts what it finds.
 func (s *trial) mustScan(namespace string, size int) []backend.Key {
 	s.Helper()
-	keys, err := scanAll(s.Context(), s.store.(backend.Scanner), namespace, size)
+	keys, err := scanAll(s.Context(), s.store.Capabilities().Scan, namespace, size)
 	if err != nil {
 		s.Fatalf("Scan: %v", err)
 	}
@@ -76,7 +78,7 @@ func scanMeanwhile(s *trial) {
 	}
 	removed := 0
 	for after := ""; ; {
-		keys, next, err := s.store.(backend.Scanner).Scan(s.Context(), space, after, 7)
+		keys, next, err := s.store.Capabilities().Scan(s.Context(), space, after, 7)
 		if err != nil {
 			s.Fatalf("Scan: %v", err)
 		}
@@ -96,7 +98,7 @@ func scanMeanwhile(s *trial) {
 func scanCancelled(s *trial) {
 	s.mustPut(write(keyOf("k"), set(1)))
 	for what, ctx := range doneContexts(s.Context()) {
-		if keys, _, err := s.store.(backend.Scanner).Scan(ctx, space, "", 1); len(keys) > 0 || !errors.Is(err, ctx.Err()) {
+		if keys, _, err := s.store.Capabilities().Scan(ctx, space, "", 1); len(keys) > 0 || !errors.Is(err, ctx.Err()) {
 			s.Errorf("Scan with a context %s: %v, %v", what, keys, err)
 		}
 	}

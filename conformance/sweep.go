@@ -8,8 +8,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunSweep proves the promises of [backend.Sweeper], for stores that have it.
-func RunSweep(t *testing.T, open Open) { run(t, open, []promise{{"Sweep", sweeps}}) }
+// RunSweep proves the promises of [backend.SweepFunc], for stores that have it.
+func RunSweep(t *testing.T, open Open) {
+	run(t, having(open, "Sweep", func(c backend.Capabilities) bool { return c.Sweep != nil }), []promise{{"Sweep", sweeps}})
+}
 
 var sweeps = cases{
 	{"Expired", sweepExpired},
@@ -24,7 +26,7 @@ var sweeps = cases{
 func (s *trial) mustSweep(now int64) int {
 	s.Helper()
 	for all := 0; ; {
-		n, err := s.store.(backend.Sweeper).Sweep(s.Context(), now)
+		n, err := s.store.Capabilities().Sweep(s.Context(), now)
 		if err != nil || n < 0 || all > 100_000 {
 			s.Fatalf("Sweep: %d, %v", n, err)
 		}
@@ -128,7 +130,7 @@ func sweepBusy(s *trial) {
 	s.together(4, func(worker int) {
 		for i := range 100 {
 			if worker == 0 {
-				if _, err := s.store.(backend.Sweeper).Sweep(s.Context(), int64(1000+i)); err != nil {
+				if _, err := s.store.Capabilities().Sweep(s.Context(), int64(1000+i)); err != nil {
 					s.Errorf("Sweep: %v", err)
 				}
 				continue
@@ -147,7 +149,7 @@ func sweepBusy(s *trial) {
 func sweepCancelled(s *trial) {
 	s.mustPut(write(keyOf("k"), set(1), backend.Expiry(1000)))
 	for what, ctx := range doneContexts(s.Context()) {
-		if n, err := s.store.(backend.Sweeper).Sweep(ctx, 2000); n != 0 || !errors.Is(err, ctx.Err()) {
+		if n, err := s.store.Capabilities().Sweep(ctx, 2000); n != 0 || !errors.Is(err, ctx.Err()) {
 			s.Errorf("Sweep with a context %s: %d, %v", what, n, err)
 		}
 	}

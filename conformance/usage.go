@@ -15,7 +15,7 @@ import (
 )
 
 // RunUsage proves that what limiters consume in the stores which open gives is added up once and can be asked for: by the
-// aggregator, from [backend.Feed]. Open must give stores that keep changes.
+// aggregator, from [backend.FeedFunc], which the stores must have.
 func RunUsage(t *testing.T, open Open) {
 	for _, s := range usage {
 		t.Run(s.name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func (r *rig) aggregate(expected int) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	for {
-		n, err := r.store.(backend.Feed).Feed(ctx, aggregator.Layouts, 7, take)
+		n, err := r.store.Capabilities().Feed(ctx, aggregator.Layouts, 7, take)
 		if err != nil {
 			r.Fatalf("%d of %d changes counted: %v", counted, expected, err)
 		}

@@ -94,8 +94,7 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 
 // everyBucket scans the namespace until it has found at least one bucket.
 func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list BucketPage, err error) {
-	scanner, ok := l.store.(backend.Scanner)
-	if !ok {
+	if l.caps.Scan == nil {
 		return list, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace; set Entity to list the buckets of one entity"}
 	}
 	size, err := p.size()
@@ -107,7 +106,7 @@ func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list Buck
 		return list, err
 	}
 	for {
-		keys, next, err := l.scan(ctx, scanner, l.opts.Namespace, position, size)
+		keys, next, err := l.scan(ctx, l.opts.Namespace, position, size)
 		if err != nil {
 			return list, err
 		}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -132,7 +131,7 @@ func TestBucketsRefuses(t *testing.T) {
 	wants(t, "entity", err, invalid("Entity"))
 	_, err = w.BucketStates(ctx, []engine.BucketName{{"a", "not legal"}})
 	wants(t, "resource", err, invalid("Resource"))
-	_, err = w.limiter(struct{ backend.Backend }{w.store}, nil).Buckets(ctx, engine.BucketQuery{})
+	_, err = w.limiter(bare{w.store}, nil).Buckets(ctx, engine.BucketQuery{})
 	wants(t, "a store that cannot walk", err, invalid("store"))
 	_, err = w.limiter(w.store, &engine.Options{Namespace: "nosuch"}).Buckets(ctx, engine.BucketQuery{})
 	wants(t, "namespace", err, engine.ErrNamespaceNotFound)

@@ -78,7 +78,7 @@ func (l *Limiter) call(ctx context.Context, name string, f func(context.Context)
 	}
 	err = overdue(ctx, err)
 	l.breaker.leave(&l.clock, probe, verdict(ctx, err))
-	if l.dated != nil {
+	if l.caps.ClockAhead != nil {
 		l.compareClocks(ctx)
 	}
 	if l.opts.Observer != nil {
@@ -97,7 +97,7 @@ const mostApart = 2 * time.Second
 // compareClocks tells the operator of a clock that is wrong, before limits are: those of all processes are kept by their
 // own clocks.
 func (l *Limiter) compareClocks(ctx context.Context) {
-	ahead := l.dated.Ahead()
+	ahead := l.caps.ClockAhead()
 	if ahead.Abs() <= mostApart {
 		return
 	}

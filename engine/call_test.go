@@ -17,7 +17,9 @@ type datedStore struct {
 	ahead time.Duration
 }
 
-func (s *datedStore) Ahead() time.Duration { return s.ahead }
+func (s *datedStore) Capabilities() backend.Capabilities {
+	return backend.Capabilities{ClockAhead: func() time.Duration { return s.ahead }}
+}
 
 // TestStoreClock: a clock that differs from the store's by more than two seconds is reported, once a minute.
 func TestStoreClock(t *testing.T) {

@@ -34,7 +34,7 @@ func TestDeletionComesBetween(t *testing.T) {
 		"set": func(ctx context.Context, l *engine.Limiter) error { return l.SetLimits(ctx, "e", "r1", limits) },
 	} {
 		w, ctx := newWorld(t), t.Context()
-		l := w.limiter(&interposed{w.store, func() { w.interrupted("e") }}, nil)
+		l := w.limiter(&interposed{bare{w.store}, func() { w.interrupted("e") }}, nil)
 		must(t, f(ctx, l))
 		if left := w.dump(false); len(left) != 1 {
 			t.Errorf("%s: %v", what, left)

@@ -49,7 +49,7 @@ func TestCallersWithOtherLimits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				seed := rand.Uint64()
 				t.Logf("seed %d", seed)
-				store := &remote{Backend: memory.New(nil), random: rand.New(rand.NewPCG(seed, 1))}
+				store := &remote{Backend: bare{memory.New(nil)}, random: rand.New(rand.NewPCG(seed, 1))}
 				l, err := engine.New(store, &engine.Options{Now: func() time.Time { return time.Now().AddDate(30, 0, 0) }})
 				must(t, err)
 				defer l.Close()
@@ -86,7 +86,7 @@ func TestOwnChangeIsSeen(t *testing.T) {
 		rounds = 300
 	}
 	w := newWorld(t)
-	l := w.limiter(onlyBackend{w.store}, &engine.Options{Timeout: -1})
+	l := w.limiter(bare{w.store}, &engine.Options{Timeout: -1})
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	for range 15 {
@@ -108,6 +108,3 @@ func TestOwnChangeIsSeen(t *testing.T) {
 	stop()
 	group.Wait()
 }
-
-// onlyBackend has none of the further powers of its store.
-type onlyBackend struct{ backend.Backend }

@@ -20,9 +20,9 @@ type Limiter struct {
 	store   backend.Backend
 	opts    Options
 	noIO    bool
-	lifts   bool          // the token check needs no regime: the store knows the greater of two numbers
-	prompt  bool          // the store heeds contexts
-	dated   backend.Dated // nil if the store does not tell the time
+	lifts   bool // the token check needs no regime: the store knows the greater of two numbers
+	prompt  bool // the store heeds contexts
+	caps    backend.Capabilities
 	clock   clock
 	trust   int64 // age up to which configuration is used without a look at its refresh, ns
 	buckets *cache
@@ -57,16 +57,12 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	if err := checkPolicy("Options.OnUnavailable", l.opts.OnUnavailable); err != nil {
 		return nil, err
 	}
-	_, l.noIO = store.(backend.NoIO)
-	_, l.lifts = store.(backend.Max)
-	l.lifts = l.lifts && l.noIO
-	_, l.prompt = store.(backend.Prompt)
-	l.dated, _ = store.(backend.Dated)
+	l.caps = store.Capabilities()
+	l.noIO, l.lifts, l.prompt = l.caps.NoIO, l.caps.Max && l.caps.NoIO, l.caps.HonorsContext
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.buckets = newCache(l.opts.CacheSize)
 	l.ops.New = func() any { return newOp(&l.opts) }
-	l.sweeps.store, _ = store.(backend.Sweeper)
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l, nil
 }

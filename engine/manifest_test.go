@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -213,7 +212,7 @@ func TestManifestValidation(t *testing.T) {
 	wants(t, "reading", err, invalid("Kind"))
 	_, err = w.ManagedSettings(ctx, "-")
 	wants(t, "listing", err, invalid("Manifest"))
-	_, err = w.limiter(struct{ backend.Backend }{w.store}, nil).AllSettings(ctx)
+	_, err = w.limiter(bare{w.store}, nil).AllSettings(ctx)
 	wants(t, "a store that cannot scan", err, invalid("store"))
 	equal(t, "store", w.dump(true), map[string]string{})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // watched stands between the limiters and a memory store. It sees every write that takes effect, lets calls go wrong as
-// the step that makes them says, and lets other steps come between. It is remote: not NoIO, and no Sweeper.
+// the step that makes them says, and lets other steps come between. It is remote: not NoIO, and it never sweeps.
 type watched struct {
 	lock  sync.Mutex // of a call, where a limiter makes several at once
 	inner *memory.Store
@@ -24,12 +24,13 @@ type watched struct {
 	terms map[string][]schema.Term // by L
 }
 
+func (s *watched) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 // local is watched by limiters that take it for a store without I/O which knows the greater of two numbers: they send
 // writes that need no regime.
 type local struct{ *watched }
 
-func (local) NoIO() {}
-func (local) Max()  {}
+func (local) Capabilities() backend.Capabilities { return backend.Capabilities{NoIO: true, Max: true} }
 
 // lateWrite is one that is still under way.
 type lateWrite struct {

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -259,12 +258,11 @@ func TestPurgeFinishedByAnother(t *testing.T) {
 }
 
 // A store that cannot list a namespace cannot purge one, and the namespace stays as it is.
-func TestPurgeWithoutScanner(t *testing.T) {
+func TestPurgeWithoutScan(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.RegisterNamespace(ctx, "n"))
 	must(t, w.DeleteNamespace(ctx, "n"))
-	bare := struct{ backend.Backend }{w.store}
-	wants(t, "purge", w.limiter(bare, nil).PurgeNamespace(ctx, "n"), invalid("store"))
+	wants(t, "purge", w.limiter(bare{w.store}, nil).PurgeNamespace(ctx, "n"), invalid("store"))
 	n, err := w.Namespace(ctx, "n")
 	must(t, err)
 	equal(t, "state", n.State, "deleted")

@@ -77,7 +77,7 @@ func (w *world) twoLevels() {
 }
 
 func (w *world) brokered(o *engine.Options) (*broker, *engine.Limiter) {
-	s := &broker{Backend: w.store}
+	s := &broker{Backend: bare{w.store}}
 	return s, w.limiter(s, o)
 }
 
@@ -264,12 +264,6 @@ func TestOutageCanceledBefore(t *testing.T) {
 	}
 }
 
-// promptBroker is called on the caller's goroutine.
-type promptBroker struct{ *broker }
-
-// Prompt implements [backend.Prompt].
-func (promptBroker) Prompt() {}
-
 // TestOutagePanics: a panic of the store ends no program, on whatever goroutine it comes: at first use, which callers share,
 // on a path, in the background. It is logged with its stack.
 func TestOutagePanics(t *testing.T) {
@@ -278,10 +272,10 @@ func TestOutagePanics(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, log := newWorld(t), &bytes.Buffer{}
 			w.twoLevels()
-			inner := &broker{Backend: w.store}
+			inner := &broker{Backend: bare{w.store}}
 			var store backend.Backend = inner
 			if prompt {
-				store = promptBroker{inner}
+				store = backend.Wrap(inner, &backend.WrapOptions{HonorsContext: true}) // called on the caller's goroutine
 			}
 			l, err := engine.New(store, &engine.Options{OnUnavailable: engine.PolicyAllow, Now: w.now, Logger: slog.New(slog.NewTextHandler(log, nil))})
 			must(t, err)

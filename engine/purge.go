@@ -15,8 +15,7 @@ import (
 // active or is "default", or if the store cannot list a namespace, and ErrNamespaceNotFound if it is not registered.
 // Audited as namespace_purged when it begins and when it ends.
 func (l *Limiter) PurgeNamespace(ctx context.Context, name string) error {
-	scanner, ok := l.store.(backend.Scanner)
-	if !ok {
+	if l.caps.Scan == nil {
 		return &ValidationError{"store", fmt.Sprintf("%T", l.store), "must be able to list a whole namespace to purge it"}
 	}
 	if name == DefaultNamespace {
@@ -25,7 +24,7 @@ func (l *Limiter) PurgeNamespace(ctx context.Context, name string) error {
 	if err := l.changeNamespace(ctx, name, beginPurge(name)); err != nil {
 		return err
 	}
-	if err := l.deleteAll(ctx, scanner, name); err != nil {
+	if err := l.deleteAll(ctx, name); err != nil {
 		return err
 	}
 	return l.changeNamespace(ctx, name, endPurge)
@@ -60,9 +59,9 @@ const purgedAtOnce = 50
 // deleteAll deletes the records of a namespace until a scan finds none: limiters that have not noticed its deletion yet may
 // still write some. Somebody else may finish the purge first, and the name may be registered again: so a page is deleted only
 // if the namespace is still being purged after the page was read.
-func (l *Limiter) deleteAll(ctx context.Context, scanner backend.Scanner, namespace string) error {
+func (l *Limiter) deleteAll(ctx context.Context, namespace string) error {
 	for position, found := "", 0; ; {
-		keys, next, err := l.scan(ctx, scanner, namespace, position, backend.MaxPage)
+		keys, next, err := l.scan(ctx, namespace, position, backend.MaxPage)
 		if err != nil {
 			return err
 		}
@@ -115,11 +114,11 @@ func (l *Limiter) deletePurged(ctx context.Context, namespace string, keys []bac
 }
 
 // scan returns the next keys of a namespace. It skips and reports those that this library cannot have written.
-func (l *Limiter) scan(ctx context.Context, scanner backend.Scanner, namespace, after string, size int) (keys []backend.Key, next string, err error) {
+func (l *Limiter) scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	var scanned []backend.Key
 	var position string
 	err = l.request(ctx, "scan", func(ctx context.Context) (err error) {
-		scanned, position, err = scanner.Scan(ctx, namespace, after, size)
+		scanned, position, err = l.caps.Scan(ctx, namespace, after, size)
 		return err
 	})
 	if err != nil {

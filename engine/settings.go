@@ -67,8 +67,7 @@ func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setti
 // the namespace, also buckets: on DynamoDB that reads the whole table. It returns a *ValidationError if the store cannot
 // scan.
 func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
-	scanner, ok := l.store.(backend.Scanner)
-	if !ok {
+	if l.caps.Scan == nil {
 		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace, which reading all settings needs"}
 	}
 	if err := l.checkNamespace(ctx); err != nil {
@@ -76,7 +75,7 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 	}
 	var found []backend.Key
 	for position := ""; ; {
-		keys, next, err := l.scan(ctx, scanner, l.opts.Namespace, position, backend.MaxPage)
+		keys, next, err := l.scan(ctx, l.opts.Namespace, position, backend.MaxPage)
 		if err != nil {
 			return nil, err
 		}

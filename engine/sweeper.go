@@ -5,8 +5,6 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-
-	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 // sweepEvery is how many writes lie between two sweeps of a store that does not drop expired records by itself. For each
@@ -19,7 +17,6 @@ const (
 
 // sweeper asks such a store to drop them, by the slowest clock it has seen since it last did.
 type sweeper struct {
-	store   backend.Sweeper
 	writes  atomic.Int64 // since the last sweep began
 	slowest atomic.Int64 // ns since the Unix epoch; 0: none seen
 	running atomic.Bool
@@ -32,7 +29,7 @@ const sweepBatch = 64
 // wrote counts an op's writes, and sweeps when it is time to.
 func (l *Limiter) wrote(o *op) {
 	s := &l.sweeps
-	if o.writes += o.n; s.store == nil || o.writes < sweepBatch {
+	if o.writes += o.n; l.caps.Sweep == nil || o.writes < sweepBatch {
 		return
 	}
 	writes := int64(o.writes)
@@ -58,7 +55,7 @@ func (l *Limiter) sweep(ctx context.Context, now, most int64) error {
 	for most > 0 {
 		dropped := 0
 		_, err := l.call(ctx, "sweep", func(ctx context.Context) (err error) {
-			dropped, err = l.sweeps.store.Sweep(ctx, now)
+			dropped, err = l.caps.Sweep(ctx, now)
 			return err
 		})
 		if err != nil || dropped == 0 {

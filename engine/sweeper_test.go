@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -17,9 +18,13 @@ type sweptStore struct {
 	sweeps atomic.Int64
 }
 
-func (s *sweptStore) Sweep(ctx context.Context, now int64) (int, error) {
-	s.sweeps.Add(1)
-	return s.Store.Sweep(ctx, now)
+func (s *sweptStore) Capabilities() backend.Capabilities {
+	c := s.Store.Capabilities()
+	c.Sweep = func(ctx context.Context, now int64) (int, error) {
+		s.sweeps.Add(1)
+		return s.Store.Sweep(ctx, now)
+	}
+	return c
 }
 
 // TestSweepOfASlowWriter has the collector run after every few writes, as it does in a program that writes rarely: the writes

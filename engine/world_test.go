@@ -145,10 +145,14 @@ func orNothing(m json.RawMessage) string {
 	return string(m)
 }
 
+// bare is a store without any capabilities, such as a remote one that can do nothing else.
+type bare struct{ backend.Backend }
+
+func (bare) Capabilities() backend.Capabilities { return backend.Capabilities{} }
+
 // trouble makes calls on a store fail by script. It is not NoIO, so that the engine treats it as a remote store.
 type trouble struct {
 	*memory.Store
-	NoIO struct{} // hides the store's method
 
 	lock   sync.Mutex
 	script []fault // of the calls to come, the first first; after it all goes well
@@ -246,6 +250,10 @@ func (s *trouble) Scan(ctx context.Context, namespace, after string, size int) (
 		return err
 	})
 	return keys, next, err
+}
+
+func (s *trouble) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Max: true, Sweep: s.Sweep, Scan: s.Scan}
 }
 
 func must(t *testing.T, err error) {

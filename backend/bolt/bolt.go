@@ -37,8 +37,7 @@ type Options struct {
 // defaultTimeout lets a second process fail within a second.
 const defaultTimeout = 900 * time.Millisecond
 
-// Store is a [backend.Backend] in a file, and a [backend.Feed], [backend.Sweeper], [backend.Scanner] and [backend.Max]. It
-// is safe for concurrent use.
+// Store is a [backend.Backend] in a file. It is safe for concurrent use.
 type Store struct {
 	path  string
 	db    *bbolt.DB
@@ -48,13 +47,7 @@ type Store struct {
 	taking sync.Mutex // held by the call of Feed that runs
 }
 
-var _ interface {
-	backend.Backend
-	backend.Feed
-	backend.Sweeper
-	backend.Scanner
-	backend.Max
-} = (*Store)(nil)
+var _ backend.Backend = (*Store)(nil)
 
 // Open opens the store in a file, and makes it where there is no such file or an empty one; its folder must be there.
 // With Options.ReadOnly it makes none, and fails with backend.ErrRejected if there is none. What Open refuses it leaves as it is.
@@ -71,8 +64,19 @@ func Open(path string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Max tells that the store knows [backend.AddFrom].
-func (s *Store) Max() {}
+// Capabilities implements [backend.Backend]. The store knows Max and Scan, Sweep unless it was opened with
+// Options.ReadOnly, and Feed if it was opened with Options.Feed besides.
+func (s *Store) Capabilities() backend.Capabilities {
+	c := backend.Capabilities{Max: true, Scan: s.Scan}
+	if s.db.IsReadOnly() {
+		return c
+	}
+	c.Sweep = s.Sweep
+	if s.feed {
+		c.Feed = s.Feed
+	}
+	return c
+}
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {

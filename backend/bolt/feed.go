@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Feed implements [backend.Feed]; it is refused on a store that was opened without Options.Feed. Changes are in the
+// Feed is a [backend.FeedFunc]; it is refused on a store that was opened without Options.Feed. Changes are in the
 // file until they were taken, so they survive the process.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
 	if err := s.begin(ctx); err != nil {

@@ -110,7 +110,7 @@ func itemOf(stored []byte, index bool) (item backend.Item, err error) {
 	return item, err
 }
 
-// Scan implements [backend.Scanner], in the order of keys. A position is the last key as it is stored.
+// Scan is a [backend.ScanFunc], in the order of keys. A position is the last key as it is stored.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, "", err

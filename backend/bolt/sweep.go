@@ -15,7 +15,7 @@ const (
 	sweepCalls = 8
 )
 
-// Sweep implements [backend.Sweeper]. One call drops up to a thousand records, in one transaction. It returns 0 if there is
+// Sweep is a [backend.SweepFunc]. One call drops up to a thousand records, in one transaction. It returns 0 if there is
 // nothing to drop, and in rare cases if it has looked only at records that live on, which it does not look at again.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 	for range sweepCalls {

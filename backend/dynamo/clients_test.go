@@ -18,11 +18,7 @@ type clients struct {
 	next atomic.Uint64
 }
 
-var _ interface {
-	backend.Backend
-	backend.Scanner
-	backend.Prompt
-} = (*clients)(nil)
+var _ backend.Backend = (*clients)(nil)
 
 func several(t testing.TB) backend.Backend {
 	t.Helper()
@@ -61,13 +57,14 @@ func (c *clients) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 	return c.one().List(ctx, q)
 }
 
-// Scan implements [backend.Scanner].
-func (c *clients) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
-	return c.one().Scan(ctx, namespace, after, size)
+// Capabilities implements [backend.Backend].
+func (c *clients) Capabilities() backend.Capabilities {
+	return backend.Capabilities{HonorsContext: true, Scan: c.scan}
 }
 
-// Prompt implements [backend.Prompt].
-func (c *clients) Prompt() {}
+func (c *clients) scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
+	return c.one().Scan(ctx, namespace, after, size)
+}
 
 // Close implements [backend.Backend].
 func (c *clients) Close() error {

@@ -7,8 +7,8 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// Ahead implements [backend.Dated], by the Date of the last reply that had one.
-func (s *Store) Ahead() time.Duration { return time.Duration(s.ahead.Load()) }
+// clockAhead is from the Date of the last reply that had one.
+func (s *Store) clockAhead() time.Duration { return time.Duration(s.ahead.Load()) }
 
 // dated notes how far DynamoDB's clock is ahead of this machine's. A Date is in whole seconds, rounded down.
 func (s *Store) dated(of middleware.Metadata) {

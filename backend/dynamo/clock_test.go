@@ -54,8 +54,8 @@ func TestAhead(t *testing.T) {
 			if err := f(); err != nil {
 				t.Fatalf("%s: %v", call, err)
 			}
-			if off := s.Ahead() - by; off.Abs() > time.Minute {
-				t.Errorf("%s, with a clock that is ahead by %v: %v", call, by, s.Ahead())
+			if off := s.Capabilities().ClockAhead() - by; off.Abs() > time.Minute {
+				t.Errorf("%s, with a clock that is ahead by %v: %v", call, by, s.Capabilities().ClockAhead())
 			}
 		}
 	}

@@ -19,8 +19,7 @@ type Options struct {
 	Client   *dynamodb.Client // whose options are taken over but for retries; beats all of the above
 }
 
-// Store is a [backend.Backend] over one DynamoDB table, and a [backend.Feed] and [backend.Scanner]. It is safe for
-// concurrent use.
+// Store is a [backend.Backend] over one DynamoDB table. It is safe for concurrent use.
 type Store struct {
 	table     string
 	api       api
@@ -31,13 +30,7 @@ type Store struct {
 	unchecked atomic.Bool // whether the table's schema is still to be looked at
 }
 
-var _ interface {
-	backend.Backend
-	backend.Feed
-	backend.Scanner
-	backend.Prompt
-	backend.Dated
-} = (*Store)(nil)
+var _ backend.Backend = (*Store)(nil)
 
 // Open connects to the table that a deployment of this name has made. It creates nothing. [ErrNotDeployed] reports
 // that there is no such table, or one of something else; [backend.ErrRejected] a schema of another version, or
@@ -54,8 +47,12 @@ func Open(ctx context.Context, name string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Prompt tells that calls end with their context: the SDK and the HTTP client under it heed it at every step.
-func (s *Store) Prompt() {}
+// Capabilities implements [backend.Backend]. Calls end with their context, because the SDK and the HTTP client under it
+// look at it at every step. The store knows Feed, Scan and ClockAhead. DynamoDB drops expired records by itself, and does
+// not know the greater of two numbers.
+func (s *Store) Capabilities() backend.Capabilities {
+	return backend.Capabilities{HonorsContext: true, Feed: s.Feed, Scan: s.Scan, ClockAhead: s.clockAhead}
+}
 
 // Close implements [backend.Backend]. Calls on their way end as they would have.
 func (s *Store) Close() error {

@@ -127,7 +127,7 @@ func TestAddFrom(t *testing.T) {
 	name, o := Table(t)
 	counter := NewInjector(t, nil)
 	s := mustOpen(t, name, counter.Options(o))
-	if _, has := any(s).(backend.Max); has {
+	if s.Capabilities().Max {
 		t.Error("the store says that it knows AddFrom")
 	}
 	both := append(add("beside"), add("k")...)

@@ -40,7 +40,7 @@ type image struct {
 	at            int64 // seconds since the Unix epoch; 0: unknown
 }
 
-// Feed implements [backend.Feed], from DynamoDB Streams.
+// Feed is a [backend.FeedFunc], from DynamoDB Streams.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err

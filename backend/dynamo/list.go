@@ -147,7 +147,7 @@ func (l *listing) rest() *backend.Item {
 // scanned is how many records one request of a scan looks at, at least.
 const scanned = 1000
 
-// Scan implements [backend.Scanner], in an order that DynamoDB makes of the keys. It reads the whole table, whose
+// Scan is a [backend.ScanFunc], in an order that DynamoDB makes of the keys. It reads the whole table, whose
 // namespaces are not kept apart: for rare acts only. A position is the last key's parts, the first with its length.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	if err := s.begin(ctx); err != nil {

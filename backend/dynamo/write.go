@@ -105,7 +105,7 @@ func refuse(writes []backend.Write) error {
 	for i := range writes {
 		for _, e := range writes[i].Effects {
 			if e.Op == backend.AddFrom {
-				return fmt.Errorf("%w: dynamo: %s: DynamoDB does not know the greater of two numbers, so AddFrom is for stores that are a backend.Max: "+
+				return fmt.Errorf("%w: dynamo: %s: DynamoDB does not know the greater of two numbers, so AddFrom is for stores with Capabilities.Max: "+
 					"read the record, then Set or Add, with a condition on what was read", backend.ErrInvalid, writes[i].Layout.Field(e.Slot).Name)
 			}
 		}

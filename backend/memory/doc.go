@@ -1,7 +1,7 @@
 // Package memory is a store in the memory of one process: exact, fast, and gone when the process ends.
 //
 // It keeps every promise of package backend and refuses what production would refuse, so it is the store for tests, for
-// development and for programs that run once. Feed (when opened with it), Sweep, Scan, NoIO and Max come on top.
+// development and for programs that run once. It needs no I/O, and has the powers Feed (with Options.Feed), Sweep, Scan and Max.
 //
 // # How it works
 //

@@ -34,7 +34,7 @@ func (s *Store) noteLocked(r *rec, w *backend.Write, o *backend.Outcome) {
 	}
 }
 
-// Feed implements [backend.Feed]; it is refused on a store that was opened without Options.Feed.
+// Feed is a [backend.FeedFunc]; it is refused on a store that was opened without Options.Feed.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err

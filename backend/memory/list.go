@@ -95,7 +95,7 @@ func (sh *shard) list(o *order) {
 	sh.listed = true
 }
 
-// Scan implements [backend.Scanner], in the order of keys. A position is the last key's parts, the first with its length.
+// Scan is a [backend.ScanFunc], in the order of keys. A position is the last key's parts, the first with its length.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, "", err

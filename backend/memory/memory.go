@@ -15,8 +15,7 @@ type Options struct {
 	Feed bool
 }
 
-// Store is a [backend.Backend] in memory, and a [backend.Feed], [backend.Sweeper], [backend.Scanner],
-// [backend.NoIO] and [backend.Max]. It is safe for concurrent use.
+// Store is a [backend.Backend] in memory. It is safe for concurrent use.
 type Store struct {
 	seed   maphash.Seed
 	closed atomic.Bool
@@ -41,20 +40,17 @@ func New(o *Options) *Store {
 	return s
 }
 
-var _ interface {
-	backend.Backend
-	backend.Feed
-	backend.Sweeper
-	backend.Scanner
-	backend.NoIO
-	backend.Max
-} = (*Store)(nil)
+var _ backend.Backend = (*Store)(nil)
 
-// NoIO tells that no call waits for anything.
-func (s *Store) NoIO() {}
-
-// Max tells that the store knows [backend.AddFrom].
-func (s *Store) Max() {}
+// Capabilities implements [backend.Backend]. The store needs no I/O, and has every power but ClockAhead; Feed only with
+// Options.Feed.
+func (s *Store) Capabilities() backend.Capabilities {
+	c := backend.Capabilities{NoIO: true, HonorsContext: true, Max: true, Sweep: s.Sweep, Scan: s.Scan}
+	if s.queue != nil {
+		c.Feed = s.Feed
+	}
+	return c
+}
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {

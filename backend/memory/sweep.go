@@ -5,7 +5,7 @@ import "context"
 // sweepMost is how many records one Sweep looks at, once it has dropped one.
 const sweepMost = 1 << 15
 
-// Sweep implements [backend.Sweeper]. It skips shards in which nothing can have expired, and leaves the rest of a long
+// Sweep is a [backend.SweepFunc]. It skips shards in which nothing can have expired, and leaves the rest of a long
 // way to the next call; it returns 0 only when it went all the way.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 	if err := s.begin(ctx); err != nil {

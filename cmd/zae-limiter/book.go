@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
+	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 // bookAt is how many changes of one run wait, at most, until usage is made of them. Those of runs that write less wait in
@@ -14,12 +15,11 @@ const bookAt = 1000
 
 // book makes usage of all changes in a store that keeps them; d is the store as it is open. What earlier runs left is
 // among them, also those that were killed.
-func (s *store) book(ctx context.Context, d driver) error {
-	local, keeps := d.(aggregator.Local)
-	if !s.books || !keeps {
+func (s *store) book(ctx context.Context, d backend.Backend) error {
+	if !s.books || d.Capabilities().Feed == nil {
 		return nil
 	}
-	counted, err := aggregator.Count(local, &aggregator.Options{
+	counted, err := aggregator.Count(d, &aggregator.Options{
 		Windows: []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly}, Now: s.now,
 	})
 	if err == nil {
@@ -30,7 +30,7 @@ func (s *store) book(ctx context.Context, d driver) error {
 }
 
 // bookSome is book where this run has left much; written is what it writes now.
-func (s *store) bookSome(ctx context.Context, d driver, written int) {
+func (s *store) bookSome(ctx context.Context, d backend.Backend, written int) {
 	if !s.books {
 		return
 	}
@@ -50,12 +50,12 @@ func (s *store) tidy(ctx context.Context, now time.Time) {
 		return
 	}
 	_ = s.sweep(ctx, now, tidyMost) // who comes later will drop the others
-	_ = s.with(func(d driver) error { return s.book(ctx, d) })
+	_ = s.with(func(d backend.Backend) error { return s.book(ctx, d) })
 }
 
 // tidyAll is tidy for whoever wants all of it done. Usage comes first: dropping a bucket is a change, too.
 func (s *store) tidyAll(ctx context.Context, now time.Time) error {
-	book := func() error { return s.with(func(d driver) error { return s.book(ctx, d) }) }
+	book := func() error { return s.with(func(d backend.Backend) error { return s.book(ctx, d) }) }
 	if err := book(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
@@ -64,7 +65,7 @@ func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
 	}
 	o := &dynamo.Options{Region: at.region, Endpoint: at.endpoint}
 	s := &store{url: u.String(), stays: true, missing: func() bool { return false }}
-	s.open = func() (driver, error) {
+	s.open = func() (backend.Backend, error) {
 		base := context.Background()
 		if s.signIn != nil {
 			var err error
@@ -74,17 +75,7 @@ func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
 		}
 		ctx, cancel := context.WithTimeout(base, max(timeout, time.Millisecond))
 		defer cancel()
-		table, err := dynamo.Open(ctx, at.name, o)
-		if err != nil {
-			return nil, err
-		}
-		return deployed{table}, nil
+		return dynamo.Open(ctx, at.name, o)
 	}
 	return s, nil
 }
-
-// deployed is a store of DynamoDB, which drops expired records by itself.
-type deployed struct{ *dynamo.Store }
-
-// Sweep has nothing to do.
-func (deployed) Sweep(context.Context, int64) (int, error) { return 0, nil }

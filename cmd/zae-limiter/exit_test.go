@@ -220,7 +220,7 @@ func TestExitInterruptedWhileTheStoreIsInUse(t *testing.T) {
 	released := make(chan struct{})
 	defer close(released)
 	app := &App{world: newShell(t).world(), Globals: Globals{Namespace: "default", Timeout: time.Hour}}
-	app.store = &store{missing: func() bool { return false }, open: func() (driver, error) {
+	app.store = &store{missing: func() bool { return false }, open: func() (backend.Backend, error) {
 		cancel() // while we wait for the file
 		<-released
 		return nil, errAbsent

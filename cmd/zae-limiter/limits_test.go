@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
 )
 
 // manifestOf writes a manifest with n entities and gives the name of its file.
@@ -145,7 +147,7 @@ func TestLimitsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	opened, open := 0, app.store.open
-	app.store.open = func() (driver, error) {
+	app.store.open = func() (backend.Backend, error) {
 		opened++
 		return open()
 	}

@@ -45,9 +45,8 @@ func (c *loadtestCmd) open(k *kong.Context, app *App) (*loadSite, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, noIO := d.(backend.NoIO)
 	name, _, _ := strings.Cut(app.store.url, " ")
-	site := &loadSite{url: name, store: d, keeps: !noIO, prefix: "loadtest-" + ulid.Make().String()}
+	site := &loadSite{url: name, store: d, keeps: !d.Capabilities().NoIO, prefix: "loadtest-" + ulid.Make().String()}
 	site.makePaths(c.Entities, c.Depth)
 	return site, nil
 }

@@ -40,7 +40,7 @@ func TestLoadtestFindsABrokenBound(t *testing.T) {
 		for _, broken := range []bool{false, true} {
 			s := newShell(t)
 			s.virtual = true
-			var d driver = memory.New(nil)
+			var d backend.Backend = memory.New(nil)
 			if broken {
 				d = &forgetful{Store: memory.New(nil)}
 			}
@@ -48,7 +48,7 @@ func TestLoadtestFindsABrokenBound(t *testing.T) {
 			w := s.world()
 			w.Out, w.Err = &out, &said
 			app := &App{world: w, Globals: Globals{Namespace: "default", Timeout: time.Second}}
-			app.store = &store{url: "memory:", open: func() (driver, error) { return d, nil }}
+			app.store = &store{url: "memory:", open: func() (backend.Backend, error) { return d, nil }}
 			c := loadtestCmd{
 				Rate: 100, Duration: 5 * time.Second, Arrivals: "even", Entities: 1, Depth: 1, Resource: "r", Mode: "allow",
 				Processes: 1, InFlight: 10, Limit: []limitFlag{{mustLimit(t, "rps:10/s")}}, Output: Output{"json"},

@@ -20,22 +20,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// driver is what a store must be able to do for the command line.
-type driver interface {
-	backend.Backend
-	backend.Scanner
-	backend.Sweeper
-}
-
 // store is a [backend.Backend] that opens a file for each call and closes it behind it, so that many processes share it;
 // one that many can have open stays open.
 // A file that does not exist reads as an empty store; the first write makes it.
 type store struct {
 	url  string
 	path string // of the file; "": it is none
-	open func() (driver, error)
+	open func() (backend.Backend, error)
 	// openReading opens what cannot be written to; nil for a store of which that is not known.
-	openReading func() (driver, error)
+	openReading func() (backend.Backend, error)
 	openFile    func(name string, flag int, perm os.FileMode) (*os.File, error) // nil: os.OpenFile
 	// missing reports whether there is nothing to read yet.
 	missing func() bool
@@ -45,15 +38,15 @@ type store struct {
 	now    func() time.Time
 	signIn func(target) (context.Context, error) // asks whoever must be asked before open; nil: nobody
 
-	lock    sync.Mutex  // one call at a time has the file open: a process waits for itself as it does for others
-	opened  driver      // of one that stays
-	failed  error       // why it cannot be opened: not tried again
-	changed atomic.Bool // something was written, and nobody has been told
-	written atomic.Bool // something was written
-	waiting int         // changes of this run of which no usage has been made
+	lock    sync.Mutex      // one call at a time has the file open: a process waits for itself as it does for others
+	opened  backend.Backend // of one that stays
+	failed  error           // why it cannot be opened: not tried again
+	changed atomic.Bool     // something was written, and nobody has been told
+	written atomic.Bool     // something was written
+	waiting int             // changes of this run of which no usage has been made
 }
 
-var _ driver = (*store)(nil)
+var _ backend.Backend = (*store)(nil)
 
 // openStore makes the store that a URL names, "" the one in the user's data directory. It touches no file.
 func openStore(name string, timeout time.Duration, getenv func(string) string) (*store, error) {
@@ -78,7 +71,7 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 		return &store{
 			url:     "memory: (gone when this command ends)",
 			stays:   true,
-			open:    func() (driver, error) { return kept, nil },
+			open:    func() (backend.Backend, error) { return kept, nil },
 			missing: func() bool { return false },
 		}, nil
 	case "bolt":
@@ -126,7 +119,7 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 		return errors.Is(err, fs.ErrNotExist)
 	}
 	o := bolt.Options{Timeout: max(timeout, time.Millisecond), Feed: true}
-	s.open = func() (driver, error) {
+	s.open = func() (backend.Backend, error) {
 		if ownFolder {
 			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 				return nil, err
@@ -135,7 +128,7 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 		o.OpenFile = s.openFile
 		return bolt.Open(path, &o)
 	}
-	s.openReading = func() (driver, error) {
+	s.openReading = func() (backend.Backend, error) {
 		readOnly := o
 		readOnly.ReadOnly, readOnly.OpenFile = true, s.openFile
 		return bolt.Open(path, &readOnly)
@@ -147,13 +140,13 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 func withSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
 // with makes one call with the file open for writing.
-func (s *store) with(call func(driver) error) error { return s.calling(s.open, call) }
+func (s *store) with(call func(backend.Backend) error) error { return s.calling(s.open, call) }
 
 // reading makes one call that only reads. It does so too if the file cannot be opened for writing, on a read-only file system
 // or by a user who may only read it: writable tells which.
-func (s *store) reading(call func(d driver, writable bool) error) error {
+func (s *store) reading(call func(d backend.Backend, writable bool) error) error {
 	writable := true
-	open := func() (driver, error) {
+	open := func() (backend.Backend, error) {
 		d, err := s.open()
 		if s.openReading != nil && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) {
 			writable = false
@@ -161,10 +154,10 @@ func (s *store) reading(call func(d driver, writable bool) error) error {
 		}
 		return d, err
 	}
-	return s.calling(open, func(d driver) error { return call(d, writable) })
+	return s.calling(open, func(d backend.Backend) error { return call(d, writable) })
 }
 
-func (s *store) calling(open func() (driver, error), call func(driver) error) error {
+func (s *store) calling(open func() (backend.Backend, error), call func(backend.Backend) error) error {
 	if s.stays {
 		d, err := s.once()
 		if err != nil {
@@ -187,7 +180,7 @@ func (s *store) calling(open func() (driver, error), call func(driver) error) er
 }
 
 // once opens a store that stays.
-func (s *store) once() (driver, error) {
+func (s *store) once() (backend.Backend, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.opened == nil && s.failed == nil {
@@ -213,12 +206,12 @@ func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 	if s.missing() {
 		return ctx.Err() // out was reset: all absent
 	}
-	return s.reading(func(d driver, _ bool) error { return d.Read(ctx, keys, out) })
+	return s.reading(func(d backend.Backend, _ bool) error { return d.Read(ctx, keys, out) })
 }
 
 // Apply implements [backend.Backend].
 func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-	return s.with(func(d driver) error {
+	return s.with(func(d backend.Backend) error {
 		err := d.Apply(ctx, writes, out)
 		for i := range out {
 			s.wrote(out[i].Applied)
@@ -230,7 +223,7 @@ func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend
 
 // Commit implements [backend.Backend].
 func (s *store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	return s.with(func(d driver) error {
+	return s.with(func(d backend.Backend) error {
 		err := d.Commit(ctx, token, writes)
 		s.wrote(err == nil)
 		s.bookSome(ctx, d, len(writes))
@@ -243,7 +236,7 @@ func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, e
 	if s.missing() {
 		return backend.Keys{}, ctx.Err()
 	}
-	err = s.reading(func(d driver, writable bool) error {
+	err = s.reading(func(d backend.Backend, writable bool) error {
 		if writable && schema.ListsUsage(q.Partition) {
 			if err := s.book(ctx, d); err != nil {
 				return err
@@ -255,25 +248,32 @@ func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, e
 	return keys, err
 }
 
-// Scan implements [backend.Scanner].
+// Capabilities implements [backend.Backend]. Opening a store may take time, so it has no properties.
+func (s *store) Capabilities() backend.Capabilities {
+	return backend.Capabilities{Scan: s.Scan, Sweep: s.Sweep}
+}
+
+// Scan is a [backend.ScanFunc].
 func (s *store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	if s.missing() {
 		return nil, "", ctx.Err()
 	}
-	err = s.reading(func(d driver, _ bool) error {
-		keys, next, err = d.Scan(ctx, namespace, after, size)
+	err = s.reading(func(d backend.Backend, _ bool) error {
+		keys, next, err = d.Capabilities().Scan(ctx, namespace, after, size)
 		return err
 	})
 	return keys, next, err
 }
 
-// Sweep implements [backend.Sweeper].
+// Sweep is a [backend.SweepFunc]; there is nothing to do for a store that drops expired records by itself.
 func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 	if s.missing() {
 		return 0, ctx.Err()
 	}
-	err = s.with(func(d driver) error {
-		n, err = d.Sweep(ctx, now)
+	err = s.with(func(d backend.Backend) error {
+		if sweep := d.Capabilities().Sweep; sweep != nil {
+			n, err = sweep(ctx, now)
+		}
 		return err
 	})
 	return n, err

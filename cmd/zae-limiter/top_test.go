@@ -129,11 +129,15 @@ type tedious struct {
 	scans int
 }
 
-// Scan implements [backend.Scanner].
-func (s *tedious) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
-	s.scans++
-	*s.now = s.now.Add(time.Second)
-	return s.Store.Scan(ctx, namespace, after, size)
+// Capabilities implements [backend.Backend].
+func (s *tedious) Capabilities() backend.Capabilities {
+	c := s.Store.Capabilities()
+	c.Scan = func(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
+		s.scans++
+		*s.now = s.now.Add(time.Second)
+		return s.Store.Scan(ctx, namespace, after, size)
+	}
+	return c
 }
 
 // TestTopWalksATenthOfTheTime looks for more buckets now and then where that takes long, and reads those that it knows

@@ -16,13 +16,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
+// remote is what a store that waits has of a store in memory: its powers, and none of its properties.
+func remote(s *memory.Store) backend.Capabilities { return backend.Wrap(s, nil).Capabilities() }
+
 // slow is a store whose writes take time, and which is out for a while.
 type slow struct {
 	*memory.Store
-	NoIO     struct{} // hides the store's method
 	takes    time.Duration
 	from, to time.Time // all calls that come in between end at to
 }
+
+// Capabilities implements [backend.Backend].
+func (s *slow) Capabilities() backend.Capabilities { return remote(s.Store) }
 
 // Apply implements [backend.Backend].
 func (s *slow) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
@@ -39,8 +44,10 @@ func (s *slow) Apply(ctx context.Context, writes []backend.Write, out []backend.
 // generous is a store that admits everything, and forgets the charge each time.
 type generous struct {
 	*memory.Store
-	NoIO struct{}
 }
+
+// Capabilities implements [backend.Backend].
+func (s *generous) Capabilities() backend.Capabilities { return remote(s.Store) }
 
 // Apply implements [backend.Backend].
 func (s *generous) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
@@ -190,8 +197,10 @@ func TestBrokenStoreIsFound(t *testing.T) {
 // down is a store that cannot be reached.
 type down struct {
 	*memory.Store
-	NoIO struct{}
 }
+
+// Capabilities implements [backend.Backend].
+func (s down) Capabilities() backend.Capabilities { return remote(s.Store) }
 
 // Read implements [backend.Backend].
 func (down) Read(context.Context, []backend.Key, []backend.Record) error {
