@@ -214,8 +214,8 @@ func (r *rig) readAll() {
 				return err
 			},
 			"ManagedSettings":       func() error { _, err := l.ManagedSettings(r.Context(), "m"); return err },
-			"AllSettings":           func() error { _, err := l.AllSettings(r.Context()); return err },
-			"Buckets":               func() error { _, err := l.Buckets(r.Context(), engine.BucketQuery{}); return err },
+			"AllSettings":           func() error { _, err := l.AllSettings(r.Context()); return r.orCannotScan(err) },
+			"Buckets":               func() error { _, err := l.Buckets(r.Context(), engine.BucketQuery{}); return r.orCannotScan(err) },
 			"Buckets of the entity": func() error { _, err := l.Buckets(r.Context(), engine.BucketQuery{Entity: user}); return err },
 			"BucketStates": func() error {
 				_, err := l.BucketStates(r.Context(), []engine.BucketName{{Entity: user, Resource: api}})

@@ -49,9 +49,9 @@ func namesOfFamilies(r *rig) {
 	left, err := l.Entities(r.Context(), engine.Page{})
 	r.must(err)
 	settings, err := l.AllSettings(r.Context())
-	r.must(err)
+	r.must(r.orCannotScan(err))
 	buckets, err := l.Buckets(r.Context(), engine.BucketQuery{})
-	r.must(err)
+	r.must(r.orCannotScan(err))
 	if len(left.Items)+len(settings)+len(buckets.Items) > 0 {
 		r.Errorf("%v, %v and %v are left", left.Items, settings, buckets.Items)
 	}
@@ -110,7 +110,7 @@ func (r *rig) wantFamily(l *engine.Limiter, parent, child string) {
 	r.until("the index lists the family", func() bool {
 		all, err := l.Entities(ctx, engine.Page{})
 		r.must(err)
-		var ids []string
+		var ids, used []string
 		for _, e := range all.Items {
 			ids = append(ids, e.ID)
 		}
@@ -119,7 +119,14 @@ func (r *rig) wantFamily(l *engine.Limiter, parent, child string) {
 		r.must(err)
 		defaults, err := l.EntitiesWithLimits(ctx, "", engine.Page{})
 		r.must(err)
-		return slices.Equal(ids, both) && slices.Equal(limited.Items, []string{child}) && slices.Equal(defaults.Items, []string{parent})
+		for _, id := range both {
+			buckets, err := l.Buckets(ctx, engine.BucketQuery{Entity: id})
+			r.must(err)
+			for _, b := range buckets.Items {
+				used = append(used, b.Entity)
+			}
+		}
+		return slices.Equal(ids, both) && slices.Equal(used, both) && slices.Equal(limited.Items, []string{child}) && slices.Equal(defaults.Items, []string{parent})
 	})
 	children, err := l.Children(ctx, parent, engine.Page{})
 	r.must(err)
@@ -129,17 +136,9 @@ func (r *rig) wantFamily(l *engine.Limiter, parent, child string) {
 	r.must(err)
 	all, err := l.AuditEvents(ctx, engine.AuditQuery{})
 	r.must(err)
-	buckets, err := l.Buckets(ctx, engine.BucketQuery{})
-	r.must(err)
-	var ids []string
-	for _, b := range buckets.Items {
-		ids = append(ids, b.Entity)
-	}
-	slices.Sort(ids)
 	got := fmt.Sprint(len(children.Items) == 1 && children.Items[0].ID == child, len(x.Path) == 2 && x.Path[1].Entity == parent,
-		len(events.Items) >= 2 && events.Items[0].Entity == child, slices.ContainsFunc(all.Items, func(e engine.AuditEvent) bool { return e.Entity == parent }),
-		slices.Equal(ids, both))
-	if got != "true true true true true" {
-		r.Errorf("children, path, events, all events, buckets of %.9q and %.9q: %s", parent, child, got)
+		len(events.Items) >= 2 && events.Items[0].Entity == child, slices.ContainsFunc(all.Items, func(e engine.AuditEvent) bool { return e.Entity == parent }))
+	if got != "true true true true" {
+		r.Errorf("children, path, events, all events of %.9q and %.9q: %s", parent, child, got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 var records = stories{
 	{"ResetOfABusyBucket", resetBusy},
 	{"ResetBesideAConversion", resetBesideConversion},
-	{"PurgeCarriedOutLate", purgeLate},
+	{"PurgeCarriedOutLate", scanning(purgeLate)},
 	{"DeletionCarriedOutLate", deletionLate},
 	{"KeptForRefunds", keptForRefunds},
 	{"KeptForDebt", keptForDebt},

@@ -105,6 +105,29 @@ func (r *rig) slow() *rig {
 	return r
 }
 
+func (r *rig) canScan() bool { return r.store.Capabilities().Scan != nil }
+
+// scanning is for stories that need to walk through a namespace. Over a store that cannot there is nothing to tell: the
+// limiter's calls that need it return a *ValidationError, which is a test of the engine.
+func scanning(tell func(*rig)) func(*rig) {
+	return func(r *rig) {
+		if !r.canScan() {
+			r.Log("nothing to prove: the store's Capabilities have no Scan")
+			return
+		}
+		tell(r)
+	}
+}
+
+// orCannotScan takes a *ValidationError for an answer if the store cannot be scanned.
+func (r *rig) orCannotScan(err error) error {
+	var invalid *engine.ValidationError
+	if !r.canScan() && errors.As(err, &invalid) && invalid.Field == "store" {
+		return nil
+	}
+	return err
+}
+
 // patient is the budget of limiters whose story is not about time.
 const patient = time.Minute
 

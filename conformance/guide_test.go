@@ -247,6 +247,7 @@ func openStore(testing.TB) backend.Backend {
 func TestConformance(t *testing.T) { conformance.Run(t, openStore) }
 func TestMax(t *testing.T)         { conformance.RunMax(t, openStore) }
 func TestModel(t *testing.T)       { conformance.RunModel(t, openStore) }
+func TestEngine(t *testing.T)      { conformance.RunEngine(t, openStore) }
 func FuzzModel(f *testing.F)       { conformance.Fuzz(f, openStore) }
 func BenchmarkStore(b *testing.B)  { conformance.Benchmark(b, openStore) }
 
