@@ -21,7 +21,7 @@ NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
-	bench-peers peers golden life lint fmt release portable clean
+	bench-peers peers golden life lint fmt release release-check portable clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,8 @@ test: ## everything: lint, race, the engine on DynamoDB, properties, model, fuzz
 
 # Of the suites on DynamoDB each is run once: those of `race` on Java, those of `dynamodb` on Docker.
 check: export OVER = .ci/docker.sh
-check: ## what CI runs: `make test`, with one part of the DynamoDB suites on Docker, and compiling for another platform
-	@.ci/stages.sh tools test portable
+check: ## what CI runs: `make test`, with one part of the DynamoDB suites on Docker, compiling for another platform, and the release
+	@.ci/stages.sh tools test portable release-check
 
 lint: ## tidy modules, formatting, golangci-lint with go vet in it
 	@.ci/lint.sh
@@ -112,10 +112,13 @@ tools: ## compile the tools that lint and tests are run with
 	@$(TOOL) gofumpt --version
 
 release: ## archives with checksums in dist/ for linux, darwin and windows: the same bytes for the same commit
-	go run ./internal/release -o dist
+	@.ci/release.sh
+
+release-check: ## build two releases of the last commit in clones, and compare and try them
+	@.ci/release-check.sh
 
 portable: ## compile for another system, of 32 bits
-	GOOS=windows GOARCH=386 CGO_ENABLED=0 go build ./...
+	GOOS=windows GOARCH=386 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc ./...
 
 clean: ## remove what was built or measured here
 	rm -rf dist zae-limiter *.bench coverage.out

@@ -101,7 +101,6 @@ var rooms = map[string]room{
 		what:  "it gives tests an AWS account, and knows nothing of what is deployed in it",
 		third: append([]string{"github.com/johannesboyne/gofakes3", "github.com/goccy/go-yaml"}, awsSDK...),
 	},
-	"internal/release": {what: "it packs what go build makes, with the standard library"},
 	"stack": {
 		what:  "the stack is infrastructure, of use without a limiter and without a command line",
 		ours:  []string{"internal/awsconfig"},

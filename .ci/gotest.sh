@@ -4,6 +4,7 @@
 set -euo pipefail
 name=$1
 shift
+export ZAE_LIMITER_TEST_ALL=1 # the emulators and tools that a plain `go test` leaves out
 [ "$name" = model ] || unset MODEL_STEPS # the long model run is a stage of its own
 logs=${STAGE_LOGS:-$(mktemp -d)}
 code=0

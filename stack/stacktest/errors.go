@@ -6,14 +6,13 @@ import (
 	"net/http"
 )
 
-// Errors that say how to get what is missing.
+// Errors that say how to run what is skipped.
 var (
-	errNoPython = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
-	errNoNode   = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
+	errNotAsked   = errors.New("not asked for: run `make test`, or set " + allVariable + "=1")
+	errNoPython   = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
+	errNoNode     = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
+	errNoProvider = errors.New("run `make setup`, which fetches them with npm")
 )
-
-// errNoProvider says how to get Terraform's declarations.
-var errNoProvider = errors.New("run `make setup`, which fetches them with npm")
 
 // Answer is an error that AWS answers a request with.
 type Answer struct {

@@ -23,7 +23,10 @@ var requirements []byte
 //go:embed serve_moto.py
 var motoServer string
 
-const requireVariable = "ZAE_LIMITER_TEST_REQUIRE"
+const (
+	requireVariable = "ZAE_LIMITER_TEST_REQUIRE"
+	allVariable     = "ZAE_LIMITER_TEST_ALL"
+)
 
 // Moto starts an account of Python's moto, and returns its endpoint, for all services. It ends with the test, or with the
 // test process. Where moto is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has moto in it.
@@ -76,16 +79,19 @@ func python(t testing.TB, purpose, program string) string {
 	return tool(t, purpose, func() (string, error) { return installed(program) })
 }
 
-// tool is where something is that a test needs for a purpose. Where it is missing the test is skipped, or fails if it is
-// required.
+// tool returns the path of something that a test needs for a purpose. These tests start programs that take seconds: they run
+// only if ZAE_LIMITER_TEST_ALL is set, as `make test` does, or if their purpose is required.
 func tool(t testing.TB, purpose string, find func() (string, error)) string {
 	t.Helper()
-	path, err := find()
-	if err == nil {
-		return path
-	}
 	required := slices.Contains(strings.Split(os.Getenv(requireVariable), ","), purpose)
-	if required {
+	path, err := "", errNotAsked
+	if required || os.Getenv(allVariable) != "" {
+		path, err = find()
+	}
+	switch {
+	case err == nil:
+		return path
+	case required:
 		t.Fatalf("%s has %s: %v", requireVariable, purpose, err)
 	}
 	test, _, _ := strings.Cut(t.Name(), "/")
@@ -94,13 +100,13 @@ func tool(t testing.TB, purpose string, find func() (string, error)) string {
 	return ""
 }
 
-// told are the lines that were printed about what was not run.
+// told holds the lines that were printed about what was not run.
 var told struct {
 	lock  sync.Mutex
 	lines []string
 }
 
-// missed says on standard output, once for each test, what is not run and how to cure it.
+// missed prints on standard output, once for each test, what is not run, why, and what to do.
 func missed(purpose, test string, why error) {
 	line := fmt.Sprintf("stacktest: not run: %s: no %s for tests; %v", test, purpose, why)
 	told.lock.Lock()

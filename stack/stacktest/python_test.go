@@ -79,25 +79,29 @@ func TestCfnLint(t *testing.T) {
 
 // TestAgain is what TestMissing runs in a process of its own.
 func TestAgain(t *testing.T) {
-	if os.Getenv("AWSTEST_AGAIN") == "" {
+	if os.Getenv("STACKTEST_AGAIN") == "" {
 		return // it is of use in a process that another test starts
 	}
 	Moto(t)
 }
 
-// TestMissing wants a line with the cure where there is no moto, and a failure where there must be.
+// TestMissing wants a line with the cure if there is no moto or if nobody asks for it, and a failure if it is required.
 func TestMissing(t *testing.T) {
 	t.Parallel()
-	again := func(require string) (string, error) {
-		c := exec.Command(os.Args[0], "-test.run=^TestAgain$", "-test.v")
-		c.Env = append(os.Environ(), "AWSTEST_AGAIN=1", "XDG_CACHE_HOME="+t.TempDir(), "HOME="+t.TempDir(), requireVariable+"="+require)
-		out, err := c.CombinedOutput()
-		return string(out), err
-	}
-	if out, err := again("dynamodb"); err != nil || !strings.Contains(out, "\nstacktest: not run: TestAgain: no moto for tests; run `make setup`") || !strings.Contains(out, "--- SKIP: TestAgain") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if out, err := again("dynamodb,moto"); err == nil || !strings.Contains(out, "has moto: run `make setup`") {
-		t.Errorf("%v\n%s", err, out)
+	for _, c := range []struct{ require, all, says string }{
+		{"dynamodb", "1", "\nstacktest: not run: TestAgain: no moto for tests; run `make setup`"},
+		{"dynamodb", "", "\nstacktest: not run: TestAgain: no moto for tests; not asked for: run `make test`"},
+		{"dynamodb,moto", "", "has moto: run `make setup`"},
+	} {
+		command := exec.Command(os.Args[0], "-test.run=^TestAgain$", "-test.v")
+		command.Env = append(os.Environ(), "STACKTEST_AGAIN=1", "XDG_CACHE_HOME="+t.TempDir(), "HOME="+t.TempDir(),
+			requireVariable+"="+c.require, allVariable+"="+c.all)
+		out, err := command.CombinedOutput()
+		if fails := strings.Contains(c.require, "moto"); (err != nil) != fails || strings.Contains(string(out), "--- SKIP: TestAgain") == fails {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if !strings.Contains(string(out), c.says) {
+			t.Errorf("%q is not in\n%s", c.says, out)
+		}
 	}
 }

@@ -1,9 +1,7 @@
 package stacktest
 
 import (
-	"crypto/sha256"
 	_ "embed" // for the file beside this one
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -183,16 +181,8 @@ func ProviderTypes(t testing.TB, module string) map[string]string {
 			kinds[found[1]+" "+found[2]] = folder
 		}
 	}
-	sorted := slices.Sorted(maps.Keys(kinds))
-	sum := sha256.Sum256([]byte(string(provider) + strings.Join(sorted, "\n") + "\n"))
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := filepath.Join(cache, "zae-limiter", "terraform-"+hex.EncodeToString(sum[:])[:12])
-	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
-		unprovided(t)
-	}
+	list := []byte(string(provider) + strings.Join(slices.Sorted(maps.Keys(kinds)), "\n") + "\n")
+	folder := tool(t, "terraform", func() (string, error) { return installedFor("terraform", list, errNoProvider) })
 	texts := map[string]string{}
 	for kind, of := range kinds {
 		text, err := os.ReadFile(filepath.Join(folder, of, "index.d.ts"))
@@ -203,15 +193,4 @@ func ProviderTypes(t testing.TB, module string) map[string]string {
 		texts[sort+" aws_"+name] = string(text)
 	}
 	return texts
-}
-
-// unprovided skips a test that needs the provider's declarations, or fails it if they are required.
-func unprovided(t testing.TB) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "terraform") {
-		t.Fatalf("%s has terraform: %v", requireVariable, errNoProvider)
-	}
-	test, _, _ := strings.Cut(t.Name(), "/")
-	missed("Terraform provider", test, errNoProvider)
-	t.Skipf("no declarations of Terraform's provider: %v", errNoProvider)
 }

@@ -167,8 +167,8 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// TestSkips runs a test where there is neither Java nor anything else: it is skipped with one line that says all, and
-// fails where it is required.
+// TestSkips runs a test where there is neither Java nor anything else: it is skipped with one line that says why, and
+// fails if a DynamoDB is required. It is also skipped if nobody asks for it.
 func TestSkips(t *testing.T) {
 	t.Parallel()
 	nothing := []string{wayVariable + "=java", "PATH=" + t.TempDir(), "JAVA_HOME="}
@@ -183,6 +183,10 @@ func TestSkips(t *testing.T) {
 		if err != nil || !strings.Contains(closing, part) {
 			t.Errorf("%v; %q is not in the closing line of\n%s", err, part, out)
 		}
+	}
+	out, err = again(t, "TestAgain", wayVariable+"=", endpointVariable+"=", allVariable+"=").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "\ndynamotest: not run: TestAgain: tests on DynamoDB were not asked for: run `make test`") {
+		t.Errorf("%v; not asked for:\n%s", err, out)
 	}
 	out, err = again(t, "TestAgain", append(nothing, requireVariable+"=moto,dynamodb")...).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--- FAIL: TestAgain") || !strings.Contains(string(out), "java is not in PATH") {

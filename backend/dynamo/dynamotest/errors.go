@@ -6,6 +6,7 @@ import (
 )
 
 var (
+	errNotAsked   = errors.New("tests on DynamoDB were not asked for: run `make test`, or set " + allVariable + "=1")
 	errRuledOut   = errors.New("ruled out")
 	errNotSet     = errors.New("not set")
 	errNotStarted = errors.New("dynamotest: the emulator is not of this process, so it cannot be started again")

@@ -76,6 +76,7 @@ func java(ctx context.Context, folder string, o Options) (*Server, error) {
 // cannot be had: see [Start].
 func MustHaveJava(t testing.TB) dynamolocal.Program {
 	t.Helper()
+	mustBeAsked(t)
 	cache, err := dynamolocal.CacheFolder()
 	if err != nil {
 		missed(t, errNone{{"java", err}})

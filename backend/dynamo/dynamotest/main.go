@@ -48,6 +48,14 @@ func mustBeRun(t testing.TB) {
 	}
 }
 
+// mustBeAsked skips a test on a DynamoDB if none is asked for.
+func mustBeAsked(t testing.TB) {
+	t.Helper()
+	if !asked() {
+		missed(t, errNotAsked)
+	}
+}
+
 // unrun is what was skipped, and why.
 var unrun struct {
 	lock  sync.Mutex
@@ -55,10 +63,10 @@ var unrun struct {
 	why   []string
 }
 
-// missed ends a test that has no DynamoDB. What there is to say is said at length once.
+// missed ends a test that has no DynamoDB. The reason is printed once, after all tests.
 func missed(t testing.TB, why error) {
 	t.Helper()
-	required := slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb")
+	required := required()
 	unrun.lock.Lock()
 	if unrun.tests == nil {
 		unrun.tests = map[string]bool{}
@@ -72,9 +80,9 @@ func missed(t testing.TB, why error) {
 	unrun.lock.Unlock()
 	switch {
 	case !required:
-		t.Skip("no DynamoDB; the line at the end tells why")
+		t.Skip("no DynamoDB; the last line of the output says why")
 	case known:
-		t.Fatal("no DynamoDB, as told above")
+		t.Fatal("no DynamoDB, for the reason above")
 	}
 	t.Fatalf("%s=dynamodb: %v", requireVariable, why)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,23 @@ const (
 	imageVariable    = "ZAE_LIMITER_TEST_DYNAMODB_IMAGE"
 	requireVariable  = "ZAE_LIMITER_TEST_REQUIRE"
 	wayVariable      = "ZAE_LIMITER_TEST_DYNAMODB_WAY"
+	allVariable      = "ZAE_LIMITER_TEST_ALL"
 )
+
+// asked reports whether tests on a DynamoDB are asked for. They take minutes, so a plain `go test ./...` leaves them out.
+func asked() bool {
+	for _, variable := range []string{allVariable, endpointVariable, wayVariable} {
+		if os.Getenv(variable) != "" {
+			return true
+		}
+	}
+	return required()
+}
+
+// required reports whether a test fails, and is not skipped, if there is no DynamoDB.
+func required() bool {
+	return slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb")
+}
 
 // starting bounds one way, the fetching of images and programs included.
 const starting = 3 * time.Minute
@@ -56,11 +73,13 @@ var shared struct {
 	err    error
 }
 
-// Shared is the emulator of the test process. Without one the test is skipped, or fails where one is required. The
-// package's tests must be run by [Main].
+// Shared returns the emulator of the test process, and starts it if this is the first test that wants it. If tests on a
+// DynamoDB are not asked for, or there is none, the test is skipped; it fails if one is required. The package's tests must
+// be run by [Main].
 func Shared(t testing.TB) *Server {
 	t.Helper()
 	mustBeRun(t)
+	mustBeAsked(t)
 	shared.once.Do(func() {
 		shared.server, shared.err = open(context.Background(), ways, os.Getenv(wayVariable), Options{})
 	})
@@ -70,11 +89,12 @@ func Shared(t testing.TB) *Server {
 	return shared.server
 }
 
-// Start is an emulator for this test alone, by Java, ended with the test. Where that cannot be had the test is skipped,
-// or fails where one is required.
+// Start starts an emulator for this test alone, as a Java process that ends with the test. The test is skipped or fails as
+// with [Shared].
 func Start(t testing.TB, o *Options) *Server {
 	t.Helper()
 	mustBeRun(t)
+	mustBeAsked(t)
 	if o == nil {
 		o = &Options{}
 	}
