@@ -57,14 +57,14 @@ func giveBackLost(r *rig) {
 			q.Entity = fmt.Sprintf("user-%d-%d", i, c.act)
 			r.mustAcquire(r.limiter(), q)
 			q.Consume = tokens("a", 10)
-			lease, before := r.mustAcquire(l, q), len(r.events.of(engine.EventGiveBackLost))
+			lease, before := r.mustAcquire(l, q), len(r.events.of(engine.EventRefundLost))
 			r.next(OpApply, c.act)
 			r.wantRequests(what, c.writes, 0, func() { r.must(op.do(r, lease)) })
 			r.wantLeftOf(r.limiter(), q.Entity, what, fmt.Sprintf("a:%d", c.now), limit)
 			r.late()
 			r.must(lease.Rollback(r.Context()))
 			r.wantLeftOf(r.limiter(), q.Entity, what+", later", fmt.Sprintf("a:%d", c.late), limit)
-			if told := len(r.events.of(engine.EventGiveBackLost)) > before; told != c.lost {
+			if told := len(r.events.of(engine.EventRefundLost)) > before; told != c.lost {
 				r.Errorf("%s: told to the observer: %v", what, told)
 			}
 		}

@@ -224,7 +224,7 @@ func leaseMaxHold(r *rig) {
 		r.Errorf("a lease that came too late has consumed %s, not a:10 b:5", got)
 	}
 	lost := int64(0)
-	for _, e := range r.events.of(engine.EventGiveBackLost) {
+	for _, e := range r.events.of(engine.EventRefundLost) {
 		lost += e.Tokens["a"]
 	}
 	if lost != 20 {

@@ -206,7 +206,7 @@ func outageDenied(r *rig) {
 	r.family(r.limiter(), 2)
 	r.mustAcquire(r.limiter(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 200)})
 	for _, p := range policies {
-		l, before := r.limiter(under(p)), len(r.events.of(engine.EventGiveBackLost))
+		l, before := r.limiter(under(p)), len(r.events.of(engine.EventRefundLost))
 		calls := r.faults.Calls(OpApply)
 		r.faults.SetPlan(func(c Call) Act {
 			if c.Op == OpApply && c.Nth > calls+1 {
@@ -218,7 +218,7 @@ func outageDenied(r *rig) {
 			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(nil)
-		lost := r.events.of(engine.EventGiveBackLost)
+		lost := r.events.of(engine.EventRefundLost)
 		if len(lost) != before+1 || lost[before].Entity != user || lost[before].Tokens["a"] != 10 {
 			r.Errorf("what was reported: %+v", lost)
 		}

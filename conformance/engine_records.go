@@ -228,7 +228,7 @@ func keptForRefunds(r *rig) {
 			r.sweep()
 			r.must(lease.Rollback(r.Context()))
 			r.wantConsumed(l, q.Entity, "refunded a second before MaxHold", "a:0")
-			if lost := r.events.of(engine.EventGiveBackLost); len(lost) > 0 {
+			if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
 				r.Errorf("a refund a second before MaxHold is lost: %+v", lost)
 			}
 			r.clock.advance(time.Second)

@@ -75,7 +75,7 @@ func (r *rig) eachSettlement(name string, spoil func(context.Context) (context.C
 		r.faults.SetHooks(nil, nil)
 		r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprintf("%s, context %s", s.name, name), fmt.Sprintf("a:%d b:%d", 500-s.a, 500-s.b), limits...)
 	}
-	if lost := r.events.of(engine.EventGiveBackLost); len(lost) > 0 {
+	if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
 		r.Errorf("context %s: reported as lost: %+v", name, lost)
 	}
 }

@@ -32,7 +32,7 @@ func unknownTooLate(r *rig) {
 
 // lost is how many tokens of a were reported as lost.
 func (r *rig) lost() (n int64) {
-	for _, e := range r.events.of(engine.EventGiveBackLost) {
+	for _, e := range r.events.of(engine.EventRefundLost) {
 		n += e.Tokens["a"]
 	}
 	return n
@@ -40,7 +40,7 @@ func (r *rig) lost() (n int64) {
 
 func (r *rig) wantNothingLost() {
 	r.Helper()
-	if lost := r.events.of(engine.EventGiveBackLost); len(lost) > 0 {
+	if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
 		r.Errorf("reported as lost: %+v", lost)
 	}
 }

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	wrongGuesses = 3  // in a row, before compare-and-set takes turns with guessing
-	lostRaces    = 3  // in converting a bucket, before it is judged by the limits in its record
-	mostTries    = 32 // writes for one claim
-	mostRestarts = 4  // of one acquire, when its configuration changes under it
+	mostWrongGuesses = 3  // in a row, before compare-and-set takes turns with guessing
+	mostLostRaces    = 3  // in converting a bucket, before it is judged by the limits in its record
+	mostTries        = 32 // writes for one charge
+	mostRestarts     = 4  // of one acquire, when its configuration changes under it
 )
 
 // decide admits the request or denies it: in that order, all limits of the path are resolved, the request is held
 // against what is known already, and one conditional write per bucket asks the store. An error is no decision.
-func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool, err error) {
+func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted bool, err error) {
 	if l.closed.Load() {
 		return false, ErrClosed
 	}
@@ -31,10 +31,10 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 		defer cancel()
 	}
 	for range mostRestarts {
-		admitted, err = l.attempt(ctx, o)
+		admitted, err = l.tryOnce(ctx, o)
 		if err == nil || !errors.Is(err, errRestart) {
 			if o.admitted = admitted; admitted {
-				l.wrote(o)
+				l.countWrites(o)
 			}
 			return admitted, err
 		}
@@ -42,18 +42,18 @@ func (l *Limiter) decide(ctx context.Context, o *op, r *Request) (admitted bool,
 	return false, ErrContention
 }
 
-func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error) {
+func (l *Limiter) tryOnce(ctx context.Context, o *attempt) (admitted bool, err error) {
 	if err := l.resolve(ctx, o); err != nil {
 		return false, err
 	}
 	if impossible, err := l.neverFits(ctx, o); impossible || err != nil {
 		return false, err
 	}
-	if !o.any((*claim).takes) {
-		return l.peek(ctx, o)
+	if !o.any((*bucketCharge).takes) {
+		return l.decideByReading(ctx, o)
 	}
-	if o.any(func(c *claim) bool { return c.known }) {
-		return false, l.deny(ctx, o)
+	if o.any(func(c *bucketCharge) bool { return c.known }) {
+		return false, l.denyKnown(ctx, o)
 	}
 	admitted, err = l.chargeAll(ctx, o)
 	if o.within && !admitted {
@@ -62,86 +62,86 @@ func (l *Limiter) attempt(ctx context.Context, o *op) (admitted bool, err error)
 	return admitted, err
 }
 
-// charge writes one claim until the store has admitted or denied it. ctx bounds it.
-func (l *Limiter) charge(ctx context.Context, o *op, c *claim) error {
-	defer c.release()
-	c.guess()
+// charge writes one charge until the store has admitted or denied it. ctx bounds it.
+func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error {
+	defer c.endConvertAlone()
+	c.buildGuess()
 	for c.tries = 1; ; c.tries++ {
 		if err := l.send(ctx, o, c); err != nil {
 			return err
 		}
 		if c.outs[0].Applied {
-			l.charged(c)
+			l.interpretApplied(c)
 			return nil
 		}
-		if err := l.refused(ctx, o, c); err != nil || c.result != pending {
+		if err := l.interpretRefusal(ctx, o, c); err != nil || c.result != pending {
 			return err
 		}
-		if c.tries >= mostTries || c.tries > wrongGuesses && !l.yield(ctx, c.tries-wrongGuesses) {
+		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.giveWay(ctx, c.tries-mostWrongGuesses) {
 			return ErrContention
 		}
-		if err := l.again(o, c); err != nil {
+		if err := l.buildNext(o, c); err != nil {
 			return err
 		}
 	}
 }
 
-// charged notes that the last write took effect: an admission, or a conversion whose request is denied.
-func (l *Limiter) charged(c *claim) {
+// interpretApplied notes that the last write took effect: an admission, or a conversion whose request is denied.
+func (l *Limiter) interpretApplied(c *bucketCharge) {
 	c.result = applied
 	if c.denies {
 		c.result = denied
 	}
-	c.learn(c.record(), c.active, true)
+	c.rememberOutcome(c.record(), c.active, true)
 }
 
-// learn takes the record and the regimes that held into the handle's view.
-func (c *claim) learn(r *backend.Record, active uint16, mine bool) {
+// rememberOutcome takes the record and the regimes that held into the last seen record.
+func (c *bucketCharge) rememberOutcome(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
 	h.memo = c.writes[0].Memo
-	c.seeLocked(r, c.shape, mine)
-	if c.mode == guessing && !c.lifts && h.view.shared > 0 {
-		h.view.average(c, active)
+	c.rememberLocked(r, c.assumed, mine)
+	if c.mode == guessing && !c.noRegimes && h.seen.shared > 0 {
+		h.seen.average(c, active)
 	}
 	h.lock.Unlock()
 }
 
-// refused learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
-func (l *Limiter) refused(ctx context.Context, o *op, c *claim) error {
+// interpretRefusal learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
+func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCharge) error {
 	r := c.record()
 	c.denies = false
 	if !r.Present() { // gone since it was seen: full
 		c.mode, c.active, c.creates, c.path = guessing, 0, true, true
-		c.see(r, nil, false)
+		c.remember(r, nil, false)
 		return nil
 	}
-	l.watchClock(ctx, c, r)
-	plan, err := l.planOfRecord(c, r)
+	l.checkClock(ctx, c, r)
+	plan, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		c.fit(plan, o.req.Consume)
+		c.assume(plan, o.req.Consume)
 		c.result = applied
-		c.see(r, plan, true)
+		c.remember(r, plan, true)
 		return nil
 	}
-	if plan.text != c.shape.text || c.mode == converting {
-		return l.mismatch(ctx, o, c, plan)
+	if plan.text != c.assumed.text || c.mode == converting {
+		return l.limitsDiffer(ctx, o, c, plan)
 	}
 	if path := r.Int64(schema.Path); path > c.conf.version {
-		return l.newPath(ctx, o, c, path)
+		return l.entityChanged(ctx, o, c, path)
 	}
 	c.observe()
-	c.learn(r, c.regimes(), false)
+	c.rememberOutcome(r, c.regimes(), false)
 	c.judge(r)
 	return nil
 }
 
 // judge denies, or chooses the next try: the regimes of the record, or by turns compare-and-set where those have
 // changed again and again.
-func (c *claim) judge(r *backend.Record) {
+func (c *bucketCharge) judge(r *backend.Record) {
 	c.observe()
 	if !c.admits() {
 		c.result = denied
@@ -149,32 +149,32 @@ func (c *claim) judge(r *backend.Record) {
 	}
 	c.active, c.mode, c.creates = c.regimes(), guessing, false
 	c.path = r.Int64(schema.Path) != c.conf.version
-	if c.tries >= wrongGuesses && c.tries%2 == 1 {
+	if c.tries >= mostWrongGuesses && c.tries%2 == 1 {
 		c.mode = swapping
 	}
 }
 
-// mismatch is for a record with other limits than assumed. They may do; else the configuration is read again, after
+// limitsDiffer is for a record with other limits than assumed. They may do; else the configuration is read again, after
 // the refusal, and the bucket is converted.
-func (l *Limiter) mismatch(ctx context.Context, o *op, c *claim, plan *plan) error {
+func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge, plan *limitSet) error {
 	r := c.record()
-	c.see(r, plan, false)
-	c.partial = c.partial || !covers(plan, o.req.Consume, c.view)
+	c.remember(r, plan, false)
+	c.partial = c.partial || !covers(plan, o.req.Consume, c.required)
 	if c.mode == converting {
 		c.lost++
-		c.claimAlone()
+		c.convertAlone()
 	}
-	if c.lost >= lostRaces {
-		return l.settleFor(o, c, plan)
+	if c.lost >= mostLostRaces {
+		return l.judgeByRecord(o, c, plan)
 	}
-	if ver, _ := r.Num(schema.Ver); !plan.fits(c.view, c.stored) && ver != c.reread {
+	if ver, _ := r.Num(schema.Ver); !plan.fits(c.required, c.stored) && ver != c.reread {
 		if err := l.reconfigure(ctx, o, c); err != nil {
 			return err
 		}
 		c.reread = ver
 	}
-	if plan.fits(c.view, c.stored) {
-		c.fit(plan, o.req.Consume)
+	if plan.fits(c.required, c.stored) {
+		c.assume(plan, o.req.Consume)
 		c.judge(r)
 		return nil
 	}
@@ -182,20 +182,20 @@ func (l *Limiter) mismatch(ctx context.Context, o *op, c *claim, plan *plan) err
 	return nil
 }
 
-// settleFor judges by the limits in the record, as everybody else does who does not know the change yet: others write
+// judgeByRecord judges by the limits in the record, as everybody else does who does not know the change yet: others write
 // the bucket too fast for it to be converted.
-func (l *Limiter) settleFor(o *op, c *claim, plan *plan) error {
+func (l *Limiter) judgeByRecord(o *attempt, c *bucketCharge, plan *limitSet) error {
 	if c.partial {
 		return ErrContention
 	}
 	l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource})
-	c.fit(plan, o.req.Consume)
+	c.assume(plan, o.req.Consume)
 	c.judge(c.record())
 	return nil
 }
 
-// covers reports whether plan has every limit of view that the request takes tokens of.
-func covers(plan *plan, consume Tokens, view *plan) bool {
+// covers reports whether limit set has every required limit that the request takes tokens of.
+func covers(plan *limitSet, consume Tokens, view *limitSet) bool {
 	for name, n := range consume {
 		if n > 0 && view.index(name) >= 0 && plan.index(name) < 0 {
 			return false
@@ -205,35 +205,35 @@ func covers(plan *plan, consume Tokens, view *plan) bool {
 }
 
 // reconfigure reads the configuration again. An acquire whose path or names no longer hold begins again.
-func (l *Limiter) reconfigure(ctx context.Context, o *op, c *claim) error {
+func (l *Limiter) reconfigure(ctx context.Context, o *attempt, c *bucketCharge) error {
 	conf, err := l.reload(ctx, c.h, c.now)
 	if err != nil {
 		return err
 	}
-	parent, view := c.conf.parent, c.view
-	c.conf, c.stored, c.view = conf, conf.stored, conf.stored
+	parent, view := c.conf.parent, c.required
+	c.conf, c.stored, c.required = conf, conf.stored, conf.stored
 	if c.root {
 		if err := l.require(o, c); err != nil {
 			return err
 		}
 	}
-	if c.view == nil || conf.parent != parent || !covers(c.view, o.req.Consume, view) {
+	if c.required == nil || conf.parent != parent || !covers(c.required, o.req.Consume, view) {
 		return errRestart
 	}
 	return nil
 }
 
-// newPath is for a bucket that was written with a later version of its entity than is known here.
-func (l *Limiter) newPath(ctx context.Context, o *op, c *claim, path int64) error {
+// entityChanged is for a bucket that was written with a later version of its entity than is known here.
+func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge, path int64) error {
 	if err := l.reconfigure(ctx, o, c); err != nil {
 		return err
 	}
 	r := c.record()
-	if !c.shape.fits(c.view, c.stored) {
+	if !c.assumed.fits(c.required, c.stored) {
 		c.mode = converting
 		return nil
 	}
-	c.fit(c.shape, o.req.Consume)
+	c.assume(c.assumed, o.req.Consume)
 	c.judge(r)
 	if c.conf.version < path { // the entity was deleted since, and perhaps made anew by a clock that is behind
 		c.mode = swapping
@@ -241,30 +241,30 @@ func (l *Limiter) newPath(ctx context.Context, o *op, c *claim, path int64) erro
 	return nil
 }
 
-// again writes the next try of a claim after a refusal.
-func (l *Limiter) again(o *op, c *claim) error {
+// buildNext writes the next try of a charge after a refusal.
+func (l *Limiter) buildNext(o *attempt, c *bucketCharge) error {
 	r := c.record()
 	switch c.mode {
 	case guessing:
-		c.guess()
+		c.buildGuess()
 	case swapping:
-		c.swap(r)
+		c.buildSwap(r)
 	case converting:
-		from, err := l.planOfRecord(c, r)
+		from, err := l.limitSetOfRecord(c, r)
 		if err != nil {
 			return err
 		}
-		to, err := l.reconcile(r, from, c.view, c.stored, c.now)
+		to, err := l.reconcile(r, from, c.required, c.stored, c.now)
 		if err != nil {
 			return err
 		}
-		c.denies = !c.convert(r, from, to, o.req.Consume)
+		c.denies = !c.buildConversion(r, from, to, o.req.Consume)
 	}
 	return nil
 }
 
-// watchClock reports a record whose writer's clock is far ahead.
-func (l *Limiter) watchClock(ctx context.Context, c *claim, r *backend.Record) {
+// checkClock reports a record whose writer's clock is far ahead.
+func (l *Limiter) checkClock(ctx context.Context, c *bucketCharge, r *backend.Record) {
 	if ahead := r.Int64(schema.At) - c.now; ahead > drift {
 		l.reportAhead(ctx, c, ahead)
 	}

@@ -9,8 +9,8 @@ import (
 // Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
 // where it cascades. limits count where none are stored. It writes nothing. Errors as Acquire.
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	o.req, o.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
 	if err := l.inspect(ctx, o); err != nil {
 		return nil, failure(ctx, err)
@@ -25,8 +25,8 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := checkRequest(&r); err != nil {
 		return 0, err
 	}
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	o.req = r
 	if err := l.inspect(ctx, o); err != nil {
 		return 0, failure(ctx, err)
@@ -42,7 +42,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 }
 
 // inspect resolves the path and reads its buckets.
-func (l *Limiter) inspect(ctx context.Context, o *op) (err error) {
+func (l *Limiter) inspect(ctx context.Context, o *attempt) (err error) {
 	if l.closed.Load() {
 		return ErrClosed
 	}
@@ -54,14 +54,14 @@ func (l *Limiter) inspect(ctx context.Context, o *op) (err error) {
 	if err := l.resolve(ctx, o); err != nil {
 		return err
 	}
-	return l.look(ctx, o, false)
+	return l.readUnseen(ctx, o, false)
 }
 
 // convertLive brings the bucket of an entity and resource to what is stored for them now, if it is there and has other
 // limits: at once, not at its next acquire.
 func (l *Limiter) convertLive(ctx context.Context, entity, resource string) error {
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	o.req, o.inspects = Request{Entity: entity, Resource: resource}, true
 	now, err := l.now()
 	if err != nil {
@@ -73,37 +73,37 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string) erro
 	if err := l.resolve(ctx, o); err != nil {
 		return err
 	}
-	c := &o.claims[0]
+	c := &o.charges[0]
 	o.n, c.acquire = 1, false
-	if err := l.look(ctx, o, false); err != nil || !c.root {
+	if err := l.readUnseen(ctx, o, false); err != nil || !c.root {
 		return err
 	}
 	return l.convertUntilDone(ctx, o, c)
 }
 
-func (l *Limiter) convertUntilDone(ctx context.Context, o *op, c *claim) error {
+func (l *Limiter) convertUntilDone(ctx context.Context, o *attempt, c *bucketCharge) error {
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		r := c.record()
-		plan, err := l.planOfRecord(c, r)
-		if err != nil || plan == nil || plan.fits(c.view, c.stored) {
+		plan, err := l.limitSetOfRecord(c, r)
+		if err != nil || plan == nil || plan.fits(c.required, c.stored) {
 			return err
 		}
 		// What the bucket has may be newer than what was read before it was seen.
 		if err := l.reconfigure(ctx, o, c); err != nil && !errors.Is(err, errRestart) {
 			return err
 		}
-		if c.view == nil || plan.fits(c.view, c.stored) {
+		if c.required == nil || plan.fits(c.required, c.stored) {
 			return nil
 		}
 		c.mode = converting
-		if err := l.again(o, c); err != nil {
+		if err := l.buildNext(o, c); err != nil {
 			return err
 		}
 		if err := l.send(ctx, o, c); err != nil {
 			return err
 		}
 		if c.outs[0].Applied {
-			c.see(c.record(), c.shape, true)
+			c.remember(c.record(), c.assumed, true)
 			return nil
 		}
 	}

@@ -171,7 +171,7 @@ func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s 
 		return s, false, nil
 	}
 	packed, _ := r.Text(schema.L)
-	p, err := l.plans.get(packed)
+	p, err := l.limitSets.get(packed)
 	if err != nil {
 		return s, false, fmt.Errorf("%w: %w", ErrSchema, err)
 	}

@@ -9,13 +9,13 @@ import (
 type bucketID struct{ entity, resource string }
 
 // A large cache has many parts, so that callers on different buckets rarely wait for each other. A small one has few: a
-// part drops handles when it is full, however many the others have.
+// part drops states when it is full, however many the others have.
 const (
 	mostShards = 64
-	perShard   = 512 // handles, at least
+	perShard   = 512 // states, at least
 )
 
-// cache remembers the handles of the buckets used most, up to a bound. A full part drops a handle that was not used
+// cache remembers the states of the buckets used most, up to a bound. A full part drops a state that was not used
 // since the part last looked for one. Safe for concurrent use.
 type cache struct {
 	seed   maphash.Seed
@@ -25,15 +25,15 @@ type cache struct {
 type cacheShard struct {
 	lock    sync.Mutex
 	most    int
-	handles map[bucketID]*handle
+	handles map[bucketID]*bucketState
 }
 
-// newCache makes a cache for size handles, at least one.
+// newCache makes a cache for size states, at least one.
 func newCache(size int) *cache {
 	n := min(max(size/perShard, 1), mostShards)
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]cacheShard, n)}
 	for i := range c.shards {
-		c.shards[i].most, c.shards[i].handles = (size+n-1)/n, make(map[bucketID]*handle)
+		c.shards[i].most, c.shards[i].handles = (size+n-1)/n, make(map[bucketID]*bucketState)
 	}
 	return c
 }
@@ -42,8 +42,8 @@ func (c *cache) shard(id *bucketID) *cacheShard {
 	return &c.shards[maphash.String(c.seed, id.entity)%uint64(len(c.shards))]
 }
 
-// get finds a handle, nil where it is not remembered.
-func (c *cache) get(id *bucketID) *handle {
+// get finds a state, nil where it is not remembered.
+func (c *cache) get(id *bucketID) *bucketState {
 	s := c.shard(id)
 	s.lock.Lock()
 	h := s.handles[*id]
@@ -54,8 +54,8 @@ func (c *cache) get(id *bucketID) *handle {
 	return h
 }
 
-// add remembers h, and returns what is remembered now: h, or a handle that came first.
-func (c *cache) add(h *handle) *handle {
+// add remembers h, and returns what is remembered now: h, or a state that came first.
+func (c *cache) add(h *bucketState) *bucketState {
 	s := c.shard(&h.id)
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -69,7 +69,7 @@ func (c *cache) add(h *handle) *handle {
 	return h
 }
 
-// dropLocked drops one handle that was not used since it was last looked at. A range over a map begins anywhere.
+// dropLocked drops one state that was not used since it was last looked at. A range over a map begins anywhere.
 func (s *cacheShard) dropLocked() {
 	for id, h := range s.handles {
 		if !h.used.Swap(false) {
@@ -80,8 +80,8 @@ func (s *cacheShard) dropLocked() {
 	}
 }
 
-// forget makes the handles that match read their configuration anew.
-func (c *cache) forget(matches func(*handle) bool) {
+// forget makes the states that match read their configuration anew.
+func (c *cache) forget(matches func(*bucketState) bool) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.lock.Lock()

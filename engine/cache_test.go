@@ -10,9 +10,9 @@ func idOf(i int) bucketID { return bucketID{fmt.Sprintf("user-%d", i), "gpt-4"} 
 
 func TestCacheKeepsUpToItsSize(t *testing.T) {
 	c := newCache(4096)
-	handles := make([]*handle, 3000)
+	handles := make([]*bucketState, 3000)
 	for i := range handles {
-		handles[i] = &handle{id: idOf(i)}
+		handles[i] = &bucketState{id: idOf(i)}
 		if got := c.add(handles[i]); got != handles[i] {
 			t.Fatalf("adding %v gave the handle of %v", handles[i].id, got.id)
 		}
@@ -39,10 +39,10 @@ func TestCacheKeepsUpToItsSize(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache(64)
 	for i := range 10_000 {
-		c.add(&handle{id: idOf(i)})
+		c.add(&bucketState{id: idOf(i)})
 	}
 	n := 0
-	c.forget(func(*handle) bool { n++; return false })
+	c.forget(func(*bucketState) bool { n++; return false })
 	if n > 64 {
 		t.Errorf("%d handles are remembered in a cache for 64", n)
 	}
@@ -55,9 +55,9 @@ func TestCacheIsBounded(t *testing.T) {
 func TestCacheKeepsWhatIsUsed(t *testing.T) {
 	c := newCache(64)
 	hot := idOf(-1)
-	first := c.add(&handle{id: hot})
+	first := c.add(&bucketState{id: hot})
 	for i := range 1_000 {
-		c.add(&handle{id: idOf(i)})
+		c.add(&bucketState{id: idOf(i)})
 		if c.get(&hot) != first {
 			t.Fatalf("a handle used all the time was dropped after %d others", i+1)
 		}
@@ -67,14 +67,14 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 func TestCacheOneHandleForAll(t *testing.T) {
 	c := newCache(1 << 12)
 	var group sync.WaitGroup
-	seen := make([][]*handle, 8)
+	seen := make([][]*bucketState, 8)
 	for g := range seen {
-		seen[g] = make([]*handle, 2_000)
+		seen[g] = make([]*bucketState, 2_000)
 		group.Go(func() {
 			for i := range seen[g] {
 				id := idOf(i)
 				if seen[g][i] = c.get(&id); seen[g][i] == nil {
-					seen[g][i] = c.add(&handle{id: id})
+					seen[g][i] = c.add(&bucketState{id: id})
 				}
 			}
 		})

@@ -217,7 +217,7 @@ func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Recor
 		if err == nil || errors.As(err, new(*backend.UnreadableError)) {
 			return out, err
 		}
-		if !l.resend(inner, err, try) {
+		if !l.mayResend(inner, err, try) {
 			return nil, failure(ctx, err)
 		}
 	}

@@ -8,11 +8,11 @@ import (
 )
 
 // chargeAll charges every bucket on the path or none: one write each, at the same time where the store takes its time.
-// If one is refused, the others are given back: nobody is ever over-admitted, but for the milliseconds between others
+// If one is refused, the others are refunded: nobody is ever over-admitted, but for the milliseconds between others
 // may see the tokens as taken.
-func (l *Limiter) chargeAll(ctx context.Context, o *op) (admitted bool, err error) {
+func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err error) {
 	if o.n == 1 {
-		c := &o.claims[0]
+		c := &o.charges[0]
 		err = l.charge(ctx, o, c)
 		return err == nil && c.result == applied, err
 	}
@@ -21,37 +21,37 @@ func (l *Limiter) chargeAll(ctx context.Context, o *op) (admitted bool, err erro
 	} else {
 		err = l.chargeAtOnce(ctx, o)
 	}
-	refused := o.any(func(c *claim) bool { return c.result == denied })
+	refused := o.any(func(c *bucketCharge) bool { return c.result == denied })
 	if err == nil && !refused {
 		return true, nil
 	}
-	l.takeBack(ctx, o)
+	l.refundOthers(ctx, o)
 	switch {
 	case err == nil:
-		return false, l.peekOthers(ctx, o)
+		return false, l.readOthers(ctx, o)
 	case refused && verdict(ctx, err) == failing: // one bucket out of reach makes no admission of what another one denies
-		o.recallOthers()
+		o.useLastSeenOfOthers()
 		return false, nil
 	}
 	return false, err
 }
 
 // chargeInTurn stops at the first bucket that does not admit: nothing was saved by asking the others.
-func (l *Limiter) chargeInTurn(ctx context.Context, o *op) error {
+func (l *Limiter) chargeInTurn(ctx context.Context, o *attempt) error {
 	for i := range o.n {
-		if err := l.charge(ctx, o, &o.claims[i]); err != nil || o.claims[i].result != applied {
+		if err := l.charge(ctx, o, &o.charges[i]); err != nil || o.charges[i].result != applied {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Limiter) chargeAtOnce(ctx context.Context, o *op) error {
+func (l *Limiter) chargeAtOnce(ctx context.Context, o *attempt) error {
 	var errs [mostPath]error
 	var group sync.WaitGroup
 	for i := range o.n {
 		group.Go(func() {
-			errs[i] = l.charge(ctx, o, &o.claims[i])
+			errs[i] = l.charge(ctx, o, &o.charges[i])
 		})
 	}
 	group.Wait()
@@ -74,16 +74,16 @@ func isWrong(err error) bool {
 	return err != nil && (!unreachable(err) || errors.As(err, &bug))
 }
 
-// takeBack gives back what the claims of an acquire that is not admitted have charged. A charge whose outcome is
-// unknown is left to refill, and so is what cannot be given back: the acquire is denied all the same. The refund has a
+// refundOthers refunds what the charges of an acquire that is not admitted have charged. A charge whose outcome is
+// unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the same. The refund has a
 // budget of its own; a caller whose budget has run out does not wait for it.
-func (l *Limiter) takeBack(ctx context.Context, o *op) {
+func (l *Limiter) refundOthers(ctx context.Context, o *attempt) {
 	var parts []*part
 	for i := range o.n {
-		if c := &o.claims[i]; c.result == applied {
+		if c := &o.charges[i]; c.result == applied {
 			p := new(part)
 			p.hold(c)
-			p.giveUp()
+			p.refundAll()
 			parts = append(parts, p)
 		}
 	}

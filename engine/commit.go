@@ -38,7 +38,7 @@ func (l *Limiter) retryConflicts(ctx context.Context, attempt func(now int64) er
 		if n == maxConflicts {
 			return fmt.Errorf("%w: %w", ErrContention, err)
 		}
-		if !l.yield(ctx, n) {
+		if !l.giveWay(ctx, n) {
 			return ctx.Err()
 		}
 	}
@@ -63,7 +63,7 @@ func (l *Limiter) commit(ctx context.Context, writes []backend.Write, event back
 		if lostReply && errors.Is(err, backend.ErrConflict) {
 			return l.commitResult(ctx, event, err)
 		}
-		resend := l.resend(inner, err, try)
+		resend := l.mayResend(inner, err, try)
 		if errors.Is(err, backend.ErrOutcomeUnknown) {
 			lostReply = true
 		} else if lostReply {
@@ -89,8 +89,8 @@ func (l *Limiter) commitResult(ctx context.Context, event backend.Key, rejection
 
 // resend reports, after a pause, whether to send a request again that failed with err. While the breaker is open each
 // probe is one call, so nothing is resent.
-func (l *Limiter) resend(ctx context.Context, err error, try int) bool {
-	return try <= resends && worthResending(err) && !l.breaker.isOpen() && ctx.Err() == nil && l.yield(ctx, try)
+func (l *Limiter) mayResend(ctx context.Context, err error, try int) bool {
+	return try <= resends && isTransient(err) && !l.breaker.isOpen() && ctx.Err() == nil && l.giveWay(ctx, try)
 }
 
 // applyAll makes each write whose conditions hold, independently of the others.
@@ -118,7 +118,7 @@ func (l *Limiter) request(ctx context.Context, name string, f func(context.Conte
 		if err == nil {
 			return nil
 		}
-		if !l.resend(inner, err, try) {
+		if !l.mayResend(inner, err, try) {
 			return failure(ctx, err)
 		}
 	}
@@ -127,5 +127,5 @@ func (l *Limiter) request(ctx context.Context, name string, f func(context.Conte
 // forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
 // instead of deciding from memory.
 func (l *Limiter) forget(affected func(entity, resource string) bool) {
-	l.buckets.forget(func(h *handle) bool { return affected(h.id.entity, h.id.resource) })
+	l.cache.forget(func(h *bucketState) bool { return affected(h.id.entity, h.id.resource) })
 }

@@ -9,7 +9,7 @@ import (
 
 // Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
 // [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy. What it may have charged then is
-// refunded when the lease is settled, or counted as lost (EventGiveBackLost).
+// refunded when the lease is settled, or counted as lost (EventRefundLost).
 func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if s.inert() {
 		return nil
@@ -22,12 +22,12 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if err := s.settleUnsure(ctx); err != nil {
 		return err
 	}
-	o := s.l.ops.Get().(*op)
-	defer s.l.put(o)
+	o := s.l.attempts.Get().(*attempt)
+	defer s.l.release(o)
 	r := Request{Entity: s.root().id.entity, Resource: s.root().id.resource, Consume: tokens}
 	o.within, o.overrides = true, s.override
 	if s.brought {
-		o.pinned = s.first.view
+		o.pinned = s.first.required
 	}
 	admitted, err := s.l.decide(ctx, o, &r)
 	s.keepUnknown(o.unknown)
@@ -39,7 +39,7 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 		return s.l.exceeded(o)
 	}
 	for i := range o.n {
-		if c := &o.claims[i]; c.result == applied {
+		if c := &o.charges[i]; c.result == applied {
 			s.merge(c)
 		}
 	}
@@ -55,7 +55,7 @@ func (s *Lease) settleUnsure(ctx context.Context) error {
 }
 
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
-func (s *Lease) merge(c *claim) {
+func (s *Lease) merge(c *bucketCharge) {
 	if p := s.part(c.h); p != nil {
 		var more part
 		more.hold(c)

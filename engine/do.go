@@ -15,12 +15,12 @@ const mostJitter = 10 * time.Millisecond
 // reached and the policy is Block; ErrContention. The lease must be ended by Commit or Rollback. Parents are charged
 // with the same amounts where the entity cascades.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	admitted, err := l.decide(ctx, o, &r)
 	switch {
 	case err != nil:
-		if err = failure(ctx, err); l.lets(ctx, &r, err) {
+		if err = failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
 			return &Lease{degraded: true}, nil
 		}
 		return nil, err
@@ -34,11 +34,11 @@ func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 
 // Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
 func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	admitted, err := l.decide(ctx, o, &r)
 	if err != nil {
-		if err = failure(ctx, err); l.lets(ctx, &r, err) {
+		if err = failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
 			return Decision{Allowed: true, Degraded: true}, nil
 		}
 		return Decision{}, err
@@ -49,8 +49,8 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	return d, failure(ctx, err)
 }
 
-// lets reports whether an acquire that could not reach the store is admitted by policy.
-func (l *Limiter) lets(ctx context.Context, r *Request, err error) bool {
+// admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.
+func (l *Limiter) admitsByPolicy(ctx context.Context, r *Request, err error) bool {
 	if !errors.Is(err, ErrUnavailable) || l.policyFor(r) != PolicyAllow {
 		return false
 	}
@@ -59,13 +59,13 @@ func (l *Limiter) lets(ctx context.Context, r *Request, err error) bool {
 	return true
 }
 
-func (l *Limiter) observeDecision(o *op, r *Request, admitted bool) {
+func (l *Limiter) observeDecision(o *attempt, r *Request, admitted bool) {
 	if l.opts.Observer == nil {
 		return
 	}
 	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
 	for i := range o.n {
-		e.Attempts += o.claims[i].tries
+		e.Attempts += o.charges[i].tries
 	}
 	e.Cached = e.Attempts == 0
 	l.observe(e)

@@ -56,8 +56,8 @@ func (p *part) unsure() *unsure {
 	return p.rare.unsure
 }
 
-// doubt makes all charges that are pending one of unknown outcome, sent under nonce.
-func (p *part) doubt(nonce backend.Num) {
+// markUnsure makes all charges that are pending one of unknown outcome, sent under nonce.
+func (p *part) markUnsure(nonce backend.Num) {
 	if p.unsure() != nil {
 		return // it was that one which was sent again
 	}
@@ -134,23 +134,23 @@ func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
 }
 
 // reportUnrefunded counts a charge of unknown outcome that is not refunded. If it was made, the tokens refill.
-func (l *Limiter) reportUnrefunded(h *handle, tokens Tokens) {
+func (l *Limiter) reportUnrefunded(h *bucketState, tokens Tokens) {
 	l.observe(Event{
-		Kind: EventGiveBackLost, Entity: h.id.entity, Resource: h.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown,
+		Kind: EventRefundLost, Entity: h.id.entity, Resource: h.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown,
 	})
 }
 
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
-func (o *op) noteUnknown() {
+func (o *attempt) noteUnknown() {
 	for i := range o.n {
-		c := &o.claims[i]
+		c := &o.charges[i]
 		if !c.unsure || c.result != pending {
 			continue
 		}
 		sent := Tokens{}
-		for j := range c.shape.terms {
+		for j := range c.assumed.terms {
 			if c.need[j] > 0 {
-				sent[c.shape.terms[j].Name] = c.need[j]
+				sent[c.assumed.terms[j].Name] = c.need[j]
 			}
 		}
 		o.unknown = append(o.unknown, unknownCharge{c.h, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})
@@ -159,7 +159,7 @@ func (o *op) noteUnknown() {
 
 // unknownCharge is a charge of unknown outcome, with its bucket.
 type unknownCharge struct {
-	h *handle
+	h *bucketState
 	*unsure
 }
 

@@ -13,7 +13,7 @@ import (
 // keep keeps statuses: their limits, what remains, and what was requested.
 func keep(all ...LimitStatus) (s snapshot) {
 	for _, status := range all {
-		set := planOf([]Limit{status.Limit}, false)
+		set := limitSetOf([]Limit{status.Limit}, false)
 		rate := &set.rates[0]
 		s.add(limitState{
 			id: &bucketID{status.Entity, status.Resource}, set: set,

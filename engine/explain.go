@@ -35,7 +35,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if len(x.Path) == mostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
-		h, err := l.handle(&bucketID{id, resource})
+		h, err := l.stateAt(&bucketID{id, resource})
 		if err != nil {
 			return Explanation{}, err
 		}

@@ -11,14 +11,14 @@ var one = backend.Int(1)
 
 // form is what decides which conditions and effects a guess has; the numbers in them change from write to write.
 type form struct {
-	shape   *plan
-	asks    uint16 // by position: tokens are asked for
-	active  uint16 // by position: the regime guessed is active
-	creates bool
-	acquire bool
-	nonce   bool
-	path    bool // the version of the entity has to be written
-	lifts   bool // the store takes the greater of two numbers: no regimes
+	assumed   *limitSet
+	asks      uint16 // by position: tokens are asked for
+	active    uint16 // by position: the regime guessed is active
+	creates   bool
+	acquire   bool
+	nonce     bool
+	path      bool // the version of the entity has to be written
+	noRegimes bool // the store takes the greater of two numbers: no regimes
 }
 
 // Fixed positions in a guess. Each limit has the condition firstTat + its position; the limits asked for have two
@@ -33,7 +33,7 @@ const (
 	firstCharge = 2
 )
 
-// guess writes the claim for the regimes in c.active: the whole gate in conditions, the whole charge in effects.
+// buildGuess writes the charge for the regimes in c.active: the whole token check in conditions, the whole charge in effects.
 //
 //	full    tat absent or ≤ y                 tat ← y + n·p
 //	active  y+1 ≤ tat ≤ y + (C−n)·p           tat ← tat + n·p
@@ -42,24 +42,24 @@ const (
 // On a store that knows the greater of two numbers both regimes are one:
 //
 //	tat absent or ≤ y + (C−n)·p       tat ← max(tat, y) + n·p
-func (c *claim) guess() {
-	f := form{shape: c.shape, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path, lifts: c.lifts}
+func (c *bucketCharge) buildGuess() {
+	f := form{assumed: c.assumed, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path, noRegimes: c.noRegimes}
 	if f != c.form { // most writes have the form of the one before
-		c.lay(f)
+		c.layOut(f)
 	}
 	now, version := backend.Int(c.now), backend.Int(c.conf.version)
 	c.conds[condPath].A = version
 	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
 	next := firstCharge
-	for i := range c.shape.rates {
-		cond, y, ceiling := &c.conds[firstTat+i], c.ys[i], c.shape.rates[i].Ceiling(c.ys[i])
+	for i := range c.assumed.rates {
+		cond, y, ceiling := &c.conds[firstTat+i], c.ys[i], c.assumed.rates[i].Ceiling(c.ys[i])
 		if c.asks>>i&1 == 0 {
 			cond.A = ceiling
 			continue
 		}
 		cost := c.costs[i]
 		switch {
-		case f.lifts:
+		case f.noRegimes:
 			cond.A, c.effects[next].Num, c.effects[next].Base = ceiling.Sub(cost), cost, y
 		case c.active>>i&1 == 0:
 			cond.A, c.effects[next].Num = y, y.Add(cost)
@@ -79,26 +79,26 @@ func (c *claim) guess() {
 	if f.creates {
 		c.effects[len(c.effects)-1].Num = random()
 	}
-	c.write(expiry(c.now, saturatedAdd(c.now, c.shape.fill), c.hold))
+	c.write(expiry(c.now, saturatedAdd(c.now, c.assumed.fill), c.hold))
 	if f.creates {
 		c.placed()
 	}
 }
 
-// lay puts the conditions and effects of a form in place, all but their numbers.
-func (c *claim) lay(f form) {
+// layOut puts the conditions and effects of a form in place, all but their numbers.
+func (c *bucketCharge) layOut(f form) {
 	c.form = f
 	conds := append(c.conds[:0],
-		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.shape.text},
+		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.assumed.text},
 		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true})
 	effects := append(c.effects[:0],
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one},
 		backend.Effect{Slot: schema.At, Op: backend.Set})
-	for i := range f.shape.rates {
+	for i := range f.assumed.rates {
 		cond, effect := backend.Cond{Slot: schema.Tat(i), Op: backend.AtMost, OrAbsent: true}, backend.Effect{Slot: schema.Tat(i), Op: backend.Set}
 		if f.asks>>i&1 == 1 {
 			switch {
-			case f.lifts:
+			case f.noRegimes:
 				effect.Op = backend.AddFrom
 			case f.active>>i&1 == 1:
 				cond.Op, cond.OrAbsent, effect.Op = backend.Between, false, backend.Add
@@ -119,14 +119,14 @@ func (c *claim) lay(f form) {
 	}
 	if f.creates { // the record may be absent: this write then makes it
 		effects = append(effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: f.shape.text},
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: f.assumed.text},
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent})
 	}
 	c.conds, c.effects = conds, effects
 }
 
-// write makes the conditions and effects a write to the claim's bucket.
-func (c *claim) write(expiry backend.Expiry) {
+// write makes the conditions and effects a write to the charge's bucket.
+func (c *bucketCharge) write(expiry backend.Expiry) {
 	w := &c.writes[0]
 	w.Conds, w.Effects, w.Expiry = c.conds, c.effects, expiry
 	if w.Index != nil {
@@ -135,18 +135,18 @@ func (c *claim) write(expiry backend.Expiry) {
 }
 
 // placed makes the write one that may create the record.
-func (c *claim) placed() {
+func (c *bucketCharge) placed() {
 	c.place = schema.PlaceOf(c.writes[0].Key)
 	c.writes[0].Index = &c.place
 }
 
-// aimLocked chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was
+// guessRegimesLocked chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was
 // so more often.
-func (c *claim) aimLocked() {
-	v := &c.h.view
+func (c *bucketCharge) guessRegimesLocked() {
+	v := &c.h.seen
 	c.writes[0].Memo = c.h.memo
 	c.active = 0
-	c.creates = v.plan == nil || v.plan != c.shape || v.gone(c.now)
+	c.creates = v.plan == nil || v.plan != c.assumed || v.gone(c.now)
 	c.path = c.creates || v.path != c.conf.version
 	if c.creates {
 		return
@@ -155,26 +155,26 @@ func (c *claim) aimLocked() {
 		c.active = c.regimes()
 		return
 	}
-	for i := range c.shape.rates {
+	for i := range c.assumed.rates {
 		if v.mostlyActive(i) && c.mayBeActive(i) {
 			c.active |= 1 << i
 		}
 	}
 }
 
-// regimes are those that hold for what the claim has seen, as far as they can be written: a request for all of the
+// regimes are those that hold for what the charge has seen, as far as they can be written: a request for all of the
 // capacity fits a full bucket only.
-func (c *claim) regimes() (active uint16) {
-	for i := range c.shape.rates {
-		if c.mayBeActive(i) && !c.shape.rates[i].IsFull(c.tats[i], c.ys[i]) {
+func (c *bucketCharge) regimes() (active uint16) {
+	for i := range c.assumed.rates {
+		if c.mayBeActive(i) && !c.assumed.rates[i].IsFull(c.tats[i], c.ys[i]) {
 			active |= 1 << i
 		}
 	}
 	return active
 }
 
-func (c *claim) mayBeActive(i int) bool {
-	return c.need[i] > 0 && c.need[i] < c.shape.rates[i].Capacity()
+func (c *bucketCharge) mayBeActive(i int) bool {
+	return c.need[i] > 0 && c.need[i] < c.assumed.rates[i].Capacity()
 }
 
 // random is a number of 63 bits that is not 0.

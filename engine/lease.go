@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Lease is what an acquire holds: it corrects, commits or gives back what was charged. Safe for concurrent use; calls
+// Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
 // that write to the store run one after the other. All methods of a nil or degraded lease do nothing. A process that
 // dies keeps its charges: they refill.
 type Lease struct {
@@ -27,8 +27,8 @@ type Lease struct {
 
 // path is what leases of several buckets have.
 type path struct {
-	root *handle // of the bucket that the request named
-	more []*part // of parents
+	root *bucketState // of the bucket that the request named
+	more []*part      // of parents
 }
 
 // The states of a lease.
@@ -45,15 +45,15 @@ func (s *Lease) enter() bool {
 	return s.state.CompareAndSwap(fresh, open) || s.state.Load() == open
 }
 
-// newLease holds what the op has charged.
-func (l *Limiter) newLease(o *op, r *Request) *Lease {
-	first := &o.claims[0]
-	lease := &Lease{l: l, charged: o.now, brought: first.root && first.view != first.stored, override: len(r.Override) > 0}
+// newLease holds what the attempt has charged.
+func (l *Limiter) newLease(o *attempt, r *Request) *Lease {
+	first := &o.charges[0]
+	lease := &Lease{l: l, charged: o.now, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
 	if o.n > 1 || first.h != o.root {
 		lease.path = &path{root: o.root}
 	}
 	for i := range o.n {
-		c, p := &o.claims[i], &lease.first
+		c, p := &o.charges[i], &lease.first
 		if i > 0 {
 			p = new(part)
 			lease.path.more = append(lease.path.more, p)
@@ -67,19 +67,19 @@ func (l *Limiter) newLease(o *op, r *Request) *Lease {
 	return lease
 }
 
-// holdNothing is hold for a claim that was judged by what its bucket's record says.
-func (l *Limiter) holdNothing(p *part, c *claim) {
+// holdNothing is hold for a charge that was judged by what its bucket's record says.
+func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
 	all, tats, _, err := l.states(c)
-	p.h, p.view = c.h, c.view
+	p.h, p.required = c.h, c.required
 	p.born, _ = c.record().Num(schema.Born)
-	for i := range c.view.terms {
+	for i := range c.required.terms {
 		if i >= len(p.room) {
 			p.rarely().rest = append(p.rarely().rest, amount{})
 		}
-		if j := all.index(c.view.terms[i].Name); err != nil || j < 0 {
-			p.at(i).left = c.view.rates[i].Y(c.now)
+		if j := all.index(c.required.terms[i].Name); err != nil || j < 0 {
+			p.at(i).left = c.required.rates[i].Y(c.now)
 		} else {
-			p.at(i).left = c.view.leaves(i, &all.rates[j], tats[j], c.now)
+			p.at(i).left = c.required.leaves(i, &all.rates[j], tats[j], c.now)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (s *Lease) others() []*part {
 }
 
 // part is what the lease holds of a bucket, nil if that is nothing.
-func (s *Lease) part(h *handle) *part {
+func (s *Lease) part(h *bucketState) *part {
 	for _, p := range s.parts() {
 		if p.h.id == h.id {
 			return p
@@ -106,8 +106,8 @@ func (s *Lease) part(h *handle) *part {
 	return nil
 }
 
-// root is the handle of the bucket that the request named.
-func (s *Lease) root() *handle {
+// root is the state of the bucket that the request named.
+func (s *Lease) root() *bucketState {
 	if s.path == nil {
 		return s.first.h
 	}
@@ -221,7 +221,7 @@ func (s *Lease) Commit(ctx context.Context) error {
 // Rollback refunds all that the lease holds, flushed adjustments included, and ends it. It does nothing once Commit was
 // called, whatever that returned, so it can be deferred. As with Flush, it does not matter whether ctx has ended. After an
 // error it may be called again. If the outcome of an earlier charge is unknown, the bucket is read first: the charge is
-// refunded if the record shows it, and else counted as lost (EventGiveBackLost).
+// refunded if the record shows it, and else counted as lost (EventRefundLost).
 func (s *Lease) Rollback(ctx context.Context) error {
 	if s.inert() {
 		return nil
@@ -232,7 +232,7 @@ func (s *Lease) Rollback(ctx context.Context) error {
 		return nil
 	}
 	for _, p := range s.parts() {
-		p.giveUp()
+		p.refundAll()
 	}
 	if err := s.settle(ctx); err != nil {
 		return err
@@ -273,8 +273,8 @@ func (s *Lease) Statuses() []LimitStatus {
 	defer s.mu.Unlock()
 	var all []LimitStatus
 	for _, p := range s.parts() {
-		for i := range p.view.terms {
-			state := limitState{id: &p.h.id, set: p.view, at: p.at(i).left, requested: p.at(i).asked, i: uint8(i)}
+		for i := range p.required.terms {
+			state := limitState{id: &p.h.id, set: p.required, at: p.at(i).left, requested: p.at(i).asked, i: uint8(i)}
 			all = append(all, state.status(s.charged))
 		}
 	}

@@ -17,31 +17,31 @@ const DefaultNamespace = "default"
 
 // Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
 type Limiter struct {
-	store   backend.Backend
-	opts    Options
-	noIO    bool
-	lifts   bool // the token check needs no regime: the store knows the greater of two numbers
-	prompt  bool // the store heeds contexts
-	caps    backend.Capabilities
-	clock   clock
-	trust   int64 // age up to which configuration is used without a look at its refresh, ns
-	buckets *cache
-	plans   planCache
-	configs configCache
-	flights singleflight.Group // configuration being read
-	breaker breaker
-	sweeps  sweeper
-	events  eventIDs      // of audit events
-	ops     sync.Pool     // of *op
-	policy  atomic.Uint32 // the Policy last seen stored for the system
-	checked atomic.Bool   // the schema's version was read
-	warned  atomic.Int64  // when the last warning was logged, ns since the Unix epoch
-	apart   atomic.Int64  // when it was last reported that the store's clock is another, likewise
-	closed  atomic.Bool
-	closing sync.RWMutex // held for reading while background work is started
-	work    sync.WaitGroup
-	stop    context.CancelFunc
-	ctx     context.Context // of background work
+	store     backend.Backend
+	opts      Options
+	noIO      bool
+	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
+	prompt    bool // the store heeds contexts
+	caps      backend.Capabilities
+	clock     clock
+	trust     int64 // age up to which configuration is used without a look at its refresh, ns
+	cache     *cache
+	limitSets limitSetCache
+	configs   configCache
+	flights   singleflight.Group // configuration being read
+	breaker   breaker
+	sweeps    sweeper
+	events    eventIDs      // of audit events
+	attempts  sync.Pool     // of *attempt
+	policy    atomic.Uint32 // the Policy last seen stored for the system
+	checked   atomic.Bool   // the schema's version was read
+	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
+	apart     atomic.Int64  // when it was last reported that the store's clock is another, likewise
+	closed    atomic.Bool
+	closing   sync.RWMutex // held for reading while background work is started
+	work      sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context // of background work
 }
 
 // New makes a limiter over a store, which it does not close. It does no I/O: names are checked, the rest shows at first
@@ -58,11 +58,11 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	l.caps = store.Capabilities()
-	l.noIO, l.lifts, l.prompt = l.caps.NoIO, l.caps.Max && l.caps.NoIO, l.caps.HonorsContext
+	l.noIO, l.noRegimes, l.prompt = l.caps.NoIO, l.caps.Max && l.caps.NoIO, l.caps.HonorsContext
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
-	l.buckets = newCache(l.opts.CacheSize)
-	l.ops.New = func() any { return newOp(&l.opts) }
+	l.cache = newCache(l.opts.CacheSize)
+	l.attempts.New = func() any { return newAttempt(&l.opts) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	return l, nil
 }

@@ -49,7 +49,7 @@ func (a *account) enter(e *effect, own bool) {
 
 // Observe implements [engine.Observer].
 func (c *course) Observe(e engine.Event) {
-	if e.Kind != engine.EventGiveBackLost || len(c.stack) == 0 {
+	if e.Kind != engine.EventRefundLost || len(c.stack) == 0 {
 		return
 	}
 	if !c.faults && errors.Is(e.Err, backend.ErrOutcomeUnknown) {

@@ -17,7 +17,7 @@ type Options struct {
 	Timeout         time.Duration // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
 	ConfigTTL       time.Duration // how long configuration is trusted unread, default 60 s; < 0: not at all
 	DenialTTL       time.Duration // how long a denial is repeated from memory, default 1 s; < 0: not at all
-	MaxHold         time.Duration // how long after its charge a lease may give back, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
+	MaxHold         time.Duration // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
 	CacheSize       int           // buckets remembered, default 100,000; < 0: one
 	Principal       string        // who audit events name, default none
 	Observer        Observer      // default none

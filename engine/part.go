@@ -10,16 +10,16 @@ import (
 
 // part is what a lease holds of one bucket. Most buckets have one limit or two: those need no allocation.
 type part struct {
-	h    *handle
-	view *plan       // the limits that counted at the acquire
-	born backend.Num // of the life of the record that was charged
-	room [2]amount   // of the first limits of view
-	rare *rare       // nil: nothing of it
+	h        *bucketState
+	required *limitSet   // the limits that counted at the acquire
+	born     backend.Num // of the life of the record that was charged
+	room     [2]amount   // of the first required limits
+	rare     *rare       // nil: nothing of it
 }
 
 // rare is what few parts have.
 type rare struct {
-	rest   []amount // all limits of view, then those that came later, behind room
+	rest   []amount // all required limits, then those that came later, behind room
 	late   []string // the names of those that came later
 	unsure *unsure  // nil: there is none
 }
@@ -54,34 +54,34 @@ type amount struct {
 	gone    int64       // charged, and not to be refunded any more: too late, or to a bucket that was reset or removed
 	void    int64       // what may be adjusted downwards without effect: it was charged to a bucket that was reset or removed, or could not be
 	asked   int64       // at the acquire
-	left    backend.Num // arrival time right after the acquire, in units of the view's rate
+	left    backend.Num // arrival time right after the acquire, in units of those of the last seen record rate
 }
 
-// hold makes p what an applied claim leaves in a lease's hands.
-func (p *part) hold(c *claim) {
+// hold makes p what an applied charge leaves in a lease's hands.
+func (p *part) hold(c *bucketCharge) {
 	r := c.record()
-	p.h, p.view = c.h, c.view
+	p.h, p.required = c.h, c.required
 	p.born, _ = r.Num(schema.Born)
-	if n := len(c.view.terms); n > len(p.room) {
+	if n := len(c.required.terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
 	}
-	for i := range c.view.terms {
+	for i := range c.required.terms {
 		a, j := p.at(i), i
-		if c.shape != c.view {
-			j = c.shape.index(c.view.terms[i].Name)
+		if c.assumed != c.required {
+			j = c.assumed.index(c.required.terms[i].Name)
 		}
 		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
-			a.left = c.view.rates[i].Y(c.now)
+			a.left = c.required.rates[i].Y(c.now)
 			continue
 		}
 		a.held, a.asked = c.need[j], c.need[j]
-		a.left = c.view.leaves(i, &c.shape.rates[j], arrival(r, j), c.now)
+		a.left = c.required.leaves(i, &c.assumed.rates[j], arrival(r, j), c.now)
 	}
 }
 
 // leaves is the arrival time of the i-th limit of p that says what a says of a limit with that rate, mostly p's own: how
 // many tokens that are is worked out only when somebody asks.
-func (p *plan) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
+func (p *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
 	own := &p.rates[i]
 	switch {
 	case !a.Seen:
@@ -94,14 +94,14 @@ func (p *plan) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) bac
 
 // since makes a part that came at now one of a lease whose acquire, at charged, asked for nothing of it.
 func (p *part) since(charged, now int64) {
-	for i := range p.view.terms {
-		a, rate := p.at(i), &p.view.rates[i]
+	for i := range p.required.terms {
+		a, rate := p.at(i), &p.required.rates[i]
 		a.asked, a.left = 0, a.left.Sub(rate.Y(now)).Add(rate.Y(charged))
 	}
 }
 
 // size is how many amounts there are.
-func (p *part) size() int { return len(p.view.terms) + len(p.late()) }
+func (p *part) size() int { return len(p.required.terms) + len(p.late()) }
 
 func (p *part) at(i int) *amount {
 	if i < len(p.room) {
@@ -111,10 +111,10 @@ func (p *part) at(i int) *amount {
 }
 
 func (p *part) name(i int) string {
-	if n := len(p.view.terms); i >= n {
+	if n := len(p.required.terms); i >= n {
 		return p.rare.late[i-n]
 	}
-	return p.view.terms[i].Name
+	return p.required.terms[i].Name
 }
 
 // amount finds a limit by name, nil where the part has none of it.
@@ -127,11 +127,11 @@ func (p *part) amount(name string) *amount {
 
 // index finds a limit by name, -1 where the part has none of it.
 func (p *part) index(name string) int {
-	if i := p.view.index(name); i >= 0 {
+	if i := p.required.index(name); i >= 0 {
 		return i
 	}
 	if i := slices.Index(p.late(), name); i >= 0 {
-		return len(p.view.terms) + i
+		return len(p.required.terms) + i
 	}
 	return -1
 }
@@ -182,7 +182,7 @@ func (p *part) pending() bool {
 }
 
 // dueIn reports whether shape has all limits that something is due of.
-func (p *part) dueIn(shape *plan) bool {
+func (p *part) dueIn(shape *limitSet) bool {
 	for i := range p.size() {
 		if p.due(i) != 0 && shape.index(p.name(i)) < 0 {
 			return false
@@ -191,8 +191,8 @@ func (p *part) dueIn(shape *plan) bool {
 	return true
 }
 
-// giveUp makes all that is held pending to be refunded.
-func (p *part) giveUp() {
+// refundAll makes all that is held pending to be refunded.
+func (p *part) refundAll() {
 	for i := range p.size() {
 		a := p.at(i)
 		a.pending, a.void = -a.held, 0

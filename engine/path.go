@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// resolve makes the claims: one for each entity on the path that has limits.
-func (l *Limiter) resolve(ctx context.Context, o *op) error {
+// resolve makes the charges: one for each entity on the path that has limits.
+func (l *Limiter) resolve(ctx context.Context, o *attempt) error {
 	nonce := backend.Num{}
 	if !l.noIO { // without I/O no reply is ever lost
 		nonce = random()
@@ -21,20 +21,20 @@ func (l *Limiter) resolve(ctx context.Context, o *op) error {
 		if depth == mostPath {
 			return fmt.Errorf("%w: %s has more than %d", ErrCycle, o.req.Entity, mostPath)
 		}
-		h, conf, err := l.lookUp(ctx, o, &id, depth == 0)
+		h, conf, err := l.stateOf(ctx, o, &id, depth == 0)
 		if err != nil {
 			return err
 		}
 		if depth == 0 {
 			o.root = h
 		}
-		c := o.begin(h, conf, depth == 0, l.lifts)
+		c := o.addCharge(h, conf, depth == 0, l.noRegimes)
 		c.nonce = nonce
-		known, err := l.consult(o, c)
+		known, err := l.prepare(o, c)
 		if err != nil {
 			return err
 		}
-		if c.view != nil {
+		if c.required != nil {
 			names = max(names, known)
 			if c.illegal {
 				return o.check()
@@ -52,10 +52,10 @@ func (l *Limiter) resolve(ctx context.Context, o *op) error {
 	return nil
 }
 
-// lookUp finds the bucket's handle and configuration. Bad input is refused before anything is done for it; where the
+// stateOf finds the bucket's state and configuration. Bad input is refused before anything is done for it; where the
 // bucket is known its ids have been checked, and the rest is checked in passing.
-func (l *Limiter) lookUp(ctx context.Context, o *op, id *bucketID, root bool) (*handle, *config, error) {
-	h := l.buckets.get(id)
+func (l *Limiter) stateOf(ctx context.Context, o *attempt, id *bucketID, root bool) (*bucketState, *config, error) {
+	h := l.cache.get(id)
 	if h != nil {
 		if conf := h.conf.Load(); conf != nil && len(o.req.Consume) > 0 && o.req.OnUnavailable <= PolicyAllow {
 			if age := o.now - h.loaded.Load(); age >= 0 && age < l.trust {
@@ -70,7 +70,7 @@ func (l *Limiter) lookUp(ctx context.Context, o *op, id *bucketID, root bool) (*
 			return nil, nil, err
 		}
 	}
-	h, err := l.handle(id)
+	h, err := l.stateAt(id)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -78,7 +78,7 @@ func (l *Limiter) lookUp(ctx context.Context, o *op, id *bucketID, root bool) (*
 	return h, conf, err
 }
 
-func (o *op) check() error {
+func (o *attempt) check() error {
 	if o.inspects && len(o.req.Consume) == 0 {
 		return checkScope(&o.req)
 	}
@@ -86,13 +86,13 @@ func (o *op) check() error {
 }
 
 // checkNames refuses names that no level of the path has, and amounts that no level has looked at.
-func (o *op) checkNames() error {
+func (o *attempt) checkNames() error {
 	if err := o.check(); err != nil {
 		return err
 	}
 	var unknown, known []string
 	for name := range o.req.Consume {
-		has := func(c *claim) bool { return c.view.index(name) >= 0 }
+		has := func(c *bucketCharge) bool { return c.required.index(name) >= 0 }
 		if !o.any(has) {
 			unknown = append(unknown, name)
 		}
@@ -101,7 +101,7 @@ func (o *op) checkNames() error {
 		return nil
 	}
 	for i := range o.n {
-		for _, t := range o.claims[i].view.terms {
+		for _, t := range o.charges[i].required.terms {
 			if !slices.Contains(known, t.Name) {
 				known = append(known, t.Name)
 			}
@@ -110,9 +110,9 @@ func (o *op) checkNames() error {
 	return unknownLimits(unknown, known)
 }
 
-func (o *op) any(f func(*claim) bool) bool {
+func (o *attempt) any(f func(*bucketCharge) bool) bool {
 	for i := range o.n {
-		if f(&o.claims[i]) {
+		if f(&o.charges[i]) {
 			return true
 		}
 	}
@@ -121,8 +121,8 @@ func (o *op) any(f func(*claim) bool) bool {
 
 // send makes one write, again where its outcome is unknown or it certainly was not applied: its nonce tells whether an
 // earlier try was. An error is none of the store's answers.
-func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
-	l.letConvert(ctx, c)
+func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
+	l.waitForConversion(ctx, c)
 	for try := 1; ; try++ {
 		abandoned, err := l.apply(ctx, c)
 		if abandoned {
@@ -132,14 +132,14 @@ func (l *Limiter) send(ctx context.Context, o *op, c *claim) error {
 			return nil
 		}
 		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
-		if abandoned || !l.resend(ctx, err, try) {
+		if abandoned || !l.mayResend(ctx, err, try) {
 			return err
 		}
 	}
 }
 
-// apply makes the claim's write once. After an abandoned call nothing of the claim may be touched.
-func (l *Limiter) apply(ctx context.Context, c *claim) (abandoned bool, err error) {
+// apply makes the charge's write once. After an abandoned call nothing of the charge may be touched.
+func (l *Limiter) apply(ctx context.Context, c *bucketCharge) (abandoned bool, err error) {
 	if l.noIO {
 		err = l.store.Apply(ctx, c.writes[:], c.outs[:])
 	} else {
@@ -147,18 +147,18 @@ func (l *Limiter) apply(ctx context.Context, c *claim) (abandoned bool, err erro
 			return l.store.Apply(ctx, c.writes[:], c.outs[:])
 		})
 	}
-	c.recalled = false // outs has what the store says
+	c.fromLastSeen = false // outs has what the store says
 	return abandoned, err
 }
 
-// worthResending tells trouble that passes.
-func worthResending(err error) bool {
+// isTransient tells trouble that passes.
+func isTransient(err error) bool {
 	var bug *panicError
 	return (unreachable(err) || errors.Is(err, backend.ErrContention)) && !errors.As(err, &bug)
 }
 
-// yield lets others go first: by sleeping a little, or, where a store without I/O makes them quick, by giving way.
-func (l *Limiter) yield(ctx context.Context, n int) bool {
+// giveWay lets others go first: by sleeping a little, or, where a store without I/O makes them quick, by giving way.
+func (l *Limiter) giveWay(ctx context.Context, n int) bool {
 	if l.noIO {
 		runtime.Gosched()
 		return ctx.Err() == nil

@@ -12,18 +12,18 @@ import (
 
 // converted is a bucket carried over to other limits.
 type converted struct {
-	from  *plan
+	from  *limitSet
 	was   arrivals // by position in from
-	plan  *plan
+	plan  *limitSet
 	tats  arrivals
 	moved [schema.MaxLimits]int // by position: where the limit stood before, -1 if it is new
 	at    int64                 // instant of the conversion
 }
 
-// reconcile carries a record with the limits of from over to what a writer requires (view) and knows to be stored, at
+// reconcile carries a record with the limits of from over to what a writer requires (required) and knows to be stored, at
 // the later of now and the last conversion, so that clocks that disagree mint nothing by flipping. See the table in
-// ARCHITECTURE.md. It does not decide whether that is needed: plan.fits does.
-func (l *Limiter) reconcile(r *backend.Record, from, view, stored *plan, now int64) (*converted, error) {
+// ARCHITECTURE.md. It does not decide whether that is needed: limitSet.fits does.
+func (l *Limiter) reconcile(r *backend.Record, from, view, stored *limitSet, now int64) (*converted, error) {
 	c := &converted{from: from, at: max(now, r.Int64(schema.Conv))}
 	terms, before := c.terms(r, from, view, stored)
 	terms = c.makeRoom(terms, r, from, view)
@@ -33,7 +33,7 @@ func (l *Limiter) reconcile(r *backend.Record, from, view, stored *plan, now int
 			"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource",
 		}
 	}
-	c.plan = l.plans.share(newPlan(terms)) // reorders terms by name
+	c.plan = l.limitSets.share(newLimitSet(terms)) // reorders terms by name
 	for i := range c.plan.terms {
 		term, to := &c.plan.terms[i], &c.plan.rates[i]
 		was, known := before[term.Name]
@@ -70,7 +70,7 @@ const keptFull = int64(time.Minute)
 
 // makeRoom drops limits that other callers brought from a bucket that would have too many: those that are full, and all
 // of them if limits that are stored need their places.
-func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view *plan) []schema.Term {
+func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view *limitSet) []schema.Term {
 	needed := slices.ContainsFunc(terms, func(t schema.Term) bool { return !t.Brought })
 	for i := len(terms) - 1; i >= len(view.terms) && len(terms) > schema.MaxLimits; i-- {
 		j := from.index(terms[i].Name)
@@ -82,7 +82,7 @@ func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view 
 }
 
 // terms chooses the limits that the bucket will have, and tells where those stood that it had.
-func (c *converted) terms(r *backend.Record, from, view, stored *plan) (terms []schema.Term, before map[string]int) {
+func (c *converted) terms(r *backend.Record, from, view, stored *limitSet) (terms []schema.Term, before map[string]int) {
 	before = make(map[string]int, len(from.terms))
 	terms = append(terms, view.terms...)
 	for i := range from.terms {

@@ -72,7 +72,7 @@ type stateDocument struct {
 // bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
-	p, err := l.plans.get(packed)
+	p, err := l.limitSets.get(packed)
 	if err != nil {
 		return nil
 	}

@@ -30,7 +30,7 @@ func (v Level) String() string {
 
 // config is what is stored for one entity and resource. Immutable; entities without a record share theirs.
 type config struct {
-	stored  *plan // nil: nothing
+	stored  *limitSet // nil: nothing
 	level   Level
 	exists  bool // the entity has a record
 	version int64
@@ -38,8 +38,8 @@ type config struct {
 	policy  Policy
 }
 
-// config gives what is stored for the handle's entity and resource, from memory where that is young enough.
-func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, error) {
+// config gives what is stored for the state's entity and resource, from memory where that is young enough.
+func (l *Limiter) config(ctx context.Context, h *bucketState, now int64) (*config, error) {
 	c := h.conf.Load()
 	if c == nil {
 		return l.load(ctx, h, now)
@@ -65,7 +65,7 @@ func (l *Limiter) config(ctx context.Context, h *handle, now int64) (*config, er
 }
 
 // refresh reads the configuration in the background, once.
-func (l *Limiter) refresh(h *handle, now int64) {
+func (l *Limiter) refresh(h *bucketState, now int64) {
 	if !h.renewed.CompareAndSwap(false, true) {
 		return
 	}
@@ -79,7 +79,7 @@ func (l *Limiter) refresh(h *handle, now int64) {
 
 // load reads the configuration; those who ask for the same at the same time share one flight. With an open breaker they
 // do not, as all would wait for the one that probes the store; nor without Options.Timeout, as nothing would end it.
-func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, error) {
+func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config, error) {
 	if l.noIO || l.opts.Timeout == 0 || l.breaker.isOpen() {
 		return l.fetch(ctx, h, now)
 	}
@@ -108,7 +108,7 @@ func (l *Limiter) load(ctx context.Context, h *handle, now int64) (*config, erro
 }
 
 // reload reads the configuration consistently: after the call began.
-func (l *Limiter) reload(ctx context.Context, h *handle, now int64) (*config, error) {
+func (l *Limiter) reload(ctx context.Context, h *bucketState, now int64) (*config, error) {
 	return l.fetch(ctx, h, now)
 }
 
@@ -123,7 +123,7 @@ const (
 )
 
 // fetch reads all levels of one entity and resource in one batch, and remembers what it found.
-func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, error) {
+func (l *Limiter) fetch(ctx context.Context, h *bucketState, now int64) (*config, error) {
 	epoch := h.epoch.Load()
 	ns := l.opts.Namespace
 	var keys [readNamespace]backend.Key
@@ -139,19 +139,19 @@ func (l *Limiter) fetch(ctx context.Context, h *handle, now int64) (*config, err
 	if err := l.checkNamespaceRecords(ctx, out[readNamespace:]); err != nil {
 		return nil, err
 	}
-	c, err := l.digest(out)
+	c, err := l.mergeLevels(out)
 	if err != nil {
 		return nil, err
 	}
-	l.weigh(h, c.stored)
+	l.reportLarge(h, c.stored)
 	if h.store(c, now, epoch) && !h.dropped.Load() {
 		l.policy.Store(uint32(c.policy))
 	}
 	return c, nil
 }
 
-// digest picks the level that counts.
-func (l *Limiter) digest(out []backend.Record) (*config, error) {
+// mergeLevels picks the level that counts.
+func (l *Limiter) mergeLevels(out []backend.Record) (*config, error) {
 	c := config{level: LevelNone}
 	if e := &out[readEntity]; e.Present() {
 		c.exists, c.version = true, e.Int64(schema.EntityVer)
@@ -164,7 +164,7 @@ func (l *Limiter) digest(out []backend.Record) (*config, error) {
 		if !ok {
 			continue
 		}
-		p, err := l.plans.get(packed)
+		p, err := l.limitSets.get(packed)
 		if err != nil {
 			return nil, failure(context.Background(), err)
 		}

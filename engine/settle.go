@@ -13,66 +13,66 @@ import (
 // made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
 // first then.
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
-	o := l.ops.Get().(*op)
-	defer l.put(o)
+	o := l.attempts.Get().(*attempt)
+	defer l.release(o)
 	o.n, o.now = 0, now
-	c := o.begin(p.h, nil, false, l.lifts)
-	err := l.settleClaim(ctx, o, c, p)
+	c := o.addCharge(p.h, nil, false, l.noRegimes)
+	err := l.settleCharge(ctx, o, c, p)
 	if err != nil && c.unsure {
-		p.doubt(c.nonce)
+		p.markUnsure(c.nonce)
 	}
 	return err
 }
 
-func (l *Limiter) settleClaim(ctx context.Context, o *op, c *claim, p *part) error {
-	c.nonce, c.shape = p.nonce(), p.view
+func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge, p *part) error {
+	c.nonce, c.assumed = p.nonce(), p.required
 	clear(c.tats[:])
 	c.h.lock.Lock()
-	if c.h.view.plan != nil {
-		c.shape = c.h.view.plan
-		c.recallLocked()
+	if c.h.seen.plan != nil {
+		c.assumed = c.h.seen.plan
+		c.useLastSeenLocked()
 	}
 	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()
-	if !p.dueIn(c.shape) {
-		if err := l.lookAgain(ctx, c, p); err != nil {
+	if !p.dueIn(c.assumed) {
+		if err := l.readLimitsAgain(ctx, c, p); err != nil {
 			return err
 		}
 	}
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
-		ups, downs := c.distribute(p)
+		ups, downs := c.takeDue(p)
 		if !ups && !downs {
 			p.done()
 			return nil
 		}
-		if err := c.force(p, ups, downs); err != nil {
+		if err := c.buildSettlement(p, ups, downs); err != nil {
 			return err
 		}
 		if done, err := l.sendSettlement(ctx, o, c, p, ups, downs); done || err != nil {
 			return err
 		}
-		if c.tries > wrongGuesses && !l.yield(ctx, c.tries-wrongGuesses) {
+		if c.tries > mostWrongGuesses && !l.giveWay(ctx, c.tries-mostWrongGuesses) {
 			break
 		}
 	}
 	return ErrContention
 }
 
-// lookAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
+// readLimitsAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
 // them since, and only what has nowhere to go now is void.
-func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
+func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part) error {
 	r, err := l.readOne(ctx, l.key(c.h))
 	if err != nil {
 		return err
 	}
-	plan, err := l.planOfRecord(c, r)
+	plan, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
 	c.record().CopyFrom(r)
-	c.see(r, plan, false)
-	if c.shape = plan; plan == nil {
-		c.shape = p.view
+	c.remember(r, plan, false)
+	if c.assumed = plan; plan == nil {
+		c.assumed = p.required
 		clear(c.tats[:])
 		return nil
 	}
@@ -80,15 +80,15 @@ func (l *Limiter) lookAgain(ctx context.Context, c *claim, p *part) error {
 	return nil
 }
 
-// distribute puts the amounts that are due on the limits of the record. Those that it has no more are void.
-func (c *claim) distribute(p *part) (ups, downs bool) {
+// takeDue puts the amounts that are due on the limits of the record. Those that it has no more are void.
+func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 	clear(c.need[:])
 	for i := range p.size() {
 		n := p.due(i)
 		if n == 0 {
 			continue
 		}
-		j := c.shape.index(p.name(i))
+		j := c.assumed.index(p.name(i))
 		if j < 0 {
 			p.drop(i)
 			continue
@@ -100,7 +100,7 @@ func (c *claim) distribute(p *part) (ups, downs bool) {
 }
 
 // sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
-func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, ups, downs bool) (done bool, err error) {
+func (l *Limiter) sendSettlement(ctx context.Context, o *attempt, c *bucketCharge, p *part, ups, downs bool) (done bool, err error) {
 	if downs {
 		err = l.sendOnce(ctx, o, c)
 	} else {
@@ -125,20 +125,20 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *op, c *claim, p *part, 
 		born, _ := r.Num(schema.Born)
 		p.begin(born)
 		p.done()
-		c.see(r, c.shape, true)
+		c.remember(r, c.assumed, true)
 		return true, nil
 	}
 	return false, l.refusedSettlement(c, p, downs)
 }
 
-// isMine reports whether a charge of this claim was the last to write r.
-func (c *claim) isMine(r *backend.Record) bool {
+// isMine reports whether a charge of this charge was the last to write r.
+func (c *bucketCharge) isMine(r *backend.Record) bool {
 	nonce, ok := r.Num(schema.Nonce)
 	return ok && nonce == c.nonce
 }
 
 // sendOnce makes a write that must not be made twice: again only if it certainly was not applied.
-func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
+func (l *Limiter) sendOnce(ctx context.Context, o *attempt, c *bucketCharge) error {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {
 			return ctx.Err() // nothing was sent, so nothing is lost
@@ -149,7 +149,7 @@ func (l *Limiter) sendOnce(ctx context.Context, o *op, c *claim) error {
 			o.abandoned.Store(true)
 		}
 		certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
-		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.yield(ctx, try) {
+		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.giveWay(ctx, try) {
 			return err
 		}
 	}
@@ -165,12 +165,12 @@ func (l *Limiter) lose(p *part, err error) {
 		}
 	}
 	if len(lost) > 0 {
-		l.observe(Event{Kind: EventGiveBackLost, Entity: p.h.id.entity, Resource: p.h.id.resource, Tokens: lost, Err: err})
+		l.observe(Event{Kind: EventRefundLost, Entity: p.h.id.entity, Resource: p.h.id.resource, Tokens: lost, Err: err})
 	}
 }
 
 // refusedSettlement learns from a refusal. Refunds to a life of the record that is over are void.
-func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
+func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error {
 	r := c.record()
 	born, present := r.Num(schema.Born)
 	if downs && (!present || born != p.born) {
@@ -182,30 +182,30 @@ func (l *Limiter) refusedSettlement(c *claim, p *part, downs bool) error {
 	}
 	if !present {
 		clear(c.tats[:])
-		c.see(r, nil, false)
+		c.remember(r, nil, false)
 		return nil
 	}
-	plan, err := l.planOfRecord(c, r)
+	plan, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
-	c.shape = plan
+	c.assumed = plan
 	c.observe()
-	c.see(r, plan, false)
+	c.remember(r, plan, false)
 	return nil
 }
 
-// force writes charges without the gate, and give-backs. Beside a charge, every limit gets an upper bound: the one that
+// buildSettlement writes charges without the token check, and refunds. Beside a charge, every limit gets an upper bound: the one that
 // the expiry and the range of debt were computed with.
-func (c *claim) force(p *part, ups, downs bool) error {
+func (c *bucketCharge) buildSettlement(p *part, ups, downs bool) error {
 	active, full := false, c.now
 	c.form = form{}
-	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.shape.text})
+	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.assumed.text})
 	c.effects = c.effects[:0]
-	for i := range c.shape.rates {
-		rate, n := &c.shape.rates[i], c.need[i]
+	for i := range c.assumed.rates {
+		rate, n := &c.assumed.rates[i], c.need[i]
 		if n < 0 {
-			c.giveBack(i, -n)
+			c.addRefund(i, -n)
 		}
 		if !ups {
 			continue
@@ -217,13 +217,13 @@ func (c *claim) force(p *part, ups, downs bool) error {
 		active = active || isActive
 		full = max(full, rate.FullAt(bound.Add(rate.Cost(max(n, 0)))))
 	}
-	c.leave(p, ups, downs, active, full)
+	c.addTrace(p, ups, downs, active, full)
 	return nil
 }
 
 // bound puts the upper bound on the i-th limit, and the charge, if there is one.
-func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
-	rate, n, a := &c.shape.rates[i], c.need[i], c.tats[i]
+func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) {
+	rate, n, a := &c.assumed.rates[i], c.need[i], c.tats[i]
 	y := rate.Y(c.now)
 	bound = rate.Ceiling(y)
 	if a.Seen {
@@ -237,13 +237,13 @@ func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
 	cost := rate.Cost(n)
 	highest := rate.DebtLimit(y).Sub(cost)
 	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
-		return bound, false, outOfDebt(c.shape.terms[i].Name, n)
+		return bound, false, outOfDebt(c.assumed.terms[i].Name, n)
 	}
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(n)})
 	if highest.Less(bound) {
 		bound = highest
 	}
-	if c.lifts { // both regimes in one
+	if c.noRegimes { // both regimes in one
 		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})
 		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.AddFrom, Num: cost, Base: y})
 		return later(bound, y), false, nil
@@ -258,16 +258,16 @@ func (c *claim) bound(i int) (bound backend.Num, active bool, err error) {
 	return bound, true, nil
 }
 
-// giveBack subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
-func (c *claim) giveBack(i int, n int64) {
-	rate := &c.shape.rates[i]
+// addRefund subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
+func (c *bucketCharge) addRefund(i int, n int64) {
+	rate := &c.assumed.rates[i]
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)},
 		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(-n)})
 }
 
-// leave adds what a settlement leaves in the record besides arrivals and counters.
-func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
+// addTrace adds what a settlement leaves in the record besides arrivals and counters.
+func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	now := backend.Int(c.now)
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
@@ -283,7 +283,7 @@ func (c *claim) leave(p *part, ups, downs, active bool, full int64) {
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
 	if !active && !downs {
 		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.shape.text},
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.text},
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
 	}
 	c.write(expiry(c.now, full, c.hold))

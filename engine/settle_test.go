@@ -31,7 +31,7 @@ func TestSettleNothingSentNothingLost(t *testing.T) {
 			q.Consume["a"] = 10
 			mustAcquire(t, l, q)
 		}
-		equal(t, "lost", len(seen.of(engine.EventGiveBackLost)), 0)
+		equal(t, "lost", len(seen.of(engine.EventRefundLost)), 0)
 	})
 }
 

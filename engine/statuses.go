@@ -32,7 +32,7 @@ type snapshot struct {
 // limitState is one limit as a decision saw it.
 type limitState struct {
 	id         *bucketID
-	set        *plan // of which it is the i-th limit
+	set        *limitSet // of which it is the i-th limit
 	at         backend.Num
 	requested  int64
 	retryAfter time.Duration
@@ -78,10 +78,10 @@ func (d Decision) Statuses() []LimitStatus { return d.limits.statuses(nil) }
 
 // snapshot keeps what the decision says of every limit of every bucket on the path. It returns how long until all of them
 // admit the request, and false if they never will.
-func (l *Limiter) snapshot(o *op) (s snapshot, wait time.Duration, fits bool, err error) {
+func (l *Limiter) snapshot(o *attempt) (s snapshot, wait time.Duration, fits bool, err error) {
 	s.now, fits = o.now, true
 	for i := range o.n {
-		after, within, err := l.snapshotOf(o, &o.claims[i], &s)
+		after, within, err := l.snapshotOf(o, &o.charges[i], &s)
 		if err != nil {
 			return snapshot{}, 0, false, err
 		}
@@ -94,7 +94,7 @@ func (l *Limiter) snapshot(o *op) (s snapshot, wait time.Duration, fits bool, er
 }
 
 // snapshotOf keeps the limits that the charge requires, and those that others brought if they block it.
-func (l *Limiter) snapshotOf(o *op, c *claim, s *snapshot) (wait time.Duration, fits bool, err error) {
+func (l *Limiter) snapshotOf(o *attempt, c *bucketCharge, s *snapshot) (wait time.Duration, fits bool, err error) {
 	set, tats, to, err := l.states(c)
 	if err != nil {
 		return 0, false, err
@@ -124,12 +124,12 @@ func (l *Limiter) snapshotOf(o *op, c *claim, s *snapshot) (wait time.Duration, 
 }
 
 // requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
-func (c *claim) requested(o *op, set *plan, i int) (n int64, required bool) {
-	if set == c.view && set == c.shape {
+func (c *bucketCharge) requested(o *attempt, set *limitSet, i int) (n int64, required bool) {
+	if set == c.required && set == c.assumed {
 		return c.need[i], true
 	}
 	name := set.terms[i].Name
-	if c.view.index(name) < 0 {
+	if c.required.index(name) < 0 {
 		return 0, false
 	}
 	return o.req.Consume[name], true

@@ -6,53 +6,53 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// swap writes the claim by compare-and-set on the record r that was seen, which is present and admits it.
-func (c *claim) swap(r *backend.Record) {
+// buildSwap writes the charge by compare-and-set on the record r that was seen, which is present and admits it.
+func (c *bucketCharge) buildSwap(r *backend.Record) {
 	tats := c.tats
-	c.only(r)
-	c.chargeAll(&tats)
-	for i := range c.shape.rates {
+	c.compareWith(r)
+	c.addToArrivals(&tats)
+	for i := range c.assumed.rates {
 		if c.need[i] > 0 {
 			c.effects = append(c.effects,
 				backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: tats[i].At},
 				backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(c.need[i])})
 		}
 	}
-	c.stamp()
-	c.write(c.keep(&tats))
+	c.addStamp()
+	c.write(c.expiryAt(&tats))
 }
 
-// convert writes the claim by compare-and-set on the record r, which has other limits: to, with the charge where the
+// buildConversion writes the charge by compare-and-set on the record r, which has other limits: to, with the charge where the
 // request is admitted. It reports whether it is.
-func (c *claim) convert(r *backend.Record, from *plan, to *converted, consume Tokens) (admitted bool) {
-	c.fit(to.plan, consume)
+func (c *bucketCharge) buildConversion(r *backend.Record, from *limitSet, to *converted, consume Tokens) (admitted bool) {
+	c.assume(to.plan, consume)
 	admitted = c.acquire || len(consume) > 0
 	for i := range to.plan.rates {
 		rate := &to.plan.rates[i]
 		admitted = admitted && rate.Admits(to.tats[i], rate.Y(c.now), c.need[i])
 	}
-	c.only(r)
+	c.compareWith(r)
 	if admitted {
-		c.chargeAll(&to.tats)
+		c.addToArrivals(&to.tats)
 	}
-	c.move(r, from, to, admitted)
+	c.addMoves(r, from, to, admitted)
 	nonce, acquire := c.nonce, c.acquire
 	if !admitted { // the nonce of an admission must not be left by anything else
 		c.nonce, c.acquire = random(), false
 	}
-	c.stamp()
+	c.addStamp()
 	c.nonce, c.acquire = nonce, acquire
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: backend.Int(to.at)})
 	if from.text != to.plan.text {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.plan.text})
 	}
-	c.write(c.keep(&to.tats))
+	c.write(c.expiryAt(&to.tats))
 	return admitted
 }
 
-// stamp adds what every charge leaves in the record.
-func (c *claim) stamp() {
+// addStamp adds what every charge leaves in the record.
+func (c *bucketCharge) addStamp() {
 	now := backend.Int(c.now)
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
@@ -66,8 +66,8 @@ func (c *claim) stamp() {
 	}
 }
 
-// only begins a compare-and-set.
-func (c *claim) only(r *backend.Record) {
+// compareWith begins a compare-and-set.
+func (c *bucketCharge) compareWith(r *backend.Record) {
 	c.form = form{}
 	ver, _ := r.Num(schema.Ver)
 	born, _ := r.Num(schema.Born)
@@ -78,18 +78,18 @@ func (c *claim) only(r *backend.Record) {
 	c.effects = c.effects[:0]
 }
 
-// chargeAll adds the charge to the arrivals.
-func (c *claim) chargeAll(tats *arrivals) {
-	for i := range c.shape.rates {
+// addToArrivals adds the charge to the arrivals.
+func (c *bucketCharge) addToArrivals(tats *arrivals) {
+	for i := range c.assumed.rates {
 		if c.need[i] > 0 {
-			rate := &c.shape.rates[i]
+			rate := &c.assumed.rates[i]
 			tats[i] = bucket.Arrival{At: rate.Base(tats[i], rate.Y(c.now)).Add(rate.Cost(c.need[i])), Seen: true}
 		}
 	}
 }
 
-// move writes every limit's arrival and counter to its new position, and clears the positions behind them.
-func (c *claim) move(r *backend.Record, from *plan, to *converted, charged bool) {
+// addMoves writes every limit's arrival and counter to its new position, and clears the positions behind them.
+func (c *bucketCharge) addMoves(r *backend.Record, from *limitSet, to *converted, charged bool) {
 	for i := range to.plan.terms {
 		var used backend.Num
 		if to.moved[i] >= 0 {
@@ -109,12 +109,12 @@ func (c *claim) move(r *backend.Record, from *plan, to *converted, charged bool)
 	}
 }
 
-// keep is the expiry of a record with these arrivals under the claim's shape.
-func (c *claim) keep(tats *arrivals) backend.Expiry {
-	full := saturatedAdd(c.now, c.shape.fill)
-	for i := range c.shape.rates {
+// expiryAt is the expiry of a record with these arrivals under the charge's shape.
+func (c *bucketCharge) expiryAt(tats *arrivals) backend.Expiry {
+	full := saturatedAdd(c.now, c.assumed.fill)
+	for i := range c.assumed.rates {
 		if tats[i].Seen {
-			full = max(full, c.shape.rates[i].FullAt(tats[i].At))
+			full = max(full, c.assumed.rates[i].FullAt(tats[i].At))
 		}
 	}
 	return expiry(c.now, full, c.hold)

@@ -22,12 +22,12 @@ type sweeper struct {
 	running atomic.Bool
 }
 
-// sweepBatch is how many writes an op counts by itself, so that the shared counter is touched rarely. An op begins with any
-// number: the pool drops ops at any time, and what those have counted must not be missing on average.
+// sweepBatch is how many writes an attempt counts by itself, so that the shared counter is touched rarely. An attempt begins with any
+// number: the pool drops attempts at any time, and what those have counted must not be missing on average.
 const sweepBatch = 64
 
-// wrote counts an op's writes, and sweeps when it is time to.
-func (l *Limiter) wrote(o *op) {
+// countWrites counts an attempt's writes, and sweeps when it is time to.
+func (l *Limiter) countWrites(o *attempt) {
 	s := &l.sweeps
 	if o.writes += o.n; l.caps.Sweep == nil || o.writes < sweepBatch {
 		return

@@ -33,7 +33,7 @@ type world struct {
 
 // Observe implements [engine.Observer].
 func (w *world) Observe(e engine.Event) {
-	if e.Kind == engine.EventGiveBackLost {
+	if e.Kind == engine.EventRefundLost {
 		w.lost.Add(1)
 	}
 }

@@ -42,7 +42,7 @@ func (m *Meter) Observe(e engine.Event) {
 		} else {
 			m.cost.WriteUnits += e.Units
 		}
-	case engine.EventGiveBackLost:
+	case engine.EventRefundLost:
 		m.cost.Lost++
 	}
 }

@@ -18,18 +18,18 @@ const keepAfter = 10 * time.Minute
 // mostExpiry is the longest a record is kept; one that would have to be kept longer has no expiry.
 const mostExpiry = 3650 * 24 * time.Hour
 
-// plan is a canonical list of limits prepared for writing: what a level has configured, what a request brings, or what
+// limitSet is a canonical list of limits prepared for writing: what a level has configured, what a request brings, or what
 // a record's L says. Immutable, and shared by all buckets with the same limits.
-type plan struct {
+type limitSet struct {
 	terms []schema.Term // by name
 	rates []bucket.Rate
 	text  string        // L
 	fill  time.Duration // the longest FillTime
 }
 
-// newPlan prepares legal limits. It may reorder terms.
-func newPlan(terms []schema.Term) *plan {
-	p := &plan{text: schema.Pack(terms), terms: terms, rates: make([]bucket.Rate, len(terms))}
+// newLimitSet prepares legal limits. It may reorder terms.
+func newLimitSet(terms []schema.Term) *limitSet {
+	p := &limitSet{text: schema.Pack(terms), terms: terms, rates: make([]bucket.Rate, len(terms))}
 	for i := range terms {
 		p.rates[i] = terms[i].Rate()
 		p.fill = max(p.fill, p.rates[i].FillTime())
@@ -37,34 +37,34 @@ func newPlan(terms []schema.Term) *plan {
 	return p
 }
 
-// planOf is the plan of limits that are all stored, or all brought.
-func planOf(limits []Limit, brought bool) *plan {
+// limitSetOf is the limit set of limits that are all stored, or all brought.
+func limitSetOf(limits []Limit, brought bool) *limitSet {
 	terms := make([]schema.Term, len(limits))
 	for i, l := range limits {
 		terms[i] = schema.Term{Limit: l, Brought: brought}
 	}
-	return newPlan(terms)
+	return newLimitSet(terms)
 }
 
-// unpackPlan is the plan of a record's L.
-func unpackPlan(text string) (*plan, error) {
+// unpackLimitSet is the limit set of a record's L.
+func unpackLimitSet(text string) (*limitSet, error) {
 	terms, err := schema.Unpack(text)
 	if err != nil {
 		return nil, err
 	}
-	return newPlan(terms), nil
+	return newLimitSet(terms), nil
 }
 
 // index finds a limit by name, -1 where there is none. A bucket has at most 16: looking at all beats hashing.
-func (p *plan) index(name string) int {
+func (p *limitSet) index(name string) int {
 	if p == nil {
 		return -1
 	}
 	return slices.IndexFunc(p.terms, func(t schema.Term) bool { return t.Name == name })
 }
 
-// limits gives the plan's limits, by name.
-func (p *plan) limits() []Limit {
+// limits gives the limit set's limits, by name.
+func (p *limitSet) limits() []Limit {
 	if p == nil {
 		return nil
 	}
@@ -75,8 +75,8 @@ func (p *plan) limits() []Limit {
 	return limits
 }
 
-// brings reports whether p is the plan of these limits, all brought, in whatever order. They need not be legal.
-func (p *plan) brings(limits []Limit) bool {
+// brings reports whether p is the limit set of these limits, all brought, in whatever order. They need not be legal.
+func (p *limitSet) brings(limits []Limit) bool {
 	if p == nil || len(p.terms) != len(limits) {
 		return false
 	}
@@ -89,7 +89,7 @@ func (p *plan) brings(limits []Limit) bool {
 	return true
 }
 
-func (p *plan) bringsUnordered(limits []Limit) bool {
+func (p *limitSet) bringsUnordered(limits []Limit) bool {
 	var seen uint32 // one of them given twice leaves another one out
 	for _, l := range limits {
 		i := p.index(l.Name)
@@ -101,10 +101,10 @@ func (p *plan) bringsUnordered(limits []Limit) bool {
 	return true
 }
 
-// fits reports whether a record with the limits of p can be used as it is by a writer who requires view and knows that
-// stored is what is stored: every limit of view is there with its parameters and origin, and the others either were
+// fits reports whether a record with the limits of p can be used as it is by a writer who requires required and knows that
+// stored is what is stored: every required limit is there with its parameters and origin, and the others either were
 // brought by other callers or are stored, though not part of an override.
-func (p *plan) fits(view, stored *plan) bool {
+func (p *limitSet) fits(view, stored *limitSet) bool {
 	if p == view {
 		return true
 	}
@@ -145,13 +145,13 @@ const unit = 1024
 
 // weight is about what a bucket's record with these limits weighs there at the most, in bytes: keys and index keys with
 // their names, the fields that every bucket has, and for each limit its place in L, arrival (34 digits) and counter.
-func (p *plan) weight(key backend.Key) int {
+func (p *limitSet) weight(key backend.Key) int {
 	const fixed = 190
 	return fixed + len(key.Namespace) + len(key.Partition) + len(p.text) + 36*len(p.terms)
 }
 
-// weigh reports buckets that cost more than one unit a write. They work all the same.
-func (l *Limiter) weigh(h *handle, p *plan) {
+// reportLarge reports buckets that cost more than one unit a write. They work all the same.
+func (l *Limiter) reportLarge(h *bucketState, p *limitSet) {
 	if l.opts.Observer == nil || p == nil {
 		return
 	}

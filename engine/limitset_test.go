@@ -17,7 +17,7 @@ func stored1(l Limit) schema.Term { return schema.Term{Limit: l} }
 func TestPlan(t *testing.T) {
 	a, b := PerMinute("a", 10), PerDay("b", 10).WithBurst(5)
 	given := []Limit{b, a}
-	p := planOf(given, false)
+	p := limitSetOf(given, false)
 	if !slices.Equal(given, []Limit{b, a}) {
 		t.Error("the caller's list was sorted")
 	}
@@ -27,17 +27,17 @@ func TestPlan(t *testing.T) {
 	if p.fill != 12*time.Hour || p.rates[0].Capacity() != 10 || p.rates[1].Capacity() != 5 {
 		t.Errorf("%+v", p)
 	}
-	if p.text != planOf([]Limit{a, b}, false).text || p.text == planOf(given, true).text {
+	if p.text != limitSetOf([]Limit{a, b}, false).text || p.text == limitSetOf(given, true).text {
 		t.Error("texts do not tell lists apart")
 	}
-	again, err := unpackPlan(p.text)
+	again, err := unpackLimitSet(p.text)
 	if err != nil || !slices.Equal(again.terms, p.terms) {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if _, err := unpackPlan("?"); !errors.Is(err, schema.ErrFormat) {
+	if _, err := unpackLimitSet("?"); !errors.Is(err, schema.ErrFormat) {
 		t.Error(err)
 	}
-	var none *plan
+	var none *limitSet
 	if none.index("a") != -1 || none.limits() != nil {
 		t.Error("nil is the plan of no limits")
 	}
@@ -45,9 +45,9 @@ func TestPlan(t *testing.T) {
 
 func TestPlanBrings(t *testing.T) {
 	a, b := PerMinute("a", 10), PerDay("b", 10)
-	p := planOf([]Limit{a, b}, true)
+	p := limitSetOf([]Limit{a, b}, true)
 	for _, c := range []struct {
-		p      *plan
+		p      *limitSet
 		limits []Limit
 		want   bool
 	}{
@@ -57,7 +57,7 @@ func TestPlanBrings(t *testing.T) {
 		{p, []Limit{a, a}, false},
 		{p, []Limit{a, b.WithBurst(11)}, false},
 		{p, nil, false},
-		{planOf([]Limit{a, b}, false), []Limit{a, b}, false},
+		{limitSetOf([]Limit{a, b}, false), []Limit{a, b}, false},
 		{nil, []Limit{a}, false},
 	} {
 		if c.p.brings(c.limits) != c.want {
@@ -68,10 +68,10 @@ func TestPlanBrings(t *testing.T) {
 
 func TestPlanFits(t *testing.T) {
 	a, b, c := PerMinute("a", 10), PerMinute("b", 10), PerMinute("c", 10)
-	of := func(terms ...schema.Term) *plan { return newPlan(terms) }
+	of := func(terms ...schema.Term) *limitSet { return newLimitSet(terms) }
 	for _, v := range []struct {
 		what                 string
-		record, view, stored *plan
+		record, view, stored *limitSet
 		want                 bool
 	}{
 		{"the same, stored", of(stored1(a)), of(stored1(a)), of(stored1(a)), true},
@@ -131,9 +131,9 @@ func TestExpiry(t *testing.T) {
 
 // Equal texts share a plan, however many there are.
 func TestPlanCache(t *testing.T) {
-	var c planCache
-	p := c.share(planOf([]Limit{PerMinute("a", 1)}, false))
-	if q := c.share(planOf([]Limit{PerMinute("a", 1)}, false)); q != p {
+	var c limitSetCache
+	p := c.share(limitSetOf([]Limit{PerMinute("a", 1)}, false))
+	if q := c.share(limitSetOf([]Limit{PerMinute("a", 1)}, false)); q != p {
 		t.Error("two plans of one text")
 	}
 	if q, err := c.get(p.text); err != nil || q != p {
@@ -143,12 +143,12 @@ func TestPlanCache(t *testing.T) {
 		t.Error(err)
 	}
 	for i := range 2 * mostPlans {
-		q, err := c.get(planOf([]Limit{PerMinute("b", int64(i+1))}, false).text)
+		q, err := c.get(limitSetOf([]Limit{PerMinute("b", int64(i+1))}, false).text)
 		if err != nil || q.limits()[0] != PerMinute("b", int64(i+1)) {
 			t.Fatal(strconv.Itoa(i), q, err)
 		}
 	}
-	if len(c.plans) > mostPlans {
-		t.Errorf("%d plans are kept", len(c.plans))
+	if len(c.sets) > mostPlans {
+		t.Errorf("%d plans are kept", len(c.sets))
 	}
 }

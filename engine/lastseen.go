@@ -6,33 +6,33 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// view is what matters of the last record seen, from a refusal or a success. A handle keeps one for every bucket, so it
+// view is what matters of the last record seen, from a refusal or a success. A state keeps one for every bucket, so it
 // is small.
-type view struct {
-	plan   *plan // of the record's L; nil: no record
-	seen   int64 // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+type lastSeen struct {
+	plan   *limitSet // of the record's L; nil: no record
+	seen   int64     // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
 	ver    int64
 	path   int64
 	expiry backend.Expiry
 	set    uint16         // by position: the arrival time is present
 	shared int8           // own writes since others were seen to write, counted down
-	few    [2]backend.Num // the arrival times, by position in plan
+	few    [2]backend.Num // the arrival times, by position in limit set
 	born   backend.Num
-	rare   *rareView // nil: nothing of it
+	rare   *rareSeen // nil: nothing of it
 }
 
-// rareView is what few views have.
-type rareView struct {
+// rareSeen is what few last seen records have.
+type rareSeen struct {
 	more []backend.Num // the arrival times that few has no room for
 	busy *busyness     // nil until others were seen to write
 }
 
-// busyness is a moving average of "was active", 0 to 255, by position in the plan.
+// busyness is a moving average of "was active", 0 to 255, by position in the limit set.
 type busyness [schema.MaxLimits]uint8
 
-func (v *view) rarely() *rareView {
+func (v *lastSeen) rarely() *rareSeen {
 	if v.rare == nil {
-		v.rare = new(rareView)
+		v.rare = new(rareSeen)
 	}
 	return v.rare
 }
@@ -41,7 +41,7 @@ func (v *view) rarely() *rareView {
 const sharedFor = 32
 
 // arrival is the state of the i-th limit.
-func (v *view) arrival(i int) (a bucket.Arrival) {
+func (v *lastSeen) arrival(i int) (a bucket.Arrival) {
 	if a.Seen = v.set>>i&1 == 1; !a.Seen {
 		return a
 	}
@@ -55,7 +55,7 @@ func (v *view) arrival(i int) (a bucket.Arrival) {
 
 // take takes a record with the limits of p in (nil: there is none), unless it is older than the one that is known.
 // mine tells whether the record is what a write of this process left.
-func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
+func (v *lastSeen) take(r *backend.Record, p *limitSet, now int64, mine bool) {
 	if p == nil {
 		v.plan, v.seen = nil, now
 		return
@@ -81,7 +81,7 @@ func (v *view) take(r *backend.Record, p *plan, now int64, mine bool) {
 	v.takeArrivals(r, len(p.terms))
 }
 
-func (v *view) takeArrivals(r *backend.Record, n int) {
+func (v *lastSeen) takeArrivals(r *backend.Record, n int) {
 	v.set = 0
 	if more := n - len(v.few); more > 0 && more > len(v.rarely().more) {
 		v.rare.more = make([]backend.Num, more)
@@ -100,8 +100,8 @@ func (v *view) takeArrivals(r *backend.Record, n int) {
 	}
 }
 
-// average takes in the regimes that held when the claim was written or refused.
-func (v *view) average(c *claim, active uint16) {
+// average takes in the regimes that held when the charge was written or refused.
+func (v *lastSeen) average(c *bucketCharge, active uint16) {
 	busy := v.rarely().busy
 	if busy == nil { // begins with what was seen first
 		busy = new(busyness)
@@ -110,7 +110,7 @@ func (v *view) average(c *claim, active uint16) {
 		}
 		v.rare.busy = busy
 	}
-	for i := range c.shape.rates {
+	for i := range c.assumed.rates {
 		if !c.mayBeActive(i) {
 			continue
 		}
@@ -123,12 +123,12 @@ func (v *view) average(c *claim, active uint16) {
 }
 
 // mostlyActive is the average's guess.
-func (v *view) mostlyActive(i int) bool {
+func (v *lastSeen) mostlyActive(i int) bool {
 	return v.rare != nil && v.rare.busy != nil && v.rare.busy[i] >= 128
 }
 
 // gone reports whether the record may have been dropped since it was seen.
-func (v *view) gone(now int64) bool { return expired(v.expiry, now) }
+func (v *lastSeen) gone(now int64) bool { return expired(v.expiry, now) }
 
 // arrival is the state of the i-th limit of a bucket's record.
 func arrival(r *backend.Record, i int) (a bucket.Arrival) {

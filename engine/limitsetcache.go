@@ -5,38 +5,38 @@ import "sync"
 // mostPlans bounds a planCache; configurations are few, and whoever makes more of them pays for unpacking.
 const mostPlans = 4096
 
-// planCache shares the plans of equal texts, so that comparing pointers mostly suffices. Safe for concurrent use.
-type planCache struct {
-	lock  sync.RWMutex
-	plans map[string]*plan
+// limitSetCache shares the limit sets of equal texts, so that comparing pointers mostly suffices. Safe for concurrent use.
+type limitSetCache struct {
+	lock sync.RWMutex
+	sets map[string]*limitSet
 }
 
-// get is the plan of a record's L; schema.ErrFormat where it cannot be read.
-func (c *planCache) get(text string) (*plan, error) {
+// get is the limit set of a record's L; schema.ErrFormat where it cannot be read.
+func (c *limitSetCache) get(text string) (*limitSet, error) {
 	c.lock.RLock()
-	p := c.plans[text]
+	p := c.sets[text]
 	c.lock.RUnlock()
 	if p != nil {
 		return p, nil
 	}
-	p, err := unpackPlan(text)
+	p, err := unpackLimitSet(text)
 	if err != nil {
 		return nil, err
 	}
 	return c.share(p), nil
 }
 
-// share returns the plan that is remembered for p's text: p, or one that came first.
-func (c *planCache) share(p *plan) *plan {
+// share returns the limit set that is remembered for p's text: p, or one that came first.
+func (c *limitSetCache) share(p *limitSet) *limitSet {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	if first := c.plans[p.text]; first != nil {
+	if first := c.sets[p.text]; first != nil {
 		return first
 	}
-	if c.plans == nil || len(c.plans) >= mostPlans {
-		c.plans = make(map[string]*plan)
+	if c.sets == nil || len(c.sets) >= mostPlans {
+		c.sets = make(map[string]*limitSet)
 	}
-	c.plans[p.text] = p
+	c.sets[p.text] = p
 	return p
 }
 

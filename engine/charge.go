@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// mostPath is how many entities a path may have, the first included.
+const mostPath = 8
+
+// attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
+// was abandoned is not used again.
+type attempt struct {
+	namespace string // the limiter's
+	req       Request
+	now       int64
+	charges   [mostPath]bucketCharge
+	n         int             // of charges in use, the entity's first
+	inspects  bool            // asks for no tokens: Consume may be empty
+	admitted  bool            // all charges are applied, or nothing was asked for
+	within    bool            // a lease: no new acquire
+	pinned    *limitSet       // the limits that the lease's acquire brought, nil: none
+	overrides bool            // pinned beats what is stored
+	abandoned atomic.Bool     // a store call still has buffers of the charges
+	root      *bucketState    // of the bucket that the request names
+	unknown   []unknownCharge // of attempts within a lease that were not admitted
+	writes    int             // not yet counted by the sweeper
+}
+
+// bucketCharge is one bucket's part in an acquire.
+type bucketCharge struct {
+	h        *bucketState
+	root     bool // of the entity that the request names
+	conf     *config
+	required *limitSet                     // what this writer requires of the bucket
+	stored   *limitSet                     // what is stored, the same as required but for requests with limits of their own
+	assumed  *limitSet                     // what it assumes the record's L to be; has every required limit
+	need     [schema.MaxLimits]int64       // tokens, by position in assumed
+	costs    [schema.MaxLimits]backend.Num // of need, in units
+	ys       [schema.MaxLimits]backend.Num // now in units
+	asks     uint16                        // by position: need is above zero
+	now      int64
+	nonce    backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
+	acquire  bool        // counts as an acquire
+
+	mode      mode
+	active    uint16 // by position in assumed: the regime guessed is active
+	tries     int
+	lost      int         // races lost in converting
+	partial   bool        // some record met on the way lacked a limit that is needed
+	denies    bool        // the write being sent converts a bucket that does not admit the request
+	ahead     int64       // ns by which the record's writer was ahead of this clock, where that is much
+	illegal   bool        // some amount is out of range
+	beyond    bool        // some amount is above a capacity
+	creates   bool        // the next guess may find no record
+	noRegimes bool        // the guess needs no regimes
+	path      bool        // the next guess writes the version of the entity, which the record may not have
+	known     bool        // the last seen record has denied the request
+	unsure    bool        // the outcome of some try is unknown
+	reread    backend.Num // ver of the record after which the configuration was read
+	result    result
+
+	alone bool // others of this process wait for its conversion
+
+	tats         arrivals // seen last, by position in assumed
+	fromLastSeen bool     // tats are those of the last seen record, with no record in outs
+	epoch        uint32   // the state's when the charge began
+
+	hold time.Duration // Options.MaxHold of the limiter
+
+	place   backend.Place
+	writes  [1]backend.Write
+	outs    [1]backend.Outcome
+	conds   []backend.Cond
+	effects []backend.Effect
+	form    form // of conds and effects, where they are those of a guess
+}
+
+func newAttempt(opts *Options) *attempt {
+	o := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch)}
+	for i := range o.charges {
+		o.charges[i].hold = opts.MaxHold
+	}
+	return o
+}
+
+// mode is how the next try is written.
+type mode uint8
+
+const (
+	guessing   mode = iota // by the regimes that the last record shows
+	swapping               // by compare-and-set on the record seen
+	converting             // the same, with other limits
+)
+
+// result is how a charge stands.
+type result uint8
+
+const (
+	pending result = iota
+	applied        // the record after it is in outs
+	denied         // by the record in outs, or in the last seen record
+)
+
+// addCharge empties the i-th charge but for its buffers, for a bucket at depth i of the path or above.
+func (o *attempt) addCharge(h *bucketState, conf *config, root, lifts bool) *bucketCharge {
+	c := &o.charges[o.n]
+	if c.h != h {
+		c.h = h
+		w := &c.writes[0]
+		w.Key, w.Layout, w.Memo = schema.BucketAt(o.namespace, h.partition), schema.BucketLayout, nil
+	}
+	c.root = root
+	if c.conf != conf { // pointers are written only where they change: the collector is told of each, 7 ns of an acquire
+		c.conf = conf
+	}
+	c.now, c.acquire, c.epoch = o.now, !o.within, h.epoch.Load()
+	c.mode, c.result, c.active = guessing, pending, 0
+	c.tries, c.lost, c.ahead = 0, 0, 0
+	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
+	c.noRegimes = lifts
+	c.reread = backend.Num{}
+	c.fromLastSeen = false
+	return c
+}
+
+// release gives the attempt back to the pool.
+func (l *Limiter) release(o *attempt) {
+	if o.abandoned.Load() {
+		return
+	}
+	o.within, o.inspects, o.admitted = false, false, false
+	o.pinned, o.unknown, o.req = nil, nil, Request{}
+	l.attempts.Put(o)
+}
+
+// prepare settles what the charge requires of its bucket, given what is stored, and how it is to be written, given the
+// last record seen. Nothing is required where its view is nil then. It returns how many names of the request are known.
+func (l *Limiter) prepare(o *attempt, c *bucketCharge) (known int, err error) {
+	c.stored, c.required = c.conf.stored, c.conf.stored
+	if c.root {
+		if err := l.require(o, c); err != nil {
+			return 0, err
+		}
+	}
+	if c.required == nil {
+		return 0, nil
+	}
+	h := c.h
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	shape := c.required
+	if seen := h.seen.plan; seen != nil && seen.fits(c.required, c.stored) {
+		shape = seen
+	}
+	known = c.assume(shape, o.req.Consume)
+	if h.seen.plan == shape {
+		c.useLastSeenLocked()
+		if l.fresh(c) && !c.admits() {
+			c.known = true
+			return known, nil
+		}
+	}
+	c.guessRegimesLocked()
+	return known, nil
+}
+
+// require is what the request's own entity must be held to. Limits of a request do not count for its parents.
+func (l *Limiter) require(o *attempt, c *bucketCharge) (err error) {
+	r := &o.req
+	if o.pinned != nil {
+		if o.overrides || c.required == nil {
+			c.required = o.pinned
+		}
+		return nil
+	}
+	if len(r.Limits) > 0 {
+		p, err := l.limitsOfRequest(c.h, "Limits", r.Limits) // if only to check them
+		if err != nil {
+			return err
+		}
+		if c.required == nil {
+			c.required = p
+		}
+	}
+	if len(r.Override) > 0 {
+		c.required, err = l.limitsOfRequest(c.h, "Override", r.Override)
+	}
+	return err
+}
+
+// limitsOfRequest is the limit set of a request's limits, which it checks. Most callers bring the same ones each time.
+func (l *Limiter) limitsOfRequest(h *bucketState, field string, limits []Limit) (*limitSet, error) {
+	if p := h.brought.Load(); p.brings(limits) {
+		return p, nil
+	}
+	if err := checkGiven(field, limits); err != nil {
+		return nil, err
+	}
+	p := l.limitSets.share(limitSetOf(limits, true))
+	h.brought.Store(p)
+	l.reportLarge(h, p)
+	return p, nil
+}
+
+// assume assumes that the record has these limits, and distributes the request over them. It returns how many names of
+// the request the last seen record has.
+func (c *bucketCharge) assume(shape *limitSet, consume Tokens) (known int) {
+	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != shape {
+		c.assumed = shape
+	}
+	for i := range shape.rates {
+		n, asked := consume[shape.terms[i].Name]
+		if asked {
+			if shape == c.required || c.required.index(shape.terms[i].Name) >= 0 {
+				known++
+			} else {
+				n = 0
+			}
+		}
+		rate := &shape.rates[i]
+		c.need[i], c.costs[i], c.ys[i] = n, rate.Cost(n), rate.Y(c.now)
+		switch {
+		case n == 0:
+		case n < 0:
+			c.illegal = true
+		default:
+			c.asks |= 1 << i
+			c.beyond = c.beyond || n > rate.Capacity()
+			c.illegal = c.illegal || n > bucket.MaxAmount
+		}
+	}
+	return known
+}
+
+// record is the one that the last try has shown.
+func (c *bucketCharge) record() *backend.Record { return &c.outs[0].Record }
+
+// neverFits reports whether the request is above a capacity.
+func (c *bucketCharge) neverFits() bool { return c.beyond }
+
+// takes reports whether the charge takes any tokens.
+func (c *bucketCharge) takes() bool { return c.asks != 0 }
+
+// admits judges the request by what the charge has seen.
+func (c *bucketCharge) admits() bool {
+	for i := range c.assumed.rates {
+		if !c.assumed.rates[i].AdmitsCost(c.tats[i], c.ys[i], c.costs[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// useLastSeenLocked makes the last seen record what the charge has seen. The caller holds the state's lock.
+func (c *bucketCharge) useLastSeenLocked() {
+	for i := range c.assumed.rates {
+		c.tats[i] = c.h.seen.arrival(i)
+	}
+	c.fromLastSeen = true
+}
+
+// observe makes the record in outs what the charge has seen. It has the limits of shape.
+func (c *bucketCharge) observe() {
+	for i := range c.assumed.rates {
+		c.tats[i] = arrival(c.record(), i)
+	}
+	c.fromLastSeen = false
+}
+
+// arrivals are the states of a bucket's limits.
+type arrivals [schema.MaxLimits]bucket.Arrival

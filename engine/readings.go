@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+)
+
+// readUnseen fills in the records of charges whose state is not known: by reading them, or, with recall, from fresh last seen records.
+func (l *Limiter) readUnseen(ctx context.Context, o *attempt, recall bool) error {
+	var keys []backend.Key
+	var unseen []*bucketCharge
+	for i := range o.n {
+		c := &o.charges[i]
+		if c.result == pending && !(recall && l.useLastSeen(c)) {
+			keys, unseen = append(keys, l.key(c.h)), append(unseen, c)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	out, err := l.read(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, c := range unseen {
+		c.outs[0].Record.CopyFrom(&out[i])
+		c.fromLastSeen = false
+		if err := l.rememberRead(c); err != nil {
+			return err
+		}
+		l.checkClock(ctx, c, c.record())
+	}
+	return nil
+}
+
+// useLastSeen takes the record from the last seen record, if it is fresh.
+func (l *Limiter) useLastSeen(c *bucketCharge) bool {
+	c.h.lock.Lock()
+	defer c.h.lock.Unlock()
+	if !l.fresh(c) {
+		return false
+	}
+	c.useLastSeenLocked()
+	return true
+}
+
+// rememberRead takes the record that was read into the last seen record.
+func (l *Limiter) rememberRead(c *bucketCharge) error {
+	plan, err := l.limitSetOfRecord(c, c.record())
+	if err != nil {
+		return err
+	}
+	c.remember(c.record(), plan, false)
+	return nil
+}
+
+// decideByReading judges the charges by reading their buckets. Nothing is written, unless the request is denied and a bucket has other
+// limits than it should: then it is converted, as by any denial, else its old rate would live on.
+func (l *Limiter) decideByReading(ctx context.Context, o *attempt) (admitted bool, err error) {
+	if err := l.readUnseen(ctx, o, false); err != nil {
+		return false, err
+	}
+	if admitted, err = l.recordsAdmit(o); admitted || err != nil {
+		return admitted, err
+	}
+	for i := range o.n {
+		c := &o.charges[i]
+		c.acquire = false
+		if err := l.convertUntilDone(ctx, o, c); err != nil { // the denial stands all the same
+			l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource, Err: err})
+		}
+	}
+	return false, nil
+}
+
+func (l *Limiter) recordsAdmit(o *attempt) (admitted bool, err error) {
+	for i := range o.n {
+		c := &o.charges[i]
+		plan, tats, _, err := l.states(c)
+		if err != nil {
+			return false, err
+		}
+		for j := range plan.rates {
+			rate := &plan.rates[j]
+			var n int64
+			if c.required.index(plan.terms[j].Name) >= 0 {
+				n = o.req.Consume[plan.terms[j].Name]
+			}
+			if !rate.Admits(tats[j], rate.Y(c.now), n) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
