@@ -63,7 +63,10 @@ func (l *Limiter) readParents(ctx context.Context, changes []*change) (*parentGr
 	if err := g.checkDepth(changes); err != nil {
 		return nil, err
 	}
-	return g, g.checkExistence(changes)
+	if err := g.checkExistence(changes); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // checkDepth returns ErrCycle if the way up from an entity leads back to it, or over more than seven others.
