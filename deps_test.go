@@ -81,7 +81,7 @@ var rooms = map[string]room{
 	},
 	"conformance": {
 		what:  "the suite is for stores that it has never heard of",
-		ours:  []string{"backend", "engine", "engine/bucket", "aggregator"},
+		ours:  []string{"backend", "backend/num", "engine", "engine/bucket", "aggregator"},
 		third: []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine"},
 	},
 	"internal/dynamolocal": {what: "it gets and runs a Java program, for tests and for users, with the standard library"},

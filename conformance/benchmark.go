@@ -38,8 +38,8 @@ func Benchmark(b *testing.B, open Open) {
 
 // take is a write as an acquire sends it: conditions, additions, an expiry.
 func take(k backend.Key, atMost int64) []backend.Write {
-	return []backend.Write{write(k, backend.Cond{Slot: slotN, Op: backend.AtMost, OrAbsent: true, A: num(atMost)},
-		backend.Cond{Slot: slotS, Op: backend.Equal, OrAbsent: true, Text: "limits"}, add(1), setNum(slotM, num(1)), setText(slotS, "limits"),
+	return []backend.Write{write(k, backend.Cond{Slot: slotN, Op: backend.AtMost, OrAbsent: true, A: numOf(atMost)},
+		backend.Cond{Slot: slotS, Op: backend.Equal, OrAbsent: true, Text: "limits"}, add(1), setNum(slotM, numOf(1)), setText(slotS, "limits"),
 		backend.Expiry(future))}
 }
 

@@ -125,7 +125,7 @@ func errorsConflict(s *trial) {
 func errorsUnreadable(s *trial) {
 	odd := backend.NewLayout("odd", backend.Field{Name: "n"}, backend.Field{Name: "z"})
 	in := func(sort string) backend.Key { return backend.Key{Namespace: "odd", Partition: part, Sort: sort} }
-	effect := setNum(odd.MustSlot("z"), num(1))
+	effect := setNum(odd.MustSlot("z"), numOf(1))
 	s.mustPut(write(in("a"), set(1)), write(in("b"), odd, effect), write(in("c"), set(3)), write(in("d"), odd, effect, place("d")))
 	keys := []backend.Key{in("a"), in("b"), in("none"), in("c"), in("d"), in("b")}
 	for n, want := range map[int][]int{len(keys): {1, 4, 5}, 2: {1}} {

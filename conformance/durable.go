@@ -50,7 +50,7 @@ func durableRecords(s *trial, reopen func()) {
 		}
 	}
 	s.mustPut(write(keyOf("a"), setNum(slotN, number(nines))), write(keyOf("b"), setText(slotS, ""), setText(slotB, "\xff\x00")))
-	s.mustCommit(write(keyOf("c"), unset(slotN), backend.Expiry(future)), write(keyOf("d"), add(-1), setNum(slotM, num(0)), backend.Expiry(future)))
+	s.mustCommit(write(keyOf("c"), unset(slotN), backend.Expiry(future)), write(keyOf("d"), add(-1), setNum(slotM, numOf(0)), backend.Expiry(future)))
 	reopen()
 	check()
 	reopen()
@@ -126,7 +126,7 @@ func durableConcurrent(s *trial, reopen func()) {
 // durableLayout reads with another program's layout: the same fields by name, in another order, and one more.
 func durableLayout(s *trial, reopen func()) {
 	s.namespaces = nil
-	s.mustPut(write(keyOf("k"), set(1), setNum(slotM, num(2)), setText(slotS, "x"), setText(slotB, "\xff"), backend.Expiry(future)))
+	s.mustPut(write(keyOf("k"), set(1), setNum(slotM, numOf(2)), setText(slotS, "x"), setText(slotB, "\xff"), backend.Expiry(future)))
 	reopen()
 	next := backend.NewLayout("conformance",
 		backend.Field{Name: "b", Kind: backend.Bytes}, backend.Field{Name: "new", Kind: backend.Number},
@@ -134,7 +134,7 @@ func durableLayout(s *trial, reopen func()) {
 		backend.Field{Name: "s", Kind: backend.Text}, backend.Field{Name: "n", Kind: backend.Number})
 	r := s.mustReadAs(next, keyOf("k"))
 	s.wantRecord("a layout with the same names", &r[0], `m=2 n=1 b="\xff" s="x" until 4102444800`)
-	w := write(keyOf("k"), next, backend.Effect{Slot: next.MustSlot("n"), Op: backend.Add, Num: num(5)}, setNum(next.MustSlot("new"), num(7)))
+	w := write(keyOf("k"), next, backend.Effect{Slot: next.MustSlot("n"), Op: backend.Add, Num: numOf(5)}, setNum(next.MustSlot("new"), numOf(7)))
 	s.mustPut(w)
 	reopen()
 	r = s.mustReadAs(next, keyOf("k"))

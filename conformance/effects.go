@@ -25,16 +25,16 @@ var effectTable = []struct {
 	onRecord, onNone string
 }{
 	{set(5), `n=5 s="x"`, "n=5"},
-	{setNum(slotM, num(5)), `n=7 m=5 s="x"`, "m=5"},
-	{backend.Effect{Slot: slotN, Op: backend.SetIfAbsent, Num: num(5)}, `n=7 s="x"`, "n=5"},
-	{backend.Effect{Slot: slotM, Op: backend.SetIfAbsent, Num: num(5)}, `n=7 m=5 s="x"`, "m=5"},
+	{setNum(slotM, numOf(5)), `n=7 m=5 s="x"`, "m=5"},
+	{backend.Effect{Slot: slotN, Op: backend.SetIfAbsent, Num: numOf(5)}, `n=7 s="x"`, "n=5"},
+	{backend.Effect{Slot: slotM, Op: backend.SetIfAbsent, Num: numOf(5)}, `n=7 m=5 s="x"`, "m=5"},
 	{add(5), `n=12 s="x"`, "n=5"},
 	{add(-7), `n=0 s="x"`, "n=-7"},
 	{add(-10), `n=-3 s="x"`, "n=-10"},
-	{backend.Effect{Slot: slotN, Op: backend.Add, Num: num(5), Base: num(100)}, `n=12 s="x"`, "n=105"},
-	{backend.Effect{Slot: slotM, Op: backend.Add, Num: num(5), Base: num(100)}, `n=7 m=105 s="x"`, "m=105"},
-	{backend.Effect{Slot: slotM, Op: backend.Add, Num: num(5), Base: num(-100)}, `n=7 m=-95 s="x"`, "m=-95"},
-	{backend.Effect{Slot: slotM, Op: backend.Add, Num: num(0), Base: num(0)}, `n=7 m=0 s="x"`, "m=0"},
+	{backend.Effect{Slot: slotN, Op: backend.Add, Num: numOf(5), Base: numOf(100)}, `n=12 s="x"`, "n=105"},
+	{backend.Effect{Slot: slotM, Op: backend.Add, Num: numOf(5), Base: numOf(100)}, `n=7 m=105 s="x"`, "m=105"},
+	{backend.Effect{Slot: slotM, Op: backend.Add, Num: numOf(5), Base: numOf(-100)}, `n=7 m=-95 s="x"`, "m=-95"},
+	{backend.Effect{Slot: slotM, Op: backend.Add, Num: numOf(0), Base: numOf(0)}, `n=7 m=0 s="x"`, "m=0"},
 	{unset(slotN), `s="x"`, "empty"},
 	{unset(slotM), `n=7 s="x"`, "empty"},
 	{setText(slotS, "z"), `n=7 s="z"`, `s="z"`},
@@ -64,7 +64,7 @@ func (s *trial) tryEffects(send func(backend.Write)) {
 func effectsTogether(s *trial) {
 	a, b := keyOf("a"), keyOf("b")
 	all := []backend.Effect{
-		{Slot: slotM, Op: backend.Add, Num: num(1), Base: num(10)},
+		{Slot: slotM, Op: backend.Add, Num: numOf(1), Base: numOf(10)},
 		add(1), setText(slotS, "y"), unset(slotT),
 		{Slot: slotB, Op: backend.SetIfAbsent, Text: "z"},
 	}

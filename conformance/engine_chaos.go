@@ -34,16 +34,15 @@ type chaos struct {
 // history is one random run: its processes, and what it has seen.
 type history struct {
 	*rapid.T
-	rig      *rig
-	chaos    chaos
-	entity   string
-	limits   []engine.Limit
-	begun    int64
-	clocks   []*settable
-	all      []*engine.Limiter
-	held     []*engine.Lease
-	admitted map[string]int64 // and not given back, as far as its leases know
-	lives    int64
+	rig    *rig
+	chaos  chaos
+	entity string
+	limits []engine.Limit
+	begun  int64
+	clocks []*settable
+	all    []*engine.Limiter
+	held   []*engine.Lease
+	bounds map[string]*bound // of each limit: what was admitted and not refunded, as far as the leases know
 }
 
 // chaosLimits refill often, now and then, and hardly ever.
@@ -57,8 +56,11 @@ func (r *rig) chaos(c chaos) {
 		runs++
 		r.faults.SetPlan(nil)
 		h := &history{
-			T: t, rig: r, chaos: c, entity: fmt.Sprintf("user-%d", runs), begun: epoch + int64(runs)*int64(time.Hour), lives: 1,
-			limits: chaosLimits[:rapid.IntRange(1, len(chaosLimits)).Draw(t, "limits")], admitted: map[string]int64{},
+			T: t, rig: r, chaos: c, entity: fmt.Sprintf("user-%d", runs), begun: epoch + int64(runs)*int64(time.Hour),
+			limits: chaosLimits[:rapid.IntRange(1, len(chaosLimits)).Draw(t, "limits")], bounds: map[string]*bound{},
+		}
+		for _, l := range h.limits { // late refunds reach the bucket after they were noted
+			h.bounds[l.Name] = &bound{limit: l, slack: 2 * c.apart, sinceBegin: true}
 		}
 		for range c.processes {
 			clock := newClock(0)
@@ -76,7 +78,7 @@ func (r *rig) chaos(c chaos) {
 		t.Repeat(map[string]func(*rapid.T){
 			"acquire": h.acquire, "acquire more": h.acquire, "acquire again": h.acquire, "settle": h.settle, "advance": h.advance, "reset": h.reset,
 			"release late writes": func(*rapid.T) { r.faults.Release(context.Background()) },
-			"":                    h.bound,
+			"":                    h.checkBounds,
 		})
 	})
 	r.faults.SetPlan(nil)
@@ -127,7 +129,7 @@ func (h *history) acquire(t *rapid.T) {
 	case err == nil:
 		h.held = append(h.held, lease)
 		for name, n := range consume {
-			h.admitted[name] += n
+			h.bounds[name].admit(h.elapsed(), n)
 		}
 	case !errors.As(err, &exceeded) && !trouble(err):
 		t.Fatalf("Acquire: %v", err)
@@ -160,7 +162,7 @@ func (h *history) settle(t *rapid.T) {
 		t.Fatalf("settling: %v", err)
 	}
 	for name, n := range back { // whatever became of it: no more can have gone back
-		h.admitted[name] -= n
+		h.bounds[name].admit(h.elapsed(), -n)
 	}
 }
 
@@ -177,16 +179,18 @@ func (h *history) reset(t *rapid.T) {
 	if err != nil && !trouble(err) {
 		t.Fatalf("ResetBucket: %v", err)
 	}
-	h.lives++
+	for _, b := range h.bounds {
+		b.begin(h.elapsed())
+	}
 }
 
-// bound is the guarantee.
-func (h *history) bound(t *rapid.T) {
-	elapsed := h.rig.clock.ns.Load() - h.begun + h.lives*2*int64(h.chaos.apart)
-	for _, l := range h.limits {
-		most := h.lives*l.Capacity + int64(float64(l.RefillAmount)*float64(elapsed)/float64(l.RefillPeriod))
-		if h.admitted[l.Name] > most {
-			t.Fatalf("%v: %d were admitted and not given back, of at most %d (%d lives, %v)", l, h.admitted[l.Name], most, h.lives, time.Duration(elapsed))
+func (h *history) elapsed() time.Duration { return time.Duration(h.rig.clock.ns.Load() - h.begun) }
+
+// checkBounds holds what was admitted so far against the guarantee.
+func (h *history) checkBounds(t *rapid.T) {
+	for _, b := range h.bounds {
+		if broken := b.broken(); broken != "" {
+			t.Fatalf("%s", broken)
 		}
 	}
 }
@@ -200,14 +204,14 @@ func (r *rig) atOnce(share float64) {
 		if share > 0 {
 			r.faults.SetPlan(Random(seed, map[Act]float64{Fail: share / 4, LoseRequest: share / 4, LoseReply: share / 4, LoseRace: share / 4}))
 		}
-		limit, out, admissions := engine.PerSecond("a", 20).WithBurst(40), int64(0), 0
+		limit, admissions := engine.PerSecond("a", 20).WithBurst(40), 0
+		b := bound{limit: limit, slack: 2 * slowest, sinceBegin: true}
 		book := func(n int64) {
 			now := s.now()
 			s.note(func() {
-				out += n
 				admissions++
-				if most := 40 + int64(20*(now+2*slowest).Seconds()); out > most {
-					r.Errorf("seed %d, after %v: %d are out, of at most %d", s.seed, now, out, most)
+				if b.admit(now, n); b.broken() != "" {
+					r.Errorf("seed %d: %s", s.seed, b.broken())
 				}
 			})
 		}

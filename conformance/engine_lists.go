@@ -70,7 +70,7 @@ func (n *noting) spoil(r *rig) (spoiled int) {
 		if !strings.Contains(k.Partition+"|"+k.Sort, "bad") {
 			continue
 		}
-		effect := setNum(oddLayout.MustSlot("of another program"), num(1))
+		effect := setNum(oddLayout.MustSlot("of another program"), numOf(1))
 		for _, w := range []backend.Write{
 			{Key: k, Layout: oddLayout, Remove: true}, {Key: k, Layout: oddLayout, Index: place, Effects: []backend.Effect{effect}},
 		} {
@@ -246,7 +246,7 @@ func skipInPurge(r *rig) {
 	r.must(l.SetResourceDefaults(r.Context(), "good", []engine.Limit{stored("a", 9)}))
 	n.spoil(r)
 	unknown := backend.Write{Key: backend.Key{Namespace: "gone", Partition: "?|", Sort: "?"}, Layout: oddLayout}
-	unknown.Effects = []backend.Effect{setNum(oddLayout.MustSlot("of another program"), num(1))}
+	unknown.Effects = []backend.Effect{setNum(oddLayout.MustSlot("of another program"), numOf(1))}
 	r.must(n.Apply(r.Context(), []backend.Write{unknown}, make([]backend.Outcome, 1)))
 	r.must(l.DeleteNamespace(r.Context(), "gone"))
 	r.must(l.PurgeNamespace(r.Context(), "gone"))

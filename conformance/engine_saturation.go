@@ -39,12 +39,6 @@ const (
 	slowest        = 50 * time.Millisecond
 )
 
-// admission is what was admitted when.
-type admission struct {
-	at time.Duration
-	n  int64
-}
-
 func (r *rig) saturate(c load) {
 	const seed = 7
 	s := newSimulation(seed)
@@ -67,8 +61,7 @@ func (r *rig) saturate(c load) {
 		}
 		limits = []engine.Limit{engine.PerSecond("rps", 10*saturationRate)}
 	}
-	var admitted []admission
-	decisions := 0
+	admitted, decisions := &bound{limit: engine.PerSecond("rps", saturationRate), slack: 2*c.apart + 2*slowest}, 0
 	for i := range c.processes {
 		l := r.limiter(s.clock(0), func(o *engine.Options) {
 			if o.Now, o.ConfigTTL = s.skewed(c, i), aDay; c.most > 0 {
@@ -91,7 +84,7 @@ func (r *rig) saturate(c load) {
 						return
 					case d.Allowed:
 						at := s.now()
-						s.note(func() { admitted = append(admitted, admission{at, c.each}) })
+						s.note(func() { admitted.admit(at, c.each) })
 					default:
 						s.pause(min(d.RetryAfter, c.time-s.now()))
 					}
@@ -130,11 +123,8 @@ func (s *simulation) skewed(c load, i int) func() time.Time {
 
 // judgeSaturation holds what was admitted in all, and in every interval, against the bounds. An answer is late by what
 // the store's call took, a decision early by as much.
-func (r *rig) judgeSaturation(s *simulation, c load, admitted []admission) {
-	total := int64(0)
-	for _, a := range admitted {
-		total += a.n
-	}
+func (r *rig) judgeSaturation(s *simulation, c load, admitted *bound) {
+	total := admitted.admitted
 	entitled := saturationRate * (1 + c.time.Seconds())
 	share := float64(total) / entitled
 	r.Logf("%d tokens of %.0f admitted (%.4f)", total, entitled, share)
@@ -151,25 +141,7 @@ func (r *rig) judgeSaturation(s *simulation, c load, admitted []admission) {
 	if share < lowest {
 		r.Errorf("seed %d: %d tokens were admitted of %.0f: %.4f of it, less than %v", s.seed, total, entitled, share, lowest)
 	}
-	tolerance := 2*c.apart + 2*slowest
-	if over, from, to := excess(admitted, saturationRate, saturationRate, tolerance); over > 0 {
-		r.Errorf("seed %d: between %v and %v, %.2f tokens too many were admitted", s.seed, from, to, over)
+	if broken := admitted.broken(); broken != "" {
+		r.Errorf("seed %d: %s", s.seed, broken)
 	}
-}
-
-// excess is by how much the worst of all intervals is above capacity + rate·(T + tolerance), and which it is.
-func excess(admitted []admission, capacity, rate float64, tolerance time.Duration) (worst float64, from, to time.Duration) {
-	worst = -1
-	sum, lowest, since := 0.0, 0.0, time.Duration(0)
-	for i, a := range admitted {
-		if before := sum - rate*a.at.Seconds(); i == 0 || before < lowest {
-			lowest, since = before, a.at
-		}
-		sum += float64(a.n)
-		over := sum - rate*a.at.Seconds() - lowest - capacity - rate*tolerance.Seconds()
-		if over > worst {
-			worst, from, to = over, since, a.at
-		}
-	}
-	return worst, from, to
 }

@@ -89,7 +89,7 @@ func feedChanges(s *trial) {
 	if lines, n := s.mustFeed(1); n != 0 {
 		s.Fatalf("a feed begins with %q", lines)
 	}
-	s.mustPut(write(a, set(1)), write(b, setText(slotS, "x"), backend.Expiry(future)), write(a, add(1), setNum(slotM, num(5))), remove(a),
+	s.mustPut(write(a, set(1)), write(b, setText(slotS, "x"), backend.Expiry(future)), write(a, add(1), setNum(slotM, numOf(5))), remove(a),
 		write(b, unset(slotS)), write(a, set(7)), write(b, setText(slotB, "\xff"), backend.NoExpiry))
 	s.wantChanges("a: none > n=1", "a: n=1 > n=2 m=5", "a: n=2 m=5 > none", "a: none > n=7",
 		`b: none > s="x" until 4102444800`, `b: s="x" until 4102444800 > empty until 4102444800`, `b: empty until 4102444800 > b="\xff"`)
@@ -112,7 +112,7 @@ func feedNoChange(s *trial) {
 	s.mustPut(write(a, set(1), setText(slotS, "x"), backend.Expiry(future)))
 	s.wantChanges(`a: none > n=1 s="x" until 4102444800`)
 	s.mustPut(write(a, is(backend.Present)), write(a, set(1)), write(a, add(0), setText(slotS, "x"), backend.Expiry(future)), write(a, unset(slotM)),
-		write(a, backend.Effect{Slot: slotN, Op: backend.SetIfAbsent, Num: num(9)}), remove(none), write(none, is(backend.Absent)))
+		write(a, backend.Effect{Slot: slotN, Op: backend.SetIfAbsent, Num: numOf(9)}), remove(none), write(none, is(backend.Absent)))
 	s.mustRefuse(write(a, is(backend.Absent), set(5)), write(none, is(backend.Present), set(5)), remove(a, is(backend.Absent)))
 	s.mustCommit(write(a, set(1)), remove(none))
 	if err := s.commit(write(none, set(1)), write(a, is(backend.Absent))); err == nil {

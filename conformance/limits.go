@@ -95,7 +95,7 @@ func limitsLongestKeys(s *trial) {
 
 // badWrites no store accepts.
 func badWrites() map[string]backend.Write {
-	k, large := keyOf("k"), number(nines).Add(num(1))
+	k, large := keyOf("k"), number(nines).Add(numOf(1))
 	return map[string]backend.Write{
 		"no layout":                     {Key: k, Effects: []backend.Effect{set(1)}},
 		"an empty write":                write(k),
@@ -110,7 +110,7 @@ func badWrites() map[string]backend.Write {
 		"an unknown effect":             write(k, backend.Effect{Slot: slotN, Op: backend.AddFrom + 1}),
 		"no effect":                     write(k, backend.Effect{Slot: slotN}),
 		"a condition on a strange slot": write(k, backend.Cond{Slot: 9, Op: backend.Present}, set(1)),
-		"an effect on a strange slot":   write(k, setNum(9, num(1))),
+		"an effect on a strange slot":   write(k, setNum(9, numOf(1))),
 		"an effect on a strange text":   write(k, setText(slotB+1, "x")),
 		"between, reversed":             write(k, is(backend.Between, 1, 0), set(1)),
 		"order on a text":               write(k, backend.Cond{Slot: slotS, Op: backend.AtMost, Text: "x"}, set(1)),
@@ -120,7 +120,7 @@ func badWrites() map[string]backend.Write {
 		"adding to a text":              write(k, backend.Effect{Slot: slotS, Op: backend.Add, Text: "x"}),
 		"setting 39 digits":             write(k, setNum(slotN, large)),
 		"adding 39 digits":              write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: large.Neg()}),
-		"a base of 39 digits":           write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: num(1), Base: large}),
+		"a base of 39 digits":           write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: numOf(1), Base: large}),
 		"a bound of 39 digits":          write(k, backend.Cond{Slot: slotN, Op: backend.AtMost, A: large}, set(1)),
 		"an upper bound of 39 digits":   write(k, backend.Cond{Slot: slotN, Op: backend.Between, B: large}, set(1)),
 		"a text not in UTF-8":           write(k, setText(slotS, "a\xff")),
@@ -160,7 +160,7 @@ func limitsCommits(s *trial) {
 	for what, writes := range map[string][]backend.Write{
 		"a commit of a hundred and one": writes,
 		"an empty commit":               {},
-		"two writes on one key":         {write(keys[0], set(1)), write(keys[1], set(1)), write(keys[0], setNum(slotM, num(1)))},
+		"two writes on one key":         {write(keys[0], set(1)), write(keys[1], set(1)), write(keys[0], setNum(slotM, numOf(1)))},
 		"a check and a write on one":    {write(keys[0], is(backend.Absent)), write(keys[0], set(1))},
 	} {
 		s.unchanged(what, keys, func() {
@@ -194,7 +194,7 @@ func limitsSums(s *trial) {
 		k, step := keyOf("k"), backend.Effect{Slot: slotN, Op: backend.Add, Num: number(start)}
 		s.mustPut(write(k, setNum(slotN, number(start))))
 		for what, w := range map[string]backend.Write{
-			"a sum of 39 digits": write(k, step), "a sum of 39 digits beside others": write(k, setText(slotS, "x"), step, setNum(slotM, num(1))),
+			"a sum of 39 digits": write(k, step), "a sum of 39 digits beside others": write(k, setText(slotS, "x"), step, setNum(slotM, numOf(1))),
 		} {
 			s.unchanged(what, keysOf("k", "new"), func() {
 				if err := s.store.Apply(s.Context(), []backend.Write{w}, make([]backend.Outcome, 1)); err == nil {

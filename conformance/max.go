@@ -81,12 +81,12 @@ func maxCommitted(s *trial) {
 func (s *trial) tryMax(send func(w, beside backend.Write, want string) error) {
 	for i, row := range maxTable {
 		there, none, beside := keyOf(fmt.Sprint("there ", i)), keyOf(fmt.Sprint("none ", i)), keyOf(fmt.Sprint("beside ", i))
-		s.mustPut(write(there, setNum(slotM, num(1)), setText(slotT, "gone")), write(beside, set(1)))
+		s.mustPut(write(there, setNum(slotM, numOf(1)), setText(slotT, "gone")), write(beside, set(1)))
 		if row.field != "" {
 			s.mustPut(write(there, setNum(slotN, number(row.field))))
 		}
 		all := []backend.Effect{
-			{Slot: slotM, Op: backend.Add, Num: num(1), Base: num(10)}, addFrom(row.base, row.num), setText(slotS, "x"), unset(slotT),
+			{Slot: slotM, Op: backend.Add, Num: numOf(1), Base: numOf(10)}, addFrom(row.base, row.num), setText(slotS, "x"), unset(slotT),
 		}
 		rows := map[backend.Key]string{there: "n=" + row.want + ` m=2 s="x"`}
 		if row.field == "" {

@@ -176,7 +176,7 @@ func (m model) commit(writes []backend.Write) []string {
 // other is a record that no subtest writes: what a store leaves of it in an outcome shows.
 func other() (r backend.Record) {
 	r.Reset(layout)
-	r.SetNum(slotM, num(-77))
+	r.SetNum(slotM, numOf(-77))
 	r.SetText(slotT, "left from before")
 	r.SetExpiry(future + 77)
 	return r

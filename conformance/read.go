@@ -145,7 +145,7 @@ func roundTripFields(s *trial) {
 			text   string
 		}{
 			{set(0), "n=0"},
-			{setNum(slotM, num(0)), "m=0"},
+			{setNum(slotM, numOf(0)), "m=0"},
 			{setText(slotS, ""), `s=""`},
 			{setText(slotT, ""), `t=""`},
 			{setText(slotB, ""), `b=""`},
@@ -174,7 +174,7 @@ func roundTripWide(s *trial) {
 	k, effects, words := backend.Key{Namespace: "wide", Partition: part, Sort: "k"}, []backend.Effect{}, []string{}
 	for i, slot := range wide.Slots() {
 		if slot.IsNumber() {
-			effects = append(effects, setNum(slot, num(-i)))
+			effects = append(effects, setNum(slot, numOf(-i)))
 			words = append(words, fmt.Sprintf("n%d=%d", i, -i))
 		} else {
 			effects = append(effects, setText(slot, fmt.Sprint(i)))

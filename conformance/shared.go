@@ -42,7 +42,7 @@ func sharedMixed(s *trial) {
 func sharedWhole(s *trial) {
 	k, writers := keyOf("k"), atomic.Int64{}
 	state := func(i int) backend.Write {
-		return write(k, set(i), setNum(slotM, num(-i)), setText(slotS, fmt.Sprint(i)), setText(slotB, fmt.Sprint(i)), backend.Expiry(future+int64(i)))
+		return write(k, set(i), setNum(slotM, numOf(-i)), setText(slotS, fmt.Sprint(i)), setText(slotB, fmt.Sprint(i)), backend.Expiry(future+int64(i)))
 	}
 	s.mustPut(state(0))
 	writers.Store(2)
@@ -130,9 +130,9 @@ func sharedCallersOwn(s *trial) {
 func sharedRecordsOwn(s *trial) {
 	k := keyOf("k")
 	spoil := func(r *backend.Record) {
-		r.SetNum(slotN, num(-1))
+		r.SetNum(slotN, numOf(-1))
 		r.SetText(slotS, "spoilt")
-		r.SetNum(slotM, num(-1))
+		r.SetNum(slotM, numOf(-1))
 		r.SetExpiry(1)
 	}
 	out := s.mustApply(write(k, set(1), setText(slotS, "x")))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
 // Where the suite's records live unless a subtest says otherwise: the invariants look here.
@@ -31,16 +32,16 @@ var (
 // The largest number that stores keep: 38 nines.
 const nines = "99999999999999999999999999999999999999"
 
-// number reads a decimal number; the suite knows no other way to make a large one.
+// number reads a decimal number.
 func number(text string) backend.Num {
-	var n backend.Num
-	if err := n.UnmarshalText([]byte(text)); err != nil {
+	n, err := num.Parse(text)
+	if err != nil {
 		panic(err)
 	}
 	return n
 }
 
-func num[T int | int64](v T) backend.Num { return number(strconv.FormatInt(int64(v), 10)) }
+func numOf[T int | int64](v T) backend.Num { return num.FromInt64(int64(v)) }
 
 func keyOf(sort string) backend.Key {
 	return backend.Key{Namespace: space, Partition: part, Sort: sort}
@@ -82,7 +83,7 @@ func remove(key backend.Key, conds ...backend.Cond) backend.Write {
 	return backend.Write{Key: key, Layout: layout, Remove: true, Conds: conds}
 }
 
-func set(v int) backend.Effect { return setNum(slotN, num(v)) }
+func set(v int) backend.Effect { return setNum(slotN, numOf(v)) }
 
 func setNum(slot backend.Slot, v backend.Num) backend.Effect {
 	return backend.Effect{Slot: slot, Op: backend.Set, Num: v}
@@ -95,7 +96,7 @@ func setText(slot backend.Slot, v string) backend.Effect {
 func unset(slot backend.Slot) backend.Effect { return backend.Effect{Slot: slot, Op: backend.Unset} }
 
 func add(v int) backend.Effect {
-	return backend.Effect{Slot: slotN, Op: backend.Add, Num: num(v)}
+	return backend.Effect{Slot: slotN, Op: backend.Add, Num: numOf(v)}
 }
 
 // addFrom adds to n or to base, whichever is greater.
@@ -107,7 +108,7 @@ func addFrom(base, v string) backend.Effect {
 func is(op backend.Op, bounds ...int) backend.Cond {
 	c := backend.Cond{Slot: slotN, Op: op}
 	for i, bound := range bounds {
-		*[]*backend.Num{&c.A, &c.B}[i] = num(bound)
+		*[]*backend.Num{&c.A, &c.B}[i] = numOf(bound)
 	}
 	return c
 }

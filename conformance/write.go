@@ -36,7 +36,7 @@ func verdictNumbers(s *trial) {
 	s.mustPut(write(keyOf("no field"), setText(slotS, "")))
 	for _, bound := range []string{"0", "-5", "9223372036854775808", "-18446744073709551616", nines[:37] + "8"} {
 		for d := -1; d <= 1; d++ {
-			s.mustPut(write(keyOf(fmt.Sprint("at ", d)), setNum(slotN, number(bound).Add(num(d)))))
+			s.mustPut(write(keyOf(fmt.Sprint("at ", d)), setNum(slotN, number(bound).Add(numOf(d)))))
 		}
 		for op, signs := range compares {
 			for _, orAbsent := range []bool{false, true} {
@@ -156,7 +156,7 @@ func verdictApplied(s *trial) {
 		{write(k, set(5), setText(slotS, "x")), `n=5 s="x"`},
 		{write(k, is(backend.Equal, 5)), `n=5 s="x"`},
 		{write(k, add(-8), setText(slotT, ""), backend.Expiry(future)), `n=-3 s="x" t="" until 4102444800`},
-		{write(k, unset(slotS), setNum(slotM, num(1)), backend.Expiry(future)), `n=-3 m=1 t="" until 4102444800`},
+		{write(k, unset(slotS), setNum(slotM, numOf(1)), backend.Expiry(future)), `n=-3 m=1 t="" until 4102444800`},
 		{write(k, unset(slotM), unset(slotT), unset(slotN), backend.NoExpiry), "empty"},
 		{remove(k, is(backend.Absent)), "none"},
 		{remove(k), "none"},
@@ -179,7 +179,7 @@ func verdictReused(s *trial) {
 		want string
 	}{
 		{write(keyOf("k"), set(5), setText(slotT, "x"), backend.Expiry(future)), `n=5 t="x" until 4102444800`},
-		{write(other, small, setNum(a, num(1))), "a=1"},
+		{write(other, small, setNum(a, numOf(1))), "a=1"},
 		{write(keyOf("k"), is(backend.Less, 0)), `n=5 t="x" until 4102444800`},
 		{write(other, small, setText(z, "")), `a=1 z=""`},
 		{write(keyOf("none"), is(backend.Present)), "none"},
