@@ -9,6 +9,13 @@ TOOL     = go tool -modfile=$(CURDIR)/tools/go.mod
 # Of a benchmark that is run once, the numbers mean nothing.
 VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 
+# The race detector multiplies a test's time by ten, so it watches where goroutines of this module meet. It leaves out the
+# packages whose code has few of them or none, but for the tests that concern those, and the long tests of one goroutine.
+# `make tests` and `make model` run what it leaves out.
+PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/...
+MEET  = ^Test(Together|Top|Loadtest|Compact|Command[A-Z]|ExitIn|LimitsInterrupted|Local|Progress|Store(IsClosed|Waits|Heeds|Shared))|^TestScenes$$/^life$$
+ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestRepeatedDenialsAreAsNew$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestEngine(WithIO)?$$/^(Vectors|AllLegalNames|RequestsPerDecision|RecordsLevelOff)$$
+
 TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
 RAPID_CHECKS ?= 1000
@@ -20,7 +27,7 @@ OLD   ?= bench/baseline.txt
 NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools build test check race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
+.PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
 	bench-peers peers golden life lint fmt release release-check portable clean
 
 help: ## show this help
@@ -39,7 +46,8 @@ test: export RAPID_CHECKS := 300
 test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
 test: ## everything: lint, race, the engine on DynamoDB, properties, model, fuzz, benchmarks once, peers, the binary's life
-	@.ci/stages.sh build lint race dynamodb random model fuzz bench-once peers life
+	@.ci/setup.sh
+	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers life
 
 # Of the suites on DynamoDB each is run once: those of `race` on Java, those of `dynamodb` on Docker.
 check: export OVER = .ci/docker.sh
@@ -53,8 +61,15 @@ fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
 
 ##@ Tests
-race: ## all tests with the race detector, in random order, but those of `make dynamodb`
-	@.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow' ./...
+tests: ## the tests that `race` leaves out, with the emulators and tools that they need
+	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
+	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
+	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
+
+race: ## the tests in which goroutines meet, with the race detector, in random order, but those of `make dynamodb`
+	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
+	.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow|^TestModel(Equal|Bound)$$|$(ALONE)' $$packages ./cmd/zae-limiter/internal/load
+	@.ci/gotest.sh race-plain -race -shuffle=on -timeout=$(TIMEOUT) -run '$(MEET)' ./cmd/zae-limiter ./stack
 
 dynamodb: ## the suites on DynamoDB that are too long for the race detector: engine, model, comparison of the stores
 	@$(OVER) .ci/gotest.sh dynamodb -count=1 -timeout=$(TIMEOUT) -run '^(TestSlow.*|TestTable|TestTTL|TestProxy)$$' \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Runs make targets one after another, each under a headline and with its time. It goes on after a failure, so
-# that one run tells everything (only what does not compile ends it), and says at the end what failed, what was
-# not run, and how many tests there were.
+# stages.sh STAGE…: runs make targets one after another, each under a headline and with its time; targets joined by + run
+# beside each other, and each prints its output when it has ended. A failure does not stop the others, so that one run
+# shows all of them; only code that does not compile does. The end says what failed, what was not run, and how many tests
+# there were.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,22 +21,47 @@ processors() {
 	used=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); sum += 60 * t[1] + t[2]}; printf "%d", sum}' "$STAGE_LOGS/times")
 }
 
+# run TARGET: runs a target and writes its time and verdict to a file for `report`.
+run() {
+	local start=$SECONDS verdict=ok
+	${MAKE:-make} --no-print-directory "$1" || verdict=FAILED
+	echo "$((SECONDS - start)) $verdict" >"$STAGE_LOGS/$1.ended"
+}
+
 table=() failed=() unrun=()
 stop=
+# report TARGET TIME: adds a row to the table, with the processor time of all that ran beside the target.
+report() {
+	local seconds verdict
+	read -r seconds verdict <"$STAGE_LOGS/$1.ended"
+	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$1" "$seconds" "$2" "$verdict")")
+	[ "$verdict" = ok ] || failed+=("$1")
+	[ "$verdict" = ok ] || [ "$1" != build ] || stop=yes
+}
+
 for stage in "$@"; do
+	targets=(${stage//+/ })
 	if [ -n "$stop" ]; then
-		unrun+=("$stage")
+		unrun+=("${targets[@]}")
 		continue
 	fi
-	printf '\n==> make %s\n' "$stage"
-	SECONDS=0 before=$used verdict=ok
-	if ! ${MAKE:-make} --no-print-directory "$stage"; then
-		verdict=FAILED
-		failed+=("$stage")
-		[ "$stage" != build ] || stop=yes
+	before=$used
+	if [ ${#targets[@]} -eq 1 ]; then
+		printf '\n==> make %s\n' "$stage"
+		run "$stage"
+	else
+		printf '\n==> make %s, beside each other\n' "${targets[*]}"
+		for target in "${targets[@]}"; do
+			run "$target" >"$STAGE_LOGS/$target.out" 2>&1 &
+		done
+		wait
+		for target in "${targets[@]}"; do
+			printf '\n==> make %s\n' "$target"
+			cat "$STAGE_LOGS/$target.out"
+		done
 	fi
 	processors
-	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$stage" "$SECONDS" $((used - before)) "$verdict")")
+	for target in "${targets[@]}"; do report "$target" $((used - before)); done
 done
 
 printf '\n==> stages\n'
