@@ -46,8 +46,8 @@ func TestLeaseOfLaterLimits(t *testing.T) {
 	must(t, lease.Consume(t.Context(), engine.Tokens{"a": 3}))
 	equal(t, "consumed", lease.Consumed(), engine.Tokens{"a": 3})
 	equal(t, "statuses", lease.Statuses(), []engine.LimitStatus{
-		{Entity: "team", Resource: "gpt-4", Limit: limit, Remaining: 9, Requested: 1},
-		{Entity: "user-1", Resource: "gpt-4", Limit: limit, Remaining: 7},
+		{Entity: "team", Resource: "gpt-4", Limit: limit, Remaining: 9, Requested: 1, ResetAfter: 100 * time.Millisecond},
+		{Entity: "user-1", Resource: "gpt-4", Limit: limit, Remaining: 7, ResetAfter: 300 * time.Millisecond},
 	})
 	must(t, lease.Rollback(t.Context()))
 	equal(t, "rolled back", lease.Consumed(), engine.Tokens{})
