@@ -94,7 +94,7 @@ func allUsage(t testing.TB, l *engine.Limiter, q engine.UsageQuery, size int) (l
 		page, err := l.Usage(t.Context(), q)
 		must(t, err)
 		for _, s := range page.Items {
-			lines = append(lines, lineOf(s))
+			lines = append(lines, newLine(s))
 		}
 		if q.Page.After = page.Next; page.Next == "" {
 			return lines
@@ -105,7 +105,7 @@ func allUsage(t testing.TB, l *engine.Limiter, q engine.UsageQuery, size int) (l
 	}
 }
 
-func lineOf(s engine.UsageSnapshot) string {
+func newLine(s engine.UsageSnapshot) string {
 	return fmt.Sprintf("%s %s %s %s+%s %s q=%d", s.Entity, s.Resource, s.Window, s.Start.Format("2006-01-02T15:04"),
 		s.End.Sub(s.Start), amounts(s.Tokens), s.Acquires)
 }
