@@ -29,7 +29,7 @@ func TestAdoptRestored(t *testing.T) {
 	w.KeepTable(app, map[string]any{"GlobalSecondaryIndexes": gsi1("KEYS_ONLY")})
 	w.record(app, "1", "other")
 	_, err := w.ensure(with())
-	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "names the stack other; take it into the stack with --adopt") {
+	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "names the stack other: adopt it with --adopt") {
 		t.Fatal(err)
 	}
 	days := 7
@@ -102,10 +102,10 @@ func TestAdoptUnfit(t *testing.T) {
 	const key = "arn:aws:kms:us-east-1:123456789012:key/1-2"
 	other := []any{map[string]any{"IndexName": "mine", "KeySchema": []any{}}}
 	for says, properties := range map[string]map[string]any{
-		"keys are not a limiter's": {"KeySchema": []any{map[string]any{"AttributeName": "PK", "KeyType": "HASH"}}},
+		"keys must be PK and SK": {"KeySchema": []any{map[string]any{"AttributeName": "PK", "KeyType": "HASH"}}},
 		"both strings":             {"AttributeDefinitions": []any{map[string]any{"AttributeName": "PK", "AttributeType": "N"}}},
-		"stream shows KEYS_ONLY":   {"StreamSpecification": map[string]any{"StreamViewType": "KEYS_ONLY"}},
-		"by the attribute expires": {"TimeToLiveSpecification": map[string]any{"Enabled": true, "AttributeName": "expires"}},
+		"view type KEYS_ONLY":   {"StreamSpecification": map[string]any{"StreamViewType": "KEYS_ONLY"}},
+		"TTL attribute is expires": {"TimeToLiveSpecification": map[string]any{"Enabled": true, "AttributeName": "expires"}},
 		"project KEYS_ONLY":        {"GlobalSecondaryIndexes": gsi1("ALL")},
 		"has the index mine":       {"GlobalSecondaryIndexes": other},
 		"local indexes":            {"LocalSecondaryIndexes": other},

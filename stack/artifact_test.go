@@ -104,8 +104,8 @@ func TestReadRefuses(t *testing.T) {
 		"another processor":  {binaryFor(elf.EM_RISCV, false), errProcessor},
 		"linked dynamically": {binaryFor(elf.EM_AARCH64, true), errDynamic},
 		"another entry":      {zipped(t, "main", good), errNoEntry},
-		"text in a zip":      {zipped(t, entry, []byte("text")), errNotLinux},
-		"half a zip":         {zipped(t, entry, good)[:40], zip.ErrFormat},
+		"text in a zip":      {zipped(t, binaryName, []byte("text")), errNotLinux},
+		"half a zip":         {zipped(t, binaryName, good)[:40], zip.ErrFormat},
 	} {
 		if code, err := ReadCode(write(t, c.content)); code != nil || !errors.Is(err, ErrNoCode) || !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
@@ -139,8 +139,8 @@ func toolchain(t *testing.T, script string) (calls func() string) {
 // The toolchain builds what the running program is not, from the module's source.
 func TestBuild(t *testing.T) {
 	from := ""
-	compiledFunc = func() string { return from }
-	t.Cleanup(func() { compiledFunc = compiled })
+	sourceFolderFunc = func() string { return from }
+	t.Cleanup(func() { sourceFolderFunc = sourceFolder })
 	built := write(t, binaryFor(elf.EM_AARCH64, false))
 	calls := toolchain(t, `case "$1" in
 list) echo '{"Dir": "/source", "Version": "v1.2.3"}';;
@@ -166,11 +166,11 @@ esac`)
 		t.Error(err)
 	}
 	toolchain(t, "exit 1")
-	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) || !strings.HasSuffix(err.Error(), "; run the program that this installs: go install "+command+"@latest") {
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) || !strings.HasSuffix(err.Error(), ": install and use a release: go install "+command+"@latest") {
 		t.Error(err)
 	}
 	t.Setenv("PATH", "")
-	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoToolchain) || !strings.HasSuffix(err.Error(), "; name the program for Linux of a release's archive (Options.Code, --lambda-zip)") {
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoGo) || !strings.HasSuffix(err.Error(), ": pass the Linux program of a release's archive (Options.Code, --lambda-zip)") {
 		t.Error(err)
 	}
 	if _, err = FindCode(t.Context(), "mips"); !errors.Is(err, ErrInvalid) {
@@ -181,7 +181,7 @@ esac`)
 // TestCompiled: this very source is what the tests were compiled from.
 func TestCompiled(t *testing.T) {
 	here, err := os.Getwd()
-	if got := compiled(); err != nil || got != filepath.Dir(here) && got != "" { // "": with -trimpath
+	if got := sourceFolder(); err != nil || got != filepath.Dir(here) && got != "" { // "": with -trimpath
 		t.Errorf("compiled from %q, not %q, %v", got, filepath.Dir(here), err)
 	}
 }

@@ -34,19 +34,19 @@ func TestChangeOf(t *testing.T) {
 // Reasons lose their packing, and get the advice that fits.
 func TestAdvice(t *testing.T) {
 	for _, c := range []struct{ kind, reason, want string }{
-		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; names of policies"},
-		{"AWS::Logs::LogGroup", `Resource handler returned message: "null" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "null; remove what has the name"},
-		{"AWS::SQS::Queue", "Resource handler returned message: \"User: u is not\nauthorized to perform: sqs:CreateQueue\" (RequestToken: 2, HandlerErrorCode: AccessDenied)", "User: u is not authorized to perform: sqs:CreateQueue; allow the deploying"},
-		{"AWS::Lambda::Function", "Code storage limit exceeded.", "Code storage limit exceeded; have the account's quota raised"},
-		{"AWS::DynamoDB::Table", "Something else.", "Something else; cure that, and deploy again"},
+		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; policy names are unique"},
+		{"AWS::Logs::LogGroup", `Resource handler returned message: "null" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "null; delete the existing resource"},
+		{"AWS::SQS::Queue", "Resource handler returned message: \"User: u is not\nauthorized to perform: sqs:CreateQueue\" (RequestToken: 2, HandlerErrorCode: AccessDenied)", "User: u is not authorized to perform: sqs:CreateQueue; grant the deploying"},
+		{"AWS::Lambda::Function", "Code storage limit exceeded.", "Code storage limit exceeded; request a higher quota"},
+		{"AWS::DynamoDB::Table", "Something else.", "Something else; fix the cause, then deploy again"},
 	} {
-		err := (&FailedError{Stack: app, Status: "ROLLBACK_COMPLETE", Resource: "R", Type: c.kind, Reason: c.reason}).advised()
+		err := (&FailedError{Stack: app, Status: "ROLLBACK_COMPLETE", Resource: "R", Type: c.kind, Reason: c.reason}).withAdvice()
 		if !strings.HasPrefix(err.Error(), "stack: app was not created (ROLLBACK_COMPLETE): R ("+c.kind+"): "+c.want) {
 			t.Error(err)
 		}
 	}
 	for status, want := range map[string]string{"ROLLBACK_FAILED": "app is in ROLLBACK_FAILED: ", "DELETE_FAILED": "app was not deleted: "} {
-		if err := (&FailedError{Stack: app, Status: status, Reason: "x"}).advised(); !strings.Contains(err.Error(), want) || errors.Unwrap(err) != nil {
+		if err := (&FailedError{Stack: app, Status: status, Reason: "x"}).withAdvice(); !strings.Contains(err.Error(), want) || errors.Unwrap(err) != nil {
 			t.Error(err)
 		}
 	}
@@ -56,10 +56,10 @@ func TestAdvice(t *testing.T) {
 func TestTableGone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	if err := w.session(Options{}).dropTable(t.Context()); err != nil {
+	if err := w.session(Options{}).deleteTable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "its table is not") {
+	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "the table of the stack") {
 		t.Error(err)
 	}
 }

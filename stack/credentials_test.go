@@ -22,7 +22,7 @@ func TestNoCredentials(t *testing.T) {
 					t.Errorf("%q does not say %q", err, part)
 				}
 			}
-			if name, message := code(err); name != "" || strings.Contains(err.Error(), "operation error") {
+			if name, message := awsError(err); name != "" || strings.Contains(err.Error(), "operation error") {
 				t.Errorf("%q is taken for %s: %s", err, name, message)
 			}
 		})

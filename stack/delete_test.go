@@ -81,9 +81,9 @@ func TestAdoptOne(t *testing.T) {
 		s := w.session(Options{})
 		var err error
 		if kept == tableKind {
-			err = s.dropBucket(t.Context(), bucket)
+			err = s.deleteBucket(t.Context(), bucket)
 		} else {
-			err = s.dropTable(t.Context())
+			err = s.deleteTable(t.Context())
 		}
 		if err != nil {
 			t.Fatal(err)

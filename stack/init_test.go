@@ -19,10 +19,10 @@ func TestInit(t *testing.T) {
 	}
 	w.KeepTable(app, nil)
 	i, err := Get(t.Context(), app, o)
-	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "in no stack") {
+	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "does not belong to a stack") {
 		t.Errorf("%+v, %v", i, err)
 	}
-	if _, err := Init(t.Context(), app, o); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "no index GSI1: create it") || w.schema(app) != (schemaRecord{}) {
+	if _, err := Init(t.Context(), app, o); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "the index GSI1 is missing: create it") || w.schema(app) != (schemaRecord{}) {
 		t.Error(err)
 	}
 	w.KeepTable(app, map[string]any{"GlobalSecondaryIndexes": gsi1("KEYS_ONLY")})

@@ -22,7 +22,7 @@ const (
 func allOn() map[string]string {
 	return map[string]string{
 		paramBucket: bucketName(stacktest.Account, stacktest.Region, app), paramCodeKey: codeFolder + "0123.zip", paramKey: testKey,
-		"EnableTracing": yes, "EnableIAMRoles": yes, "PITRRecoveryPeriodDays": "7",
+		"EnableTracing": valueTrue, "EnableIAMRoles": valueTrue, "PITRRecoveryPeriodDays": "7",
 	}
 }
 

@@ -117,14 +117,14 @@ func TestAggregatorRole(t *testing.T) {
 	t.Parallel()
 	booked, all := bookedRequests(t), &questions{}
 	for what, parameters := range map[string]map[string]string{
-		"all": allOn(), "plain": {}, "bucket": {paramBucket: "zae-app"}, "no archive": {paramBucket: "zae-app", "EnableAuditArchival": no},
-		"key": {paramKey: testKey}, "traces": {"EnableTracing": yes},
+		"all": allOn(), "plain": {}, "bucket": {paramBucket: "zae-app"}, "no archive": {paramBucket: "zae-app", "EnableAuditArchival": valueFalse},
+		"key": {paramKey: testKey}, "traces": {"EnableTracing": valueTrue},
 	} {
 		resources := rendered(t, parameters)
 		document, p := documentOf(t, resources, "AggregatorRole"), policyOf(t, resources, "AggregatorRole")
 		may, mayNot, used := slices.Concat(booked, polled(resources)), slices.Clone(foreign), map[string]bool{}
 		archive := func(q request) bool { return q.Action == "s3:PutObject" }
-		if parameters["EnableAuditArchival"] == no {
+		if parameters["EnableAuditArchival"] == valueFalse {
 			may = slices.DeleteFunc(may, archive)
 			mayNot = append(mayNot, request{Action: "s3:PutObject", Resource: "arn:aws:s3:::zae-app/audit/x"})
 		}

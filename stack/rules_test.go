@@ -18,7 +18,7 @@ func TestNoDeny(t *testing.T) {
 	}
 	variables := request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/of-lambda"}
 	grant := stacktest.ParsePolicy(t, []byte(`{"Statement": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]}`)).Statement
-	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": no, paramBucket: "b"}} {
+	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": valueFalse, paramBucket: "b"}} {
 		p := policyOf(t, rendered(t, parameters), "AggregatorRole")
 		if p.Statement = append(p.Statement, grant...); !p.Allows(variables) {
 			t.Errorf("%s: a grant of the key of Lambda's variables has no effect", what)
@@ -93,7 +93,7 @@ func TestPartitions(t *testing.T) {
 			t.Errorf("template.yaml:%d is of one partition: %s", n+1, line)
 		}
 	}
-	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": yes}, stacktest.China)
+	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": valueTrue}, stacktest.China)
 	text := fmt.Sprint(in)
 	for _, foreign := range []string{"arn:aws:", "us-east-1"} {
 		if i := strings.Index(text, foreign); i >= 0 {

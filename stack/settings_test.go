@@ -34,7 +34,7 @@ func TestParametersOfOptions(t *testing.T) {
 		lines = append(lines, name+" = "+named[name])
 	}
 	golden(t, "parameters.txt", strings.Join(lines, "\n")+"\n")
-	for name := range parametersOf(template) {
+	for name := range templateDefaults(template) {
 		if _, ok := named[name]; !ok && name != paramBucket && name != paramCodeKey {
 			t.Errorf("no option names %s", name)
 		}
@@ -109,7 +109,7 @@ func TestBucketName(t *testing.T) {
 		{"123456789012", "us-east-1", strings.Repeat("Aa", 26) + "-", "zae-" + strings.Repeat("aa", 23) + "-"},
 	} {
 		got := bucketName(c.account, c.region, c.name)
-		if !strings.HasPrefix(got, c.want) || len(got) > 63 || len(got) != len(c.want)+digestInBucket || got != strings.ToLower(got) {
+		if !strings.HasPrefix(got, c.want) || len(got) > 63 || len(got) != len(c.want)+digestLength || got != strings.ToLower(got) {
 			t.Errorf("%v: %s", c, got)
 		}
 	}

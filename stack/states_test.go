@@ -42,7 +42,7 @@ func TestCreateFails(t *testing.T) {
 		t.Errorf("%+v", failed)
 	}
 	r := w.mustEnsure(with())
-	if r.Action != Created || !w.has(app, "removing what an earlier deployment left") || !w.has(app, "DELETE_COMPLETE") {
+	if r.Action != Created || !w.has(app, "deleting the remains of a failed deployment") || !w.has(app, "DELETE_COMPLETE") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 }
@@ -53,7 +53,7 @@ func TestUpdateFails(t *testing.T) {
 	w.mustEnsure(with())
 	w.FailUpdate("Aggregator", "User: u is not authorized to perform: lambda:UpdateFunctionConfiguration")
 	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
-	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "allow the deploying credentials")
+	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "grant the deploying credentials")
 	if s := w.Stack(app); s.Status != "UPDATE_ROLLBACK_COMPLETE" || s.Parameters["LambdaTimeout"] != "60" {
 		t.Errorf("%+v", s)
 	}
@@ -72,7 +72,7 @@ func TestRollbackFails(t *testing.T) {
 	mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED: Aggregator (AWS::Lambda::Function): no")
 	w.FailRollback("Aggregator", "stuck again")
 	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
-	if r.After["LambdaTimeout"] != "30" || !w.has(app, "going on with a rollback that failed") || !w.has(app, "leaving out Aggregator") {
+	if r.After["LambdaTimeout"] != "30" || !w.has(app, "continuing a rollback that failed") || !w.has(app, "skipping Aggregator") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 }
@@ -82,13 +82,13 @@ func TestRejected(t *testing.T) {
 	w := newWorld(t, nil)
 	w.Reject("Template error: no")
 	_, err := w.ensure(with())
-	if failed := mustFail(t, err, "app was not changed: Template error: no; cure that"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
+	if failed := mustFail(t, err, "app was not changed: Template error: no; fix the cause"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
 		t.Errorf("%+v, and the stack is in %s", failed, w.Stack(app).Status)
 	}
 	w.ValidateEarly()
 	w.Keep("AWS::Lambda::Function", "app-aggregator")
 	_, err = w.ensure(with())
-	mustFail(t, err, "Aggregator (AWS::Lambda::Function): Resource of type", "already exists; remove what has the name") // which comes with the second change set
+	mustFail(t, err, "Aggregator (AWS::Lambda::Function): Resource of type", "already exists; delete the existing resource") // which comes with the second change set
 	if w.Counts()["DescribeEvents"] == 0 {
 		t.Error("nobody asked for the findings")
 	}
@@ -166,7 +166,7 @@ func TestWaitFails(t *testing.T) {
 		}
 	}
 	_, err := s.ensure(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "CloudFormation goes on") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "CloudFormation continues") {
 		t.Error(err)
 	}
 	if r := w.mustEnsure(with()); !r.Info.Aggregator {
@@ -202,7 +202,7 @@ func TestDeleteFailedBefore(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
 	w.FailDelete("AggregatorDLQ", "the queue is in use")
-	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; cure that, and delete again, or with force")
+	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; fix the cause, then delete again, or with force")
 	_, err := w.ensure(with())
 	mustFail(t, err, "AggregatorDLQ (AWS::SQS::Queue): the queue is in use")
 	w.mustDelete(DeleteOptions{})
@@ -247,7 +247,7 @@ func TestRefusedCalls(t *testing.T) {
 	w.Answer("CreateChangeSet", stacktest.AccessDenied)
 	_, err := w.ensure(with())
 	var answer smithy.APIError
-	if want := "stack: app: cannot make a change set: AccessDenied: User: arn:aws:iam::" + stacktest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
+	if want := "stack: app: cannot create a change set: AccessDenied: User: arn:aws:iam::" + stacktest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
 		t.Errorf("%v", err)
 	}
 	config := w.Config()

@@ -89,7 +89,7 @@ func TestParametersOf(t *testing.T) {
 	for name, of := range parse(t, template)["Parameters"].(object) {
 		want[name] = fmt.Sprint(of.(object)["Default"])
 	}
-	if diff := cmp.Diff(want, parametersOf(template)); diff != "" || len(want) < 25 {
+	if diff := cmp.Diff(want, templateDefaults(template)); diff != "" || len(want) < 25 {
 		t.Error(diff)
 	}
 }
@@ -97,10 +97,10 @@ func TestParametersOf(t *testing.T) {
 // An import may have nothing but what is imported, and no outputs.
 func TestImporting(t *testing.T) {
 	for _, c := range []struct {
-		table  *facts
+		table  *tableFacts
 		bucket string
-	}{{&facts{TableDescription: &types.TableDescription{}}, "b"}, {&facts{TableDescription: &types.TableDescription{}}, ""}, {nil, "b"}} {
-		root := parse(t, importing(&remains{table: c.table, bucket: c.bucket}))
+	}{{&tableFacts{TableDescription: &types.TableDescription{}}, "b"}, {&tableFacts{TableDescription: &types.TableDescription{}}, ""}, {nil, "b"}} {
+		root := parse(t, importTemplate(&existing{table: c.table, bucket: c.bucket}))
 		resources, whole := root["Resources"].(object), resourcesOf(t, template)
 		if (resources[resourceTable] != nil) != (c.table != nil) || (resources[resourceBucket] != nil) != (c.bucket != "") || len(resources) > 2 || root["Outputs"] != nil {
 			t.Errorf("%+v: %v", c, slices.Collect(maps.Keys(root)))
@@ -164,7 +164,7 @@ func TestTemplateTable(t *testing.T) {
 		t.Errorf("stream: %v, not %v", got, want)
 	}
 	item := s.bodies["PutItem"]["Item"]
-	if at(item, "PK", "S") != at(plainKey(), "PK") || at(item, "SK", "S") != at(plainKey(), "SK") || at(item, fieldVersion, "N") != fmt.Sprint(schemaVersion) {
+	if at(item, "PK", "S") != at(plainKey(), "PK") || at(item, "SK", "S") != at(plainKey(), "SK") || at(item, attributeVersion, "N") != fmt.Sprint(schemaVersion) {
 		t.Errorf("the driver's schema record is %v", item)
 	}
 	store, err := dynamo.Open(t.Context(), app, o)

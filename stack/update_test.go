@@ -65,7 +65,7 @@ func TestCodeKept(t *testing.T) {
 	}
 	w.events = nil
 	same := w.session(Options{LambdaMemory: 2048})
-	if same.own = "v1.2.3"; same.own != w.Stack(app).Tags[tagFunction] { // then it is not even looked for
+	if same.version = "v1.2.3"; same.version != w.Stack(app).Tags[tagFunction] { // then it is not even looked for
 		t.Error(w.Stack(app).Tags)
 	}
 	if r, err := same.ensure(t.Context()); err != nil || r.Action != Updated || w.has(app, "keeps its code") {

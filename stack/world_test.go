@@ -35,7 +35,7 @@ func (w *world) session(o Options) *session {
 	if progress := o.Progress; progress == nil {
 		o.Progress = func(e Event) { w.events = append(w.events, e) }
 	}
-	s, err := start(w.t.Context(), app, &o)
+	s, err := openNamed(w.t.Context(), app, &o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -47,9 +47,9 @@ func (w *world) session(o Options) *session {
 func (w *world) record(table, version, stack string) {
 	w.t.Helper()
 	item := schemaKey()
-	item[fieldVersion] = &types.AttributeValueMemberN{Value: version}
+	item[attributeVersion] = &types.AttributeValueMemberN{Value: version}
 	if stack != "" {
-		item[fieldStack] = textValue(stack)
+		item[attributeStack] = textValue(stack)
 	}
 	_, err := dynamodb.NewFromConfig(w.Config()).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item})
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *world) schema(table string) schemaRecord {
 	w.t.Helper()
 	s := w.session(Options{})
 	s.name = table
-	found, err := s.record(w.t.Context())
+	found, err := s.readRecord(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (w *world) schema(table string) schemaRecord {
 
 // code is what some tests deploy.
 func codeFor(architecture string) *Code {
-	return (&Code{Architecture: architecture, Version: "v1.2.3"}).seal([]byte("PK code for " + architecture))
+	return (&Code{Architecture: architecture, Version: "v1.2.3"}).withZip([]byte("PK code for " + architecture))
 }
 
 // with has code, so that none is looked for.
