@@ -59,7 +59,7 @@ func TestLimitsOnTerminal(t *testing.T) {
 func TestLimitsControlCharacters(t *testing.T) {
 	s := newShell(t)
 	s.in = "system: {\"\\e[2J\\u009b\": 1}\n"
-	if r := s.want(exitUsage, "limits", "plan", "-f", "-"); strings.ContainsAny(r.err, "\x1b\u009b") || !strings.Contains(r.err, "system.?[2J?: is not known here") {
+	if r := s.want(exitUsage, "limits", "plan", "-f", "-"); strings.ContainsAny(r.err, "\x1b\u009b") || !strings.Contains(r.err, "system.?[2J?: unknown key") {
 		t.Errorf("%q", r.err)
 	}
 	s.want(exitDone, "entity", "create", "eve", "--display-name", "\x1b[2J\u009b")

@@ -30,7 +30,7 @@ func TestMissingParent(t *testing.T) {
 		entity create u2 --parent ghosst --allow-missing`)
 
 	s.in = "entities: {u3: {parent: nobody}}"
-	if r := s.want(exitFailed, "limits", "plan", "-f", "-"); !strings.Contains(r.err, "there is no entity nobody, here or in the store; add it to entities (nobody: {}), correct the name, or pass --allow-missing") {
+	if r := s.want(exitFailed, "limits", "plan", "-f", "-"); !strings.Contains(r.err, "entity nobody does not exist in the manifest or in the store: add it to entities (nobody: {}), correct the name, or pass --allow-missing") {
 		t.Errorf("%s", r.err)
 	}
 	s.want(exitFailed, "limits", "apply", "-f", "-", "--yes")

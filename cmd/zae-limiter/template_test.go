@@ -75,9 +75,9 @@ func TestStackErrors(t *testing.T) {
 		code       int
 	}{
 		{call + "https response error StatusCode: 403, RequestID: 1-2, api error AccessDenied: User is not authorized", "my-app: cannot look at the stack: AccessDenied: User is not authorized", exitFailed},
-		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: there is no AWS region xx-1, or this machine cannot look up its address; check --region and AWS_REGION, then the network", exitUnavailable},
+		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: AWS region xx-1 does not exist, or its address cannot be looked up; check --region and AWS_REGION, then the network", exitUnavailable},
 		{call + "failed to bind endpoint params, invalid input region us_east", "my-app: cannot look at the stack: us_east is not an AWS region; check --region and AWS_REGION", exitUnavailable},
-		{"stack: the AWS configuration does not do: no AWS region is set; set Options.Region, --region or AWS_REGION", "the AWS configuration does not do: no AWS region is set; set --region or AWS_REGION", exitFailed},
+		{"stack: invalid AWS configuration: no AWS region: set Options.Region, --region or AWS_REGION", "invalid AWS configuration: no AWS region: set --region or AWS_REGION", exitFailed},
 	} {
 		err := fromStack(errors.New(c.said))
 		if err.Error() != c.want || exitCode(t.Context(), err) != c.code {

@@ -258,10 +258,10 @@ func TestTopRates(t *testing.T) {
 		acquires, writes, tokens float64
 	}{
 		{"used", state(10, ver+20, 100), state(14, ver+26, 150), 2, 3, 25},
-		{"given back", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
-		{"made anew, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
-		{"made anew, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
-		{"a clock behind made it", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
+		{"refunded", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
+		{"created again, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
+		{"created again, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
+		{"created by a clock that is behind", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
 	} {
 		r := ratesOf(c.before, c.after, 2*time.Second)
 		if r.acquires != c.acquires || r.writes != c.writes || r.tokens[0] != c.tokens {

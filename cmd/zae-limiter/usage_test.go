@@ -17,17 +17,17 @@ import (
 func TestUsageOfBadFlags(t *testing.T) {
 	s := newShell(t)
 	for line, want := range map[string]string{
-		"usage list":                              "Name --entity-id, --resource or both",
-		"usage summary -w daily":                  "Name --entity-id, --resource or both",
-		"usage list -e a --start yesterday":       `"yesterday" is no time`,
-		"usage list -e a --start=-1h":             "is no time",
+		"usage list":                              "pass --entity-id, --resource or both",
+		"usage summary -w daily":                  "pass --entity-id, --resource or both",
+		"usage list -e a --start yesterday":       `invalid time "yesterday"`,
+		"usage list -e a --start=-1h":             "invalid time",
 		"usage list -e a -w weekly":               "must be one of",
 		"usage list -e a --plot -o json":          "leave out --output",
-		"usage list -e a --limit=-1":              "must be 1 or more",
+		"usage list -e a --limit=-1":              "must be at least 1",
 		"usage list -e \t#":                       "entity",
 		"usage summary -e a --start 1h --end 2h":  "must not be before",
 		"usage list -e a --after x":               "--after",
-		"usage summary -r gpt-4 --start 20260301": "is no time",
+		"usage summary -r gpt-4 --start 20260301": "invalid time",
 	} {
 		if r := s.want(exitUsage, fields(line)...); !strings.Contains(r.err, want) || strings.Count(r.err, "\n") != 1 {
 			t.Errorf("%s: %s", line, r.err)
