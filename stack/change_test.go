@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A change names the properties that change, each once; what changes beside properties goes by its own name.
+// A change lists the properties that change, each once, and other attributes by their names.
 func TestChangeOf(t *testing.T) {
 	detail := func(attribute types.ResourceAttribute, name *string) types.ResourceChangeDetail {
 		return types.ResourceChangeDetail{Target: &types.ResourceTargetDefinition{Attribute: attribute, Name: name}}
@@ -31,7 +31,7 @@ func TestChangeOf(t *testing.T) {
 	}
 }
 
-// Reasons lose their packing, and get the advice that fits.
+// Errors have the plain reason and the matching advice.
 func TestAdvice(t *testing.T) {
 	for _, c := range []struct{ kind, reason, want string }{
 		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; policy names are unique"},
@@ -52,7 +52,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// A stack whose table is gone says so, instead of a deployment that no store opens.
+// A deployment whose table is gone is an error.
 func TestTableGone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -64,7 +64,7 @@ func TestTableGone(t *testing.T) {
 	}
 }
 
-// The cause is the first resource that failed by itself; the stack's own word counts where there is none.
+// The cause is the first resource that failed by itself; the stack's own reason counts if there is none.
 func TestCause(t *testing.T) {
 	st := &state{id: "arn", status: types.StackStatusRollbackComplete, reason: "the last word"}
 	own := Event{Resource: app, ID: "arn", Status: "ROLLBACK_FAILED", Reason: "the stack's word"}

@@ -11,7 +11,7 @@ import (
 
 const noRight = `Resource handler returned message: "User: u is not authorized to perform: iam:CreateRole (Service: Iam, Status Code: 403, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: AccessDenied)`
 
-// stillborn has a first deployment fail whose table is protected from deletion, so that the rollback cannot remove it.
+// stillborn makes a first deployment fail with a table that is protected from deletion, so that the rollback cannot delete it.
 func stillborn(t *testing.T) *world {
 	t.Helper()
 	w, on := newWorld(t, nil), true
@@ -24,7 +24,7 @@ func stillborn(t *testing.T) *world {
 	return w
 }
 
-// What a first deployment has made that failed is removed whole, and made anew.
+// Ensure deletes everything that a failed first deployment has created, and starts over.
 func TestStillborn(t *testing.T) {
 	w := stillborn(t)
 	r := w.mustEnsure(with())
@@ -34,7 +34,7 @@ func TestStillborn(t *testing.T) {
 	w.mustDelete(DeleteOptions{})
 }
 
-// A deletion removes it whole too, or says what keeps it from that.
+// Delete deletes everything as well, or returns what prevents it.
 func TestStillbornDeleted(t *testing.T) {
 	w := stillborn(t)
 	if err := w.delete(DeleteOptions{}); !errors.Is(err, ErrProtected) {
@@ -44,7 +44,7 @@ func TestStillbornDeleted(t *testing.T) {
 	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucketName(stacktest.Account, stacktest.Region, app)) {
 		t.Error("something is left")
 	}
-	// A deletion that does not wait is completed by the next.
+	// The next deletion completes one that did not wait.
 	w = stillborn(t)
 	for _, noWait := range []bool{true, false} {
 		s := w.session(Options{NoWait: noWait})
@@ -57,7 +57,7 @@ func TestStillbornDeleted(t *testing.T) {
 	}
 }
 
-// A table that holds records is nobody's to clean away, nor is one that came after a failed creation.
+// A table with records is not deleted, nor is one that was created after the failed creation.
 func TestStillbornKeepsData(t *testing.T) {
 	w := stillborn(t)
 	w.record(app, "1", "")
@@ -79,7 +79,7 @@ func TestStillbornKeepsData(t *testing.T) {
 	}
 }
 
-// What is given up by force is named.
+// Resources that are abandoned with Force are reported.
 func TestForceNamesWhatIsLeft(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -97,7 +97,7 @@ const (
 	bucketOwn = "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it."
 )
 
-// Causes that pass by themselves are waited for, by the caller's clock, and told of; then it is tried again.
+// Transient causes are reported, waited for with the caller's clock, and retried.
 func TestPassing(t *testing.T) {
 	for _, c := range []struct {
 		resource, reason, says string
@@ -116,7 +116,7 @@ func TestPassing(t *testing.T) {
 			t.Errorf("%+v\n%s", r, w.story())
 		}
 	}
-	// The aggregator, turned off and on again.
+	// Turn the aggregator off and on again.
 	w, on, off := newWorld(t, nil), true, false
 	w.mustEnsure(with())
 	w.mustEnsure(with(func(o *Options) { o.Aggregator = &off }))
@@ -126,7 +126,7 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-// What does not pass, in spite of its cause, ends after a while with advice.
+// A transient cause that persists ends with advice after some retries.
 func TestPassingEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	w.On("CreateChangeSet", func(int) { w.FailCreate("AggregatorDLQ", queueGone) })
@@ -137,7 +137,7 @@ func TestPassingEnds(t *testing.T) {
 	}
 }
 
-// A bucket's deletion, and an upload, that meet another operation on the same bucket are tried again.
+// The deletion of a bucket and an upload are retried if they conflict with another operation on the bucket.
 func TestPassingCalls(t *testing.T) {
 	conflict := &stacktest.Answer{Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
 	w := newWorld(t, nil)
@@ -150,7 +150,7 @@ func TestPassingCalls(t *testing.T) {
 	}
 }
 
-// Credentials without s3:ListBucket, to whom S3 does not tell what is missing, upload the code all the same, and are told.
+// Without s3:ListBucket, S3 does not say whether an object exists: the code is uploaded all the same, and this is reported.
 func TestUploadUnseen(t *testing.T) {
 	forbidden := &stacktest.Answer{Status: 403, Code: "Forbidden", Message: "Forbidden"}
 	w := newWorld(t, nil)
@@ -159,13 +159,13 @@ func TestUploadUnseen(t *testing.T) {
 	if !r.Info.Aggregator || len(w.Objects(r.Info.Bucket)) != 1 || !w.has(app, "s3:ListBucket or s3:GetObject on "+r.Info.Bucket+" is not allowed") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
-	// What is there is not written again.
+	// Existing code is not overwritten.
 	w.Answer("s3:HEAD", forbidden)
 	before := w.Counts()["s3:PUT"]
 	if r := w.mustEnsure(with(func(o *Options) { o.LambdaMemory = 512 })); !r.Info.Aggregator || w.Counts()["s3:PUT"] != before+1 {
 		t.Errorf("%+v", r)
 	}
-	// A permission that cannot be done without is named.
+	// The error names a required permission.
 	w = newWorld(t, nil)
 	w.Answer("s3:HEAD", nil, forbidden)
 	w.Answer("s3:PUT", stacktest.AccessDenied)
@@ -179,7 +179,7 @@ func TestUploadUnseen(t *testing.T) {
 	}
 }
 
-// A table that is being changed serves, and counts as available.
+// A table that is being updated counts as available.
 func TestUpdatingIsAvailable(t *testing.T) {
 	w := newWorld(t, nil)
 	config := w.Config()

@@ -36,9 +36,9 @@ func TestAccount(t *testing.T) {
 		{"it may have been admitted at the end of its call", []call{{0, 1, 10}, {2, 1002, 1}}, false},
 		{"and another one at the begin of its own", []call{{2, 2, 1}, {0, 1002, 10}}, false},
 		{"but both lie within the calls", []call{{0, 1, 10}, {2, 999, 1}}, true},
-		{"given back", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}}, false},
-		{"given back, and one more", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 11}}, true},
-		{"given back before, of no help after", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}, {7, 7, 1}}, true},
+		{"refunded", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}}, false},
+		{"refunded, and one more", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 11}}, true},
+		{"refunded before, of no help after", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}, {7, 7, 1}}, true},
 	} {
 		a := accountOf(engine.PerSecond("n", 1).WithBurst(10))
 		for _, x := range c.calls {
