@@ -162,7 +162,7 @@ expect 3 $z acquire patient slow -c rpm=2 -l rpm:1/day --override --wait 10s
 says 'never'
 expect 0 $z acquire patient slow -c rpm=1 -l rpm:1/day --override
 expect 3 $z acquire patient slow -c rpm=1 -l rpm:1/day --override --wait 10s
-says 'try again in 2[34]h'
+says 'retry after 2[34]h'
 
 # Entities, and a parent that is charged with its child.
 expect 0 $z entity create team

@@ -10,18 +10,19 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Aggregator adds up usage in the store whose changes it is given. Safe for concurrent use; several processes may share
-// a store.
+// Aggregator computes usage from the changes of a store, and writes it to the same store. It is safe for concurrent use, and
+// several processes may share a store.
 type Aggregator struct {
 	store backend.Backend
 	opts  Options
 }
 
-// New makes an aggregator that writes to store, which it does not close. It does no I/O. ErrOptions.
+// New returns an aggregator that writes to store, which remains the caller's to close. It does no I/O. It returns [ErrOptions]
+// if store is nil or an option is invalid. o may be nil.
 func New(store backend.Backend, o *Options) (*Aggregator, error) {
 	opts, err := o.withDefaults()
 	if err == nil && store == nil {
-		err = badOption("the store must not be nil")
+		err = invalidOption("the store must not be nil")
 	}
 	if err != nil {
 		return nil, err
@@ -29,10 +30,11 @@ func New(store backend.Backend, o *Options) (*Aggregator, error) {
 	return &Aggregator{store, opts}, nil
 }
 
-// Now is what the clock of the options says.
+// Now returns the time of the clock in the options.
 func (a *Aggregator) Now() time.Time { return a.opts.Now() }
 
-// Layouts are those of the records whose changes matter, nil for all others: for [backend.FeedFunc] and dynamo.ChangeOf.
+// Layouts returns the layout of a record whose changes an aggregator needs, and nil for all other records. It is an argument of
+// [backend.FeedFunc] and dynamo.ChangeOf.
 func Layouts(k backend.Key) *backend.Layout {
 	switch layout := schema.LayoutOf(k); layout {
 	case schema.BucketLayout, schema.AuditLayout:
@@ -41,27 +43,28 @@ func Layouts(k backend.Key) *backend.Layout {
 	return nil
 }
 
-// Report is what became of a batch of changes.
+// Report describes the result of processing a batch of changes.
 type Report struct {
-	Counted   int       // changes whose consumption was taken in, in one snapshot at least
-	Skipped   int       // changes that had been taken in before, or are older than usage is kept
+	Counted   int       // changes whose consumption was added to at least one snapshot
+	Skipped   int       // changes that were included already, or are older than the retention of usage
 	Snapshots int       // snapshots written
-	Removed   int       // snapshots removed, of buckets that were deleted
+	Removed   int       // snapshots of deleted buckets that were removed
 	Archived  int       // audit events archived
-	Failed    []Failure // by Index
+	Failed    []Failure // sorted by Index
 }
 
-// Failure is a change that was not taken in, or not by all snapshots. It must come again, with all behind it.
+// Failure is a change that was not processed, or not added to all its snapshots. It must be processed again, together with all
+// later changes.
 type Failure struct {
-	Index int // in the batch
+	Index int // of the change in the batch
 	Err   error
 }
 
-// Process takes in changes of the store, in their order for each key; now is the present. What fails is in the report;
-// changes of other keys are not held up by it. Processing a change again has no further effect.
+// Process processes changes of the store. The changes of each key must be in order; now is the current time. The report lists
+// changes that failed, which do not affect changes of other keys. Processing a change again has no further effect.
 func (a *Aggregator) Process(ctx context.Context, changes []backend.Change, now time.Time) Report {
 	b := &batch{a: a, ctx: ctx, now: now, changes: changes, failed: map[int]error{}, snapshots: map[snapshotID]*snapshot{}}
-	b.sort()
+	b.planJobs()
 	b.run()
 	b.archive()
 	return b.report()
@@ -75,16 +78,16 @@ type batch struct {
 	changes []backend.Change
 	failed  map[int]error // by index
 
-	jobs      []job // writes to be made, in the order in which they were asked for
-	snapshots map[snapshotID]*snapshot
-	counts    []int // indexes of changes that consumed something
-	archives  []int // indexes of audit events that are gone
-	removed   int
-	archived  int
+	jobs          []job // writes to make, in the order in which they were planned
+	snapshots     map[snapshotID]*snapshot
+	consuming     []int // indexes of changes that consumed tokens
+	expiredEvents []int // indexes of audit events that have expired
+	removed       int
+	archived      int
 }
 
-// sort finds out what there is to do for each key.
-func (b *batch) sort() {
+// planJobs plans the writes for all keys.
+func (b *batch) planJobs() {
 	byKey := map[backend.Key][]int{}
 	var keys []backend.Key
 	for i := range b.changes {
@@ -94,61 +97,61 @@ func (b *batch) sort() {
 		}
 		byKey[k] = append(byKey[k], i)
 	}
-	b.clean(keys, byKey)
+	b.removeDeleted(keys, byKey)
 	for _, k := range keys {
 		switch schema.LayoutOf(k) {
 		case schema.BucketLayout:
-			b.sortBucket(k, byKey[k])
+			b.planBucket(k, byKey[k])
 		case schema.AuditLayout:
 			for _, i := range byKey[k] {
-				b.sortEvent(i)
+				b.planEvent(i)
 			}
 		}
 	}
 }
 
-// sortBucket asks for what the changes of one bucket consumed.
-func (b *batch) sortBucket(k backend.Key, indexes []int) {
+// planBucket plans the writes for the changes of one bucket.
+func (b *batch) planBucket(k backend.Key, indexes []int) {
 	for at, i := range indexes {
 		c := &b.changes[i]
 		if !c.After.Present() {
-			continue // it has expired
+			continue // expired
 		}
 		in, err := consumption(i, c)
 		if err != nil {
-			b.giveUp(indexes[at:], err)
+			b.failFrom(indexes[at:], err)
 			return
 		}
 		if in != nil {
-			b.count(k, in)
+			b.addToSnapshots(k, in)
 		}
 	}
 }
 
-// giveUp reports changes of a key, the first of which failed.
-func (b *batch) giveUp(indexes []int, err error) {
+// failFrom marks the first of these changes of a key as failed, and the others as skipped because of it.
+func (b *batch) failFrom(indexes []int, err error) {
 	b.failed[indexes[0]] = err
-	for _, behind := range indexes[1:] {
-		b.failed[behind] = ErrBehind
+	for _, later := range indexes[1:] {
+		b.failed[later] = ErrBehind
 	}
 }
 
-// past reports whether a record's time is over.
-func (b *batch) past(r *backend.Record) bool {
+// hasExpired reports whether a record has expired.
+func (b *batch) hasExpired(r *backend.Record) bool {
 	return r.Expiry() != backend.NoExpiry && int64(r.Expiry()) <= b.now.Unix()
 }
 
-// sortEvent takes up an audit event that is new, or gone.
-func (b *batch) sortEvent(i int) {
+// planEvent plans what to do for an audit event that is new or has expired.
+func (b *batch) planEvent(i int) {
 	c := &b.changes[i]
 	switch {
 	case !c.After.Present() && c.Before.Present():
-		if b.past(&c.Before) {
-			b.archives = append(b.archives, i)
+		if b.hasExpired(&c.Before) {
+			b.expiredEvents = append(b.expiredEvents, i)
 		}
 	case !c.Before.Present() && b.a.opts.AuditRetention > 0:
-		if w := retain(c, b.a.opts.AuditRetention); w.Expiry != c.After.Expiry() {
-			b.jobs = append(b.jobs, &retention{w, i})
+		if w := retentionWrite(c, b.a.opts.AuditRetention); w.Expiry != c.After.Expiry() {
+			b.jobs = append(b.jobs, &retentionJob{w, i})
 		}
 	}
 }
@@ -164,7 +167,7 @@ func (b *batch) report() Report {
 			taken[i] = true
 		}
 	}
-	for _, i := range b.counts {
+	for _, i := range b.consuming {
 		if _, failed := b.failed[i]; taken[i] {
 			r.Counted++
 		} else if !failed {

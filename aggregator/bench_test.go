@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// BenchmarkProcess takes in batches of a hundred changes, of ten buckets and of a hundred, on the memory store; per change.
+// BenchmarkProcess measures batches of a hundred changes, of ten buckets and of a hundred, on the memory store, per change.
 func BenchmarkProcess(b *testing.B) {
 	for _, buckets := range []int{10, 100} {
 		b.Run(fmt.Sprint(buckets, "Buckets"), func(b *testing.B) {
@@ -36,7 +36,7 @@ func BenchmarkProcess(b *testing.B) {
 	}
 }
 
-// BenchmarkAcquire tells what counting costs an acquire in memory: without, with a feed that nobody reads, and with usage.
+// BenchmarkAcquire measures the cost of usage for an acquire in memory: without a feed, with an unread feed, and with usage.
 func BenchmarkAcquire(b *testing.B) {
 	for name, open := range map[string]func() backend.Backend{
 		"Alone": func() backend.Backend { return memory.New(nil) },

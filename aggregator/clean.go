@@ -9,17 +9,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// removals are the buckets of one entity that were deleted: by resource, at which version, and by which change.
-type removals struct {
-	vers map[string]int64
-	at   map[backend.Key]int // index among the changes of the key
+// deletedBuckets are the deleted buckets of one entity: their versions by resource, and the changes that deleted them.
+type deletedBuckets struct {
+	versions map[string]int64
+	at       map[backend.Key]int // index of the deletion among the changes of the key
 }
 
-// clean removes the usage of buckets that were deleted. What was counted late, when whoever deleted the entity had removed
-// the usage already, goes that way too; what a bucket made anew consumed stays. Of such buckets only the changes behind
-// the last deletion are left in byKey: none where their usage could not be removed.
-func (b *batch) clean(keys []backend.Key, byKey map[backend.Key][]int) {
-	entities := map[backend.Key]*removals{} // by the partition of their usage
+// removeDeleted removes the usage of deleted buckets, including usage that was counted after the deletion of the entity had
+// removed the rest. Usage of a bucket that was created again is kept. For deleted buckets, it leaves only the changes after the
+// last deletion in byKey, and none if removing the usage failed.
+func (b *batch) removeDeleted(keys []backend.Key, byKey map[backend.Key][]int) {
+	entities := map[backend.Key]*deletedBuckets{} // by the partition of their usage
 	for _, k := range keys {
 		entity, resource, isBucket := schema.BucketOf(k)
 		at := b.lastDeletion(byKey[k])
@@ -28,16 +28,16 @@ func (b *batch) clean(keys []backend.Key, byKey map[backend.Key][]int) {
 		}
 		of := backend.Key{Namespace: k.Namespace, Partition: schema.UsagePartition(entity)}
 		if entities[of] == nil {
-			entities[of] = &removals{map[string]int64{}, map[backend.Key]int{}}
+			entities[of] = &deletedBuckets{map[string]int64{}, map[backend.Key]int{}}
 		}
-		entities[of].vers[resource] = b.changes[byKey[k][at]].Before.Int64(schema.Ver)
+		entities[of].versions[resource] = b.changes[byKey[k][at]].Before.Int64(schema.Ver)
 		entities[of].at[k] = at
 	}
 	for of, gone := range entities {
-		err := b.cleanEntity(of, gone.vers)
+		err := b.removeEntityUsage(of, gone.versions)
 		for k, at := range gone.at {
 			if err != nil {
-				b.giveUp(byKey[k][at:], fmt.Errorf("aggregator: usage of %v was not removed: %w", k, err))
+				b.failFrom(byKey[k][at:], fmt.Errorf("aggregator: remove the usage of %v: %w", k, err))
 				byKey[k] = nil
 				continue
 			}
@@ -46,7 +46,7 @@ func (b *batch) clean(keys []backend.Key, byKey map[backend.Key][]int) {
 	}
 }
 
-// lastDeletion is the last of the changes by which a bucket went before its time, -1 where there is none.
+// lastDeletion returns the index of the last change that removed a bucket before it expired, -1 if there is none.
 func (b *batch) lastDeletion(indexes []int) int {
 	for at, i := range slices.Backward(indexes) {
 		if c := &b.changes[i]; c.Before.Present() && !c.After.Present() && !b.expired(c) {
@@ -56,8 +56,8 @@ func (b *batch) lastDeletion(indexes []int) int {
 	return -1
 }
 
-// expired reports whether a bucket that is gone had expired when it went. How far its change is behind does not matter
-// if the store tells when that was.
+// expired reports whether a removed bucket had expired when it was removed. If the store reports the time of the change, it does
+// not matter how late the change is processed.
 func (b *batch) expired(c *backend.Change) bool {
 	now := b.now.Unix()
 	if c.At > 0 {
@@ -66,8 +66,8 @@ func (b *batch) expired(c *backend.Change) bool {
 	return c.Before.Expiry() != backend.NoExpiry && int64(c.Before.Expiry()) <= now
 }
 
-// cleanEntity removes an entity's snapshots of these resources, up to their versions.
-func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
+// removeEntityUsage removes an entity's snapshots of these resources, up to their versions.
+func (b *batch) removeEntityUsage(of backend.Key, vers map[string]int64) error {
 	q := backend.Query{Namespace: of.Namespace, Partition: of.Partition, Size: backend.MaxPage}
 	for {
 		page, err := b.a.store.List(b.ctx, q)
@@ -91,10 +91,10 @@ func (b *batch) cleanEntity(of backend.Key, vers map[string]int64) error {
 	}
 }
 
-// removeUsage removes those of the snapshots that have nothing of a life of their bucket after its deletion: each at one
-// version, first at that of the deletion, which most have, then at the one that the refusal shows. A request that is
-// carried out late, when a new life has been counted, perhaps by a clock that is behind, then removes nothing. No snapshot
-// has to be read, which the function's role does not allow.
+// removeUsage removes the snapshots that include nothing after the deletion of their bucket. Each removal has a version as its
+// condition: first the version of the deletion, which most snapshots have, then the one that the refused write returned. So a
+// request that takes effect late, after usage of a new bucket was counted, removes nothing. Snapshots need not be read, which
+// the function's role does not allow.
 func (b *batch) removeUsage(keys []backend.Key, vers map[string]int64) error {
 	deleted := func(k backend.Key) backend.Num {
 		_, resource, _, _, _ := schema.UsageOf(k)
@@ -113,35 +113,35 @@ func (b *batch) removeUsage(keys []backend.Key, vers map[string]int64) error {
 			return err
 		}
 		writes = slices.DeleteFunc(refused, func(w backend.Write) bool { return deleted(w.Key).Less(w.Conds[0].A) })
-		if try == mostErrors && len(writes) > 0 {
+		if try == maxErrors && len(writes) > 0 {
 			return backend.ErrContention
 		}
 	}
 	return nil
 }
 
-// remove makes snapshots go, each if it has the version of its write. Those that have another one are returned as writes
-// at that version.
+// remove removes each snapshot that has the version of its write. For those with another version, it returns writes with that
+// version.
 func (b *batch) remove(writes []backend.Write) (refused []backend.Write, err error) {
 	for try := 1; ; try++ {
 		outs := make([]backend.Outcome, len(writes))
-		_ = b.a.store.Apply(b.ctx, writes, outs) // its error is in the outcomes
+		_ = b.a.store.Apply(b.ctx, writes, outs) // the outcomes have the errors
 		err, refused = nil, nil
 		for i := range outs {
 			o := &outs[i]
-			switch ver, there := o.Record.Num(schema.UsageVer); {
-			case errors.Is(o.Err, backend.ErrInvalid): // it stays: its version cannot be judged
+			switch ver, found := o.Record.Num(schema.UsageVer); {
+			case errors.Is(o.Err, backend.ErrInvalid): // kept: its version is unreadable
 			case o.Err != nil:
 				err = o.Err
 			case o.Applied:
 				b.removed++
-			case there:
+			case found:
 				w := writes[i]
 				w.Conds = []backend.Cond{{Slot: schema.UsageVer, Op: backend.Equal, A: ver}}
 				refused = append(refused, w)
 			}
 		}
-		if err == nil || try == mostErrors || !worthAnotherTry(err) || b.pause(try) != nil {
+		if err == nil || try == maxErrors || !isRetryable(err) || b.pause(try) != nil {
 			return refused, err
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// A request that removes the usage of a deleted bucket is carried out late, when a new life of the bucket has been counted,
-// by a clock that is behind: it removes nothing of that.
+// A request that removes the usage of a deleted bucket takes effect late, after usage of a new bucket was counted by a clock that is
+// behind. It must not remove that usage.
 func TestUsageIsRemovedLate(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
@@ -44,7 +44,7 @@ func TestUsageIsRemovedLate(t *testing.T) {
 	})
 }
 
-// A snapshot that takes in more of the deleted bucket while it is being removed goes all the same.
+// A snapshot that includes more of the deleted bucket while it is being removed is removed all the same.
 func TestUsageGrowsWhileItIsRemoved(t *testing.T) {
 	s := inMemory(t)
 	l, a := limiterOver(t, s, clockAt(noon)), aggregatorOver(t, s, aggregator.Options{})
@@ -65,7 +65,7 @@ func TestUsageGrowsWhileItIsRemoved(t *testing.T) {
 	equal(t, "left", len(allUsage(t, l, engine.UsageQuery{Entity: "e", Window: engine.WindowDaily}, 10)), 0)
 }
 
-// How late a deletion is met does not matter where the store tells when it was: it takes the usage along, and an expiry
+// If the store reports the time of a removal, it does not matter how late it is processed: a deletion removes the usage, an expiry
 // does not.
 func TestDeletionMetLate(t *testing.T) {
 	for what, c := range map[string]struct {

@@ -6,39 +6,39 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// intake is what one change of a bucket consumed.
-type intake struct {
-	index    int   // of the change in its batch
-	ver, at  int64 // of the bucket after it
-	acquires backend.Num
-	tokens   []schema.Counter // of all limits after it, by name
+// consumed is the consumption of one change of a bucket.
+type consumed struct {
+	index         int   // of the change in the batch
+	version, time int64 // of the bucket after the change
+	acquires      backend.Num
+	tokens        []schema.Counter // of all limits after the change
 }
 
-// consumption is what a change consumed that left the bucket present; nil where that is nothing.
-func consumption(index int, c *backend.Change) (*intake, error) {
-	in := &intake{index: index, ver: c.After.Int64(schema.Ver), at: c.After.Int64(schema.At)}
+// consumption returns what a change consumed, nil if nothing. The bucket must exist after the change.
+func consumption(index int, c *backend.Change) (*consumed, error) {
+	in := &consumed{index: index, version: c.After.Int64(schema.Ver), time: c.After.Int64(schema.At)}
 	switch {
-	case in.ver <= 0:
-		return nil, unreadable(c.Key, "has no version")
-	case in.at < bucket.MinTime || in.at > bucket.MaxTime:
-		return nil, unreadable(c.Key, "has no time")
+	case in.version <= 0:
+		return nil, unreadableRecord(c.Key, "has no version")
+	case in.time < bucket.MinTime || in.time > bucket.MaxTime:
+		return nil, unreadableRecord(c.Key, "has no time")
 	}
-	after, err := usedIn(c.Key, &c.After)
+	after, err := usedTokens(c.Key, &c.After)
 	if err != nil {
 		return nil, err
 	}
-	before, err := usedIn(c.Key, &c.Before)
+	before, err := usedTokens(c.Key, &c.Before)
 	if err != nil {
 		return nil, err
 	}
 	in.acquires = difference(&c.After, &c.Before, schema.Acq)
-	something := !in.acquires.IsZero()
+	changed := !in.acquires.IsZero()
 	for _, u := range after {
 		u.N = u.N.Sub(countOf(before, u.Name))
-		something = something || !u.N.IsZero()
+		changed = changed || !u.N.IsZero()
 		in.tokens = append(in.tokens, u)
 	}
-	if !something {
+	if !changed {
 		return nil, nil
 	}
 	return in, nil
@@ -50,15 +50,15 @@ func difference(after, before *backend.Record, slot backend.Slot) backend.Num {
 	return a.Sub(b)
 }
 
-// usedIn is what a bucket says was ever used of each of its limits.
-func usedIn(k backend.Key, r *backend.Record) ([]schema.Counter, error) {
+// usedTokens returns the total consumption of each limit in a bucket's record.
+func usedTokens(k backend.Key, r *backend.Record) ([]schema.Counter, error) {
 	if !r.Present() {
 		return nil, nil
 	}
 	packed, _ := r.Text(schema.L)
 	terms, err := schema.Unpack(packed)
 	if err != nil {
-		return nil, unreadable(k, "has limits in an unknown format")
+		return nil, unreadableRecord(k, "has limits in an unknown format")
 	}
 	used := make([]schema.Counter, len(terms))
 	for i := range terms {

@@ -10,60 +10,60 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Counted is a store of one process in which usage is added up.
+// Counted is the store of one process with aggregated usage; see [Count].
 type Counted interface {
 	backend.Backend
 
-	// Drain takes in all changes that were acknowledged before the call. Where one cannot be taken in, it and all behind
-	// it stay in the store.
+	// Drain processes all changes that were acknowledged before the call. If one fails, it and all later changes remain in
+	// the store.
 	Drain(ctx context.Context) error
 }
 
 const (
-	drainAt   = 1000    // changes that wait, from which on somebody drains
-	waitAt    = 8000    // from which on a writer waits for that
-	drainPage = 1000    // changes at once
-	drainMore = 100_000 // beyond those known when a drain began: others go on writing meanwhile
+	drainThreshold = 1000    // number of waiting changes that starts a drain
+	waitThreshold  = 8000    // further changes after which writers wait for the drain
+	drainPageSize  = 1000    // changes in one batch
+	maxExtraDrain  = 100_000 // further changes that a drain processes, since others keep writing
 )
 
-// Count makes store, which must be opened with Options.Feed, add up its own usage: every thousand changes, beside the
-// caller; when usage is listed, all that was acknowledged before, also by an earlier process that crashed; and by Close,
-// which closes store as well. It is to be used in place of store, which nobody else may take changes from. The store is
-// one of this process alone: memory or bbolt. ErrNoFeed if it was not opened with Options.Feed; ErrOptions.
+// Count returns a store that aggregates the usage of store, which must be used by this process only: memory or bbolt, opened with
+// Options.Feed. It aggregates every thousand changes in the background, and all acknowledged changes, including those of an
+// earlier process that crashed, when usage is listed and in Close. Close also closes store. Use the result in place of store;
+// nothing else may consume the changes of store. Count returns [ErrNoFeed] if store does not keep its changes, and [ErrOptions].
 func Count(store backend.Backend, o *Options) (Counted, error) {
 	if store == nil {
-		return nil, badOption("the store must not be nil")
+		return nil, invalidOption("the store must not be nil")
 	}
-	c := &counted{Backend: store, caps: store.Capabilities(), free: make(chan struct{}, 1)}
+	c := &counted{Backend: store, caps: store.Capabilities(), drainToken: make(chan struct{}, 1)}
 	if c.caps.Feed == nil {
 		return nil, ErrNoFeed
 	}
-	c.drainFrom.Store(drainAt)
-	c.free <- struct{}{}
+	c.drainFrom.Store(drainThreshold)
+	c.drainToken <- struct{}{}
 	var err error
-	if c.aggregator, err = New(own{store, c}, o); err != nil {
+	if c.aggregator, err = New(aggregatorStore{store, c}, o); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// counted is what Count gives.
+// counted implements [Counted].
 type counted struct {
 	backend.Backend
-	caps       backend.Capabilities // of the store beneath
+	caps       backend.Capabilities // of the underlying store
 	aggregator *Aggregator
 
-	waiting   atomic.Int64  // changes that were written and not taken in, or a few more
-	drainFrom atomic.Int64  // how many of them somebody drains at
-	free      chan struct{} // holds one thing while nobody drains
-	drained   bool          // to the end, once; held by who drains
+	undrained   atomic.Int64  // number of changes that wait, or a few more
+	drainFrom   atomic.Int64  // number of waiting changes that starts a drain
+	drainToken  chan struct{} // holds the token while nobody drains
+	drainedOnce bool          // a drain has reached the end before; guarded by the token
 
 	lock   sync.Mutex
 	closed bool
-	work   sync.WaitGroup // drains beside callers
+	work   sync.WaitGroup // drains in the background
 }
 
-// Capabilities implements [backend.Backend]: those of the store beneath, except that nobody else may take its changes.
+// Capabilities implements [backend.Backend]. It returns those of the underlying store, without Feed.
 func (c *counted) Capabilities() backend.Capabilities {
 	caps := c.caps
 	caps.Feed = nil
@@ -73,23 +73,24 @@ func (c *counted) Capabilities() backend.Capabilities {
 	return caps
 }
 
-// own is the store as the aggregator writes to it: its changes wait as all others do, and are of no interest.
-type own struct {
+// aggregatorStore is the store that the aggregator writes to. It counts the aggregator's own changes as waiting, but does not
+// start a drain because of them.
+type aggregatorStore struct {
 	backend.Backend
 	c *counted
 }
 
 // Apply implements [backend.Backend].
-func (o own) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
+func (o aggregatorStore) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	err := o.Backend.Apply(ctx, writes, out)
-	o.c.waiting.Add(applied(out))
+	o.c.undrained.Add(appliedCount(out))
 	return err
 }
 
 // Apply implements [backend.Backend].
 func (c *counted) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	err := c.Backend.Apply(ctx, writes, out)
-	c.wrote(ctx, applied(out))
+	c.noteWrites(ctx, appliedCount(out))
 	return err
 }
 
@@ -97,12 +98,12 @@ func (c *counted) Apply(ctx context.Context, writes []backend.Write, out []backe
 func (c *counted) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
 	err := c.Backend.Commit(ctx, token, writes)
 	if err == nil {
-		c.wrote(ctx, int64(len(writes)))
+		c.noteWrites(ctx, int64(len(writes)))
 	}
 	return err
 }
 
-// List implements [backend.Backend]: usage is up to date.
+// List implements [backend.Backend]. It drains before it lists usage.
 func (c *counted) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	if schema.ListsUsage(q.Partition) {
 		if err := c.Drain(ctx); err != nil {
@@ -115,17 +116,17 @@ func (c *counted) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 // sweep is a [backend.SweepFunc].
 func (c *counted) sweep(ctx context.Context, now int64) (int, error) {
 	n, err := c.caps.Sweep(ctx, now)
-	c.wrote(ctx, int64(n))
+	c.noteWrites(ctx, int64(n))
 	return n, err
 }
 
-// Close implements [backend.Backend]: it drains first.
+// Close implements [backend.Backend]. It drains first.
 func (c *counted) Close() error {
 	c.lock.Lock()
-	again := c.closed
+	closed := c.closed
 	c.closed = true
 	c.lock.Unlock()
-	if again {
+	if closed {
 		return nil
 	}
 	c.work.Wait()
@@ -136,7 +137,7 @@ func (c *counted) Close() error {
 	return errors.Join(err, c.Backend.Close())
 }
 
-func applied(out []backend.Outcome) (n int64) {
+func appliedCount(out []backend.Outcome) (n int64) {
 	for i := range out {
 		if out[i].Applied && out[i].Err == nil {
 			n++
@@ -145,29 +146,30 @@ func applied(out []backend.Outcome) (n int64) {
 	return n
 }
 
-// wrote has somebody drain where much waits. Who writes faster than that waits for it.
-func (c *counted) wrote(ctx context.Context, n int64) {
-	waiting, from := c.waiting.Add(n), c.drainFrom.Load()
+// noteWrites counts n changes, and starts a drain in the background if many wait. If writers are faster than the drain, it
+// drains before it returns.
+func (c *counted) noteWrites(ctx context.Context, n int64) {
+	waiting, from := c.undrained.Add(n), c.drainFrom.Load()
 	if n == 0 || waiting < from {
 		return
 	}
-	if waiting >= from+waitAt {
-		_ = c.Drain(ctx) // whoever lists usage, or closes the store, gets the error
+	if waiting >= from+waitThreshold {
+		_ = c.Drain(ctx) // listing usage and Close report the error
 		return
 	}
 	select {
-	case <-c.free:
+	case <-c.drainToken:
 	default:
 		return
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	if c.closed {
-		c.free <- struct{}{}
+		c.drainToken <- struct{}{}
 		return
 	}
 	c.work.Go(func() {
-		defer func() { c.free <- struct{}{} }()
+		defer func() { c.drainToken <- struct{}{} }()
 		_ = c.drain(context.Background())
 	})
 }
@@ -175,32 +177,32 @@ func (c *counted) wrote(ctx context.Context, n int64) {
 // Drain implements [Counted].
 func (c *counted) Drain(ctx context.Context) error {
 	select {
-	case <-c.free:
+	case <-c.drainToken:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { c.free <- struct{}{} }()
+	defer func() { c.drainToken <- struct{}{} }()
 	return c.drain(ctx)
 }
 
-// drain is for one caller at a time.
+// drain must not be called concurrently: the caller holds the token.
 func (c *counted) drain(ctx context.Context) error {
-	enough := c.waiting.Load() + drainMore
+	enough := c.undrained.Load() + maxExtraDrain
 	for taken := int64(0); ; {
-		before := c.waiting.Load()
-		n, err := c.caps.Feed(ctx, Layouts, drainPage, func(changes []backend.Change) error { return c.take(ctx, changes) })
+		before := c.undrained.Load()
+		n, err := c.caps.Feed(ctx, Layouts, drainPageSize, func(changes []backend.Change) error { return c.process(ctx, changes) })
 		if err != nil {
-			c.drainFrom.Store(c.waiting.Load() + drainAt)
+			c.drainFrom.Store(c.undrained.Load() + drainThreshold)
 			return err
 		}
-		c.drainFrom.Store(drainAt)
-		if n < drainPage { // what was noted before is among what has been taken
-			c.waiting.Add(-before)
-			c.drained = true
+		c.drainFrom.Store(drainThreshold)
+		if n < drainPageSize { // all changes counted in before have been processed
+			c.undrained.Add(-before)
+			c.drainedOnce = true
 			return nil
 		}
-		if taken += int64(n); c.drained {
-			c.waiting.Add(-int64(n))
+		if taken += int64(n); c.drainedOnce {
+			c.undrained.Add(-int64(n))
 			if taken >= enough {
 				return nil
 			}
@@ -208,11 +210,12 @@ func (c *counted) drain(ctx context.Context) error {
 	}
 }
 
-// take fails where one change does: the store then hands all out again, and what was taken in is skipped.
-func (c *counted) take(ctx context.Context, changes []backend.Change) error {
+// process processes a batch. If one change fails, it fails as a whole: the store then delivers all changes again, and the
+// snapshots skip those that they include.
+func (c *counted) process(ctx context.Context, changes []backend.Change) error {
 	report := c.aggregator.Process(ctx, changes, c.aggregator.Now())
 	if n := len(report.Failed); n > 0 {
-		return notTakenIn(report.Failed[0], n)
+		return notProcessed(report.Failed[0], n)
 	}
 	return nil
 }

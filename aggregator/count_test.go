@@ -21,7 +21,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// killed names a bbolt file in which a process of this test's own program acquires for ever, instead of testing.
+// killed is the environment variable with a bbolt file: if it is set, the test program acquires in that file until it is killed.
 const killed = "AGGREGATOR_TEST_ACQUIRE_IN"
 
 func TestMain(m *testing.M) {
@@ -45,7 +45,7 @@ func once(entity string, n int64) engine.Request {
 	return engine.Request{Entity: entity, Resource: "r", Consume: engine.Tokens{"tpm": n}, Limits: []engine.Limit{engine.PerMinute("tpm", 1e12)}}
 }
 
-// Usage is up to date whenever it is asked for.
+// Usage is up to date whenever it is listed.
 func TestCountIsUpToDate(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
@@ -76,7 +76,7 @@ type as struct {
 
 func (s as) Capabilities() backend.Capabilities { return s.caps }
 
-// What the store can do it still can when it is counted, but for handing out its changes.
+// Count preserves the capabilities of a store, except Feed.
 func TestCountKeepsCapabilities(t *testing.T) {
 	s := memory.New(&memory.Options{Feed: true})
 	t.Cleanup(func() { s.Close() })
@@ -89,7 +89,7 @@ func TestCountKeepsCapabilities(t *testing.T) {
 	}
 }
 
-// Nobody has to ask: every thousand changes somebody drains, and Close does.
+// A thousand changes start a drain, and Close drains.
 func TestCountDrainsByItself(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
@@ -126,7 +126,7 @@ func TestCountDrainsByItself(t *testing.T) {
 	})
 }
 
-// What cannot be taken in is told to those who list usage or close the store, and stays.
+// Listing usage and Close return the error of a change that cannot be processed, and keep the change.
 func TestCountFails(t *testing.T) {
 	s, c := memory.New(&memory.Options{Feed: true}), clockAt(noon)
 	store := counting(t, s, c)
@@ -155,7 +155,7 @@ func TestCountFails(t *testing.T) {
 	}
 }
 
-// acquireForEver says how often it acquired of each of three entities.
+// acquireForEver acquires from three entities, and prints how often it did.
 func acquireForEver(path string) error {
 	file, err := bolt.Open(path, &bolt.Options{Feed: true})
 	if err != nil {
@@ -176,7 +176,7 @@ func acquireForEver(path string) error {
 			}
 			fmt.Fprintln(os.Stdout, g, 1)
 		}
-		if n%50 == 0 { // so that it may be killed while it counts
+		if n%50 == 0 { // so that it can be killed while it aggregates
 			if err := store.Drain(context.Background()); err != nil {
 				return err
 			}
@@ -184,8 +184,8 @@ func acquireForEver(path string) error {
 	}
 }
 
-// TestKill ends a process that acquires, and counts now and then, at any moment: the next one that looks finds all usage
-// that was acknowledged, once.
+// TestKill kills a process that acquires and aggregates at a random moment: the next process finds all acknowledged usage exactly
+// once.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store")
 	said := [3]int64{}
@@ -211,7 +211,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// lifeOf lets a child live for so many lines, and counts what it said.
+// lifeOf kills a child after a number of lines, and sums what it printed.
 func lifeOf(t *testing.T, path string, lines int, said *[3]int64) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -226,7 +226,7 @@ func lifeOf(t *testing.T, path string, lines int, said *[3]int64) {
 		}
 		said[g]++
 		if lines == 1 {
-			_ = cmd.Process.Kill() // it may have ended by itself, which its lines tell
+			_ = cmd.Process.Kill() // it may have ended by itself, which its lines show
 		}
 	}
 	_ = cmd.Wait() // killed

@@ -1,29 +1,29 @@
-// Package aggregator makes usage of what changes in a store: it adds up, by hour, day or month, how many tokens each entity
-// consumed of each resource, and keeps audit events beyond their time in an archive.
+// Package aggregator computes usage from the changes of a store: how many tokens each entity has consumed of each resource, by
+// hour, day or month. It also archives expired audit events.
 //
 // # What counts
 //
-// A change of a bucket consumed, of each limit, what "used" is after it less what it was before, and likewise for acquires.
-// A limit that was not there before counts from zero, one that is not there any more counts nothing, and neither does a
-// bucket that goes because it expired. The window is that of the writer's clock at the change, so a give-back in a later
-// window may make that window negative, and the sum of all windows of a kind is what was consumed.
+// The consumption of a change of a bucket is, for each limit, the field "used" after the change minus before it, and likewise
+// for the number of acquires. A new limit counts from zero. A removed limit counts nothing, and neither does a bucket that
+// expires. The window is that of the writer's clock at the time of the change, so a refund in a later window can make that
+// window negative; the sum of all windows of one kind is what was consumed.
 //
-// A bucket that goes before its expiry was deleted with its entity or namespace, and takes its usage with it.
+// A bucket that is removed before it expires was deleted with its entity or namespace, and its usage is deleted too.
 //
 // # Exactly once
 //
-// A bucket's version grows with each write. A snapshot remembers the version of the last change that it has taken in, and is
-// written on condition that this is below the first of those that come: so changes may come again, in batches cut anew,
-// after a crash, and to several processes at once. What a snapshot has already is skipped. Changes of one key must come
-// in order, as [backend.FeedFunc] and DynamoDB Streams give them.
+// The version of a bucket grows with each write. A snapshot stores the version of the last change that it includes, and is
+// written on the condition that this version is lower than that of the first new change. Changes may therefore be delivered
+// again, in other batches, after a crash, and to several processes at once: a snapshot skips changes that it includes. The
+// changes of one key must come in order, as [backend.FeedFunc] and DynamoDB Streams deliver them.
 //
 // # Where it runs
 //
-// On DynamoDB [Aggregator.Process] runs in a Lambda behind the table's stream, see package lambda. In one process, over a store
-// that keeps its changes, [Count] is all that is needed:
+// On DynamoDB, [Aggregator.Process] runs in a Lambda function that reads the table's stream; see package lambda. In one process,
+// with a store that keeps its changes, use [Count]:
 //
 //	store, err := aggregator.Count(memory.New(&memory.Options{Feed: true}), nil)
 //	limiter, err := engine.New(store, nil)
 //
-// Package aggregator knows no store by name, and does not read usage: the engine does.
+// Package aggregator does not depend on any driver, and does not query usage: the engine does.
 package aggregator

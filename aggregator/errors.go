@@ -8,24 +8,26 @@ import (
 )
 
 var (
-	// ErrOptions reports options that make no sense.
-	ErrOptions = errors.New("aggregator: bad options")
-	// ErrRecord reports a change that cannot be read: it was written by a newer version, or is damaged.
-	ErrRecord = errors.New("aggregator: a change that cannot be read; upgrade this program")
-	// ErrBehind is why a change was not taken in that came behind one of the same key that failed.
-	ErrBehind = errors.New("aggregator: not taken in behind a change of the same key that failed")
-	// ErrNoFeed reports a store that does not keep its changes.
-	ErrNoFeed = errors.New("aggregator: the store keeps no changes; open it with Options.Feed")
-	// ErrBusy reports a snapshot that others wrote again and again meanwhile.
-	ErrBusy = errors.New("aggregator: lost the race against other writers again and again; try again")
+	// ErrOptions means that an option or an argument is invalid.
+	ErrOptions = errors.New("aggregator: invalid options")
+	// ErrRecord means that a change cannot be read: a newer version wrote it, or it is damaged.
+	ErrRecord = errors.New("aggregator: unreadable change: upgrade this program")
+	// ErrBehind means that a change was not processed because an earlier change of the same key failed.
+	ErrBehind = errors.New("aggregator: not processed because an earlier change of the same key failed")
+	// ErrNoFeed means that a store does not keep its changes.
+	ErrNoFeed = errors.New("aggregator: the store does not keep its changes: open it with Options.Feed")
+	// ErrBusy means that a snapshot could not be written because other processes kept writing it.
+	ErrBusy = errors.New("aggregator: too many conflicts with other writers: retry later")
 )
 
-func unreadable(k backend.Key, why string) error { return fmt.Errorf("%w: %v %s", ErrRecord, k, why) }
+func unreadableRecord(k backend.Key, why string) error {
+	return fmt.Errorf("%w: %v %s", ErrRecord, k, why)
+}
 
-func badOption(format string, args ...any) error {
+func invalidOption(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
 }
 
-func notTakenIn(f Failure, n int) error {
-	return fmt.Errorf("aggregator: %d changes were not taken in, the first because of: %w", n, f.Err)
+func notProcessed(f Failure, n int) error {
+	return fmt.Errorf("aggregator: %d changes failed, the first one: %w", n, f.Err)
 }

@@ -17,8 +17,8 @@ import (
 
 func seconds(d time.Duration) backend.Expiry { return backend.Expiry(d / time.Second) }
 
-// retain is the write that gives a new audit event another expiry.
-func retain(c *backend.Change, keep time.Duration) backend.Write {
+// retentionWrite returns the write that sets the expiry of a new audit event.
+func retentionWrite(c *backend.Change, keep time.Duration) backend.Write {
 	at, _ := c.After.Num(schema.AuditTime)
 	return backend.Write{
 		Key: c.Key, Layout: schema.AuditLayout,
@@ -28,19 +28,19 @@ func retain(c *backend.Change, keep time.Duration) backend.Write {
 	}
 }
 
-// retention is the job of giving an audit event another expiry. Where the event has gone meanwhile it is done.
-type retention struct {
+// retentionJob sets the expiry of an audit event. It is done if the event no longer exists.
+type retentionJob struct {
 	w     backend.Write
 	index int
 }
 
-func (r *retention) write() (backend.Write, bool, error) { return r.w, r.w.Layout != nil, nil }
-func (r *retention) refused(*backend.Record)             { r.w = backend.Write{} }
-func (r *retention) applied()                            {}
-func (r *retention) changes() []int                      { return []int{r.index} }
+func (r *retentionJob) write() (backend.Write, bool, error) { return r.w, r.w.Layout != nil, nil }
+func (r *retentionJob) refused(*backend.Record)             { r.w = backend.Write{} }
+func (r *retentionJob) applied()                            {}
+func (r *retentionJob) changes() []int                      { return []int{r.index} }
 
-// line is an audit event in the archive.
-type line struct {
+// archivedEvent is the line of an audit event in the archive.
+type archivedEvent struct {
 	ID        string          `json:"event_id"`
 	Time      string          `json:"time"` // RFC 3339, UTC
 	Namespace string          `json:"namespace"`
@@ -55,14 +55,14 @@ type line struct {
 	day   time.Time
 }
 
-func lineOf(c *backend.Change, index int) (line, error) {
+func newLine(c *backend.Change, index int) (archivedEvent, error) {
 	r := &c.Before
 	at := time.Unix(0, r.Int64(schema.AuditTime)).UTC()
 	text := func(s backend.Slot) string {
 		v, _ := r.Text(s)
 		return v
 	}
-	l := line{
+	l := archivedEvent{
 		ID: c.Key.Sort, Time: at.Format(time.RFC3339Nano), Namespace: c.Key.Namespace,
 		Entity: schema.AuditedOf(c.Key),
 		Action: text(schema.AuditAction), Resource: text(schema.AuditResource), Principal: text(schema.AuditPrincipal),
@@ -74,19 +74,19 @@ func lineOf(c *backend.Change, index int) (line, error) {
 		}
 	}
 	if l.Action == "" || len(l.Before) > 0 && !json.Valid(l.Before) || len(l.After) > 0 && !json.Valid(l.After) {
-		return l, unreadable(c.Key, "is no audit event")
+		return l, unreadableRecord(c.Key, "is not an audit event")
 	}
 	return l, nil
 }
 
-// archive puts the audit events that expired into the archive, a file for each of their days.
+// archive writes the expired audit events to the archive, one file per day of the events.
 func (b *batch) archive() {
 	if b.a.opts.Archive == nil {
 		return
 	}
-	days := map[time.Time][]line{}
-	for _, i := range b.archives {
-		l, err := lineOf(&b.changes[i], i)
+	days := map[time.Time][]archivedEvent{}
+	for _, i := range b.expiredEvents {
+		l, err := newLine(&b.changes[i], i)
 		if err != nil {
 			b.failed[i] = err
 			continue
@@ -94,7 +94,7 @@ func (b *batch) archive() {
 		days[l.day] = append(days[l.day], l)
 	}
 	for day, lines := range days {
-		name, content, err := file(day, lines)
+		name, content, err := archiveFile(day, lines)
 		if err == nil {
 			err = b.a.opts.Archive.Put(b.ctx, name, content)
 		}
@@ -103,16 +103,16 @@ func (b *batch) archive() {
 			continue
 		}
 		for _, l := range lines {
-			b.failed[l.index] = fmt.Errorf("aggregator: audit event %s was not archived: %w", l.ID, err)
+			b.failed[l.index] = fmt.Errorf("aggregator: archive audit event %s: %w", l.ID, err)
 		}
 	}
 }
 
-// file is the archive's file of events of one day. Its name and content depend on nothing but the events, so a batch that
-// comes again makes the same file again.
-func file(day time.Time, lines []line) (name string, content []byte, err error) {
-	slices.SortFunc(lines, func(x, y line) int { return strings.Compare(x.ID, y.ID) })
-	lines = slices.CompactFunc(lines, func(x, y line) bool { return x.ID == y.ID }) // one may have come twice
+// archiveFile returns the file with events of one day. Its name and its content depend only on the events, so a batch that is
+// processed again writes the same file.
+func archiveFile(day time.Time, lines []archivedEvent) (name string, content []byte, err error) {
+	slices.SortFunc(lines, func(x, y archivedEvent) int { return strings.Compare(x.ID, y.ID) })
+	lines = slices.CompactFunc(lines, func(x, y archivedEvent) bool { return x.ID == y.ID }) // an event may have been delivered twice
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)

@@ -39,7 +39,7 @@ func (s *shelf) Put(_ context.Context, name string, content []byte) error {
 	return err
 }
 
-// Expired events are archived by day, and a batch that comes again makes no other file.
+// Expired events are archived by day, and processing a batch again creates no other file.
 func TestArchive(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c, archive := clockAt(noon), &shelf{}
@@ -55,7 +55,7 @@ func TestArchive(t *testing.T) {
 		equal(t, "swept", n, 3)
 		gone := feed(t, s)
 		equal(t, "report", a.Process(t.Context(), gone, c.now()), aggregator.Report{Archived: 3})
-		slices.Reverse(gone) // another order of the same
+		slices.Reverse(gone) // the same events in another order
 		a.Process(t.Context(), append(gone, gone[0]), c.now())
 		equal(t, "files", len(archive.files), 2)
 		equal(t, "puts", archive.puts, 4)
@@ -76,7 +76,7 @@ func TestArchive(t *testing.T) {
 	})
 }
 
-// Events that are removed before their time, with their namespace, are not archived; what the archive refuses is reported.
+// Events that are removed before they expire, with their namespace, are not archived; errors of the archive are reported.
 func TestArchiveFails(t *testing.T) {
 	s, c, archive := inMemory(t), clockAt(noon), &shelf{fail: errors.New("no such bucket")}
 	a, l := aggregatorOver(t, s, aggregator.Options{Archive: archive}), limiterOver(t, s, c)
@@ -99,7 +99,7 @@ func TestArchiveFails(t *testing.T) {
 	}
 }
 
-// New events are kept as long as the options say; a second look changes nothing, and an event that went stays away.
+// New events are kept for the retention in the options; processing them again changes nothing, and does not restore a removed event.
 func TestAuditRetention(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)

@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// A store of one process adds up its own usage where it is wrapped in Count.
+// Count aggregates the usage of a store in one process.
 func ExampleCount() {
 	clock := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	store, err := aggregator.Count(memory.New(&memory.Options{Feed: true}), &aggregator.Options{Now: clock})

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
-// Window is a kind of span of time, in UTC, for which usage is added up.
+// Window is a kind of time window, in UTC, for which usage is summed.
 type Window = schema.Window
 
 // The kinds of windows.
@@ -19,30 +19,29 @@ const (
 	Monthly = schema.Monthly
 )
 
-// Options are how usage is added up; nil is fine.
+// Options configure an aggregator; nil means all defaults.
 type Options struct {
-	// Windows are the kinds for which usage is added up; each costs a write for every bucket in a batch. Default: Hourly
+	// Windows are the kinds of windows for which usage is summed. Each costs one write per bucket in a batch. Default: Hourly
 	// and Daily.
 	Windows []Window
 
 	// UsageRetention is how long a snapshot is kept after its window has ended, in whole seconds. Default: 90 days.
 	UsageRetention time.Duration
 
-	// AuditRetention is how long an audit event is kept, in whole seconds. Default: as long as it was written for.
+	// AuditRetention is how long an audit event is kept, in whole seconds. Default: the expiry that the event was written with.
 	AuditRetention time.Duration
 
-	// Archive gets audit events when they have expired. Default: nil, they are gone.
+	// Archive receives expired audit events. Default: nil, they are deleted.
 	Archive Archive
 
-	// Now is the clock. Default: the system's.
+	// Now returns the current time. Default: [time.Now].
 	Now func() time.Time
 
-	// Sleep waits between the tries of a write, until the context is done. Default: it really waits.
+	// Sleep waits between retries, and returns early with the context's error if that is done. Default: a timer.
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// Archive keeps files. Put is called by one goroutine at a time, and again with the same name and content where changes come
-// again.
+// Archive stores files. Put is not called concurrently for one batch. It may be called again with the same name and content.
 type Archive interface {
 	Put(ctx context.Context, name string, content []byte) error
 }
@@ -60,10 +59,10 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	for i, w := range r.Windows {
 		if !slices.Contains(schema.Windows, w) {
-			return r, badOption("there is no window %q; there are hourly, daily and monthly", w)
+			return r, invalidOption("there is no window %q; there are hourly, daily and monthly", w)
 		}
 		if slices.Contains(r.Windows[:i], w) {
-			return r, badOption("window %q comes twice", w)
+			return r, invalidOption("window %q comes twice", w)
 		}
 	}
 	if r.UsageRetention == 0 {
@@ -71,7 +70,7 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	for name, d := range map[string]time.Duration{"UsageRetention": r.UsageRetention, "AuditRetention": r.AuditRetention} {
 		if d < 0 || d%time.Second != 0 {
-			return r, badOption("%s %v must be whole seconds, and not negative", name, d)
+			return r, invalidOption("%s %v must be whole seconds, and not negative", name, d)
 		}
 	}
 	if r.Now == nil {

@@ -21,7 +21,7 @@ var (
 	tpm = engine.PerMinute("tpm", 10_000)
 )
 
-// The first use counts, each hour and day has its own, and a give-back counts where it happens.
+// The first use counts, each hour and day has its own usage, and a refund counts in the window in which it happens.
 func TestWindows(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(time.Date(2040, 2, 29, 22, 59, 59, 0, time.UTC))
@@ -52,7 +52,7 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// A month in which limits get other names every day has more of them than a snapshot has counters.
+// A month in which limits are renamed every day has more names than a snapshot has counters.
 func TestMoreNamesThanCounters(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(time.Date(2040, 3, 1, 0, 0, 0, 0, time.UTC))
@@ -83,7 +83,7 @@ func TestMoreNamesThanCounters(t *testing.T) {
 	})
 }
 
-// bucketChange is a change of a bucket, as a stream has it.
+// bucketChange returns a change of a bucket, as a stream delivers it.
 func bucketChange(entity string, ver, at int64, packed string, used int64) backend.Change {
 	key, _ := schema.Bucket("default", entity, "r")
 	c := backend.Change{Key: key}
@@ -104,7 +104,7 @@ func packed(limits ...engine.Limit) string {
 	return schema.Pack(terms)
 }
 
-// What cannot be read is reported, and what comes behind it of the same bucket waits; others go on.
+// An unreadable change is reported, and later changes of the same bucket are skipped; other buckets are not affected.
 func TestPoison(t *testing.T) {
 	now, good := noon.UnixNano(), packed(rpm)
 	for what, poison := range map[string]backend.Change{
@@ -133,7 +133,7 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// A store that fails is asked again a few times; then the changes are reported, and counted when they come again.
+// Calls that fail are retried a few times; then the changes are reported, and counted when they are delivered again.
 func TestStoreFails(t *testing.T) {
 	s := inMemory(t)
 	faults := conformance.NewFault(s, nil)
@@ -168,7 +168,7 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// One write is enough for each snapshot where the limits are those it knows, however many changes there are.
+// One write per snapshot is enough for any number of changes, if the snapshot already has the limits.
 func TestOneWriteForASnapshot(t *testing.T) {
 	s := inMemory(t)
 	faults := conformance.NewFault(s, nil)
@@ -185,7 +185,7 @@ func TestOneWriteForASnapshot(t *testing.T) {
 	}
 }
 
-// Snapshots are kept for the retention after the end of their window.
+// Snapshots expire when the retention after the end of their window has passed.
 func TestUsageRetention(t *testing.T) {
 	s, c := inMemory(t), clockAt(noon)
 	a, l := aggregatorOver(t, s, aggregator.Options{Windows: []aggregator.Window{aggregator.Hourly}, UsageRetention: 48 * time.Hour}), limiterOver(t, s, c)
@@ -200,7 +200,7 @@ func TestUsageRetention(t *testing.T) {
 	equal(t, "one that is not", a.Process(t.Context(), old, noon.Add(49*time.Hour-1)), aggregator.Report{Counted: 1, Snapshots: 1})
 }
 
-// Changes of records that are of no interest are ignored, whoever hands them in.
+// Changes of other records are ignored.
 func TestOthersAreIgnored(t *testing.T) {
 	s := inMemory(t)
 	l, a := limiterOver(t, s, clockAt(noon)), aggregatorOver(t, s, aggregator.Options{})
@@ -234,7 +234,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// An entity that is deleted with many buckets has its usage looked through once.
+// The usage of an entity that is deleted with many buckets is listed once.
 func TestDeletionIsOneListing(t *testing.T) {
 	s := inMemory(t)
 	faults := conformance.NewFault(s, nil)
@@ -253,8 +253,8 @@ func TestDeletionIsOneListing(t *testing.T) {
 	equal(t, "left", len(allUsage(t, l, engine.UsageQuery{Entity: "e", Window: engine.WindowDaily}, 10)), 0)
 }
 
-// Changes that come late, after the 24 hours that a stream keeps them at most, and as often as they come, are counted as they
-// would have been at once: windows go by the writer's clock, and a snapshot takes no change twice.
+// Changes that are delivered late, up to the 24 hours of a stream, and repeatedly, are counted as if they were delivered at once:
+// windows depend on the writer's clock, and a snapshot includes a change only once.
 func TestLate(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
@@ -269,7 +269,7 @@ func TestLate(t *testing.T) {
 		aggregatorOver(t, atOnce, aggregator.Options{}).Process(t.Context(), changes, c.now())
 		a, late := aggregatorOver(t, s, aggregator.Options{}), noon.Add(24*time.Hour)
 		equal(t, "late", a.Process(t.Context(), changes[:4], late).Counted, 4)
-		for range 2 { // cut anew, and again
+		for range 2 { // in other batches, and again
 			report := a.Process(t.Context(), changes, late)
 			equal(t, "counted and skipped", report.Counted+report.Skipped, len(changes))
 			equal(t, "failed", len(report.Failed), 0)
@@ -281,7 +281,7 @@ func TestLate(t *testing.T) {
 	})
 }
 
-// longKeys lists a key beside the others that no store of ours would take.
+// longKeys adds a key to lists that is too long for any store.
 type longKeys struct{ backend.Backend }
 
 func (s longKeys) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
@@ -291,7 +291,7 @@ func (s longKeys) List(ctx context.Context, q backend.Query) (backend.Keys, erro
 	return keys, err
 }
 
-// A snapshot that cannot be read, and a key that is too long, do not keep the usage of deleted buckets from being removed.
+// An unreadable snapshot and a key that is too long do not prevent the removal of the usage of deleted buckets.
 func TestDeletionBesideUnreadable(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		a, l := aggregatorOver(t, longKeys{s}, aggregator.Options{}), limiterOver(t, s, clockAt(noon))

@@ -21,18 +21,18 @@ import (
 
 var allWindows = []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly}
 
-// course is a random life of some buckets, and of the aggregators that follow it.
+// course is the random life of some buckets, and of aggregators that process their changes.
 type course struct {
 	*rapid.T
 	*clock
 	store   backend.Backend
 	limiter *engine.Limiter
 	faults  *conformance.Fault
-	workers []*aggregator.Aggregator // on the same store, as several processes are
+	workers []*aggregator.Aggregator // on the same store, like several processes
 
-	log    []backend.Change // all that ever changed
-	at     int              // up to where it has been processed
-	oldest int              // from where on it may be replayed: a stream forgets
+	log    []backend.Change // all changes
+	at     int              // index of the first unprocessed change
+	oldest int              // index of the first change that can be replayed, since a stream drops old ones
 	leases []*engine.Lease
 	want   map[string]int64 // "entity resource window start limit" → tokens, from the records themselves
 }
@@ -75,7 +75,7 @@ func (c *course) limits() []engine.Limit {
 	return limits
 }
 
-// record reads a bucket, by name of limit and "acquires".
+// record reads the counters of a bucket, by the name of the limit and "acquires".
 func (c *course) record(entity, resource string) (map[string]int64, bool) {
 	key, _ := schema.Bucket("default", entity, resource)
 	out := make([]backend.Record, 1)
@@ -94,7 +94,7 @@ func (c *course) record(entity, resource string) (map[string]int64, bool) {
 	return used, true
 }
 
-// watch does something to buckets, and notes what that consumed by their records before and after it.
+// watch calls a function, and computes its consumption from the records of buckets before and after it.
 func (c *course) watch(do func()) {
 	type id struct{ entity, resource string }
 	before := map[id]map[string]int64{}
@@ -167,7 +167,7 @@ func (c *course) reset() {
 	c.watch(func() { c.must(c.limiter.ResetBucket(context.Background(), c.entity(), c.resource())) })
 }
 
-// remove deletes an entity: what was counted of it is gone.
+// remove deletes an entity with its usage.
 func (c *course) remove() {
 	entity := c.entity()
 	err := c.limiter.DeleteEntity(context.Background(), entity, nil)
@@ -175,7 +175,7 @@ func (c *course) remove() {
 		c.Fatalf("delete: %v", err)
 	}
 	maps.DeleteFunc(c.want, func(key string, _ int64) bool { return key[:2] == entity+" " })
-	c.advance(time.Microsecond) // versions of a life that begins now are above those of the life that ended
+	c.advance(time.Microsecond) // versions of a new bucket must be larger than those of the deleted one
 }
 
 func (c *course) pass() {
@@ -183,7 +183,7 @@ func (c *course) pass() {
 	c.advance(d)
 }
 
-// passDays lets buckets expire. Who reads a stream is no day behind.
+// passDays lets buckets expire after all changes are processed, since readers of a stream are less than a day behind.
 func (c *course) passDays() {
 	c.take()
 	c.process(len(c.log), nil)
@@ -197,7 +197,7 @@ func (c *course) passDays() {
 	c.oldest = len(c.log)
 }
 
-// take moves what changed from the store to the log.
+// take moves the changes from the store to the log.
 func (c *course) take() {
 	for {
 		n, err := c.store.Capabilities().Feed(context.Background(), aggregator.Layouts, 100, func(changes []backend.Change) error {
@@ -211,7 +211,7 @@ func (c *course) take() {
 	}
 }
 
-// follow processes some of the log: from wherever a reader may have to begin again, with a store that may fail.
+// follow processes a part of the log, starting wherever a reader may have to start again, with a store that may fail.
 func (c *course) follow() {
 	c.take()
 	if c.at == len(c.log) && c.oldest == c.at {
@@ -243,7 +243,7 @@ func (c *course) process(to int, plan conformance.Plan) {
 	}
 }
 
-// check compares all usage with what the records said.
+// check compares all usage with the consumption computed from the records.
 func (c *course) check() {
 	c.take()
 	c.process(len(c.log), nil)
@@ -295,7 +295,7 @@ func show(m map[string]int64) (text string) {
 	return text
 }
 
-// What was consumed is counted once in each kind of window, whatever befalls the buckets and those who count.
+// Consumption is counted exactly once in each kind of window, whatever happens to buckets and aggregators.
 func TestEverythingIsCountedOnce(t *testing.T) {
 	for name, open := range stores {
 		t.Run(name, func(t *testing.T) {

@@ -10,38 +10,38 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// job is one write that a batch asks for, which may be made again where its outcome is unknown.
+// job is a planned write of a batch. It may be repeated if its outcome is unknown.
 type job interface {
-	// write is the write as it must be made now; it may not be needed any more.
+	// write returns the write to make now, unless it is no longer needed.
 	write() (w backend.Write, needed bool, err error)
-	// refused learns from the record as it stood when the write was refused.
+	// refused is called if the write was refused, with the record at that time.
 	refused(r *backend.Record)
-	// applied notes that the last write was made.
+	// applied is called if the write took effect.
 	applied()
-	// changes are the indexes of the changes that want what is still to be written.
+	// changes returns the indexes of the changes that the write is for.
 	changes() []int
 }
 
 const (
-	mostRefusals = 32  // in a row of one job: each means that somebody else wrote
-	mostErrors   = 6   // of all jobs together
-	together     = 200 // writes in one call of the store
-	backoffUnit  = 25 * time.Millisecond
+	maxRefusals      = 32  // rounds in a row in which every write was refused because of other writers
+	maxErrors        = 6   // rounds with errors
+	maxWritesPerCall = 200 // writes in one call of the store
+	backoffUnit      = 25 * time.Millisecond
 )
 
-// run makes the jobs' writes, again and again until all are made or given up.
+// run makes the writes of all jobs, and retries until all have succeeded or failed.
 func (b *batch) run() {
 	jobs, failures := b.jobs, 0
 	for round := 1; len(jobs) > 0; round++ {
 		left, err := b.round(jobs)
-		if err == nil && len(left) == len(jobs) && round > mostRefusals {
+		if err == nil && len(left) == len(jobs) && round > maxRefusals {
 			err = ErrBusy
-			failures = mostErrors
+			failures = maxErrors
 		}
 		if jobs = left; err == nil || len(jobs) == 0 {
 			continue
 		}
-		if failures++; failures >= mostErrors || b.pause(failures) != nil {
+		if failures++; failures >= maxErrors || b.pause(failures) != nil {
 			for _, j := range jobs {
 				b.fail(j, err)
 			}
@@ -50,13 +50,12 @@ func (b *batch) run() {
 	}
 }
 
-// round makes one write for each job. It gives the jobs that must be tried again, and an error where some of them were not
-// judged.
+// round makes one write for each job. It returns the jobs to retry, and an error if the store did not decide some of them.
 func (b *batch) round(jobs []job) (left []job, failure error) {
 	for len(jobs) > 0 {
-		var some []job
+		var page []job
 		var writes []backend.Write
-		for len(jobs) > 0 && len(some) < together {
+		for len(jobs) > 0 && len(page) < maxWritesPerCall {
 			j := jobs[0]
 			jobs = jobs[1:]
 			w, needed, err := j.write()
@@ -64,11 +63,11 @@ func (b *batch) round(jobs []job) (left []job, failure error) {
 			case err != nil:
 				b.fail(j, err)
 			case needed:
-				some, writes = append(some, j), append(writes, w)
+				page, writes = append(page, j), append(writes, w)
 			}
 		}
-		again, err := b.apply(some, writes)
-		left = append(left, again...)
+		retry, err := b.apply(page, writes)
+		left = append(left, retry...)
 		if err != nil {
 			failure = err
 		}
@@ -76,16 +75,16 @@ func (b *batch) round(jobs []job) (left []job, failure error) {
 	return left, failure
 }
 
-// apply makes writes of jobs in one call of the store.
+// apply makes the writes of jobs in one call of the store.
 func (b *batch) apply(jobs []job, writes []backend.Write) (left []job, failure error) {
 	if len(writes) == 0 {
 		return nil, nil
 	}
 	outs := make([]backend.Outcome, len(writes))
-	_ = b.a.store.Apply(b.ctx, writes, outs) // its error is in the outcomes
+	_ = b.a.store.Apply(b.ctx, writes, outs) // the outcomes have the errors
 	for i, j := range jobs {
 		switch o := &outs[i]; {
-		case o.Err != nil && worthAnotherTry(o.Err):
+		case o.Err != nil && isRetryable(o.Err):
 			left, failure = append(left, j), o.Err
 		case o.Err != nil:
 			b.fail(j, o.Err)
@@ -99,19 +98,19 @@ func (b *batch) apply(jobs []job, writes []backend.Write) (left []job, failure e
 	return left, failure
 }
 
-func worthAnotherTry(err error) bool {
+func isRetryable(err error) bool {
 	return !errors.Is(err, context.Canceled) && (errors.Is(err, backend.ErrUnavailable) ||
 		errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrOutcomeUnknown))
 }
 
-// pause waits before try n, from 1, with full jitter.
+// pause waits before retry n, counted from 1, with full jitter.
 func (b *batch) pause(n int) error { return b.a.opts.Sleep(b.ctx, rand.N(backoffUnit<<n)) }
 
-// fail reports what a job was asked for by.
+// fail marks the changes of a job as failed.
 func (b *batch) fail(j job, err error) {
 	for _, i := range j.changes() {
 		if b.failed[i] == nil {
-			b.failed[i] = fmt.Errorf("aggregator: %v was not taken in: %w", b.changes[i].Key, err)
+			b.failed[i] = fmt.Errorf("aggregator: process a change of %v: %w", b.changes[i].Key, err)
 		}
 	}
 }

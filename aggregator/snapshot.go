@@ -8,32 +8,32 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// snapshotID tells the snapshots of a batch apart.
+// snapshotID identifies a snapshot in a batch.
 type snapshotID struct {
 	bucket backend.Key
 	window Window
 	start  int64
 }
 
-// snapshot is what a batch adds to one snapshot.
+// snapshot collects what a batch adds to one snapshot.
 type snapshot struct {
 	snapshotID
 	expiry  backend.Expiry
-	intakes []*intake      // of a rising version
-	seen    backend.Record // as it stood when a write was refused
+	pending []*consumed    // sorted by version
+	seen    backend.Record // the record when a write was refused
 
-	taken   []int // indexes of changes that were taken in
+	taken   []int // indexes of the changes that were added
 	written bool
 }
 
-// count asks for an intake to be added to the snapshot of each kind of window.
-func (b *batch) count(bucket backend.Key, in *intake) {
-	b.counts = append(b.counts, in.index)
+// addToSnapshots adds the consumption of a change to the snapshot of each kind of window.
+func (b *batch) addToSnapshots(bucket backend.Key, in *consumed) {
+	b.consuming = append(b.consuming, in.index)
 	for _, w := range b.a.opts.Windows {
-		id := snapshotID{bucket, w, w.Start(in.at)}
+		id := snapshotID{bucket, w, w.Start(in.time)}
 		expiry := backend.Expiry(w.End(id.start)) + seconds(b.a.opts.UsageRetention)
 		if int64(expiry) <= b.now.Unix() {
-			continue // it would be gone at once
+			continue // the snapshot would have expired already
 		}
 		s := b.snapshots[id]
 		if s == nil {
@@ -42,31 +42,31 @@ func (b *batch) count(bucket backend.Key, in *intake) {
 			b.snapshots[id] = s
 			b.jobs = append(b.jobs, s)
 		}
-		if n := len(s.intakes); n == 0 || s.intakes[n-1].ver < in.ver { // else it came twice
-			s.intakes = append(s.intakes, in)
+		if n := len(s.pending); n == 0 || s.pending[n-1].version < in.version { // otherwise the change was delivered twice
+			s.pending = append(s.pending, in)
 		}
 	}
 }
 
-// write implements job: one write for all that the snapshot has not taken in yet.
+// write implements job. It returns one write for all changes that the snapshot does not include yet.
 func (s *snapshot) write() (w backend.Write, needed bool, err error) {
-	if len(s.intakes) == 0 {
+	if len(s.pending) == 0 {
 		return w, false, nil
 	}
 	entity, resource, _ := schema.BucketOf(s.bucket)
-	key, place := schema.Usage(s.bucket.Namespace, entity, resource, s.window, s.start)
+	key, index := schema.Usage(s.bucket.Namespace, entity, resource, s.window, s.start)
 	acquires, tokens := s.sum()
 	conds, effects, err := schema.Count(&s.seen, tokens)
 	if err != nil {
-		return w, false, unreadable(key, "has counters in an unknown format")
+		return w, false, unreadableRecord(key, "has counters in an unknown format")
 	}
-	last := s.intakes[len(s.intakes)-1].ver
-	version := backend.Cond{Slot: schema.UsageVer, Op: backend.Less, OrAbsent: true, A: backend.Int(s.intakes[0].ver)}
+	last := s.pending[len(s.pending)-1].version
+	version := backend.Cond{Slot: schema.UsageVer, Op: backend.Less, OrAbsent: true, A: backend.Int(s.pending[0].version)}
 	if ver, known := s.seen.Num(schema.UsageVer); known {
 		version = backend.Cond{Slot: schema.UsageVer, Op: backend.Equal, A: ver}
 	}
 	return backend.Write{
-		Key: key, Layout: schema.UsageLayout, Index: &place, Expiry: s.expiry,
+		Key: key, Layout: schema.UsageLayout, Index: &index, Expiry: s.expiry,
 		Conds: append(conds, version),
 		Effects: append(effects,
 			backend.Effect{Slot: schema.UsageVer, Op: backend.Set, Num: backend.Int(last)},
@@ -74,10 +74,10 @@ func (s *snapshot) write() (w backend.Write, needed bool, err error) {
 	}, true, nil
 }
 
-// sum adds the intakes up, by name.
+// sum returns the sum of the pending changes, by limit.
 func (s *snapshot) sum() (acquires backend.Num, tokens []schema.Counter) {
 	at := map[string]int{}
-	for _, in := range s.intakes {
+	for _, in := range s.pending {
 		acquires = acquires.Add(in.acquires)
 		for _, c := range in.tokens {
 			i, known := at[c.Name]
@@ -93,25 +93,25 @@ func (s *snapshot) sum() (acquires backend.Num, tokens []schema.Counter) {
 	return acquires, tokens
 }
 
-// refused implements job: what the snapshot had taken in before is left out.
+// refused implements job. It drops the changes that the snapshot already includes.
 func (s *snapshot) refused(r *backend.Record) {
 	s.seen.CopyFrom(r)
 	ver := r.Int64(schema.UsageVer)
-	s.intakes = slices.DeleteFunc(s.intakes, func(in *intake) bool { return in.ver <= ver })
+	s.pending = slices.DeleteFunc(s.pending, func(in *consumed) bool { return in.version <= ver })
 }
 
 // applied implements job.
 func (s *snapshot) applied() {
 	s.written = true
-	for _, in := range s.intakes {
+	for _, in := range s.pending {
 		s.taken = append(s.taken, in.index)
 	}
 }
 
 // changes implements job.
 func (s *snapshot) changes() []int {
-	indexes := make([]int, len(s.intakes))
-	for i, in := range s.intakes {
+	indexes := make([]int, len(s.pending))
+	for i, in := range s.pending {
 		indexes[i] = in.index
 	}
 	return indexes

@@ -18,10 +18,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// noon is when most tests happen: in the future, so that no store drops what it should not.
+// noon is the time of most tests, in the future so that no store removes records.
 var noon = time.Date(2040, 5, 30, 12, 0, 0, 0, time.UTC)
 
-// clock stands until it is set.
+// clock is a clock that only changes when it is set.
 type clock struct{ ns atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Unix(0, c.ns.Load()).UTC() }
@@ -42,7 +42,7 @@ func inFile(t testing.TB) backend.Backend {
 	return s
 }
 
-// stores are those that can add up usage in their own process.
+// stores has the stores that Count accepts.
 var stores = map[string]func(testing.TB) backend.Backend{"memory": inMemory, "bolt": inFile}
 
 func onEach(t *testing.T, f func(*testing.T, backend.Backend)) {
@@ -55,7 +55,7 @@ func onEach(t *testing.T, f func(*testing.T, backend.Backend)) {
 	}
 }
 
-// impatient does not wait.
+// impatient returns without waiting.
 func impatient(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 func limiterOver(t testing.TB, s backend.Backend, c *clock) *engine.Limiter {
@@ -74,7 +74,7 @@ func aggregatorOver(t testing.TB, s backend.Backend, o aggregator.Options) *aggr
 	return a
 }
 
-// feed takes all changes out of a store.
+// feed takes all changes from a store.
 func feed(t testing.TB, s backend.Backend) (all []backend.Change) {
 	for {
 		n, err := s.Capabilities().Feed(t.Context(), aggregator.Layouts, 1000, func(changes []backend.Change) error {
@@ -88,7 +88,7 @@ func feed(t testing.TB, s backend.Backend) (all []backend.Change) {
 	}
 }
 
-// allUsage lists snapshots, in pages of a size, each in a line.
+// allUsage lists all snapshots, one a line, in pages of a given size.
 func allUsage(t testing.TB, l *engine.Limiter, q engine.UsageQuery, size int) (lines []string) {
 	for q.Page.Size = size; ; {
 		page, err := l.Usage(t.Context(), q)
@@ -110,7 +110,7 @@ func lineOf(s engine.UsageSnapshot) string {
 		s.End.Sub(s.Start), amounts(s.Tokens), s.Acquires)
 }
 
-// amounts are tokens as "a=1 b=2", those of zero left out.
+// amounts returns tokens as "a=1 b=2", without zeros.
 func amounts(tokens engine.Tokens) string {
 	var parts []string
 	for name, n := range tokens {

@@ -221,8 +221,10 @@ func ExampleExceededError() {
 	//       "refill_amount": 2,
 	//       "refill_period_seconds": 1,
 	//       "available": 2,
+	//       "remaining": 2,
 	//       "requested": 3,
 	//       "exceeded": true,
+	//       "reset_after_seconds": 1.5,
 	//       "retry_after_seconds": 0.5
 	//     }
 	//   ]

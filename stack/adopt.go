@@ -12,23 +12,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// remains are a table and a bucket that are there before their stack is.
-type remains struct {
-	table  *facts
-	bucket string // "" for none
+// existing describes a table and a bucket that exist although their stack does not.
+type existing struct {
+	table  *tableFacts
+	bucket string // empty if there is none
 	glacier,
-	bucketKey string // what the bucket's parameters are now; "" for the default
+	bucketKey string // current values of the bucket's parameters; empty for the default
 }
 
-// leftBehind looks for a table, and for a bucket, that have the names of what is to be made; nil if there are none. Whatever
-// the caller does not name is kept as it is there: w.named has it afterwards.
-func (s *session) leftBehind(ctx context.Context, w *wanted) (*remains, error) {
-	var left remains
+// findExisting returns the table and the bucket that have the names of those to create; nil if there are none. It copies their
+// current settings to w.named, unless the caller sets others.
+func (s *session) findExisting(ctx context.Context, w *desired) (*existing, error) {
+	var left existing
 	var err error
-	if left.table, err = s.adoptable(ctx, w); err != nil {
+	if left.table, err = s.adoptableTable(ctx, w); err != nil {
 		return nil, err
 	}
-	if left.bucket, err = s.oldBucket(ctx, w.named[paramBucket]); err != nil {
+	if left.bucket, err = s.existingBucket(ctx, w.named[paramBucket]); err != nil {
 		return nil, err
 	}
 	if left.table == nil && left.bucket == "" {
@@ -44,65 +44,65 @@ func (s *session) leftBehind(ctx context.Context, w *wanted) (*remains, error) {
 			w.named[name] = value
 		}
 	}
-	w.all = effective(w.named, nil)
+	w.all = effectiveParameters(w.named, nil)
 	return &left, nil
 }
 
-// adoptable is the table of the name, nil if there is none. It is rejected unless its schema record names this stack, or
-// the caller wants it adopted; and if no update could make it what the template declares.
-func (s *session) adoptable(ctx context.Context, w *wanted) (*facts, error) {
-	table, err := s.restingTable(ctx)
+// adoptableTable returns the existing table, nil if there is none. It rejects a table that belongs to another deployment,
+// unless the caller wants to adopt it, and one that no update can make match the template.
+func (s *session) adoptableTable(ctx context.Context, w *desired) (*tableFacts, error) {
+	table, err := s.waitTableReady(ctx)
 	if err != nil || table == nil {
 		return nil, err
 	}
-	if !isLimiters(table) {
-		return nil, s.errUnfit("its keys are not a limiter's, " + hashKey + " and " + rangeKey + ", both strings: choose another name")
+	if !hasLimiterKeys(table) {
+		return nil, s.errCannotAdopt("its keys must be " + hashKey + " and " + rangeKey + ", both strings: choose another name")
 	}
-	found, err := s.record(ctx)
+	found, err := s.readRecord(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case found.stack != s.name && !s.o.Adopt:
-		return nil, s.errUnclaimed(found)
+		return nil, s.errNotOwned(found)
 	}
 	if err := s.checkVersion(found); err != nil {
 		return nil, err
 	}
-	f, err := s.facts(ctx, table)
+	f, err := s.describeTable(ctx, table)
 	if err != nil {
 		return nil, err
 	}
-	if why := f.unfit(); why != "" {
-		return nil, s.errUnfit(why)
+	if why := f.adoptionFault(); why != "" {
+		return nil, s.errCannotAdopt(why)
 	}
 	if _, named := w.named[paramKey]; f.key() != "" && !named && found.stack != s.name {
-		// A key that AWS manages for DynamoDB has an ARN like any other, and serves neither the bucket nor the template.
-		return nil, s.errUnfit("it is encrypted with the KMS key " + f.key() +
-			": if that is your own key pass it as KMSKey (--kms-key-arn), and if AWS manages it, or you want DynamoDB's own, pass an empty one")
+		// The ARN of a key that AWS manages looks the same, but neither the bucket nor the template can use such a key.
+		return nil, s.errCannotAdopt("it is encrypted with the KMS key " + f.key() +
+			": if the key is your own, pass it as KMSKey (--kms-key-arn); if AWS manages it, pass an empty one")
 	}
 	return f, nil
 }
 
-// restingTable is the table once it is neither being created nor deleted.
-func (s *session) restingTable(ctx context.Context) (*types.TableDescription, error) {
-	said := false
-	for p := (&patience{s: s}); ; {
+// waitTableReady waits while the table is being created or deleted, and returns it; nil if there is none.
+func (s *session) waitTableReady(ctx context.Context) (*types.TableDescription, error) {
+	reported := false
+	for p := (&poller{s: s}); ; {
 		table, err := s.table(ctx)
 		if err != nil || table == nil || table.TableStatus != types.TableStatusCreating && table.TableStatus != types.TableStatusDeleting {
 			return table, err
 		}
-		if !said {
-			said = true
-			s.say("waiting for the table " + s.name + ", which is in " + string(table.TableStatus))
+		if !reported {
+			reported = true
+			s.report("waiting for the table " + s.name + ", which is in " + string(table.TableStatus))
 		}
-		if err := p.after(ctx, nil); err != nil {
+		if err := p.wait(ctx, nil); err != nil {
 			return nil, s.errWaiting(ctx, err)
 		}
 	}
 }
 
-// parameters are those that describe what is there.
-func (left *remains) parameters() map[string]string {
+// parameters returns the template's parameters that describe the existing table and bucket.
+func (left *existing) parameters() map[string]string {
 	all := map[string]string{}
 	if left.bucket != "" {
 		all[paramBucket] = left.bucket
@@ -121,30 +121,30 @@ func (left *remains) parameters() map[string]string {
 	return all
 }
 
-// adopt makes a stack around what is there, as it is. The change that follows makes it what is wanted.
-func (s *session) adopt(ctx context.Context, w *wanted, left *remains) error {
+// adopt creates a stack by importing the existing table and bucket unchanged. The update that follows applies the settings.
+func (s *session) adopt(ctx context.Context, w *desired, left *existing) error {
 	if left.bucket != "" {
-		w.later = false
+		w.codeLater = false
 	}
-	c, err := s.propose(ctx, s.importOf(left, w.tags))
+	c, err := s.createChangeSet(ctx, s.importOf(left, w.tags))
 	if err != nil {
 		return err
 	}
-	st, err := s.carryOut(ctx, c)
+	st, err := s.execute(ctx, c)
 	if st != nil {
-		w.has = st
+		w.current = st
 	}
 	return err
 }
 
-// importOf describes table and bucket as they are. CloudFormation does not compare what it imports with the template, and
-// the next update looks only at what differs between the two templates (its User Guide, "Import AWS resources into a
-// CloudFormation stack", recommends drift detection for this reason): what the import's template claimed and the table did
-// not have would be missing for ever. An import may have no outputs.
-func (s *session) importOf(left *remains, tags map[string]string) *proposal {
-	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importing(left), tags: tags, params: parameters(left.parameters(), nil)}
+// importOf returns the proposal of an import that describes the table and the bucket as they are. The description must be
+// exact: CloudFormation does not compare what it imports with the template, and the next update applies only the differences
+// between the two templates (User Guide, "Import AWS resources into a CloudFormation stack"). A setting in the import's
+// template that the table does not have would never be applied. The template of an import must not have outputs.
+func (s *session) importOf(left *existing, tags map[string]string) *proposal {
+	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importTemplate(left), tags: tags, params: parameters(left.parameters(), nil)}
 	take := func(resource, kind, property, name string) {
-		s.say("taking in the " + kind + " " + name + " as it is")
+		s.report("importing the " + kind + " " + name)
 		p.imports = append(p.imports, cfn.ResourceToImport{
 			LogicalResourceId: &resource, ResourceType: &kind, ResourceIdentifier: map[string]string{property: name},
 		})
@@ -158,92 +158,92 @@ func (s *session) importOf(left *remains, tags map[string]string) *proposal {
 	return p
 }
 
-// importing is the template of an import: the parameters and conditions of the whole, and what is there. Of a bucket it
-// claims nothing but the name, so that the update sets all that the template has: S3 takes a setting that is there already.
-// DynamoDB does not (a stream that is on cannot be turned on), so the table is described.
-func importing(left *remains) string {
+// importTemplate returns the template of an import: all parameters and conditions, and the existing resources. It describes
+// only the bucket's name, so that the update sets everything else; S3 accepts settings that are already in place. DynamoDB does
+// not (it rejects turning on a stream that is on), so the table is described completely.
+func importTemplate(left *existing) string {
 	head, _, _ := strings.Cut(template, "\n  "+resourceTable+":\n")
 	if left.table != nil {
-		head += resourceOf(resourceTable, "", "AWS::DynamoDB::Table", left.table.properties())
+		head += resourceText(resourceTable, "", "AWS::DynamoDB::Table", left.table.properties())
 	}
 	if left.bucket != "" {
-		head += resourceOf(resourceBucket, "HasBucket", "AWS::S3::Bucket", literal{"BucketName": literal{"Ref": paramBucket}})
+		head += resourceText(resourceBucket, "HasBucket", "AWS::S3::Bucket", templateObject{"BucketName": templateObject{"Ref": paramBucket}})
 	}
 	return head
 }
 
-// literal is an object of a template.
-type literal map[string]any
+// templateObject is an object in a template.
+type templateObject map[string]any
 
-// resourceOf is a resource of a template. JSON is YAML.
-func resourceOf(id, condition, kind string, properties literal) string {
-	r := literal{"Type": kind, "DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain", "Properties": properties}
+// resourceText returns a resource for the template, as JSON, which is valid YAML.
+func resourceText(id, condition, kind string, properties templateObject) string {
+	r := templateObject{"Type": kind, "DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain", "Properties": properties}
 	if condition != "" {
 		r["Condition"] = condition
 	}
-	text, _ := json.Marshal(r) // maps, slices and scalars
+	text, _ := json.Marshal(r) // cannot fail: maps, slices and scalars
 	return "\n  " + id + ": " + string(text) + "\n"
 }
 
-// properties describe the table as CloudFormation has them.
-func (f *facts) properties() literal {
-	p := literal{
-		"TableName": literal{"Ref": "AWS::StackName"}, "KeySchema": keysOf(f.KeySchema), "BillingMode": "PROVISIONED",
+// properties returns the table's properties for the template.
+func (f *tableFacts) properties() templateObject {
+	p := templateObject{
+		"TableName": templateObject{"Ref": "AWS::StackName"}, "KeySchema": keysOf(f.KeySchema), "BillingMode": "PROVISIONED",
 		"DeletionProtectionEnabled":        aws.ToBool(f.DeletionProtectionEnabled),
-		"PointInTimeRecoverySpecification": literal{"PointInTimeRecoveryEnabled": f.pitr > 0},
+		"PointInTimeRecoverySpecification": templateObject{"PointInTimeRecoveryEnabled": f.pitr > 0},
 	}
 	if f.onDemand() {
 		p["BillingMode"] = "PAY_PER_REQUEST"
 	} else {
 		p["ProvisionedThroughput"] = capacity(f.ProvisionedThroughput)
 	}
-	var attributes []literal
+	var attributes []templateObject
 	for _, a := range f.AttributeDefinitions {
-		attributes = append(attributes, literal{"AttributeName": aws.ToString(a.AttributeName), "AttributeType": string(a.AttributeType)})
+		attributes = append(attributes, templateObject{"AttributeName": aws.ToString(a.AttributeName), "AttributeType": string(a.AttributeType)})
 	}
-	slices.SortFunc(attributes, inOrderOfTemplate)
+	slices.SortFunc(attributes, compareAttributes)
 	p["AttributeDefinitions"] = attributes
 	if i := f.index(); i != nil {
-		index := literal{"IndexName": indexName, "KeySchema": keysOf(i.KeySchema), "Projection": literal{"ProjectionType": string(i.Projection.ProjectionType)}}
+		index := templateObject{"IndexName": indexName, "KeySchema": keysOf(i.KeySchema), "Projection": templateObject{"ProjectionType": string(i.Projection.ProjectionType)}}
 		if !f.onDemand() {
 			index["ProvisionedThroughput"] = capacity(i.ProvisionedThroughput)
 		}
-		p["GlobalSecondaryIndexes"] = []literal{index}
+		p["GlobalSecondaryIndexes"] = []templateObject{index}
 	}
-	if view := f.streams(); view != "" {
-		p["StreamSpecification"] = literal{"StreamViewType": string(view)}
+	if view := f.streamView(); view != "" {
+		p["StreamSpecification"] = templateObject{"StreamViewType": string(view)}
 	}
 	if f.ttl != "" {
-		p["TimeToLiveSpecification"] = literal{"AttributeName": f.ttl, "Enabled": true}
+		p["TimeToLiveSpecification"] = templateObject{"AttributeName": f.ttl, "Enabled": true}
 	}
 	if f.pitr > 0 {
-		p["PointInTimeRecoverySpecification"] = literal{"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": strconv.Itoa(f.pitr)}
+		p["PointInTimeRecoverySpecification"] = templateObject{"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": strconv.Itoa(f.pitr)}
 	}
 	if key := f.key(); key != "" {
-		p["SSESpecification"] = literal{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key}
+		p["SSESpecification"] = templateObject{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": key}
 	}
 	return p
 }
 
-func keysOf(schema []types.KeySchemaElement) (keys []literal) {
+func keysOf(schema []types.KeySchemaElement) (keys []templateObject) {
 	for _, k := range schema {
-		keys = append(keys, literal{"AttributeName": aws.ToString(k.AttributeName), "KeyType": string(k.KeyType)})
+		keys = append(keys, templateObject{"AttributeName": aws.ToString(k.AttributeName), "KeyType": string(k.KeyType)})
 	}
 	return keys
 }
 
-func capacity(d *types.ProvisionedThroughputDescription) literal {
+func capacity(d *types.ProvisionedThroughputDescription) templateObject {
 	if d == nil {
 		d = &types.ProvisionedThroughputDescription{}
 	}
-	return literal{"ReadCapacityUnits": max(1, aws.ToInt64(d.ReadCapacityUnits)), "WriteCapacityUnits": max(1, aws.ToInt64(d.WriteCapacityUnits))}
+	return templateObject{"ReadCapacityUnits": max(1, aws.ToInt64(d.ReadCapacityUnits)), "WriteCapacityUnits": max(1, aws.ToInt64(d.WriteCapacityUnits))}
 }
 
-// inOrderOfTemplate compares attributes by their place in the template: their order in DescribeTable means nothing, and
-// another one would be a change.
-func inOrderOfTemplate(a, b literal) int {
-	place := func(o literal) int {
+// compareAttributes orders attributes as the template does: DescribeTable returns them in any order, and another order would
+// be a change.
+func compareAttributes(a, b templateObject) int {
+	index := func(o templateObject) int {
 		return slices.Index([]any{hashKey, rangeKey, indexHash, indexRange}, o["AttributeName"])
 	}
-	return place(a) - place(b)
+	return index(a) - index(b)
 }

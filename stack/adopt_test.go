@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// properties are those of a table or a bucket as it is, whatever its stack's template says.
+// is checks the actual properties of a table or a bucket, which may differ from its stack's template.
 func (w *world) is(kind, name string, want map[string]string) {
 	w.t.Helper()
 	for property, value := range want {
@@ -22,14 +22,14 @@ func (w *world) is(kind, name string, want map[string]string) {
 
 func adopting(o *Options) { o.Adopt = true }
 
-// A table that was restored from a backup has neither stream nor TTL nor backups of its own, and the name of the stack that it
-// was restored from in its schema record: it is adopted only if that is wanted, and then is what the template declares.
+// A table that was restored from a backup has no stream, no TTL and no backups, and its schema record has the name of the stack
+// whose table was backed up. It is adopted only with Adopt, and then matches the template.
 func TestAdoptRestored(t *testing.T) {
 	w := newWorld(t, nil)
 	w.KeepTable(app, map[string]any{"GlobalSecondaryIndexes": gsi1("KEYS_ONLY")})
 	w.record(app, "1", "other")
 	_, err := w.ensure(with())
-	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "names the stack other; take it into the stack with --adopt") {
+	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "names the stack other: adopt it with --adopt") {
 		t.Fatal(err)
 	}
 	days := 7
@@ -49,14 +49,14 @@ func TestAdoptRestored(t *testing.T) {
 	if got := w.schema(app); got != (schemaRecord{"1", app}) {
 		t.Errorf("%+v", got)
 	}
-	// From now on it is this stack's.
+	// From now on it belongs to this stack.
 	w.mustDelete(DeleteOptions{KeepData: true})
 	if r := w.mustEnsure(with()); r.Action != Adopted || r.After[paramPITR] != "7" {
 		t.Errorf("%+v", r)
 	}
 }
 
-// A table that another tool has made, with a schema record or without one, is taken in only if that is wanted.
+// A table of another tool, with or without a schema record, is adopted only with Adopt.
 func TestAdoptForeign(t *testing.T) {
 	for _, initialized := range []bool{true, false} {
 		w := newWorld(t, nil)
@@ -97,15 +97,15 @@ func gsi1(projection string) []any {
 	}}
 }
 
-// What no update can change is named, and nothing is begun.
+// Properties that no update can change are an error, and nothing is changed.
 func TestAdoptUnfit(t *testing.T) {
 	const key = "arn:aws:kms:us-east-1:123456789012:key/1-2"
 	other := []any{map[string]any{"IndexName": "mine", "KeySchema": []any{}}}
 	for says, properties := range map[string]map[string]any{
-		"keys are not a limiter's": {"KeySchema": []any{map[string]any{"AttributeName": "PK", "KeyType": "HASH"}}},
+		"keys must be PK and SK":   {"KeySchema": []any{map[string]any{"AttributeName": "PK", "KeyType": "HASH"}}},
 		"both strings":             {"AttributeDefinitions": []any{map[string]any{"AttributeName": "PK", "AttributeType": "N"}}},
-		"stream shows KEYS_ONLY":   {"StreamSpecification": map[string]any{"StreamViewType": "KEYS_ONLY"}},
-		"by the attribute expires": {"TimeToLiveSpecification": map[string]any{"Enabled": true, "AttributeName": "expires"}},
+		"view type KEYS_ONLY":      {"StreamSpecification": map[string]any{"StreamViewType": "KEYS_ONLY"}},
+		"TTL attribute is expires": {"TimeToLiveSpecification": map[string]any{"Enabled": true, "AttributeName": "expires"}},
 		"project KEYS_ONLY":        {"GlobalSecondaryIndexes": gsi1("ALL")},
 		"has the index mine":       {"GlobalSecondaryIndexes": other},
 		"local indexes":            {"LocalSecondaryIndexes": other},
@@ -117,7 +117,7 @@ func TestAdoptUnfit(t *testing.T) {
 			t.Errorf("%s: %v", says, err)
 		}
 	}
-	for _, named := range []string{key, ""} { // the key is the caller's own, or is to be DynamoDB's
+	for _, named := range []string{key, ""} { // the caller's own key, and DynamoDB's
 		w := newWorld(t, nil)
 		w.KeepTable(app, map[string]any{"SSESpecification": map[string]any{"SSEEnabled": true, "KMSMasterKeyId": key}})
 		if r := w.mustEnsure(with(adopting, func(o *Options) { o.KMSKey = &named })); r.After[paramKey] != named {
@@ -128,7 +128,7 @@ func TestAdoptUnfit(t *testing.T) {
 	}
 }
 
-// Data that were kept are taken in as they are, with options that differ from before; what is not named stays as it is there.
+// Data that were kept are adopted, also with other options than before; options that are not set keep their values.
 func TestAdoptChanged(t *testing.T) {
 	const key = "arn:aws:kms:us-east-1:123456789012:key/1-2"
 	w := newWorld(t, nil)
@@ -156,7 +156,7 @@ func TestAdoptChanged(t *testing.T) {
 	}
 }
 
-// A bucket that was left is taken in also if nothing needs it now, so that no later update meets it.
+// A bucket that was kept is adopted even if nothing needs it now, so that it does not conflict with a later update.
 func TestAdoptBucketWithoutAggregator(t *testing.T) {
 	w, off, on := newWorld(t, nil), false, true
 	bucket := w.mustEnsure(with()).Info.Bucket
@@ -169,7 +169,7 @@ func TestAdoptBucketWithoutAggregator(t *testing.T) {
 	if w.Exists(bucketKind, bucket) {
 		t.Error("the bucket is left")
 	}
-	// One that came beside the stack is named.
+	// A bucket that was created outside of the stack is an error.
 	w.mustEnsure(Options{Aggregator: &off})
 	w.Keep(bucketKind, bucket)
 	if _, err := w.ensure(with(func(o *Options) { o.Aggregator = &on })); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), bucket) {
@@ -181,7 +181,7 @@ func TestAdoptBucketWithoutAggregator(t *testing.T) {
 	}
 }
 
-// A table that is being deleted, or restored, is waited for.
+// Ensure waits for a table that is being deleted or restored.
 func TestAdoptWaits(t *testing.T) {
 	for _, status := range []types.TableStatus{types.TableStatusDeleting, types.TableStatusCreating} {
 		w := newWorld(t, nil)
@@ -201,7 +201,7 @@ func TestAdoptWaits(t *testing.T) {
 	}
 }
 
-// A stack that another tool has made of the template is described, and taken over only if that is wanted.
+// A stack that another tool has created from the template is described, and adopted only with Adopt.
 func TestAdoptStack(t *testing.T) {
 	w := newWorld(t, nil)
 	w.MakeStack(app, Template())

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// binaryFor is an ELF file without contents.
+// binaryFor returns an ELF file without contents.
 func binaryFor(machine elf.Machine, dynamic bool) []byte {
 	var out bytes.Buffer
 	header := elf.Header64{
@@ -28,7 +28,7 @@ func binaryFor(machine elf.Machine, dynamic bool) []byte {
 	}
 	for _, part := range []any{header, segment} {
 		if err := binary.Write(&out, binary.LittleEndian, part); err != nil {
-			panic(err) // it is memory
+			panic(err) // cannot fail in memory
 		}
 	}
 	return out.Bytes()
@@ -57,7 +57,7 @@ func zipped(t *testing.T, name string, content []byte) []byte {
 	return out.Bytes()
 }
 
-// A binary becomes a zip with one entry, of fixed time and mode: equal binaries make equal zips.
+// A binary becomes a zip with one entry, with a fixed time and mode, so that equal binaries give equal zips.
 func TestReadBinary(t *testing.T) {
 	content := binaryFor(elf.EM_AARCH64, false)
 	c, err := ReadCode(write(t, content))
@@ -84,13 +84,13 @@ func TestReadBinary(t *testing.T) {
 	if err != nil || other.Architecture != "x86_64" || other.Hash == c.Hash {
 		t.Errorf("%+v, %v", other, err)
 	}
-	// What was written comes back as it is.
+	// A zip is read unchanged.
 	if back, err := ReadCode(write(t, c.Zip)); err != nil || back.Hash != c.Hash || back.Architecture != "arm64" {
 		t.Errorf("%+v, %v", back, err)
 	}
 }
 
-// What Lambda could not run is refused, with the reason.
+// Binaries that Lambda cannot run are rejected with the reason.
 func TestReadRefuses(t *testing.T) {
 	good := binaryFor(elf.EM_AARCH64, false)
 	small := bytes.Clone(good)
@@ -104,8 +104,8 @@ func TestReadRefuses(t *testing.T) {
 		"another processor":  {binaryFor(elf.EM_RISCV, false), errProcessor},
 		"linked dynamically": {binaryFor(elf.EM_AARCH64, true), errDynamic},
 		"another entry":      {zipped(t, "main", good), errNoEntry},
-		"text in a zip":      {zipped(t, entry, []byte("text")), errNotLinux},
-		"half a zip":         {zipped(t, entry, good)[:40], zip.ErrFormat},
+		"text in a zip":      {zipped(t, binaryName, []byte("text")), errNotLinux},
+		"half a zip":         {zipped(t, binaryName, good)[:40], zip.ErrFormat},
 	} {
 		if code, err := ReadCode(write(t, c.content)); code != nil || !errors.Is(err, ErrNoCode) || !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
@@ -116,7 +116,7 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// toolchain puts a go command before all others that makes what it is asked for.
+// toolchain adds a go command at the front of PATH.
 func toolchain(t *testing.T, script string) (calls func() string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -136,11 +136,11 @@ func toolchain(t *testing.T, script string) (calls func() string) {
 	}
 }
 
-// The toolchain builds what the running program is not, from the module's source.
+// If the running program is not the code, the toolchain builds it from the module's source.
 func TestBuild(t *testing.T) {
 	from := ""
-	compiledFunc = func() string { return from }
-	t.Cleanup(func() { compiledFunc = compiled })
+	sourceFolderFunc = func() string { return from }
+	t.Cleanup(func() { sourceFolderFunc = sourceFolder })
 	built := write(t, binaryFor(elf.EM_AARCH64, false))
 	calls := toolchain(t, `case "$1" in
 list) echo '{"Dir": "/source", "Version": "v1.2.3"}';;
@@ -154,23 +154,23 @@ esac`)
 		!strings.HasSuffix(got, "/bootstrap ./cmd/zae-limiter\n") {
 		t.Errorf("%s", got)
 	}
-	// What the running program was compiled from beats what is in the working directory.
+	// The source that the running program was compiled from takes precedence over the working directory.
 	from = "/compiled"
 	if c, err = FindCode(t.Context(), "arm64"); err != nil || c.Architecture != "arm64" || !strings.Contains(calls(), "build -C /compiled ") {
 		t.Errorf("%+v, %v\n%s", c, err, calls())
 	}
 	from = ""
-	// What the toolchain complains of is told, in a line.
+	// The error has the first line of the toolchain's output.
 	toolchain(t, `[ "$1" = list ] && echo '{"Dir": "/source"}' && exit; echo "no space left" >&2; echo more >&2; exit 1`)
 	if _, err = FindCode(t.Context(), "x86_64"); !errors.Is(err, ErrNoCode) || !strings.Contains(err.Error(), "no space left") || strings.Contains(err.Error(), "\n") {
 		t.Error(err)
 	}
 	toolchain(t, "exit 1")
-	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) || !strings.HasSuffix(err.Error(), "; run the program that this installs: go install "+command+"@latest") {
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoSource) || !strings.HasSuffix(err.Error(), ": install and use a release: go install "+command+"@latest") {
 		t.Error(err)
 	}
 	t.Setenv("PATH", "")
-	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoToolchain) || !strings.HasSuffix(err.Error(), "; name the program for Linux of a release's archive (Options.Code, --lambda-zip)") {
+	if _, err = FindCode(t.Context(), ""); !errors.Is(err, errNoGo) || !strings.HasSuffix(err.Error(), ": pass the Linux program of a release's archive (Options.Code, --lambda-zip)") {
 		t.Error(err)
 	}
 	if _, err = FindCode(t.Context(), "mips"); !errors.Is(err, ErrInvalid) {
@@ -178,10 +178,10 @@ esac`)
 	}
 }
 
-// TestCompiled: this very source is what the tests were compiled from.
+// TestCompiled checks that the tests were compiled from this source.
 func TestCompiled(t *testing.T) {
 	here, err := os.Getwd()
-	if got := compiled(); err != nil || got != filepath.Dir(here) && got != "" { // "": with -trimpath
+	if got := sourceFolder(); err != nil || got != filepath.Dir(here) && got != "" { // empty with -trimpath
 		t.Errorf("compiled from %q, not %q, %v", got, filepath.Dir(here), err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// The boundary of permissions allows what the policies of the stack's roles allow, without their conditions, and that Lambda
-// decrypts the function's variables.
+// The permissions boundary allows everything that the policies of the stack's roles allow, without their conditions, and Lambda's
+// decryption of the function's variables.
 func TestBoundaryPolicy(t *testing.T) {
 	resources, g := placed(t, true), &grants{}
 	for _, name := range append(managed(resources), "AggregatorRole") {
@@ -30,7 +30,7 @@ func TestBoundaryPolicy(t *testing.T) {
 	policyFile(t, "boundary.json", all)
 }
 
-// filled is a policy of deploy/policies with values for its placeholders.
+// filled returns a policy of deploy/policies with values for its placeholders.
 func filled(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../deploy/policies/" + name)
@@ -40,7 +40,7 @@ func filled(t *testing.T, name string) []byte {
 	return []byte(strings.NewReplacer("REGION", stacktest.Region, "ACCOUNT", stacktest.Account, "NAME", app, "KEY", "1234abcd").Replace(string(text)))
 }
 
-// Each role does below the boundary what it does without, and below it whoever may make policies cannot give a role more.
+// The boundary does not restrict the stack's roles, but whoever can create policies cannot grant more than it allows.
 func TestBoundary(t *testing.T) {
 	t.Parallel()
 	document := filled(t, "boundary.json")
@@ -81,7 +81,7 @@ func TestBoundary(t *testing.T) {
 	}
 	for _, q := range foreign {
 		if q.Action == "dynamodb:Scan" {
-			continue // an administrator's
+			continue // for administrators
 		}
 		if boundary.Allows(q) {
 			t.Errorf("the boundary allows %v", q)
@@ -91,7 +91,7 @@ func TestBoundary(t *testing.T) {
 	all.compare(t)
 }
 
-// Whoever deploys with the bounded policy creates roles with that boundary, and no others.
+// The bounded deployer's policy only allows to create roles with that boundary.
 func TestBoundedDeployer(t *testing.T) {
 	t.Parallel()
 	const boundary = "arn:aws:iam::" + stacktest.Account + ":policy/app-boundary"

@@ -12,46 +12,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// hasBucket reports whether a bucket is there; one of somebody else's account is an error.
-func (s *session) hasBucket(ctx context.Context, name string) (bool, error) {
+// bucketExists reports whether a bucket exists. A bucket of another account is an error.
+func (s *session) bucketExists(ctx context.Context, name string) (bool, error) {
 	_, err := s.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
 	if err == nil {
 		return true, nil
 	}
-	if missingInS3(err) {
+	if isS3NotFound(err) {
 		return false, nil
 	}
-	return false, s.errDenied("look for the bucket "+name, "s3:ListBucket on it, if it is of this account", err)
+	return false, s.errDenied("look for the bucket "+name, "s3:ListBucket on it, if it belongs to this account", err)
 }
 
-// lingers is for how long S3 may show a bucket that was deleted, and how often that is looked at: buckets are eventually
-// consistent (User Guide, "Amazon S3 data consistency model").
+// S3 may show a deleted bucket for some seconds: buckets are eventually consistent (User Guide, "Amazon S3 data consistency
+// model"). A bucket that exists is checked again after bucketDeletionDelay, at most maxBucketChecks times in all.
 const (
-	lingers   = 10 * time.Second
-	mostLooks = 3
+	bucketDeletionDelay = 10 * time.Second
+	maxBucketChecks     = 3
 )
 
-// stays reports whether a bucket is there, and not only still to be seen.
-func (s *session) stays(ctx context.Context, name string) (bool, error) {
+// bucketExistsStably reports whether a bucket exists, and is not merely still visible after its deletion.
+func (s *session) bucketExistsStably(ctx context.Context, name string) (bool, error) {
 	for look := 1; ; look++ {
-		there, err := s.hasBucket(ctx, name)
-		if err != nil || !there || look == mostLooks {
+		there, err := s.bucketExists(ctx, name)
+		if err != nil || !there || look == maxBucketChecks {
 			return there, err
 		}
-		if err := s.rest(ctx, lingers); err != nil {
+		if err := s.sleepAbout(ctx, bucketDeletionDelay); err != nil {
 			return false, err
 		}
 	}
 }
 
-// oldBucket is the name of the bucket of a stack that is not there; "" if there is no such bucket. Unless it is wanted
-// (named), a bucket that may not be looked at counts as absent.
-func (s *session) oldBucket(ctx context.Context, wanted string) (string, error) {
-	if err := s.identify(ctx); err != nil {
+// existingBucket returns the name of the bucket of a stack that does not exist; empty if there is no such bucket. A bucket that
+// the credentials may not read counts as absent, unless the caller names it (wanted).
+func (s *session) existingBucket(ctx context.Context, wanted string) (string, error) {
+	if err := s.readAccount(ctx); err != nil {
 		return "", err
 	}
 	name := cmp.Or(wanted, bucketName(s.account, s.region, s.name))
-	there, err := s.hasBucket(ctx, name)
+	there, err := s.bucketExists(ctx, name)
 	if wanted == "" && isDenied(err) {
 		return "", nil
 	}
@@ -61,11 +61,11 @@ func (s *session) oldBucket(ctx context.Context, wanted string) (string, error) 
 	return name, nil
 }
 
-// bucketSettings are what parameters say of a bucket: the days after which the archive goes to Glacier, and the key;
-// "" for none.
+// bucketSettings returns the current values of the parameters that concern a bucket: the days until archived events move to
+// Glacier, and the key; empty if not set.
 func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key string, err error) {
 	rules, err := s.s3.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
-	if reason, _ := code(err); err != nil && reason != "NoSuchLifecycleConfiguration" {
+	if reason, _ := awsError(err); err != nil && reason != "NoSuchLifecycleConfiguration" {
 		return "", "", s.errDenied("look at the lifecycle of the bucket "+name, "s3:GetLifecycleConfiguration", err)
 	}
 	if err == nil {
@@ -78,7 +78,7 @@ func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key
 		}
 	}
 	encrypted, err := s.s3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
-	if reason, _ := code(err); err != nil && reason != "ServerSideEncryptionConfigurationNotFoundError" {
+	if reason, _ := awsError(err); err != nil && reason != "ServerSideEncryptionConfigurationNotFoundError" {
 		return "", "", s.errDenied("look at the encryption of the bucket "+name, "s3:GetEncryptionConfiguration", err)
 	}
 	if err == nil && encrypted.ServerSideEncryptionConfiguration != nil {
@@ -91,7 +91,7 @@ func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key
 	return glacier, key, nil
 }
 
-// owner of the buckets that are spoken to, where it is known: a name may be another account's.
+// owner returns the account that buckets must belong to, if known: a name may belong to another account.
 func (s *session) owner() *string {
 	if s.account == "" {
 		return nil
@@ -99,20 +99,20 @@ func (s *session) owner() *string {
 	return &s.account
 }
 
-func missingInS3(err error) bool {
-	name, _ := code(err)
+func isS3NotFound(err error) bool {
+	name, _ := awsError(err)
 	return name == "NotFound" || name == "NoSuchBucket" || name == "NoSuchKey"
 }
 
-// upload puts the code into the bucket under the hash of its content, if it is not there. Without s3:ListBucket S3 answers
-// 403 for an object that is not there, and without s3:GetObject for one that is (API reference of HeadObject): then S3 is
-// asked to store it unless it is there, which it answers with 412.
-func (s *session) upload(ctx context.Context, w *wanted) error {
+// upload stores the code in the bucket, named by the hash of its content, unless it is already there. Without the permissions
+// s3:ListBucket and s3:GetObject, S3 answers HeadObject with 403 in either case; then the upload is conditional, and S3
+// answers with 412 if the object exists.
+func (s *session) upload(ctx context.Context, w *desired) error {
 	if w.code == nil {
 		return nil
 	}
-	bucket, key := cmp.Or(w.named[paramBucket], w.has.params[paramBucket]), codeKey(w.code)
-	if err := s.identify(ctx); err != nil {
+	bucket, key := cmp.Or(w.named[paramBucket], w.current.params[paramBucket]), codeKey(w.code)
+	if err := s.readAccount(ctx); err != nil {
 		return err
 	}
 	_, err := s.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: s.owner()})
@@ -120,54 +120,54 @@ func (s *session) upload(ctx context.Context, w *wanted) error {
 	case err == nil:
 		return nil
 	case isDenied(err):
-		s.say("it cannot be told whether the code is in the bucket: s3:ListBucket on " + bucket + " is not allowed, or s3:GetObject")
-	case !missingInS3(err):
+		s.report("cannot check whether the code is already in the bucket: s3:ListBucket or s3:GetObject on " + bucket + " is not allowed")
+	case !isS3NotFound(err):
 		return s.errCall("look for the code in "+bucket, err)
 	}
-	s.say("uploading the function's code, " + strconv.Itoa(len(w.code.Zip)/1000) + " kB")
-	err = s.patiently(ctx, func() error {
+	s.report("uploading the function's code, " + strconv.Itoa(len(w.code.Zip)/1000) + " kB")
+	err = s.withRetries(ctx, func() error {
 		_, err := s.s3.PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &bucket, Key: &key, Body: bytes.NewReader(w.code.Zip), ContentType: aws.String("application/zip"),
 			ExpectedBucketOwner: s.owner(), IfNoneMatch: aws.String("*"),
 		})
 		return err
 	})
-	if reason, _ := code(err); reason == "PreconditionFailed" { // it is there
+	if reason, _ := awsError(err); reason == "PreconditionFailed" { // it already exists
 		return nil
 	}
 	return s.errDenied("upload the code to "+bucket, "s3:PutObject on "+codeFolder+"*", err)
 }
 
-// mostSweeps bounds how often a bucket is emptied that fills again: by the function, which ends with the stack.
-const mostSweeps = 3
+// maxEmptyings bounds how often a bucket is emptied if new objects appear: the function may still write to it.
+const maxEmptyings = 3
 
-// dropBucket deletes a bucket with all that is in it, in all versions.
-func (s *session) dropBucket(ctx context.Context, name string) error {
-	s.say("deleting the bucket " + name + " and all that is in it")
-	for sweep := 1; ; sweep++ {
-		if err := s.sweep(ctx, name); err != nil {
+// deleteBucket deletes a bucket with all versions of all objects.
+func (s *session) deleteBucket(ctx context.Context, name string) error {
+	s.report("deleting the bucket " + name + " with all its objects")
+	for emptying := 1; ; emptying++ {
+		if err := s.emptyBucket(ctx, name); err != nil {
 			return s.errCall("empty the bucket "+name, err)
 		}
-		err := s.patiently(ctx, func() error {
+		err := s.withRetries(ctx, func() error {
 			_, err := s.s3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
 			return err
 		})
-		if missingInS3(err) {
+		if isS3NotFound(err) {
 			return nil
 		}
-		if reason, _ := code(err); reason == "BucketNotEmpty" && sweep < mostSweeps {
+		if reason, _ := awsError(err); reason == "BucketNotEmpty" && emptying < maxEmptyings {
 			continue
 		}
 		return s.errCall("delete the bucket "+name, err)
 	}
 }
 
-// sweep deletes all that is in a bucket, page by page.
-func (s *session) sweep(ctx context.Context, name string) error {
+// emptyBucket deletes all versions of all objects in a bucket, page by page.
+func (s *session) emptyBucket(ctx context.Context, name string) error {
 	in := &s3.ListObjectVersionsInput{Bucket: &name, ExpectedBucketOwner: s.owner()}
 	for {
 		page, err := s.s3.ListObjectVersions(ctx, in)
-		if missingInS3(err) {
+		if isS3NotFound(err) {
 			return nil
 		}
 		if err != nil {

@@ -15,18 +15,19 @@ import (
 	"strings"
 )
 
-// goNames are what the Go toolchain calls the processors that Lambda has.
-var goNames = map[string]string{defaultArch: "arm64", "x86_64": "amd64"}
+// goArchitectures maps Lambda's names of processors to those of the Go toolchain.
+var goArchitectures = map[string]string{defaultArch: "arm64", "x86_64": "amd64"}
 
-// FindCode makes the function's code of this version: of the running program if that is zae-limiter's own Linux binary
-// for the architecture ("": whatever it has) and linked statically, else by the Go toolchain ("": for arm64), however the
-// running program was built, from the module's source: what this program was compiled from, else what the module around the
-// working directory uses, else what can be fetched. [ErrNoCode] tells what to do where neither works.
+// FindCode returns the function's code in the version of the running program, for an architecture (arm64 or x86_64). If the
+// running program is the zae-limiter command, statically linked for Linux and this architecture, it is the code. Otherwise
+// FindCode builds the command with the Go toolchain, from the first of these sources: the one that the running program was
+// compiled from, the module that the working directory uses, or a download. An empty architecture means that of the running
+// program, or arm64 for a build. FindCode returns [ErrNoCode], with advice, if neither works.
 func FindCode(ctx context.Context, architecture string) (*Code, error) {
-	if architecture != "" && goNames[architecture] == "" {
-		return nil, &InvalidError{"Architecture", architecture, "there are " + strings.Join(processors, ", ")}
+	if architecture != "" && goArchitectures[architecture] == "" {
+		return nil, &InvalidError{"Architecture", architecture, "must be one of " + strings.Join(processors, ", ")}
 	}
-	c, own := running(architecture)
+	c, own := ownCode(architecture)
 	if own == nil {
 		return c, nil
 	}
@@ -34,19 +35,19 @@ func FindCode(ctx context.Context, architecture string) (*Code, error) {
 	if built == nil || ctx.Err() != nil {
 		return c, built
 	}
-	return nil, errNothingFound(own, built)
+	return nil, errNoWay(own, built)
 }
 
-// running is the code of the running program.
-func running(architecture string) (*Code, error) {
+// ownCode returns the code that is the running program.
+func ownCode(architecture string) (*Code, error) {
 	info, ok := debug.ReadBuildInfo()
 	switch {
 	case !ok || info.Path != command:
-		return nil, errNotItself
+		return nil, errNotThisProgram
 	case runtime.GOOS != "linux":
 		return nil, errNotLinux
-	case architecture != "" && goNames[architecture] != runtime.GOARCH:
-		return nil, errRunsElsewhere
+	case architecture != "" && goArchitectures[architecture] != runtime.GOARCH:
+		return nil, errOwnProcessor
 	}
 	path, err := os.Executable()
 	if err != nil {
@@ -54,14 +55,14 @@ func running(architecture string) (*Code, error) {
 	}
 	c, err := ReadCode(path)
 	if errors.Is(err, errDynamic) {
-		return nil, errRunsDynamic // the cure is not the file's
+		return nil, errOwnDynamic // the advice for a file would not help here
 	}
 	return c, err
 }
 
-// build makes the program with the Go toolchain. The cache makes a second time quick.
+// build builds the command with the Go toolchain.
 func build(ctx context.Context, architecture string) (*Code, error) {
-	folder, source, err := sources(ctx)
+	folder, source, err := moduleSource(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +71,8 @@ func build(ctx context.Context, architecture string) (*Code, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(out) //nolint:errcheck // a temporary folder
-	binary := filepath.Join(out, entry)
-	_, err = goTool(ctx, []string{"GOOS=linux", "GOARCH=" + goNames[architecture], "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off"},
+	binary := filepath.Join(out, binaryName)
+	_, err = goTool(ctx, []string{"GOOS=linux", "GOARCH=" + goArchitectures[architecture], "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off"},
 		"build", "-C", folder, "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, "./cmd/zae-limiter")
 	if err != nil {
 		return nil, err
@@ -83,22 +84,22 @@ func build(ctx context.Context, architecture string) (*Code, error) {
 	return c, err
 }
 
-// sources is the folder of this module's source, and its version if that is a released one: what the running program was compiled
-// from if that is still there, be it a checkout or the module cache, else as the module around the working directory has it,
-// else fetched in the running program's version.
-func sources(ctx context.Context) (folder, version string, err error) {
-	if folder := compiledFunc(); folder != "" {
-		return folder, released(), nil
+// moduleSource returns the folder of this module's source, and its version if that is a release. It prefers the source that
+// the running program was compiled from, then the version that the module around the working directory uses, then a download
+// of the running program's version.
+func moduleSource(ctx context.Context) (folder, version string, err error) {
+	if folder := sourceFolderFunc(); folder != "" {
+		return folder, releasedVersion(), nil
 	}
 	var m struct{ Dir, Version, Error string }
 	listed, err := goTool(ctx, nil, "list", "-m", "-json", module)
 	if err == nil && json.Unmarshal(listed, &m) == nil && m.Dir != "" {
 		return m.Dir, m.Version, nil
 	}
-	if errors.Is(err, errNoToolchain) {
+	if errors.Is(err, errNoGo) {
 		return "", "", err
 	}
-	running := released()
+	running := releasedVersion()
 	if running == "" {
 		return "", "", errNoSource
 	}
@@ -112,12 +113,12 @@ func sources(ctx context.Context) (folder, version string, err error) {
 	return m.Dir, m.Version, nil
 }
 
-// compiledFunc is compiled; tests replace it.
-var compiledFunc = compiled
+// sourceFolderFunc is sourceFolder; tests replace it.
+var sourceFolderFunc = sourceFolder
 
-// compiled is the folder of the source that the running program was compiled from, "" if that is not on this machine, or the
-// program does not tell (-trimpath).
-func compiled() string {
+// sourceFolder returns the folder of the source that the running program was compiled from. It returns an empty string if that
+// is not on this machine, or unknown (-trimpath).
+func sourceFolder() string {
 	_, file, _, _ := runtime.Caller(0)
 	if !filepath.IsAbs(file) {
 		return ""
@@ -129,20 +130,20 @@ func compiled() string {
 	return folder
 }
 
-// released is the version of this module in the running program, if it is one that can be fetched.
-func released() string {
+// releasedVersion returns the version of this module in the running program if that can be downloaded, else an empty string.
+func releasedVersion() string {
 	if v := version(); strings.HasPrefix(v, "v") && !strings.Contains(v, "dirty") {
 		return v
 	}
 	return ""
 }
 
-// goTool runs the Go toolchain, and tells the first line of what it complains of.
+// goTool runs the Go toolchain. Its error has the first line of standard error.
 func goTool(ctx context.Context, environment []string, arguments ...string) ([]byte, error) {
 	c := exec.CommandContext(ctx, "go", arguments...)
 	c.Env = append(os.Environ(), environment...)
-	var complaint bytes.Buffer
-	c.Stderr = &complaint
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
 	out, err := c.Output()
 	switch {
 	case err == nil:
@@ -150,8 +151,8 @@ func goTool(ctx context.Context, environment []string, arguments ...string) ([]b
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, exec.ErrNotFound):
-		return nil, errNoToolchain
+		return nil, errNoGo
 	}
-	first, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n")
+	first, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
 	return nil, fmt.Errorf("go %s: %w: %s", arguments[0], err, first)
 }

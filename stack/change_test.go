@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A change names the properties that change, each once; what changes beside properties goes by its own name.
+// A change lists the properties that change, each once, and other attributes by their names.
 func TestChangeOf(t *testing.T) {
 	detail := func(attribute types.ResourceAttribute, name *string) types.ResourceChangeDetail {
 		return types.ResourceChangeDetail{Target: &types.ResourceTargetDefinition{Attribute: attribute, Name: name}}
@@ -31,40 +31,40 @@ func TestChangeOf(t *testing.T) {
 	}
 }
 
-// Reasons lose their packing, and get the advice that fits.
+// Errors have the plain reason and the matching advice.
 func TestAdvice(t *testing.T) {
 	for _, c := range []struct{ kind, reason, want string }{
-		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; names of policies"},
-		{"AWS::Logs::LogGroup", `Resource handler returned message: "null" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "null; remove what has the name"},
-		{"AWS::SQS::Queue", "Resource handler returned message: \"User: u is not\nauthorized to perform: sqs:CreateQueue\" (RequestToken: 2, HandlerErrorCode: AccessDenied)", "User: u is not authorized to perform: sqs:CreateQueue; allow the deploying"},
-		{"AWS::Lambda::Function", "Code storage limit exceeded.", "Code storage limit exceeded; have the account's quota raised"},
-		{"AWS::DynamoDB::Table", "Something else.", "Something else; cure that, and deploy again"},
+		{"AWS::IAM::ManagedPolicy", `Resource handler returned message: "A policy called app-acq already exists. (Service: Iam, Status Code: 409, Request ID: 1) (SDK Attempt Count: 1)" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "A policy called app-acq already exists; policy names are unique"},
+		{"AWS::Logs::LogGroup", `Resource handler returned message: "null" (RequestToken: 2, HandlerErrorCode: AlreadyExists)`, "null; delete the existing resource"},
+		{"AWS::SQS::Queue", "Resource handler returned message: \"User: u is not\nauthorized to perform: sqs:CreateQueue\" (RequestToken: 2, HandlerErrorCode: AccessDenied)", "User: u is not authorized to perform: sqs:CreateQueue; grant the deploying"},
+		{"AWS::Lambda::Function", "Code storage limit exceeded.", "Code storage limit exceeded; request a higher quota"},
+		{"AWS::DynamoDB::Table", "Something else.", "Something else; fix the cause, then deploy again"},
 	} {
-		err := (&FailedError{Stack: app, Status: "ROLLBACK_COMPLETE", Resource: "R", Type: c.kind, Reason: c.reason}).advised()
+		err := (&FailedError{Stack: app, Status: "ROLLBACK_COMPLETE", Resource: "R", Type: c.kind, Reason: c.reason}).withAdvice()
 		if !strings.HasPrefix(err.Error(), "stack: app was not created (ROLLBACK_COMPLETE): R ("+c.kind+"): "+c.want) {
 			t.Error(err)
 		}
 	}
 	for status, want := range map[string]string{"ROLLBACK_FAILED": "app is in ROLLBACK_FAILED: ", "DELETE_FAILED": "app was not deleted: "} {
-		if err := (&FailedError{Stack: app, Status: status, Reason: "x"}).advised(); !strings.Contains(err.Error(), want) || errors.Unwrap(err) != nil {
+		if err := (&FailedError{Stack: app, Status: status, Reason: "x"}).withAdvice(); !strings.Contains(err.Error(), want) || errors.Unwrap(err) != nil {
 			t.Error(err)
 		}
 	}
 }
 
-// A stack whose table is gone says so, instead of a deployment that no store opens.
+// A deployment whose table is gone is an error.
 func TestTableGone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	if err := w.session(Options{}).dropTable(t.Context()); err != nil {
+	if err := w.session(Options{}).deleteTable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "its table is not") {
+	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "the table of the stack") {
 		t.Error(err)
 	}
 }
 
-// The cause is the first resource that failed by itself; the stack's own word counts where there is none.
+// The cause is the first resource that failed by itself; the stack's own reason counts if there is none.
 func TestCause(t *testing.T) {
 	st := &state{id: "arn", status: types.StackStatusRollbackComplete, reason: "the last word"}
 	own := Event{Resource: app, ID: "arn", Status: "ROLLBACK_FAILED", Reason: "the stack's word"}

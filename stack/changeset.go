@@ -15,23 +15,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// proposal is what a change set is made of.
+// proposal holds the arguments of a change set.
 type proposal struct {
 	kind     types.ChangeSetType
-	template string // "": the stack's own
+	template string // empty for the stack's current template
 	params   []types.Parameter
 	tags     map[string]string
 	imports  []types.ResourceToImport
 }
 
-// changeSet is one that CloudFormation has worked out.
+// changeSet is a change set that CloudFormation has created.
 type changeSet struct {
 	id, stack string // ARNs
 	changes   []Change
 }
 
-// propose has a change set worked out; nil if it changes nothing. What is refused is removed again.
-func (s *session) propose(ctx context.Context, p *proposal) (*changeSet, error) {
+// createChangeSet creates a change set and waits until CloudFormation has computed the changes. It returns nil if there are
+// none. It deletes a change set that is empty or rejected.
+func (s *session) createChangeSet(ctx context.Context, p *proposal) (*changeSet, error) {
 	in := &cloudformation.CreateChangeSetInput{
 		StackName: &s.name, ChangeSetName: aws.String(token()), ClientToken: aws.String(token()),
 		ChangeSetType: p.kind, Parameters: p.params, ResourcesToImport: p.imports,
@@ -50,42 +51,42 @@ func (s *session) propose(ctx context.Context, p *proposal) (*changeSet, error) 
 	case isBusy(err):
 		return nil, errBusy
 	case err != nil:
-		return nil, s.errCall("make a change set", err)
+		return nil, s.errCall("create a change set", err)
 	}
 	c := &changeSet{id: aws.ToString(made.Id), stack: aws.ToString(made.StackId)}
-	reason, err := s.worked(ctx, c)
+	reason, err := s.awaitChangeSet(ctx, c)
 	if err == nil && reason == "" {
 		return c, nil
 	}
-	if err == nil && !saysUnchanged(reason) {
-		err = s.refused(ctx, c, reason)
+	if err == nil && !meansUnchanged(reason) {
+		err = s.changeSetError(ctx, c, reason)
 	}
 	return nil, errors.Join(err, s.discard(ctx, c, p.kind))
 }
 
-// worked waits until a change set is worked out; the reason is why it could not be.
-func (s *session) worked(ctx context.Context, c *changeSet) (reason string, err error) {
-	p := &patience{s: s}
+// awaitChangeSet waits until a change set is complete. The reason is not empty if CloudFormation rejects it.
+func (s *session) awaitChangeSet(ctx context.Context, c *changeSet) (reason string, err error) {
+	p := &poller{s: s}
 	for {
 		var out *cloudformation.DescribeChangeSetOutput
-		out, err = s.stacks.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack}, once)
+		out, err = s.stacks.DescribeChangeSet(ctx, &cloudformation.DescribeChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack}, noRetries)
 		switch {
 		case isBusy(err), isAbsent(err):
 			return "", errBusy
 		case err != nil:
 		case out.Status == types.ChangeSetStatusCreateComplete:
-			return "", s.gather(ctx, c, out)
+			return "", s.readChanges(ctx, c, out)
 		case out.Status == types.ChangeSetStatusFailed:
 			return cmp.Or(aws.ToString(out.StatusReason), "CloudFormation gives no reason"), nil
 		}
-		if err := p.after(ctx, err); err != nil {
+		if err := p.wait(ctx, err); err != nil {
 			return "", s.errWaiting(ctx, err)
 		}
 	}
 }
 
-// gather reads the changes, page by page.
-func (s *session) gather(ctx context.Context, c *changeSet, page *cloudformation.DescribeChangeSetOutput) error {
+// readChanges reads the changes of a change set, page by page.
+func (s *session) readChanges(ctx context.Context, c *changeSet, page *cloudformation.DescribeChangeSetOutput) error {
 	for {
 		for i := range page.Changes {
 			if r := page.Changes[i].ResourceChange; r != nil {
@@ -123,11 +124,11 @@ func changeOf(r *types.ResourceChange) Change {
 	return change
 }
 
-// refused is the error of a change set that cannot be. Checks that are made before any resource is touched tell their
-// findings as events.
-func (s *session) refused(ctx context.Context, c *changeSet, reason string) error {
+// changeSetError returns the error for a rejected change set. Validations that run before any resource changes report their
+// results as events.
+func (s *session) changeSetError(ctx context.Context, c *changeSet, reason string) error {
 	failed := &FailedError{Stack: s.name, Status: string(types.ChangeSetStatusFailed), Reason: reason}
-	out, err := s.stacks.DescribeEvents(ctx, &cloudformation.DescribeEventsInput{ChangeSetName: &c.id, StackName: &c.stack}, once)
+	out, err := s.stacks.DescribeEvents(ctx, &cloudformation.DescribeEventsInput{ChangeSetName: &c.id, StackName: &c.stack}, noRetries)
 	if err == nil {
 		for _, e := range out.OperationEvents {
 			if text := aws.ToString(e.ValidationStatusReason); text != "" && e.ValidationStatus == types.ValidationStatusFailed {
@@ -136,20 +137,20 @@ func (s *session) refused(ctx context.Context, c *changeSet, reason string) erro
 			}
 		}
 	}
-	return failed.advised()
+	return failed.withAdvice()
 }
 
-// tidying bounds what is done after a caller has gone.
-const tidying = time.Minute
+// cleanupTimeout bounds the cleanup after the caller's context is done.
+const cleanupTimeout = time.Minute
 
-// discard removes a change set, and the empty stack that one of a new stack leaves.
+// discard deletes a change set, and the empty stack that the change set of a new stack has created.
 func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSetType) error {
-	// What was made to look at goes, also for who looks no longer.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidying)
+	// The cleanup must also happen if the caller has given up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	_, err := s.stacks.DeleteChangeSet(ctx, &cloudformation.DeleteChangeSetInput{ChangeSetName: &c.id, StackName: &c.stack})
 	if err != nil && !isBusy(err) && !isAbsent(err) {
-		return s.errCall("remove a change set", err)
+		return s.errCall("delete a change set", err)
 	}
 	if kind == types.ChangeSetTypeUpdate {
 		return nil
@@ -158,12 +159,12 @@ func (s *session) discard(ctx context.Context, c *changeSet, kind types.ChangeSe
 	if err != nil || st == nil || st.status != types.StackStatusReviewInProgress {
 		return s.errCall("look at the stack", err)
 	}
-	return s.remove(ctx, st, removal{wait: true})
+	return s.requestDeletion(ctx, st, stackDeletion{always: true})
 }
 
-// carryOut executes a change set and waits for its end, unless nobody wants to wait.
-func (s *session) carryOut(ctx context.Context, c *changeSet) (*state, error) {
-	op, err := s.begin(ctx, c.stack, token())
+// execute executes a change set and waits for the result, unless NoWait is set.
+func (s *session) execute(ctx context.Context, c *changeSet) (*state, error) {
+	op, err := s.startOperation(ctx, c.stack, token())
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (s *session) carryOut(ctx context.Context, c *changeSet) (*state, error) {
 		st, err := s.describe(ctx, c.stack)
 		return st, s.errCall("look at the stack", err)
 	}
-	st, err := op.follow(ctx)
+	st, err := op.await(ctx)
 	switch {
 	case err != nil:
 		return nil, err
@@ -193,5 +194,5 @@ func (s *session) carryOut(ctx context.Context, c *changeSet) (*state, error) {
 	return st, nil
 }
 
-// token marks one request, and the events that come of it.
+// token returns a random token, which marks a request and its events.
 func token() string { return changeSetsPrefix + strings.ToLower(rand.Text()) }

@@ -16,8 +16,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// What of the SDK is used. These are functions and no interfaces: of a client that is in an interface, or in anything that
-// is, the linker keeps all calls, which were three of nine megabytes of the function's zip.
+// The calls of the SDK that this package uses. They are functions, not interfaces, because the linker keeps all methods of a
+// client that is stored in an interface: three of the nine megabytes of the function's zip.
 type (
 	stacks struct {
 		ContinueUpdateRollback      func(context.Context, *cloudformation.ContinueUpdateRollbackInput, ...func(*cloudformation.Options)) (*cloudformation.ContinueUpdateRollbackOutput, error)
@@ -56,29 +56,29 @@ type (
 	}
 )
 
-// session is one call of this package on one stack.
+// session is the state of one call of this package, for one stack.
 type session struct {
-	name   string
-	o      Options // with defaults
-	region string
-	stacks stacks
-	tables tables
-	s3     buckets
-	sts    callers
-	jitter func() float64 // in [0, 1)
-	own    string         // version of this program
+	name    string
+	o       Options // with defaults
+	region  string
+	stacks  stacks
+	tables  tables
+	s3      buckets
+	sts     callers
+	jitter  func() float64 // in [0, 1)
+	version string         // of this program
 
-	planning bool  // nothing will be carried out: the function's code is not needed
-	noCode   error // why it cannot be had
+	planning bool  // nothing will be executed, so the function's code is not needed
+	noCode   error // why there is no code, if planning
 
-	account, partition string  // see identify
-	events             []Event // of the operation under way, oldest first
+	account, partition string  // see readAccount
+	events             []Event // of the current operation, oldest first
 	changes            []Change
 }
 
-// open makes the clients. It talks to nobody.
+// open creates the clients. It does not call AWS, except to sign in if necessary.
 func open(ctx context.Context, name string, o *Options) (*session, error) {
-	s := &session{name: name, jitter: rand.Float64, own: version()}
+	s := &session{name: name, jitter: rand.Float64, version: version()}
 	if o != nil {
 		s.o = *o
 	}
@@ -97,14 +97,14 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 		ExecuteChangeSet: cfn.ExecuteChangeSet, ListStackResources: cfn.ListStackResources,
 		UpdateTerminationProtection: cfn.UpdateTerminationProtection,
 	}
-	s.tables = tablesOf(dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
-		o.DisableValidateResponseChecksum = true // emulators send none, and each reply would be warned of
+	s.tables = newTables(dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
+		o.DisableValidateResponseChecksum = true // emulators send no checksum, and the SDK would warn about each response
 		if o.BaseEndpoint != nil {
 			o.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
 		}
 	}))
 	objects := s3.NewFromConfig(c, func(o *s3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil // emulators have no host for each bucket
+		o.UsePathStyle = o.BaseEndpoint != nil // emulators have no host per bucket
 	})
 	s.s3 = buckets{
 		DeleteBucket: objects.DeleteBucket, DeleteObjects: objects.DeleteObjects,
@@ -116,11 +116,11 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 	return s, nil
 }
 
-func tablesOf(c *dynamodb.Client) tables {
+func newTables(c *dynamodb.Client) tables {
 	return tables{c.DeleteTable, c.DescribeContinuousBackups, c.DescribeTable, c.DescribeTimeToLive, c.GetItem, c.UpdateItem, c.UpdateTable}
 }
 
-// config is the SDK's, made of whatever the caller gave.
+// config returns the SDK's configuration for these options.
 func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	var c aws.Config
 	if o.Config != nil {
@@ -141,11 +141,11 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	}
 	if c.Retryer == nil {
 		c.Retryer = func() aws.Retryer {
-			return retry.NewStandard(func(r *retry.StandardOptions) { r.Retryables = append(r.Retryables, torn{}) })
+			return retry.NewStandard(func(r *retry.StandardOptions) { r.Retryables = append(r.Retryables, retryTruncated{}) })
 		}
 	}
 	if c.BaseEndpoint != nil {
-		if err := o.atEndpoint(&c); err != nil {
+		if err := o.useEndpoint(&c); err != nil {
 			return c, err
 		}
 	}
@@ -160,23 +160,23 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 	return c, nil
 }
 
-// torn has requests sent again whose answer broke off: all that are made here can be.
-type torn struct{}
+// retryTruncated makes the SDK retry requests whose response was cut off. All requests of this package may be repeated.
+type retryTruncated struct{}
 
 // IsErrorRetryable implements [retry.IsErrorRetryable].
-func (torn) IsErrorRetryable(err error) aws.Ternary {
-	if isTorn(err) {
+func (retryTruncated) IsErrorRetryable(err error) aws.Ternary {
+	if isTruncated(err) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
 }
 
-// atEndpoint is for endpoints that are not the region's own. One on this machine is an emulator, which wants some region
-// and some credentials, and does not care which.
-func (o *Options) atEndpoint(c *aws.Config) error {
+// useEndpoint prepares c for an endpoint other than the region's own. An endpoint on this machine is an emulator, which needs a
+// region and credentials but accepts any.
+func (o *Options) useEndpoint(c *aws.Config) error {
 	u, err := url.Parse(*c.BaseEndpoint)
 	if err != nil || u.Host == "" {
-		return &InvalidError{"Endpoint", *c.BaseEndpoint, "wanted is a URL: http://localhost:5000"}
+		return &InvalidError{"Endpoint", *c.BaseEndpoint, "must be a URL, for example http://localhost:5000"}
 	}
 	if !awsconfig.Local(*c.BaseEndpoint) {
 		return nil
@@ -190,25 +190,25 @@ func (o *Options) atEndpoint(c *aws.Config) error {
 	return nil
 }
 
-// identify asks, once, whose account this is.
-func (s *session) identify(ctx context.Context) error {
+// readAccount reads the id and the partition of the AWS account, once.
+func (s *session) readAccount(ctx context.Context) error {
 	if s.account != "" {
 		return nil
 	}
 	who, err := s.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return s.errCall("ask whose account this is", err)
+		return s.errCall("read the id of the AWS account", err)
 	}
 	s.account, s.partition = aws.ToString(who.Account), partitionOf(aws.ToString(who.Arn))
 	return nil
 }
 
-// say tells what this package does, among the events.
-func (s *session) say(reason string) {
+// report emits an event for a step of this package.
+func (s *session) report(reason string) {
 	s.o.Progress(Event{Time: s.o.Now(), Resource: s.name, Reason: reason})
 }
 
-// rest waits about d.
-func (s *session) rest(ctx context.Context, d time.Duration) error {
+// sleepAbout sleeps between 0.8 d and 1.2 d.
+func (s *session) sleepAbout(ctx context.Context, d time.Duration) error {
 	return s.o.Sleep(ctx, d*4/5+time.Duration(s.jitter()*float64(d)*2/5))
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestCodeOnly changes the function's code of a stack that another version has deployed, and nothing else.
+// TestCodeOnly checks that CodeOnly updates only the function's code of a stack that another version has deployed.
 func TestCodeOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	if _, err := w.ensure(Options{CodeOnly: true, Code: codeFor("arm64")}); !errors.Is(err, ErrNotFound) || len(w.events) > 0 {

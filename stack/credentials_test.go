@@ -7,8 +7,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// TestNoCredentials: where there are no credentials the error says whose fault it is and what to do, and an answer that was given
-// to whoever fetched them is not taken for one of CloudFormation's.
+// TestNoCredentials checks that the error for missing credentials says why and what to do, and that an error while fetching them
+// does not count as an error of CloudFormation.
 func TestNoCredentials(t *testing.T) {
 	for _, x := range stacktest.Troubles() {
 		t.Run(x.Name, func(t *testing.T) {
@@ -22,7 +22,7 @@ func TestNoCredentials(t *testing.T) {
 					t.Errorf("%q does not say %q", err, part)
 				}
 			}
-			if name, message := code(err); name != "" || strings.Contains(err.Error(), "operation error") {
+			if name, message := awsError(err); name != "" || strings.Contains(err.Error(), "operation error") {
 				t.Errorf("%q is taken for %s: %s", err, name, message)
 			}
 		})

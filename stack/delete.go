@@ -13,22 +13,22 @@ import (
 	dynamo "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// removal is how a stack is deleted.
-type removal struct {
-	retain []string // resources that could not be deleted, and may stay
+// stackDeletion holds the arguments of a deletion.
+type stackDeletion struct {
+	retain []string // resources that could not be deleted and are kept
 	mode   types.DeletionMode
-	wait   bool // also where the caller does not want to
+	always bool // wait even with NoWait
 }
 
-// doomed is what a deletion finds.
-type doomed struct {
+// deletionTargets are the stack, the table and the bucket to delete; nil and empty for those that do not exist.
+type deletionTargets struct {
 	stack  *state
 	table  *dynamo.TableDescription
 	bucket string
 }
 
 func (s *session) delete(ctx context.Context, d DeleteOptions) error {
-	found, err := s.find(ctx, d)
+	found, err := s.findTargets(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -38,38 +38,38 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 		}
 	}
 	if found.stack != nil {
-		s.say("deleting the stack " + s.name)
-		if err := s.removeAll(ctx, found, d); err != nil || s.o.NoWait {
+		s.report("deleting the stack " + s.name)
+		if err := s.deleteStack(ctx, found, d); err != nil || s.o.NoWait {
 			return err
 		}
 	}
-	return s.drop(ctx, found)
+	return s.deleteData(ctx, found)
 }
 
-// drop deletes table and bucket.
-func (s *session) drop(ctx context.Context, found *doomed) error {
+// deleteData deletes the table and the bucket.
+func (s *session) deleteData(ctx context.Context, found *deletionTargets) error {
 	if found.table != nil {
-		if err := s.dropTable(ctx); err != nil {
+		if err := s.deleteTable(ctx); err != nil {
 			return err
 		}
 	}
 	if found.bucket != "" {
-		return s.dropBucket(ctx, found.bucket)
+		return s.deleteBucket(ctx, found.bucket)
 	}
 	return nil
 }
 
-// find looks for what there is to delete, and refuses what is protected.
-func (s *session) find(ctx context.Context, d DeleteOptions) (*doomed, error) {
-	st, err := s.quiet(ctx)
+// findTargets returns what there is to delete. It fails if the stack or the table is protected and Force is not set.
+func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTargets, error) {
+	st, err := s.awaitIdle(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := &doomed{stack: st}
+	found := &deletionTargets{stack: st}
 	if st != nil && st.protected && !d.Force {
-		return nil, s.errProtected("stack", "turn termination protection off")
+		return nil, s.errProtected("stack", "turn off termination protection")
 	}
-	if found.table, err = s.ownTable(ctx, st, d.KeepData); err != nil {
+	if found.table, err = s.tableToDelete(ctx, st, d.KeepData); err != nil {
 		return nil, err
 	}
 	if d.KeepData {
@@ -77,22 +77,22 @@ func (s *session) find(ctx context.Context, d DeleteOptions) (*doomed, error) {
 		return found, nil
 	}
 	if found.table != nil && aws.ToBool(found.table.DeletionProtectionEnabled) && !d.Force {
-		return nil, s.errProtected("table", "turn deletion protection off")
+		return nil, s.errProtected("table", "turn off deletion protection")
 	}
-	found.bucket, err = s.ourBucket(ctx, st)
+	found.bucket, err = s.bucketToDelete(ctx, st)
 	return found, err
 }
 
-// ownTable is the table of the stack, nil if there is none: the one among its resources, or one whose schema record names the
-// stack. Any other table of the name is left alone, and without a stack that is an error, since a deletion that did nothing
-// must not look like one. The stack's name is written into the table, so that it is known for the stack's also when that
-// has gone: to the call that completes this one, and to the deployment that takes the table in again.
-func (s *session) ownTable(ctx context.Context, st *state, keep bool) (*dynamo.TableDescription, error) {
+// tableToDelete returns the table of the stack, nil if there is none: either a resource of the stack, or a table whose schema
+// record has the name of the stack. It ignores any other table of the name; without a stack that is an error, since the
+// deletion would silently do nothing. It writes the name of the stack into the table, so that the table is recognized after
+// the stack is gone: by the call that completes this one, and by the deployment that adopts the table.
+func (s *session) tableToDelete(ctx context.Context, st *state, keep bool) (*dynamo.TableDescription, error) {
 	table, err := s.table(ctx)
 	if err != nil || table == nil {
 		return nil, err
 	}
-	found, err := s.record(ctx)
+	found, err := s.readRecord(ctx)
 	if err == nil {
 		err = s.checkVersion(found)
 	}
@@ -104,53 +104,53 @@ func (s *session) ownTable(ctx context.Context, st *state, keep bool) (*dynamo.T
 	case st == nil && keep:
 		return nil, nil
 	case st == nil:
-		return nil, s.errLeftAlone(found)
+		return nil, s.errNotDeleted(found)
 	}
 	all, err := s.resources(ctx, st.id)
 	if err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(all, func(r types.StackResourceSummary) bool {
-		return aws.ToString(r.LogicalResourceId) == resourceTable && aws.ToString(r.PhysicalResourceId) == s.name && has(r)
+		return aws.ToString(r.LogicalResourceId) == resourceTable && aws.ToString(r.PhysicalResourceId) == s.name && ownsResource(r)
 	}) {
-		s.say("the table " + s.name + " is not this stack's, and is left alone")
+		s.report("the table " + s.name + " does not belong to this stack and is not deleted")
 		return nil, nil
 	}
-	if err := s.write(ctx, s.name); err != nil {
-		s.say("it could not be noted in the table that it is this stack's: " + plain(err.Error()))
+	if err := s.writeRecord(ctx, s.name); err != nil {
+		s.report("could not write the name of the stack into the table: " + plainText(err.Error()))
 	}
 	return table, nil
 }
 
-// ourBucket is the name of the bucket, "" if there is none. A stack that has none may have had one.
-func (s *session) ourBucket(ctx context.Context, st *state) (string, error) {
+// bucketToDelete returns the name of the bucket, empty if there is none. A stack without a bucket may have had one earlier.
+func (s *session) bucketToDelete(ctx context.Context, st *state) (string, error) {
 	if st == nil {
-		return s.oldBucket(ctx, "")
+		return s.existingBucket(ctx, "")
 	}
-	return s.oldBucket(ctx, st.params[paramBucket])
+	return s.existingBucket(ctx, st.params[paramBucket])
 }
 
-// quiet is the stack once nobody is at work on it.
-func (s *session) quiet(ctx context.Context) (*state, error) {
+// awaitIdle waits until no operation is in progress on the stack, and returns the stack; nil if there is none.
+func (s *session) awaitIdle(ctx context.Context) (*state, error) {
 	for {
-		st, err := s.mine(ctx)
+		st, err := s.ownStack(ctx)
 		if err != nil || st == nil || !st.busy() {
 			return st, err
 		}
-		if err := s.join(ctx, st); err != nil {
+		if err := s.awaitOther(ctx, st); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (s *session) unprotect(ctx context.Context, found *doomed) error {
+func (s *session) unprotect(ctx context.Context, found *deletionTargets) error {
 	if found.stack != nil && found.stack.protected {
-		s.say("taking termination protection off the stack")
+		s.report("turning off termination protection of the stack")
 		_, err := s.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{
 			StackName: &found.stack.id, EnableTerminationProtection: aws.Bool(false),
 		})
 		if err != nil {
-			return s.errCall("take termination protection off", err)
+			return s.errCall("turn off termination protection", err)
 		}
 	}
 	if found.table != nil && aws.ToBool(found.table.DeletionProtectionEnabled) {
@@ -159,12 +159,12 @@ func (s *session) unprotect(ctx context.Context, found *doomed) error {
 	return nil
 }
 
-// removeAll deletes the stack. A bucket that kept it from going is emptied, or left if its data are to be kept; whatever
-// else does is given up where that is wanted.
-func (s *session) removeAll(ctx context.Context, found *doomed, d DeleteOptions) error {
-	how, emptied := removal{}, false
+// deleteStack deletes the stack. If the bucket prevents that, it is deleted first, or kept with KeepData. Other resources that
+// cannot be deleted are abandoned with Force.
+func (s *session) deleteStack(ctx context.Context, found *deletionTargets, d DeleteOptions) error {
+	how, emptied := stackDeletion{}, false
 	for {
-		err := s.remove(ctx, found.stack, how)
+		err := s.requestDeletion(ctx, found.stack, how)
 		var failed *FailedError
 		if !errors.As(err, &failed) {
 			return err
@@ -188,11 +188,11 @@ func (s *session) removeAll(ctx context.Context, found *doomed, d DeleteOptions)
 			how.retain = data
 		case found.bucket != "" && slices.Contains(data, resourceBucket) && !emptied:
 			emptied = true
-			if err := s.dropBucket(ctx, found.bucket); err != nil {
+			if err := s.deleteBucket(ctx, found.bucket); err != nil {
 				return err
 			}
 		case d.Force && how.mode == "":
-			s.say("CloudFormation cannot delete, and you have to: " + strings.Join(left, ", "))
+			s.report("CloudFormation cannot delete these resources, delete them yourself: " + strings.Join(left, ", "))
 			how.mode = types.DeletionModeForceDeleteStack
 		default:
 			return err
@@ -200,27 +200,27 @@ func (s *session) removeAll(ctx context.Context, found *doomed, d DeleteOptions)
 	}
 }
 
-// remove deletes a stack and waits until it is gone, unless nobody wants to wait.
-func (s *session) remove(ctx context.Context, st *state, how removal) error {
-	op, err := s.begin(ctx, st.id, token())
+// requestDeletion deletes a stack and waits until it is gone, unless NoWait is set.
+func (s *session) requestDeletion(ctx context.Context, st *state, how stackDeletion) error {
+	op, err := s.startOperation(ctx, st.id, token())
 	if err != nil {
 		return err
 	}
 	_, err = s.stacks.DeleteStack(ctx, &cloudformation.DeleteStackInput{
 		StackName: &st.id, ClientRequestToken: &op.token, RetainResources: how.retain, DeletionMode: how.mode,
 	})
-	if err != nil || s.o.NoWait && !how.wait {
+	if err != nil || s.o.NoWait && !how.always {
 		return s.errCall("delete the stack", err)
 	}
-	now, err := op.follow(ctx)
+	now, err := op.await(ctx)
 	if err != nil || now == nil {
 		return err
 	}
 	return s.failed(now)
 }
 
-// undeleted is the failure of a stack that could not be deleted, some time ago.
-func (s *session) undeleted(ctx context.Context, st *state) error {
+// deleteFailedError returns the error for a stack whose earlier deletion failed.
+func (s *session) deleteFailedError(ctx context.Context, st *state) error {
 	e := &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
 	all, err := s.resources(ctx, st.id)
 	for _, r := range all {
@@ -230,5 +230,5 @@ func (s *session) undeleted(ctx context.Context, st *state) error {
 			break
 		}
 	}
-	return errors.Join(e.advised(), err)
+	return errors.Join(e.withAdvice(), err)
 }

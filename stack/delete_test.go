@@ -15,7 +15,7 @@ const (
 	bucketKind = "AWS::S3::Bucket"
 )
 
-// put archives something, in two versions.
+// put archives an object in two versions.
 func (w *world) put(bucket string, keys ...string) {
 	w.t.Helper()
 	client := s3.NewFromConfig(w.Config(), func(o *s3.Options) { o.UsePathStyle = true })
@@ -29,7 +29,7 @@ func (w *world) put(bucket string, keys ...string) {
 	}
 }
 
-// Table and bucket go with the stack, the bucket with all versions and what was deleted in it.
+// The table and the bucket are deleted with the stack, the bucket with all versions and delete markers.
 func TestDelete(t *testing.T) {
 	w := newWorld(t, nil)
 	bucket := w.mustEnsure(with()).Info.Bucket
@@ -39,13 +39,13 @@ func TestDelete(t *testing.T) {
 		t.Error("something is left")
 	}
 	before := w.Counts()
-	w.mustDelete(DeleteOptions{}) // of nothing
+	w.mustDelete(DeleteOptions{}) // nothing is left
 	if after := w.Counts(); after["DeleteStack"] != before["DeleteStack"] || after["DeleteTable"] != before["DeleteTable"] {
 		t.Errorf("%v", after)
 	}
 }
 
-// Data that are kept stay, and the next deployment takes them in; or the next deletion removes them.
+// The next deployment adopts data that were kept, or the next deletion deletes them.
 func TestKeepData(t *testing.T) {
 	w := newWorld(t, nil)
 	bucket := w.mustEnsure(with()).Info.Bucket
@@ -72,7 +72,7 @@ func TestKeepData(t *testing.T) {
 	}
 }
 
-// Either of the two may be left alone.
+// Only one of the two may remain.
 func TestAdoptOne(t *testing.T) {
 	for _, kept := range []string{tableKind, bucketKind} {
 		w := newWorld(t, nil)
@@ -81,9 +81,9 @@ func TestAdoptOne(t *testing.T) {
 		s := w.session(Options{})
 		var err error
 		if kept == tableKind {
-			err = s.dropBucket(t.Context(), bucket)
+			err = s.deleteBucket(t.Context(), bucket)
 		} else {
-			err = s.dropTable(t.Context())
+			err = s.deleteTable(t.Context())
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -95,7 +95,7 @@ func TestAdoptOne(t *testing.T) {
 	}
 }
 
-// An adoption keeps the table's protection, since an import changes nothing and nobody asked for a change.
+// An adoption keeps the table's protection unless the caller sets it.
 func TestAdoptProtected(t *testing.T) {
 	w := newWorld(t, nil)
 	on := true
@@ -106,7 +106,7 @@ func TestAdoptProtected(t *testing.T) {
 	}
 }
 
-// What is protected is refused before anything is done, or goes by force.
+// Deleting something protected fails before anything changes, unless Force is set.
 func TestProtected(t *testing.T) {
 	on := true
 	for _, o := range []Options{{DeletionProtection: &on}, {TerminationProtection: &on}} {
@@ -123,7 +123,7 @@ func TestProtected(t *testing.T) {
 	}
 }
 
-// A bucket that CloudFormation could not delete is emptied, and the stack deleted again; with its data kept it stays.
+// A bucket that CloudFormation cannot delete is emptied, and the stack deleted again; with KeepData the bucket is kept.
 func TestBucketInTheWay(t *testing.T) {
 	const reason = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: 1)"
 	for _, keep := range []bool{false, true} {
@@ -132,7 +132,7 @@ func TestBucketInTheWay(t *testing.T) {
 		bucket := w.mustEnsure(with()).Info.Bucket
 		w.put(bucket, "audit/1")
 		if keep {
-			w.FailDelete("Table", "no") // as the bucket, which is full
+			w.FailDelete("Table", "no") // like the bucket, which is not empty
 		}
 		w.mustDelete(DeleteOptions{KeepData: keep})
 		if w.Exists(bucketKind, bucket) != keep || w.Stack(app).Status != "DELETE_COMPLETE" || !w.has("ArchiveBucket", "DELETE_FAILED") || !w.has("ArchiveBucket", reason[:40]) {
@@ -141,14 +141,14 @@ func TestBucketInTheWay(t *testing.T) {
 	}
 }
 
-// deletable has a template under which CloudFormation deletes data, as somebody may have deployed with another tool.
+// deletable deploys a template without deletion policies, as another tool may have done.
 func deletable(t *testing.T) {
 	kept := template
 	t.Cleanup(func() { template = kept })
 	template = strings.ReplaceAll(template, "DeletionPolicy: RetainExceptOnCreate", "DeletionPolicy: Delete")
 }
 
-// By force even what CloudFormation cannot delete is given up.
+// With Force, resources that CloudFormation cannot delete are abandoned.
 func TestForce(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -160,7 +160,7 @@ func TestForce(t *testing.T) {
 	}
 }
 
-// Whoever deletes already is joined, and a stack that goes meanwhile is as good as deleted.
+// A deletion waits for another deletion in progress, and a stack that disappears counts as deleted.
 func TestDeleteJoins(t *testing.T) {
 	w := newWorld(t, nil)
 	bucket := w.mustEnsure(with()).Info.Bucket
@@ -181,7 +181,7 @@ func TestDeleteJoins(t *testing.T) {
 	w.mustDelete(DeleteOptions{})
 }
 
-// What a stack is, and which there are.
+// Get and List describe stacks.
 func TestInfo(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 1})
 	get := func() (Info, error) {

@@ -16,21 +16,21 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// Placeholders in the policies that stand in deploy/policies.
+// Placeholders in the policies in deploy/policies.
 const (
 	placeName     = "NAME"
 	placeKey      = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/KEY"
 	placeBoundary = "arn:aws:iam::" + stacktest.Account + ":policy/NAME-boundary"
 )
 
-// s3Actions are those of the calls of S3: what IAM calls them.
+// s3Actions maps calls of S3 to IAM actions.
 var s3Actions = map[string][]string{
 	"DeleteBucket": {"s3:DeleteBucket"}, "DeleteObjects": {"s3:DeleteObject", "s3:DeleteObjectVersion"}, "HeadBucket": {"s3:ListBucket"},
 	"GetBucketEncryption": {"s3:GetEncryptionConfiguration"}, "GetBucketLifecycleConfiguration": {"s3:GetLifecycleConfiguration"},
 	"HeadObject": {"s3:GetObject", "s3:ListBucket"}, "ListObjectVersions": {"s3:ListBucketVersions"}, "PutObject": {"s3:PutObject"},
 }
 
-// placed are the template's resources with placeholders for names.
+// placed returns the template's resources with placeholders for names.
 func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 	t.Helper()
 	parameters := allOn()
@@ -41,8 +41,7 @@ func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 	return stacktest.Render(t, template, placeName, parameters, stacktest.Place{})
 }
 
-// called are what this package's code can ask for, whether a test makes it or not, and what the command line adds: an audit
-// event.
+// called returns all requests that this package's code can make, and those of the command line for an audit event.
 func called(t *testing.T, resources map[string]stacktest.Rendered) (all []request) {
 	t.Helper()
 	names := func(calls any) (names []string) {
@@ -73,14 +72,14 @@ func called(t *testing.T, resources map[string]stacktest.Rendered) (all []reques
 	for _, name := range names(callers{}) {
 		all = append(all, request{Action: "sts:" + name, Resource: "*"})
 	}
-	// S3 encrypts the code by the bucket's key for who uploads it, and Lambda reads it for who creates the function.
+	// S3 encrypts the code with the bucket's key on behalf of the uploader, and Lambda reads it on behalf of the caller.
 	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey"} {
 		all = append(all, request{Action: action, Resource: placeKey})
 	}
 	return append(all, eventRequests(t, resources[resourceTable].ARN)...)
 }
 
-// eventRequests are what it takes to write an audit event.
+// eventRequests returns the requests that write an audit event.
 func eventRequests(t *testing.T, table string) []request {
 	t.Helper()
 	a := stacktest.Start(t, nil)
@@ -110,7 +109,7 @@ func eventRequests(t *testing.T, table string) []request {
 	return all
 }
 
-// handled are what CloudFormation asks for, with its caller's permissions, to create, change and delete all resources.
+// handled returns the requests with which CloudFormation creates, updates and deletes all resources, with the caller's permissions.
 func handled(resources map[string]stacktest.Rendered) (all []request) {
 	for _, r := range resources {
 		for _, step := range []string{"create", "update", "delete"} {
@@ -120,9 +119,9 @@ func handled(resources map[string]stacktest.Rendered) (all []request) {
 	return all
 }
 
-// grants gather requests into statements.
+// grants collects requests into statements.
 type grants struct {
-	actions map[string]map[string]bool // by what they are about: resource and condition, as JSON
+	actions map[string]map[string]bool // by resource and condition, as JSON
 }
 
 func (g *grants) add(about string, action string) {
@@ -135,7 +134,7 @@ func (g *grants) add(about string, action string) {
 	g.actions[about][action] = true
 }
 
-// statement is one of a policy that is written.
+// statement is a statement of a generated policy.
 type statement struct {
 	Sid       string         `json:",omitempty"`
 	Effect    string         //
@@ -144,7 +143,7 @@ type statement struct {
 	Condition map[string]any `json:",omitempty"`
 }
 
-// about tells what a request is about, so that equal ones go together.
+// about returns the resource and the condition of a request as a key.
 func about(q request) string {
 	service, _, _ := strings.Cut(q.Action, ":")
 	resource := q.Resource
@@ -160,17 +159,17 @@ func about(q request) string {
 			conditions[operator] = map[string]any{key: values[0]}
 		}
 	}
-	text, _ := json.Marshal([]any{service, resource, conditions}) // texts
+	text, _ := json.Marshal([]any{service, resource, conditions}) // cannot fail
 	return string(text)
 }
 
-// statements are as few as there can be: those with the same actions and condition are one, and reading, of which CloudFormation
-// asks more with each year, is by patterns.
+// statements returns as few statements as possible: those with the same actions and condition are merged, and read actions, of
+// which CloudFormation needs more each year, are patterns.
 func (g *grants) statements() (all []statement) {
 	merged := map[string]*statement{}
 	for about, actions := range g.actions {
 		var parts []json.RawMessage
-		_ = json.Unmarshal([]byte(about), &parts) // about made it
+		_ = json.Unmarshal([]byte(about), &parts) // cannot fail: a result of about
 		s := statement{Effect: "Allow", Action: patterns(slices.Sorted(maps.Keys(actions)))}
 		var resource string
 		_, _ = json.Unmarshal(parts[1], &resource), json.Unmarshal(parts[2], &s.Condition)
@@ -199,7 +198,7 @@ func (g *grants) statements() (all []statement) {
 	return append(all, anywhere)
 }
 
-// patterns puts one pattern for several actions that read.
+// patterns replaces several read actions by one pattern.
 func patterns(actions []string) (all []string) {
 	for _, action := range actions {
 		service, name, _ := strings.Cut(action, ":")
@@ -220,10 +219,10 @@ func placeholders(arn string) string {
 	return strings.NewReplacer("us-east-1", "REGION", stacktest.Account, "ACCOUNT", "2026-03-04T05:06:07.000", "*").Replace(arn)
 }
 
-// mostInPolicy is how many characters a managed policy may have, white space not counted.
+// mostInPolicy is the maximum number of characters of a managed policy, without white space.
 const mostInPolicy = 6144
 
-// policyFile compares a policy with its file in deploy/policies, or writes it.
+// policyFile compares a policy with its file in deploy/policies, or updates the file.
 func policyFile(t *testing.T, name string, all []statement) {
 	t.Helper()
 	for i := range all {
@@ -254,20 +253,20 @@ func policyFile(t *testing.T, name string, all []statement) {
 	golden(t, "../../deploy/policies/"+name, string(text)+"\n")
 }
 
-// The policy of who deploys has what the code can call, and what CloudFormation does on its behalf to what the template has. The
-// bounded one creates only roles with a boundary.
+// The deployer's policy allows all calls of the code, and what CloudFormation does to the template's resources on its behalf. The
+// bounded one only allows roles with a boundary.
 func TestDeployerPolicy(t *testing.T) {
 	for name, bounded := range map[string]bool{"deployer.json": false, "deployer-bounded.json": true} {
 		resources, g := placed(t, bounded), &grants{}
 		asked := append(called(t, resources), handled(resources)...)
-		if !bounded { // an update may take the boundary off
+		if !bounded { // an update may remove the boundary
 			for _, name := range []string{"AggregatorRole", "AppRole", "AdminRole", "ReadOnlyRole"} {
 				asked = append(asked, request{Action: "iam:DeleteRolePermissionsBoundary", Resource: resources[name].ARN}, request{Action: "iam:PutRolePermissionsBoundary", Resource: resources[name].ARN})
 			}
 		}
 		for _, q := range asked {
 			if r := strings.TrimSuffix(q.Resource, ":*"); r == strings.TrimSuffix(resources["AggregatorLogs"].ARN, ":*") {
-				g.add(about(request{Action: q.Action, Resource: r + ":*"}), q.Action) // IAM has it both ways
+				g.add(about(request{Action: q.Action, Resource: r + ":*"}), q.Action) // IAM uses both forms
 			}
 			g.add(about(q), q.Action)
 		}

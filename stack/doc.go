@@ -1,22 +1,22 @@
-// Package stack declares the infrastructure of a deployed limiter, as one CloudFormation stack.
+// Package stack deploys the infrastructure of a limiter as one CloudFormation stack.
 //
-// [Ensure] makes what is there into what is wanted, or does nothing where it is that already. It goes by change sets
-// only, tells its progress by [Event], keeps every option that the caller does not name, waits where somebody else is
-// at work, and names the root cause where it fails. It ends with the record without which no store opens, so that
-// dynamo.Open works after it. [Plan] shows what Ensure would change. [Delete] removes the stack and then its data, or
-// leaves these. [Get] and [List] tell what there is, [Template] is what is deployed.
+// [Ensure] creates or updates a stack, or does nothing if it is up to date. It uses change sets only, reports its progress
+// as [Event], keeps every option that the caller does not set, waits while somebody else changes the stack, and returns the
+// root cause if it fails. At the end it writes the schema record of the table, so that dynamo.Open works afterwards. [Plan]
+// returns what Ensure would change. [Delete] deletes the stack and, unless the caller keeps them, its data. [Get] and [List]
+// describe stacks. [Template] returns the template.
 //
 // # What a stack holds
 //
 //	NAME              the table, with stream, TTL and the index GSI1
-//	NAME-aggregator   the function that books usage and archives audit events, fed by the table's stream; what it
-//	                  cannot process is told to NAME-aggregator-dlq
-//	a bucket          for archived audit events (audit/) and for the function's code (lambda/), by the hash of its content
-//	policies          acquire, full and read, and the same three for callers that are held to a namespace
-//	alarms, roles     by option
+//	NAME-aggregator   the function that records usage and archives audit events from the table's stream; the queue
+//	                  NAME-aggregator-dlq receives the batches that it cannot process
+//	an S3 bucket      for archived audit events (audit/) and for the function's code (lambda/), named by its hash
+//	policies          acquire, full and read, and the same three for callers that may only use one namespace
+//	alarms, roles     optional
 //
-// Table and bucket hold data: CloudFormation keeps them when the stack goes, and only Delete removes them. A table that
-// was left is taken into the stack that is next deployed under its name.
+// The table and the bucket hold data: CloudFormation keeps them when it deletes the stack, and only Delete deletes them. The
+// next stack of the same name adopts a table that was kept.
 //
-// Package stack prints nothing and asks nothing, and knows neither limits nor stores.
+// Package stack neither prints nor prompts, and does not depend on packages engine and backend.
 package stack

@@ -9,26 +9,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// mostTurns bounds how often a call makes way for others, or cleans up after them.
-const mostTurns = 10
+// maxAttempts bounds how often a call starts over because somebody else has changed the stack.
+const maxAttempts = 10
 
-// ensure makes way for others, and begins anew after them.
+// ensure reconciles the stack, and starts over if somebody else has changed it in the meantime or a cause was transient.
 func (s *session) ensure(ctx context.Context) (Result, error) {
 	named, err := s.o.parameters()
 	if err != nil {
 		return Result{}, err
 	}
 	waited := 0
-	for range mostTurns + mostPasses {
-		w, err := s.want(ctx, named)
+	for range maxAttempts + maxRetries {
+		w, err := s.desiredState(ctx, named)
 		if err != nil {
 			return Result{}, err
 		}
-		r, err := s.bring(ctx, w)
+		r, err := s.reconcile(ctx, w)
 		if errors.Is(err, errBusy) {
 			continue
 		}
-		again, err := s.outwaits(ctx, err, waited)
+		again, err := s.retryTransient(ctx, err, waited)
 		if !again {
 			return r, err
 		}
@@ -37,12 +37,12 @@ func (s *session) ensure(ctx context.Context) (Result, error) {
 	return Result{}, errBusy
 }
 
-// bring brings about what is wanted.
-func (s *session) bring(ctx context.Context, w *wanted) (Result, error) {
+// reconcile creates the stack, or updates it to the desired state.
+func (s *session) reconcile(ctx context.Context, w *desired) (Result, error) {
 	s.changes = nil
-	r := Result{Action: Updated, Before: w.has.settings()}
+	r := Result{Action: Updated, Before: w.current.settings()}
 	var err error
-	if w.has.id != "" {
+	if w.current.id != "" {
 		err = s.deploy(ctx, w, types.ChangeSetTypeUpdate)
 	} else {
 		r.Action, err = s.create(ctx, w)
@@ -51,21 +51,21 @@ func (s *session) bring(ctx context.Context, w *wanted) (Result, error) {
 		r.Action = Unchanged
 	}
 	if err == nil && (r.Action == Unchanged || !s.o.NoWait) {
-		err = errors.Join(s.protect(ctx, w), s.claim(ctx))
+		err = errors.Join(s.protect(ctx, w), s.completeSchemaRecord(ctx))
 	}
 	if err != nil {
 		return r, err
 	}
 	if r.Changes = s.changes; r.Action == Unchanged && r.Changes != nil {
-		r.Action = Updated // in its protection
+		r.Action = Updated // only termination protection was changed
 	}
-	err = s.look(ctx, &r)
+	err = s.fillResult(ctx, &r)
 	return r, err
 }
 
-// create makes the stack, anew or around what an earlier one has left.
-func (s *session) create(ctx context.Context, w *wanted) (Action, error) {
-	left, err := s.leftBehind(ctx, w)
+// create creates the stack. It adopts the table and the bucket if they exist.
+func (s *session) create(ctx context.Context, w *desired) (Action, error) {
+	left, err := s.findExisting(ctx, w)
 	if err != nil {
 		return "", err
 	}
@@ -78,65 +78,66 @@ func (s *session) create(ctx context.Context, w *wanted) (Action, error) {
 	return Adopted, s.deploy(ctx, w, types.ChangeSetTypeUpdate)
 }
 
-// deploy is one change set, or two where the function's code must wait for its bucket.
-func (s *session) deploy(ctx context.Context, w *wanted, kind types.ChangeSetType) error {
+// deploy executes one change set, or two if the first one creates the bucket for the function's code.
+func (s *session) deploy(ctx context.Context, w *desired, kind types.ChangeSetType) error {
 	first := maps.Clone(w.named)
-	if w.later {
+	if w.codeLater {
 		delete(first, paramCodeKey)
 	} else if err := s.upload(ctx, w); err != nil {
 		return err
 	}
 	st, err := s.apply(ctx, w, kind, first)
-	if err != nil || s.o.NoWait || !w.later || w.code == nil {
+	if err != nil || s.o.NoWait || !w.codeLater || w.code == nil {
 		return err
 	}
-	w.has, w.later = st, false
+	w.current, w.codeLater = st, false
 	return s.deploy(ctx, w, types.ChangeSetTypeUpdate)
 }
 
-// proposal is a change set of the template with these parameters named, or of the stack's own.
-func (s *session) proposal(w *wanted, kind types.ChangeSetType, named map[string]string) *proposal {
+// proposal returns the arguments of a change set with these parameters, for the template or, with CodeOnly, for the stack's
+// current template.
+func (s *session) proposal(w *desired, kind types.ChangeSetType, named map[string]string) *proposal {
 	if s.o.CodeOnly {
-		return &proposal{kind: kind, params: otherwisePrevious(named, w.has.params), tags: w.tags}
+		return &proposal{kind: kind, params: codeOnlyParameters(named, w.current.params), tags: w.tags}
 	}
-	return &proposal{kind: kind, template: template, params: parameters(named, w.has.params), tags: w.tags}
+	return &proposal{kind: kind, template: template, params: parameters(named, w.current.params), tags: w.tags}
 }
 
-// apply is one change set, from the proposal to its end.
-func (s *session) apply(ctx context.Context, w *wanted, kind types.ChangeSetType, named map[string]string) (*state, error) {
-	c, err := s.propose(ctx, s.proposal(w, kind, named))
+// apply creates and executes one change set.
+func (s *session) apply(ctx context.Context, w *desired, kind types.ChangeSetType, named map[string]string) (*state, error) {
+	c, err := s.createChangeSet(ctx, s.proposal(w, kind, named))
 	if err != nil || c == nil {
-		return w.has, err
+		return w.current, err
 	}
-	st, err := s.carryOut(ctx, c)
+	st, err := s.execute(ctx, c)
 	if err == nil && st != nil {
-		w.has = st
+		w.current = st
 	}
-	return w.has, err
+	return w.current, err
 }
 
-// protect sets the stack's termination protection, which is in no change set.
-func (s *session) protect(ctx context.Context, w *wanted) error {
+// protect sets the stack's termination protection, which is not part of change sets.
+func (s *session) protect(ctx context.Context, w *desired) error {
 	on := s.o.TerminationProtection
-	if on == nil || *on == w.has.protected {
+	if on == nil || *on == w.current.protected {
 		return nil
 	}
 	_, err := s.stacks.UpdateTerminationProtection(ctx, &cloudformation.UpdateTerminationProtectionInput{
-		StackName: &w.has.id, EnableTerminationProtection: on,
+		StackName: &w.current.id, EnableTerminationProtection: on,
 	})
 	if err == nil {
-		s.changes = append(s.changes, s.protection(w.has.id))
+		s.changes = append(s.changes, s.protection(w.current.id))
 	}
 	return s.errCall("set termination protection", err)
 }
 
-// protection is the change of termination protection.
+// protection returns the change of termination protection.
 func (s *session) protection(id string) Change {
 	return Change{Action: "Modify", Resource: s.name, Type: typeStack, ID: id, Properties: []string{paramTermination}}
 }
 
-// look completes a result by what there is now.
-func (s *session) look(ctx context.Context, r *Result) error {
+// fillResult adds the current state of the stack to a result.
+func (s *session) fillResult(ctx context.Context, r *Result) error {
 	st, err := s.describe(ctx, s.name)
 	switch {
 	case err != nil:

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// The first deployment makes everything, in two change sets; the second does nothing.
+// The first deployment creates everything, in two change sets; the second does nothing.
 func TestCreate(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 5})
 	r := w.mustEnsure(with())

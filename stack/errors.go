@@ -9,71 +9,71 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// Errors that a caller can do something about.
+// Errors that callers can handle. Use errors.Is.
 var (
-	// ErrInvalid reports a name or an option that cannot be, before anything was done; it is an [*InvalidError].
+	// ErrInvalid means that a name or an option is invalid; the error is an [*InvalidError]. Nothing was changed.
 	ErrInvalid = errors.New("stack: invalid")
-	// ErrNotFound reports that there is no such stack: not in this region of this account.
+	// ErrNotFound means that there is no such stack, or table, in this region of this account.
 	ErrNotFound = errors.New("stack: not found")
-	// ErrForeign reports a stack, a table or a bucket which is not this package's, and is left alone.
+	// ErrForeign means that a stack, a table or a bucket belongs to something else. It was not changed.
 	ErrForeign = errors.New("stack: not a deployment of this program")
-	// ErrNewer reports a stack whose records a newer program has made.
+	// ErrNewer means that a newer program has deployed the stack.
 	ErrNewer = errors.New("stack: deployed by a newer program")
-	// ErrProtected reports a stack or a table that is protected from being deleted.
+	// ErrProtected means that the stack or the table is protected from deletion.
 	ErrProtected = errors.New("stack: protected from deletion")
-	// ErrNoCode reports that there is nothing for the function to run.
+	// ErrNoCode means that there is no code for the Lambda function.
 	ErrNoCode = errors.New("stack: no code for the aggregator")
-	// ErrGone reports a stack, or its table, that somebody deleted while it was worked on.
-	ErrGone = errors.New("stack: deleted by somebody else meanwhile")
+	// ErrGone means that somebody has deleted the stack or its table during the operation.
+	ErrGone = errors.New("stack: deleted by somebody else")
 
-	errNoEntry       = errors.New("it has no entry " + entry)
-	errNotLinux      = errors.New("it is no Linux binary")
-	errProcessor     = errors.New("it is for a processor that Lambda does not have")
-	errDynamic       = errors.New("it is linked dynamically; build it with CGO_ENABLED=0")
-	errNotItself     = errors.New("the running program is not zae-limiter")
-	errRunsDynamic   = errors.New("the running program is linked dynamically")
-	errRunsElsewhere = errors.New("the running program is for another processor")
-	errNoToolchain   = errors.New("there is no Go toolchain in PATH")
-	errNoSource      = errors.New("the module's source is not here, and the running program is of no released version")
-	errConfiguration = errors.New("stack: the AWS configuration does not do")
-	errLeft          = errors.New("stack: an object could not be deleted")
-	errUnplannable   = errors.New("stack: no plan")
-	errBusy          = errors.New("stack: somebody else is at work, time and again; deploy again later")
+	errNoEntry          = errors.New("the zip has no entry " + binaryName)
+	errNotLinux         = errors.New("not a Linux binary")
+	errProcessor        = errors.New("built for a processor that Lambda does not support")
+	errDynamic          = errors.New("linked dynamically: build it with CGO_ENABLED=0")
+	errNotThisProgram   = errors.New("the running program is not zae-limiter")
+	errOwnDynamic       = errors.New("the running program is linked dynamically")
+	errOwnProcessor     = errors.New("the running program was built for another processor")
+	errNoGo             = errors.New("there is no Go toolchain in PATH")
+	errNoSource         = errors.New("the module's source is not on this machine, and the running program is not a released version")
+	errConfiguration    = errors.New("stack: invalid AWS configuration")
+	errObjectNotDeleted = errors.New("stack: delete an object")
+	errUnplannable      = errors.New("stack: cannot plan")
+	errBusy             = errors.New("stack: somebody else keeps changing the stack: deploy again later")
 )
 
-// InvalidError reports a value that cannot be.
+// InvalidError reports an invalid value.
 type InvalidError struct {
-	Field  string // of Options, or Name
+	Field  string // name of a field of [Options], or "Name"
 	Value  any
-	Reason string // what can be
+	Reason string // which values are valid
 }
 
-// Error names the field, the value and what would do.
+// Error returns the field, the value and which values are valid.
 func (e *InvalidError) Error() string {
 	return fmt.Sprintf("stack: %s %q: %s", e.Field, fmt.Sprint(e.Value), e.Reason)
 }
 
-// Is tells that it is an [ErrInvalid].
+// Is reports true for [ErrInvalid].
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// errCode reports a file that is no code for the function.
-func errCode(path string, err error) error {
+// errInvalidCode returns the error for a file that is not code for the function.
+func errInvalidCode(path string, err error) error {
 	if path == "" {
 		return fmt.Errorf("%w: %w", ErrNoCode, err)
 	}
 	return fmt.Errorf("%w: %s: %w", ErrNoCode, path, err)
 }
 
-// errNothingFound tells why neither way works, and what does.
-func errNothingFound(own, built error) error {
-	cure := "cure that, and try again"
+// errNoWay returns the error for code that is neither the running program nor can be built, with advice.
+func errNoWay(own, built error) error {
+	advice := "fix that, then retry"
 	switch {
-	case errors.Is(built, errNoToolchain):
-		cure = "name the program for Linux of a release's archive (Options.Code, --lambda-zip)"
+	case errors.Is(built, errNoGo):
+		advice = "pass the Linux program of a release's archive (Options.Code, --lambda-zip)"
 	case errors.Is(built, errNoSource):
-		cure = "run the program that this installs: go install " + command + "@latest"
+		advice = "install and use a release: go install " + command + "@latest"
 	}
-	return fmt.Errorf("%w: %w, and it cannot be built: %w; %s", ErrNoCode, own, built, cure)
+	return fmt.Errorf("%w: %w, and building it failed: %w: %s", ErrNoCode, own, built, advice)
 }
 
 func errConfig(err error) error {
@@ -81,79 +81,79 @@ func errConfig(err error) error {
 }
 
 func errRegion() error {
-	return fmt.Errorf("%w: no AWS region is set; set Options.Region, --region or AWS_REGION", errConfiguration)
+	return fmt.Errorf("%w: no AWS region: set Options.Region, --region or AWS_REGION", errConfiguration)
 }
 
-// callError is an error of the SDK, in the words that help at a terminal.
+// callError is an error of the SDK with a readable text.
 type callError struct {
 	text string
 	err  error
 }
 
-// Error is what could not be done, and why.
+// Error says what failed and why.
 func (e *callError) Error() string { return e.text }
 
-// Unwrap gives the SDK's error.
+// Unwrap returns the SDK's error.
 func (e *callError) Unwrap() error { return e.err }
 
-// errCall is what an AWS call made for the stack said; nil stays nil.
+// errCall returns the error for a failed AWS call; nil stays nil. what completes "cannot …".
 func (s *session) errCall(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s", s.name, what, said(err)), err}
+	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s", s.name, what, serviceMessage(err)), err}
 }
 
-// errDenied is errCall, and names the permission that is missing if it is one.
+// errDenied is like errCall, but names the missing permission if the call was denied.
 func (s *session) errDenied(what, permission string, err error) error {
 	if !isDenied(err) {
 		return s.errCall(what, err)
 	}
-	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s: allow the deploying credentials %s", s.name, what, said(err), permission), err}
+	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s: allow the deploying credentials %s", s.name, what, serviceMessage(err), permission), err}
 }
 
 func (s *session) errWaiting(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("stack: %s: no longer waited for; CloudFormation goes on, and the next call joins: %w", s.name, ctx.Err())
+		return fmt.Errorf("stack: %s: stopped waiting; CloudFormation continues, and the next call waits for it: %w", s.name, ctx.Err())
 	}
-	return s.errCall("see how it goes on", err)
+	return s.errCall("read the progress", err)
 }
 
 func (s *session) errAbsent() error {
-	return fmt.Errorf("%w: there is no stack %s in %s; create it with: zae-limiter deploy --name %s (or check region and account)",
+	return fmt.Errorf("%w: stack %s in %s: create it with zae-limiter deploy --name %s, or check region and account",
 		ErrNotFound, s.name, s.region, s.name)
 }
 
-// errStackless reports a table that is in no stack.
-func (s *session) errStackless() error {
-	return fmt.Errorf("%w: the table %s is in no stack; change it with what created it, or take it into one: zae-limiter deploy --name %s --adopt",
+// errNoStack returns the error for a table that does not belong to a stack.
+func (s *session) errNoStack() error {
+	return fmt.Errorf("%w: the table %s does not belong to a stack: use the tool that created it, or adopt it with zae-limiter deploy --name %s --adopt",
 		ErrNotFound, s.name, s.name)
 }
 
 func (s *session) errGone() error {
-	return fmt.Errorf("%w: stack %s; deploy again", ErrGone, s.name)
+	return fmt.Errorf("%w: stack %s: deploy again", ErrGone, s.name)
 }
 
 func (s *session) errTableGone() error {
-	return fmt.Errorf("%w: stack %s is there and its table is not; delete the stack, and deploy again", ErrGone, s.name)
+	return fmt.Errorf("%w: the table of the stack %s: delete the stack, then deploy again", ErrGone, s.name)
 }
 
 func (s *session) errUnplannable(st *state) error {
-	return fmt.Errorf("%w: stack %s is in %s, from which no change can be planned; deploying cleans that up first", errUnplannable, s.name, st.status)
+	return fmt.Errorf("%w: stack %s is in %s: deploy, which cleans up first", errUnplannable, s.name, st.status)
 }
 
 func errList(region string, err error) error {
-	return &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", region, said(err)), err}
+	return &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", region, serviceMessage(err)), err}
 }
 
-// errUnclaimed reports a table that no deployment of the name has made.
-func (s *session) errUnclaimed(found schemaRecord) error {
-	return fmt.Errorf("%w: there is a table %s, %s; take it into the stack with --adopt (Options.Adopt), or choose another name",
-		ErrForeign, s.name, s.described(found))
+// errNotOwned returns the error for a table that no deployment of this name has created.
+func (s *session) errNotOwned(found schemaRecord) error {
+	return fmt.Errorf("%w: the table %s exists, %s: adopt it with --adopt (Options.Adopt), or choose another name",
+		ErrForeign, s.name, s.describeOwner(found))
 }
 
-// described is how a table's schema record tells whose it is.
-func (s *session) described(found schemaRecord) string {
+// describeOwner says what a table's schema record shows about its owner.
+func (s *session) describeOwner(found schemaRecord) string {
 	switch {
 	case found.version == "":
 		return "without a limiter's schema record"
@@ -163,39 +163,39 @@ func (s *session) described(found schemaRecord) string {
 	return "whose schema record names the stack " + found.stack
 }
 
-// errUnfit reports a table that no update of a stack can make a limiter's.
-func (s *session) errUnfit(why string) error {
-	return fmt.Errorf("%w: the table %s cannot be taken into a stack: %s", ErrForeign, s.name, why)
+// errCannotAdopt returns the error for a table that no update can make match the template.
+func (s *session) errCannotAdopt(why string) error {
+	return fmt.Errorf("%w: the table %s cannot be adopted: %s", ErrForeign, s.name, why)
 }
 
-// errUninitializable reports a table that cannot hold a limiter's records.
+// errUninitializable returns the error for a table that cannot hold a limiter's records.
 func (s *session) errUninitializable(why string) error {
 	return fmt.Errorf("%w: the table %s cannot hold a limiter's records: %s", ErrForeign, s.name, why)
 }
 
-// errLeftAlone reports a table that a deletion leaves, since it may be somebody else's.
-func (s *session) errLeftAlone(found schemaRecord) error {
-	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and there is a table %s, %s: delete it with what created it, "+
-		"or run: aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, s.described(found), s.name, s.region)
+// errNotDeleted returns the error for a table that is not deleted because it may belong to somebody else.
+func (s *session) errNotDeleted(found schemaRecord) error {
+	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and the table %s exists, %s: delete it with the tool that created it, "+
+		"or run: aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, s.describeOwner(found), s.name, s.region)
 }
 
-// errBucketInTheWay reports the bucket of an earlier stack that this one has not taken in.
-func (s *session) errBucketInTheWay(bucket string) error {
-	return fmt.Errorf("%w: the bucket %s of an earlier deployment is not in the stack %s: delete it, or take both in: "+
-		"zae-limiter delete --name %s --keep-data, then deploy again", ErrForeign, bucket, s.name, s.name)
+// errBucketExists returns the error for a bucket of an earlier stack that this one has not adopted.
+func (s *session) errBucketExists(bucket string) error {
+	return fmt.Errorf("%w: the bucket %s of an earlier deployment is not part of the stack %s: delete it, or adopt it: "+
+		"run zae-limiter delete --name %s --keep-data, then deploy again", ErrForeign, bucket, s.name, s.name)
 }
 
 func (s *session) errNoTable() error {
-	return fmt.Errorf("%w: there is no table %s in %s; create it with: zae-limiter deploy --name %s (or check region and account)",
+	return fmt.Errorf("%w: table %s in %s: create it with zae-limiter deploy --name %s, or check region and account",
 		ErrNotFound, s.name, s.region, s.name)
 }
 
 func (s *session) errForeign(what, why string) error {
-	return fmt.Errorf("%w: there is a %s %s, %s; choose another name", ErrForeign, what, s.name, why)
+	return fmt.Errorf("%w: the %s %s exists, %s: choose another name", ErrForeign, what, s.name, why)
 }
 
 func (s *session) errNewer(found string) error {
-	return fmt.Errorf("%w: stack %s has schema version %s, this program knows %d: use the version that deployed it", ErrNewer, s.name, found, schemaVersion)
+	return fmt.Errorf("%w: stack %s has schema version %s, this program supports %d: use the version that deployed it", ErrNewer, s.name, found, schemaVersion)
 }
 
 func (s *session) errProtected(what, how string) error {
@@ -203,5 +203,5 @@ func (s *session) errProtected(what, how string) error {
 }
 
 func errS3(e types.Error) error {
-	return fmt.Errorf("%w: %s: %s: %s", errLeft, aws.ToString(e.Key), aws.ToString(e.Code), aws.ToString(e.Message))
+	return fmt.Errorf("%w: %s: %s: %s", errObjectNotDeleted, aws.ToString(e.Key), aws.ToString(e.Code), aws.ToString(e.Message))
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// A program deploys what it limits with, and says what happens meanwhile.
+// A program deploys its limiter and prints the progress.
 func ExampleEnsure() {
 	ctx, days := context.Background(), 35
 	result, err := stack.Ensure(ctx, "my-app", &stack.Options{

@@ -8,30 +8,30 @@ import (
 	"time"
 )
 
-// FailedError reports an operation that CloudFormation began and did not complete.
+// FailedError reports an operation of CloudFormation that failed.
 type FailedError struct {
 	Stack    string
-	Status   string // of the stack, now; FAILED for a change set that cannot be, which changes nothing
-	Resource string // logical id of the first resource that failed; "" where no resource is to blame
-	Type     string // of the resource
+	Status   string // current status of the stack; FAILED for a rejected change set, after which nothing has changed
+	Resource string // logical id of the first resource that failed; empty if none did
+	Type     string // of the resource, for example AWS::DynamoDB::Table
 	Reason   string // why it failed
-	Advice   string // what to do next
+	Advice   string // what to do
 
-	why    string        // the cause ends by itself
-	passes time.Duration // after so long; 0 if it does not
+	why        string        // the cause, if it is transient
+	retryAfter time.Duration // how long it lasts; 0 if it is not transient
 }
 
-// Error is the cause and its cure, in one line.
+// Error returns the cause and the advice in one line.
 func (e *FailedError) Error() string {
 	what := e.Reason
 	if e.Resource != "" {
 		what = fmt.Sprintf("%s (%s): %s", e.Resource, e.Type, e.Reason)
 	}
-	return fmt.Sprintf("stack: %s %s: %s; %s", e.Stack, outcome(e.Status), strings.TrimSuffix(what, "."), e.Advice)
+	return fmt.Sprintf("stack: %s %s: %s; %s", e.Stack, outcomeText(e.Status), strings.TrimSuffix(what, "."), e.Advice)
 }
 
-// outcome says in words how an operation ended that left a stack in this status.
-func outcome(status string) string {
+// outcomeText describes the result of an operation that left a stack in this status.
+func outcomeText(status string) string {
 	switch status {
 	case "FAILED":
 		return "was not changed"
@@ -45,28 +45,28 @@ func outcome(status string) string {
 	return "is in " + status
 }
 
-// wrapping is what CloudFormation packs the message of another service in.
-var wrapping = regexp.MustCompile(`(?s)^Resource handler returned message: "(.*)"\s*\(RequestToken: .*\)\s*$`)
+// handlerMessage matches the text with which CloudFormation surrounds the message of another service.
+var handlerMessage = regexp.MustCompile(`(?s)^Resource handler returned message: "(.*)"\s*\(RequestToken: .*\)\s*$`)
 
-// technical are the parts of a service's message that help nobody at a terminal.
-var technical = regexp.MustCompile(`\s*\((Service: [^()]*|RequestToken: [^()]*|SDK Attempt Count: [^()]*)\)`)
+// sdkDetails matches the parts of a service's message that do not help at a terminal.
+var sdkDetails = regexp.MustCompile(`\s*\((Service: [^()]*|RequestToken: [^()]*|SDK Attempt Count: [^()]*)\)`)
 
-// plain is a reason without its packing, in one line.
-func plain(reason string) string {
-	if inner := wrapping.FindStringSubmatch(reason); inner != nil {
+// plainText returns a reason in one line, without those parts.
+func plainText(reason string) string {
+	if inner := handlerMessage.FindStringSubmatch(reason); inner != nil {
 		reason = inner[1]
 	}
-	return strings.Join(strings.Fields(technical.ReplaceAllString(reason, "")), " ")
+	return strings.Join(strings.Fields(sdkDetails.ReplaceAllString(reason, "")), " ")
 }
 
-// advised adds what to do next to a failure, by what its reason says.
-func (e *FailedError) advised() *FailedError {
-	reason, again := e.Reason, "deploy again"
+// withAdvice sets the advice according to the reason.
+func (e *FailedError) withAdvice() *FailedError {
+	reason, retry := e.Reason, "deploy again"
 	if e.Status == "DELETE_FAILED" {
-		again = "delete again, or with force"
+		retry = "delete again, or with force"
 	}
-	e.Reason = plain(reason)
-	e.why, e.passes = passingCause(reason)
+	e.Reason = plainText(reason)
+	e.why, e.retryAfter = transientCause(reason)
 	has := func(parts ...string) bool {
 		for _, part := range parts {
 			if strings.Contains(strings.ToLower(reason), part) {
@@ -76,32 +76,32 @@ func (e *FailedError) advised() *FailedError {
 		return false
 	}
 	switch {
-	case e.passes > 0:
-		e.Advice = e.why + ", which passes by itself: " + again + " in some minutes"
+	case e.retryAfter > 0:
+		e.Advice = e.why + ", which is temporary: " + retry + " in some minutes"
 	case has("alreadyexists", "already exists", "already owned") && e.Type == "AWS::IAM::Role":
-		e.Advice = "names of roles are the account's: choose others by the role name format (RoleNameFormat), or remove that role, and " + again
+		e.Advice = "role names are unique in an account: choose another role name format (RoleNameFormat), or delete that role, then " + retry
 	case has("alreadyexists", "already exists", "already owned") && e.Type == "AWS::IAM::ManagedPolicy":
-		e.Advice = "names of policies are the account's: choose others by the policy name format (PolicyNameFormat), or remove that policy, and " + again
+		e.Advice = "policy names are unique in an account: choose another policy name format (PolicyNameFormat), or delete that policy, then " + retry
 	case has("alreadyexists", "already exists", "already owned"):
-		e.Advice = "remove what has the name, or deploy under another, and " + again
+		e.Advice = "delete the existing resource or choose another name, then " + retry
 	case has("accessdenied", "access denied", "not authorized", "unauthorized"):
-		e.Advice = "allow the deploying credentials to do this, and " + again
+		e.Advice = "grant the deploying credentials this permission, then " + retry
 	case has("limitexceeded", "limit exceeded", "quota"):
-		e.Advice = "have the account's quota raised, or remove what is not needed, and " + again
+		e.Advice = "request a higher quota for the account, or delete unused resources, then " + retry
 	default:
-		e.Advice = "cure that, and " + again
+		e.Advice = "fix the cause, then " + retry
 	}
 	return e
 }
 
-// failed is the failure that left the stack as it is, with the first resource that failed.
+// failed returns the error for the current state of the stack, with the first resource that failed.
 func (s *session) failed(st *state) error {
 	e := &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
 	for _, event := range s.events {
 		if !strings.HasSuffix(event.Status, "_FAILED") || strings.HasSuffix(event.Reason, " cancelled") {
 			continue
 		}
-		if event.ID == st.id { // the stack's own word counts only where no resource has one
+		if event.ID == st.id { // the reason of a resource is more specific
 			e.Reason = cmp.Or(event.Reason, e.Reason)
 			continue
 		}
@@ -109,5 +109,5 @@ func (s *session) failed(st *state) error {
 		break
 	}
 	e.Reason = cmp.Or(e.Reason, "CloudFormation gives no reason")
-	return e.advised()
+	return e.withAdvice()
 }

@@ -20,24 +20,24 @@ import (
 
 func TestMain(m *testing.M) { dynamotest.Main(m) }
 
-// roles of operations: what whoever does them must be allowed.
+// Roles that operations need.
 const (
 	acquiring     = "acquire"
 	reading       = "read"
-	looking       = "look" // at what an acquire would meet
+	looking       = "look" // read what an acquire would use
 	administering = "full"
 )
 
-// anOperation is one of the engine's.
+// anOperation is an operation of the engine.
 type anOperation struct {
 	role, name string
 	do         func(context.Context, *engine.Limiter) error
-	everywhere bool // it is about more than a namespace: the registry, or the whole table
+	everywhere bool // it uses more than one namespace: the registry, or the whole table
 }
 
 func of[T any](_ T, err error) error { return err }
 
-// denied wants a denial.
+// denied checks that an operation is denied.
 func denied(err error) error {
 	var exceeded *engine.ExceededError
 	if errors.As(err, &exceeded) {
@@ -46,7 +46,7 @@ func denied(err error) error {
 	return fmt.Errorf("not denied: %w", err)
 }
 
-// operations are all that a limiter can do, in an order in which each finds what it needs.
+// operations returns all operations of a limiter, in an order in which each finds what it needs.
 func operations() []anOperation {
 	rpm, page := []engine.Limit{engine.PerMinute("rpm", 10)}, engine.Page{Size: 10}
 	one := func(entity string, n int64) engine.Request {
@@ -155,13 +155,13 @@ func operations() []anOperation {
 	}
 }
 
-// recorded are the notes of record, which is run once for all tests of this process.
+// recorded is the result of record, which runs once per process.
 var recorded struct {
 	lock sync.Mutex
 	all  map[string][]request
 }
 
-// asked is what the operations ask of DynamoDB in the namespace team, by the operation.
+// asked returns the requests to DynamoDB of each operation in the namespace team.
 func asked(t *testing.T) map[string][]request {
 	t.Helper()
 	recorded.lock.Lock()
@@ -176,7 +176,7 @@ func asked(t *testing.T) map[string][]request {
 	return recorded.all
 }
 
-// record does all operations in a namespace and notes what they ask of DynamoDB.
+// record runs all operations in a namespace and records their requests to DynamoDB.
 func record(t *testing.T, namespace string) map[string][]request {
 	t.Helper()
 	name, o := dynamotest.Table(t)
@@ -186,7 +186,7 @@ func record(t *testing.T, namespace string) map[string][]request {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	var now atomic.Int64 // parents are charged at once, by a goroutine each
+	var now atomic.Int64 // parents are charged concurrently
 	now.Store(time.Now().UnixNano())
 	with := &engine.Options{Namespace: namespace, ConfigTTL: -1, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { return time.Unix(0, now.Add(int64(time.Millisecond))) }}
 	setUp, err := engine.New(store, &engine.Options{Timeout: 30 * time.Second})
@@ -199,7 +199,7 @@ func record(t *testing.T, namespace string) map[string][]request {
 	r.take()
 	all := map[string][]request{}
 	for _, op := range operations() {
-		l, err := engine.New(store, with) // which remembers nothing
+		l, err := engine.New(store, with) // with an empty cache
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,17 +215,17 @@ func record(t *testing.T, namespace string) map[string][]request {
 	return all
 }
 
-// rights are the roles whose policy allows operations of a role.
+// rights maps the role that an operation needs to the roles whose policies allow it.
 var rights = map[string][]string{
 	acquiring: {acquiring, administering}, reading: {reading, administering}, administering: {administering},
 	looking: {acquiring, reading, administering},
 }
 
-// tableARN is that of the table in policies.
+// tableARN is the ARN of the table in policies.
 const tableARN = "arn:aws:dynamodb:" + stacktest.Region + ":" + stacktest.Account + ":table/" + app
 
-// Each policy allows all requests of its operations, denies something of each operation of others that it should not
-// allow, and allows no action that no operation needs.
+// Each policy allows all requests of its operations, denies at least one request of every other operation, and allows no action
+// that no operation needs.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
@@ -261,8 +261,8 @@ func TestPolicies(t *testing.T) {
 	all.compare(t)
 }
 
-// The policies for a namespace allow there what the others allow, but for what is about more than a namespace. Elsewhere
-// they allow to read the registry, and nothing else.
+// In their namespace, the policies for a namespace allow what the others allow, except operations on more than a namespace.
+// Elsewhere they only allow reading the registry.
 func TestNamespacePolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
@@ -291,7 +291,7 @@ func TestNamespacePolicies(t *testing.T) {
 	all.compare(t)
 }
 
-// checkForeign wants nothing allowed to callers of other namespaces but reading the registry.
+// checkForeign checks that callers of other namespaces may only read the registry.
 func checkForeign(t *testing.T, name string, p policy, q request) {
 	t.Helper()
 	keys := q.Context[leadingKeys]
@@ -311,7 +311,7 @@ func checkForeign(t *testing.T, name string, p policy, q request) {
 	}
 }
 
-// Whatever a limiter can do is among the operations, so that its policy is checked.
+// The operations include every method of the limiter, so that its policy is checked.
 func TestOperationsComplete(t *testing.T) {
 	for m := range reflect.TypeFor[*engine.Limiter]().Methods() {
 		if m.Name != "Close" && !slices.ContainsFunc(operations(), func(o anOperation) bool { return strings.Fields(o.name)[0] == m.Name }) {

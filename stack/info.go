@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// sketch is what CloudFormation alone tells.
-func (s *session) sketch(st *state) Info {
+// stackInfo describes a stack, without its table.
+func (s *session) stackInfo(st *state) Info {
 	i := Info{
 		Name: st.name, ID: st.id, Region: s.region, Status: string(st.status), Reason: st.reason, Health: health(st.status),
 		Created: st.created, Updated: st.updated,
@@ -26,7 +26,7 @@ func (s *session) sketch(st *state) Info {
 	if i.Aggregator {
 		i.FunctionVersion = st.tags[tagFunction]
 	}
-	maps.DeleteFunc(i.Tags, func(key, _ string) bool { return ownTag(key) })
+	maps.DeleteFunc(i.Tags, func(key, _ string) bool { return isOwnTag(key) })
 	for role, output := range map[string]string{
 		"aggregator": "AggregatorRoleArn", "app": "AppRoleArn", "admin": "AdminRoleArn", "read": "ReadOnlyRoleArn",
 	} {
@@ -40,41 +40,42 @@ func (s *session) sketch(st *state) Info {
 	return i
 }
 
-// info is the sketch with what the table tells.
+// info describes a stack and its table.
 func (s *session) info(ctx context.Context, st *state) (Info, error) {
-	i := s.sketch(st)
+	i := s.stackInfo(st)
 	table, err := s.table(ctx)
 	if err != nil || table == nil {
 		return i, err
 	}
-	_, err = s.infoOf(ctx, &i, table)
+	_, err = s.addTableInfo(ctx, &i, table)
 	return i, err
 }
 
-// infoOf puts what the table tells into i. A table that is UPDATING serves reads and writes (API reference of UpdateTable).
-func (s *session) infoOf(ctx context.Context, i *Info, table *types.TableDescription) (schemaRecord, error) {
+// addTableInfo adds the description of the table to i. A table that is UPDATING serves reads and writes (API reference of
+// UpdateTable).
+func (s *session) addTableInfo(ctx context.Context, i *Info, table *types.TableDescription) (schemaRecord, error) {
 	i.Table, i.TableStatus = s.name, string(table.TableStatus)
 	i.DeletionProtection = aws.ToBool(table.DeletionProtectionEnabled)
 	i.Items, i.Bytes = aws.ToInt64(table.ItemCount), aws.ToInt64(table.TableSizeBytes)
-	found, took, err := s.ask(ctx)
+	found, took, err := s.timeRecord(ctx)
 	i.Latency, i.SchemaVersion = took, cmp.Or(found.version, i.SchemaVersion)
 	i.Available = err == nil && (table.TableStatus == types.TableStatusActive || table.TableStatus == types.TableStatusUpdating)
 	return found, err
 }
 
-// get describes the stack, or else the table alone.
+// get describes the stack, or only the table.
 func (s *session) get(ctx context.Context) (Info, error) {
 	st, err := s.describe(ctx, s.name)
 	var why error
 	switch {
-	case err == nil && st != nil && (st.ours() || st.known()):
+	case err == nil && st != nil && (st.managed() || st.hasTemplate()):
 		return s.info(ctx, st)
 	case isDenied(err):
-		why = s.errCall("look at the stack", err)
+		why = s.errCall("read the stack", err)
 	case err != nil:
-		return Info{}, s.errCall("look at the stack", err)
+		return Info{}, s.errCall("read the stack", err)
 	case st != nil:
-		why = s.errForeign("stack", "and this program did not make it")
+		why = s.errForeign("stack", "and this program did not create it")
 	default:
 		why = s.errAbsent()
 	}
@@ -86,67 +87,67 @@ func (s *session) get(ctx context.Context) (Info, error) {
 		return Info{}, err
 	}
 	if errors.Is(why, ErrNotFound) {
-		why = s.errStackless()
+		why = s.errNoStack()
 	}
 	i.Reason = why.Error()
 	return i, err
 }
 
-// tableInfo is what a table without a stack tells.
+// tableInfo describes a table without a stack.
 func (s *session) tableInfo(ctx context.Context) (Info, error) {
 	i := Info{Name: s.name, Region: s.region}
-	f, err := s.limiters(ctx)
+	f, err := s.limiterTable(ctx)
 	if err != nil {
 		return Info{}, err
 	}
-	found, err := s.infoOf(ctx, &i, f.TableDescription)
+	found, err := s.addTableInfo(ctx, &i, f.TableDescription)
 	if err != nil {
 		return i, err
 	}
 	i.Missing = f.missing(s.name)
 	if found.version == "" {
 		i.Available = false
-		i.Missing = append([]string{"schema record: no store opens: run: zae-limiter init --name " + s.name}, i.Missing...)
+		i.Missing = append([]string{"schema record: stores cannot be opened: run: zae-limiter init --name " + s.name}, i.Missing...)
 	}
 	return i, nil
 }
 
-// limiters is the table of the name, if it can hold a limiter's records.
-func (s *session) limiters(ctx context.Context) (*facts, error) {
+// limiterTable returns the table if it can hold a limiter's records.
+func (s *session) limiterTable(ctx context.Context) (*tableFacts, error) {
 	table, err := s.table(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case table == nil:
 		return nil, s.errNoTable()
-	case !isLimiters(table):
+	case !hasLimiterKeys(table):
 		return nil, s.errUninitializable("its keys must be " + hashKey + " and " + rangeKey + ", both strings: create another table")
 	}
-	f, err := s.facts(ctx, table)
+	f, err := s.describeTable(ctx, table)
 	if err != nil {
 		return nil, err
 	}
 	if why := f.indexFault(); why != "" {
-		return nil, s.errUninitializable(why + ": create another table, or that index anew")
+		return nil, s.errUninitializable(why + ": create another table, or recreate that index")
 	}
 	return f, nil
 }
 
-// init writes the schema record of a table that something else has made, without the name of a stack.
+// init writes the schema record of a table that another tool has created, without the name of a stack.
 func (s *session) init(ctx context.Context) (Info, error) {
-	f, err := s.limiters(ctx)
+	f, err := s.limiterTable(ctx)
 	if err != nil {
 		return Info{}, err
 	}
 	if f.index() == nil {
-		return Info{}, s.errUninitializable(fmt.Sprintf("it has no index %s: create it with the keys %s and %s, both strings, KEYS_ONLY", indexName, indexHash, indexRange))
+		return Info{}, s.errUninitializable(fmt.Sprintf("the index %s is missing: create it with the keys %s and %s, both strings, KEYS_ONLY", indexName, indexHash, indexRange))
 	}
-	found, err := s.record(ctx)
+	found, err := s.readRecord(ctx)
 	if err == nil {
 		err = s.checkVersion(found)
 	}
 	if err == nil && found.version == "" {
-		err = s.write(ctx, "")
+		err = s.writeRecord(ctx, "")
 	}
 	if err != nil {
 		return Info{}, err
@@ -154,7 +155,7 @@ func (s *session) init(ctx context.Context) (Info, error) {
 	return s.tableInfo(ctx)
 }
 
-// list pages through all stacks of the region, since only their tags tell which are ours.
+// list reads all stacks of the region, since only their tags show which belong to this package.
 func (s *session) list(ctx context.Context) ([]Info, error) {
 	var all []Info
 	for page := (*string)(nil); ; {
@@ -163,8 +164,8 @@ func (s *session) list(ctx context.Context) ([]Info, error) {
 			return nil, errList(s.region, err)
 		}
 		for i := range out.Stacks {
-			if st := stateOf(&out.Stacks[i]); st.tags[tagManagedBy] == managedBy && st.ours() {
-				all = append(all, s.sketch(st))
+			if st := newState(&out.Stacks[i]); st.tags[tagManagedBy] == managedBy && st.managed() {
+				all = append(all, s.stackInfo(st))
 			}
 		}
 		if page = out.NextToken; page == nil {

@@ -8,8 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// A table that something else has made gets its schema record, once and without the name of a stack; what it misses is
-// described with its cure.
+// Init writes the schema record of another tool's table once, without the name of a stack, and reports what the table lacks.
 func TestInit(t *testing.T) {
 	w := newWorld(t, nil)
 	config := w.Config()
@@ -19,10 +18,10 @@ func TestInit(t *testing.T) {
 	}
 	w.KeepTable(app, nil)
 	i, err := Get(t.Context(), app, o)
-	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "in no stack") {
+	if err != nil || i.ID != "" || i.Available || len(i.Missing) != 4 || !strings.Contains(i.Missing[0], "run: zae-limiter init --name app") || !strings.Contains(i.Reason, "does not belong to a stack") {
 		t.Errorf("%+v, %v", i, err)
 	}
-	if _, err := Init(t.Context(), app, o); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "no index GSI1: create it") || w.schema(app) != (schemaRecord{}) {
+	if _, err := Init(t.Context(), app, o); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "the index GSI1 is missing: create it") || w.schema(app) != (schemaRecord{}) {
 		t.Error(err)
 	}
 	w.KeepTable(app, map[string]any{"GlobalSecondaryIndexes": gsi1("KEYS_ONLY")})
@@ -40,7 +39,7 @@ func TestInit(t *testing.T) {
 	if got := w.schema(app); got != (schemaRecord{"1", ""}) || w.Counts()["UpdateItem"] != 1 {
 		t.Errorf("%+v, %v", got, w.Counts())
 	}
-	w.record(app, "1", app) // which stays as it is
+	w.record(app, "1", app) // does not change
 	if _, err := Init(t.Context(), app, o); err != nil || w.schema(app) != (schemaRecord{"1", app}) {
 		t.Errorf("%+v, %v", w.schema(app), err)
 	}
@@ -60,7 +59,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// A table with all that a limiter uses misses nothing.
+// A complete table lacks nothing.
 func TestInitComplete(t *testing.T) {
 	w := newWorld(t, nil)
 	w.KeepTable(app, map[string]any{
@@ -73,7 +72,7 @@ func TestInitComplete(t *testing.T) {
 	}
 }
 
-// Credentials that may not look at stacks see the table, and why they see no stack.
+// With credentials that cannot read stacks, Get describes the table and says why there is no stack.
 func TestGetDenied(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -83,7 +82,7 @@ func TestGetDenied(t *testing.T) {
 	if err != nil || i.ID != "" || !i.Available || !strings.Contains(i.Reason, "AccessDenied") {
 		t.Errorf("%+v, %v", i, err)
 	}
-	// Of somebody else's stack, and where there is nothing, the stack is what the error is about.
+	// For another tool's stack, and if there is nothing, the error is about the stack.
 	w = newWorld(t, nil)
 	w.SetStatus(app, "CREATE_COMPLETE", "")
 	config = w.Config()

@@ -13,57 +13,57 @@ const (
 	command = module + "/cmd/zae-limiter"
 )
 
-// Tags of a stack, which CloudFormation gives to all that is in it.
+// Tags of a stack, which CloudFormation propagates to its resources, and parts of names.
 const (
-	tagManagedBy     = "ManagedBy"
-	managedBy        = "zae-limiter"
-	tagPrefix        = "zae-limiter:"
-	tagVersion       = tagPrefix + "version"
-	tagSchema        = tagPrefix + "schema-version"
-	tagFunction      = tagPrefix + "lambda-version"
-	undated          = "devel" // the version of what was built from a working copy
-	bucketPrefix     = "zae-"
-	longestInBucket  = 46 // bytes of the stack's name
-	digestInBucket   = 12
-	codeFolder       = "lambda/"
-	changeSetsPrefix = "zae-limiter-"
+	tagManagedBy      = "ManagedBy"
+	managedBy         = "zae-limiter"
+	tagPrefix         = "zae-limiter:"
+	tagVersion        = tagPrefix + "version"
+	tagSchema         = tagPrefix + "schema-version"
+	tagFunction       = tagPrefix + "lambda-version"
+	unreleasedVersion = "devel" // the version of a build from a working copy
+	bucketPrefix      = "zae-"
+	maxNameInBucket   = 46 // bytes of the stack's name
+	digestLength      = 12
+	codeFolder        = "lambda/"
+	changeSetsPrefix  = "zae-limiter-"
 )
 
-func ownTag(key string) bool { return key == tagManagedBy || strings.HasPrefix(key, tagPrefix) }
+func isOwnTag(key string) bool { return key == tagManagedBy || strings.HasPrefix(key, tagPrefix) }
 
-// bucketName is that of a stack's bucket: names of buckets are the whole world's, so it has account and region in it,
-// and is known before and after the stack is there.
+// bucketName returns the name of a stack's bucket. Bucket names are globally unique, so it depends on account and region; it
+// is known before the stack exists and after it is deleted.
 func bucketName(account, region, name string) string {
 	sum := sha256.Sum256([]byte(account + "/" + region + "/" + name))
-	digest := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:digestInBucket]
+	digest := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))[:digestLength]
 	lower := strings.ToLower(name)
-	return bucketPrefix + lower[:min(len(lower), longestInBucket)] + "-" + digest
+	return bucketPrefix + lower[:min(len(lower), maxNameInBucket)] + "-" + digest
 }
 
 func codeKey(c *Code) string { return codeFolder + c.Hash + ".zip" }
 
-// version of this module in the running program, in the characters that a tag may have.
+// version returns the version of this module in the running program, restricted to the characters that a tag may have.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return undated
+		return unreleasedVersion
 	}
 	if info.Main.Path == module {
-		return tagged(info.Main.Version)
+		return tagValue(info.Main.Version)
 	}
 	for _, dep := range info.Deps {
 		if dep.Path == module && dep.Replace == nil {
-			return tagged(dep.Version)
+			return tagValue(dep.Version)
 		}
 	}
-	return undated
+	return unreleasedVersion
 }
 
 var notInTags = regexp.MustCompile(`[^A-Za-z0-9_.:/=+\-@ ]`)
 
-func tagged(version string) string {
+func tagValue(version string) string {
 	if version = notInTags.ReplaceAllString(version, ""); version == "" {
-		return undated
+		return unreleasedVersion
 	}
 	return version
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// After Ensure a store opens and limits; after Delete none does.
+// After Ensure, a store can be opened and limits; after Delete, it cannot be opened.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	a := stacktest.Start(t, &stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
@@ -52,7 +52,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// The whole life on moto, which is somebody else's idea of AWS. It makes no function where the first change set had none.
+// The whole life on moto, which does not create a function that the first change set did not have.
 func TestMoto(t *testing.T) {
 	t.Parallel()
 	endpoint := stacktest.Moto(t)

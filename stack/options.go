@@ -8,81 +8,81 @@ import (
 	smithytime "github.com/aws/smithy-go/time"
 )
 
-// Options are what a caller wants of a stack; nil is fine. A zero value or a nil pointer is not named: what the stack
-// has is kept, and a new stack has the default.
+// Options configure a stack; nil means all defaults. A zero value or a nil pointer does not set an option: an existing stack
+// keeps its value, and a new stack gets the default.
 type Options struct {
-	Region   string      // default: that of Config, else of the environment and the user's AWS configuration
-	Endpoint string      // a URL, for all services: emulators. Default: AWS_ENDPOINT_URL and its kin, else the region's own
-	Config   *aws.Config // credentials, HTTP client and the rest. Default: the environment and the user's AWS configuration
+	Region   string      // default: that of Config, else that of the environment or of the user's AWS configuration
+	Endpoint string      // URL for all services, for emulators. Default: AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, else the region's endpoints
+	Config   *aws.Config // credentials, HTTP client and so on. Default: the environment and the user's AWS configuration
 
-	Aggregator         *bool    // book usage and archive audit events by a function. Default true
-	SnapshotWindows    []string // of usage: hourly, daily, monthly. Default hourly and daily
-	UsageRetentionDays int      // 1 to 3650, default 90
-	AuditRetentionDays int      // 1 to 3650, default 90
-	AuditArchival      *bool    // expired audit events go to the bucket. Default true
-	GlacierDays        int      // after which the archive goes to Glacier Instant Retrieval, 1 to 3650, default 90
+	Aggregator         *bool    // create the function that records usage and archives audit events. Default true
+	SnapshotWindows    []string // windows of usage: hourly, daily, monthly. Default hourly and daily
+	UsageRetentionDays int      // in days, 1 to 3650, default 90
+	AuditRetentionDays int      // in days, 1 to 3650, default 90
+	AuditArchival      *bool    // archive expired audit events in the bucket. Default true
+	GlacierDays        int      // days until archived events move to Glacier Instant Retrieval, 1 to 3650, default 90
 
-	Code          *Code  // of the function. Default: see [FindCode]; the stack's own where that finds nothing
+	Code          *Code  // of the function. Default: that of [FindCode]; if it finds none, an existing function keeps its code
 	Architecture  string // arm64 or x86_64. Default: that of Code, else arm64
 	LambdaTimeout int    // in seconds, 1 to 900, default 60
 	LambdaMemory  int    // in MB, 128 to 3008, default 256
-	LogDays       int    // how long logs are kept, one of CloudWatch's numbers, default 30
-	Tracing       *bool  // with X-Ray. Default false
+	LogDays       int    // retention of the function's log, one of the numbers of days that CloudWatch accepts, default 30
+	Tracing       *bool  // trace the function with X-Ray. Default false
 
-	Alarms            *bool   // default true
-	AlarmTopic        *string // ARN of the SNS topic that alarms are sent to; "" none, the default
-	DurationThreshold int     // percentage of LambdaTimeout that sets off an alarm, 1 to 100, default 80
+	Alarms            *bool   // create alarms. Default true
+	AlarmTopic        *string // ARN of the SNS topic that receives alarms; empty for none, the default
+	DurationThreshold int     // percentage of LambdaTimeout above which an alarm is raised, 1 to 100, default 80
 
-	IAM                *bool   // managed policies, and the function's role. Default true
-	Roles              *bool   // roles for applications, administrators and readers. Default false
-	AggregatorRole     *string // ARN of the function's role where it is not the stack's; "" the stack's, the default
-	PermissionBoundary *string // name or ARN of the policy that bounds all roles; "" none, the default
-	RoleNameFormat     string  // of names of roles, with one {}. Default {}
-	PolicyNameFormat   string  // of names of policies, with one {}. Default {}
+	IAM                *bool   // create managed policies, and the function's role. Default true
+	Roles              *bool   // create roles for applications, administrators and readers. Default false
+	AggregatorRole     *string // ARN of an existing role for the function; empty for the stack's own, the default
+	PermissionBoundary *string // name or ARN of the permissions boundary of all roles; empty for none, the default
+	RoleNameFormat     string  // format of the names of roles, with one {}. Default {}
+	PolicyNameFormat   string  // format of the names of policies, with one {}. Default {}
 
-	PITRDays              *int              // days that the table can be restored to, 1 to 35; 0 none, the default
-	KMSKey                *string           // ARN of the key that table and bucket are encrypted with; "" AWS's own, the default
+	PITRDays              *int              // days of point-in-time recovery of the table, 1 to 35; 0 for none, the default
+	KMSKey                *string           // ARN of the key that encrypts the table and the bucket; empty for a key of AWS, the default
 	DeletionProtection    *bool             // of the table. Default false
 	TerminationProtection *bool             // of the stack. Default false
-	Tags                  map[string]string // added to those that the stack has; an empty value removes one
+	Tags                  map[string]string // added to the tags of the stack; an empty value removes a tag
 
-	// Adopt takes in what something else has made: a table of this name that has a limiter's keys (made by another tool, or
-	// restored from a backup), or a stack of this name that another tool has made of [Template]. From then on it is this
-	// stack's, and [Delete] removes it. A table that an earlier stack of the name has left needs no such leave: its schema
-	// record names that stack. Default false.
+	// Adopt allows [Ensure] to adopt what another tool has created: a table of this name with a limiter's keys (also one
+	// restored from a backup), or a stack of this name with [Template]. From then on it belongs to this deployment, and
+	// [Delete] deletes it. A table that an earlier stack of this name has left is adopted without Adopt, since its schema
+	// record has the name of the stack. Default false.
 	Adopt bool
 
-	// CodeOnly changes the function's code, Code and Architecture, and nothing else: the stack, which must be there, keeps
-	// its template and all other options. Default false.
+	// CodeOnly updates only the function's code (Code and Architecture): the stack, which must exist, keeps its template and
+	// all other options. Default false.
 	CodeOnly bool
 
-	NoWait   bool        // return once the change has begun. The next Ensure goes on where this one left off
-	Progress func(Event) // called in order, by one goroutine at a time. Default none
+	NoWait   bool        // return as soon as the change has started. The next Ensure continues
+	Progress func(Event) // called for each event, in order, never concurrently. Default none
 
-	Now   func() time.Time                           // default the system's clock
-	Sleep func(context.Context, time.Duration) error // default a timer; returns ctx's error if that ends first
+	Now   func() time.Time                           // default [time.Now]
+	Sleep func(context.Context, time.Duration) error // waits; returns ctx's error if ctx is done first. Default: a timer
 }
 
-// DeleteOptions say how much a deletion removes; nil is fine.
+// DeleteOptions configure [Delete]; nil means all defaults.
 type DeleteOptions struct {
-	KeepData bool // leave table and bucket. Default: they go too, with all that is in them
-	Force    bool // take off the protections of stack and table, and give up resources that CloudFormation cannot delete
+	KeepData bool // keep the table and the bucket with their data. Default: delete them
+	Force    bool // remove the protections of stack and table, and abandon resources that CloudFormation cannot delete. Default false
 }
 
-// Event is a step of a deployment or a deletion.
+// Event is one step of a deployment or a deletion, either an event of CloudFormation or a step of this package.
 type Event struct {
 	Time     time.Time
-	Resource string // logical id; the stack's own events have its name
-	Type     string // AWS::DynamoDB::Table and the like; "" where Reason is all there is to say, about what this package does
-	ID       string // physical id, as far as it is known
-	Status   string // CREATE_IN_PROGRESS and the like
+	Resource string // logical id; the name of the stack for its own events
+	Type     string // for example AWS::DynamoDB::Table; empty for a step of this package, which Reason describes
+	ID       string // physical id, if known
+	Status   string // for example CREATE_IN_PROGRESS
 	Reason   string
 }
 
 // Action is what [Ensure] did.
 type Action string
 
-// Actions of [Ensure]. Adopted is created, over a table or a bucket that was there.
+// Actions of [Ensure]. Adopted means that a stack was created with an existing table or bucket.
 const (
 	Created   Action = "created"
 	Adopted   Action = "adopted"
@@ -90,57 +90,57 @@ const (
 	Unchanged Action = "unchanged"
 )
 
-// Result is what a stack has become.
+// Result describes what [Ensure] did.
 type Result struct {
 	Action        Action
 	Changes       []Change
-	Before, After map[string]string // parameters, termination protection among them; Before nil where there was no stack
+	Before, After map[string]string // parameters and termination protection; Before is nil if there was no stack
 	Info          Info
 }
 
-// ChangeSet is what [Ensure] would change.
+// ChangeSet describes what [Ensure] would change.
 type ChangeSet struct {
 	Action        Action
 	Changes       []Change
 	Before, After map[string]string // as in [Result]
-	NoCode        error             // why there is no code for the function now, which Ensure would need: an [ErrNoCode]; nil: there is, or none is needed
+	NoCode        error             // an [ErrNoCode] if Ensure would need code for the function and there is none; else nil
 }
 
-// Change is one change of a resource.
+// Change describes the change of a resource.
 type Change struct {
 	Action      string // Add, Modify, Remove, Import
 	Resource    string // logical id
-	Type        string // AWS::DynamoDB::Table and the like
-	ID          string // physical id, "" for what is new
-	Replacement string // True, False, Conditional; "" unless Action is Modify
+	Type        string // for example AWS::DynamoDB::Table
+	ID          string // physical id; empty for a new resource
+	Replacement string // True, False or Conditional; empty unless Action is Modify
 	Properties  []string
 }
 
-// Info is what a stack is, or a table without one. Of those that [List] returns nothing is known of the table.
+// Info describes a stack, or a table without a stack. [List] does not set the fields of the table.
 type Info struct {
-	Name, ID, Region      string // ID is the stack's ARN; "" for a table that no stack of this package has
-	Status, Reason        string // of the stack: CREATE_COMPLETE and the like; without a stack why there is none to be seen
-	Health                string // healthy, in progress, failed; "" without a stack
+	Name, ID, Region      string // ID is the ARN of the stack; empty for a table without a stack of this package
+	Status, Reason        string // of the stack, for example CREATE_COMPLETE; without a stack, Reason says why none can be described
+	Health                string // healthy, in progress or failed; empty without a stack
 	Created, Updated      time.Time
-	Version               string // of the program that deployed it last
-	SchemaVersion         string // of the records in the table; the table's own word where it could be asked
-	FunctionVersion       string // of the function's code; "" without a function
+	Version               string // of the program that last deployed the stack
+	SchemaVersion         string // of the records in the table, read from the table if possible, else from the stack's tags
+	FunctionVersion       string // of the function's code; empty without a function
 	Aggregator            bool
 	TerminationProtection bool
 	Parameters            map[string]string
 	Outputs               map[string]string
-	Tags                  map[string]string // without those that are this package's own
+	Tags                  map[string]string // without the tags that this package sets
 
-	Available          bool          // the table answered, and can be used: it is ACTIVE or UPDATING
+	Available          bool          // the table answers, and it is ACTIVE or UPDATING
 	Latency            time.Duration // of reading one record
-	Table, TableStatus string        // name; ACTIVE and the like, "" where there is none
+	Table, TableStatus string        // name and status, for example ACTIVE; the status is empty if there is no table
 	DeletionProtection bool
-	Items, Bytes       int64 // counted by DynamoDB about every six hours
+	Items, Bytes       int64 // updated by DynamoDB about every six hours
 	Bucket             string
-	RoleARNs           map[string]string // by aggregator, app, admin, read; those that there are
+	RoleARNs           map[string]string // of the existing roles; the keys are aggregator, app, admin and read
 
-	// Missing is what a limiter uses and a table without a stack lacks, each with its consequence and its cure; of a stack's
-	// own table it is empty.
+	// Missing lists what a limiter needs and a table without a stack lacks, each with the consequence and what to do. It is
+	// empty for the table of a stack.
 	Missing []string
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// tableRows are the rows of all tables of a page that have a heading, by its cells.
+// tableRows returns the rows of all tables with a heading on a page.
 func tableRows(page string, heading ...string) (rows [][]string) {
 	inside := false
 	for line := range strings.Lines(page) {
@@ -35,7 +35,7 @@ func tableRows(page string, heading ...string) (rows [][]string) {
 	return rows
 }
 
-// places are the words of the page for what a permission is about.
+// places maps the page's words for the resource of a permission.
 func places(resources map[string]stacktest.Rendered) map[string]string {
 	table := resources[resourceTable].ARN
 	return map[string]string{
@@ -44,7 +44,7 @@ func places(resources map[string]stacktest.Rendered) map[string]string {
 	}
 }
 
-// permission is a line of the page: who may do what, and whether under a condition.
+// permission is a line of the page: a role, an action, a resource, and whether there is a condition.
 func permission(who string, actions, about []string, conditional bool) string {
 	actions, about = slices.Clone(actions), slices.Clone(about)
 	slices.Sort(actions)
@@ -56,7 +56,7 @@ func permission(who string, actions, about []string, conditional bool) string {
 	return text
 }
 
-// permitted are the permissions that the template gives. Those that an option brings count as conditional.
+// permitted returns the permissions in the template. Permissions that depend on an option count as conditional.
 func permitted(t *testing.T) (lines []string) {
 	t.Helper()
 	resources, plain := rendered(t, allOn()), rendered(t, nil)
@@ -82,8 +82,7 @@ func permitted(t *testing.T) (lines []string) {
 	return lines
 }
 
-// The page has each permission that the template gives, with a reason, and no others; likewise the roles, and the services that
-// who deploys needs.
+// The page lists exactly the permissions in the template, each with a reason, the roles, and the services that a deployer needs.
 func TestPermissionsPage(t *testing.T) {
 	text, err := os.ReadFile("../docs/permissions.md")
 	if err != nil {
@@ -142,7 +141,7 @@ func TestPermissionsPage(t *testing.T) {
 	}
 }
 
-// assumedBy is who may assume a role.
+// assumedBy returns who may assume a role.
 func assumedBy(t *testing.T, r stacktest.Rendered) string {
 	t.Helper()
 	var trust struct {
@@ -164,7 +163,7 @@ func assumedBy(t *testing.T, r stacktest.Rendered) string {
 	return trust.Statement[0].Principal["Service"]
 }
 
-// attached is the policy that a role has.
+// attached returns the policy of a role.
 func attached(resources map[string]stacktest.Rendered, r stacktest.Rendered) string {
 	for _, of := range resources {
 		if arns, _ := r.Properties["ManagedPolicyArns"].([]any); len(arns) == 1 && arns[0] == of.ARN {

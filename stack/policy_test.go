@@ -18,21 +18,21 @@ const (
 	testKey     = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/1234abcd"
 )
 
-// allOn are parameters with which all is deployed that there is.
+// allOn returns parameters that deploy all resources.
 func allOn() map[string]string {
 	return map[string]string{
 		paramBucket: bucketName(stacktest.Account, stacktest.Region, app), paramCodeKey: codeFolder + "0123.zip", paramKey: testKey,
-		"EnableTracing": yes, "EnableIAMRoles": yes, "PITRRecoveryPeriodDays": "7",
+		"EnableTracing": valueTrue, "EnableIAMRoles": valueTrue, "PITRRecoveryPeriodDays": "7",
 	}
 }
 
-// rendered are the template's resources in an account.
+// rendered returns the template's resources in an account.
 func rendered(t *testing.T, parameters map[string]string) map[string]stacktest.Rendered {
 	t.Helper()
 	return stacktest.Render(t, template, app, parameters, stacktest.Place{})
 }
 
-// documentOf is the document of a managed policy, or of the policy that is in a role.
+// documentOf returns the document of a managed policy, or of the policy in a role.
 func documentOf(t *testing.T, resources map[string]stacktest.Rendered, name string) any {
 	t.Helper()
 	properties := resources[name].Properties
@@ -50,7 +50,7 @@ func policyOf(t *testing.T, resources map[string]stacktest.Rendered, name string
 	return stacktest.ParsePolicy(t, documentOf(t, resources, name))
 }
 
-// asCallerOf is a request of a caller with a namespace for a tag; "" is a caller without one.
+// asCallerOf returns a request of a caller whose tag has a namespace; empty for a caller without the tag.
 func asCallerOf(namespace string, q request) request {
 	if namespace == "" {
 		return q
@@ -58,7 +58,7 @@ func asCallerOf(namespace string, q request) request {
 	return q.With(callersTag, namespace)
 }
 
-// mayNot is the first request that a policy does not allow; nil if it allows all.
+// mayNot returns the first request that a policy does not allow; nil if it allows all.
 func mayNot(p policy, asked []request, tag string) *request {
 	for _, q := range asked {
 		if !p.Allows(asCallerOf(tag, q)) {
@@ -68,13 +68,13 @@ func mayNot(p policy, asked []request, tag string) *request {
 	return nil
 }
 
-// questions are what evaluators of policies are asked.
+// questions collects requests for policy evaluators.
 type questions struct {
 	cases []stacktest.Case
 	seen  map[string]bool
 }
 
-// add notes a question and what our own evaluator says, once.
+// add adds a request with the answer of the test kit's evaluator, once.
 func (qs *questions) add(name string, document any, p policy, q request) {
 	q.By = ""
 	if text := name + " " + q.String(); !qs.seen[text] {
@@ -86,7 +86,7 @@ func (qs *questions) add(name string, document any, p policy, q request) {
 	}
 }
 
-// compare wants the same answers of an evaluator that nobody here wrote.
+// compare checks the answers with an independent evaluator.
 func (qs *questions) compare(t *testing.T) {
 	t.Helper()
 	t.Run("SecondOpinion", func(t *testing.T) {

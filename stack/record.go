@@ -10,20 +10,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// schemaVersion is that of the records which this version's programs read and write.
+// schemaVersion is the version of the records that this program reads and writes.
 const schemaVersion = 1
 
-// Attributes of the schema record. The name of a stack is written by a deployment only: a table that carries it is that
-// stack's, and is taken in again after the stack was deleted and the table kept.
+// Attributes of the schema record. Only a deployment writes the name of a stack: the table belongs to that stack, and a later
+// stack of the same name adopts it if it was kept.
 const (
-	fieldVersion = "version"
-	fieldStack   = "stack"
+	attributeVersion = "version"
+	attributeStack   = "stack"
 )
 
-// schemaRecord is that of a table, without which no store opens. The zero value is a record that is not there.
+// schemaRecord is the record without which a store cannot be opened. The zero value means that the table has none.
 type schemaRecord struct {
 	version string
-	stack   string // name of the stack that the table is part of, or was; "" if no stack ever had it
+	stack   string // name of the stack that the table belongs to, or belonged to; empty if there was never one
 }
 
 func textValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -32,8 +32,8 @@ func schemaKey() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"PK": textValue("_/schema|"), "SK": textValue("schema")}
 }
 
-// record reads the schema record. The error is nil also if there is no table.
-func (s *session) record(ctx context.Context) (schemaRecord, error) {
+// readRecord reads the schema record. It returns no error if the table does not exist.
+func (s *session) readRecord(ctx context.Context) (schemaRecord, error) {
 	out, err := s.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.name, Key: schemaKey(), ConsistentRead: aws.Bool(true)})
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
@@ -43,10 +43,10 @@ func (s *session) record(ctx context.Context) (schemaRecord, error) {
 		return schemaRecord{}, s.errCall("read the table's schema record", err)
 	}
 	var found schemaRecord
-	if v, ok := out.Item[fieldVersion].(*types.AttributeValueMemberN); ok {
+	if v, ok := out.Item[attributeVersion].(*types.AttributeValueMemberN); ok {
 		found.version = v.Value
 	}
-	if v, ok := out.Item[fieldStack].(*types.AttributeValueMemberS); ok {
+	if v, ok := out.Item[attributeStack].(*types.AttributeValueMemberS); ok {
 		found.stack = v.Value
 	}
 	return found, nil
@@ -62,32 +62,32 @@ func (s *session) checkVersion(found schemaRecord) error {
 
 // checkSchema rejects a table of a newer program.
 func (s *session) checkSchema(ctx context.Context) error {
-	found, err := s.record(ctx)
+	found, err := s.readRecord(ctx)
 	if err != nil {
 		return err
 	}
 	return s.checkVersion(found)
 }
 
-// claim completes the schema record: with the version if there is none, and with the stack's name.
-func (s *session) claim(ctx context.Context) error {
-	found, err := s.record(ctx)
+// completeSchemaRecord writes the version, if there is none, and the name of the stack into the schema record.
+func (s *session) completeSchemaRecord(ctx context.Context) error {
+	found, err := s.readRecord(ctx)
 	if err != nil || found.version != "" && found.stack == s.name {
 		return err
 	}
-	return s.write(ctx, s.name)
+	return s.writeRecord(ctx, s.name)
 }
 
-// write writes the schema record, with the name of a stack unless that is "". A version that is there stays.
-func (s *session) write(ctx context.Context, stack string) error {
+// writeRecord writes the schema record, with the name of a stack unless that is empty. It keeps an existing version.
+func (s *session) writeRecord(ctx context.Context, stack string) error {
 	in := &dynamodb.UpdateItemInput{
 		TableName: &s.name, Key: schemaKey(), UpdateExpression: aws.String("SET #version = if_not_exists(#version, :version)"),
-		ExpressionAttributeNames:  map[string]string{"#version": fieldVersion},
+		ExpressionAttributeNames:  map[string]string{"#version": attributeVersion},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":version": &types.AttributeValueMemberN{Value: strconv.Itoa(schemaVersion)}},
 	}
 	if stack != "" {
 		in.UpdateExpression = aws.String(*in.UpdateExpression + ", #stack = :stack")
-		in.ExpressionAttributeNames["#stack"] = fieldStack
+		in.ExpressionAttributeNames["#stack"] = attributeStack
 		in.ExpressionAttributeValues[":stack"] = textValue(stack)
 	}
 	_, err := s.tables.UpdateItem(ctx, in)

@@ -12,24 +12,24 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// recorder is an HTTP client for the SDK that notes what DynamoDB authorizes.
+// recorder is an HTTP client for the SDK that records what DynamoDB would authorize.
 type recorder struct {
 	t     *testing.T
-	table string // its ARN in policies, whatever its name is here
+	table string // its ARN in policies, independent of its name in the test
 	next  http.Client
 	lock  sync.Mutex
 	by    string
 	all   []request
 }
 
-// options are o, with the recorder for HTTP client.
+// options returns o with the recorder as HTTP client.
 func (r *recorder) options(o *dynamo.Options) *dynamo.Options {
 	config := o.Config.Copy()
 	config.HTTPClient = r
 	return &dynamo.Options{Config: &config}
 }
 
-// do notes what an operation does under its name.
+// do records the requests of an operation under its name.
 func (r *recorder) do(by string, f func() error) {
 	r.t.Helper()
 	r.lock.Lock()
@@ -40,7 +40,7 @@ func (r *recorder) do(by string, f func() error) {
 	}
 }
 
-// take are the notes since the last time.
+// take returns the requests since the last call.
 func (r *recorder) take() []request {
 	r.lock.Lock()
 	defer r.lock.Unlock()

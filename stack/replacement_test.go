@@ -12,10 +12,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// An upgrade changes nothing whose change would replace a resource. CloudFormation refuses to replace what has a name of its
-// own, as nearly all of the stack has, and the whole upgrade with it; a managed policy's description is among these
-// properties. The file has what deployments out there have: UPDATE_GOLDEN=1 adds the lines of new resources, and changes
-// none.
+// An upgrade must not change a property that replaces a resource: CloudFormation rejects the replacement of a resource with a custom
+// name, which nearly all have, and with it the whole upgrade. The description of a managed policy is such a property. The file has
+// the properties of released deployments: UPDATE_GOLDEN=1 adds the lines of new resources, and changes no others.
 func TestUpgradeReplacesNothing(t *testing.T) {
 	const file = "testdata/released.txt"
 	var lines []string

@@ -20,7 +20,7 @@ type nowhere struct{}
 
 func (nowhere) Put(context.Context, string, []byte) error { return nil }
 
-// changes are of all kinds that the aggregator takes in, in batches.
+// changes returns batches with all kinds of changes.
 func changes(t *testing.T) (batches [][]backend.Change) {
 	t.Helper()
 	store := memory.New(&memory.Options{Feed: true})
@@ -52,7 +52,7 @@ func changes(t *testing.T) (batches [][]backend.Change) {
 	return batches
 }
 
-// bookedRequests are what IAM is asked while the aggregator takes in changes of all kinds.
+// bookedRequests returns the requests of the aggregator for all kinds of changes.
 func bookedRequests(t *testing.T) []request {
 	t.Helper()
 	name, o := dynamotest.Table(t)
@@ -77,8 +77,8 @@ func bookedRequests(t *testing.T) []request {
 	return r.take()
 }
 
-// polled are what IAM is asked with the function's role around each invocation: by Lambda, which reads the stream, notes
-// failures and logs, and by the function, which archives and traces. AWS's documents say which; nothing here makes them.
+// polled returns the requests with the function's role around each invocation, according to AWS's documentation: Lambda reads the
+// stream, reports failures and writes logs; the function archives and traces.
 func polled(resources map[string]stacktest.Rendered) []request {
 	stream, logs := tableARN+"/stream/2026-03-04T05:06:07.000", strings.TrimSuffix(resources["AggregatorLogs"].ARN, ":*")
 	all := []request{
@@ -99,7 +99,7 @@ func polled(resources map[string]stacktest.Rendered) []request {
 var (
 	traced    = []request{{Action: "xray:PutTraceSegments", Resource: "*"}, {Action: "xray:PutTelemetryRecords", Resource: "*"}}
 	decrypted = []request{{Action: "kms:Decrypt", Resource: testKey}, {Action: "kms:GenerateDataKey", Resource: testKey}}
-	// foreign are what the role must not do in any deployment.
+	// foreign has requests that the role must never be allowed.
 	foreign = []request{
 		{Action: "dynamodb:Scan", Resource: tableARN},
 		{Action: "dynamodb:DeleteTable", Resource: tableARN},
@@ -111,20 +111,19 @@ var (
 	}
 )
 
-// The function's role may do what the function and Lambda do with it, and nothing else, whatever the options of the
-// deployment are: tracing, a key, an archive.
+// The function's role allows exactly what the function and Lambda do, for all options: tracing, a key, an archive.
 func TestAggregatorRole(t *testing.T) {
 	t.Parallel()
 	booked, all := bookedRequests(t), &questions{}
 	for what, parameters := range map[string]map[string]string{
-		"all": allOn(), "plain": {}, "bucket": {paramBucket: "zae-app"}, "no archive": {paramBucket: "zae-app", "EnableAuditArchival": no},
-		"key": {paramKey: testKey}, "traces": {"EnableTracing": yes},
+		"all": allOn(), "plain": {}, "bucket": {paramBucket: "zae-app"}, "no archive": {paramBucket: "zae-app", "EnableAuditArchival": valueFalse},
+		"key": {paramKey: testKey}, "traces": {"EnableTracing": valueTrue},
 	} {
 		resources := rendered(t, parameters)
 		document, p := documentOf(t, resources, "AggregatorRole"), policyOf(t, resources, "AggregatorRole")
 		may, mayNot, used := slices.Concat(booked, polled(resources)), slices.Clone(foreign), map[string]bool{}
 		archive := func(q request) bool { return q.Action == "s3:PutObject" }
-		if parameters["EnableAuditArchival"] == no {
+		if parameters["EnableAuditArchival"] == valueFalse {
 			may = slices.DeleteFunc(may, archive)
 			mayNot = append(mayNot, request{Action: "s3:PutObject", Resource: "arn:aws:s3:::zae-app/audit/x"})
 		}

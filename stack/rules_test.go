@@ -10,15 +10,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// No statement denies, whatever the options are. A deny would beat grants that this template does not know of: with one of
-// kms:Decrypt, Lambda could not decrypt the function's variables, which it does as the function's role.
+// The template has no deny statements. A deny would override other grants: with one for kms:Decrypt, Lambda could not decrypt the
+// function's variables, which it does with the function's role.
 func TestNoDeny(t *testing.T) {
 	if strings.Contains(template, "Deny") {
 		t.Error("the template has a statement that denies")
 	}
 	variables := request{Action: "kms:Decrypt", Resource: "arn:aws:kms:us-east-1:123456789012:key/of-lambda"}
 	grant := stacktest.ParsePolicy(t, []byte(`{"Statement": [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}]}`)).Statement
-	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": no, paramBucket: "b"}} {
+	for what, parameters := range map[string]map[string]string{"all": allOn(), "plain": {}, "no IAM roles": {"EnableAuditArchival": valueFalse, paramBucket: "b"}} {
 		p := policyOf(t, rendered(t, parameters), "AggregatorRole")
 		if p.Statement = append(p.Statement, grant...); !p.Allows(variables) {
 			t.Errorf("%s: a grant of the key of Lambda's variables has no effect", what)
@@ -26,15 +26,14 @@ func TestNoDeny(t *testing.T) {
 	}
 }
 
-// managed are the managed policies, by the resource's name.
+// managed returns the managed policies by the name of the resource.
 func managed(resources map[string]stacktest.Rendered) []string {
 	names := slices.Sorted(maps.Keys(resources))
 	return slices.DeleteFunc(names, func(name string) bool { return resources[name].Type != "AWS::IAM::ManagedPolicy" })
 }
 
-// The managed policies allow to decrypt by the table's key what is read from the table, and nothing else. What DynamoDB is
-// called in kms:ViaService is documented for all partitions as dynamodb.REGION.amazonaws.com, and reported as
-// dynamodb.REGION.amazonaws.com.cn from China: both pass.
+// The managed policies allow decryption with the table's key only for reading the table. For all partitions, kms:ViaService is
+// documented as dynamodb.REGION.amazonaws.com, but reported as dynamodb.REGION.amazonaws.com.cn in China: both are allowed.
 func TestKeyPermissions(t *testing.T) {
 	t.Parallel()
 	all := &questions{}
@@ -84,8 +83,8 @@ func suffix(place stacktest.Place) string {
 	return place.URLSuffix
 }
 
-// Nothing in the template is of one partition alone. Names of services as principals have the same suffix in all of them:
-// IAM refuses lambda.amazonaws.com.cn in China.
+// The template works in all partitions. The names of services as principals have the same suffix in all of them: in China, IAM
+// rejects lambda.amazonaws.com.cn.
 func TestPartitions(t *testing.T) {
 	for n, line := range strings.Split(template, "\n") {
 		fixed := strings.ReplaceAll(line, "{Service: lambda.amazonaws.com}", "")
@@ -93,7 +92,7 @@ func TestPartitions(t *testing.T) {
 			t.Errorf("template.yaml:%d is of one partition: %s", n+1, line)
 		}
 	}
-	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": yes}, stacktest.China)
+	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": valueTrue}, stacktest.China)
 	text := fmt.Sprint(in)
 	for _, foreign := range []string{"arn:aws:", "us-east-1"} {
 		if i := strings.Index(text, foreign); i >= 0 {
@@ -102,8 +101,8 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// Lifecycle rules move only what is large enough to become cheaper: the storage classes of infrequent access and of instant
-// retrieval bill each object as 128 KB at least, and by default S3 does not move smaller ones.
+// Lifecycle rules only move objects that become cheaper: the storage classes for infrequent access and instant retrieval bill at
+// least 128 KB per object, and by default S3 does not move smaller objects.
 func TestTransitions(t *testing.T) {
 	const least = 128 << 10
 	rules := at(rendered(t, allOn())[resourceBucket].Properties, "LifecycleConfiguration", "Rules").([]any)
@@ -122,8 +121,8 @@ func TestTransitions(t *testing.T) {
 	}
 }
 
-// The function gets whatever the stream still has, from its beginning, whenever it is turned on or comes back: the stream
-// keeps 24 hours, and counting late or twice is no different from counting once.
+// The function starts at the beginning of the stream whenever it is enabled: the stream keeps records for 24 hours, and counting them
+// late or twice has the same result as counting them once.
 func TestFeedAge(t *testing.T) {
 	feed := rendered(t, allOn())["AggregatorFeed"].Properties
 	for property, want := range map[string]any{

@@ -16,29 +16,29 @@ var (
 	keyARN     = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+\z`)
 	boundary   = regexp.MustCompile(`^(arn:[a-z-]+:iam::(\d{12}|aws):policy/[\w+=,.@/-]+|[\w+=,.@-]{1,128})\z`)
 	nameFormat = regexp.MustCompile(`^[\w+=,.@-]*\{\}[\w+=,.@-]*\z`)
-	tagText    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*\z`) // {1,128} would cost each program's start 10 ms
+	tagText    = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*\z`) // the length is checked elsewhere: {1,128} would cost 10 ms at each start of the program
 	logDays    = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 	allWindows = []string{"hourly", "daily", "monthly"}
 	processors = []string{defaultArch, "x86_64"}
 )
 
-// checkName refuses names that cannot be: of a stack, and of its table, which has the same.
+// checkName validates the name of a stack and of its table.
 func checkName(name string) error {
 	if !stackName.MatchString(name) {
-		return &InvalidError{"Name", name, "3 to 53 letters, digits and '-', beginning with a letter"}
+		return &InvalidError{"Name", name, "must be 3 to 53 letters, digits and '-', and begin with a letter"}
 	}
 	return nil
 }
 
-// settings gathers the parameters that options name, and the first fault.
-type settings struct {
+// parameterSet collects the template's parameters that options set, and the first error.
+type parameterSet struct {
 	named map[string]string
 	err   error
 }
 
-// parameters are those that are named. It talks to nobody.
+// parameters returns the template's parameters that the options set. It does no I/O.
 func (o *Options) parameters() (map[string]string, error) {
-	s := &settings{named: map[string]string{}}
+	s := &parameterSet{named: map[string]string{}}
 	s.flag(paramAggregator, o.Aggregator)
 	s.windows(o.SnapshotWindows)
 	s.number("UsageRetentionDays", "UsageRetentionDays", o.UsageRetentionDays, 1, 3650)
@@ -49,7 +49,7 @@ func (o *Options) parameters() (map[string]string, error) {
 	s.number("LambdaTimeout", "LambdaTimeout", o.LambdaTimeout, 1, 900)
 	s.number("LambdaMemory", "LambdaMemorySize", o.LambdaMemory, 128, 3008)
 	if o.LogDays != 0 && !slices.Contains(logDays, o.LogDays) {
-		s.fail("LogDays", o.LogDays, "CloudWatch knows "+strings.Trim(fmt.Sprint(logDays), "[]"))
+		s.fail("LogDays", o.LogDays, "must be one of "+strings.Trim(fmt.Sprint(logDays), "[]"))
 	}
 	s.number("LogDays", "LogRetentionDays", o.LogDays, 1, 3653)
 	s.flag("EnableTracing", o.Tracing)
@@ -75,82 +75,82 @@ func (o *Options) parameters() (map[string]string, error) {
 	return s.named, s.err
 }
 
-func (s *settings) fail(field string, value any, reason string) {
+func (s *parameterSet) fail(field string, value any, reason string) {
 	if s.err == nil {
 		s.err = &InvalidError{field, value, reason}
 	}
 }
 
-func (s *settings) flag(parameter string, value *bool) {
+func (s *parameterSet) flag(parameter string, value *bool) {
 	if value != nil {
 		s.named[parameter] = strconv.FormatBool(*value)
 	}
 }
 
-func (s *settings) number(field, parameter string, value, least, most int) {
+func (s *parameterSet) number(field, parameter string, value, least, most int) {
 	if value == 0 {
 		return
 	}
 	if value < least || value > most {
-		s.fail(field, value, fmt.Sprintf("%d to %d", least, most))
+		s.fail(field, value, fmt.Sprintf("must be %d to %d", least, most))
 	}
 	s.named[parameter] = strconv.Itoa(value)
 }
 
-func (s *settings) text(field, parameter string, value *string, legal *regexp.Regexp, what string) {
+func (s *parameterSet) text(field, parameter string, value *string, legal *regexp.Regexp, what string) {
 	if value == nil {
 		return
 	}
 	if *value != "" && !legal.MatchString(*value) {
-		s.fail(field, *value, "wanted is "+what)
+		s.fail(field, *value, "must be "+what)
 	}
 	s.named[parameter] = *value
 }
 
-func (s *settings) oneOf(field, parameter, value string, known []string) {
+func (s *parameterSet) oneOf(field, parameter, value string, known []string) {
 	if value == "" {
 		return
 	}
 	if !slices.Contains(known, value) {
-		s.fail(field, value, "there are "+strings.Join(known, ", "))
+		s.fail(field, value, "must be one of "+strings.Join(known, ", "))
 	}
 	s.named[parameter] = value
 }
 
-// windows are sorted, so that their order changes nothing.
-func (s *settings) windows(windows []string) {
+// windows sets the windows in a fixed order, so that another order is not a change.
+func (s *parameterSet) windows(windows []string) {
 	if windows == nil {
 		return
 	}
-	var chosen []string
+	var sorted []string
 	for _, w := range allWindows {
 		if slices.Contains(windows, w) {
-			chosen = append(chosen, w)
+			sorted = append(sorted, w)
 		}
 	}
-	if len(chosen) == 0 || len(chosen) != len(windows) {
-		s.fail("SnapshotWindows", strings.Join(windows, ","), "one or more of "+strings.Join(allWindows, ", "))
+	if len(sorted) == 0 || len(sorted) != len(windows) {
+		s.fail("SnapshotWindows", strings.Join(windows, ","), "must be one or more of "+strings.Join(allWindows, ", "))
 	}
-	s.named["SnapshotWindows"] = strings.Join(chosen, ",")
+	s.named["SnapshotWindows"] = strings.Join(sorted, ",")
 }
 
-func (s *settings) format(field, value, prefix, suffix string) {
+func (s *parameterSet) format(field, value, prefix, suffix string) {
 	if value == "" {
 		return
 	}
 	if !nameFormat.MatchString(value) || strings.Count(value, "{}") != 1 {
-		s.fail(field, value, "one {} among letters, digits and _+=,.@-")
+		s.fail(field, value, "must be letters, digits and _+=,.@- with one {}")
 	}
 	s.named[prefix], s.named[suffix], _ = strings.Cut(value, "{}")
 }
 
-func (s *settings) tags(tags map[string]string) {
+func (s *parameterSet) tags(tags map[string]string) {
 	for key, value := range tags {
 		switch {
-		case ownTag(key):
-			s.fail("Tags", key, "this tag is set by the deployment")
+		case isOwnTag(key):
+			s.fail("Tags", key, "the deployment sets this tag itself")
 		case strings.HasPrefix(strings.ToLower(key), "aws:"), !isTag(key, 1, 128), !isTag(value, 0, 256):
-			s.fail("Tags", key+"="+value, "at most 128 and 256 letters, digits, spaces and _.:/=+-@, and no key that begins with aws:")
+			s.fail("Tags", key+"="+value, "must be at most 128 (key) and 256 (value) letters, digits, spaces and _.:/=+-@, and the key must not begin with aws:")
 		}
 	}
 }
@@ -160,20 +160,20 @@ func isTag(text string, least, most int) bool {
 	return least <= n && n <= most && tagText.MatchString(text)
 }
 
-func (s *settings) code(c *Code, architecture string) {
+func (s *parameterSet) code(c *Code, architecture string) {
 	switch {
 	case c == nil:
 	case len(c.Zip) == 0 || !slices.Contains(processors, c.Architecture):
-		s.fail("Code", c.Architecture, "take what ReadCode or FindCode returns")
+		s.fail("Code", c.Architecture, "must be a result of ReadCode or FindCode")
 	case architecture != "" && architecture != c.Architecture:
 		s.fail("Architecture", architecture, "the code is for "+c.Architecture)
 	}
 }
 
-// check refuses what only the parameters together show.
-func check(name string, all map[string]string) error {
-	if all[paramAggregator] == yes && all[paramIAM] == no && all[paramRole] == "" {
-		return &InvalidError{"AggregatorRole", "", "without IAM the aggregator needs a role that exists; or deploy without the aggregator"}
+// checkTogether validates combinations of parameters.
+func checkTogether(name string, all map[string]string) error {
+	if all[paramAggregator] == valueTrue && all[paramIAM] == valueFalse && all[paramRole] == "" {
+		return &InvalidError{"AggregatorRole", "", "without IAM, the aggregator needs an existing role: set one, or deploy without the aggregator"}
 	}
 	for _, c := range []struct{ field, prefix, suffix, kind, end string }{
 		{"RoleNameFormat", paramRolePrefix, paramRoleSuffix, "role", "-admin"},
@@ -181,7 +181,7 @@ func check(name string, all map[string]string) error {
 	} {
 		longest, most := all[c.prefix]+name+c.end+all[c.suffix], map[string]int{"role": 64, "policy": 128}[c.kind]
 		if len(longest) > most {
-			return &InvalidError{c.field, all[c.prefix] + "{}" + all[c.suffix], fmt.Sprintf("the name of a %s has at most %d bytes, %s has %d", c.kind, most, longest, len(longest))}
+			return &InvalidError{c.field, all[c.prefix] + "{}" + all[c.suffix], fmt.Sprintf("the name of a %s can have at most %d bytes, but %s has %d", c.kind, most, longest, len(longest))}
 		}
 	}
 	return nil

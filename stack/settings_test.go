@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// everything names every option.
+// everything sets every option.
 func everything() Options {
 	topic, role, policy, key := "arn:aws:sns:us-east-1:123456789012:alarms", "arn:aws:iam::123456789012:role/agg", "boundary", "arn:aws:kms:us-east-1:123456789012:key/1-2"
 	days, on, off := 35, true, false
@@ -22,7 +22,7 @@ func everything() Options {
 	}
 }
 
-// Every parameter is named by an option, but for those that the deployment finds out; unnamed options name none.
+// Every parameter can be set by an option, except those that the deployment determines; unset options set no parameter.
 func TestParametersOfOptions(t *testing.T) {
 	o := everything()
 	named, err := o.parameters()
@@ -34,7 +34,7 @@ func TestParametersOfOptions(t *testing.T) {
 		lines = append(lines, name+" = "+named[name])
 	}
 	golden(t, "parameters.txt", strings.Join(lines, "\n")+"\n")
-	for name := range parametersOf(template) {
+	for name := range templateDefaults(template) {
 		if _, ok := named[name]; !ok && name != paramBucket && name != paramCodeKey {
 			t.Errorf("no option names %s", name)
 		}
@@ -50,7 +50,7 @@ func TestParametersOfOptions(t *testing.T) {
 	}
 }
 
-// Values that cannot be are refused, each under the name of its field.
+// Invalid values are rejected with the name of the field.
 func TestInvalid(t *testing.T) {
 	text, number := func(s string) *string { return &s }, func(n int) *int { return &n }
 	for field, all := range map[string][]Options{
@@ -89,7 +89,7 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
-// What only the parameters together show, and what the stack already has among them.
+// Invalid combinations are rejected, including those with the stack's current values.
 func TestInvalidTogether(t *testing.T) {
 	off := false
 	for _, o := range []Options{{IAM: &off}, {RoleNameFormat: strings.Repeat("r", 60) + "{}"}, {PolicyNameFormat: "{}" + strings.Repeat("p", 120)}} {
@@ -109,7 +109,7 @@ func TestBucketName(t *testing.T) {
 		{"123456789012", "us-east-1", strings.Repeat("Aa", 26) + "-", "zae-" + strings.Repeat("aa", 23) + "-"},
 	} {
 		got := bucketName(c.account, c.region, c.name)
-		if !strings.HasPrefix(got, c.want) || len(got) > 63 || len(got) != len(c.want)+digestInBucket || got != strings.ToLower(got) {
+		if !strings.HasPrefix(got, c.want) || len(got) > 63 || len(got) != len(c.want)+digestLength || got != strings.ToLower(got) {
 			t.Errorf("%v: %s", c, got)
 		}
 	}

@@ -2,34 +2,35 @@ package stack
 
 import "context"
 
-// Ensure makes the stack of this name into what the options say, and waits until it is; see the package's comment. A
-// deployment that failed is a [*FailedError], and CloudFormation has rolled it back. When ctx ends while it waits,
-// CloudFormation goes on, and the next Ensure joins. Calls may overlap, in one process or in several.
+// Ensure creates the stack of this name, or updates it to what the options say, and waits for the result; see the package's
+// comment. It returns a [*FailedError] if the deployment failed and CloudFormation has rolled it back. If ctx is done while
+// Ensure waits, CloudFormation continues, and the next Ensure waits for it. Concurrent calls are safe, in one process or in
+// several.
 func Ensure(ctx context.Context, name string, o *Options) (Result, error) {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return Result{}, err
 	}
 	return s.ensure(ctx)
 }
 
-// Plan tells what [Ensure] would do, and leaves everything as it is. Where Ensure would wait for somebody else, so
-// does Plan. No code of the function is needed for a plan; see NoCode. What Ensure does before it can make a change set is not gone through: after a failed creation there is no
-// plan, and over a table that was left the plan is to take it in.
+// Plan returns what [Ensure] would change, without changing anything. It waits while somebody else changes the stack, as
+// Ensure does. It does not need the function's code; see [ChangeSet.NoCode]. It fails after a failed creation, which Ensure
+// would clean up first. If a table would be adopted, the plan has the adoption only, not the update that follows it.
 func Plan(ctx context.Context, name string, o *Options) (ChangeSet, error) {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return ChangeSet{}, err
 	}
 	return s.plan(ctx)
 }
 
-// Delete removes the stack of this name, and then its table and its bucket with all that is in them. What is not there
-// counts as deleted: it may be called again, and then completes what an earlier call left. A table that no
-// deployment of the name has made is left alone, and without a stack that is an [ErrForeign]. Of Options it takes where the
-// stack is, Progress and the clock; with NoWait it leaves table and bucket to the next call.
+// Delete deletes the stack of this name, and then its table and its bucket with their data. Whatever does not exist counts as
+// deleted, so calling Delete again completes an interrupted call. It never deletes a table that no deployment of this name
+// has created; if there is only such a table, it returns [ErrForeign]. It uses the region, the endpoint, Progress and the
+// clock of o; with NoWait it leaves the table and the bucket to the next call. o and d may be nil.
 func Delete(ctx context.Context, name string, o *Options, d *DeleteOptions) error {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return err
 	}
@@ -40,42 +41,43 @@ func Delete(ctx context.Context, name string, o *Options, d *DeleteOptions) erro
 	return s.delete(ctx, *d)
 }
 
-// Get describes the stack of this name. If there is none of this package's template, or if the credentials may not look at
-// it, it describes the table of the name alone, as [GetTable] does, and says why in Info.Reason; [ErrNotFound] reports that
-// there is neither. Of Options it takes where the stack is and the clock. If only the table does not answer, it returns what
-// it knows beside the error.
+// Get describes the stack of this name. If there is no stack with this package's template, or the credentials may not read
+// it, Get describes only the table, as [GetTable] does, and sets Info.Reason. It returns [ErrNotFound] if neither exists. If
+// the table does not answer, it returns what it knows together with the error. It uses the region, the endpoint and the clock
+// of o, which may be nil.
 func Get(ctx context.Context, name string, o *Options) (Info, error) {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return Info{}, err
 	}
 	return s.get(ctx)
 }
 
-// GetTable describes the table of this name alone, whoever made it, and what a limiter misses of it; it does not ask
-// CloudFormation. [ErrNotFound] reports that there is none, [ErrForeign] one that cannot hold a limiter's records. Of Options
-// it takes where the table is and the clock.
+// GetTable describes the table of this name, whichever tool created it, and what a limiter needs and the table lacks. It does
+// not call CloudFormation. It returns [ErrNotFound] if there is no table, and [ErrForeign] if it cannot hold a limiter's
+// records. It uses the region, the endpoint and the clock of o, which may be nil.
 func GetTable(ctx context.Context, name string, o *Options) (Info, error) {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return Info{}, err
 	}
 	return s.tableInfo(ctx)
 }
 
-// Init makes the table of this name usable, which something else has made: it checks its keys and its
-// index, writes the schema record if there is none, and returns what [GetTable] does. [ErrForeign] reports a table that cannot hold a limiter's records, and
-// [ErrNewer] one of a newer program; both stay as they are. It makes the table no part of a stack. Of Options it takes where
-// the table is and the clock.
+// Init initializes the table of this name that another tool has created: it checks its keys and its index, writes the schema
+// record if there is none, and returns what [GetTable] returns. It returns [ErrForeign] if the table cannot hold a limiter's
+// records, and [ErrNewer] if a newer program has initialized it; it changes neither. The table does not become part of a
+// stack. Init uses the region, the endpoint and the clock of o, which may be nil.
 func Init(ctx context.Context, name string, o *Options) (Info, error) {
-	s, err := start(ctx, name, o)
+	s, err := openNamed(ctx, name, o)
 	if err != nil {
 		return Info{}, err
 	}
 	return s.init(ctx)
 }
 
-// List tells of all stacks of this package, by name. Of Options it takes where they are.
+// List returns all stacks of this package in a region, sorted by name. It uses the region and the endpoint of o, which may be
+// nil.
 func List(ctx context.Context, o *Options) ([]Info, error) {
 	s, err := open(ctx, "", o)
 	if err != nil {
@@ -84,8 +86,8 @@ func List(ctx context.Context, o *Options) ([]Info, error) {
 	return s.list(ctx)
 }
 
-// start refuses what cannot be, before anybody is spoken to.
-func start(ctx context.Context, name string, o *Options) (*session, error) {
+// openNamed validates the name and the options, without I/O, and opens a session.
+func openNamed(ctx context.Context, name string, o *Options) (*session, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// state is what CloudFormation says of a stack. A nil state is no stack.
+// state describes a stack as CloudFormation reports it. A nil state means that there is no stack.
 type state struct {
 	id, name              string
 	status                types.StackStatus
@@ -22,7 +22,7 @@ type state struct {
 	params, tags, outputs map[string]string
 }
 
-func stateOf(of *types.Stack) *state {
+func newState(of *types.Stack) *state {
 	st := &state{
 		id: aws.ToString(of.StackId), name: aws.ToString(of.StackName),
 		status: of.StackStatus, reason: aws.ToString(of.StackStatusReason),
@@ -44,7 +44,7 @@ func stateOf(of *types.Stack) *state {
 	return st
 }
 
-// describe asks for a stack by its name or its id; nil if there is none. One that was deleted is there under its id only.
+// describe reads a stack by its name or its id; nil if there is none. A deleted stack can only be found by its id.
 func (s *session) describe(ctx context.Context, which string, options ...func(*cloudformation.Options)) (*state, error) {
 	out, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &which}, options...)
 	switch {
@@ -55,55 +55,55 @@ func (s *session) describe(ctx context.Context, which string, options ...func(*c
 	case len(out.Stacks) == 0 || out.Stacks[0].StackStatus == types.StackStatusDeleteComplete:
 		return nil, nil
 	}
-	return stateOf(&out.Stacks[0]), nil
+	return newState(&out.Stacks[0]), nil
 }
 
-// mine is the stack of the session's name; nil if there is none. One that somebody else made is an error.
-func (s *session) mine(ctx context.Context) (*state, error) {
+// ownStack returns the stack of the session's name; nil if there is none. The stack of another tool is an error.
+func (s *session) ownStack(ctx context.Context) (*state, error) {
 	st, err := s.describe(ctx, s.name)
 	switch {
 	case err != nil:
-		return nil, s.errCall("look at the stack", err)
-	case st == nil || st.ours() || s.o.Adopt && st.known():
+		return nil, s.errCall("read the stack", err)
+	case st == nil || st.managed() || s.o.Adopt && st.hasTemplate():
 		return st, nil
-	case st.known():
-		return nil, s.errForeign("stack", "which another tool has made of this program's template; deploy with --adopt (Options.Adopt) to take it over, "+
+	case st.hasTemplate():
+		return nil, s.errForeign("stack", "created by another tool with this program's template: adopt it with --adopt (Options.Adopt), "+
 			"or use that tool")
 	}
-	return nil, s.errForeign("stack", "and this program did not make it")
+	return nil, s.errForeign("stack", "and this program did not create it")
 }
 
-// known reports whether the stack has the parameters of this package's template.
-func (st *state) known() bool {
+// hasTemplate reports whether the stack has the parameters of this package's template.
+func (st *state) hasTemplate() bool {
 	_, known := st.params[paramCodeKey]
 	return known
 }
 
-// ours tells whether this package made the stack. The Python library's stacks have the same tag and other parameters;
-// of a stack under review nothing can be told.
-func (st *state) ours() bool {
+// managed reports whether this package has created the stack. Stacks of the Python library have the same tag, but other
+// parameters. A stack under review has neither, and counts as managed.
+func (st *state) managed() bool {
 	reviewed := st.status == types.StackStatusReviewInProgress || st.status == types.StackStatusDeleteInProgress && len(st.params) == 0
-	return reviewed || st.tags[tagManagedBy] == managedBy && st.known()
+	return reviewed || st.tags[tagManagedBy] == managedBy && st.hasTemplate()
 }
 
-// busy tells whether somebody is at work on the stack. Review is not work: it is what the change set of a new stack
-// leaves behind.
+// busy reports whether an operation is in progress. A stack under review is not busy: the change set of a new stack leaves it
+// in this status.
 func (st *state) busy() bool {
 	return strings.HasSuffix(string(st.status), "_IN_PROGRESS") && st.status != types.StackStatusReviewInProgress
 }
 
-// stillborn tells whether the stack never came to be, so that it can only be deleted.
-func (st *state) stillborn() bool {
+// neverCreated reports whether the creation of the stack failed, so that it can only be deleted.
+func (st *state) neverCreated() bool {
 	switch st.status {
 	case types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusCreateFailed:
 		return true
 	case types.StackStatusImportRollbackComplete, types.StackStatusImportRollbackFailed:
-		return len(st.outputs) == 0 // of an import, which is how a stack over an earlier one's table begins
+		return len(st.outputs) == 0 // the failed import was the creation of the stack
 	}
 	return false
 }
 
-// complete tells whether the last operation did what it was to do.
+// complete reports whether the last operation succeeded.
 func (st *state) complete() bool {
 	switch st.status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusImportComplete:
@@ -112,7 +112,7 @@ func (st *state) complete() bool {
 	return false
 }
 
-// health sums a status up.
+// health summarizes a status.
 func health(status types.StackStatus) string {
 	text := string(status)
 	switch {
@@ -124,7 +124,7 @@ func health(status types.StackStatus) string {
 	return "healthy"
 }
 
-// settings are the parameters that the stack has, and its protection; nil where there is no stack.
+// settings returns the parameters of the stack and its termination protection; nil if there is no stack.
 func (st *state) settings() map[string]string {
 	if st.id == "" {
 		return nil

@@ -17,7 +17,7 @@ import (
 
 const roleExists = `Resource handler returned message: "Role with name app-aggr already exists. (Service: Iam, Status Code: 409, Request ID: 1-2)" (RequestToken: 3-4, HandlerErrorCode: AlreadyExists)`
 
-// mustFail wants a failure of this text.
+// mustFail checks that an error is a FailedError with these texts.
 func mustFail(t *testing.T, err error, parts ...string) FailedError {
 	t.Helper()
 	var failed *FailedError
@@ -32,7 +32,7 @@ func mustFail(t *testing.T, err error, parts ...string) FailedError {
 	return *failed
 }
 
-// A creation that fails names what failed first and what to do, is rolled back, and is deployed again.
+// A failed creation returns the first failure and the advice, is rolled back, and can be deployed again.
 func TestCreateFails(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 3})
 	w.FailCreate("AggregatorRole", roleExists)
@@ -42,18 +42,18 @@ func TestCreateFails(t *testing.T) {
 		t.Errorf("%+v", failed)
 	}
 	r := w.mustEnsure(with())
-	if r.Action != Created || !w.has(app, "removing what an earlier deployment left") || !w.has(app, "DELETE_COMPLETE") {
+	if r.Action != Created || !w.has(app, "deleting the remains of a failed deployment") || !w.has(app, "DELETE_COMPLETE") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 }
 
-// An update that fails is rolled back, and the stack goes on as it was.
+// A failed update is rolled back, and the stack can be used as before.
 func TestUpdateFails(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
 	w.FailUpdate("Aggregator", "User: u is not authorized to perform: lambda:UpdateFunctionConfiguration")
 	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
-	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "allow the deploying credentials")
+	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "grant the deploying credentials")
 	if s := w.Stack(app); s.Status != "UPDATE_ROLLBACK_COMPLETE" || s.Parameters["LambdaTimeout"] != "60" {
 		t.Errorf("%+v", s)
 	}
@@ -62,7 +62,7 @@ func TestUpdateFails(t *testing.T) {
 	}
 }
 
-// A rollback that got stuck is gone on with; what gets it stuck again is left out.
+// A failed rollback is continued; resources that make it fail again are skipped.
 func TestRollbackFails(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -72,29 +72,29 @@ func TestRollbackFails(t *testing.T) {
 	mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED: Aggregator (AWS::Lambda::Function): no")
 	w.FailRollback("Aggregator", "stuck again")
 	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
-	if r.After["LambdaTimeout"] != "30" || !w.has(app, "going on with a rollback that failed") || !w.has(app, "leaving out Aggregator") {
+	if r.After["LambdaTimeout"] != "30" || !w.has(app, "continuing a rollback that failed") || !w.has(app, "skipping Aggregator") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 }
 
-// A change set that is refused leaves no stack behind, also where it is refused before any resource is touched.
+// A rejected change set leaves no stack behind, even if it is rejected before any resource changes.
 func TestRejected(t *testing.T) {
 	w := newWorld(t, nil)
 	w.Reject("Template error: no")
 	_, err := w.ensure(with())
-	if failed := mustFail(t, err, "app was not changed: Template error: no; cure that"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
+	if failed := mustFail(t, err, "app was not changed: Template error: no; fix the cause"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
 		t.Errorf("%+v, and the stack is in %s", failed, w.Stack(app).Status)
 	}
 	w.ValidateEarly()
 	w.Keep("AWS::Lambda::Function", "app-aggregator")
 	_, err = w.ensure(with())
-	mustFail(t, err, "Aggregator (AWS::Lambda::Function): Resource of type", "already exists; remove what has the name") // which comes with the second change set
+	mustFail(t, err, "Aggregator (AWS::Lambda::Function): Resource of type", "already exists; delete the existing resource") // part of the second change set
 	if w.Counts()["DescribeEvents"] == 0 {
 		t.Error("nobody asked for the findings")
 	}
 }
 
-// Somebody else's update is waited for, and told of; the own change comes behind it.
+// Ensure waits for another update, reports it, and then makes its own change.
 func TestBusy(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -105,7 +105,7 @@ func TestBusy(t *testing.T) {
 	if r.Action != Updated || w.Clock.Now().Sub(start) < time.Minute || !w.has(app, "waiting for another operation, UPDATE_IN_PROGRESS") || w.has("Table", "CREATE_COMPLETE") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
-	// Somebody who comes between the look and the change set, and one between the change set and its execution.
+	// Another update before the change set is created, and one before it is executed.
 	for _, action := range []string{"CreateChangeSet", "ExecuteChangeSet"} {
 		busy := false
 		w.On(action, func(int) {
@@ -123,7 +123,7 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// Polls that are throttled, or meet a fault, go on more slowly.
+// Throttled and failed polls are retried more slowly.
 func TestThrottled(t *testing.T) {
 	w := newWorld(t, nil)
 	var rests []time.Duration
@@ -150,7 +150,7 @@ func TestThrottled(t *testing.T) {
 	}
 }
 
-// What does not pass ends the wait.
+// Other errors end the wait.
 func TestWaitFails(t *testing.T) {
 	w := newWorld(t, nil)
 	w.On("ExecuteChangeSet", func(int) { w.Answer("DescribeStackEvents", stacktest.ExpiredToken) })
@@ -166,7 +166,7 @@ func TestWaitFails(t *testing.T) {
 		}
 	}
 	_, err := s.ensure(ctx)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "CloudFormation goes on") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "CloudFormation continues") {
 		t.Error(err)
 	}
 	if r := w.mustEnsure(with()); !r.Info.Aggregator {
@@ -174,7 +174,7 @@ func TestWaitFails(t *testing.T) {
 	}
 }
 
-// A stack that somebody deletes meanwhile is told of, not waited for.
+// A stack that somebody deletes during the wait is an error.
 func TestVanishes(t *testing.T) {
 	w := newWorld(t, nil)
 	s := w.session(with())
@@ -188,7 +188,7 @@ func TestVanishes(t *testing.T) {
 	}
 }
 
-// A stack that only a change set has left is none.
+// An empty stack that a change set has left counts as none.
 func TestReview(t *testing.T) {
 	w := newWorld(t, nil)
 	w.SetStatus(app, "REVIEW_IN_PROGRESS", "")
@@ -197,18 +197,18 @@ func TestReview(t *testing.T) {
 	}
 }
 
-// A stack that could not be deleted says what is in the way.
+// The error for a stack whose deletion failed names the resource.
 func TestDeleteFailedBefore(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
 	w.FailDelete("AggregatorDLQ", "the queue is in use")
-	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; cure that, and delete again, or with force")
+	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; fix the cause, then delete again, or with force")
 	_, err := w.ensure(with())
 	mustFail(t, err, "AggregatorDLQ (AWS::SQS::Queue): the queue is in use")
 	w.mustDelete(DeleteOptions{})
 }
 
-// Stacks and tables of somebody else, and of a newer program, are left alone.
+// Stacks and tables of another tool or of a newer program are not changed.
 func TestForeign(t *testing.T) {
 	w := newWorld(t, nil)
 	w.SetStatus(app, "CREATE_COMPLETE", "")
@@ -241,13 +241,13 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// What a service says is told in a line, without the SDK's words about it; the SDK's error stays reachable.
+// Errors have a service's message in one line, without the SDK's details, and wrap the SDK's error.
 func TestRefusedCalls(t *testing.T) {
 	w := newWorld(t, nil)
 	w.Answer("CreateChangeSet", stacktest.AccessDenied)
 	_, err := w.ensure(with())
 	var answer smithy.APIError
-	if want := "stack: app: cannot make a change set: AccessDenied: User: arn:aws:iam::" + stacktest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
+	if want := "stack: app: cannot create a change set: AccessDenied: User: arn:aws:iam::" + stacktest.Account + ":user/test is not authorized to perform this action"; err == nil || err.Error() != want || !errors.As(err, &answer) {
 		t.Errorf("%v", err)
 	}
 	config := w.Config()
@@ -262,7 +262,7 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
-// Two who deploy at once make way for each other, whatever comes between.
+// Concurrent deployments wait for each other.
 func TestTogether(t *testing.T) {
 	for range 5 {
 		w := newWorld(t, nil)
@@ -284,12 +284,12 @@ func TestTogether(t *testing.T) {
 	}
 }
 
-// A change set that somebody took away, or that is out of date, is made anew.
+// A change set that somebody deleted, or that is outdated, is created again.
 func TestChangeSetGone(t *testing.T) {
 	for _, code := range []string{"ChangeSetNotFound", "InvalidChangeSetStatus"} {
 		w := newWorld(t, nil)
 		w.mustEnsure(with())
-		w.Answer("ExecuteChangeSet", &stacktest.Answer{Status: 400, Code: code, Message: "ChangeSet [x] does not do"})
+		w.Answer("ExecuteChangeSet", &stacktest.Answer{Status: 400, Code: code, Message: "ChangeSet [x] cannot be executed"})
 		if r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 })); r.Action != Updated || r.After["LambdaTimeout"] != "30" {
 			t.Errorf("%+v", r)
 		}

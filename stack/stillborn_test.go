@@ -11,20 +11,20 @@ import (
 
 const noRight = `Resource handler returned message: "User: u is not authorized to perform: iam:CreateRole (Service: Iam, Status Code: 403, Request ID: 1)" (RequestToken: 2, HandlerErrorCode: AccessDenied)`
 
-// stillborn has a first deployment fail whose table is protected from deletion, so that the rollback cannot remove it.
+// stillborn makes a first deployment fail with a table that is protected from deletion, so that the rollback cannot delete it.
 func stillborn(t *testing.T) *world {
 	t.Helper()
 	w, on := newWorld(t, nil), true
 	w.FailCreate("AggregatorRole", noRight)
 	_, err := w.ensure(with(func(o *Options) { o.DeletionProtection = &on }))
-	mustFail(t, err, "AggregatorRole", "allow the deploying credentials")
+	mustFail(t, err, "AggregatorRole", "grant the deploying credentials")
 	if w.Stack(app).Status != "ROLLBACK_FAILED" || !w.Exists(tableKind, app) {
 		t.Fatalf("%+v", w.Stack(app))
 	}
 	return w
 }
 
-// What a first deployment has made that failed is removed whole, and made anew.
+// Ensure deletes everything that a failed first deployment has created, and starts over.
 func TestStillborn(t *testing.T) {
 	w := stillborn(t)
 	r := w.mustEnsure(with())
@@ -34,7 +34,7 @@ func TestStillborn(t *testing.T) {
 	w.mustDelete(DeleteOptions{})
 }
 
-// A deletion removes it whole too, or says what keeps it from that.
+// Delete deletes everything as well, or returns what prevents it.
 func TestStillbornDeleted(t *testing.T) {
 	w := stillborn(t)
 	if err := w.delete(DeleteOptions{}); !errors.Is(err, ErrProtected) {
@@ -44,7 +44,7 @@ func TestStillbornDeleted(t *testing.T) {
 	if w.Exists(tableKind, app) || w.Exists(bucketKind, bucketName(stacktest.Account, stacktest.Region, app)) {
 		t.Error("something is left")
 	}
-	// A deletion that does not wait is completed by the next.
+	// The next deletion completes one that did not wait.
 	w = stillborn(t)
 	for _, noWait := range []bool{true, false} {
 		s := w.session(Options{NoWait: noWait})
@@ -57,7 +57,7 @@ func TestStillbornDeleted(t *testing.T) {
 	}
 }
 
-// A table that holds records is nobody's to clean away, nor is one that came after a failed creation.
+// A table with records is not deleted, nor is one that was created after the failed creation.
 func TestStillbornKeepsData(t *testing.T) {
 	w := stillborn(t)
 	w.record(app, "1", "")
@@ -71,7 +71,7 @@ func TestStillbornKeepsData(t *testing.T) {
 	w.Keep(tableKind, app) // by another tool
 	w.record(app, "1", "")
 	w.mustDelete(DeleteOptions{Force: true})
-	if !w.Exists(tableKind, app) || !w.has(app, "not this stack's, and is left alone") {
+	if !w.Exists(tableKind, app) || !w.has(app, "does not belong to this stack and is not deleted") {
 		t.Errorf("somebody else's table is gone, or nothing was said\n%s", w.story())
 	}
 	if err := w.delete(DeleteOptions{Force: true}); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "nothing was deleted") {
@@ -79,13 +79,13 @@ func TestStillbornKeepsData(t *testing.T) {
 	}
 }
 
-// What is given up by force is named.
+// Resources that are abandoned with Force are reported.
 func TestForceNamesWhatIsLeft(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
 	w.FailDelete("AggregatorDLQ", "the queue is in use")
 	w.mustDelete(DeleteOptions{Force: true})
-	if !w.has(app, "cannot delete, and you have to: AggregatorDLQ (AWS::SQS::Queue) https://sqs.") {
+	if !w.has(app, "cannot delete these resources, delete them yourself: AggregatorDLQ (AWS::SQS::Queue) https://sqs.") {
 		t.Error(w.story())
 	}
 }
@@ -97,14 +97,14 @@ const (
 	bucketOwn = "BucketAlreadyOwnedByYou: Your previous request to create the named bucket succeeded and you already own it."
 )
 
-// Causes that pass by themselves are waited for, by the caller's clock, and told of; then it is tried again.
+// Transient causes are reported, waited for with the caller's clock, and retried.
 func TestPassing(t *testing.T) {
 	for _, c := range []struct {
 		resource, reason, says string
 		atLeast                time.Duration
 	}{
-		{"AggregatorDLQ", queueGone, "SQS creates no queue within 60 s", time.Minute},
-		{"AggregatorDLQ", queueCode, "SQS creates no queue within 60 s", time.Minute},
+		{"AggregatorDLQ", queueGone, "SQS does not create a queue within 60 s", time.Minute},
+		{"AggregatorDLQ", queueCode, "SQS does not create a queue within 60 s", time.Minute},
 		{"ArchiveBucket", bucket409, "deletion of a bucket", 30 * time.Second},
 		{"ArchiveBucket", bucketOwn, "deletion of a bucket", 30 * time.Second},
 	} {
@@ -112,11 +112,11 @@ func TestPassing(t *testing.T) {
 		w.FailCreate(c.resource, c.reason)
 		start := w.Clock.Now()
 		r := w.mustEnsure(with())
-		if r.Action != Created || w.Clock.Now().Sub(start) < c.atLeast || !w.has(app, c.says) || !w.has(app, c.resource+" failed for a cause that passes") {
+		if r.Action != Created || w.Clock.Now().Sub(start) < c.atLeast || !w.has(app, c.says) || !w.has(app, c.resource+" failed, but the cause is temporary") {
 			t.Errorf("%+v\n%s", r, w.story())
 		}
 	}
-	// The aggregator, turned off and on again.
+	// Turn the aggregator off and on again.
 	w, on, off := newWorld(t, nil), true, false
 	w.mustEnsure(with())
 	w.mustEnsure(with(func(o *Options) { o.Aggregator = &off }))
@@ -126,18 +126,18 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-// What does not pass, in spite of its cause, ends after a while with advice.
+// A transient cause that persists ends with advice after some retries.
 func TestPassingEnds(t *testing.T) {
 	w := newWorld(t, nil)
 	w.On("CreateChangeSet", func(int) { w.FailCreate("AggregatorDLQ", queueGone) })
 	_, err := w.ensure(with())
-	mustFail(t, err, "SQS creates no queue within 60 s", "deploy again in some minutes")
-	if n := w.Counts()["ExecuteChangeSet"]; n != mostPasses+1 {
+	mustFail(t, err, "SQS does not create a queue within 60 s", "deploy again in some minutes")
+	if n := w.Counts()["ExecuteChangeSet"]; n != maxRetries+1 {
 		t.Errorf("tried %d times", n)
 	}
 }
 
-// A bucket's deletion, and an upload, that meet another operation on the same bucket are tried again.
+// The deletion of a bucket and an upload are retried if they conflict with another operation on the bucket.
 func TestPassingCalls(t *testing.T) {
 	conflict := &stacktest.Answer{Status: 409, Code: "OperationAborted", Message: "A conflicting conditional operation is currently in progress against this resource. Please try again."}
 	w := newWorld(t, nil)
@@ -145,27 +145,27 @@ func TestPassingCalls(t *testing.T) {
 	bucket := w.mustEnsure(with()).Info.Bucket
 	w.Answer("s3:DELETE", conflict, conflict)
 	w.mustDelete(DeleteOptions{})
-	if w.Exists(bucketKind, bucket) || !w.has(app, "trying again in 30 s") {
+	if w.Exists(bucketKind, bucket) || !w.has(app, "retrying in 30 s") {
 		t.Error(w.story())
 	}
 }
 
-// Credentials without s3:ListBucket, to whom S3 does not tell what is missing, upload the code all the same, and are told.
+// Without s3:ListBucket, S3 does not say whether an object exists: the code is uploaded all the same, and this is reported.
 func TestUploadUnseen(t *testing.T) {
 	forbidden := &stacktest.Answer{Status: 403, Code: "Forbidden", Message: "Forbidden"}
 	w := newWorld(t, nil)
 	w.Answer("s3:HEAD", nil, forbidden)
 	r := w.mustEnsure(with())
-	if !r.Info.Aggregator || len(w.Objects(r.Info.Bucket)) != 1 || !w.has(app, "s3:ListBucket on "+r.Info.Bucket+" is not allowed") {
+	if !r.Info.Aggregator || len(w.Objects(r.Info.Bucket)) != 1 || !w.has(app, "s3:ListBucket or s3:GetObject on "+r.Info.Bucket+" is not allowed") {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
-	// What is there is not written again.
+	// Existing code is not overwritten.
 	w.Answer("s3:HEAD", forbidden)
 	before := w.Counts()["s3:PUT"]
 	if r := w.mustEnsure(with(func(o *Options) { o.LambdaMemory = 512 })); !r.Info.Aggregator || w.Counts()["s3:PUT"] != before+1 {
 		t.Errorf("%+v", r)
 	}
-	// A permission that cannot be done without is named.
+	// The error names a required permission.
 	w = newWorld(t, nil)
 	w.Answer("s3:HEAD", nil, forbidden)
 	w.Answer("s3:PUT", stacktest.AccessDenied)
@@ -179,7 +179,7 @@ func TestUploadUnseen(t *testing.T) {
 	}
 }
 
-// A table that is being changed serves, and counts as available.
+// A table that is being updated counts as available.
 func TestUpdatingIsAvailable(t *testing.T) {
 	w := newWorld(t, nil)
 	config := w.Config()

@@ -12,7 +12,7 @@ import (
 
 const typeStack = "AWS::CloudFormation::Stack"
 
-// table is nil where there is none.
+// table describes the table; nil if there is none.
 func (s *session) table(ctx context.Context) (*types.TableDescription, error) {
 	out, err := s.tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.name})
 	var missing *types.ResourceNotFoundException
@@ -20,19 +20,19 @@ func (s *session) table(ctx context.Context) (*types.TableDescription, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, s.errCall("look at the table", err)
+		return nil, s.errCall("read the table", err)
 	}
 	return out.Table, nil
 }
 
-// dropTable deletes the table and waits until it is gone.
-func (s *session) dropTable(ctx context.Context) error {
-	s.say("deleting the table " + s.name)
-	for p := (&patience{s: s}); ; {
+// deleteTable deletes the table and waits until it is gone.
+func (s *session) deleteTable(ctx context.Context) error {
+	s.report("deleting the table " + s.name)
+	for p := (&poller{s: s}); ; {
 		_, err := s.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.name})
 		var (
 			missing *types.ResourceNotFoundException
-			inUse   *types.ResourceInUseException // it is being deleted, or changed
+			inUse   *types.ResourceInUseException // it is being deleted or updated
 		)
 		if errors.As(err, &missing) {
 			return nil
@@ -40,22 +40,22 @@ func (s *session) dropTable(ctx context.Context) error {
 		if errors.As(err, &inUse) {
 			err = nil
 		}
-		if err := p.after(ctx, err); err != nil {
+		if err := p.wait(ctx, err); err != nil {
 			return s.errCall("delete the table", err)
 		}
 	}
 }
 
-// unprotectTable takes deletion protection off.
+// unprotectTable turns off deletion protection.
 func (s *session) unprotectTable(ctx context.Context) error {
-	s.say("taking deletion protection off the table")
+	s.report("turning off deletion protection of the table")
 	_, err := s.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &s.name, DeletionProtectionEnabled: aws.Bool(false)})
-	return s.errCall("take deletion protection off the table", err)
+	return s.errCall("turn off deletion protection of the table", err)
 }
 
-// ask reads the schema record, and returns how long that took.
-func (s *session) ask(ctx context.Context) (found schemaRecord, took time.Duration, err error) {
+// timeRecord reads the schema record and measures how long that takes.
+func (s *session) timeRecord(ctx context.Context) (found schemaRecord, took time.Duration, err error) {
 	start := s.o.Now()
-	found, err = s.record(ctx)
+	found, err = s.readRecord(ctx)
 	return found, s.o.Now().Sub(start), err
 }

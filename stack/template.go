@@ -13,36 +13,36 @@ import (
 //go:embed template.yaml
 var template string
 
-// Template is the CloudFormation template that [Ensure] deploys, in YAML.
+// Template returns the CloudFormation template that [Ensure] deploys, in YAML.
 func Template() string { return template }
 
-// Parameters of the template that code speaks of.
+// Parameters and resources of the template that the code refers to.
 const (
-	paramAggregator    = "EnableAggregator"
-	paramArchitecture  = "Architecture"
-	paramBoundary      = "PermissionBoundary"
-	paramBucket        = "ArchiveBucketName"
-	paramCodeKey       = "CodeKey"
-	paramGlacier       = "AuditArchiveGlacierTransitionDays"
-	paramIAM           = "EnableIAM"
-	paramKey           = "KMSKeyArn"
-	paramPITR          = "PITRRecoveryPeriodDays"
-	paramPolicyPrefix  = "PolicyNamePrefix"
-	paramPolicySuffix  = "PolicyNameSuffix"
-	paramProtection    = "EnableDeletionProtection"
-	paramRole          = "AggregatorRoleArn"
-	paramRolePrefix    = "RoleNamePrefix"
-	paramRoleSuffix    = "RoleNameSuffix"
-	paramTermination   = "TerminationProtection" // of the stack, and no parameter of the template
-	resourceTable      = "Table"
-	resourceBucket     = "ArchiveBucket"
-	defaultArch        = "arm64"
-	yes, no            = "true", "false"
-	largestInlineBytes = 51_200 // of a template that is not in S3
+	paramAggregator       = "EnableAggregator"
+	paramArchitecture     = "Architecture"
+	paramBoundary         = "PermissionBoundary"
+	paramBucket           = "ArchiveBucketName"
+	paramCodeKey          = "CodeKey"
+	paramGlacier          = "AuditArchiveGlacierTransitionDays"
+	paramIAM              = "EnableIAM"
+	paramKey              = "KMSKeyArn"
+	paramPITR             = "PITRRecoveryPeriodDays"
+	paramPolicyPrefix     = "PolicyNamePrefix"
+	paramPolicySuffix     = "PolicyNameSuffix"
+	paramProtection       = "EnableDeletionProtection"
+	paramRole             = "AggregatorRoleArn"
+	paramRolePrefix       = "RoleNamePrefix"
+	paramRoleSuffix       = "RoleNameSuffix"
+	paramTermination      = "TerminationProtection" // of the stack; not a parameter of the template
+	resourceTable         = "Table"
+	resourceBucket        = "ArchiveBucket"
+	defaultArch           = "arm64"
+	valueTrue, valueFalse = "true", "false"
+	largestInlineBytes    = 51_200 // size limit of a template that is not in S3
 )
 
-// parametersOf are those of a template in YAML, with their defaults.
-func parametersOf(template string) map[string]string {
+// templateDefaults returns the parameters of a template in YAML with their defaults.
+func templateDefaults(template string) map[string]string {
 	found, name := map[string]string{}, ""
 	_, section, _ := strings.Cut(template, "\nParameters:\n")
 	section, _, _ = strings.Cut(section, "\nConditions:\n")
@@ -58,10 +58,11 @@ func parametersOf(template string) map[string]string {
 	return found
 }
 
-// parameters of a change set: what is named, and for the rest what the stack has, or else the template's default.
+// parameters returns the parameters of a change set: the named ones with new values, the others with the stack's values, or,
+// if the stack does not have them, the template's defaults.
 func parameters(named, has map[string]string) []types.Parameter {
 	var all []types.Parameter
-	for _, name := range slices.Sorted(maps.Keys(parametersOf(template))) {
+	for _, name := range slices.Sorted(maps.Keys(templateDefaults(template))) {
 		value, isNamed := named[name]
 		_, isThere := has[name]
 		switch {
@@ -74,8 +75,8 @@ func parameters(named, has map[string]string) []types.Parameter {
 	return all
 }
 
-// otherwisePrevious are parameters of a change set that keeps the stack's template, which may not be ours.
-func otherwisePrevious(named, has map[string]string) []types.Parameter {
+// codeOnlyParameters returns the parameters of a change set that keeps the stack's template, which may have other parameters.
+func codeOnlyParameters(named, has map[string]string) []types.Parameter {
 	var all []types.Parameter
 	for _, name := range slices.Sorted(maps.Keys(has)) {
 		if value, isNamed := named[name]; isNamed {
@@ -87,9 +88,9 @@ func otherwisePrevious(named, has map[string]string) []types.Parameter {
 	return all
 }
 
-// effective are the values of all parameters after a change that names some.
-func effective(named, has map[string]string) map[string]string {
-	all := parametersOf(template)
+// effectiveParameters returns the values of all parameters after a change of the named ones.
+func effectiveParameters(named, has map[string]string) map[string]string {
+	all := templateDefaults(template)
 	for name := range all {
 		if value, isThere := has[name]; isThere {
 			all[name] = value

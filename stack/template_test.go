@@ -21,7 +21,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// golden compares with a file, or writes it where UPDATE_GOLDEN is set.
+// golden compares a text with a file, or updates the file if UPDATE_GOLDEN is set.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	path := "testdata/" + file
@@ -35,11 +35,11 @@ func golden(t *testing.T, file, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (UPDATE_GOLDEN=1 writes it anew):\n%s", path, diff)
+		t.Errorf("%s (UPDATE_GOLDEN=1 updates it):\n%s", path, diff)
 	}
 }
 
-// What is in the template by name: renaming any of it replaces resources, or breaks those who use outputs.
+// The names in the template: renaming any of them replaces resources, or breaks users of outputs.
 func TestTemplateGolden(t *testing.T) {
 	root := parse(t, Template())
 	var s strings.Builder
@@ -83,24 +83,24 @@ func textOrNil(v any) *string {
 	return nil
 }
 
-// The parameters and defaults that code reads off the text are those of the template.
+// templateDefaults returns the template's parameters and defaults.
 func TestParametersOf(t *testing.T) {
 	want := map[string]string{}
 	for name, of := range parse(t, template)["Parameters"].(object) {
 		want[name] = fmt.Sprint(of.(object)["Default"])
 	}
-	if diff := cmp.Diff(want, parametersOf(template)); diff != "" || len(want) < 25 {
+	if diff := cmp.Diff(want, templateDefaults(template)); diff != "" || len(want) < 25 {
 		t.Error(diff)
 	}
 }
 
-// An import may have nothing but what is imported, and no outputs.
+// The template of an import has only the imported resources and no outputs.
 func TestImporting(t *testing.T) {
 	for _, c := range []struct {
-		table  *facts
+		table  *tableFacts
 		bucket string
-	}{{&facts{TableDescription: &types.TableDescription{}}, "b"}, {&facts{TableDescription: &types.TableDescription{}}, ""}, {nil, "b"}} {
-		root := parse(t, importing(&remains{table: c.table, bucket: c.bucket}))
+	}{{&tableFacts{TableDescription: &types.TableDescription{}}, "b"}, {&tableFacts{TableDescription: &types.TableDescription{}}, ""}, {nil, "b"}} {
+		root := parse(t, importTemplate(&existing{table: c.table, bucket: c.bucket}))
 		resources, whole := root["Resources"].(object), resourcesOf(t, template)
 		if (resources[resourceTable] != nil) != (c.table != nil) || (resources[resourceBucket] != nil) != (c.bucket != "") || len(resources) > 2 || root["Outputs"] != nil {
 			t.Errorf("%+v: %v", c, slices.Collect(maps.Keys(root)))
@@ -115,7 +115,7 @@ func TestImporting(t *testing.T) {
 	}
 }
 
-// What has a name has one that the stack's name makes, and what holds data stays.
+// All names are derived from the stack's name, and resources with data are retained.
 func TestTemplateData(t *testing.T) {
 	for name, of := range resourcesOf(t, template) {
 		data := name == resourceTable || name == resourceBucket
@@ -127,7 +127,7 @@ func TestTemplateData(t *testing.T) {
 	}
 }
 
-// sent are the requests that the driver makes, whatever becomes of them.
+// sent records the requests of the driver.
 type sent struct{ bodies map[string]object }
 
 // Do implements the SDK's aws.HTTPClient.
@@ -146,7 +146,7 @@ func (s *sent) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader(answer))}, nil
 }
 
-// The table is the one that the driver makes for tests: keys, index, stream; and the driver's expiry and schema record.
+// The table equals the one that the driver creates for tests: keys, index, stream, expiry and schema record.
 func TestTemplateTable(t *testing.T) {
 	s := &sent{map[string]object{}}
 	o := &dynamo.Options{Config: &aws.Config{Region: "us-east-1", HTTPClient: s, Credentials: credentials.NewStaticCredentialsProvider("k", "s", "")}}
@@ -164,7 +164,7 @@ func TestTemplateTable(t *testing.T) {
 		t.Errorf("stream: %v, not %v", got, want)
 	}
 	item := s.bodies["PutItem"]["Item"]
-	if at(item, "PK", "S") != at(plainKey(), "PK") || at(item, "SK", "S") != at(plainKey(), "SK") || at(item, fieldVersion, "N") != fmt.Sprint(schemaVersion) {
+	if at(item, "PK", "S") != at(plainKey(), "PK") || at(item, "SK", "S") != at(plainKey(), "SK") || at(item, attributeVersion, "N") != fmt.Sprint(schemaVersion) {
 		t.Errorf("the driver's schema record is %v", item)
 	}
 	store, err := dynamo.Open(t.Context(), app, o)
@@ -174,7 +174,7 @@ func TestTemplateTable(t *testing.T) {
 	defer store.Close()
 	key := schema.Deletion("default", "e")
 	w := []backend.Write{{Key: key, Layout: schema.MarkLayout, Effects: []backend.Effect{{Op: backend.Set, Slot: schema.MarkAt}}, Expiry: 1_800_000_000}}
-	_ = store.Apply(t.Context(), w, make([]backend.Outcome, 1)) // what it is answered is no item
+	_ = store.Apply(t.Context(), w, make([]backend.Outcome, 1)) // the answer is not an item
 	names := s.bodies["UpdateItem"]["ExpressionAttributeNames"].(object)
 	if attribute := at(table, "TimeToLiveSpecification", "AttributeName"); !slices.Contains(slices.Collect(maps.Values(names)), attribute) || at(table, "TimeToLiveSpecification", "Enabled") != true {
 		t.Errorf("records expire by %v, and the driver sets %v", attribute, names)
@@ -189,7 +189,7 @@ func plainKey() object {
 	return object{"PK": k.Namespace + "/" + k.Partition, "SK": k.Sort}
 }
 
-// The event source lets through what the aggregator books and archives, and nothing that it writes itself.
+// The event source passes what the aggregator counts and archives, and nothing that it writes itself.
 func TestFilters(t *testing.T) {
 	var patterns []object
 	for _, f := range at(resourcesOf(t, template), "AggregatorFeed", "Properties", "FilterCriteria", "Filters").([]any) {
@@ -255,7 +255,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// passes matches as Lambda does: all that a pattern names, each with one of its values, or with being there.
+// passes matches as Lambda does: every field in a pattern must have one of its values, or exist.
 func passes(pattern object, record any) bool {
 	for key, want := range pattern {
 		have := at(record, key)

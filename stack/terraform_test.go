@@ -17,13 +17,13 @@ import (
 
 const moduleFolder = "../deploy/terraform"
 
-// terraform is the module, by "resource KIND NAME" and "data KIND NAME".
+// terraform returns the module's blocks by "resource KIND NAME" and "data KIND NAME".
 func terraform(t *testing.T) map[string]stacktest.Block {
 	t.Helper()
 	return stacktest.Terraform(t, moduleFolder)
 }
 
-// The module's table is that of the template.
+// The module's table equals the template's.
 func TestTerraformTable(t *testing.T) {
 	t.Parallel()
 	in := terraform(t)["resource aws_dynamodb_table this"]
@@ -58,7 +58,7 @@ func TestTerraformTable(t *testing.T) {
 	}
 }
 
-// The module's function is fed as the template's is, and may do the same.
+// The module's function has the same event source and permissions as the template's.
 func TestTerraformAggregator(t *testing.T) {
 	t.Parallel()
 	all, resources := terraform(t), resourcesOf(t, template)
@@ -93,7 +93,7 @@ func TestTerraformAggregator(t *testing.T) {
 	for _, p := range at(resources["AggregatorRole"], "Properties", "Policies").([]any) {
 		gatherActions(at(p, "PolicyDocument"), actions)
 	}
-	delete(actions, "Traces") // the module does not offer tracing
+	delete(actions, "Traces") // the module has no option for tracing
 	ours := map[string][]string{}
 	for _, s := range all["data aws_iam_policy_document aggregator"].Blocks("statement") {
 		ours[s.Text("sid")] = texts(s["actions"])
@@ -103,7 +103,7 @@ func TestTerraformAggregator(t *testing.T) {
 	}
 }
 
-// gatherActions collects the actions of a policy's statements, whatever conditions they are under.
+// gatherActions collects the actions of a policy's statements, regardless of conditions.
 func gatherActions(v any, into map[string][]string) {
 	switch v := v.(type) {
 	case object:
@@ -121,7 +121,7 @@ func gatherActions(v any, into map[string][]string) {
 	}
 }
 
-// The policies that the module attaches are data: the template's, with Terraform's expressions for CloudFormation's.
+// The module's policies equal the template's, with Terraform's expressions in place of CloudFormation's.
 func TestTerraformPolicies(t *testing.T) {
 	t.Parallel()
 	resources, names := resourcesOf(t, template), map[string]string{
@@ -148,10 +148,10 @@ func TestTerraformPolicies(t *testing.T) {
 	}
 }
 
-// unescaped takes back what encoding/json does for browsers.
+// unescaped undoes the HTML escapes of encoding/json.
 var unescaped = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 
-// variables are the module's names for what the template calls so.
+// variables maps the template's names to the module's.
 var variables = map[string]string{
 	"Table.Arn": "table_arn", "KMSKeyArn": "key_arn", "AWS::Partition": "partition", "AWS::Region": "region",
 	"AWS::AccountId": "account", "AWS::URLSuffix": "url_suffix",
@@ -159,8 +159,8 @@ var variables = map[string]string{
 
 var inSub = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// inTerraform makes a value of the template one of Terraform's templates. Of what is under a condition it takes the case in
-// which the condition holds: the module has an ARN of nothing for a key that there is not.
+// inTerraform converts a value of the template to Terraform. For a condition it uses the case in which the condition holds: without
+// a key, the module has the ARN of a key that does not exist.
 func inTerraform(t *testing.T, v any) any {
 	t.Helper()
 	variable := func(name string) string {
@@ -199,10 +199,10 @@ func inTerraform(t *testing.T, v any) any {
 	return v
 }
 
-// meta are arguments that Terraform itself has for every block.
+// meta has Terraform's arguments for every block.
 var meta = []string{"for_each", "count", "depends_on", "lifecycle", "provider"}
 
-// Every attribute of the module is one of the provider's, and no required one is missing.
+// The provider has every attribute of the module, and no required attribute is missing.
 func TestTerraformAttributes(t *testing.T) {
 	t.Parallel()
 	types := stacktest.ProviderTypes(t, moduleFolder)
@@ -225,7 +225,7 @@ func TestTerraformAttributes(t *testing.T) {
 	}
 }
 
-// property is one of an interface: its type, and whether it must be there.
+// property is a property of an interface: its type, and whether it is required.
 type property struct {
 	of       string
 	required bool
@@ -236,7 +236,7 @@ var (
 	propertyText  = regexp.MustCompile(`(?m)^    readonly (\w+)(\??): ([^;]+);`)
 )
 
-// interfacesOf are the interfaces in a declaration file, by their names and their properties' names.
+// interfacesOf returns the interfaces in a declaration file, by their names and the names of their properties.
 func interfacesOf(text string) map[string]map[string]property {
 	all := map[string]map[string]property{}
 	for _, found := range interfaceText.FindAllStringSubmatch(text, -1) {
@@ -249,7 +249,7 @@ func interfacesOf(text string) map[string]map[string]property {
 	return all
 }
 
-// faults are what is wrong with a block by an interface.
+// faults returns how a block differs from an interface.
 func faults(declared map[string]map[string]property, of string, block stacktest.Block) (all []string) {
 	properties, given := declared[of], map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(block)) {
@@ -278,7 +278,7 @@ func faults(declared map[string]map[string]property, of string, block stacktest.
 	return all
 }
 
-// camel is a name of Terraform's as cdktf has it.
+// camel converts a name of Terraform to one of cdktf.
 func camel(name string) string {
 	parts := strings.Split(name, "_")
 	for i := 1; i < len(parts); i++ {
@@ -287,7 +287,7 @@ func camel(name string) string {
 	return strings.Join(parts, "")
 }
 
-// The comparison can fail: for an attribute that is not the provider's, one that is missing, and one that is a block.
+// The comparison finds unknown attributes, missing attributes, and blocks in place of attributes.
 func TestTerraformFaults(t *testing.T) {
 	declared := interfacesOf(`
 export interface TableConfig extends cdktf.TerraformMetaArguments {
@@ -311,7 +311,7 @@ export interface TableTtl {
 	}
 }
 
-// The module has the files that a module has.
+// The module has the standard files.
 func TestTerraformFiles(t *testing.T) {
 	for _, name := range []string{"main.tf", "variables.tf", "outputs.tf", "versions.tf", "README.md"} {
 		if _, err := os.Stat(moduleFolder + "/" + name); err != nil {
@@ -320,7 +320,7 @@ func TestTerraformFiles(t *testing.T) {
 	}
 }
 
-// The document's example for CDK has the template's names.
+// The document's CDK example uses the template's names.
 func TestCDKExample(t *testing.T) {
 	text, err := os.ReadFile("../docs/deployment.md")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// An update changes what is named and keeps the rest, in one change set, the code with it.
+// An update changes the options that are set and the code in one change set, and keeps the rest.
 func TestUpdate(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with(func(o *Options) {
@@ -34,7 +34,7 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// Nothing changed is nothing done, in both ways in which CloudFormation says so; the empty change set goes.
+// Without changes, Ensure does nothing, for both messages of CloudFormation, and deletes the empty change set.
 func TestUnchanged(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		w := newWorld(t, nil)
@@ -54,7 +54,7 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
-// The stack keeps its code where none is given and none can be found.
+// The stack keeps its code if none is given and none can be found.
 func TestCodeKept(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
@@ -65,7 +65,7 @@ func TestCodeKept(t *testing.T) {
 	}
 	w.events = nil
 	same := w.session(Options{LambdaMemory: 2048})
-	if same.own = "v1.2.3"; same.own != w.Stack(app).Tags[tagFunction] { // then it is not even looked for
+	if same.version = "v1.2.3"; same.version != w.Stack(app).Tags[tagFunction] { // the code is not even searched for
 		t.Error(w.Stack(app).Tags)
 	}
 	if r, err := same.ensure(t.Context()); err != nil || r.Action != Updated || w.has(app, "keeps its code") {
@@ -76,7 +76,7 @@ func TestCodeKept(t *testing.T) {
 	}
 }
 
-// Without code nothing is begun; without an aggregator none is needed, and it comes later with its bucket.
+// Without code, Ensure changes nothing. Without an aggregator no code is needed; the bucket is created when it is enabled.
 func TestNoCode(t *testing.T) {
 	t.Setenv("PATH", "")
 	w := newWorld(t, nil)
@@ -98,7 +98,7 @@ func TestNoCode(t *testing.T) {
 	}
 }
 
-// Termination protection is set beside the change set, and alone.
+// Termination protection is set together with a change set, and alone.
 func TestTerminationProtection(t *testing.T) {
 	w := newWorld(t, nil)
 	on, off := true, false
@@ -116,7 +116,7 @@ func TestTerminationProtection(t *testing.T) {
 	}
 }
 
-// A policy's name becomes an ARN of the account.
+// The name of a policy is replaced by its ARN in the account.
 func TestPermissionBoundary(t *testing.T) {
 	w := newWorld(t, nil)
 	name := "limits"
@@ -125,7 +125,7 @@ func TestPermissionBoundary(t *testing.T) {
 	}
 }
 
-// With NoWait a call returns once the change has begun, and the next one completes it.
+// With NoWait, a call returns when the change has started, and the next one completes it.
 func TestNoWait(t *testing.T) {
 	w := newWorld(t, nil)
 	r := w.mustEnsure(with(func(o *Options) { o.NoWait = true }))
@@ -138,7 +138,7 @@ func TestNoWait(t *testing.T) {
 	}
 }
 
-// What a plan shows is what comes, and it leaves nothing behind.
+// A plan shows what Ensure then changes, and leaves nothing behind.
 func TestPlan(t *testing.T) {
 	w := newWorld(t, nil)
 	plan := func(o Options) ChangeSet {
@@ -175,7 +175,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A plan needs no code: where none can be had, it says so and shows the function all the same.
+// A plan needs no code: if there is none, the plan says so and shows the function all the same.
 func TestPlanWithoutCode(t *testing.T) {
 	t.Setenv("PATH", "")
 	w := newWorld(t, nil)
@@ -184,7 +184,7 @@ func TestPlanWithoutCode(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	w.mustEnsure(with())
-	p, err = w.session(Options{Architecture: "x86_64"}).plan(t.Context()) // for which there is no code, either
+	p, err = w.session(Options{Architecture: "x86_64"}).plan(t.Context()) // there is no code for it either
 	if err != nil || !errors.Is(p.NoCode, ErrNoCode) || p.Action != Updated || !slices.Contains(changed(p.Changes), "Modify Aggregator") {
 		t.Errorf("%+v, %v", p, err)
 	}

@@ -12,83 +12,84 @@ import (
 
 const (
 	pollEvery   = 2 * time.Second
-	longestRest = 32 * time.Second // between polls that are throttled
-	mostFaults  = 8                // polls in a row that fail otherwise
+	maxInterval = 32 * time.Second // between polls that are throttled or fail
+	maxFailures = 8                // polls in a row that fail for a reason other than throttling
 )
 
-// once is for polls: they are sent again by patience, which has the clock.
-func once(o *cloudformation.Options) { o.Retryer = aws.NopRetryer{} }
+// noRetries turns off the SDK's retries for polls: the poller retries them with the session's clock.
+func noRetries(o *cloudformation.Options) { o.Retryer = aws.NopRetryer{} }
 
-// patience is how a poll goes on after faults.
-type patience struct {
-	s      *session
-	rest   time.Duration
-	faults int
+// poller computes the intervals between polls.
+type poller struct {
+	s        *session
+	interval time.Duration
+	failures int
 }
 
-// after waits as long as the last poll's error asks for. Throttling is waited out; other faults pass only a few times.
-func (p *patience) after(ctx context.Context, err error) error {
+// wait sleeps until the next poll; err is the last poll's error. It retries throttled polls without limit, and transient errors
+// a few times. It returns other errors.
+func (p *poller) wait(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
-		p.rest, p.faults = pollEvery, 0
+		p.interval, p.failures = pollEvery, 0
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isThrottled(err):
-		p.rest = min(2*max(p.rest, pollEvery), longestRest)
-	case isPassing(err) && p.faults < mostFaults:
-		p.rest, p.faults = min(2*max(p.rest, pollEvery), longestRest), p.faults+1
+		p.interval = min(2*max(p.interval, pollEvery), maxInterval)
+	case isTransient(err) && p.failures < maxFailures:
+		p.interval, p.failures = min(2*max(p.interval, pollEvery), maxInterval), p.failures+1
 	default:
 		return err
 	}
-	return p.s.rest(ctx, p.rest)
+	return p.s.sleepAbout(ctx, p.interval)
 }
 
-// operation is something that CloudFormation does to a stack, and is waited for.
+// operation is an operation of CloudFormation that is being waited for.
 type operation struct {
 	s     *session
 	stack string // id
-	token string // that its events carry
-	last  string // id of the newest event that was looked at
+	token string // client request token of its events
+	last  string // id of the newest event that was read
 }
 
-// follow waits until the stack is settled, telling the operation's events. Nil is a stack that is gone.
-func (op *operation) follow(ctx context.Context) (*state, error) {
-	p := &patience{s: op.s}
+// await waits until the operation has ended, and reports its events. It returns nil if the stack is gone.
+func (op *operation) await(ctx context.Context) (*state, error) {
+	p := &poller{s: op.s}
 	for {
-		// Events are asked for after the status, so that none of a settled stack is missing.
-		st, err := op.s.describe(ctx, op.stack, once)
+		// Events are read after the status, so that none is missing at the end.
+		st, err := op.s.describe(ctx, op.stack, noRetries)
 		if err == nil {
-			err = op.tell(ctx)
+			err = op.reportEvents(ctx)
 		}
 		if err == nil && (st == nil || !st.busy()) {
 			return st, nil
 		}
-		if err := p.after(ctx, err); err != nil {
+		if err := p.wait(ctx, err); err != nil {
 			return st, op.s.errWaiting(ctx, err)
 		}
 	}
 }
 
-// tell passes on the events since the last time, oldest first.
-func (op *operation) tell(ctx context.Context) error {
-	events, err := op.since(ctx)
+// reportEvents reports the new events, oldest first.
+func (op *operation) reportEvents(ctx context.Context) error {
+	events, err := op.newEvents(ctx)
 	if err != nil {
 		return err
 	}
 	for _, e := range slices.Backward(events) {
-		told := op.s.eventOf(&e)
-		op.s.events = append(op.s.events, told)
-		op.s.o.Progress(told)
+		event := op.s.eventOf(&e)
+		op.s.events = append(op.s.events, event)
+		op.s.o.Progress(event)
 	}
 	return nil
 }
 
-// since are the operation's events that are newer than the last one, newest first as CloudFormation has them.
-func (op *operation) since(ctx context.Context) ([]types.StackEvent, error) {
+// newEvents returns the operation's events since the last call, newest first.
+func (op *operation) newEvents(ctx context.Context) ([]types.StackEvent, error) {
 	var found []types.StackEvent
 	newest, page := "", (*string)(nil)
 	for {
-		out, err := op.s.stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &op.stack, NextToken: page}, once)
+		out, err := op.s.stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &op.stack, NextToken: page}, noRetries)
 		if isAbsent(err) {
 			return nil, nil
 		}
@@ -115,43 +116,43 @@ func (op *operation) since(ctx context.Context) ([]types.StackEvent, error) {
 	}
 }
 
-// begin remembers which events there were before the operation.
-func (s *session) begin(ctx context.Context, stack, token string) (*operation, error) {
+// startOperation records the newest event before an operation.
+func (s *session) startOperation(ctx context.Context, stack, token string) (*operation, error) {
 	s.events = nil
 	op := &operation{s: s, stack: stack, token: token}
 	out, err := s.stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &stack})
 	switch {
 	case isAbsent(err):
 	case err != nil:
-		return nil, s.errCall("read its events", err)
+		return nil, s.errCall("read the events of the stack", err)
 	case len(out.StackEvents) > 0:
 		op.last = aws.ToString(out.StackEvents[0].EventId)
 	}
 	return op, nil
 }
 
-// join waits for what somebody else does.
-func (s *session) join(ctx context.Context, st *state) error {
-	s.say("waiting for another operation, " + string(st.status))
+// awaitOther waits for an operation that somebody else has started.
+func (s *session) awaitOther(ctx context.Context, st *state) error {
+	s.report("waiting for another operation, " + string(st.status))
 	op := &operation{s: s, stack: st.id}
 	out, err := s.stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &st.id})
 	if err == nil && len(out.StackEvents) > 0 {
 		op.token = aws.ToString(out.StackEvents[0].ClientRequestToken)
 	}
 	if op.token == "" {
-		op.token = "none" // and no history
+		op.token = "none" // matches no event
 	}
-	_, err = op.follow(ctx)
+	_, err = op.await(ctx)
 	return err
 }
 
 func (s *session) eventOf(e *types.StackEvent) Event {
-	told := Event{
+	event := Event{
 		Time: aws.ToTime(e.Timestamp), Resource: aws.ToString(e.LogicalResourceId), Type: aws.ToString(e.ResourceType),
 		ID: aws.ToString(e.PhysicalResourceId), Status: string(e.ResourceStatus), Reason: aws.ToString(e.ResourceStatusReason),
 	}
-	if told.ID == aws.ToString(e.StackId) {
-		told.Resource = s.name
+	if event.ID == aws.ToString(e.StackId) {
+		event.Resource = s.name
 	}
-	return told
+	return event
 }

@@ -15,7 +15,7 @@ import (
 // app is the name of the stack in most tests.
 const app = "app"
 
-// world is an AWS account, and what a caller has seen of it.
+// world is a scripted AWS account, with the events that a caller has received.
 type world struct {
 	*stacktest.AWS
 	t      *testing.T
@@ -27,7 +27,7 @@ func newWorld(t *testing.T, o *stacktest.Options) *world {
 	return &world{AWS: stacktest.Start(t, o), t: t}
 }
 
-// session is one of a caller whose time is the account's.
+// session returns a session with the account's clock.
 func (w *world) session(o Options) *session {
 	w.t.Helper()
 	config := w.Config()
@@ -35,7 +35,7 @@ func (w *world) session(o Options) *session {
 	if progress := o.Progress; progress == nil {
 		o.Progress = func(e Event) { w.events = append(w.events, e) }
 	}
-	s, err := start(w.t.Context(), app, &o)
+	s, err := openNamed(w.t.Context(), app, &o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -43,13 +43,13 @@ func (w *world) session(o Options) *session {
 	return s
 }
 
-// record writes a schema record into a table; stack "" is none.
+// record writes a schema record into a table, without the name of a stack if stack is empty.
 func (w *world) record(table, version, stack string) {
 	w.t.Helper()
 	item := schemaKey()
-	item[fieldVersion] = &types.AttributeValueMemberN{Value: version}
+	item[attributeVersion] = &types.AttributeValueMemberN{Value: version}
 	if stack != "" {
-		item[fieldStack] = textValue(stack)
+		item[attributeStack] = textValue(stack)
 	}
 	_, err := dynamodb.NewFromConfig(w.Config()).PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item})
 	if err != nil {
@@ -57,24 +57,24 @@ func (w *world) record(table, version, stack string) {
 	}
 }
 
-// schema is the schema record of a table.
+// schema returns the schema record of a table.
 func (w *world) schema(table string) schemaRecord {
 	w.t.Helper()
 	s := w.session(Options{})
 	s.name = table
-	found, err := s.record(w.t.Context())
+	found, err := s.readRecord(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return found
 }
 
-// code is what some tests deploy.
+// code is the function's code in tests.
 func codeFor(architecture string) *Code {
-	return (&Code{Architecture: architecture, Version: "v1.2.3"}).seal([]byte("PK code for " + architecture))
+	return (&Code{Architecture: architecture, Version: "v1.2.3"}).withZip([]byte("PK code for " + architecture))
 }
 
-// with has code, so that none is looked for.
+// with returns options with code, so that none is searched for.
 func with(change ...func(*Options)) Options {
 	o := Options{Code: codeFor("arm64")}
 	for _, f := range change {
@@ -103,7 +103,7 @@ func (w *world) mustDelete(o DeleteOptions) {
 	}
 }
 
-// story is what a caller has been told, a line an event.
+// story returns the events that a caller has received, one a line.
 func (w *world) story() string {
 	var lines []string
 	for _, e := range w.events {
@@ -112,14 +112,14 @@ func (w *world) story() string {
 	return strings.Join(lines, "\n")
 }
 
-// has tells whether a caller has been told of something.
+// has reports whether a caller has received an event.
 func (w *world) has(resource, status string) bool {
 	return slices.ContainsFunc(w.events, func(e Event) bool {
 		return e.Resource == resource && (e.Status == status || strings.Contains(e.Reason, status))
 	})
 }
 
-// changed are the changes as ACTION RESOURCE.
+// changed returns the changes as ACTION RESOURCE.
 func changed(changes []Change) []string {
 	var all []string
 	for _, c := range changes {

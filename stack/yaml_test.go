@@ -8,10 +8,10 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// object is a mapping of a template; !Ref x is {"Ref": "x"}, !If [a, b] is {"If": [a, b]}.
+// object is a mapping in a template; !Ref x becomes {"Ref": "x"}, !If [a, b] becomes {"If": [a, b]}.
 type object = map[string]any
 
-// parse reads a template.
+// parse parses a template.
 func parse(t *testing.T, text string) object {
 	t.Helper()
 	file, err := parser.ParseBytes([]byte(text), 0)
@@ -53,7 +53,7 @@ func plainOf(n ast.Node) any {
 
 func resourcesOf(t *testing.T, text string) object { return parse(t, text)["Resources"].(object) }
 
-// at goes down by keys.
+// at returns the value at a path of keys.
 func at(o any, keys ...string) any {
 	for _, key := range keys {
 		m, _ := o.(object)
@@ -62,7 +62,7 @@ func at(o any, keys ...string) any {
 	return o
 }
 
-// texts are one text, or a list of them.
+// texts returns the elements of a text or a list of texts.
 func texts(v any) (all []string) {
 	switch v := v.(type) {
 	case string:

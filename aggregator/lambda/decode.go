@@ -9,20 +9,20 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
-// batch is what an event says.
+// batch is a decoded event.
 type batch struct {
 	changes []backend.Change
-	records []int         // of the change at the same place: which record of the event it is
+	records []int         // index of the record of each change
 	failed  map[int]error // records that cannot be read
 }
 
-// decode reads an event. What comes behind an unreadable record of the same key is left out: it must not be counted first.
+// decode decodes an event. It omits records after an unreadable one of the same key, since they must not be counted first.
 func decode(event *events.DynamoDBEvent) batch {
 	b := batch{failed: map[int]error{}}
 	broken := map[[2]string]bool{}
 	for i := range event.Records {
 		r := &event.Records[i].Change
-		key := [2]string{text(r.Keys["PK"]), text(r.Keys["SK"])}
+		key := [2]string{stringValue(r.Keys["PK"]), stringValue(r.Keys["SK"])}
 		if broken[key] {
 			continue
 		}
@@ -44,27 +44,27 @@ func decode(event *events.DynamoDBEvent) batch {
 	return b
 }
 
-func text(v events.DynamoDBAttributeValue) string {
+func stringValue(v events.DynamoDBAttributeValue) string {
 	if v.DataType() != events.DataTypeString {
 		return ""
 	}
 	return v.String()
 }
 
-// imageOf makes an item of what events call one.
+// imageOf converts the image of an event to an item of the SDK.
 func imageOf(of map[string]events.DynamoDBAttributeValue) map[string]types.AttributeValue {
-	made := make(map[string]types.AttributeValue, len(of))
+	item := make(map[string]types.AttributeValue, len(of))
 	for name, v := range of {
 		switch v.DataType() {
 		case events.DataTypeNumber:
-			made[name] = &types.AttributeValueMemberN{Value: v.Number()}
+			item[name] = &types.AttributeValueMemberN{Value: v.Number()}
 		case events.DataTypeString:
-			made[name] = &types.AttributeValueMemberS{Value: v.String()}
+			item[name] = &types.AttributeValueMemberS{Value: v.String()}
 		case events.DataTypeBinary:
-			made[name] = &types.AttributeValueMemberB{Value: v.Binary()}
-		default: // a kind that no record of ours has; ChangeOf says so
-			made[name] = &types.AttributeValueMemberNULL{}
+			item[name] = &types.AttributeValueMemberB{Value: v.Binary()}
+		default: // no record has other types; ChangeOf returns an error
+			item[name] = &types.AttributeValueMemberNULL{}
 		}
 	}
-	return made
+	return item
 }

@@ -1,17 +1,17 @@
-// Package lambda is the aggregator as an AWS Lambda function behind the stream of a table.
+// Package lambda runs the aggregator as an AWS Lambda function that reads the stream of a table.
 //
-// The stream's event source mapping must report batch item failures. Of a batch in which something failed the function
-// names the first change that did: Lambda then sends it and all behind it again, and what was counted is skipped.
+// The event source mapping must have the response type ReportBatchItemFailures. If a change fails, the function returns the
+// first one that did; Lambda then delivers it and all later changes again, and the aggregator skips what it has counted.
 //
-// The function is set up by its environment:
+// The function reads its configuration from the environment:
 //
-//	TABLE_NAME            table with the snapshots, that of the stream
-//	SNAPSHOT_WINDOWS      kinds of windows, of hourly, daily and monthly, joined by commas. Default: hourly,daily
-//	USAGE_RETENTION_DAYS  how long a snapshot is kept after its window, 1 to 3650. Default: 90
-//	AUDIT_RETENTION_DAYS  how long an audit event is kept, 1 to 3650. Default: as long as it was written for
-//	ARCHIVE_BUCKET_NAME   S3 bucket for expired audit events. Default: they are gone
+//	TABLE_NAME            table with the stream, to which snapshots are written
+//	SNAPSHOT_WINDOWS      hourly, daily and monthly, separated by commas. Default: hourly,daily
+//	USAGE_RETENTION_DAYS  days for which a snapshot is kept after its window, 1 to 3650. Default: 90
+//	AUDIT_RETENTION_DAYS  days for which an audit event is kept, 1 to 3650. Default: those it was written with
+//	ARCHIVE_BUCKET_NAME   S3 bucket for expired audit events. Default: they are deleted
 //
-// The command line is the function's program: it calls [Start] where [Present] says so.
+// The zae-limiter command is the program of the function: it calls [Start] if [Present] returns true.
 //
-// Package lambda decodes, calls the aggregator and encodes; it counts nothing itself.
+// Package lambda decodes events and encodes replies; it does not compute usage itself.
 package lambda

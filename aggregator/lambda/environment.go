@@ -12,16 +12,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/aggregator"
 )
 
-// mostDays is the longest retention.
-const mostDays = 3650
+// maxDays is the longest retention in days.
+const maxDays = 3650
 
-// settings read the environment. Unset and empty variables are the same: a template sets all.
+// settings reads the environment. Empty variables count as unset, since the template sets all of them.
 type settings struct{ getenv func(string) string }
 
 func (s settings) table() (string, error) {
 	name := s.getenv("TABLE_NAME")
 	if name == "" {
-		return "", badVariable("TABLE_NAME", name, "the name of the table")
+		return "", invalidVariable("TABLE_NAME", name, "the name of the table")
 	}
 	return name, nil
 }
@@ -43,20 +43,20 @@ func (s settings) options(ctx context.Context) (o aggregator.Options, err error)
 		if err != nil {
 			return o, err
 		}
-		o.Archive = &bucket{s3.NewFromConfig(c).PutObject, name}
+		o.Archive = &s3Archive{s3.NewFromConfig(c).PutObject, name}
 	}
 	return o, nil
 }
 
-// days is a variable with a number of days, 0 where it is not set.
+// days returns the value of a variable with a number of days, 0 if it is not set.
 func (s settings) days(name string) (time.Duration, error) {
 	text := s.getenv(name)
 	if text == "" {
 		return 0, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > mostDays {
-		return 0, badVariable(name, text, "a number of days, 1 to "+strconv.Itoa(mostDays))
+	if err != nil || n < 1 || n > maxDays {
+		return 0, invalidVariable(name, text, "a number of days, 1 to "+strconv.Itoa(maxDays))
 	}
 	return time.Duration(n) * 24 * time.Hour, nil
 }

@@ -6,12 +6,12 @@ import (
 )
 
 var (
-	// ErrEnvironment reports a variable of the function's environment that is missing or makes no sense.
-	ErrEnvironment = errors.New("lambda: bad environment")
-	// errNoImages reports a stream that does not show what records were and are.
-	errNoImages = errors.New("lambda: a stream record without images; the table's stream must be of the type NEW_AND_OLD_IMAGES")
+	// ErrEnvironment means that an environment variable of the function is missing or invalid.
+	ErrEnvironment = errors.New("lambda: invalid environment")
+	// errNoImages means that the records of the stream have no images.
+	errNoImages = errors.New("lambda: stream record without images: set the view type of the table's stream to NEW_AND_OLD_IMAGES")
 )
 
-func badVariable(name, value, want string) error {
-	return fmt.Errorf("%w: %s is %q, it must be %s", ErrEnvironment, name, value, want)
+func invalidVariable(name, value, want string) error {
+	return fmt.Errorf("%w: %s is %q: must be %s", ErrEnvironment, name, value, want)
 }

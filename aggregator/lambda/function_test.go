@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// deployment is a table with a stream, limiters over it, and the function that counts.
+// deployment is a table with a stream, limiters over it, and the function.
 type deployment struct {
 	*testing.T
 	table   string
@@ -42,7 +42,7 @@ type deployment struct {
 	at      time.Time
 }
 
-// noon is in the future, so that the emulator drops nothing.
+// noon is in the future, so that the emulator removes no records.
 var noon = time.Date(2040, 5, 31, 12, 0, 0, 0, time.UTC)
 
 func deploy(t *testing.T) *deployment {
@@ -57,7 +57,7 @@ func deployed(t *testing.T, name string, o *dynamo.Options) *deployment {
 	return &deployment{T: t, table: name, options: o, store: s, stream: lambdatest.NewFollower(t, *o.Config, name), at: noon}
 }
 
-// function starts the real program.
+// function starts the built program.
 func (d *deployment) function(env ...string) *lambdatest.Runtime {
 	return lambdatest.Start(d, lambdatest.Build(d), append([]string{
 		"TABLE_NAME=" + d.table, "AWS_REGION=" + d.options.Region, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
@@ -84,7 +84,7 @@ func (d *deployment) acquire(l *engine.Limiter, entity string, n int64) *engine.
 	return lease
 }
 
-// usage is what the command line prints of it: the same program again.
+// usage returns the usage that the command line prints.
 func (d *deployment) usage(args ...string) string {
 	d.Helper()
 	cmd := exec.CommandContext(d.Context(), lambdatest.Build(d), append([]string{"usage"}, args...)...)
@@ -97,7 +97,7 @@ func (d *deployment) usage(args ...string) string {
 	return string(out)
 }
 
-// sums are the summary of each kind of window, as "tokens acquires".
+// sums returns the summary of each kind of window, as "tokens acquires".
 func (d *deployment) sums(l *engine.Limiter, entity string) (all []string) {
 	d.Helper()
 	for _, w := range []engine.Window{engine.WindowHourly, engine.WindowDaily, engine.WindowMonthly} {
@@ -108,7 +108,7 @@ func (d *deployment) sums(l *engine.Limiter, entity string) (all []string) {
 	return all
 }
 
-// take takes all records of the limiter's namespace.
+// take returns all stream records of the limiter's namespace.
 func (d *deployment) take() []types.Record {
 	d.Helper()
 	return slices.DeleteFunc(d.stream.Take(), func(r types.Record) bool {
@@ -134,8 +134,8 @@ func same(t testing.TB, what string, got, want []string) {
 // everyWindow has all kinds of windows.
 const everyWindow = "SNAPSHOT_WINDOWS=hourly, daily,monthly"
 
-// From acquire to usage: over the end of a month, with a give-back, and with everything delivered again, in other batches,
-// also to another process of the function.
+// From acquire to usage: over the end of a month, with a refund, and with all records delivered again in other batches, also to
+// another process of the function.
 func TestFromAcquireToUsage(t *testing.T) {
 	d := deploy(t)
 	l, f := d.limiter(), d.function(everyWindow)
@@ -177,7 +177,7 @@ func TestFromAcquireToUsage(t *testing.T) {
 	}
 }
 
-// A record that cannot be read is named, tried again and given up; what is not its bucket's goes on.
+// An unreadable record is reported, retried and abandoned; other buckets are not affected.
 func TestPoison(t *testing.T) {
 	d := deploy(t)
 	l, f := d.limiter(), d.function()
@@ -207,7 +207,7 @@ func TestPoison(t *testing.T) {
 	if number := aws.ToString(poison.Dynamodb.SequenceNumber); !f.Wrote(`"sequence_number":"` + number + `"`) {
 		t.Errorf("the log does not name record %s:\n%s", number, f.Log())
 	}
-	rest := slices.Delete(slices.Clone(records), at, at+1) // Lambda has given it up
+	rest := slices.Delete(slices.Clone(records), at, at+1) // Lambda has abandoned it
 	if n := lambdatest.Invoke(t.Context(), t, f, rest); n != len(rest) {
 		t.Errorf("%d of %d were taken in without the poison", n, len(rest))
 	}
@@ -222,7 +222,7 @@ func TestPoison(t *testing.T) {
 	}
 }
 
-// What Lambda does with a poison that is in the table: three tries, then it goes on without it.
+// How Lambda handles an unreadable record in the table: three attempts, then it continues without the record.
 func TestPoisonIsGivenUp(t *testing.T) {
 	d := deploy(t)
 	l, f := d.limiter(), d.function()
@@ -241,7 +241,7 @@ func TestPoisonIsGivenUp(t *testing.T) {
 	was, _ := record[0].Text(schema.L)
 	change("\x09")
 	d.acquire(l, "good", 1)
-	change(was) // its record before is the poison
+	change(was) // the record before this change is unreadable
 	d.acquire(l, "bad", 1)
 	d.stream.Deliver(f)
 	if n := len(d.stream.GivenUp); n != 2 {
@@ -251,7 +251,7 @@ func TestPoisonIsGivenUp(t *testing.T) {
 	same(t, "bad", d.sums(l, "bad")[:2], []string{"2 2 2", "2 2 2"})
 }
 
-// Where the table cannot be reached nothing is lost: all comes again.
+// If the table is unreachable nothing is lost: all records are delivered again.
 func TestTableUnreachable(t *testing.T) {
 	d := deploy(t)
 	l := d.limiter()
@@ -267,7 +267,7 @@ func TestTableUnreachable(t *testing.T) {
 	same(t, "user-1", d.sums(l, "user-1")[:2], []string{"1 7 1", "1 7 1"})
 }
 
-// archive is an S3 with one bucket.
+// archive is an S3 server with one bucket.
 func archive(t *testing.T) (store *s3mem.Backend, env []string) {
 	store = s3mem.New()
 	must(t, store.CreateBucket("archive"))
@@ -276,9 +276,9 @@ func archive(t *testing.T) (store *s3mem.Backend, env []string) {
 	return store, []string{"ARCHIVE_BUCKET_NAME=archive", "AWS_ENDPOINT_URL_S3=" + server.URL}
 }
 
-// Audit events expire as the environment says, and go to the bucket when DynamoDB has removed them.
+// Audit events expire according to the environment, and are archived when DynamoDB has removed them.
 func TestAuditArchive(t *testing.T) {
-	server := dynamotest.Start(t, &dynamotest.Options{Version: "2.6.1"}) // which alone removes as DynamoDB does
+	server := dynamotest.Start(t, &dynamotest.Options{Version: "2.6.1"}) // only this version removes expired records as DynamoDB does
 	name, o := server.StreamTable(t)
 	d := deployed(t, name, o)
 	bucket, env := archive(t)
@@ -307,7 +307,7 @@ func TestAuditArchive(t *testing.T) {
 	}
 }
 
-// A function that is set up badly says which variable is wrong, and ends.
+// A function with an invalid environment names the variable and exits.
 func TestEnvironment(t *testing.T) {
 	program := lambdatest.Build(t)
 	for want, env := range map[string]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 )
 
-// shelf counts what is archived.
+// shelf is an archive that counts files.
 type shelf struct{ files int }
 
 // Put implements [aggregator.Archive].
@@ -22,8 +22,8 @@ func (s *shelf) Put(context.Context, string, []byte) error {
 	return nil
 }
 
-// A record that comes late, as long as the stream keeps it, is judged as it would have been when it was made: an event that was
-// purged before its time has not expired meanwhile.
+// A record that is delivered late is handled as at the time of the change: an event that was purged before it expired is not
+// archived.
 func TestLate(t *testing.T) {
 	made := time.Date(2040, 5, 31, 12, 0, 0, 0, time.UTC)
 	expiry := made.Add(time.Hour)
@@ -34,7 +34,7 @@ func TestLate(t *testing.T) {
 	}
 	for _, c := range []struct {
 		what     string
-		removed  time.Time // as the stream tells; the zero time where it does not
+		removed  time.Time // as the stream reports; zero if it does not
 		archived int
 	}{
 		{"purged before its time", expiry.Add(-time.Second), 0},

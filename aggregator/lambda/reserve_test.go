@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 )
 
-// deadlines is a store that notes until when its calls have time.
+// deadlines is a store that records the deadlines of its calls.
 type deadlines struct {
 	backend.Backend
 	of []time.Time
@@ -26,9 +26,9 @@ func (d *deadlines) Apply(ctx context.Context, writes []backend.Write, outcomes 
 	return d.Backend.Apply(ctx, writes, outcomes)
 }
 
-// A function has most of its time for work, however little it has: a part of it, a second at most, is kept for the reply.
+// A function uses most of its time for work, and reserves a part of it, at most a second, for the reply.
 func TestReserve(t *testing.T) {
-	start := time.Date(2040, 5, 31, 12, 0, 0, 0, time.UTC) // by the function's clock; no deadline is reached here
+	start := time.Date(2040, 5, 31, 12, 0, 0, 0, time.UTC) // of the function's clock; no deadline is reached
 	number := events.NewNumberAttribute
 	text := events.NewStringAttribute
 	image := map[string]events.DynamoDBAttributeValue{

@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// TestZip bounds what a deployment uploads. The code for arm64, which deployments use by default, is a tenth smaller than
-// that for x86_64, which has grown beyond 8 MiB.
+// TestZip bounds the size of the function's code. The code for arm64, the default, is a tenth smaller than that for x86_64, which is
+// larger than 8 MiB.
 func TestZip(t *testing.T) {
 	most := 8 << 20
 	code, err := stack.ReadCode(lambdatest.Build(t))
@@ -25,8 +25,8 @@ func TestZip(t *testing.T) {
 	}
 }
 
-// TestColdStart bounds the time from the start of the program to its first reply: the median of some. A machine that is busy
-// with something else gets more than one chance.
+// TestColdStart bounds the median time from the start of the program to its first reply. It tries several times, in case the machine
+// is busy.
 func TestColdStart(t *testing.T) {
 	const most, starts, rounds = 30 * time.Millisecond, 9, 20
 	program := lambdatest.Build(t)

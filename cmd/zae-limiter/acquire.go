@@ -15,25 +15,22 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
-// acquireCmd takes tokens.
+// acquireCmd consumes tokens.
 type acquireCmd struct {
-	Entity   string       `arg:"" help:"Who takes them; need not exist."`
-	Resource string       `arg:"" help:"What they are for."`
-	Command  []string     `arg:"" optional:"" name:"cmd" help:"Command to run while holding them; goes behind --."`
-	Consume  []amountFlag `short:"c" required:"" placeholder:"LIMIT=N" help:"How many tokens of which limit, for example rpm=1. Repeatable."`
+	Entity   string       `arg:"" help:"Entity that consumes; it need not exist."`
+	Resource string       `arg:"" help:"Resource that it uses."`
+	Command  []string     `arg:"" optional:"" name:"cmd" help:"Command to run while the lease is held; write it after --."`
+	Consume  []amountFlag `short:"c" required:"" placeholder:"LIMIT=N" help:"Tokens to consume of a limit, for example rpm=1. Repeatable."`
 	OptionalLimits
-	Override bool          `help:"The limits given with -l beat those that are stored."`
-	Wait     time.Duration `placeholder:"DURATION" help:"If denied, wait for the tokens up to this long in all, for example 30s."`
+	Override bool          `help:"Use the limits of -l even if others are configured."`
+	Wait     time.Duration `placeholder:"DURATION" help:"If denied, wait and try again, for this long at most, for example 30s."`
 	Output
 }
 
 // Help explains leases and shows examples.
 func (*acquireCmd) Help() string {
-	return `All limits are taken from, and those of the parents where the entity cascades, or none is. A denial says so on
-standard error, with the time after which to try again, and exits with 3.
-
-With -- CMD the command is run if the tokens were there, and not at all if not. Its exit code is ours, and standard
-output is its alone. If it cannot be started the tokens go back. The store is not held while it runs.
+	return `Tokens are consumed from all limits, including those of the parents if the entity cascades, or from none. A denial is
+reported on standard error with the time after which the same request would be admitted, and the exit code is 3.
 
 Examples:
 
@@ -41,33 +38,33 @@ Examples:
     zae-limiter acquire user-123 gpt-4 -c rpm=1 --wait 30s -- echo "calling the model"`
 }
 
-// Validate refuses a command that is not behind --, so that a word too many is never run.
+// Validate rejects a command without --, so that a superfluous argument is never run.
 func (c *acquireCmd) Validate(ctx *kong.Context) error {
 	if len(c.Command) > 0 && !slices.Contains(ctx.Args, "--") {
-		return usage("unexpected argument %q; a command to run goes behind --", c.Command[0])
+		return usageErrorf("unexpected argument %q: write a command to run after --", c.Command[0])
 	}
 	return nil
 }
 
-// Run acquires, and runs the command if there is one.
+// Run acquires the tokens and runs the command, if any.
 func (c *acquireCmd) Run(ctx context.Context, app *App) error {
 	request, err := c.request()
 	if err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		lease, err := acquire(ctx, app, l, request, c.Wait)
 		if err != nil {
 			return errors.Join(err, c.printDenial(app, err))
 		}
-		switch took := amounts(request.Consume); {
+		switch consumed := amountsText(request.Consume); {
 		case lease.Degraded():
-			app.say("admitted without the store, by the policy that is stored for when it cannot be reached")
-		case took != "":
-			app.changed("took %s of %s on %s", took, c.Entity, c.Resource)
+			app.logf("admitted without the store, which is unreachable, by the policy on-unavailable=allow")
+		case consumed != "":
+			app.reportChange("consumed %s of %s on %s", consumed, c.Entity, c.Resource)
 		}
 		if len(c.Command) > 0 {
-			return runUnder(ctx, app, lease, c.Command)
+			return runWithLease(ctx, app, lease, c.Command)
 		}
 		if err := lease.Commit(ctx); err != nil {
 			return err
@@ -76,12 +73,12 @@ func (c *acquireCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// printDenial gives programs the document of a denial; people have a line on standard error. A command's standard
-// output is its alone.
+// printDenial prints a denial as a document, unless the output is a table, since people get a line on standard error, or
+// standard output belongs to a command.
 func (c *acquireCmd) printDenial(app *App, err error) error {
 	var exceeded *engine.ExceededError
 	if errors.As(err, &exceeded) {
-		app.store.takeChanged() // what was taken before a parent denied is back
+		app.store.takeChanged() // what was charged before a parent denied was refunded
 	}
 	if c.Output.Output == formatTable || len(c.Command) > 0 || !errors.As(err, &exceeded) {
 		return nil
@@ -96,9 +93,9 @@ func (c *acquireCmd) request() (engine.Request, error) {
 	case err != nil:
 		return r, err
 	case c.Override && len(c.Limit) == 0:
-		return r, usage("--override needs the limits that are to hold: add -l, for example -l rpm:100")
+		return r, usageErrorf("--override needs limits: add -l, for example -l rpm:100")
 	case c.Wait < 0:
-		return r, usage("--wait %v: must not be negative", c.Wait)
+		return r, usageErrorf("--wait %v must not be negative", c.Wait)
 	case c.Override:
 		r.Override = limitsOf(c.Limit)
 	default:
@@ -107,42 +104,42 @@ func (c *acquireCmd) request() (engine.Request, error) {
 	return r, nil
 }
 
-// acquire tries once, and again as often as the denials' times fit into most. It is not [engine.Limiter.Wait], whose
-// deadline would also cut off calls to the store.
-func acquire(ctx context.Context, app *App, limiter *engine.Limiter, r engine.Request, most time.Duration) (*engine.Lease, error) {
+// acquire tries until it is admitted, as long as the waits that denials ask for add up to at most limit. It does not use
+// [engine.Limiter.Wait] because its deadline would also interrupt calls to the store.
+func acquire(ctx context.Context, app *App, limiter *engine.Limiter, r engine.Request, limit time.Duration) (*engine.Lease, error) {
 	for {
 		lease, err := limiter.Acquire(ctx, r)
 		var exceeded *engine.ExceededError
-		if !errors.As(err, &exceeded) || exceeded.NeverFits || exceeded.RetryAfter > most {
+		if !errors.As(err, &exceeded) || exceeded.NeverFits || exceeded.RetryAfter > limit {
 			return lease, err
 		}
-		if app.attended() {
-			app.say("waiting %s for %s", readable.Wait(exceeded.RetryAfter), exceeded.Primary().Limit.Name)
+		if app.hasTerminal() {
+			app.logf("waiting %s for %s", readable.Wait(exceeded.RetryAfter), exceeded.Primary().Limit.Name)
 		}
 		if err := app.Sleep(ctx, exceeded.RetryAfter); err != nil {
 			return nil, err
 		}
-		most -= exceeded.RetryAfter
+		limit -= exceeded.RetryAfter
 	}
 }
 
-// denial is a denial for people, in one line.
-func denial(e *engine.ExceededError) string {
+// denialText describes a denial in one line.
+func denialText(e *engine.ExceededError) string {
 	var faults []string
 	for _, s := range e.Violations() {
 		faults = append(faults, fmt.Sprintf("%s of %s on %s: %d requested, %d available of %d",
 			s.Limit.Name, s.Entity, s.Resource, s.Requested, s.Remaining, s.Limit.Capacity))
 	}
-	cure := fmt.Sprintf("try again in %[1]s, or have --wait %[1]s do so", readable.Wait(e.RetryAfter))
+	advice := fmt.Sprintf("retry after %[1]s, or pass --wait %[1]s", readable.Wait(e.RetryAfter))
 	if e.NeverFits {
-		cure = "it can never fit: ask for less, or raise the limit's burst"
+		advice = "the request exceeds the capacity and can never be admitted: consume less, or raise the limit's burst"
 	}
-	_, note, _ := strings.Cut(e.Error(), "retry after "+readable.Wait(e.RetryAfter)) // what there is to know of clocks
-	return fmt.Sprintf("denied: %s; %s%s", strings.Join(faults, "; "), cure, note)
+	_, note, _ := strings.Cut(e.Error(), "retry after "+readable.Wait(e.RetryAfter)) // a note on clocks that disagree, if any
+	return fmt.Sprintf("denied: %s; %s%s", strings.Join(faults, "; "), advice, note)
 }
 
-// amounts is what was consumed, in words; "" for nothing.
-func amounts(tokens engine.Tokens) string {
+// amountsText lists the positive amounts, for example "rpm=1 tpm=50"; it is empty if there are none.
+func amountsText(tokens engine.Tokens) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(tokens)) {
 		if n := tokens[name]; n > 0 {
@@ -152,7 +149,7 @@ func amounts(tokens engine.Tokens) string {
 	return strings.Join(parts, " ")
 }
 
-// admissionDoc is what is left after an admission.
+// admissionDoc describes an admission and the state of all limits after it.
 type admissionDoc struct {
 	Admitted bool        `json:"admitted"`
 	Degraded bool        `json:"degraded"`
@@ -161,7 +158,7 @@ type admissionDoc struct {
 
 func (d admissionDoc) table() table { return statusTable(d.Limits) }
 
-// denialDoc is the engine's own document.
+// denialDoc is a denial in the engine's own JSON.
 type denialDoc struct{ *engine.ExceededError }
 
 func (d denialDoc) table() table { return statusTable(statusDocsOf(d.Statuses())) }

@@ -12,7 +12,7 @@ func TestAcquireUntilDenied(t *testing.T) {
 	s.want(exitDone, line...)
 	s.want(exitDone, line...)
 	r := s.want(exitDenied, line...)
-	if want := "zae-limiter: denied: rpm of alice on gpt-4: 1 requested, 0 available of 2; try again in 28s, or have --wait 28s do so\n"; r.err != want {
+	if want := "zae-limiter: denied: rpm of alice on gpt-4: 1 requested, 0 available of 2; retry after 28s, or pass --wait 28s\n"; r.err != want {
 		t.Errorf("said %q, not %q", r.err, want)
 	}
 	s.want(exitDone, "reset", "alice", "gpt-4")
@@ -31,7 +31,7 @@ func TestAcquireWaits(t *testing.T) {
 	s := newShell(t)
 	s.must("resource set-defaults gpt-4 -l rpm:2\nacquire alice gpt-4 -c rpm=2")
 	r := s.want(exitDenied, fields("acquire alice gpt-4 -c rpm=1 --wait 28s")...)
-	if len(s.slept) > 0 || !strings.Contains(r.err, "try again in 29s") {
+	if len(s.slept) > 0 || !strings.Contains(r.err, "retry after 29s") {
 		t.Errorf("slept %v: %s", s.slept, r.err)
 	}
 	s.want(exitDone, fields("acquire alice gpt-4 -c rpm=1 --wait 28s")...)
@@ -44,7 +44,7 @@ func TestAcquireWaits(t *testing.T) {
 	}
 }
 
-// TestAcquireWaitIsForAll wants sleeps to be no longer than --wait in sum, where somebody else is quicker.
+// TestAcquireWaitIsForAll checks that all waits together are at most --wait when somebody else takes the tokens first.
 func TestAcquireWaitIsForAll(t *testing.T) {
 	s := newShell(t)
 	s.must("resource set-defaults gpt-4 -l rpm:1\nacquire alice gpt-4 -c rpm=1")

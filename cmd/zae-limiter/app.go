@@ -19,27 +19,27 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
-// world is what a run touches of the machine. Tests bring their own.
-type world struct {
-	In       io.Reader
-	Out, Err io.Writer
-	Terminal func(stream any) bool                        // whether somebody sits at it
-	Size     func(stream any) (width, height int)         // of that terminal
-	Raw      func(stream any) (restore func(), err error) // makes it hand on each key at once
-	Getenv   func(string) string
-	Hostname func() (string, error)
-	Now      func() time.Time
-	Sleep    func(context.Context, time.Duration) error
-	Seldom   func() bool                                                     // true once in a few hundred calls
-	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error) // of embedded stores; nil: os.OpenFile
+// host is everything that a run uses of the machine. Tests substitute their own.
+type host struct {
+	In         io.Reader
+	Out, Err   io.Writer
+	Terminal   func(stream any) bool                        // whether a stream is a terminal
+	Size       func(stream any) (width, height int)         // in columns and lines
+	Raw        func(stream any) (restore func(), err error) // raw mode: each key is delivered at once
+	Getenv     func(string) string
+	Hostname   func() (string, error)
+	Now        func() time.Time
+	Sleep      func(context.Context, time.Duration) error
+	SampleTidy func() bool                                                     // whether this run does housekeeping; true once in a few hundred calls
+	OpenFile   func(name string, flag int, perm os.FileMode) (*os.File, error) // for embedded stores; nil means os.OpenFile
 }
 
-// machine is the world as it is.
-func machine() world {
-	return world{
+// realHost is the machine that the process runs on.
+func realHost() host {
+	return host{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal, Size: terminalSize, Raw: makeRaw,
 		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: pause.For,
-		Seldom: func() bool { return rand.N(300) == 0 },
+		SampleTidy: func() bool { return rand.N(300) == 0 },
 	}
 }
 
@@ -48,7 +48,7 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// terminalSize is that of the commonest terminal where none is known.
+// terminalSize returns the size of a terminal, or 80 columns and 24 lines if it is unknown.
 func terminalSize(stream any) (width, height int) {
 	if f, ok := stream.(*os.File); ok {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
@@ -67,39 +67,39 @@ func makeRaw(stream any) (restore func(), err error) {
 	return func() { _ = term.Restore(int(f.Fd()), was) }, err
 }
 
-// App is what commands are run with: their only door to the world.
+// App is the argument of every command's Run method: global flags, the host and the selected store.
 type App struct {
-	world
+	host
 	Globals
 
-	store   *store // nil until something needs it
+	store   *store // opened by the first command that needs it
 	skipped *skipped
-	aws     *awsconfig.Session // nil in tests of parts
+	aws     *awsconfig.Session // nil in tests without AWS
 }
 
-// grace is how much longer than the store's own wait the engine waits, so that the store's error tells what was wrong.
-const grace = time.Second
+// engineGrace is how much longer than the store the engine waits, so that the store's own, more specific, error is reported.
+const engineGrace = time.Second
 
-// use calls f with a limiter over the chosen store.
-func (a *App) use(ctx context.Context, f func(*engine.Limiter) error) error {
+// withLimiter calls f with a limiter over the selected store and closes the limiter.
+func (a *App) withLimiter(ctx context.Context, f func(*engine.Limiter) error) error {
 	limiter, err := a.limiter()
 	if err != nil {
 		return err
 	}
 	err = errors.Join(f(limiter), limiter.Close())
-	if err == nil && a.Seldom() {
+	if err == nil && a.SampleTidy() {
 		a.store.tidy(ctx, a.Now())
 	}
 	return err
 }
 
-// limiter touches nothing yet.
+// limiter returns a limiter over the selected store. It does no I/O.
 func (a *App) limiter() (*engine.Limiter, error) {
 	if a.Timeout < 0 {
-		return nil, usage("--timeout %v: must not be negative", a.Timeout)
+		return nil, usageErrorf("--timeout %v must not be negative", a.Timeout)
 	}
 	if a.store == nil {
-		url, err := a.chosen(a.Getenv)
+		url, err := a.storeURL(a.Getenv)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func (a *App) limiter() (*engine.Limiter, error) {
 	return engine.New(a.store, a.engineOptions())
 }
 
-// open makes the store that a URL names. It touches nothing yet.
+// open returns the store that a URL names. It does no I/O.
 func (a *App) open(url string) (*store, error) {
 	s, err := openStore(url, a.Timeout, a.Getenv)
 	if err != nil {
@@ -120,24 +120,24 @@ func (a *App) open(url string) (*store, error) {
 	return s, nil
 }
 
-// engineOptions are those of every limiter.
+// engineOptions returns the options of every limiter that the command creates.
 func (a *App) engineOptions() *engine.Options {
 	if a.skipped == nil {
 		a.skipped = new(skipped)
 	}
 	return &engine.Options{
 		Namespace: a.Namespace,
-		Timeout:   a.Timeout + grace,
+		Timeout:   a.Timeout + engineGrace,
 		CacheSize: 64,
 		Principal: a.principal(),
 		Observer:  a.skipped,
-		Logger:    slog.New(slog.DiscardHandler), // what matters is in errors and documents
+		Logger:    slog.New(slog.DiscardHandler), // errors and documents report what matters
 		Now:       a.Now,
 		Sleep:     a.Sleep,
 	}
 }
 
-// principal is who audit events name: user@host.
+// principal returns the name that audit events record: user@host.
 func (a *App) principal() string {
 	name := fmt.Sprintf("uid%d", os.Getuid())
 	for _, variable := range []string{"USER", "LOGNAME", "USERNAME"} {
@@ -153,50 +153,50 @@ func (a *App) principal() string {
 	return name + "@" + host
 }
 
-// say writes one line to standard error.
-func (a *App) say(format string, args ...any) {
+// logf writes one line to standard error, after the program's name.
+func (a *App) logf(format string, args ...any) {
 	fmt.Fprintf(a.Err, "zae-limiter: %s\n", printable(oneLine(fmt.Sprintf(format, args...))))
 }
 
-// warn says, a line each, what is likely not meant.
-func (a *App) warn(warnings []string) {
+// logWarnings writes each warning as a line of its own.
+func (a *App) logWarnings(warnings []string) {
 	for _, w := range warnings {
-		a.say("warning: %s", w)
+		a.logf("warning: %s", w)
 	}
 }
 
-// warnOfCascade warns of the parents of an entity that was stored just now. Failing to is not worth an error.
-func (a *App) warnOfCascade(ctx context.Context, l *engine.Limiter, entity string) {
+// warnCascade reports suspicious parents of an entity that was just stored. It ignores errors: the change itself succeeded.
+func (a *App) warnCascade(ctx context.Context, l *engine.Limiter, entity string) {
 	if warnings, err := l.CascadeWarnings(ctx, entity); err == nil {
-		a.warn(warnings)
+		a.logWarnings(warnings)
 	}
 }
 
-// changed says what was changed, and in which store; or that there was nothing to change.
-func (a *App) changed(format string, args ...any) {
+// reportChange logs what was changed and in which store, or that nothing had to be changed.
+func (a *App) reportChange(format string, args ...any) {
 	if !a.store.takeChanged() {
-		a.say("nothing to change in %s", a.store.url)
+		a.logf("nothing to change in %s", a.store.url)
 		return
 	}
-	a.say("%s in %s", fmt.Sprintf(format, args...), a.store.url)
+	a.logf("%s in %s", fmt.Sprintf(format, args...), a.store.url)
 }
 
-// fail ends a run: it says what went wrong and returns the exit code.
-func (a *App) fail(ctx context.Context, err error) int {
-	a.saySkipped()
+// finish logs the error of a run, if any, and returns the exit code.
+func (a *App) finish(ctx context.Context, err error) int {
+	a.reportSkipped()
 	if a.store != nil && a.store.takeChanged() {
-		a.say("changed %s", a.store.url) // and did not get as far as saying what
+		a.logf("changed %s", a.store.url) // the command failed before it could say what it changed
 	}
 	if err == nil {
 		return exitDone
 	}
 	if text := describe(ctx, err); text != "" {
-		a.say("%s", text)
+		a.logf("%s", text)
 	}
 	return exitCode(ctx, err)
 }
 
-// confirm asks whether to go on, unless yes says so.
+// confirm asks on the terminal whether to continue, unless yes says so. It returns nil for yes.
 func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ...any) error {
 	if yes.Yes {
 		return nil
@@ -207,7 +207,7 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 	fmt.Fprintf(a.Err, "zae-limiter: %s [y/N] ", printable(fmt.Sprintf(question, args...)))
 	answers := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.In).ReadString('\n') // an end of input is no yes
+		line, _ := bufio.NewReader(a.In).ReadString('\n') // at the end of input the answer is empty, which means no
 		answers <- line
 	}()
 	select {
@@ -222,10 +222,10 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 	}
 }
 
-// fancy reports whether standard output is a terminal that shows more than plain text.
-func (a *App) fancy() bool {
+// styled reports whether standard output is a terminal that supports colors.
+func (a *App) styled() bool {
 	return a.Terminal(a.Out) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
 }
 
-// attended reports whether somebody's terminal is among the standard streams.
-func (a *App) attended() bool { return a.Terminal(a.In) || a.Terminal(a.Out) || a.Terminal(a.Err) }
+// hasTerminal reports whether any standard stream is a terminal.
+func (a *App) hasTerminal() bool { return a.Terminal(a.In) || a.Terminal(a.Out) || a.Terminal(a.Err) }

@@ -13,17 +13,18 @@ import (
 
 // auditListCmd lists changes.
 type auditListCmd struct {
-	EntityID string `short:"e" xor:"entity" placeholder:"ID" help:"Only those of this entity. Default: all."`
-	Resource string `short:"r" xor:"resource" placeholder:"NAME" help:"Only those of this resource, limits of entities for it included. Default: all."`
-	System   bool   `xor:"entity,resource" help:"Only those of no entity and no resource: of the system's limits, of namespaces, of the deployment."`
-	Limit    int    `short:"l" default:"100" placeholder:"N" help:"At most this many; 0: all. Default: ${default}."`
-	After    string `placeholder:"POSITION" help:"Go on behind this position: 'next' of the list before."`
+	EntityID string `short:"e" xor:"entity" placeholder:"ID" help:"Only changes of this entity. Default: all."`
+	Resource string `short:"r" xor:"resource" placeholder:"NAME" help:"Only changes of this resource, including limits of entities for it. Default: all."`
+	System   bool   `xor:"entity,resource" help:"Only changes of the system's limits, of namespaces and of the deployment."`
+	Limit    int    `short:"l" default:"100" placeholder:"N" help:"Maximum number of changes; 0: all. Default: ${default}."`
+	After    string `placeholder:"POSITION" help:"Start after this position: the value 'next' of the previous list."`
 	Output
 }
 
 // Help shows examples.
 func (*auditListCmd) Help() string {
-	return `Changes are kept for 90 days. Those of namespaces are in the namespace "default".
+	return `Changes are kept for 90 days, unless the deployment has another retention. Changes of namespaces are recorded in the
+namespace "default".
 
 Examples:
 
@@ -35,8 +36,8 @@ Examples:
 
 // Run lists them.
 func (c *auditListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
-		events, next, err := collect(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
+		events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
 			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
 		})
 		if err != nil {
@@ -50,7 +51,7 @@ func (c *auditListCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// eventDoc is one change.
+// eventDoc describes a change.
 type eventDoc struct {
 	ID        string          `json:"event_id"`
 	Time      moment          `json:"time"`
@@ -69,17 +70,17 @@ type eventsDoc struct {
 }
 
 func (d eventsDoc) table() table {
-	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "CHANGE"}, next: text(d.Next)}
+	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "CHANGE"}, next: deref(d.Next)}
 	for _, e := range d.Events {
 		t.rows = append(t.rows, []string{
-			e.Time.String(), e.Action, text(e.Entity), text(e.Resource), text(e.Principal), brief(e.Before) + " -> " + brief(e.After),
+			e.Time.String(), e.Action, deref(e.Entity), deref(e.Resource), deref(e.Principal), changeText(e.Before) + " -> " + changeText(e.After),
 		})
 	}
 	return t
 }
 
-// brief is one side of a change for people: limits as they are given on the command line, else the document itself.
-func brief(raw json.RawMessage) string {
+// changeText returns one side of a change for tables: limits in the syntax of the command line, anything else as JSON.
+func changeText(raw json.RawMessage) string {
 	var d struct {
 		Limits []struct {
 			Name          string  `json:"name"`

@@ -6,17 +6,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// availableCmd shows what is left.
+// availableCmd shows how many tokens are available.
 type availableCmd struct {
-	Entity   string `arg:"" help:"Who."`
-	Resource string `arg:"" help:"Of what."`
+	Entity   string `arg:"" help:"Entity."`
+	Resource string `arg:"" help:"Resource."`
 	OptionalLimits
 	Output
 }
 
 // Help shows examples.
 func (*availableCmd) Help() string {
-	return `Parents are included where the entity cascades. Nothing is taken.
+	return `The limits of the parents are included if the entity cascades. No tokens are consumed.
 
 Examples:
 
@@ -26,7 +26,7 @@ Examples:
 
 // Run reads the limits.
 func (c *availableCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
 		if err != nil {
 			return err
@@ -35,7 +35,7 @@ func (c *availableCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// availableDoc is what is left of each limit. Nothing was requested.
+// availableDoc describes the state of each limit; nothing is requested.
 type availableDoc struct {
 	Entity   string      `json:"entity_id"`
 	Resource string      `json:"resource"`

@@ -15,7 +15,7 @@ type checkCmd struct{ Output }
 
 // Help shows an example.
 func (*checkCmd) Help() string {
-	return `It compares what is deployed with this program: the schema of the records, the function, and the program that deployed the stack; of a table, or a stack, that something else has created the schema only, and what a limiter misses of it. If a version differs it exits with 6.
+	return `The command compares the versions of the deployed schema, function and stack with this program. If another tool has created the table or the stack, it compares the schema only, and reports what the table lacks. If a version differs, the exit code is 6.
 
 Example:
 
@@ -24,41 +24,41 @@ Example:
 
 // Run compares.
 func (c *checkCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.target()
+	at, err := app.selectedTarget()
 	if err != nil {
 		return err
 	}
-	info, err := app.inspect(ctx, at)
+	info, err := app.deploymentInfo(ctx, at)
 	if err != nil {
-		return inStack(err)
+		return fromStack(err)
 	}
 	d := checkOf(&info)
-	app.sayMissing(info.Missing)
+	app.warnMissing(info.Missing)
 	if err := app.print(c.Output.Output, d); err != nil || d.Same {
 		return err
 	}
 	var parts []string
 	for _, p := range d.Parts {
 		if !p.Same {
-			parts = append(parts, fmt.Sprintf("%s %s, here %s", p.Part, orDash(text(p.Deployed)), p.Client))
+			parts = append(parts, fmt.Sprintf("%s has %s, this program %s", p.Part, orDash(deref(p.Deployed)), p.Client))
 		}
 	}
 	command := "upgrade"
 	if info.SchemaVersion == "" {
 		command = "init"
 	}
-	return fmt.Errorf("%w: %s; bring it up to date: zae-limiter %s %s", errDifferent, strings.Join(parts, "; "), command, at.flags())
+	return fmt.Errorf("%w: %s: update it: zae-limiter %s %s", errOtherVersion, strings.Join(parts, "; "), command, at.flags())
 }
 
 func checkOf(i *stack.Info) checkDoc {
 	client := clientVersion()
-	d := checkDoc{Name: i.Name, Region: i.Region, Same: true, Missing: list(i.Missing)}
+	d := checkDoc{Name: i.Name, Region: i.Region, Same: true, Missing: nonNil(i.Missing)}
 	add := func(part, deployed, client string) {
 		d.Parts = append(d.Parts, partDoc{part, orNull(deployed), client, deployed == client})
 		d.Same = d.Same && deployed == client
 	}
 	add("schema", i.SchemaVersion, strconv.Itoa(schema.CurrentVersion))
-	if i.Version == "" { // no stack, or one that another tool has created
+	if i.Version == "" { // no stack, or the stack of another tool
 		return d
 	}
 	if i.Aggregator {
@@ -68,7 +68,7 @@ func checkOf(i *stack.Info) checkDoc {
 	return d
 }
 
-// checkDoc compares a deployment with this program.
+// checkDoc describes how a deployment compares with this program.
 type checkDoc struct {
 	Name   string    `json:"name"`
 	Region string    `json:"region"`
@@ -78,7 +78,7 @@ type checkDoc struct {
 	Missing []string `json:"missing"`
 }
 
-// partDoc compares a part of it.
+// partDoc describes how a part of a deployment compares.
 type partDoc struct {
 	Part     string  `json:"part"`
 	Deployed *string `json:"deployed"`
@@ -89,7 +89,7 @@ type partDoc struct {
 func (d checkDoc) table() table {
 	t := table{head: []string{"PART", "DEPLOYED", "THIS PROGRAM", "SAME"}}
 	for _, p := range d.Parts {
-		t.rows = append(t.rows, []string{p.Part, text(p.Deployed), p.Client, yesNo(p.Same)})
+		t.rows = append(t.rows, []string{p.Part, deref(p.Deployed), p.Client, yesNo(p.Same)})
 	}
 	return t
 }

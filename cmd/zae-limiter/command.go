@@ -12,30 +12,31 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// runUnder runs a command while the lease is held, and settles it. The command's exit code is in the error; nil is 0.
-func runUnder(ctx context.Context, app *App, lease *engine.Lease, args []string) error {
-	defer lease.Rollback(ctx) //nolint:errcheck // nothing after Commit; before it, only if we panic
+// runWithLease runs a command while the lease is held, then commits the lease. The error carries the command's exit code; nil
+// means 0.
+func runWithLease(ctx context.Context, app *App, lease *engine.Lease, args []string) error {
+	defer lease.Rollback(ctx) //nolint:errcheck // has no effect after Commit; it only matters after a panic
 	command := exec.Command(args[0], args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = app.In, app.Out, app.Err
 	signals := make(chan os.Signal, 8)
 	notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
 
-	err := ctx.Err() // interrupted before it began?
+	err := ctx.Err() // an interruption may have come before the signals were registered
 	if err == nil {
 		err = command.Start()
 	}
 	if err != nil {
-		return notStarted(ctx, app, lease, err)
+		return commandNotStarted(ctx, app, lease, err)
 	}
 	ended := make(chan struct{})
-	go forward(signals, command.Process, app.attended(), ended)
+	go forwardSignals(signals, command.Process, app.hasTerminal(), ended)
 	err = command.Wait()
 	close(ended)
-	return errors.Join(outcome(err, command.ProcessState), lease.Commit(context.WithoutCancel(ctx)))
+	return errors.Join(commandResult(err, command.ProcessState), lease.Commit(context.WithoutCancel(ctx)))
 }
 
-// notify asks for signals, but not for those that whoever started us wants to be ignored, as nohup does.
+// notify registers for signals, except for those that the parent process ignores, as nohup does.
 func notify(signals chan<- os.Signal, wanted ...os.Signal) {
 	for _, s := range wanted {
 		if !signal.Ignored(s) {
@@ -44,27 +45,27 @@ func notify(signals chan<- os.Signal, wanted ...os.Signal) {
 	}
 }
 
-// notStarted gives the tokens back.
-func notStarted(ctx context.Context, app *App, lease *engine.Lease, cause error) error {
-	back := "the tokens went back"
+// commandNotStarted rolls the lease back and returns the error for a command that could not be started.
+func commandNotStarted(ctx context.Context, app *App, lease *engine.Lease, cause error) error {
+	refund := "the tokens were refunded"
 	if err := lease.Rollback(ctx); err != nil {
-		back = "and giving the tokens back failed: " + unprefixed(err.Error())
+		refund = "and the refund failed: " + withoutPrefix(err.Error())
 	}
 	app.store.takeChanged()
 	if ctx.Err() != nil {
 		return cause
 	}
-	return &commandError{exitNotStarted, fmt.Sprintf("the command was not started, %s: %v", back, cause), cause}
+	return &commandError{exitNotStarted, fmt.Sprintf("start the command: %v; %s", cause, refund), cause}
 }
 
-// forward hands signals on to the command until it has ended. What a terminal sends at a key press it has sent to the
-// command as well.
-func forward(signals <-chan os.Signal, to *os.Process, attended bool, ended <-chan struct{}) {
+// forwardSignals forwards signals to the command until the command has ended. Signals that a terminal sends for a key press
+// are not forwarded: the terminal has already sent them to the command.
+func forwardSignals(signals <-chan os.Signal, to *os.Process, attended bool, ended <-chan struct{}) {
 	for {
 		select {
 		case s := <-signals:
 			if !attended || s != os.Interrupt && s != syscall.SIGQUIT {
-				_ = to.Signal(s) // it may have ended
+				_ = to.Signal(s) // the command may have ended already
 			}
 		case <-ended:
 			return
@@ -72,8 +73,9 @@ func forward(signals <-chan os.Signal, to *os.Process, attended bool, ended <-ch
 	}
 }
 
-// outcome is how the command ended, nil for exit code 0. A signal is 128 and its number, as shells have it.
-func outcome(err error, state *os.ProcessState) error {
+// commandResult returns nil for exit code 0, else an error with the exit code. For a command that a signal has ended, that is
+// 128 plus the number of the signal, as in shells.
+func commandResult(err error, state *os.ProcessState) error {
 	if err == nil {
 		return nil
 	}

@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// under runs a command under a lease of one of two tokens.
+// under runs a command under a lease of one of two tokens, and checks the exit code.
 func (s *shell) under(code int, args ...string) result {
 	s.t.Helper()
 	return s.want(code, append(fields("acquire alice jobs -c n=1 -l n:2/day --"), args...)...)
 }
 
-// left is how many of the two tokens are there.
+// left returns how many of the two tokens are available.
 func (s *shell) left() string {
 	s.t.Helper()
 	cells := strings.Fields(strings.Split(s.want(exitDone, fields("available alice jobs -l n:2/day")...).out, "\n")[1])
@@ -31,7 +31,7 @@ func (s *shell) left() string {
 func TestCommandExitCode(t *testing.T) {
 	s := newShell(t)
 	r := s.under(9, "sh", "-c", "echo ran -- $0; exit 9", "--")
-	if r.out != "ran -- --\n" || r.err != "zae-limiter: took n=1 of alice on jobs in bolt:///STORE\n" {
+	if r.out != "ran -- --\n" || r.err != "zae-limiter: consumed n=1 of alice on jobs in bolt:///STORE\n" {
 		t.Errorf("%+v", r)
 	}
 	if s.left() != "1" {
@@ -51,7 +51,7 @@ func TestCommandThatCannotBeStarted(t *testing.T) {
 	s := newShell(t)
 	for _, name := range []string{"no-such-command", filepath.Join(t.TempDir(), "none"), t.TempDir()} {
 		r := s.under(exitNotStarted, name)
-		if r.out != "" || !strings.Contains(r.err, "the command was not started, the tokens went back: ") {
+		if r.out != "" || !strings.Contains(r.err, "start the command: ") || !strings.Contains(r.err, "; the tokens were refunded\n") {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -74,7 +74,7 @@ func TestCommandIsNotRunWhenDenied(t *testing.T) {
 	}
 }
 
-// TestCommandLeavesTheStoreFree has the command use the store itself.
+// TestCommandLeavesTheStoreFree runs a command that uses the store itself.
 func TestCommandLeavesTheStoreFree(t *testing.T) {
 	s := newShell(t)
 	r := s.under(exitDone, "zae-limiter", "--store", s.env["ZAE_LIMITER_STORE"], "--timeout", "0s", "explain", "alice", "jobs")
@@ -83,7 +83,7 @@ func TestCommandLeavesTheStoreFree(t *testing.T) {
 	}
 }
 
-// TestCommandGetsSignals interrupts the program, which hands the signal on and ends as its command does.
+// TestCommandGetsSignals checks that the program forwards signals and exits with the code of its command.
 func TestCommandGetsSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals between processes")
@@ -107,13 +107,13 @@ func TestCommandGetsSignals(t *testing.T) {
 			t.Errorf("%v, %v: exit code %d, not %d; said %q", c.command, c.signal, code, c.code, said)
 		}
 		s.now = time.Now().Add(time.Second)
-		if s.left() != "1" { // the work was begun, so it is charged
+		if s.left() != "1" { // the command started, so the tokens are consumed
 			t.Errorf("%v, %v: %s are left", c.command, c.signal, s.left())
 		}
 	}
 }
 
-// TestCommandIgnoresWhatIsIgnored wants nohup to hold: a hang-up reaches neither the program nor its command.
+// TestCommandIgnoresWhatIsIgnored checks that nohup works: a hang-up reaches neither the program nor its command.
 func TestCommandIgnoresWhatIsIgnored(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals between processes")
@@ -127,13 +127,13 @@ func TestCommandIgnoresWhatIsIgnored(t *testing.T) {
 	}
 }
 
-// interrupt starts the program, signals it when its command is ready, and returns how it ended and what it said after.
+// interrupt starts the program, signals it when its command is ready, and returns the exit code and the output.
 func interrupt(t *testing.T, s *shell, signal os.Signal, args []string) (code int, said string) {
 	t.Helper()
 	c := exec.Command("zae-limiter", args...)
 	c.Env = append(os.Environ(), "ZAE_LIMITER_STORE="+s.env["ZAE_LIMITER_STORE"])
 	heard := make(chan os.Signal, 1)
-	signals.Notify(heard, signal) // else the program would ignore it where this process does, as background jobs do
+	signals.Notify(heard, signal) // otherwise the program would ignore the signal if this process does, as background jobs do
 	defer signals.Stop(heard)
 	in, err := c.StdinPipe() // kept open
 	out, err2 := c.StdoutPipe()
@@ -152,6 +152,6 @@ func interrupt(t *testing.T, s *shell, signal os.Signal, args []string) (code in
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // its exit code is what counts
+	_ = c.Wait() // the exit code is checked instead
 	return c.ProcessState.ExitCode(), string(rest)
 }

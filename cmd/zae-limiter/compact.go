@@ -8,14 +8,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/bolt"
 )
 
-// compactCmd rewrites the file of an embedded store.
+// compactCmd shrinks the file of an embedded store.
 type compactCmd struct{}
 
 // Help shows an example.
 func (*compactCmd) Help() string {
-	return `The file of an embedded store never shrinks by itself: it reuses the room of records that expired. This command removes expired records and writes the others to a new file beside it (named like it, with .compact behind), which replaces the file when it is complete. A crash leaves the one or the other, whole. Mode and owner are kept.
+	return `The file of an embedded store never shrinks by itself: it reuses the space of expired records. This command removes expired records and writes the others to a new file with the suffix .compact, which replaces the old file when it is complete. A crash leaves either the old file or the new one, complete. Mode and owner do not change.
 
-No other process may have the file open: a program that uses it must be stopped first. The command waits for others up to --timeout. Stores of other kinds are a usage error (exit code 2).
+No other process may have the file open: stop programs that use it first. The command waits for the file up to --timeout. For other kinds of stores, the exit code is 2.
 
 Example:
 
@@ -24,7 +24,7 @@ Example:
 
 // Run compacts.
 func (*compactCmd) Run(ctx context.Context, app *App) error {
-	limiter, err := app.limiter() // chooses the store
+	limiter, err := app.limiter() // selects the store
 	if err != nil {
 		return err
 	}
@@ -32,24 +32,24 @@ func (*compactCmd) Run(ctx context.Context, app *App) error {
 	s := app.store
 	switch {
 	case s.path == "":
-		return usage("%s is no embedded store; only a bbolt file can be compacted", s.url)
-	case s.missing():
-		return absent("there is no file %s", s.url)
+		return usageErrorf("%s is not an embedded store: only a bbolt file can be compacted", s.url)
+	case s.isMissing():
+		return notFound("%s does not exist", s.url)
 	}
 	if err := s.tidyAll(ctx, app.Now()); err != nil {
 		return err
 	}
-	done, err := compactUnder(ctx, s.path, &bolt.Options{Timeout: max(app.Timeout, time.Millisecond)})
+	done, err := compactFile(ctx, s.path, &bolt.Options{Timeout: max(app.Timeout, time.Millisecond)})
 	if err != nil {
 		return err
 	}
-	s.wrote(true)
-	app.changed("compacted from %s to %s", sizeText(done.Before), sizeText(done.After))
+	s.noteWritten(true)
+	app.reportChange("compacted from %s to %s", sizeText(done.Before), sizeText(done.After))
 	return nil
 }
 
-// compactUnder leaves the compaction alone when ctx ends: the program is about to end, and the old file stays.
-func compactUnder(ctx context.Context, file string, o *bolt.Options) (bolt.Compacted, error) {
+// compactFile compacts a file. It returns early if ctx is done: the program is about to exit, and the old file remains.
+func compactFile(ctx context.Context, file string, o *bolt.Options) (bolt.Compacted, error) {
 	type result struct {
 		done bolt.Compacted
 		err  error
@@ -70,7 +70,7 @@ func compactUnder(ctx context.Context, file string, o *bolt.Options) (bolt.Compa
 	}
 }
 
-// sizeText is a number of bytes as people read it.
+// sizeText returns a number of bytes in KiB, MiB or GiB.
 func sizeText(n int64) string {
 	const unit = 1024
 	switch {

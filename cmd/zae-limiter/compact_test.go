@@ -12,7 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// TestCompactCommand makes a file of which most is expired, and rewrites it: what is in force stays, mode and all.
+// TestCompactCommand compacts a file of mostly expired records, and checks that live records and the mode do not change.
 func TestCompactCommand(t *testing.T) {
 	s := inhabited(t)
 	limits := s.want(exitDone, fields("limits export")...).out
@@ -40,7 +40,7 @@ func TestCompactCommand(t *testing.T) {
 	}
 }
 
-// fillExpired acquires for callers that never come again, and lets their records expire.
+// fillExpired creates records that have expired.
 func fillExpired(t *testing.T, s *shell, n int) {
 	t.Helper()
 	store, err := bolt.Open(s.file, &bolt.Options{NoSync: true})
@@ -90,7 +90,7 @@ func TestCompactCommandElsewhere(t *testing.T) {
 	}
 }
 
-// TestCompactCommandInUse has another process hold the file.
+// TestCompactCommandInUse compacts a file that another process has open.
 func TestCompactCommandInUse(t *testing.T) {
 	s := inhabited(t)
 	other, err := bolt.Open(s.file, nil)

@@ -5,17 +5,17 @@ import "embed"
 //go:embed completion
 var completionScripts embed.FS
 
-// completionCmd prints what makes a shell complete our command lines.
+// completionCmd prints a completion script.
 type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
-// Help tells where the script goes.
+// Help says how to install the script.
 func (*completionCmd) Help() string {
-	return `It prints a script which makes the shell complete commands, flags, and the values of flags that have few, at the tab key.
-Nothing of a store is read for it.
+	return `The script makes the shell complete commands, flags and the values of enumerations when you press the tab key. It never
+reads a store.
 
-For the shells to come:
+To install it for all future shells:
 
     bash:  echo 'source <(zae-limiter completion bash)' >> ~/.bashrc
     zsh:   echo 'source <(zae-limiter completion zsh)' >> ~/.zshrc, behind compinit

@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// completions are command lines up to the cursor, with what may stand in place of the last word.
+// completions are command lines up to the cursor, with the candidates for the last word.
 var completions = []struct{ line, want string }{
 	{"acq", "acquire"},
 	{"entity s", "set-parent show set-limits"},
@@ -52,7 +52,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestCompleteKnowsAll wants every command and flag to be offered.
+// TestCompleteKnowsAll checks that every command and flag is a candidate.
 func TestCompleteKnowsAll(t *testing.T) {
 	var helped bool
 	parser, err := kong.New(&cli{}, options(newShell(t).world(), &helped)...)
@@ -61,13 +61,13 @@ func TestCompleteKnowsAll(t *testing.T) {
 	}
 	for _, leaf := range parser.Model.Leaves(true) {
 		words := strings.Fields(strings.TrimPrefix(leaf.FullPath(), "zae-limiter "))
-		if !slices.ContainsFunc(complete(parser.Model.Node, words), func(o offer) bool { return o.word == leaf.Name }) {
+		if !slices.ContainsFunc(complete(parser.Model.Node, words), func(o candidate) bool { return o.word == leaf.Name }) {
 			t.Errorf("%v is not offered", words)
 		}
 		offers := complete(parser.Model.Node, append(words, "--"))
 		for _, flags := range leaf.AllFlags(true) {
 			for _, flag := range flags {
-				if !slices.ContainsFunc(offers, func(o offer) bool { return o.word == "--"+flag.Name }) {
+				if !slices.ContainsFunc(offers, func(o candidate) bool { return o.word == "--"+flag.Name }) {
 					t.Errorf("--%s is not offered for %v", flag.Name, words)
 				}
 			}
@@ -75,7 +75,7 @@ func TestCompleteKnowsAll(t *testing.T) {
 	}
 }
 
-// shells run a script that has the shell complete $LINE and print what it offers, one a line.
+// shells are scripts that make a shell complete $LINE and print the candidates, one a line.
 var shells = []struct{ name, script string }{
 	{"bash", `source <(zae-limiter completion bash)
 		COMP_LINE=$LINE COMP_POINT=${#LINE}
@@ -92,7 +92,7 @@ var shells = []struct{ name, script string }{
 		complete -C "$LINE" | string replace -r '\t.*' ''`},
 }
 
-// TestCompletionInShells has each shell that is there complete command lines by the script that is printed for it.
+// TestCompletionInShells completes command lines in each installed shell, with the script that is printed for it.
 func TestCompletionInShells(t *testing.T) {
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
@@ -108,12 +108,12 @@ func TestCompletionInShells(t *testing.T) {
 				{"acquire a b --wait ", ""},
 			} {
 				if s.name == "bash" {
-					c.want = strings.TrimPrefix(c.want, "--output=") // behind which bash completes
+					c.want = strings.TrimPrefix(c.want, "--output=") // bash completes the part after it
 				}
 				shell := exec.Command(path, "-c", s.script)
 				shell.Env = append(os.Environ(), "LINE=zae-limiter "+c.line, "HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
 				out, err := shell.CombinedOutput()
-				var exit *exec.ExitError // 1 where nothing is offered, in some
+				var exit *exec.ExitError // some shells exit with 1 if there are no candidates
 				if err != nil && !errors.As(err, &exit) {
 					t.Fatal(err)
 				}

@@ -7,17 +7,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// deleteCmd removes a deployment.
+// deleteCmd deletes a deployment.
 type deleteCmd struct {
-	KeepData bool  `help:"Leave the table and the bucket with all that is in them; a later deployment of the name takes them in."`
-	Force    bool  `help:"Take protections off, and give up resources that cannot be deleted."`
-	Wait     *bool `negatable:"" help:"Wait until all is gone; otherwise table and bucket stay until the command is entered again. Default: wait."`
+	KeepData bool  `help:"Keep the table and the S3 bucket with their data; a later deployment of this name adopts them."`
+	Force    bool  `help:"Remove protections, and abandon resources that cannot be deleted."`
+	Wait     *bool `negatable:"" help:"Wait until everything is deleted; otherwise the table and the S3 bucket remain until you run the command again. Default: wait."`
 	Confirm
 }
 
 // Help shows examples.
 func (*deleteCmd) Help() string {
-	return `It deletes the stack, and then the table and the bucket with all that is in them. What is not there counts as deleted. Entered again, it completes what was left. A table that no deployment of the name has created is left alone.
+	return `The command deletes the stack, and then the table and the S3 bucket with their data. Whatever does not exist counts as deleted. If the command is interrupted, run it again. A table that no deployment of this name has created is not deleted.
 
 Examples:
 
@@ -27,13 +27,13 @@ Examples:
 
 // Run asks, and deletes.
 func (c *deleteCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.target()
+	at, err := app.selectedTarget()
 	if err != nil {
 		return err
 	}
-	with := "with all limits, usage and audit events in it"
+	with := "with all limits, usage and audit events"
 	if c.KeepData {
-		with = "but not the table and the bucket"
+		with = "but keep the table and the S3 bucket"
 	}
 	if err := app.confirm(ctx, c.Confirm, "Delete the deployment %s, %s?", at, with); err != nil {
 		return err
@@ -44,15 +44,15 @@ func (c *deleteCmd) Run(ctx context.Context, app *App) error {
 	took := p.end()
 	switch {
 	case err != nil:
-		return p.interrupted(ctx, at, inStack(err))
-	case !p.seen && !o.NoWait:
-		app.say("nothing to delete: there is no %s", at)
+		return p.interruptedError(ctx, at, fromStack(err))
+	case !p.sawEvent && !o.NoWait:
+		app.logf("nothing to delete: %s does not exist", at)
 	case o.NoWait:
-		app.say("begun, if it was there: %s; see how it goes on: zae-limiter status %s", at, at.flags())
+		app.logf("started, if it exists: %s; to see the progress: zae-limiter status %s", at, at.flags())
 	case c.KeepData:
-		app.say("deleted %s in %s; table and bucket are left", at, readable.Wait(took))
+		app.logf("deleted %s in %s, but kept the table and the S3 bucket", at, readable.Wait(took))
 	default:
-		app.say("deleted %s in %s", at, readable.Wait(took))
+		app.logf("deleted %s in %s", at, readable.Wait(took))
 	}
 	return nil
 }

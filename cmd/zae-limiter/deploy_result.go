@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// resourceChange is a change of a resource.
+// resourceChange describes the change of a resource.
 type resourceChange struct {
 	Action      string   `json:"action"`
 	Resource    string   `json:"logical_id"`
@@ -22,20 +22,20 @@ type resourceChange struct {
 func resourceChanges(changes []stack.Change) []resourceChange {
 	docs := make([]resourceChange, len(changes))
 	for i, c := range changes {
-		docs[i] = resourceChange{c.Action, c.Resource, c.Type, orNull(c.ID), orNull(c.Replacement), list(c.Properties)}
+		docs[i] = resourceChange{c.Action, c.Resource, c.Type, orNull(c.ID), orNull(c.Replacement), nonNil(c.Properties)}
 	}
 	return docs
 }
 
-// settingDoc is an option of a deployment that changes.
+// settingDoc describes the change of an option of a deployment.
 type settingDoc struct {
 	Parameter string  `json:"parameter"`
 	Before    *string `json:"before"`
 	After     *string `json:"after"`
 }
 
-// differences are the settings that are not the same, by name.
-func differences(before, after map[string]string) []settingDoc {
+// settingDifferences returns the settings that differ, sorted by name.
+func settingDifferences(before, after map[string]string) []settingDoc {
 	names := map[string]bool{}
 	for name := range before {
 		names[name] = true
@@ -45,16 +45,16 @@ func differences(before, after map[string]string) []settingDoc {
 	}
 	docs := []settingDoc{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		was, had := before[name]
-		is, has := after[name]
-		if had != has || was != is {
-			docs = append(docs, settingDoc{name, orNull(was), orNull(is)})
+		old, hadOld := before[name]
+		current, hasNew := after[name]
+		if hadOld != hasNew || old != current {
+			docs = append(docs, settingDoc{name, orNull(old), orNull(current)})
 		}
 	}
 	return docs
 }
 
-// stackPlan is what a deployment would change, or has changed.
+// stackPlan describes what a deployment would change, or has changed.
 type stackPlan struct {
 	Action   string           `json:"action"`
 	Changes  []resourceChange `json:"changes"`
@@ -64,27 +64,27 @@ type stackPlan struct {
 func (d stackPlan) table() table {
 	t := table{head: []string{"ACTION", "RESOURCE", "TYPE", "REPLACED", "WHAT"}}
 	for _, c := range d.Changes {
-		t.rows = append(t.rows, []string{c.Action, c.Resource, c.Type, text(c.Replacement), strings.Join(c.Properties, ", ")})
+		t.rows = append(t.rows, []string{c.Action, c.Resource, c.Type, deref(c.Replacement), strings.Join(c.Properties, ", ")})
 	}
 	for _, s := range d.Settings {
 		if d.Action == string(stack.Updated) {
-			t.rows = append(t.rows, []string{"Set", s.Parameter, "", "", text(s.Before) + " -> " + text(s.After)})
+			t.rows = append(t.rows, []string{"Set", s.Parameter, "", "", deref(s.Before) + " -> " + deref(s.After)})
 		}
 	}
 	switch {
 	case len(t.rows) == 0:
-		t.head, t.foot = nil, "Nothing would be changed."
+		t.head, t.foot = nil, "Nothing would change."
 	case d.Action == string(stack.Updated):
-		t.foot = "The stack would be changed."
+		t.foot = "The stack would be updated."
 	case d.Action == string(stack.Adopted):
-		t.foot = "The stack would be created, with the data that are there."
+		t.foot = "The stack would be created, with the existing data."
 	default:
 		t.foot = "The stack would be created."
 	}
 	return t
 }
 
-// deploymentDoc is what a deployment has become.
+// deploymentDoc describes a deployment after a change.
 type deploymentDoc struct {
 	stackPlan
 	Stack stackDoc `json:"stack"`
@@ -94,7 +94,7 @@ func (d deploymentDoc) table() table {
 	return table{rows: append([][]string{{"action", d.Action}}, d.Stack.rows()...)}
 }
 
-// stackDoc is a deployment.
+// stackDoc describes a deployment.
 type stackDoc struct {
 	Name                  string            `json:"name"`
 	Region                string            `json:"region"`
@@ -125,7 +125,7 @@ func stackDocOf(i *stack.Info) stackDoc {
 		Updated: moment{i.Updated}, Version: orNull(i.Version), SchemaVersion: orNull(i.SchemaVersion),
 		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: clientVersion(), Aggregator: i.Aggregator,
 		Available: i.Available, TableStatus: orNull(i.TableStatus), DeletionProtection: i.DeletionProtection,
-		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: list(i.Missing),
+		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: nonNil(i.Missing),
 	}
 	if i.ID != "" {
 		d.Reason = orNull(i.Reason)
@@ -149,9 +149,9 @@ func (d stackDoc) rows() [][]string {
 		return [][]string{
 			{"table", d.Name},
 			{"region", d.Region},
-			{"schema version", text(d.SchemaVersion)},
+			{"schema version", deref(d.SchemaVersion)},
 			{"client version", d.ClientVersion},
-			{"table status", text(d.TableStatus)},
+			{"table status", deref(d.TableStatus)},
 			{"items", count(d.Items)},
 			{"bytes", count(d.Bytes)},
 			{"deletion protection", onOff(d.DeletionProtection)},
@@ -166,20 +166,20 @@ func (d stackDoc) rows() [][]string {
 		rows = append(rows, []string{"reason", *d.Reason})
 	}
 	rows = append(rows, [][]string{
-		{"health", text(d.Health)},
+		{"health", deref(d.Health)},
 		{"created", d.Created.String()},
 		{"updated", d.Updated.String()},
-		{"version", text(d.Version)},
-		{"schema version", text(d.SchemaVersion)},
-		{"function version", text(d.FunctionVersion)},
+		{"version", deref(d.Version)},
+		{"schema version", deref(d.SchemaVersion)},
+		{"function version", deref(d.FunctionVersion)},
 		{"client version", d.ClientVersion},
 		{"aggregator", onOff(d.Aggregator)},
-		{"table status", text(d.TableStatus)},
+		{"table status", deref(d.TableStatus)},
 		{"items", count(d.Items)},
 		{"bytes", count(d.Bytes)},
 		{"deletion protection", onOff(d.DeletionProtection)},
 		{"termination protection", onOff(d.TerminationProtection)},
-		{"bucket", text(d.Bucket)},
+		{"bucket", deref(d.Bucket)},
 	}...)
 	for _, role := range slices.Sorted(maps.Keys(d.RoleARNs)) {
 		rows = append(rows, []string{"role " + role, d.RoleARNs[role]})

@@ -9,18 +9,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
-// defaultName is the deployment that flags select which name none.
+// defaultName is the deployment used if a flag selects DynamoDB without a name.
 const defaultName = "limiter"
 
-// Deployment are the flags that select a deployed store.
+// Deployment holds the flags that select a deployed store.
 type Deployment struct {
-	Name        string `group:"global" short:"n" placeholder:"NAME" from:"ZAE_LIMITER_NAME" help:"Deployed store to use: the name it was deployed with. Default, with one of the next two: limiter."`
-	Region      string `group:"global" placeholder:"REGION" help:"AWS region of the deployed store. Default: as the AWS CLI has it."`
-	EndpointURL string `group:"global" name:"endpoint-url" placeholder:"URL" help:"Where DynamoDB is, for DynamoDB Local: http://localhost:8000."`
+	Name        string `group:"global" short:"n" placeholder:"NAME" from:"ZAE_LIMITER_NAME" help:"Name of the deployed store to use. Default with --region or --endpoint-url: limiter."`
+	Region      string `group:"global" placeholder:"REGION" help:"AWS region of the deployed store. Default: that of the AWS CLI."`
+	EndpointURL string `group:"global" name:"endpoint-url" placeholder:"URL" help:"Endpoint of DynamoDB, for example http://localhost:8000 for DynamoDB Local."`
 }
 
-// chosen is the URL of the store that the flags and the environment select. A flag beats the environment.
-func (g *Globals) chosen(getenv func(string) string) (string, error) {
+// storeURL returns the URL of the store that the flags and the environment select. Flags take precedence.
+func (g *Globals) storeURL(getenv func(string) string) (string, error) {
 	d := g.Deployment
 	named := d.Name != "" || d.Region != "" || d.EndpointURL != ""
 	if !named || g.Store == "" {
@@ -37,9 +37,9 @@ func (g *Globals) chosen(getenv func(string) string) (string, error) {
 	case nameFlag && !storeFlag:
 		return d.url(), nil
 	case storeFlag:
-		return "", usage("--store and --name (--region, --endpoint-url) name two stores; leave one out")
+		return "", usageErrorf("--store and --name (--region, --endpoint-url) select different stores: leave out one of them")
 	}
-	return "", usage("ZAE_LIMITER_STORE and ZAE_LIMITER_NAME name two stores; unset one, or pass --store or --name")
+	return "", usageErrorf("ZAE_LIMITER_STORE and ZAE_LIMITER_NAME select different stores: unset one of them, or pass --store or --name")
 }
 
 func (d *Deployment) url() string {
@@ -57,14 +57,14 @@ func (d *Deployment) url() string {
 	return u.String()
 }
 
-// deployedStore is a store in the table that a dynamodb URL names. It stays open from call to call.
+// deployedStore returns a store in the table that a dynamodb URL names. It stays open between calls.
 func deployedStore(u *url.URL, timeout time.Duration) (*store, error) {
-	at, err := targetOf(u.String())
+	at, err := parseTarget(u.String())
 	if err != nil {
 		return nil, err
 	}
 	o := &dynamo.Options{Region: at.region, Endpoint: at.endpoint}
-	s := &store{url: u.String(), stays: true, missing: func() bool { return false }}
+	s := &store{url: u.String(), keepOpen: true, isMissing: func() bool { return false }}
 	s.open = func() (backend.Backend, error) {
 		base := context.Background()
 		if s.signIn != nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
-// TestChosen tells which store flags and environment select.
-func TestChosen(t *testing.T) {
+// TestSelectedStore checks which store flags and environment select.
+func TestSelectedStore(t *testing.T) {
 	for _, c := range []struct {
 		g          Globals
 		store, env string // ZAE_LIMITER_STORE, ZAE_LIMITER_NAME
-		want       string // "" where they contradict each other
+		want       string // "" if they contradict each other
 	}{
 		{Globals{Store: "bolt:x"}, "", "", "bolt:x"},
 		{Globals{Deployment: Deployment{Name: "app"}}, "", "", "dynamodb://app"},
@@ -32,7 +32,7 @@ func TestChosen(t *testing.T) {
 		getenv := func(name string) string {
 			return map[string]string{"ZAE_LIMITER_STORE": c.store, "ZAE_LIMITER_NAME": c.env}[name]
 		}
-		got, err := c.g.chosen(getenv)
+		got, err := c.g.storeURL(getenv)
 		var asked *usageError
 		if got != c.want || (c.want == "") != errors.As(err, &asked) {
 			t.Errorf("%+v with %q and %q selects %q, %v; not %q", c.g, c.store, c.env, got, err, c.want)
@@ -40,7 +40,7 @@ func TestChosen(t *testing.T) {
 	}
 }
 
-// TestDeployed runs commands of all groups on a table, as on a file, and on one that is not there.
+// TestDeployed runs commands of all groups on a table, and on one that does not exist.
 func TestDeployed(t *testing.T) {
 	t.Parallel()
 	name, o := dynamotest.Table(t)
@@ -48,7 +48,7 @@ func TestDeployed(t *testing.T) {
 	store := []string{"--store", "dynamodb://" + name + "?endpoint=" + url.QueryEscape(o.Endpoint)}
 	call := func(select_ []string, line string) (code int, stdout, stderr string) {
 		var out, err bytes.Buffer
-		w := machine()
+		w := realHost()
 		w.In, w.Out, w.Err = strings.NewReader(""), &out, &err
 		w.Terminal = func(any) bool { return false }
 		w.Getenv = func(string) string { return "" }

@@ -8,8 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// TestDeployerPolicies evaluates the policies of who deploys on all that a whole life of a deployment asks of IAM: the command's
-// own calls, and what CloudFormation does on its behalf.
+// TestDeployerPolicies evaluates the deployer's policies on all IAM requests of the whole life of a deployment: the calls of
+// the command, and those of CloudFormation on its behalf.
 func TestDeployerPolicies(t *testing.T) {
 	const key = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/1234"
 	for file, deploy := range map[string]string{
@@ -37,7 +37,7 @@ func TestDeployerPolicies(t *testing.T) {
 				if !p.Allows(q) {
 					t.Errorf("%s refuses %v", file, q)
 				}
-				delete(q.Context, stacktest.LeadingKeys) // not all actions know it
+				delete(q.Context, stacktest.LeadingKeys) // not all actions support it
 				cases = append(cases, stacktest.Case{Policy: file, Document: document, Request: q, Allowed: true})
 			}
 			for _, action := range []string{

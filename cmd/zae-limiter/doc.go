@@ -1,8 +1,8 @@
-// Command zae-limiter takes tokens from limits, inspects and configures them, from a shell.
+// Command zae-limiter consumes tokens, shows and configures limits, and deploys the infrastructure, from a shell.
 //
-// Each command gathers its flags, calls the engine, and hands what it got to output.go, the only place that prints
-// results. app.go is the only way to the world: streams, clock, environment, store. docs/cli.md is the reference,
-// docs/cli-output.md the contract of the JSON.
+// Each command reads its flags, calls package engine or stack, and passes the result to output.go, the only place that
+// prints results. app.go holds everything a command uses of the machine: streams, clock, environment and store.
+// docs/cli.md is the reference of all commands; docs/cli-output.md specifies the JSON documents.
 //
-// It holds no decision that a user of the library would need too: those are in package engine.
+// The command contains no logic that users of the library would also need: that belongs to packages engine and stack.
 package main

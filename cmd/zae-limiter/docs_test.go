@@ -22,16 +22,16 @@ import (
 //	…
 //	```
 //
-// what follows a command is what a terminal shows of it, … being anything; without that it must succeed. Blocks of a page
-// are run in order by one shell with a home of its own. Those behind <!-- needs AWS --> (or anything else) are not run:
-// their commands must parse, as must those in any other block.
+// the lines after a command are its expected output, in which … matches anything; a command without output must succeed. One
+// shell with its own home directory runs the blocks of a page in order. Blocks after <!-- needs AWS --> (or anything else) are
+// not run: like all other blocks, they are only parsed.
 var (
 	docBlock   = regexp.MustCompile("(?ms)^(<!-- needs [^>]* -->\n\n?)?```([a-z]*)\n(.*?\n)```$")
 	docCommand = regexp.MustCompile(`(?m)(?:^|["'( ]|\$\(|cmd/)zae-limiter ((?:"[^"\n]*"|'[^'\n]*'|[^|;&>)#"'\n])*)`)
 	indented   = regexp.MustCompile(`(?m)^    (?:\$ )?(.*zae-limiter .*)$`)
 )
 
-// docs are the pages whose command lines are looked at, by their path from here.
+// docs returns the paths of the pages whose command lines are checked.
 func docs(t *testing.T) map[string]string {
 	t.Helper()
 	names, err := filepath.Glob("../../docs/*.md")
@@ -44,14 +44,14 @@ func docs(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if filepath.Base(name) != "cli.md" { // which has usages; its examples are those of the help
+		if filepath.Base(name) != "cli.md" { // the page has usage lines; its examples are those of the help
 			texts[name] = strings.ReplaceAll(string(text), "\\\n", " ")
 		}
 	}
 	return texts
 }
 
-// step is one command of a page with what is shown of it.
+// step is one command of a page with its expected output.
 type step struct{ command, shown string }
 
 func steps(text string) (all []step) {
@@ -70,7 +70,7 @@ func steps(text string) (all []step) {
 	return all
 }
 
-// TestDocsCommands runs the consoles of each page.
+// TestDocsCommands runs the console blocks of each page.
 func TestDocsCommands(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the documents' shell is bash")
@@ -107,7 +107,7 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
-// docEnvironment is this process's, without what selects a store.
+// docEnvironment returns this process's environment without variables that select a store.
 func docEnvironment() (kept []string) {
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "ZAE_LIMITER_") && !strings.HasPrefix(v, "AWS_") {
@@ -117,7 +117,7 @@ func docEnvironment() (kept []string) {
 	return kept
 }
 
-// showsAs tells whether text is what a page shows, in which … stands for anything in a line, and a line … for lines.
+// showsAs reports whether text matches the output on a page, in which … matches anything in a line, and a line … any lines.
 func showsAs(page, text string) bool {
 	pattern := regexp.QuoteMeta(strings.TrimSpace(page))
 	pattern = regexp.MustCompile(`(?m)^…$`).ReplaceAllString(pattern, "(?s:.*)")
@@ -172,7 +172,7 @@ func parses(t *testing.T, args []string) error {
 	return err
 }
 
-// TestDocsShow proves that the comparison can fail.
+// TestDocsShow checks that the comparison can fail.
 func TestDocsShow(t *testing.T) {
 	for _, c := range []struct {
 		page, text string

@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// TestStatusOfWhatIsUnknown: of a store that does not answer nothing is told but that.
+// TestStatusOfWhatIsUnknown checks that unknown properties of a store that does not answer are null.
 func TestStatusOfWhatIsUnknown(t *testing.T) {
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	s := newShell(t)
@@ -36,7 +36,7 @@ func TestStatusOfWhatIsUnknown(t *testing.T) {
 	}
 }
 
-// TestOutputBeforeTheCommand prints as with the flag behind it; what stands behind wins.
+// TestOutputBeforeTheCommand checks that --output may precede the command, and that one after the command wins.
 func TestOutputBeforeTheCommand(t *testing.T) {
 	s := inhabited(t)
 	for _, c := range []struct{ before, behind string }{
@@ -60,8 +60,8 @@ func TestOutputBeforeTheCommand(t *testing.T) {
 	}
 }
 
-// TestCommandsOfElsewhere: who types a command of the library for Python that there is not here is told what to do instead.
-func TestCommandsOfElsewhere(t *testing.T) {
+// TestPythonCommands checks that the error for a command of the Python library names the alternative.
+func TestPythonCommands(t *testing.T) {
 	check := func(line, instead string) {
 		t.Helper()
 		r := newShell(t).want(exitUsage, fields(line)...)
@@ -75,14 +75,14 @@ func TestCommandsOfElsewhere(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range elsewhere {
+	for _, e := range pythonCommands {
 		command := e.command
 		if strings.HasSuffix(command, "-") {
 			command += "limits"
 		}
-		status := " is not a command here"
-		if e.later {
-			status = " is not supported yet"
+		status := " is not a command; instead: "
+		if e.planned {
+			status = " is not supported yet; instead: "
 		}
 		check("-N default "+command+" x", e.instead)
 		check(command+" x", command+status)
@@ -90,13 +90,13 @@ func TestCommandsOfElsewhere(t *testing.T) {
 	for line, flag := range map[string]string{
 		"entity set-limits x -l rpm:1 --soft": "--soft", "reset a b --idempotency-key=7": "--idempotency-key", "audit list --start-event-id 5": "--start-event-id",
 	} {
-		check(line, flag+" is not supported yet; ")
+		check(line, flag+" is not supported yet: ")
 	}
 	s := inhabited(t)
-	s.want(exitDone, fields("entity create disable --display-name=--soft")...) // values are no commands
+	s.want(exitDone, fields("entity create disable --display-name=--soft")...) // values of flags are not commands
 }
 
-// TestInterruptedIsNotUnavailable: after an interruption nothing is said of the store, whatever it answered.
+// TestInterruptedIsNotUnavailable checks that an interruption is not reported as an unavailable store.
 func TestInterruptedIsNotUnavailable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -115,12 +115,12 @@ func TestInterruptedIsNotUnavailable(t *testing.T) {
 	}
 }
 
-// TestRegionInWords: what the SDK says of a region is put into the words of the command line.
+// TestRegionInWords checks the text for SDK errors about regions.
 func TestRegionInWords(t *testing.T) {
 	const read = "engine: store unavailable: backend: store unavailable: dynamo: my-app: operation error DynamoDB: GetItem, "
 	for said, want := range map[string]string{
-		read + `https response error StatusCode: 0, RequestID: , request send failed, Post "https://dynamodb.us-est-1.amazonaws.com/": dial tcp: lookup dynamodb.us-est-1.amazonaws.com on 10.0.0.2:53: no such host`: "my-app: there is no AWS region us-est-1, or this machine cannot look up its address; check --region and AWS_REGION, then the network",
-		read + "failed to bind endpoint params, invalid input region us_east": "my-app: us_east is no AWS region; check --region and AWS_REGION",
+		read + `https response error StatusCode: 0, RequestID: , request send failed, Post "https://dynamodb.us-est-1.amazonaws.com/": dial tcp: lookup dynamodb.us-est-1.amazonaws.com on 10.0.0.2:53: no such host`: "my-app: AWS region us-est-1 does not exist, or its address cannot be looked up; check --region and AWS_REGION, then the network",
+		read + "failed to bind endpoint params, invalid input region us_east": "my-app: us_east is not an AWS region; check --region and AWS_REGION",
 		read + `exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post "http://127.0.0.1:1/": dial tcp 127.0.0.1:1: connect: connection refused`: "my-app: http://127.0.0.1:1/ does not answer: dial tcp 127.0.0.1:1: connect: connection refused",
 		"backend: request rejected: dynamo: no AWS region is set; set Options.Region, --region or AWS_REGION":                                                                                                "no AWS region is set; set --region or AWS_REGION",
 	} {
@@ -132,15 +132,15 @@ func TestRegionInWords(t *testing.T) {
 	}
 }
 
-// TestLoadtestOfItsOwn: in memory, where no limits are, some are taken, and named.
-func TestLoadtestOfItsOwn(t *testing.T) {
+// TestLoadtestDefaultLimits checks that a load test in memory, where there are no limits, uses and reports default ones.
+func TestLoadtestDefaultLimits(t *testing.T) {
 	for line, limits := range map[string]string{"": "rps:10/s", "-c rpm=1 -c tpm=50": "rpm:10/s tpm:500/s"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newShell(t)
 			s.virtual = true
 			s.env = map[string]string{}
 			r := s.want(exitDone, fields("loadtest --duration 1s --warm-up 0s --entities 2 --no-plot "+line)...)
-			wants(t, r.err, "no limits are given: each entity has ["+limits+"]; give others with -l")
+			wants(t, r.err, "no limits given: each entity has ["+limits+"]; pass others with -l")
 			wants(t, r.out, limits)
 		})
 	}

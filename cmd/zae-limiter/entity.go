@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentOptions are those of commands that name a parent.
+// parentOptions holds the flag of commands that set a parent.
 type parentOptions struct {
 	AllowMissing bool `help:"Accept a parent that does not exist. Default: fail with exit code 4."`
 }
@@ -18,21 +18,21 @@ func (o *parentOptions) options() *engine.EntityOptions {
 	return &engine.EntityOptions{AllowMissingParent: o.AllowMissing}
 }
 
-// entityCreateCmd makes an entity.
+// entityCreateCmd creates an entity.
 type entityCreateCmd struct {
-	ID          string            `arg:"" help:"Its id."`
-	DisplayName string            `placeholder:"NAME" help:"Its name, for people."`
-	Parent      string            `placeholder:"ID" help:"Its parent."`
-	Cascade     bool              `negatable:"" help:"Take from the parent's bucket too. Default: no."`
-	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Whatever you want to keep with it. Repeatable."`
+	ID          string            `arg:"" help:"Id of the entity."`
+	DisplayName string            `placeholder:"NAME" help:"Name for display."`
+	Parent      string            `placeholder:"ID" help:"Id of its parent."`
+	Cascade     bool              `negatable:"" help:"Consume from the parent's bucket, too. Default: no."`
+	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Any data to store with it. Repeatable."`
 	parentOptions
 	Output
 }
 
 // Help shows examples.
 func (*entityCreateCmd) Help() string {
-	return `An id can be limited without there being an entity of that name; one is needed for a parent, a name or metadata. An id is
-any text of 1 to 256 bytes without control characters; one that begins with a dash goes behind --.
+	return `An id can be limited without an entity; create one for a parent, a name or metadata. An id is any text of 1 to 256 bytes
+without control characters; write an id that begins with a dash after --.
 
 Examples:
 
@@ -43,24 +43,24 @@ Examples:
 // Run makes it.
 func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
 	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.CreateEntity(ctx, e, c.options()); err != nil {
 			return err
 		}
-		app.changed("made %s", c.ID)
-		app.warnOfCascade(ctx, l, c.ID)
+		app.reportChange("created %s", c.ID)
+		app.warnCascade(ctx, l, c.ID)
 		return printEntity(ctx, app, c.Output, l, c.ID)
 	})
 }
 
 // entityUpdateCmd changes an entity.
 type entityUpdateCmd struct {
-	ID          string            `arg:"" help:"Its id."`
-	DisplayName *string           `placeholder:"NAME" help:"Its name, for people."`
-	Parent      string            `xor:"parent" placeholder:"ID" help:"Its parent."`
-	NoParent    bool              `xor:"parent" help:"It has no parent any more."`
-	Cascade     *bool             `negatable:"" help:"Take from the parent's bucket too."`
-	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"Replaces all its metadata. Repeatable."`
+	ID          string            `arg:"" help:"Id of the entity."`
+	DisplayName *string           `placeholder:"NAME" help:"Name for display."`
+	Parent      string            `xor:"parent" placeholder:"ID" help:"Id of its parent."`
+	NoParent    bool              `xor:"parent" help:"Remove its parent."`
+	Cascade     *bool             `negatable:"" help:"Consume from the parent's bucket, too."`
+	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"New metadata, which replaces all of the old. Repeatable."`
 	NoMetadata  bool              `xor:"metadata" help:"Remove its metadata."`
 	parentOptions
 	Output
@@ -68,7 +68,7 @@ type entityUpdateCmd struct {
 
 // Help shows an example.
 func (*entityUpdateCmd) Help() string {
-	return `What is not named stays.
+	return `Properties that you do not name do not change.
 
 Example:
 
@@ -88,24 +88,24 @@ func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
 		u.Metadata = map[string]string{}
 	}
 	if u.Name == nil && u.Parent == nil && u.Cascade == nil && u.Metadata == nil {
-		return usage("nothing to change is named; see zae-limiter entity update --help")
+		return usageErrorf("nothing to change: name a property; see zae-limiter entity update --help")
 	}
 	return updateEntity(ctx, app, c.Output, c.ID, u, c.options())
 }
 
-// entitySetParentCmd gives an entity another parent.
+// entitySetParentCmd changes or removes an entity's parent.
 type entitySetParentCmd struct {
-	ID     string `arg:"" help:"Its id."`
-	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Its parent."`
-	None   bool   `xor:"parent" required:"" help:"It has no parent any more."`
+	ID     string `arg:"" help:"Id of the entity."`
+	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Id of its parent."`
+	None   bool   `xor:"parent" required:"" help:"Remove its parent."`
 	parentOptions
 	Output
 }
 
 // Help shows an example.
 func (*entitySetParentCmd) Help() string {
-	return `It moves with all below it. Whether it takes from its parent's bucket stays as it is: see entity update --cascade. What is
-likely not meant is said on standard error: a cascade to a parent without limits, and a system default that caps a parent.
+	return `The entity moves with all its descendants. Whether it cascades does not change: see entity update --cascade. Likely mistakes
+are reported on standard error: a cascade to a parent without limits, and a system default that limits a parent.
 
 Example:
 
@@ -118,26 +118,26 @@ func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
 }
 
 func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate, eo *engine.EntityOptions) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		e, err := l.UpdateEntity(ctx, id, u, eo)
 		if err != nil {
 			return err
 		}
-		app.changed("changed %s", id)
-		app.warnOfCascade(ctx, l, id)
+		app.reportChange("changed %s", id)
+		app.warnCascade(ctx, l, id)
 		return app.print(o.Output, entityDocOf(e))
 	})
 }
 
 // entityShowCmd shows an entity.
 type entityShowCmd struct {
-	ID string `arg:"" help:"Its id."`
+	ID string `arg:"" help:"Id of the entity."`
 	Output
 }
 
 // Help shows an example.
 func (*entityShowCmd) Help() string {
-	return `Its limits are shown by entity get-limits, and those in force by explain.
+	return `To see the limits that are set for it, use entity get-limits; to see those that apply, use explain.
 
 Example:
 
@@ -146,7 +146,7 @@ Example:
 
 // Run reads it.
 func (c *entityShowCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
 }
 
 func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id string) error {
@@ -159,8 +159,8 @@ func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id 
 
 // entityDeleteCmd deletes an entity.
 type entityDeleteCmd struct {
-	ID    string `arg:"" help:"Its id."`
-	Force bool   `help:"Delete it even if it has children, which then have no parent."`
+	ID    string `arg:"" help:"Id of the entity."`
+	Force bool   `help:"Delete it even if it has children; these then have no parent."`
 	Confirm
 }
 
@@ -176,16 +176,16 @@ func (c *entityDeleteCmd) Run(ctx context.Context, app *App) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}); err != nil {
 			return err
 		}
-		app.changed("deleted %s", c.ID)
+		app.reportChange("deleted %s", c.ID)
 		return nil
 	})
 }
 
-// entityDoc is an entity.
+// entityDoc describes an entity.
 type entityDoc struct {
 	ID        string            `json:"entity_id"`
 	Name      *string           `json:"name"`
@@ -206,8 +206,8 @@ func entityDocOf(e engine.Entity) entityDoc {
 func (d entityDoc) table() table {
 	t := table{rows: [][]string{
 		{"entity", d.ID},
-		{"name", text(d.Name)},
-		{"parent", text(d.Parent)},
+		{"name", deref(d.Name)},
+		{"parent", deref(d.Parent)},
 		{"cascade", yesNo(d.Cascade)},
 		{"created", d.CreatedAt.String()},
 	}}

@@ -6,29 +6,29 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// limited is what an entity's limits are stored for.
-type limited struct {
-	ID       string `arg:"" help:"The entity's id; there need not be an entity."`
-	Resource string `short:"r" placeholder:"RESOURCE" help:"The resource. Default: the limits for all resources that have none of their own here."`
+// entityLimitsOf holds the arguments that say whose limits, and for which resource.
+type entityLimitsOf struct {
+	ID       string `arg:"" help:"Id of the entity, which need not exist."`
+	Resource string `short:"r" placeholder:"RESOURCE" help:"Resource. Default: all resources for which the entity has no limits of their own."`
 }
 
-func (c *limited) String() string {
+func (c *entityLimitsOf) String() string {
 	if c.Resource == "" {
 		return c.ID
 	}
 	return c.ID + " on " + c.Resource
 }
 
-// entitySetLimitsCmd stores an entity's limits.
+// entitySetLimitsCmd sets an entity's limits.
 type entitySetLimitsCmd struct {
-	limited
+	entityLimitsOf
 	Limits
 	Output
 }
 
 // Help shows examples.
 func (*entitySetLimitsCmd) Help() string {
-	return `They replace those that are stored, and beat those of the resource and of the system.
+	return `The limits replace all that are set for the entity. They take precedence over those of the resource and of the system.
 
 Examples:
 
@@ -38,24 +38,24 @@ Examples:
 
 // Run stores them.
 func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
 			return err
 		}
-		app.changed("set the limits of %v", &c.limited)
+		app.reportChange("set the limits of %v", &c.entityLimitsOf)
 		return c.print(ctx, app, c.Output, l)
 	})
 }
 
 // entityGetLimitsCmd shows an entity's limits.
 type entityGetLimitsCmd struct {
-	limited
+	entityLimitsOf
 	Output
 }
 
 // Help shows an example.
 func (*entityGetLimitsCmd) Help() string {
-	return `Those in force, which may come from elsewhere, are shown by explain.
+	return `To see the limits that apply, which may come from another level, use explain.
 
 Example:
 
@@ -64,23 +64,23 @@ Example:
 
 // Run reads them.
 func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
 }
 
-func (c *limited) print(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
+func (c *entityLimitsOf) print(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
 	limits, err := l.Limits(ctx, c.ID, c.Resource)
 	if err != nil {
 		return err
 	}
 	if limits == nil {
-		return absent("%v has no limits of its own; those in force are shown by zae-limiter explain", c)
+		return notFound("%v has no limits of its own: see the limits that apply with zae-limiter explain", c)
 	}
 	return app.print(o.Output, entityLimitsDoc{c.ID, c.Resource, limitsDoc{limitDocsOf(limits)}})
 }
 
-// entityDeleteLimitsCmd removes an entity's limits.
+// entityDeleteLimitsCmd deletes an entity's limits.
 type entityDeleteLimitsCmd struct {
-	limited
+	entityLimitsOf
 	Confirm
 }
 
@@ -93,19 +93,19 @@ func (*entityDeleteLimitsCmd) Help() string {
 
 // Run removes them.
 func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App) error {
-	if err := app.confirm(ctx, c.Confirm, "Remove the limits of %v?", &c.limited); err != nil {
+	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %v?", &c.entityLimitsOf); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteLimits(ctx, c.ID, c.Resource); err != nil {
 			return err
 		}
-		app.changed("removed the limits of %v", &c.limited)
+		app.reportChange("deleted the limits of %v", &c.entityLimitsOf)
 		return nil
 	})
 }
 
-// entityLimitsDoc is what is stored for an entity; an empty resource stands for all that have none of their own.
+// entityLimitsDoc lists an entity's limits; an empty resource means all resources without limits of their own.
 type entityLimitsDoc struct {
 	Entity   string `json:"entity_id"`
 	Resource string `json:"resource"`

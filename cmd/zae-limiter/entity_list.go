@@ -8,7 +8,7 @@ import (
 
 // entityListCmd lists entities.
 type entityListCmd struct {
-	WithCustomLimits *string `placeholder:"RESOURCE" help:"The ids that have limits of their own for this resource; \"\": for all resources. There need not be an entity."`
+	WithCustomLimits *string `placeholder:"RESOURCE" help:"List the ids that have limits of their own for this resource instead, with or without an entity; \"\": limits for all resources."`
 	Paging
 	Output
 }
@@ -32,14 +32,14 @@ func (c *entityListCmd) Run(ctx context.Context, app *App) error {
 }
 
 func (c *entityListCmd) listLimited(ctx context.Context, app *App, resource string) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
-		ids, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
+		ids, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) {
 			return l.EntitiesWithLimits(ctx, resource, p)
 		})
 		if err != nil {
 			return err
 		}
-		return app.print(c.Output.Output, limitedDoc{resource, list(ids), orNull(next)})
+		return app.print(c.Output.Output, limitedDoc{resource, nonNil(ids), orNull(next)})
 	})
 }
 
@@ -65,8 +65,8 @@ func (c *entityChildrenCmd) Run(ctx context.Context, app *App) error {
 }
 
 func listEntities(ctx context.Context, app *App, paging Paging, o Output, fetch func(*engine.Limiter, engine.Page) (engine.List[engine.Entity], error)) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
-		entities, next, err := collect(paging, func(p engine.Page) (engine.List[engine.Entity], error) { return fetch(l, p) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
+		entities, next, err := fetchPages(paging, func(p engine.Page) (engine.List[engine.Entity], error) { return fetch(l, p) })
 		if err != nil {
 			return err
 		}
@@ -85,9 +85,9 @@ type entitiesDoc struct {
 }
 
 func (d entitiesDoc) table() table {
-	t := table{head: []string{"ENTITY", "NAME", "PARENT", "CASCADE", "CREATED"}, next: text(d.Next)}
+	t := table{head: []string{"ENTITY", "NAME", "PARENT", "CASCADE", "CREATED"}, next: deref(d.Next)}
 	for _, e := range d.Entities {
-		t.rows = append(t.rows, []string{e.ID, text(e.Name), text(e.Parent), yesNo(e.Cascade), e.CreatedAt.String()})
+		t.rows = append(t.rows, []string{e.ID, deref(e.Name), deref(e.Parent), yesNo(e.Cascade), e.CreatedAt.String()})
 	}
 	return t
 }

@@ -13,116 +13,116 @@ import (
 )
 
 var (
-	// errAbsent reports that the one thing asked for does not exist.
-	errAbsent = errors.New("not there")
-	// errDeclined reports a question that was not answered with yes.
-	errDeclined = errors.New("declined, nothing was changed")
-	// errUnconfirmed reports a question that nobody could be asked.
-	errUnconfirmed = errors.New("nobody is at the terminal to confirm this: add --yes if it is meant")
-	// errInterrupted reports Ctrl-C at a terminal that hands it on as a key.
+	// errNotFound means that the requested object does not exist.
+	errNotFound = errors.New("not found")
+	// errDeclined means that the answer to a confirmation was not yes.
+	errDeclined = errors.New("not confirmed: nothing was changed")
+	// errUnconfirmed means that a confirmation is needed and standard input is no terminal.
+	errUnconfirmed = errors.New("confirmation needed, but standard input is not a terminal: pass --yes to confirm")
+	// errInterrupted means that Ctrl-C was read as a key from a terminal in raw mode.
 	errInterrupted = errors.New("interrupted")
-	// errBroken reports a limit that admitted more than it may.
-	errBroken = errors.New("the bound is broken")
-	// errLocalRuns reports a DynamoDB Local that runs elsewhere.
-	errLocalRuns = errors.New("DynamoDB Local runs already")
-	// errLocalStart reports that no way to run it works.
+	// errBoundBroken means that a limit admitted more tokens than it allows.
+	errBoundBroken = errors.New("limit violated")
+	// errLocalRunning means that DynamoDB Local already runs on another port.
+	errLocalRunning = errors.New("DynamoDB Local is already running")
+	// errLocalStart means that neither Docker nor Java could run DynamoDB Local.
 	errLocalStart = errors.New("DynamoDB Local could not be started: install Docker, or a Java runtime (17 or newer) and Maven")
-	// errLocalPort reports a port that is not free though what has used it is gone.
-	errLocalPort = errors.New("DynamoDB Local has ended, and its port is still in use")
-	errNoDocker  = errors.New("there is no docker command in PATH")
-	errNoEngine  = errors.New("no Docker engine answers; is it started?")
-	// errDrift reports that what is stored differs from a manifest.
-	errDrift = errors.New("what is stored differs from the manifest; put that in force")
-	// errDifferent reports a deployment that is not of this program's version.
-	errDifferent = errors.New("the deployment is not of this program's version")
-	// errExists reports a file that is in the way.
-	errExists = errors.New("the file exists")
-	// errNewer reports a deployment that an older program would take back.
-	errNewer = errors.New("a newer version of this program has deployed it")
-	// errNoHome reports that there is no place for the store in the file system.
-	errNoHome = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
+	// errLocalPortInUse means that the port is still in use after DynamoDB Local has stopped.
+	errLocalPortInUse = errors.New("DynamoDB Local has stopped, but its port is still in use")
+	errNoDocker       = errors.New("there is no docker command in PATH")
+	errNoEngine       = errors.New("the Docker engine does not answer; is it running?")
+	// errDrift means that the stored configuration differs from a manifest.
+	errDrift = errors.New("the stored configuration differs from the manifest; to apply the manifest, run")
+	// errOtherVersion means that a deployment has another version than this program.
+	errOtherVersion = errors.New("the deployment has another version than this program")
+	// errFileExists means that an output file already exists.
+	errFileExists = errors.New("the file already exists")
+	// errNewerVersion means that a newer program has deployed what this one would downgrade.
+	errNewerVersion = errors.New("a newer version of this program has deployed it")
+	// errNoDataFolder means that the user's data directory, where the default store is, is unknown.
+	errNoDataFolder = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )
 
-// usageError reports a command line that is wrong.
+// usageError reports an invalid command line.
 type usageError struct{ text string }
 
-// Error is the fault and its cure.
+// Error returns the reason and what to do.
 func (e *usageError) Error() string { return e.text }
 
-func usage(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+func usageErrorf(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// absent is errAbsent in words.
-func absent(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errAbsent, fmt.Sprintf(format, args...))
+// notFound returns an error that is errNotFound, with details.
+func notFound(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errNotFound, fmt.Sprintf(format, args...))
 }
 
 // storeError reports a store that cannot be opened.
 type storeError struct{ err error }
 
-// Error is what the store says.
+// Error returns the store's message.
 func (e *storeError) Error() string { return e.err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *storeError) Unwrap() error { return e.err }
 
-// stackError reports what went wrong with a deployment, in the words of the command line.
+// stackError reports a failure of package stack, with the names of flags in place of the names of options.
 type stackError struct {
 	text string
-	code int // to exit with
+	code int // exit code
 	err  error
 }
 
-// Error is the fault and its cure.
+// Error returns the reason and what to do.
 func (e *stackError) Error() string { return e.text }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *stackError) Unwrap() error { return e.err }
 
-// commandError carries the exit code of a command that was run under a lease.
+// commandError carries the exit code of a command that ran, or should have run, while a lease was held.
 type commandError struct {
 	code int
-	text string // "" where the command has said itself what there was to say
+	text string // empty if the command ran: it has reported its own errors
 	err  error
 }
 
-// Error tells why the command was not started.
+// Error says why the command was not started.
 func (e *commandError) Error() string { return e.text }
 
-// Unwrap gives the cause, nil where the command ran.
+// Unwrap returns the cause.
 func (e *commandError) Unwrap() error { return e.err }
 
-// manifestError reports a manifest whose problems have been told.
+// manifestError reports an invalid manifest whose problems have already been printed.
 type manifestError struct{ *manifest.Problems }
 
-// Error counts them.
+// Error returns the number of problems.
 func (e *manifestError) Error() string {
-	return fmt.Sprintf("%s in %s, nothing was changed", count(len(e.List), "error"), e.File)
+	return fmt.Sprintf("%s in %s; nothing was changed", count(len(e.List), "error"), e.File)
 }
 
-// advice puts what the library says of a mistake into the words of the command line.
+// advice replaces an engine error's text by one for the command line, and adds the command that helps.
 var advice = []struct {
 	err  error
-	says string
+	text string
 	cure string
 }{
-	{engine.ErrNoLimits, "no limits are configured", "pass some, for example -l rpm:100, or store some: zae-limiter system set-defaults -l rpm:100"},
-	{engine.ErrEntityNotFound, "no such entity", "make it: zae-limiter entity create ID"},
-	{engine.ErrEntityExists, "the entity exists", "change it: zae-limiter entity update ID"},
-	{engine.ErrHasChildren, "the entity has children", "give them another parent, or delete with --force"},
-	{engine.ErrNamespaceNotFound, "no such namespace in use", "make it: zae-limiter namespace register NAME, or bring it back: zae-limiter namespace recover NAME"},
-	{engine.ErrStale, "left alone, as others changed it meanwhile", "see what is left to do: zae-limiter limits plan"},
-	{errAbsent, "", ""},
+	{engine.ErrNoLimits, "no limits are configured", "pass limits, for example -l rpm:100, or set defaults: zae-limiter system set-defaults -l rpm:100"},
+	{engine.ErrEntityNotFound, "entity not found", "create it: zae-limiter entity create ID"},
+	{engine.ErrEntityExists, "the entity already exists", "change it: zae-limiter entity update ID"},
+	{engine.ErrHasChildren, "the entity has children", "move them to another parent, or delete with --force"},
+	{engine.ErrNamespaceNotFound, "no active namespace of this name", "create it: zae-limiter namespace register NAME, or restore it: zae-limiter namespace recover NAME"},
+	{engine.ErrStale, "not changed: somebody else has changed it since the plan", "see the remaining changes: zae-limiter limits plan"},
+	{errNotFound, "", ""},
 }
 
-// cutShort reports whether an error is due to our interruption: a store that could not be used in what time was left has
-// not been shown to be out of reach.
-func cutShort(ctx context.Context, err error) bool {
+// causedByInterrupt reports whether an error may be a consequence of the interruption of this program. In that case it does
+// not mean that the store is unreachable.
+func causedByInterrupt(ctx context.Context, err error) bool {
 	var store *storeError
 	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnavailable) ||
 		errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown) || errors.As(err, &store))
 }
 
-// describe is an error in one line, with its cure, for standard error.
+// describe returns an error as one line for standard error, with what to do.
 func describe(ctx context.Context, err error) string {
 	var (
 		exceeded *engine.ExceededError
@@ -135,17 +135,17 @@ func describe(ctx context.Context, err error) string {
 	switch {
 	case errors.As(err, &deployed):
 		return deployed.text
-	case cutShort(ctx, err):
+	case causedByInterrupt(ctx, err):
 		return "interrupted"
 	case errors.As(err, &exceeded):
-		return denial(exceeded)
+		return denialText(exceeded)
 	case errors.As(err, &unknown):
 		return unknown.Error()
 	case errors.As(err, &missing):
-		return fmt.Sprintf("no such entity: %q, which would be the parent of %q; make it: zae-limiter entity create ID, or pass --allow-missing",
+		return fmt.Sprintf("entity not found: %q, the parent of %q: create it: zae-limiter entity create ID, or pass --allow-missing",
 			missing.Parent, missing.Entity)
 	case errors.As(err, &store):
-		return inWords(store.Error())
+		return commandLineText(store.Error())
 	}
 	text := err.Error()
 	if errors.As(err, &input) {
@@ -153,22 +153,22 @@ func describe(ctx context.Context, err error) string {
 	}
 	for _, a := range advice {
 		if errors.Is(err, a.err) {
-			text = strings.TrimPrefix(strings.Replace(text, a.err.Error(), a.says, 1), ": ")
+			text = strings.TrimPrefix(strings.Replace(text, a.err.Error(), a.text, 1), ": ")
 			if a.cure != "" {
 				text += "; " + a.cure
 			}
 		}
 	}
-	return inWords(text)
+	return commandLineText(text)
 }
 
-// inWords is what a part of the program says, in one line and in the words of the command line.
-func inWords(text string) string {
-	text, _ = briefly(unprefixed(oneLine(text)))
-	return inFlags.Replace(text)
+// commandLineText returns a library's message as one line, with flags in place of option names.
+func commandLineText(text string) string {
+	text, _ = trimSDKText(withoutPrefix(oneLine(text)))
+	return optionNames.Replace(text)
 }
 
-// flagFor is how the command line calls a field of the library, which may have a name in brackets behind it.
+// flagFor returns the flag for a field of the library, which may be followed by a name in brackets: Limits[rpm].
 func flagFor(field string) string {
 	flags := map[string]string{
 		"Consume": "--consume", "Limits": "--limit", "Override": "--limit", "Page.After": "--after", "Page.Size": "--limit",
@@ -185,8 +185,8 @@ func flagFor(field string) string {
 	return flag
 }
 
-// unprefixed leaves out which part of the program speaks.
-func unprefixed(s string) string {
+// withoutPrefix removes the package names at the start of a message.
+func withoutPrefix(s string) string {
 	for _, driver := range []string{"bolt: ", "dynamo: "} {
 		if _, text, ok := strings.Cut(s, driver); ok {
 			return text

@@ -11,8 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// The exit codes, also those of a command that was run under a lease and could not be started. Each has its line in
-// exitTexts.
+// The exit codes. Each has an entry in exitTexts.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -29,19 +28,19 @@ var exitTexts = []struct {
 	code int
 	text string
 }{
-	{exitDone, "done"},
-	{exitFailed, "failed, or a confirmation was declined, or the store is damaged or another program's"},
-	{exitUsage, "the command line is wrong: a name, an amount, a limit that is unknown"},
+	{exitDone, "success"},
+	{exitFailed, "failure; also a declined confirmation, and a damaged or foreign store"},
+	{exitUsage, "invalid command line, for example an unknown limit"},
 	{exitDenied, "denied by a limit"},
-	{exitNotFound, "the one thing asked for does not exist"},
-	{exitUnavailable, "the store cannot be used"},
-	{exitMismatch, "a check found a difference, a broken bound, or a store of another version"},
-	{exitNotStarted, "acquire ... -- CMD: CMD cannot be started; else its own exit code"},
+	{exitNotFound, "the requested object does not exist"},
+	{exitUnavailable, "the store is unavailable"},
+	{exitMismatch, "a check failed: drift, a violated limit, or another version"},
+	{exitNotStarted, "acquire ... -- CMD: CMD could not be started; otherwise the exit code is CMD's"},
 	{exitInterrupted, "interrupted"},
 }
 
-// exitCodes is the part of the help that lists them.
-func exitCodes() string {
+// exitCodeHelp returns the list of exit codes for the help.
+func exitCodeHelp() string {
 	var s strings.Builder
 	for _, e := range exitTexts {
 		fmt.Fprintf(&s, "  %3d  %s\n", e.code, e.text)
@@ -49,7 +48,7 @@ func exitCodes() string {
 	return s.String()
 }
 
-// exitCode tells what an error is to whoever called us. ctx ends when we are interrupted.
+// exitCode returns the exit code for an error. ctx is done when the program was interrupted.
 func exitCode(ctx context.Context, err error) int {
 	var (
 		ended    *commandError
@@ -74,7 +73,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case errors.As(err, &ended):
 		return ended.code
-	case cutShort(ctx, err), is(errInterrupted):
+	case causedByInterrupt(ctx, err), is(errInterrupted):
 		return exitInterrupted
 	case errors.As(err, &deployed):
 		return deployed.code
@@ -84,11 +83,11 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &exceeded):
 		return exitDenied
-	case is(errAbsent, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
+	case is(errNotFound, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case is(engine.ErrSchema, errBroken, errDrift, errDifferent, errNewer):
+	case is(engine.ErrSchema, errBoundBroken, errDrift, errOtherVersion, errNewerVersion):
 		return exitMismatch
-	case is(backend.ErrCorrupt): // also where it shows when the file is opened
+	case is(backend.ErrCorrupt): // before storeError, which wraps it if opening the file finds the damage
 		return exitFailed
 	case errors.As(err, &store), errors.As(err, &unknown), is(engine.ErrUnavailable, backend.ErrUnavailable):
 		return exitUnavailable

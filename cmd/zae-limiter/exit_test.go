@@ -17,18 +17,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// mistakes are command lines on an inhabited store, with the exit code and what standard error says, a line with a cure.
+// mistakes are command lines for an inhabited store, with the exit code and a part of the line on standard error.
 var mistakes = []struct {
 	code int
 	line string
 	says string
 }{
-	{exitDone, "acquire user-123 gpt-4 -c rpm=0 -c tpm=1", "took tpm=1 of user-123 on gpt-4 in bolt:///STORE"},
+	{exitDone, "acquire user-123 gpt-4 -c rpm=0 -c tpm=1", "consumed tpm=1 of user-123 on gpt-4 in bolt:///STORE"},
 	{exitDone, `entity update team-b --display-name "Team B"`, "nothing to change in bolt:///STORE"},
-	{exitFailed, "entity create team-b", `the entity exists: "team-b"; change it: zae-limiter entity update`},
-	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; give them another parent, or delete with --force"},
+	{exitFailed, "entity create team-b", `the entity already exists: "team-b"; change it: zae-limiter entity update`},
+	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; move them to another parent, or delete with --force"},
 	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
-	{exitFailed, "system delete-defaults", "add --yes"},
+	{exitFailed, "system delete-defaults", "pass --yes"},
 	{exitFailed, "--store bolt:main.go entity list", "is not a store of zae-limiter"},
 	{exitFailed, "--store bolt:main.go status", "is not a store of zae-limiter"},
 
@@ -37,8 +37,8 @@ var mistakes = []struct {
 	{exitUsage, "entity show", `expected "<id>"; see zae-limiter entity show --help`},
 	{exitUsage, "entity show x --outptu json", `did you mean "--output"?`},
 	{exitUsage, "acquire user-1 gpt-4", "missing flags: --consume"},
-	{exitUsage, "acquire user-1 gpt-4 -c rpm", `"rpm" is no amount; write the name of a limit and a whole number`},
-	{exitUsage, "acquire user-1 gpt-4 -c rpm=1.5", `"rpm=1.5" is no amount`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm", `invalid amount "rpm": write the name of a limit and a whole number`},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1.5", `invalid amount "rpm=1.5"`},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -c rpm=2", "--consume names rpm twice"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=-1", "--consume rpm -1: must be 0 to 10^15 tokens"},
 	{exitUsage, "acquire user-1 gpt-4 -c nosuch=1", "unknown limit: nosuch; configured: rpm, tpm"},
@@ -46,45 +46,45 @@ var mistakes = []struct {
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:0", "must be 1 to"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:1/fortnight", `"fortnight": must be s, min, hour or day`},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:1 -l rpm:2", `--limit "rpm": is named twice`},
-	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --override", "--override needs the limits that are to hold"},
-	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait=-1s", "--wait -1s: must not be negative"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --override", "--override needs limits"},
+	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait=-1s", "--wait -1s must not be negative"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 --wait soon", "--wait"},
-	{exitUsage, "acquire user-1 gpt-4 ls -c rpm=1", `unexpected argument "ls"; a command to run goes behind --`},
+	{exitUsage, "acquire user-1 gpt-4 ls -c rpm=1", `unexpected argument "ls": write a command to run after --`},
 	{exitUsage, "acquire user\t1 gpt-4 -c rpm=1", `entity "user\t1": must be 1 to 256 bytes`},
-	{exitUsage, "-N team-b acquire user-1 gpt-4 -c rpm=1", "no limits are configured; pass some, for example -l rpm:100, or store some"},
+	{exitUsage, "-N team-b acquire user-1 gpt-4 -c rpm=1", "no limits are configured; pass limits, for example -l rpm:100, or set defaults"},
 	{exitUsage, "-N team/b status", `--namespace "team/b": must be 1 to 64 bytes`},
-	{exitUsage, "--timeout=-1s status", "--timeout -1s: must not be negative"},
+	{exitUsage, "--timeout=-1s status", "--timeout -1s must not be negative"},
 	{exitUsage, "status -o xml", `--output must be one of "table","json","yaml"`},
-	{exitUsage, "entity update user-123", "nothing to change is named"},
-	{exitUsage, "system set-defaults", "nothing to store is named: add limits, for example -l rpm:100, or --on-unavailable allow"},
+	{exitUsage, "entity update user-123", "nothing to change: name a property"},
+	{exitUsage, "system set-defaults", "nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow"},
 	{exitUsage, "audit list --system -e user-123", "--entity-id and --system can't be used together"},
 	{exitUsage, "audit list --system -r gpt-4", "--resource and --system can't be used together"},
 	{exitUsage, "local up --name gw", `--name "gw" is no name of a table; 3 to 255 of`},
 	{exitUsage, "entity set-parent user-123 --parent a --none", "--parent and --none can't be used together"},
-	{exitUsage, "entity list --limit=-1", "--limit -1: must be 1 or more, or 0 for all"},
+	{exitUsage, "entity list --limit=-1", "--limit -1 must be at least 1, or 0 for all"},
 	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
 	{exitUsage, "limits plan", "missing flags: --file=FILE"},
 	{exitUsage, "limits plan -f nosuch.yaml", "--file nosuch.yaml: no such file or directory"},
 	{exitUsage, "namespace register team-old", `namespace "team-old": is deleted; recover it`},
-	{exitUsage, "--store nosuch://x status", `there are no stores of the kind "nosuch"; write bolt:///path/to/file`},
-	{exitUsage, "--store dynamodb://x/y status", "names no deployed store; write dynamodb://NAME"},
-	{exitUsage, "--store x status", `"x" is no URL of a store`},
-	{exitUsage, "--store bolt://x status", `"bolt://x" names no file`},
-	{exitUsage, "--store memory:x status", "memory: has nothing behind it"},
+	{exitUsage, "--store nosuch://x status", `invalid store: unknown kind "nosuch": write bolt:///path/to/file`},
+	{exitUsage, "--store dynamodb://x/y status", `invalid store "dynamodb://x/y": write dynamodb://NAME`},
+	{exitUsage, "--store x status", `invalid store "x": not a URL`},
+	{exitUsage, "--store bolt://x status", `invalid store "bolt://x": no file name`},
+	{exitUsage, "--store memory:x status", "nothing may follow memory:"},
 
 	{exitDenied, "acquire user-123 gpt-4 -c rpm=50", "denied: rpm of user-123 on gpt-4: 50 requested, 49 available of 50; rpm of team-b on gpt-4: " +
-		"50 requested, 49 available of 50; try again in 1m9s, or have --wait 1m9s do so"},
-	{exitDenied, "acquire user-123 gpt-4 -c rpm=51", "it can never fit: ask for less, or raise the limit's burst"},
+		"50 requested, 49 available of 50; retry after 1m9s, or pass --wait 1m9s"},
+	{exitDenied, "acquire user-123 gpt-4 -c rpm=51", "can never be admitted: consume less, or raise the limit's burst"},
 
-	{exitNotFound, "entity show nobody", `no such entity: "nobody"; make it: zae-limiter entity create`},
-	{exitNotFound, "entity delete nobody --yes", `no such entity: "nobody"`},
+	{exitNotFound, "entity show nobody", `entity not found: "nobody"; create it: zae-limiter entity create`},
+	{exitNotFound, "entity delete nobody --yes", `entity not found: "nobody"`},
 	{exitNotFound, "entity get-limits user-123", "user-123 has no limits of its own"},
-	{exitNotFound, "resource get-defaults gpt-9", "gpt-9 has no limits; store some: zae-limiter resource set-defaults gpt-9 -l rpm:100"},
-	{exitNotFound, "-N team-b system get-defaults", "the system has no limits; store some: zae-limiter system set-defaults -l rpm:100"},
-	{exitNotFound, "-N nosuch acquire user-1 gpt-4 -c rpm=1", `no such namespace in use: "nosuch"; make it: zae-limiter namespace register`},
-	{exitNotFound, "-N team-old resource list", "or bring it back: zae-limiter namespace recover"},
-	{exitNotFound, "reset user-123 gpt-9", "user-123 has no bucket for gpt-9, so all its limits are full"},
-	{exitNotFound, "namespace show nosuch", `no such namespace in use: "nosuch"`},
+	{exitNotFound, "resource get-defaults gpt-9", "gpt-9 has no default limits: set them with zae-limiter resource set-defaults gpt-9 -l rpm:100"},
+	{exitNotFound, "-N team-b system get-defaults", "the system has no default limits: set them with zae-limiter system set-defaults -l rpm:100"},
+	{exitNotFound, "-N nosuch acquire user-1 gpt-4 -c rpm=1", `no active namespace of this name: "nosuch"; create it: zae-limiter namespace register`},
+	{exitNotFound, "-N team-old resource list", "or restore it: zae-limiter namespace recover"},
+	{exitNotFound, "reset user-123 gpt-9", "user-123 has no bucket for gpt-9: all its limits are full"},
+	{exitNotFound, "namespace show nosuch", `no active namespace of this name: "nosuch"`},
 
 	{exitUnavailable, "--store bolt:main.go/x.db entity list", "main.go/x.db"},
 	{exitUnavailable, "--store bolt:nosuch/x.db system set-defaults -l rpm:1", "create it first"},
@@ -132,8 +132,8 @@ func TestExitInUse(t *testing.T) {
 	}
 }
 
-// TestExitDamaged damages one page of the file after the other: an acquire is decided, or fails with the exit code of what
-// went wrong. It is never taken for an outage, which the stored policy would let through.
+// TestExitDamaged damages one page of the file after another. An acquire either succeeds or fails with the exit code for
+// damage. Damage never counts as an outage, which the stored policy would admit.
 func TestExitDamaged(t *testing.T) {
 	s := inhabited(t)
 	s.want(exitDone, fields("system set-defaults -l rpm:100 --on-unavailable allow")...)
@@ -147,7 +147,7 @@ func TestExitDamaged(t *testing.T) {
 	damaged := 0
 	for at := 2 * os.Getpagesize(); at < len(whole); at += os.Getpagesize() {
 		spoilt := bytes.Clone(whole)
-		spoilt[at+9] ^= 0x70 // among the flags that tell what kind of page it is
+		spoilt[at+9] ^= 0x70 // one of the flags for the type of the page
 		if err := os.WriteFile(s.file, spoilt, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +180,7 @@ func TestExitAnotherVersion(t *testing.T) {
 	}
 }
 
-// TestListsSkip: a record that another program has written does not keep the others back, and is mentioned on standard error.
+// TestListsSkip checks that lists omit unreadable records, and report them on standard error.
 func TestListsSkip(t *testing.T) {
 	s := newShell(t)
 	s.must("entity create good\nentity create bad")
@@ -195,7 +195,7 @@ func TestListsSkip(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := s.want(exitDone, "entity", "list")
-	if !strings.Contains(r.out, "good") || strings.Contains(r.out, "bad") || !strings.Contains(r.err, "cannot be read was left out (1 time): ") {
+	if !strings.Contains(r.out, "good") || strings.Contains(r.out, "bad") || !strings.Contains(r.err, "omitted 1 record that cannot be read: ") {
 		t.Errorf("%s%s", r.out, r.err)
 	}
 }
@@ -214,22 +214,22 @@ func TestExitInterruptedWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestExitInterruptedWhileTheStoreIsInUse wants the program to end at once, also where a call to the store does not.
+// TestExitInterruptedWhileTheStoreIsInUse checks that an interrupted program ends at once even if a call to the store does not.
 func TestExitInterruptedWhileTheStoreIsInUse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	released := make(chan struct{})
 	defer close(released)
-	app := &App{world: newShell(t).world(), Globals: Globals{Namespace: "default", Timeout: time.Hour}}
-	app.store = &store{missing: func() bool { return false }, open: func() (backend.Backend, error) {
-		cancel() // while we wait for the file
+	app := &App{host: newShell(t).world(), Globals: Globals{Namespace: "default", Timeout: time.Hour}}
+	app.store = &store{isMissing: func() bool { return false }, open: func() (backend.Backend, error) {
+		cancel() // while the program waits for the file
 		<-released
-		return nil, errAbsent
+		return nil, errNotFound
 	}}
-	err := app.use(ctx, func(l *engine.Limiter) error {
+	err := app.withLimiter(ctx, func(l *engine.Limiter) error {
 		_, err := l.Acquire(ctx, engine.Request{Entity: "a", Resource: "b", Consume: engine.Tokens{"n": 1}})
 		return err
 	})
-	if code := app.fail(ctx, err); code != exitInterrupted {
+	if code := app.finish(ctx, err); code != exitInterrupted {
 		t.Errorf("exit code %d: %v", code, err)
 	}
 }
@@ -246,7 +246,7 @@ func TestExitInterruptedQuestion(t *testing.T) {
 	}
 }
 
-// never is somebody who does not answer.
+// never is an input that never ends.
 type never struct{}
 
 func (never) Read([]byte) (int, error) { select {} }
@@ -260,11 +260,11 @@ func TestConfirm(t *testing.T) {
 			s := inhabited(t)
 			s.terminal, s.in = true, answer
 			r := s.want(code, fields(line)...)
-			if !strings.Contains(r.err, "? [y/N] ") || code == exitFailed && !strings.Contains(r.err, "declined, nothing was changed") {
+			if !strings.Contains(r.err, "? [y/N] ") || code == exitFailed && !strings.Contains(r.err, "not confirmed: nothing was changed") {
 				t.Errorf("%s, answered %q: %s", line, answer, r.err)
 			}
 			s.terminal = false
-			if r := inhabited(t).want(exitFailed, fields(line)...); !strings.Contains(r.err, "add --yes") {
+			if r := inhabited(t).want(exitFailed, fields(line)...); !strings.Contains(r.err, "pass --yes") {
 				t.Errorf("%s with nobody there: %s", line, r.err)
 			}
 		}

@@ -6,18 +6,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// explainCmd shows which limits are in force.
+// explainCmd shows which limits apply.
 type explainCmd struct {
-	Entity   string `arg:"" help:"For whom."`
-	Resource string `arg:"" help:"On what."`
+	Entity   string `arg:"" help:"Entity."`
+	Resource string `arg:"" help:"Resource."`
 	Output
 }
 
 // Help explains the levels and shows an example.
 func (*explainCmd) Help() string {
-	return `The first level that has limits supplies all of them: entity and resource, entity, resource, system, and after
-these what an acquire brings with -l. What is likely not meant is said on standard error: a cascade to a parent without limits,
-and a system default that caps a parent.
+	return `All limits come from the first of these levels that has any: entity and resource, entity, resource, system, and last
+the limits of the request (-l). Likely mistakes are reported on standard error: a cascade to a parent without limits, and
+a system default that limits a parent.
 
 Example:
 
@@ -26,12 +26,12 @@ Example:
 
 // Run reads the configuration.
 func (c *explainCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		x, err := l.Explain(ctx, c.Entity, c.Resource)
 		if err != nil {
 			return err
 		}
-		app.warn(x.Warnings)
+		app.logWarnings(x.Warnings)
 		d := explainDoc{Entity: c.Entity, Resource: c.Resource}
 		for _, p := range x.Path {
 			d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
@@ -40,14 +40,14 @@ func (c *explainCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// explainDoc is the way from an entity up to its parents.
+// explainDoc describes the path from an entity up through its parents.
 type explainDoc struct {
 	Entity   string    `json:"entity_id"`
 	Resource string    `json:"resource"`
 	Path     []pathDoc `json:"path"`
 }
 
-// pathDoc is one entity on it.
+// pathDoc is one entity on the path.
 type pathDoc struct {
 	Entity  string     `json:"entity_id"`
 	Cascade bool       `json:"cascade"`

@@ -20,7 +20,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// gettingStarted are the commands by which users of the library for Python begin, between deployment and deletion.
+// gettingStarted are the commands of the Python library's getting-started page, between deployment and deletion.
 var gettingStarted = []struct {
 	line string
 	says string // on one of the two
@@ -31,13 +31,13 @@ var gettingStarted = []struct {
 	{"resource set-defaults gpt-4 -l rpm:50 -l tpm:100000", "dynamodb://my-app"},
 	{"entity set-limits user-premium --resource gpt-4 -l rpm:500 -l tpm:500000", "dynamodb://my-app"},
 	{"explain user-premium gpt-4", "500/min"},
-	{"acquire user-1 gpt-4 -c rpm=50", "took rpm=50"},
+	{"acquire user-1 gpt-4 -c rpm=50", "consumed rpm=50"},
 	{"audit list", "stack_"},
 	{"list --region us-east-1", "my-app"},
 	{"delete --name my-app --region us-east-1 --yes", "deleted my-app"},
 }
 
-// start runs these commands with the built program and some variables, those that deploy prints among them.
+// start runs these commands with the built program and some variables, including those that deploy prints.
 func start(t *testing.T, name string, variables map[string]string) {
 	t.Helper()
 	environment := append(os.Environ(), "ZAE_LIMITER_LAMBDA_ZIP="+codeFile(t), "XDG_DATA_HOME="+t.TempDir())
@@ -62,7 +62,7 @@ func start(t *testing.T, name string, variables map[string]string) {
 	}
 }
 
-// emulated is what programs need that speak to an emulator.
+// emulated returns the variables that programs need for an emulator.
 func emulated(endpoint string) map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -70,7 +70,7 @@ func emulated(endpoint string) map[string]string {
 	}
 }
 
-// TestGettingStarted has the infrastructure at moto, and the table in DynamoDB Local, where nobody but the test makes it.
+// TestGettingStarted runs on a stack of moto, with the table in DynamoDB Local, where the test creates it.
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
 	variables := emulated(stacktest.Moto(t))
@@ -86,7 +86,7 @@ func TestGettingStarted(t *testing.T) {
 	start(t, name, variables)
 }
 
-// keep writes the name of a stack into a table, as that of a deployment has it which was deleted and its data kept.
+// keep writes the name of a stack into a table, as in the table of a deployment that was deleted with --keep-data.
 func keep(t *testing.T, client *dynamodb.Client, name string) {
 	t.Helper()
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -99,17 +99,16 @@ func keep(t *testing.T, client *dynamodb.Client, name string) {
 	}
 }
 
-// TestGettingStartedOnMoto has moto for all of it.
+// TestGettingStartedOnMoto uses moto for everything.
 func TestGettingStartedOnMoto(t *testing.T) {
 	t.Parallel()
 	start(t, "my-app", emulated(stacktest.Moto(t)))
 }
 
-// fresh is the name of a deployment that nobody has.
+// fresh returns an unused name for a deployment.
 func fresh() string { return "test-" + strings.ToLower(rand.Text()[:12]) }
 
-// TestGettingStartedOnAccount has the infrastructure on the scripted account, with a DynamoDB behind it, and looks at what
-// is in the audit trail.
+// TestGettingStartedOnAccount uses the scripted account with a real DynamoDB table, and checks the audit trail.
 func TestGettingStartedOnAccount(t *testing.T) {
 	c := newCloud(t, stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
 	name := fresh()
@@ -121,7 +120,7 @@ func TestGettingStartedOnAccount(t *testing.T) {
 	for _, step := range gettingStarted {
 		if strings.HasPrefix(step.line, "delete") {
 			run("deploy --name my-app --no-alarms")
-			run("deploy --name my-app --no-alarms") // which changes nothing, and is no event
+			run("deploy --name my-app --no-alarms") // changes nothing, so there is no event
 			wantStackEvents(t, run("audit list --name my-app -o json").out)
 			run("usage list --name my-app --resource gpt-4 --window hourly")
 		}
@@ -136,7 +135,7 @@ func TestGettingStartedOnAccount(t *testing.T) {
 	}
 }
 
-// wantStackEvents wants a creation and a change, by whom they were made and with the options before and after.
+// wantStackEvents checks that a creation and a change were recorded, with their principal and the options before and after.
 func wantStackEvents(t *testing.T, document string) {
 	t.Helper()
 	var all struct {
@@ -160,11 +159,11 @@ func wantStackEvents(t *testing.T, document string) {
 	}
 }
 
-// TestGettingStartedOnAWS does it on a real account, with a function that runs: see CONTRIBUTING.md. What it makes it removes.
+// TestGettingStartedOnAWS uses a real account, with a running function: see CONTRIBUTING.md. It deletes what it creates.
 func TestGettingStartedOnAWS(t *testing.T) {
 	region := os.Getenv("ZAE_LIMITER_TEST_AWS")
 	if region == "" {
-		return // it costs money, so that it is only done when it is asked for
+		return // it costs money, so it only runs on request
 	}
 	name := fresh()
 	call := func(line string) (string, error) {
@@ -193,7 +192,7 @@ func TestGettingStartedOnAWS(t *testing.T) {
 	}
 }
 
-// awaitUsage asks every few seconds, for some minutes.
+// awaitUsage polls every few seconds, for some minutes.
 func awaitUsage(t *testing.T, there func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Second)

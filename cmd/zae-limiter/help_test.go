@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands are all commands of the tree, by their path.
+// commands returns all commands of the tree by their path.
 func commands(t *testing.T) map[string]*kong.Node {
 	t.Helper()
 	var helped bool
@@ -23,7 +23,7 @@ func commands(t *testing.T) map[string]*kong.Node {
 	return nodes
 }
 
-// examples are the command lines in a command's help.
+// examples returns the command lines in a command's help.
 func examples(n *kong.Node) (lines []string) {
 	for line := range strings.Lines(n.Detail) {
 		if example, ok := strings.CutPrefix(line, "    zae-limiter "); ok {
@@ -51,7 +51,7 @@ func TestHelpWithoutArguments(t *testing.T) {
 	}
 }
 
-// TestHelpExamples runs every example in the help, on a store that has what they speak of.
+// TestHelpExamples runs every example in the help on a store that has the objects in the examples.
 func TestHelpExamples(t *testing.T) {
 	port := fakeDocker(t)
 	for path, command := range commands(t) {

@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// strangeIDs are ids of entities as callers have them, and some that are trouble for terminals, YAML and command lines.
+// strangeIDs are realistic ids of entities, and some that are difficult for terminals, YAML and command lines.
 var strangeIDs = []string{
 	"\u202eevil\u2066", "fe80::1%eth0", "auth0|5f7c", "auth0%7C5f7c", "+491701234", "sk-abc==", "_internal", " ", "a b", "null", "<<", "a: b", "%s", "${x}",
 	"日本語", "\u2028", "\U000e0001", "@file", "*", strings.Repeat("|", 256),
 }
 
-// Every command that takes or prints an entity's id takes and prints these. Tables and messages show nothing that a
-// terminal would hide, or turn around; JSON and manifests have the ids as they are.
+// Every command that accepts or prints an entity's id accepts and prints these. Tables and messages escape characters that a
+// terminal would hide or reorder; JSON and manifests have the ids unchanged.
 func TestStrangeIDs(t *testing.T) {
 	s := newShell(t)
 	s.must(`entity create boss
@@ -42,7 +42,7 @@ func TestStrangeIDs(t *testing.T) {
 			{"reset", id, "gpt-4"},
 			{"complete", "entity", "show", id, "--"},
 		}
-		if i%5 > 0 { // it takes time, and these ways are all the same
+		if i%5 > 0 { // to save time, since these commands share their code
 			commands = commands[:4]
 		}
 		for _, args := range commands {
@@ -87,7 +87,7 @@ func TestStrangeIDs(t *testing.T) {
 	}
 }
 
-// ids are those of the entities that a command lists.
+// ids returns the ids that a command lists.
 func (s *shell) ids(args ...string) (ids []string) {
 	s.t.Helper()
 	var list struct {
@@ -104,7 +104,7 @@ func (s *shell) ids(args ...string) (ids []string) {
 	return ids
 }
 
-// The rule for ids is told where it is broken.
+// The error for an invalid id states the rule.
 func TestBrokenIDs(t *testing.T) {
 	s := newShell(t)
 	for _, id := range []string{"", "a\tb", "\x1b[2J", strings.Repeat("a", 257)} {
@@ -113,7 +113,7 @@ func TestBrokenIDs(t *testing.T) {
 			t.Errorf("%q: %q", id, r.err)
 		}
 	}
-	if r := s.want(exitUsage, "entity", "create", "a\xff"); !strings.Contains(r.err, `argument "a\xff": is not UTF-8`) {
+	if r := s.want(exitUsage, "entity", "create", "a\xff"); !strings.Contains(r.err, `argument "a\xff" is not valid UTF-8`) {
 		t.Errorf("%q", r.err)
 	}
 	s.want(exitDone, "entity", "create", "--", "--help")

@@ -10,48 +10,48 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// target is a deployment: where the infrastructure commands work.
+// target names the deployment that an infrastructure command works on.
 type target struct{ name, region, endpoint string }
 
-// target is the deployment that flags and environment select. A store that is no deployment selects none: it is for the
-// commands that need a store.
-func (a *App) target() (target, error) {
-	chosen, err := a.chosen(a.Getenv)
+// selectedTarget returns the deployment that the flags and the environment select. A store of another kind in the environment
+// is ignored, since it is meant for other commands; as a flag, it is an error.
+func (a *App) selectedTarget() (target, error) {
+	selected, err := a.storeURL(a.Getenv)
 	if err != nil {
 		return target{}, err
 	}
-	if strings.HasPrefix(chosen, "dynamodb:") {
-		return targetOf(chosen)
+	if strings.HasPrefix(selected, "dynamodb:") {
+		return parseTarget(selected)
 	}
-	if chosen != "" && a.Store != a.Getenv("ZAE_LIMITER_STORE") {
-		return target{}, usage("--store %s is no deployment; leave it out, or name one: --name NAME", a.Store)
+	if selected != "" && a.Store != a.Getenv("ZAE_LIMITER_STORE") {
+		return target{}, usageErrorf("--store %s is not a deployment: pass --name NAME instead", a.Store)
 	}
 	return target{name: defaultName}, nil
 }
 
-// targetOf reads a dynamodb URL.
-func targetOf(name string) (target, error) {
-	const form = "write dynamodb://NAME?region=REGION&endpoint=URL, of which the latter two may be left out"
+// parseTarget parses a dynamodb URL.
+func parseTarget(name string) (target, error) {
+	const form = "write dynamodb://NAME?region=REGION&endpoint=URL; region and endpoint are optional"
 	u, err := url.Parse(name)
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.Fragment != "" {
-		return target{}, usage("%q names no deployed store; %s", name, form)
+		return target{}, usageErrorf("invalid store %q: %s", name, form)
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return target{}, usage("%q names no deployed store; %s", name, form)
+		return target{}, usageErrorf("invalid store %q: %s", name, form)
 	}
 	for key, values := range query {
 		if key != "region" && key != "endpoint" || len(values) != 1 {
-			return target{}, usage("%q: %s is not known, or comes twice; %s", name, key, form)
+			return target{}, usageErrorf("invalid store %q: parameter %s is unknown or repeated: %s", name, key, form)
 		}
 	}
 	return target{u.Host, query.Get("region"), query.Get("endpoint")}, nil
 }
 
-// url is the store that is deployed there.
+// url returns the URL of the deployed store.
 func (t target) url() string { return (&Deployment{t.name, t.region, t.endpoint}).url() }
 
-// flags are those that select it, for a command line that somebody may copy.
+// flags returns the flags that select the deployment, for command lines in messages.
 func (t target) flags() string {
 	flags := "--name " + t.name
 	if t.region != "" {
@@ -63,7 +63,7 @@ func (t target) flags() string {
 	return flags
 }
 
-// String is for sentences.
+// String returns the name, and the region if it is known.
 func (t target) String() string {
 	if t.region == "" {
 		return t.name
@@ -71,28 +71,28 @@ func (t target) String() string {
 	return t.name + " in " + t.region
 }
 
-// options are what stack needs to work there, by the app's clock.
+// options returns the options for package stack.
 func (t target) options(a *App) *stack.Options {
 	return &stack.Options{Region: t.region, Endpoint: t.endpoint, Now: a.Now, Sleep: a.Sleep}
 }
 
-// inspect describes the deployment, or the table alone if there is no stack; of an emulator on this machine only that.
-func (a *App) inspect(ctx context.Context, at target) (stack.Info, error) {
-	if a.emulated(at) {
+// deploymentInfo describes the deployment, or only the table if there is no stack or the endpoint is an emulator's.
+func (a *App) deploymentInfo(ctx context.Context, at target) (stack.Info, error) {
+	if a.isEmulator(at) {
 		return stack.GetTable(ctx, at.name, at.options(a))
 	}
 	return stack.Get(ctx, at.name, at.options(a))
 }
 
-// deployedStack is the stack of the selected store, or its table if there is no stack; nil if it is no deployment. If it
-// cannot be looked at there is nil as well, since the store may do all the same; aloud, it says so.
-func (a *App) deployedStack(ctx context.Context, aloud bool) (*stackDoc, error) {
-	chosen, err := a.chosen(a.Getenv)
-	if err != nil || !strings.HasPrefix(chosen, "dynamodb:") {
+// deployedStack describes the stack of the selected store, or its table if there is no stack. It returns nil if the store is
+// not a deployment, or if the stack cannot be read: the store may work all the same. With verbose, it logs why.
+func (a *App) deployedStack(ctx context.Context, verbose bool) (*stackDoc, error) {
+	selected, err := a.storeURL(a.Getenv)
+	if err != nil || !strings.HasPrefix(selected, "dynamodb:") {
 		return nil, err
 	}
-	at, err := targetOf(chosen)
-	if err != nil || a.emulated(at) {
+	at, err := parseTarget(selected)
+	if err != nil || a.isEmulator(at) {
 		return nil, err
 	}
 	limited, cancel := context.WithTimeout(ctx, max(a.Timeout, time.Millisecond))
@@ -102,23 +102,23 @@ func (a *App) deployedStack(ctx context.Context, aloud bool) (*stackDoc, error) 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if aloud {
-			a.say("no stack is shown: %s", describe(ctx, inStack(err)))
+		if verbose {
+			a.logf("no stack is shown: %s", describe(ctx, fromStack(err)))
 		}
 		return nil, nil
 	}
-	if info.ID == "" && aloud {
-		a.say("no stack is shown: %s", inWords(info.Reason))
-		a.sayMissing(info.Missing)
+	if info.ID == "" && verbose {
+		a.logf("no stack is shown: %s", commandLineText(info.Reason))
+		a.warnMissing(info.Missing)
 	}
 	d := stackDocOf(&info)
 	return &d, nil
 }
 
-// sayUnbooked tells why a deployed store may have no usage to show.
-func (a *App) sayUnbooked() {
-	at, err := targetOf(a.store.url)
-	if err != nil { // it books by itself
+// explainNoUsage logs why a deployed store may have no usage.
+func (a *App) explainNoUsage() {
+	at, err := parseTarget(a.store.url)
+	if err != nil { // a file or memory
 		return
 	}
 	for _, endpoint := range []string{at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL")} {
@@ -126,17 +126,17 @@ func (a *App) sayUnbooked() {
 			continue
 		}
 		if u, err := url.Parse(endpoint); err == nil && !strings.Contains(u.Hostname()+".", ".amazonaws.com.") && !strings.HasSuffix(u.Hostname(), ".api.aws") {
-			a.say("no usage is booked at %s: no aggregator runs beside DynamoDB Local; an embedded store books usage by itself: --store bolt:FILE", endpoint)
+			a.logf("%s has no usage: DynamoDB Local has no aggregator; to record usage on this machine, use a file: --store bolt:FILE", endpoint)
 			return
 		}
 		break
 	}
-	a.say("no such usage is booked: the aggregator takes some seconds, and a deployment may have none, which zae-limiter status %s shows", at.flags())
+	a.logf("no usage found: the aggregator records usage after some seconds; to see whether it is deployed: zae-limiter status %s", at.flags())
 }
 
-// emulated tells whether DynamoDB is an emulator on this machine beside which there is no CloudFormation, as
+// isEmulator tells whether DynamoDB is an emulator on this machine beside which there is no CloudFormation, as
 // "local up" has it.
-func (a *App) emulated(at target) bool {
+func (a *App) isEmulator(at target) bool {
 	if at.endpoint != "" || a.Getenv("AWS_ENDPOINT_URL") != "" || a.Getenv("AWS_ENDPOINT_URL_CLOUDFORMATION") != "" {
 		return false
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// codeFile is a file with code for the function, as far as anybody looks: the head of a Linux binary for arm64.
+// codeFile creates a file that passes for the function's code: the header of a Linux binary for arm64.
 func codeFile(t *testing.T) string {
 	t.Helper()
 	head := make([]byte, 64)
@@ -30,7 +30,7 @@ func codeFile(t *testing.T) string {
 	return path
 }
 
-// cloud is a shell beside an AWS account, whose time passes with the shell's.
+// cloud is a shell with a scripted AWS account, which shares the shell's clock.
 type cloud struct {
 	*shell
 	*stacktest.AWS
@@ -69,7 +69,7 @@ func deployment(t *testing.T) *cloud {
 	return c
 }
 
-// even is how long a rest would be without its jitter: 1, 2, 4 seconds and so on.
+// even rounds a wait with jitter to 1, 2, 4 seconds and so on.
 func even(d time.Duration) time.Duration {
 	rest := time.Second
 	for d > rest*13/10 {
@@ -81,7 +81,7 @@ func even(d time.Duration) time.Duration {
 // pass sets the account's clock by the shell's.
 func (c *cloud) pass() { c.clock.Store(c.now.UnixNano()) }
 
-// scene is how a deployment looks to somebody: what is printed by each of some commands.
+// scene runs commands and returns everything that they print.
 func (c *cloud) scene(ctx context.Context, lines ...string) string {
 	c.t.Helper()
 	var all strings.Builder
@@ -90,7 +90,7 @@ func (c *cloud) scene(ctx context.Context, lines ...string) string {
 		c.pass()
 		r := c.runContext(ctx, fields(line)...)
 		if i == 0 {
-			ctx = c.t.Context() // it was the one to be interrupted
+			ctx = c.t.Context() // only the first command is interrupted
 			close(c.ended)
 		}
 		all.WriteString("$ zae-limiter " + line + "\n" + r.err + r.out)

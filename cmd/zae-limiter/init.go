@@ -8,14 +8,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// initCmd makes a table usable that something else has created.
+// initCmd initializes a table that another tool has created.
 type initCmd struct{ Output }
 
 // Help shows an example.
 func (*initCmd) Help() string {
-	return `Use it for a table that Terraform, CDK, a template from cfn-template or a restore has created. It checks the table's keys and its index, and writes the schema record, without which no store opens; a table that has one stays as it is. What a limiter misses of the table, its stream or TTL, is printed with its consequence and its cure.
+	return `Use this command for a table that Terraform, CDK, a template from cfn-template or a restore has created. It checks the table's keys and its index, and writes the schema record, without which a store cannot be opened. A table that has one does not change. If the table lacks its stream or its TTL, the command prints what follows and what to do.
 
-The table stays outside of any stack of this program: deploy takes it into one only with --adopt.
+The table does not become part of a stack: deploy adopts it only with --adopt.
 
 Example:
 
@@ -24,44 +24,44 @@ Example:
 
 // Run checks the table, and writes the record.
 func (c *initCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.target()
+	at, err := app.selectedTarget()
 	if err != nil {
 		return err
 	}
 	before, err := stack.GetTable(ctx, at.name, at.options(app))
 	if err != nil {
-		return inStack(err)
+		return fromStack(err)
 	}
 	info := before
 	if before.SchemaVersion == "" {
 		if info, err = stack.Init(ctx, at.name, at.options(app)); err != nil {
-			return inStack(err)
+			return fromStack(err)
 		}
 	}
 	at.region = info.Region
 	if before.SchemaVersion == "" {
-		app.say("wrote the schema record of the table %s; it can be used", at)
+		app.logf("wrote the schema record of the table %s: the table is ready", at)
 	} else {
-		app.say("nothing to do: the table %s has a schema record of version %s", at, info.SchemaVersion)
+		app.logf("nothing to do: the table %s already has schema version %s", at, info.SchemaVersion)
 	}
-	app.sayMissing(info.Missing)
+	app.warnMissing(info.Missing)
 	if info.SchemaVersion != fmt.Sprint(schema.CurrentVersion) {
-		return fmt.Errorf("%w: schema %s, here %d; use the version of this program that made it", errDifferent, info.SchemaVersion, schema.CurrentVersion)
+		return fmt.Errorf("%w: schema %s, this program has %d: use the version of this program that created the table", errOtherVersion, info.SchemaVersion, schema.CurrentVersion)
 	}
 	if c.Output.Output == formatTable {
-		return app.exports(at)
+		return app.printExports(at)
 	}
-	return app.print(c.Output.Output, initDoc{at.name, at.region, before.SchemaVersion == "", info.SchemaVersion, info.TableStatus, list(info.Missing)})
+	return app.print(c.Output.Output, initDoc{at.name, at.region, before.SchemaVersion == "", info.SchemaVersion, info.TableStatus, nonNil(info.Missing)})
 }
 
-// sayMissing warns of what a limiter misses of a table.
-func (a *App) sayMissing(missing []string) {
+// warnMissing logs what a table lacks.
+func (a *App) warnMissing(missing []string) {
 	for _, m := range missing {
-		a.say("missing: %s", m)
+		a.logf("missing: %s", m)
 	}
 }
 
-// initDoc is what a table has become.
+// initDoc describes an initialized table.
 type initDoc struct {
 	Name          string   `json:"name"`
 	Region        string   `json:"region"`

@@ -12,56 +12,55 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// lifeStep is one command, with the exit code that is wanted.
+// lifeStep is one command with its expected exit code.
 type lifeStep struct {
 	line string
 	code int
 	says string // on one of the two
 }
 
-// aLife is what happens to a deployment until it is deleted.
+// aLife is the life of a deployment until it is deleted.
 var aLife = []lifeStep{
 	{"status --name my-app", exitUnavailable, "zae-limiter deploy --name my-app"},
-	{"check --name my-app", exitNotFound, "there is no stack my-app"},
+	{"check --name my-app", exitNotFound, "not found: stack my-app"},
 	{"deploy --name my-app --no-alarms", 0, "created my-app in REGION"},
 	{"deploy --name my-app --no-alarms", 0, "nothing to change"},
 	{"status --name my-app", 0, "table status"},
 	{"check --name my-app", 0, "schema"},
-	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "took rpm=1"},
+	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "consumed rpm=1"},
 	{"deploy --name my-app --usage-retention-days 30 --tag team=search", 0, "my-app in REGION"}, // moto sees no change in parameters
 	{"upgrade --name my-app", 0, "REGION"},
 	{"list", 0, "my-app"},
 }
 
-// again takes in what was kept. Moto answers an import of what it has with an internal error.
+// again adopts the data that were kept. Moto does not support this import: it answers with an internal error.
 var again = []lifeStep{
 	{"delete --name my-app --keep-data --yes", 0, "table and bucket are left"},
 	{"deploy --name my-app --no-alarms --usage-retention-days 20", 0, "over the data that were there"},
-	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "took rpm=1"},
+	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "consumed rpm=1"},
 	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", exitDenied, "rpm"},
 }
 
-// anew deletes all of it, and begins anew.
-var anew = []lifeStep{
+// startOver deletes everything and starts over.
+var startOver = []lifeStep{
 	{"delete --name my-app --yes", 0, "deleted my-app"},
 	{"delete --name my-app --yes", 0, "nothing to delete"},
 	{"deploy --name my-app --no-alarms", 0, "created my-app in REGION"},
-	{"acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day --name my-app", 0, "took rpm=2"},
+	{"acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day --name my-app", 0, "consumed rpm=2"},
 	{"delete --name my-app --yes", 0, "deleted my-app"},
 }
 
-// regions are one of each other partition.
+// regions has a region of each other partition.
 var regions = []string{"cn-north-1", "us-gov-west-1"}
 
-// TestLifeOnAccount leads a deployment through its life on the scripted account, which rejects what speaks of another region
-// or partition.
+// TestLifeOnAccount runs the life of a deployment on the scripted account, which rejects ARNs of another region or partition.
 func TestLifeOnAccount(t *testing.T) {
 	for _, region := range regions {
 		t.Run(region, func(t *testing.T) {
 			c := newCloud(t, stacktest.Options{Region: region, DynamoDB: dynamotest.Shared(t).Endpoint})
 			name := fresh()
 			named := strings.NewReplacer("my-app", name, "REGION", region)
-			for _, step := range slices.Concat(aLife, again, anew) {
+			for _, step := range slices.Concat(aLife, again, startOver) {
 				c.pass()
 				r := c.run(fields(named.Replace(step.line))...)
 				if says := named.Replace(step.says); r.code != step.code || !strings.Contains(r.err+r.out, says) {
@@ -80,7 +79,7 @@ func TestLifeOnAccount(t *testing.T) {
 	}
 }
 
-// TestLifeOnMoto leads one through its life on somebody else's idea of AWS.
+// TestLifeOnMoto runs the life of a deployment on moto.
 func TestLifeOnMoto(t *testing.T) {
 	t.Parallel()
 	for _, region := range regions {
@@ -90,8 +89,8 @@ func TestLifeOnMoto(t *testing.T) {
 			for k, v := range emulated(stacktest.Moto(t)) {
 				environment = append(environment, k+"="+v)
 			}
-			for i, step := range slices.Concat(aLife, anew) {
-				if i >= len(aLife) { // moto leaves the policies of a stack that it deletes
+			for i, step := range slices.Concat(aLife, startOver) {
+				if i >= len(aLife) { // moto does not delete the policies of a deleted stack
 					step.line = strings.Replace(step.line, "--no-alarms", "--no-alarms --no-aggregator --no-iam", 1)
 				}
 				c := exec.Command("zae-limiter", fields(step.line)...)

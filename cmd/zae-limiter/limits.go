@@ -12,10 +12,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// manifestFile is the flag of commands that read a manifest.
+// manifestFile holds the flags of commands that read a manifest.
 type manifestFile struct {
-	File         string `short:"f" required:"" placeholder:"FILE" help:"The manifest, in YAML or JSON; -: standard input."`
-	TakeOver     bool   `help:"Also manage what another manifest manages now; that one loses it."`
+	File         string `short:"f" required:"" placeholder:"FILE" help:"Manifest in YAML or JSON; -: standard input."`
+	TakeOver     bool   `help:"Take over settings that another manifest manages now."`
 	AllowMissing bool   `help:"Accept parents that are neither in the manifest nor in the store."`
 }
 
@@ -27,7 +27,7 @@ type limitsPlanCmd struct {
 
 // Help shows examples.
 func (*limitsPlanCmd) Help() string {
-	return `It changes nothing. A manifest says what shall be stored:
+	return `The command changes nothing. A manifest declares limits and entities:
 
     system:
       on_unavailable: block
@@ -39,8 +39,9 @@ func (*limitsPlanCmd) Help() string {
       user-1: {parent: team, cascade: true, limits: {rpm: 10}}
       team: {name: "The team"}
 
-What it says is stored as a whole; what it does not mention stays as it is, unless the manifest has set it before: then it goes.
-Lines begin with + for what is added, ~ changed, - removed, and ^ for what stays and is managed from then on.
+Each declared setting replaces the stored one as a whole. Settings that the manifest does not mention do not change, except
+those that an earlier version of the manifest has set: these are removed. Lines begin with + for added settings, ~ for
+changed, - for removed ones, and ^ for settings that do not change but are managed by the manifest from then on.
 
 Examples:
 
@@ -50,12 +51,12 @@ Examples:
 
 // Run compares.
 func (c *limitsPlanCmd) Run(ctx context.Context, app *App) error {
-	return c.with(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
+	return c.withPlan(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
 		return app.print(c.Output.Output, planDocOf(p, 0))
 	})
 }
 
-// limitsApplyCmd puts a manifest in force.
+// limitsApplyCmd applies a manifest.
 type limitsApplyCmd struct {
 	manifestFile
 	Confirm
@@ -64,9 +65,9 @@ type limitsApplyCmd struct {
 
 // Help shows an example.
 func (*limitsApplyCmd) Help() string {
-	return `It shows the plan, asks, and makes the changes, each with its audit event. Applied again, it changes nothing. Interrupted, it
-leaves some changes made and others not; applied again, it makes the rest. Of what somebody else changes meanwhile it keeps
-its hands off, and says so.
+	return `The command shows the plan, asks for confirmation and makes the changes, each with its audit event. Applied again, the
+manifest changes nothing. If the command is interrupted, only some changes are made; run it again to make the rest. Settings
+that somebody else changes in the meantime are not overwritten, and the command says so.
 
 Example:
 
@@ -75,14 +76,14 @@ Example:
 
 // Run plans, asks and applies.
 func (c *limitsApplyCmd) Run(ctx context.Context, app *App) error {
-	return c.with(ctx, app, func(l *engine.Limiter, p *manifest.Plan) error {
+	return c.withPlan(ctx, app, func(l *engine.Limiter, p *manifest.Plan) error {
 		changes := len(p.Changes)
 		if changes > 0 && !c.Yes && !app.Terminal(app.In) {
 			return errUnconfirmed
 		}
 		if changes == 0 || c.Output.Output == formatTable {
 			if err := app.print(c.Output.Output, planDocOf(p, 0)); err != nil || changes == 0 {
-				app.changed("")
+				app.reportChange("")
 				return err
 			}
 		}
@@ -102,19 +103,19 @@ func (c *limitsApplyCmd) Run(ctx context.Context, app *App) error {
 
 func (c *limitsApplyCmd) apply(ctx context.Context, app *App, l *engine.Limiter, p *manifest.Plan) error {
 	bar := app.progress("changes made", len(p.Changes))
-	err := p.Apply(ctx, l, bar.at)
+	err := p.Apply(ctx, l, bar.update)
 	bar.end()
 	if err != nil && !errors.Is(err, engine.ErrStale) {
-		app.say("%d of %s were made before that; apply again to make the rest", bar.done, count(len(p.Changes), "change"))
+		app.logf("%d of %s were made before the error; apply again to make the rest", bar.done, count(len(p.Changes), "change"))
 	}
 	if err != nil {
 		return err
 	}
-	app.changed("made %s of the manifest %s", count(len(p.Changes), "change"), p.Manifest.Name)
+	app.reportChange("made %s of the manifest %s", count(len(p.Changes), "change"), p.Manifest.Name)
 	return nil
 }
 
-// limitsDiffCmd looks for drift.
+// limitsDiffCmd detects drift.
 type limitsDiffCmd struct {
 	manifestFile
 	Output
@@ -122,17 +123,17 @@ type limitsDiffCmd struct {
 
 // Help shows an example.
 func (*limitsDiffCmd) Help() string {
-	return `The exit code is 0 where the store is as the manifest says, whoever manages it, and 6 where it differs. What is shown is
-what apply would do about it.
+	return `The exit code is 0 if the stored settings are those of the manifest, whoever manages them, and 6 if they differ. The output
+shows what apply would change.
 
 Example:
 
     zae-limiter limits diff -f limits.yaml`
 }
 
-// Run compares, and fails where there is a difference.
+// Run compares, and fails if there is a difference.
 func (c *limitsDiffCmd) Run(ctx context.Context, app *App) error {
-	return c.with(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
+	return c.withPlan(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
 		d := planDocOf(p, 0)
 		if err := app.print(c.Output.Output, d); err != nil || !p.Drift() {
 			return err
@@ -141,11 +142,11 @@ func (c *limitsDiffCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// with reads the manifest and calls f with a plan of it.
-func (c *manifestFile) with(ctx context.Context, app *App, f func(*engine.Limiter, *manifest.Plan) error) error {
+// withPlan reads the manifest and calls f with its plan.
+func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Limiter, *manifest.Plan) error) error {
 	m, err := c.read(app)
 	if err != nil {
-		return app.problems(err)
+		return app.reportProblems(err)
 	}
 	switch {
 	case m.Namespace == "":
@@ -153,12 +154,12 @@ func (c *manifestFile) with(ctx context.Context, app *App, f func(*engine.Limite
 	case app.Namespace == engine.DefaultNamespace || app.Namespace == m.Namespace:
 		app.Namespace = m.Namespace
 	default:
-		return usage("%s is for the namespace %s, and --namespace says %s; leave one of them out", m.File, m.Namespace, app.Namespace)
+		return usageErrorf("%s is for the namespace %s, but --namespace is %s: leave out one of them", m.File, m.Namespace, app.Namespace)
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
 		if err != nil {
-			return app.problems(err)
+			return app.reportProblems(err)
 		}
 		return f(l, p)
 	})
@@ -179,24 +180,25 @@ func (c *manifestFile) read(app *App) (*manifest.Manifest, error) {
 		if errors.As(err, &at) {
 			err = at.Err
 		}
-		return nil, usage("--file %s: %v", c.File, err)
+		return nil, usageErrorf("--file %s: %v", c.File, err)
 	}
 	return manifest.Parse(name, text)
 }
 
-// problems says what is wrong with a manifest, one problem a line, and makes one error of it; others stay as they are.
-func (a *App) problems(err error) error {
+// reportProblems logs the problems of an invalid manifest, one a line, and returns one error for all; it returns other errors
+// unchanged.
+func (a *App) reportProblems(err error) error {
 	var p *manifest.Problems
 	if !errors.As(err, &p) {
 		return err
 	}
 	for _, line := range p.Lines() {
-		a.say("%s", orDash(line)) // keys of the file are in it
+		a.logf("%s", orDash(line)) // it may contain keys from the file
 	}
 	return &manifestError{p}
 }
 
-// count is a number with its noun.
+// count returns a number with its noun.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

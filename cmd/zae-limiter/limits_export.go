@@ -9,16 +9,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// limitsExportCmd writes what is stored as a manifest.
+// limitsExportCmd exports the stored configuration as a manifest.
 type limitsExportCmd struct {
-	Manifest string `placeholder:"NAME" help:"Only what this manifest manages. Default: all, as long as one manifest manages it."`
+	Manifest string `placeholder:"NAME" help:"Export only what this manifest manages. Default: all, unless several manifests manage it."`
 	Output   Format `short:"o" default:"yaml" enum:"yaml,json" placeholder:"yaml|json" help:"yaml or json. Default: ${default}."`
 }
 
 // Help shows examples.
 func (*limitsExportCmd) Help() string {
-	return `The manifest says what is stored; applied at once, it changes none of it. Write it to a file with > limits.yaml. On DynamoDB
-it reads the whole table, unless --manifest is given.
+	return `The manifest declares what is stored; applying it changes nothing. Write it to a file with > limits.yaml. On DynamoDB the
+command reads the whole table, unless you pass --manifest.
 
 Examples:
 
@@ -28,16 +28,16 @@ Examples:
 
 // Run reads and writes.
 func (c *limitsExportCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		settings, name, err := c.settings(ctx, l)
 		if err != nil {
 			return err
 		}
 		m := manifest.Of(name, app.Namespace, settings)
 		text := m.YAML(
-			"Limits and entities as they are stored, written by: zae-limiter limits export",
-			"What would change:  zae-limiter limits plan -f FILE",
-			"Put it in force:    zae-limiter limits apply -f FILE")
+			"Limits and entities, exported with: zae-limiter limits export",
+			"Show what would change:  zae-limiter limits plan -f FILE",
+			"Apply:                   zae-limiter limits apply -f FILE")
 		if c.Output != formatYAML {
 			if text, err = m.JSON(); err != nil {
 				return err
@@ -48,12 +48,12 @@ func (c *limitsExportCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// settings are what is asked for, and the name of the manifest that it makes.
+// settings returns the settings to export, and the name of the manifest.
 func (c *limitsExportCmd) settings(ctx context.Context, l *engine.Limiter) ([]engine.Setting, string, error) {
 	if c.Manifest != "" {
 		settings, err := l.ManagedSettings(ctx, c.Manifest)
 		if err == nil && len(settings) == 0 {
-			err = absent("the manifest %s manages nothing", c.Manifest)
+			err = notFound("the manifest %s manages nothing", c.Manifest)
 		}
 		return settings, c.Manifest, err
 	}
@@ -74,5 +74,5 @@ func (c *limitsExportCmd) settings(ctx context.Context, l *engine.Limiter) ([]en
 	case 1:
 		return settings, names[0], nil
 	}
-	return nil, "", usage("several manifests manage what is stored, %s; say which, for example --manifest %s", strings.Join(names, ", "), names[0])
+	return nil, "", usageErrorf("several manifests manage the stored configuration, %s: select one, for example --manifest %s", strings.Join(names, ", "), names[0])
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// planDoc is what a manifest changes.
+// planDoc describes what a manifest changes.
 type planDoc struct {
 	Manifest  string      `json:"manifest"`
 	Namespace string      `json:"namespace"`
@@ -23,7 +23,7 @@ type planDoc struct {
 	file string
 }
 
-// changeDoc is one of the changes.
+// changeDoc describes the change of one setting.
 type changeDoc struct {
 	Action   manifest.Action `json:"action"`
 	Path     string          `json:"path"`
@@ -33,7 +33,7 @@ type changeDoc struct {
 	Fields   []fieldDoc      `json:"fields"`
 }
 
-// fieldDoc is one difference.
+// fieldDoc describes one difference.
 type fieldDoc struct {
 	Field  string  `json:"field"`
 	Before *string `json:"before"`
@@ -59,7 +59,7 @@ func planDocOf(p *manifest.Plan, applied int) planDoc {
 	return d
 }
 
-// Marks of lines, and their colours on a terminal.
+// Marks at the start of lines; colours has their colours on a terminal.
 const (
 	markAdd    = "+"
 	markChange = "~"
@@ -69,12 +69,12 @@ const (
 
 var colours = map[string]string{markAdd: "\x1b[32m", markChange: "\x1b[33m", markRemove: "\x1b[31m", markAdopt: "\x1b[36m"}
 
-// text is the plan for people: a line for each setting, and below it one for each difference.
-func (d planDoc) text(fancy bool) string {
+// text returns the plan with a line for each setting, followed by a line for each difference.
+func (d planDoc) text(styled bool) string {
 	var s strings.Builder
 	line := func(indent, mark, text string) {
 		text = indent + mark + " " + orDash(text)
-		if fancy {
+		if styled {
 			text = colours[mark] + text + "\x1b[0m"
 		}
 		s.WriteString(text + "\n")
@@ -89,22 +89,22 @@ func (d planDoc) text(fancy bool) string {
 		}
 	}
 	if len(d.Changes) == 0 {
-		return fmt.Sprintf("No changes: what is stored is as %s says (%s).\n", d.file, count(d.Unchanged, "setting"))
+		return fmt.Sprintf("No changes: the stored configuration matches %s (%s).\n", d.file, count(d.Unchanged, "setting"))
 	}
 	fmt.Fprintf(&s, "\n%d to add, %d to change, %d to remove, %d to adopt; %d unchanged\n", d.Add, d.Change, d.Remove, d.Adopt, d.Unchanged)
 	return s.String()
 }
 
-// table is the plan as rows, which nobody asks for.
+// table implements document; a plan is printed by text.
 func (d planDoc) table() table { return table{} }
 
-// note is what there is to say of a setting besides its fields.
+// note returns a remark about a setting, or an empty string.
 func (c changeDoc) note() string {
 	switch {
 	case c.From != nil:
 		return " (taken over from the manifest " + *c.From + ")"
 	case c.Action == manifest.Adopt:
-		return " (stays, and is managed from now on)"
+		return " (unchanged, managed from now on)"
 	}
 	return ""
 }

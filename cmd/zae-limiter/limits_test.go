@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// manifestOf writes a manifest with n entities and gives the name of its file.
+// manifestOf writes a manifest with n entities and returns the name of its file.
 func manifestOf(t *testing.T, n, rate int) string {
 	t.Helper()
 	var text strings.Builder
@@ -36,13 +36,13 @@ func TestLimitsOnTerminal(t *testing.T) {
 	r := s.want(exitFailed, "limits", "apply", "-f", "testdata/limits.yaml")
 	for _, line := range []string{
 		"\x1b[33m~ system\x1b[0m\n", "\x1b[32m    + on_unavailable: allow\x1b[0m\n", "\x1b[31m- resources.old\x1b[0m\n",
-		"\x1b[36m^ resources.gpt-4 (stays, and is managed from now on)\x1b[0m\n",
+		"\x1b[36m^ resources.gpt-4 (unchanged, managed from now on)\x1b[0m\n",
 	} {
 		if !strings.Contains(r.out, line) {
 			t.Errorf("%q lacks %q", r.out, line)
 		}
 	}
-	if !strings.HasSuffix(r.err, "zae-limiter: Make 8 changes, of which 3 remove something? [y/N] zae-limiter: declined, nothing was changed\n") {
+	if !strings.HasSuffix(r.err, "zae-limiter: Make 8 changes, of which 3 remove something? [y/N] zae-limiter: not confirmed: nothing was changed\n") {
 		t.Errorf("asked %q", r.err)
 	}
 	s.env["NO_COLOR"] = "1"
@@ -55,11 +55,11 @@ func TestLimitsOnTerminal(t *testing.T) {
 	}
 }
 
-// What stands in a file or a store reaches the terminal without its control characters.
+// Control characters in a file or a store do not reach the terminal.
 func TestLimitsControlCharacters(t *testing.T) {
 	s := newShell(t)
 	s.in = "system: {\"\\e[2J\\u009b\": 1}\n"
-	if r := s.want(exitUsage, "limits", "plan", "-f", "-"); strings.ContainsAny(r.err, "\x1b\u009b") || !strings.Contains(r.err, "system.?[2J?: is not known here") {
+	if r := s.want(exitUsage, "limits", "plan", "-f", "-"); strings.ContainsAny(r.err, "\x1b\u009b") || !strings.Contains(r.err, "system.?[2J?: unknown key") {
 		t.Errorf("%q", r.err)
 	}
 	s.want(exitDone, "entity", "create", "eve", "--display-name", "\x1b[2J\u009b")
@@ -73,7 +73,7 @@ func TestLimitsControlCharacters(t *testing.T) {
 	}
 }
 
-// An interruption leaves some changes made, and says so; applying again makes the rest.
+// An interrupted apply reports how many changes were made; applying again makes the rest.
 func TestLimitsInterrupted(t *testing.T) {
 	s := newShell(t)
 	file := manifestOf(t, 300, 10)
@@ -83,7 +83,7 @@ func TestLimitsInterrupted(t *testing.T) {
 	w := s.world()
 	w.Out, w.Err = &out, &err
 	var calls atomic.Int64
-	now := s.now // not the shell's: a call of the store that was interrupted goes on for a moment
+	now := s.now // not the shell's: an interrupted call to the store continues for a moment
 	w.Now = func() time.Time {
 		if calls.Add(1) == 80 {
 			cancel()
@@ -91,7 +91,7 @@ func TestLimitsInterrupted(t *testing.T) {
 		return now
 	}
 	code := run(ctx, []string{"limits", "apply", "-f", file, "--yes"}, w)
-	if code != exitInterrupted || !strings.Contains(err.String(), "of 601 changes were made before that; apply again to make the rest") ||
+	if code != exitInterrupted || !strings.Contains(err.String(), "of 601 changes were made before the error; apply again to make the rest") ||
 		!strings.HasSuffix(err.String(), "zae-limiter: interrupted\n") {
 		t.Fatalf("exit code %d, %q", code, err.String())
 	}
@@ -122,13 +122,13 @@ func TestProgress(t *testing.T) {
 		var said bytes.Buffer
 		w := s.world()
 		w.Err = &said
-		p := (&App{world: w}).progress("changes made", 100)
+		p := (&App{host: w}).progress("changes made", 100)
 		for _, step := range []struct {
 			after time.Duration
 			done  int
 		}{{50 * time.Millisecond, 10}, {60 * time.Millisecond, 25}, {5 * time.Second, 50}, {5 * time.Second, 100}} {
 			s.now = s.now.Add(step.after)
-			p.at(step.done)
+			p.update(step.done)
 		}
 		p.end()
 		if said.String() != c.want {
@@ -137,11 +137,11 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// Thousands of entities take few calls to the store: a file is opened for each.
+// Thousands of entities take few calls to the store, each of which opens the file.
 func TestLimitsCalls(t *testing.T) {
 	s := newShell(t)
 	file := manifestOf(t, 2000, 10)
-	app := &App{world: s.world()}
+	app := &App{host: s.world()}
 	app.Namespace, app.Timeout, app.Store = "default", time.Second, s.env["ZAE_LIMITER_STORE"]
 	if _, err := app.limiter(); err != nil {
 		t.Fatal(err)

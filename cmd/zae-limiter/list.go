@@ -11,7 +11,7 @@ type listCmd struct{ Output }
 
 // Help shows an example.
 func (*listCmd) Help() string {
-	return `It lists the deployments in a region of your AWS account.
+	return `The command lists the deployments in one region of your AWS account.
 
 Example:
 
@@ -20,23 +20,23 @@ Example:
 
 // Run asks CloudFormation.
 func (c *listCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.target()
+	at, err := app.selectedTarget()
 	if err != nil {
 		return err
 	}
 	all, err := stack.List(ctx, at.options(app))
 	if err != nil {
-		return inStack(err)
+		return fromStack(err)
 	}
-	d := stacksDoc{make([]stackLine, len(all))}
+	d := stacksDoc{make([]stackListItem, len(all))}
 	for i, s := range all {
-		d.Stacks[i] = stackLine{s.Name, s.Region, s.Status, s.Health, orNull(s.Version), moment{s.Created}, moment{s.Updated}}
+		d.Stacks[i] = stackListItem{s.Name, s.Region, s.Status, s.Health, orNull(s.Version), moment{s.Created}, moment{s.Updated}}
 	}
 	return app.print(c.Output.Output, d)
 }
 
-// stackLine is a deployment in a list.
-type stackLine struct {
+// stackListItem describes a deployment in a list.
+type stackListItem struct {
 	Name    string  `json:"name"`
 	Region  string  `json:"region"`
 	Status  string  `json:"stack_status"`
@@ -48,13 +48,13 @@ type stackLine struct {
 
 // stacksDoc lists deployments.
 type stacksDoc struct {
-	Stacks []stackLine `json:"stacks"`
+	Stacks []stackListItem `json:"stacks"`
 }
 
 func (d stacksDoc) table() table {
 	t := table{head: []string{"NAME", "REGION", "HEALTH", "STATUS", "VERSION", "CREATED"}}
 	for _, s := range d.Stacks {
-		t.rows = append(t.rows, []string{s.Name, s.Region, s.Health, s.Status, text(s.Version), s.Created.String()})
+		t.rows = append(t.rows, []string{s.Name, s.Region, s.Health, s.Status, deref(s.Version), s.Created.String()})
 	}
 	return t
 }

@@ -8,50 +8,50 @@ import (
 	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 )
 
-// loadProgress tells on standard error how a load goes: on a terminal in a line that is drawn again each second, elsewhere
-// in a line now and then.
+// loadProgress shows the progress of a load test on standard error: a line that is redrawn every second on a terminal, else
+// a new line every ten seconds or more.
 type loadProgress struct {
-	app   *App
-	of    *loadtestCmd
-	live  bool
-	told  time.Duration // what of the duration had passed when a line was written
-	every time.Duration
+	app      *App
+	cmd      *loadtestCmd
+	live     bool
+	lastLine time.Duration // elapsed time at the last line
+	every    time.Duration
 }
 
 func newLoadProgress(app *App, c *loadtestCmd) *loadProgress {
-	return &loadProgress{app: app, of: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
+	return &loadProgress{app: app, cmd: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
 }
 
-// show is called from one goroutine at a time.
+// show prints the progress. It must not be called concurrently.
 func (p *loadProgress) show(at load.Progress) {
-	what, of := "", p.of.Duration
+	what, of := "", p.cmd.Duration
 	if at.WarmingUp {
-		what, of = "warming up, ", p.of.WarmUp
+		what, of = "warming up, ", p.cmd.WarmUp
 	}
 	elapsed := min(at.Elapsed, of).Truncate(time.Second)
 	line := fmt.Sprintf("%s%v of %v: %s admitted, %s denied", what, elapsed, of, thousands(at.Admitted), thousands(at.Denied))
 	if n := at.Failed + at.Degraded; n > 0 {
 		line += fmt.Sprintf(", %s failed or degraded", thousands(n))
 	}
-	line += fmt.Sprintf("; p50 %v, p99 %v, %d in flight", brisk(at.P50), brisk(at.P99), at.InFlight)
+	line += fmt.Sprintf("; p50 %v, p99 %v, %d in flight", roundDuration(at.P50), roundDuration(at.P99), at.InFlight)
 	switch {
 	case p.live:
 		fmt.Fprintf(p.app.Err, "\r%s\x1b[K", clip(line, 79))
-	case !at.WarmingUp && at.Elapsed-p.told >= p.every:
-		p.told = at.Elapsed
-		p.app.say("%s", line)
+	case !at.WarmingUp && at.Elapsed-p.lastLine >= p.every:
+		p.lastLine = at.Elapsed
+		p.app.logf("%s", line)
 	}
 }
 
-// end clears the line.
+// end clears the line on a terminal.
 func (p *loadProgress) end() {
 	if p.live {
 		fmt.Fprint(p.app.Err, "\r\x1b[K")
 	}
 }
 
-// brisk is a duration in three digits or so.
-func brisk(d time.Duration) time.Duration {
+// roundDuration rounds a duration to about three digits.
+func roundDuration(d time.Duration) time.Duration {
 	for unit := 10 * time.Nanosecond; ; unit *= 10 {
 		if d < 1000*unit || unit >= time.Second {
 			return d.Round(unit)
@@ -59,7 +59,7 @@ func brisk(d time.Duration) time.Duration {
 	}
 }
 
-// thousands is a number with a comma each three digits.
+// thousands formats a number with a comma every three digits.
 func thousands(n int64) string {
 	text := fmt.Sprint(n)
 	var parts []string

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/prices"
 )
 
-// loadDoc is what a load has shown.
+// loadDoc is the result of a load test.
 type loadDoc struct {
 	Store      string           `json:"store"`
 	Prefix     string           `json:"entity_prefix"`
@@ -42,7 +42,7 @@ type loadDoc struct {
 	plots string
 }
 
-// loadCounts are how acquires ended.
+// loadCounts counts acquires by their outcome.
 type loadCounts struct {
 	Sent     int64 `json:"sent"`
 	Admitted int64 `json:"admitted"`
@@ -51,13 +51,13 @@ type loadCounts struct {
 	Failed   int64 `json:"failed"`
 }
 
-// loadError is an error and how often it came.
+// loadError is an error and how often it occurred.
 type loadError struct {
 	Message string `json:"message"`
 	Count   int64  `json:"count"`
 }
 
-// loadTimes is a distribution, in ms.
+// loadTimes is a distribution of durations, in milliseconds.
 type loadTimes struct {
 	P50  float64 `json:"p50"`
 	P90  float64 `json:"p90"`
@@ -66,10 +66,10 @@ type loadTimes struct {
 	Max  float64 `json:"max"`
 	Mean float64 `json:"mean"`
 
-	of load.Distribution
+	distribution load.Distribution
 }
 
-// loadCost is what an acquire takes of the store, and what that costs.
+// loadCost is the load per acquire on the store, and its cost.
 type loadCost struct {
 	Writes     float64  `json:"writes_per_acquire"`
 	Requests   *float64 `json:"requests_per_acquire"`
@@ -80,7 +80,7 @@ type loadCost struct {
 	Prices     priceDoc `json:"prices"`
 }
 
-// priceDoc are the prices that it was reckoned with.
+// priceDoc lists the prices in the calculation.
 type priceDoc struct {
 	Region string  `json:"region"`
 	Month  string  `json:"month"`
@@ -88,7 +88,7 @@ type priceDoc struct {
 	Read   float64 `json:"million_read_units_usd"`
 }
 
-// loadBound is how far the limits were held.
+// loadBound says whether the limits held.
 type loadBound struct {
 	Kept       bool            `json:"kept"`
 	Buckets    int             `json:"buckets"`
@@ -98,7 +98,7 @@ type loadBound struct {
 	Violations []loadViolation `json:"violations"`
 }
 
-// loadViolation is a limit that admitted too much.
+// loadViolation describes a limit that admitted too much.
 type loadViolation struct {
 	Entity   string `json:"entity_id"`
 	Resource string `json:"resource"`
@@ -109,7 +109,7 @@ type loadViolation struct {
 	Allowed  int64  `json:"allowed_tokens"`
 }
 
-// loadSlot is a part of the time.
+// loadSlot is a time slice of the test.
 type loadSlot struct {
 	At float64 `json:"at_seconds"`
 	loadCounts
@@ -117,17 +117,17 @@ type loadSlot struct {
 	P99 float64 `json:"p99_ms"`
 }
 
-// broken is a bound that was not kept, as an error.
-func broken(v load.Violation) error {
-	return fmt.Errorf("%w: %v of %s on %s admitted %d tokens in %v, of %d at most",
-		errBroken, v.Limit, v.Entity, v.Resource, v.Admitted, v.To.Sub(v.From), v.Allowed)
+// boundError returns the error for a limit that admitted too much.
+func boundError(v load.Violation) error {
+	return fmt.Errorf("%w: %v of %s on %s admitted %d tokens in %v, at most %d are allowed",
+		errBoundBroken, v.Limit, v.Entity, v.Resource, v.Admitted, v.To.Sub(v.From), v.Allowed)
 }
 
-func (c *loadtestCmd) document(site *loadSite, r *load.Report) loadDoc {
+func (c *loadtestCmd) document(target *loadTarget, r *load.Report) loadDoc {
 	d := loadDoc{
-		Store: site.url, Prefix: site.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
+		Store: target.url, Prefix: target.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
 		Duration: c.Duration.Seconds(), WarmUp: c.WarmUp.Seconds(), Arrivals: c.Arrivals, Entities: c.Entities, Skew: c.Skew,
-		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(site.levels[0]), Consume: site.consume,
+		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), Consume: target.consume,
 		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: countsOf(r.Counts), RolledBack: r.RolledBack,
 		Errors: []loadError{}, Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
 	}
@@ -155,7 +155,7 @@ func timesOf(d load.Distribution) loadTimes {
 
 func milliseconds(d time.Duration) float64 { return rounded(float64(d) / float64(time.Millisecond)) }
 
-// costOf projects what the store reported to a month, or what it would have, were it DynamoDB: a unit for a write.
+// costOf projects the units that the store reported to a month. If the store reports none, it assumes one unit per write.
 func (c *loadtestCmd) costOf(r *load.Report) loadCost {
 	n := max(float64(r.Cost.Decisions), 1)
 	p := prices.OnDemand
@@ -185,16 +185,16 @@ func boundOf(b *load.Bound) loadBound {
 	return d
 }
 
-// summary is the load in words.
+// summary describes the load.
 func (c *loadtestCmd) summary() string {
-	s := fmt.Sprintf("%s acquires a second for %v among %s", compact(c.Rate), c.Duration, plural(c.Entities, "entity", "entities"))
+	s := fmt.Sprintf("%s acquires per second for %v by %s", shortNumber(c.Rate), c.Duration, countOf(c.Entities, "entity", "entities"))
 	if c.Processes > 1 {
 		s += fmt.Sprintf(" from %d processes", c.Processes)
 	}
 	return s
 }
 
-func plural(n int, one, many string) string {
+func countOf(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

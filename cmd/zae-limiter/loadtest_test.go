@@ -15,7 +15,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// forgetful is a store that forgets every tenth charge before the next one.
+// forgetful is a store that loses every tenth charge.
 type forgetful struct {
 	*memory.Store
 	writes int
@@ -34,7 +34,7 @@ func (s *forgetful) Apply(ctx context.Context, writes []backend.Write, out []bac
 	return s.Store.Apply(ctx, writes, out)
 }
 
-// TestLoadtestFindsABrokenBound wants exit code 6, with what was admitted, of a store that mints tokens.
+// TestLoadtestFindsABrokenBound checks that a store that loses charges gives exit code 6 and a violation.
 func TestLoadtestFindsABrokenBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, broken := range []bool{false, true} {
@@ -47,29 +47,29 @@ func TestLoadtestFindsABrokenBound(t *testing.T) {
 			var out, said bytes.Buffer
 			w := s.world()
 			w.Out, w.Err = &out, &said
-			app := &App{world: w, Globals: Globals{Namespace: "default", Timeout: time.Second}}
+			app := &App{host: w, Globals: Globals{Namespace: "default", Timeout: time.Second}}
 			app.store = &store{url: "memory:", open: func() (backend.Backend, error) { return d, nil }}
 			c := loadtestCmd{
 				Rate: 100, Duration: 5 * time.Second, Arrivals: "even", Entities: 1, Depth: 1, Resource: "r", Mode: "allow",
 				Processes: 1, InFlight: 10, Limit: []limitFlag{{mustLimit(t, "rps:10/s")}}, Output: Output{"json"},
 			}
 			err := c.Run(t.Context(), nil, app)
-			code := app.fail(t.Context(), err)
+			code := app.finish(t.Context(), err)
 			var doc loadDoc
 			if err := json.Unmarshal(out.Bytes(), &doc); err != nil {
 				t.Fatal(err)
 			}
-			if broken != errors.Is(err, errBroken) || broken != (code == exitMismatch) || broken == doc.Bound.Kept || doc.Bound.Broken != len(doc.Bound.Violations) {
+			if broken != errors.Is(err, errBoundBroken) || broken != (code == exitMismatch) || broken == doc.Bound.Kept || doc.Bound.Broken != len(doc.Bound.Violations) {
 				t.Errorf("broken %v: exit code %d, %v, %+v", broken, code, err, doc.Bound)
 			}
-			if says := "the bound is broken: rps:10/s of loadtest-"; broken != strings.Contains(said.String(), says) {
+			if says := "limit violated: rps:10/s of loadtest-"; broken != strings.Contains(said.String(), says) {
 				t.Errorf("broken %v: says %s", broken, said.String())
 			}
 		}
 	})
 }
 
-// TestLoadtestInterrupted reports what was sent before Ctrl-C, and cleans up.
+// TestLoadtestInterrupted checks that an interrupted test prints its report and cleans up.
 func TestLoadtestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(t)
@@ -94,7 +94,7 @@ func TestLoadtestInterrupted(t *testing.T) {
 	})
 }
 
-// TestLoadtestProgress tells how it goes: a line now and then, or one that is drawn again on a terminal.
+// TestLoadtestProgress checks the progress: a line every few seconds, or a line that is redrawn on a terminal.
 func TestLoadtestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(t)
@@ -114,24 +114,24 @@ func TestLoadtestProgress(t *testing.T) {
 
 func TestLoadtestRefuses(t *testing.T) {
 	for line, says := range map[string]string{
-		"loadtest -l a:1 --rate 0":                     "--rate 0: must be above 0",
-		"loadtest -l a:1 --duration 2h":                "--duration 2h0m0s: must be",
+		"loadtest -l a:1 --rate 0":                     "--rate 0 must be above 0",
+		"loadtest -l a:1 --duration 2h":                "--duration 2h0m0s must be",
 		"loadtest -l a:1 --warm-up=-1s":                "--warm-up -1s",
-		"loadtest -l a:1 --rate 1000000 --duration 1m": "of 5000000 at most",
+		"loadtest -l a:1 --rate 1000000 --duration 1m": "at most 5000000 are possible",
 		"loadtest -l a:1 --entities 0":                 "--entities 0",
-		"loadtest -l a:1 --depth 4":                    "--depth 4: must be 1 to 3",
-		"loadtest -l a:1 --depth 2 --entities 2000":    "must be 1000 at most with --depth",
-		"loadtest -l a:1 --skew 0.9":                   "--skew 0.9: must be above 1",
+		"loadtest -l a:1 --depth 4":                    "--depth 4 must be 1 to 3",
+		"loadtest -l a:1 --depth 2 --entities 2000":    "must be at most 1000 with --depth",
+		"loadtest -l a:1 --skew 0.9":                   "--skew 0.9 must be above 1",
 		"loadtest -l a:1 --roll-back 2":                "--roll-back 2",
 		"loadtest -l a:1 --roll-back 0.5 --mode allow": "--roll-back needs --mode lease",
 		"loadtest -l a:1 --processes 0":                "--processes 0",
 		"loadtest -l a:1 --in-flight 0":                "--in-flight 0",
 		"loadtest -l a:1 -c b=1":                       "unknown limit: b",
-		"loadtest -l a:1 -c a=2":                       "--consume asks for more than a limit can hold",
-		"loadtest":                                     "no limits are configured for loadtest in bolt:///STORE; pass some",
+		"loadtest -l a:1 -c a=2":                       "--consume exceeds the capacity of a limit",
+		"loadtest":                                     "no limits are configured for loadtest in bolt:///STORE; pass limits",
 		`loadtest -l a:1 --resource "not legal"`:       `resource "not legal": must be`,
 		"loadtest -l a:1000000000000000 --depth 3":     "10^15",
-		"--store dynamodb://x/y loadtest -l a:1":       "names no deployed store",
+		"--store dynamodb://x/y loadtest -l a:1":       `invalid store "dynamodb://x/y"`,
 		"loadtest -l a:1 --arrivals never":             "--arrivals must be one of",
 	} {
 		s := newShell(t)
@@ -141,7 +141,7 @@ func TestLoadtestRefuses(t *testing.T) {
 	}
 	s := newShell(t)
 	s.env["ZAE_LIMITER_STORE"], s.env["ZAE_LIMITER_NAME"] = "", "my-app"
-	if r := s.want(exitUsage, "loadtest", "-l", "a:1"); !strings.Contains(r.err, "dynamodb://my-app, which the environment selects: name it on the command line") {
+	if r := s.want(exitUsage, "loadtest", "-l", "a:1"); !strings.Contains(r.err, "dynamodb://my-app, which the environment selects, costs money: name it on the command line") {
 		t.Error(r.err)
 	}
 }
@@ -150,7 +150,7 @@ func TestBrisk(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0s", 812: "810ns", 1234: "1.23µs", 123456: "123µs", 12345678: "12.3ms", 1234567890: "1.23s", 3_661_234_000_000: "1h1m1s",
 	} {
-		if got := brisk(d).String(); got != want {
+		if got := roundDuration(d).String(); got != want {
 			t.Errorf("%d ns: %s, not %s", d, got, want)
 		}
 	}

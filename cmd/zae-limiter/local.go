@@ -13,24 +13,24 @@ import (
 // localUpCmd starts DynamoDB Local.
 type localUpCmd struct {
 	Port    int    `default:"8000" placeholder:"PORT" from:"ZAE_LIMITER_LOCAL_PORT" help:"Port to listen on. Default: ${default}."`
-	Runtime string `default:"auto" enum:"auto,docker,java" placeholder:"RUNTIME" help:"docker, java or auto: Docker, and Java where that fails. Default: ${default}."`
-	Image   string `default:"amazon/dynamodb-local:3.1.0" placeholder:"IMAGE" help:"What Docker runs. Default: ${default}."`
+	Runtime string `default:"auto" enum:"auto,docker,java" placeholder:"RUNTIME" help:"docker, java or auto: Docker, or Java if that fails. Default: ${default}."`
+	Image   string `default:"amazon/dynamodb-local:3.1.0" placeholder:"IMAGE" help:"Docker image. Default: ${default}."`
 }
 
 // Help shows an example.
 func (*localUpCmd) Help() string {
-	return `It starts DynamoDB Local, AWS's emulator of DynamoDB, with a table for limits, and prints the lines by which a shell's next commands use it. Docker runs it, or Java, for which Maven fetches it once. All is kept in memory, and gone with "local down".
+	return `DynamoDB Local is AWS's emulator of DynamoDB. The command starts it, creates a table for limits, and prints the lines that make the next commands of a shell use it. DynamoDB Local runs with Docker or with Java; for Java, Maven downloads it once. It keeps all data in memory until "local down".
 
-With Docker only this machine reaches it. With Java it listens on all addresses: DynamoDB Local has no flag for another.
+With Docker, only this machine can reach it. With Java, it listens on all addresses: DynamoDB Local has no option to change that.
 
-Where it runs already, the table is created if it is not there.
+If DynamoDB Local is already running, the command only creates the table if necessary.
 
 Examples:
 
     zae-limiter local up
     zae-limiter local up --name my-app
 
-In a shell, to start it and use it at once:
+To start it and use it in the same shell:
 
     eval "$(zae-limiter local up)"`
 }
@@ -38,50 +38,50 @@ In a shell, to start it and use it at once:
 // Run starts it and prints how to use it.
 func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if c.Port < 1 || c.Port > 65535 {
-		return usage("--port %d: must be between 1 and 65535", c.Port)
+		return usageErrorf("--port %d must be between 1 and 65535", c.Port)
 	}
 	name := app.Name
 	if name == "" {
 		name = defaultName
 	}
 	if err := dynamo.CheckName(name); err != nil {
-		return usage("--name %s", unprefixed(err.Error()))
+		return usageErrorf("--name %s", withoutPrefix(err.Error()))
 	}
-	place, err := app.localPlace(ctx)
+	state, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
-	defer place.unlock()
-	l, err := place.load()
+	defer state.unlock()
+	l, err := state.load()
 	if err != nil {
 		return err
 	}
-	switch running := l != nil && l.runs(ctx); {
+	switch running := l != nil && l.isRunning(ctx); {
 	case running && l.Port != c.Port:
-		return fmt.Errorf("%w on port %d; use that, or end it first: zae-limiter local down", errLocalRuns, l.Port)
+		return fmt.Errorf("%w on port %d: use that one, or stop it first: zae-limiter local down", errLocalRunning, l.Port)
 	case !running:
-		if l, err = c.start(ctx, app, place); err != nil {
+		if l, err = c.start(ctx, app, state); err != nil {
 			return err
 		}
 	}
 	if err := createTable(ctx, l, name); err != nil {
-		return fmt.Errorf("%w; DynamoDB Local runs, end it with: zae-limiter local down", err)
+		return fmt.Errorf("%w; DynamoDB Local is running; to stop it: zae-limiter local down", err)
 	}
 	l.Table = name
-	if err := place.save(l); err != nil {
+	if err := state.save(l); err != nil {
 		return err
 	}
-	app.say("DynamoDB Local runs on %s in %s, with table %s; end it with: zae-limiter local down", l.endpoint(), l.where(), l.Table)
+	app.logf("DynamoDB Local runs on %s in %s, with table %s; to stop it: zae-limiter local down", l.endpoint(), l.location(), l.Table)
 	_, err = fmt.Fprintf(app.Out, "export ZAE_LIMITER_NAME=%s\nexport AWS_ENDPOINT_URL_DYNAMODB=%s\nexport AWS_REGION=${AWS_REGION:-%s}\n",
 		l.Table, l.endpoint(), localRegion)
 	return err
 }
 
-// localRegion is as good as any other: the emulator has one database for all.
+// localRegion is arbitrary: the emulator has one database for all regions.
 const localRegion = "us-east-1"
 
-// createTable makes the table unless it is there.
-func createTable(ctx context.Context, l *local, name string) error {
+// createTable creates the table unless it exists.
+func createTable(ctx context.Context, l *localInstance, name string) error {
 	o := &dynamo.Options{Region: localRegion, Endpoint: l.endpoint()}
 	s, err := dynamo.Open(ctx, name, o)
 	if err == nil {
@@ -93,91 +93,91 @@ func createTable(ctx context.Context, l *local, name string) error {
 	return dynamo.CreateTable(ctx, name, o)
 }
 
-// localDownCmd ends it.
+// localDownCmd stops DynamoDB Local.
 type localDownCmd struct{}
 
 // Help shows an example.
 func (*localDownCmd) Help() string {
-	return `It ends what "local up" has started, and nothing else, and returns when the port is free again. The tables are gone.
+	return `The command stops the DynamoDB Local that "local up" has started, and no other, and returns when the port is free again. All tables are lost.
 
 Example:
 
     zae-limiter local down`
 }
 
-// Run ends it.
+// Run stops it.
 func (*localDownCmd) Run(ctx context.Context, app *App) error {
-	place, err := app.localPlace(ctx)
+	state, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
-	defer place.unlock()
-	l, err := place.load()
+	defer state.unlock()
+	l, err := state.load()
 	if err != nil {
 		return err
 	}
 	if l == nil {
-		app.say("nothing to end: DynamoDB Local was not started by: zae-limiter local up")
+		app.logf("nothing to stop: DynamoDB Local was not started by: zae-limiter local up")
 		return nil
 	}
-	running, ended := l.runs(ctx), "has ended already"
+	running, result := l.isRunning(ctx), "had already stopped"
 	if running {
-		if err := l.end(ctx); err != nil {
+		if err := l.stop(ctx); err != nil {
 			return err
 		}
-		ended = "ended"
+		result = "stopped"
 	}
-	if err := place.forget(); err != nil {
+	if err := state.remove(); err != nil {
 		return err
 	}
 	if running {
-		if err := vacated(ctx, pause.For, l.Port); err != nil {
+		if err := awaitPortFree(ctx, pause.For, l.Port); err != nil {
 			return err
 		}
 	}
-	app.say("DynamoDB Local on %s in %s %s", l.endpoint(), l.where(), ended)
+	app.logf("DynamoDB Local on %s in %s %s", l.endpoint(), l.location(), result)
 	return nil
 }
 
-// localStatusCmd shows it.
+// localStatusCmd shows the state of DynamoDB Local.
 type localStatusCmd struct{ Output }
 
 // Help shows an example.
 func (*localStatusCmd) Help() string {
-	return `It shows whether what "local up" has started runs, and where. If that does not answer, it exits with 5.
+	return `The command shows whether the DynamoDB Local that "local up" has started is running, and where. If it is running but does not answer, the exit code is 5.
 
 Example:
 
     zae-limiter local status`
 }
 
-// Run looks for it.
+// Run checks the process or the container.
 func (c *localStatusCmd) Run(ctx context.Context, app *App) error {
-	place, err := app.localPlace(ctx)
+	state, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
-	defer place.unlock()
-	l, err := place.load()
+	defer state.unlock()
+	l, err := state.load()
 	if err != nil {
 		return err
 	}
-	if l == nil || !l.runs(ctx) {
+	if l == nil || !l.isRunning(ctx) {
 		return app.print(c.Output.Output, localDoc{})
 	}
 	d := localDoc{Running: true, Runtime: &l.Runtime, Endpoint: orNull(l.endpoint()), Table: orNull(l.Table), Container: orNull(l.Container)}
 	if l.PID != 0 {
 		d.PID, d.Log = &l.PID, &l.Log
 	}
-	unanswered := l.answers(ctx)
-	d.Reachable = unanswered == nil
-	if err := app.print(c.Output.Output, d); err != nil || unanswered == nil {
+	unreachable := l.checkAnswers(ctx)
+	d.Reachable = unreachable == nil
+	if err := app.print(c.Output.Output, d); err != nil || unreachable == nil {
 		return err
 	}
-	return &storeError{unanswered}
+	return &storeError{unreachable}
 }
 
-// localDoc is DynamoDB Local as "local up" has started it.
+// localDoc describes the DynamoDB Local that "local up" has started.
 type localDoc struct {
 	Running   bool    `json:"running"`
 	Reachable bool    `json:"reachable"`
@@ -197,11 +197,11 @@ func (d localDoc) table() table {
 	return table{rows: [][]string{
 		{"running", yesNo(d.Running)},
 		{"reachable", yesNo(d.Reachable)},
-		{"runtime", text(d.Runtime)},
-		{"endpoint", text(d.Endpoint)},
-		{"table", text(d.Table)},
-		{"container", text(d.Container)},
+		{"runtime", deref(d.Runtime)},
+		{"endpoint", deref(d.Endpoint)},
+		{"table", deref(d.Table)},
+		{"container", deref(d.Container)},
 		{"process", pid},
-		{"log", text(d.Log)},
+		{"log", deref(d.Log)},
 	}}
 }

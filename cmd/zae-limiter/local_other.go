@@ -11,7 +11,7 @@ import (
 )
 
 func detach(*exec.Cmd) error {
-	return fmt.Errorf("on this system only Docker can run it: %w", errors.ErrUnsupported)
+	return fmt.Errorf("on this system, only Docker can run it: %w", errors.ErrUnsupported)
 }
 
 func terminate(p *os.Process) error { return p.Kill() }

@@ -14,9 +14,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
 
-// local is a DynamoDB Local that "local up" has started.
-type local struct {
-	ID        string `json:"id"` // in the process's command line, or on the container: nobody else's has it
+// localInstance describes a DynamoDB Local that "local up" has started.
+type localInstance struct {
+	ID        string `json:"id"` // random; part of the process's command line, or a label of the container
 	Runtime   string `json:"runtime"`
 	Port      int    `json:"port"`
 	Table     string `json:"table"`
@@ -30,64 +30,64 @@ const (
 	runtimeJava   = "java"
 )
 
-func (l *local) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", l.Port) }
+func (l *localInstance) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", l.Port) }
 
-// where is what it runs in, for people.
-func (l *local) where() string {
+// location names the container or the process, for messages.
+func (l *localInstance) location() string {
 	if l.Runtime == runtimeDocker {
 		return fmt.Sprintf("container %.12s", l.Container)
 	}
 	return fmt.Sprintf("process %d", l.PID)
 }
 
-// answering bounds the wait for one that runs.
-const answering = 5 * time.Second
+// answerTimeout bounds the wait for an answer of a running instance.
+const answerTimeout = 5 * time.Second
 
-// answers is nil if it answers.
-func (l *local) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answering)
+// checkAnswers returns nil if the instance answers.
+func (l *localInstance) checkAnswers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	return dynamolocal.Await(ctx, l.endpoint(), nil, "")
 }
 
-// place is where it is written down what "local up" has started, held by one command at a time.
-type place struct {
+// localState is the folder with the state of "local up". One command at a time has it locked.
+type localState struct {
 	folder string
 	unlock func()
 }
 
-// localPlace is in the user's data directory, and waits for another command that is at it up to --timeout.
-func (a *App) localPlace(ctx context.Context) (place, error) {
+// lockLocalState locks the state in the user's data directory. It waits for another command up to --timeout.
+func (a *App) lockLocalState(ctx context.Context) (localState, error) {
 	data, err := dataFolder(runtime.GOOS, a.Getenv)
 	if err != nil {
-		return place{}, err
+		return localState{}, err
 	}
 	folder := filepath.Join(data, "zae-limiter", "local")
 	ctx, cancel := context.WithTimeout(ctx, max(a.Timeout, time.Millisecond))
 	defer cancel()
 	unlock, err := dynamolocal.Lock(ctx, filepath.Join(folder, "lock"))
-	return place{folder, unlock}, err
+	return localState{folder, unlock}, err
 }
 
-func (p place) file() string { return filepath.Join(p.folder, "state.json") }
+func (p localState) file() string { return filepath.Join(p.folder, "state.json") }
 
-// load returns nil where nothing was started.
-func (p place) load() (*local, error) {
+// load returns nil if nothing was started.
+func (p localState) load() (*localInstance, error) {
 	text, err := os.ReadFile(p.file())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // there is nothing
+		return nil, nil //nolint:nilnil // nothing was started
 	}
-	l := new(local)
+	l := new(localInstance)
 	if err == nil {
 		err = json.Unmarshal(text, l)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read; remove it, and end DynamoDB Local yourself: %w", p.file(), err)
+		return nil, fmt.Errorf("%s cannot be read: remove it, and stop DynamoDB Local yourself: %w", p.file(), err)
 	}
 	return l, nil
 }
 
-func (p place) save(l *local) error {
+func (p localState) save(l *localInstance) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
@@ -99,4 +99,4 @@ func (p place) save(l *local) error {
 	return os.Rename(part, p.file())
 }
 
-func (p place) forget() error { return os.Remove(p.file()) }
+func (p localState) remove() error { return os.Remove(p.file()) }

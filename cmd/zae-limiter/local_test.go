@@ -22,9 +22,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
 
-// fakeDynamoDB is a program that listens on the port in its first argument and knows of DynamoDB what "local up" needs.
+// fakeDynamoDB is a program that implements what "local up" needs of DynamoDB, on the port in its first argument.
 func fakeDynamoDB() {
-	time.AfterFunc(2*time.Minute, func() { os.Exit(1) }) // where a test has left it behind
+	time.AfterFunc(2*time.Minute, func() { os.Exit(1) }) // in case a test does not stop it
 	var (
 		lock   sync.Mutex
 		tables = map[string]json.RawMessage{} // name to its one record
@@ -91,7 +91,7 @@ rm)
 esac
 `
 
-// fakeDocker puts a docker command at the head of PATH, and returns a port that is free.
+// fakeDocker adds a docker command to PATH, and returns a free port.
 func fakeDocker(t *testing.T) (port string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -150,14 +150,14 @@ func TestLocalDocker(t *testing.T) {
 	port := fakeDocker(t)
 	s := newShell(t)
 	s.env["ZAE_LIMITER_LOCAL_PORT"] = port
-	wants(t, s.want(exitDone, "local", "down").err, "nothing to end")
+	wants(t, s.want(exitDone, "local", "down").err, "nothing to stop")
 	r := s.want(exitDone, "local", "up")
 	if want := "export ZAE_LIMITER_NAME=limiter\nexport AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:" + port +
 		"\nexport AWS_REGION=${AWS_REGION:-us-east-1}\n"; r.out != want {
 		t.Errorf("printed %q, not %q", r.out, want)
 	}
 	wants(t, r.err, "container container-of", "table limiter", "zae-limiter local down")
-	for _, name := range []string{"limiter", "other"} { // that is there, that is not
+	for _, name := range []string{"limiter", "other"} { // the first exists, the second does not
 		if r := s.want(exitDone, "local", "up", "-n", name); strings.Contains(r.err, "starting") {
 			t.Error("started twice:", r.err)
 		}
@@ -165,18 +165,18 @@ func TestLocalDocker(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	wants(t, s.want(exitFailed, "local", "up", "--port", "1").err, "runs already on port "+port)
-	if d := localStatus(t, s, exitDone); !d.Running || !d.Reachable || text(d.Table) != "other" || text(d.Runtime) != "docker" || d.PID != nil {
+	wants(t, s.want(exitFailed, "local", "up", "--port", "1").err, "already running on port "+port)
+	if d := localStatus(t, s, exitDone); !d.Running || !d.Reachable || deref(d.Table) != "other" || deref(d.Runtime) != "docker" || d.PID != nil {
 		t.Errorf("%+v", d)
 	}
-	wants(t, s.want(exitDone, "local", "down").err, "DynamoDB Local on http://127.0.0.1:"+port, " ended")
+	wants(t, s.want(exitDone, "local", "down").err, "DynamoDB Local on http://127.0.0.1:"+port, " stopped")
 	if d := localStatus(t, s, exitDone); d.Running {
 		t.Errorf("%+v", d)
 	}
-	wants(t, s.want(exitDone, "local", "down").err, "nothing to end")
+	wants(t, s.want(exitDone, "local", "down").err, "nothing to stop")
 }
 
-// TestLocalPort waits for a port that is not free yet, and not for ever.
+// TestLocalPort checks that the wait for a free port ends.
 func TestLocalPort(t *testing.T) {
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -191,21 +191,21 @@ func TestLocalPort(t *testing.T) {
 		return ctx.Err()
 	}
 	never := func(context.Context, time.Duration) error { return context.DeadlineExceeded }
-	if err := vacated(t.Context(), never, port); !errors.Is(err, errLocalPort) || !strings.Contains(err.Error(), strconv.Itoa(port)) {
+	if err := awaitPortFree(t.Context(), never, port); !errors.Is(err, errLocalPortInUse) || !strings.Contains(err.Error(), strconv.Itoa(port)) {
 		t.Errorf("a port that stays in use: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := vacated(ctx, free, port); !errors.Is(err, context.Canceled) {
+	if err := awaitPortFree(ctx, free, port); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 	looks = 0
-	if err := vacated(t.Context(), free, port); err != nil || looks != 3 {
+	if err := awaitPortFree(t.Context(), free, port); err != nil || looks != 3 {
 		t.Errorf("a port that becomes free: %v after %d looks", err, looks)
 	}
 }
 
-// TestLocalFails wants every reason told, with what to install, and nothing left behind.
+// TestLocalFails checks that errors have all reasons and say what to install, and that nothing is left running.
 func TestLocalFails(t *testing.T) {
 	port := fakeDocker(t)
 	s := newShell(t)
@@ -219,7 +219,7 @@ func TestLocalFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants(t, s.want(exitFailed, "local", "up", "--port", busy).err, "port "+busy+" cannot be used; choose another with --port")
+	wants(t, s.want(exitFailed, "local", "up", "--port", busy).err, "port "+busy+" cannot be used: choose another with --port")
 	s.want(exitUsage, "local", "up", "--port", "70000")
 	s.want(exitUsage, "local", "up", "--runtime", "podman")
 	if r := s.want(exitUsage, "local", "up", "--name", "gw"); strings.Contains(r.err, "starting") {
@@ -232,17 +232,17 @@ func TestLocalFails(t *testing.T) {
 	wants(t, s.want(exitFailed, "local", "up").err, "install Docker, or a Java runtime", "docker: there is no docker command", "java: not installed: java is not in PATH")
 	folder := fakeProgram(t, "docker", "#!/bin/sh\necho 'Cannot connect' >&2; exit 1")
 	t.Setenv("PATH", folder)
-	wants(t, s.want(exitFailed, "local", "up").err, "docker: no Docker engine answers", "Cannot connect", "java: not installed")
+	wants(t, s.want(exitFailed, "local", "up").err, "docker: the Docker engine does not answer", "Cannot connect", "java: not installed")
 	if d := localStatus(t, s, exitDone); d.Running {
 		t.Errorf("%+v", d)
 	}
 	if err := os.WriteFile(filepath.Join(s.env["XDG_DATA_HOME"], "zae-limiter", "local", "state.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, s.want(exitFailed, "local", "status").err, "state.json cannot be read; remove it")
+	wants(t, s.want(exitFailed, "local", "status").err, "state.json cannot be read: remove it")
 }
 
-// fakeJava puts a java command into PATH, and what it runs into the cache. It runs fake-dynamodb, or says why not.
+// fakeJava adds a java command to PATH that runs fake-dynamodb or prints an error, and puts a program into the cache.
 func fakeJava(t *testing.T, script string) (port string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -267,12 +267,12 @@ func TestLocalJava(t *testing.T) {
 	up := []string{"local", "up", "--runtime", "java", "--port", port}
 	wants(t, s.want(exitDone, up...).err, "in process ", "table limiter")
 	d := localStatus(t, s, exitDone)
-	if !d.Running || !d.Reachable || text(d.Runtime) != "java" || d.PID == nil || *d.PID == os.Getpid() {
+	if !d.Running || !d.Reachable || deref(d.Runtime) != "java" || d.PID == nil || *d.PID == os.Getpid() {
 		t.Fatalf("%+v", d)
 	}
-	wants(t, s.want(exitDone, "local", "down").err, fmt.Sprintf("process %d ended", *d.PID))
+	wants(t, s.want(exitDone, "local", "down").err, fmt.Sprintf("process %d stopped", *d.PID))
 
-	// Its number is another's by now: that is left alone.
+	// Another process has its number by now, and must not be stopped.
 	s.want(exitDone, up...)
 	process, err := os.FindProcess(*localStatus(t, s, exitDone).PID)
 	if err != nil {
@@ -290,13 +290,13 @@ func TestLocalJava(t *testing.T) {
 	if d := localStatus(t, s, exitDone); d.Running {
 		t.Errorf("another process is taken for it: %+v", d)
 	}
-	wants(t, s.want(exitDone, "local", "down").err, "has ended already")
+	wants(t, s.want(exitDone, "local", "down").err, "had already stopped")
 	if err := process.Kill(); err != nil {
 		t.Errorf("it should still be there: %v", err)
 	}
 }
 
-// TestLocalJavaFails wants the reason from the program's log.
+// TestLocalJavaFails checks that the error has the reason from the program's log.
 func TestLocalJavaFails(t *testing.T) {
 	port := fakeJava(t, "echo 'Error: class file has wrong version 61.0' >&2; exit 1")
 	s := newShell(t)
@@ -307,7 +307,7 @@ func TestLocalJavaFails(t *testing.T) {
 	}
 }
 
-// TestLocalInterrupted wants nothing left of a start that was interrupted.
+// TestLocalInterrupted checks that an interrupted start leaves nothing running.
 func TestLocalInterrupted(t *testing.T) {
 	port := fakeJava(t, "echo started >&2; exec sleep 60")
 	s := newShell(t)
@@ -323,7 +323,7 @@ func TestLocalInterrupted(t *testing.T) {
 	if r := s.runContext(ctx, "local", "up", "--runtime", "java", "--port", port); r.code != exitInterrupted {
 		t.Errorf("%+v", r)
 	}
-	wants(t, s.want(exitDone, "local", "down").err, "nothing to end")
+	wants(t, s.want(exitDone, "local", "down").err, "nothing to stop")
 }
 
 // TestLocalReal runs DynamoDB Local itself.

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// detach makes a command one that the terminal does not end with us.
+// detach makes a command survive the end of this process's terminal session.
 func detach(c *exec.Cmd) error {
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return nil
@@ -19,10 +19,10 @@ func detach(c *exec.Cmd) error {
 
 func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
 
-// commandLine is the command line of a process, "" if there is none.
+// commandLine returns the command line of a process, or an empty string if the process does not exist.
 func commandLine(ctx context.Context, pid int) string {
 	var text []byte
-	if runtime.GOOS == "linux" { // which need not have ps
+	if runtime.GOOS == "linux" { // ps may not be installed
 		text, _ = os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
 	} else {
 		text, _ = exec.CommandContext(context.WithoutCancel(ctx), "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()

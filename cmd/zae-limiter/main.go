@@ -10,9 +10,9 @@ import (
 )
 
 func main() {
-	if lambda.Present(os.Getenv) { // then this is the function of a deployment, and no command line
+	if lambda.Present(os.Getenv) { // the same binary is the code of the Lambda function
 		err := lambda.Start(context.Background(), os.Getenv)
-		fmt.Fprintf(os.Stderr, "zae-limiter: the aggregator cannot start: %v\n", err)
+		fmt.Fprintf(os.Stderr, "zae-limiter: start the aggregator: %v\n", err)
 		os.Exit(exitFailed)
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -22,5 +22,5 @@ func main() {
 		<-signals
 		stop()
 	}()
-	os.Exit(run(ctx, os.Args[1:], machine()))
+	os.Exit(run(ctx, os.Args[1:], realHost()))
 }

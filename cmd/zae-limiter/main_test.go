@@ -21,47 +21,47 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
-// TestMain makes the program, and one that waits for a signal, commands of this process's PATH.
+// TestMain adds the program, and one that waits for a signal, to the PATH of this process.
 func TestMain(m *testing.M) {
-	_ = os.Unsetenv("COLUMNS") // which help would heed
-	// Else each process sleeps for a second at its end, under the race detector.
+	_ = os.Unsetenv("COLUMNS") // the help would use it
+	// Otherwise each process sleeps for a second at its end, under the race detector.
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	testscript.Main(dynamotest.Wrap(m), map[string]func(){
 		"zae-limiter": main, "await-signal": awaitSignal, "fake-dynamodb": fakeDynamoDB,
 	})
 }
 
-// awaitSignal says that it is ready, and ends with 7 and the signal's name once it got one.
+// awaitSignal prints that it is ready, waits for a signal, prints its name and exits with 7.
 func awaitSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals)
 	fmt.Fprintln(os.Stdout, "ready")
 	for s := range signals {
-		if s.String() != "urgent I/O condition" { // which the runtime sends to itself
+		if s.String() != "urgent I/O condition" { // the runtime sends it to itself
 			fmt.Fprintln(os.Stdout, "got", s)
 			os.Exit(7)
 		}
 	}
 }
 
-// shell runs commands in this process, each a second later than the one before, on a store of their own.
+// shell runs commands in this process on a store of its own; each runs a second later than the one before.
 type shell struct {
 	t        *testing.T
 	file     string
 	env      map[string]string
 	now      time.Time
-	clock    sync.Mutex // of now, while a command runs: a call of the store that was given up goes on for a moment
+	clock    sync.Mutex // guards now: an abandoned call to the store may still run
 	in       string
 	terminal bool
 	tidies   bool
-	virtual  bool // time passes by itself, in a bubble of synctest
+	virtual  bool // time is that of a synctest bubble
 	slept    []time.Duration
 	sleeping func() // called by each sleep
 
-	openFile func(string, int, os.FileMode) (*os.File, error) // of the store; nil: os.OpenFile
+	openFile func(string, int, os.FileMode) (*os.File, error) // of the store; nil means os.OpenFile
 }
 
-// result is how a command ended.
+// result is the outcome of a command.
 type result struct {
 	code     int
 	out, err string
@@ -103,8 +103,8 @@ func (s *shell) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
-// world is the shell's, with nobody to read what is written.
-func (s *shell) world() world {
+// host returns the shell's host, with writers that discard everything.
+func (s *shell) world() host {
 	w := s.frozen()
 	if s.virtual {
 		offset := time.Until(s.now)
@@ -114,9 +114,9 @@ func (s *shell) world() world {
 	return w
 }
 
-// frozen is the world in which time stands still while a command does anything but sleep.
-func (s *shell) frozen() world {
-	return world{
+// frozen returns a host whose time only advances while a command sleeps.
+func (s *shell) frozen() host {
+	return host{
 		In: strings.NewReader(s.in), Out: io.Discard, Err: io.Discard,
 		Terminal: func(any) bool { return s.terminal },
 		Size:     func(any) (int, int) { return 80, 24 },
@@ -132,21 +132,21 @@ func (s *shell) frozen() world {
 			}
 			return ctx.Err()
 		},
-		Seldom:   func() bool { return s.tidies },
-		OpenFile: s.openFile,
+		SampleTidy: func() bool { return s.tidies },
+		OpenFile:   s.openFile,
 	}
 }
 
 var eventID = regexp.MustCompile(`\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b`)
 
-// clean leaves out what differs from run to run.
+// clean replaces what differs from run to run.
 func (s *shell) clean(text string) string {
 	text = strings.ReplaceAll(text, filepath.ToSlash(s.file), "/STORE")
 	text = strings.ReplaceAll(text, s.file, "/STORE")
 	return eventID.ReplaceAllString(text, "ULID")
 }
 
-// want runs a command that ends with a code.
+// want runs a command and checks its exit code.
 func (s *shell) want(code int, args ...string) result {
 	s.t.Helper()
 	r := s.run(args...)
@@ -156,7 +156,7 @@ func (s *shell) want(code int, args ...string) result {
 	return r
 }
 
-// must runs commands that succeed, one a line.
+// must runs commands, one a line, that must succeed.
 func (s *shell) must(lines string) {
 	s.t.Helper()
 	for line := range strings.Lines(lines) {
@@ -166,7 +166,7 @@ func (s *shell) must(lines string) {
 	}
 }
 
-// fields splits a command line as a shell does, as far as examples and tests need it: at blanks, outside double quotes.
+// fields splits a command line at blanks outside of double quotes.
 func fields(line string) []string {
 	var all []string
 	quoted, word := false, false
@@ -188,7 +188,7 @@ func fields(line string) []string {
 	return all
 }
 
-// inhabited is a store with one of everything.
+// inhabited returns a shell whose store has one of everything.
 func inhabited(t *testing.T) *shell {
 	t.Helper()
 	s := newShell(t)
@@ -212,7 +212,7 @@ func inhabited(t *testing.T) *shell {
 	return s
 }
 
-// inFolder makes a folder with a file in it the one in which the test goes on.
+// inFolder creates a folder with a file, and makes it the working directory of the test.
 func inFolder(t *testing.T, name, text string) {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -221,7 +221,7 @@ func inFolder(t *testing.T, name, text string) {
 	}
 }
 
-// kept is the file of an inhabited store, which once makes.
+// kept is the file of an inhabited store, created once.
 var (
 	once sync.Once
 	kept struct {
@@ -231,7 +231,7 @@ var (
 	}
 )
 
-// golden compares text with a file, or renews that with UPDATE_GOLDEN=1.
+// golden compares text with a file, or updates the file if UPDATE_GOLDEN=1.
 func golden(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join("testdata", filepath.FromSlash(name))
@@ -253,7 +253,7 @@ func golden(t *testing.T, name, text string) {
 	}
 }
 
-// goldenFiles wants no files but these in a folder of golden files.
+// goldenFiles checks that a folder has no golden files but these.
 func goldenFiles(t *testing.T, folder string, names map[string]bool) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join("testdata", folder))

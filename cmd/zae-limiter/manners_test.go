@@ -15,16 +15,16 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// silent are the commands that print no document, with what they print instead; others have --output.
+// silent has the commands without --output, with what they print instead of a document.
 var silent = map[string]string{
 	"completion": "a script", "local up": "lines for a shell",
 	"cfn-template": "a template", "lambda-export": "a file", "top": "a live view",
 }
 
-// destroys are the last words of commands that take something away for good, or out of use, and so ask before.
+// destroys has the last words of destructive commands, which ask for confirmation.
 var destroys = regexp.MustCompile(`^(delete|purge)\b`)
 
-// TestMannersOfShownCommands parses every command line in the help, those too that cannot be run by a test.
+// TestMannersOfShownCommands parses every command line in the help, including those that a test cannot run.
 func TestMannersOfShownCommands(t *testing.T) {
 	for path, command := range commands(t) {
 		for _, shown := range indented.FindAllStringSubmatch(command.Detail, -1) {
@@ -37,7 +37,7 @@ func TestMannersOfShownCommands(t *testing.T) {
 	}
 }
 
-// flagsOf are a command's own flags, by name.
+// flagsOf returns a command's own flags by name.
 func flagsOf(n *kong.Node) map[string]*kong.Flag {
 	flags := map[string]*kong.Flag{}
 	for ; n.Type != kong.ApplicationNode; n = n.Parent {
@@ -48,8 +48,8 @@ func flagsOf(n *kong.Node) map[string]*kong.Flag {
 	return flags
 }
 
-// TestMannersOfCommands wants the same of every command: an example, --output where it prints a result, --yes where it
-// destroys, and help that reads as the others' does.
+// TestMannersOfCommands checks that every command has an example, --output if it prints a result, --yes if it is destructive,
+// and help of the same form.
 func TestMannersOfCommands(t *testing.T) {
 	for path, command := range commands(t) {
 		flags := flagsOf(command)
@@ -86,8 +86,8 @@ func wantSentence(t *testing.T, where, help string) {
 	}
 }
 
-// TestMannersOfFlags wants a name to have one letter wherever it is a flag, and a letter one meaning, with the exceptions
-// that the library for Python has too.
+// TestMannersOfFlags checks that a flag has the same letter in all commands, and a letter the same meaning, with the exceptions
+// of the Python library.
 func TestMannersOfFlags(t *testing.T) {
 	letters, names := map[string]map[string]bool{}, map[rune]map[string]bool{}
 	note := func(f *kong.Flag) {
@@ -110,7 +110,7 @@ func TestMannersOfFlags(t *testing.T) {
 		}
 	}
 	for name, all := range letters {
-		// --limit is how many in lists, without a letter; --force has one in lambda-export.
+		// In lists, --limit is the number of entries and has no letter; --force has one only in lambda-export.
 		if len(all) > 1 && name != "limit" && name != "force" {
 			t.Errorf("--%s has the letters %q: one flag has one letter in all commands", name, slices.Sorted(maps.Keys(all)))
 		}
@@ -122,7 +122,7 @@ func TestMannersOfFlags(t *testing.T) {
 	}
 }
 
-// TestMannersOfQuestions runs what destroys without --yes and with nobody to ask: it changes nothing and says what to add.
+// TestMannersOfQuestions runs destructive commands without --yes and without a terminal: they change nothing and name --yes.
 func TestMannersOfQuestions(t *testing.T) {
 	for path, command := range commands(t) {
 		if flagsOf(command)["yes"] == nil {
@@ -131,14 +131,14 @@ func TestMannersOfQuestions(t *testing.T) {
 		inFolder(t, "limits.yaml", "system: {limits: {rpm: 7}}")
 		for _, line := range examples(command) {
 			args := slices.DeleteFunc(fields(line), func(arg string) bool { return arg == "--yes" || arg == "-y" })
-			if r := inhabited(t).run(args...); r.code != exitFailed || !strings.Contains(r.err, "add --yes") || r.out != "" {
+			if r := inhabited(t).run(args...); r.code != exitFailed || !strings.Contains(r.err, "pass --yes") || r.out != "" {
 				t.Errorf("%s: %v: exit code %d, %s", path, args, r.code, r.err)
 			}
 		}
 	}
 }
 
-// TestMannersOfHelp wants help to fit into 80 columns; command lines may have 100.
+// TestMannersOfHelp checks that help fits into 80 columns; command lines may have 100.
 func TestMannersOfHelp(t *testing.T) {
 	for path := range commands(t) {
 		help := newShell(t).want(exitDone, append(strings.Fields(path), "--help")...).out
@@ -154,12 +154,12 @@ func TestMannersOfHelp(t *testing.T) {
 	}
 }
 
-// TestMannersOfMistakes mistypes every command and every flag, and wants the right one to be suggested.
+// TestMannersOfMistakes mistypes every command and every flag, and checks that the right one is suggested.
 func TestMannersOfMistakes(t *testing.T) {
 	for path, command := range commands(t) {
 		words := strings.Fields(path)
 		for i := range words {
-			if len(words[i]) < 4 { // too short to tell what was meant
+			if len(words[i]) < 4 { // too short for a suggestion
 				continue
 			}
 			line := append(slices.Clone(words[:i]), mistype(words[i]))
@@ -179,7 +179,7 @@ func TestMannersOfMistakes(t *testing.T) {
 	}
 }
 
-// mistype exchanges the last two letters, or doubles one where they are the same.
+// mistype exchanges the last two letters, or doubles one if they are the same.
 func mistype(word string) string {
 	n := len(word)
 	if word[n-1] == word[n-2] || word[n-2] == '-' {
@@ -193,7 +193,7 @@ func suggests(text, word string) bool {
 	return found && strings.Contains(suggested, fmt.Sprintf("%q", word)) && strings.Count(text, "\n") == 1
 }
 
-// TestMannersOfErrors wants every way to fail to say one line, without the name of a part of the program in front.
+// TestMannersOfErrors checks that every error is one line, without a package name at its start.
 func TestMannersOfErrors(t *testing.T) {
 	for _, m := range mistakes {
 		r := inhabited(t).run(fields(m.line)...)
@@ -221,7 +221,7 @@ func TestMannersHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestMannersOfPipes has nobody read what is printed: the program ends without a word.
+// TestMannersOfPipes closes the reader of the output: the program ends without a message.
 func TestMannersOfPipes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has other pipes")
@@ -243,7 +243,7 @@ func TestMannersOfPipes(t *testing.T) {
 	}
 }
 
-// TestMannersOfAFullDisk wants an error where a result could not be printed.
+// TestMannersOfAFullDisk checks that a result that cannot be written is an error.
 func TestMannersOfAFullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// namespaceRegisterCmd makes namespaces.
+// namespaceRegisterCmd creates namespaces.
 type namespaceRegisterCmd struct {
-	Name []string `arg:"" help:"Its name."`
+	Name []string `arg:"" help:"Namespace."`
 	Output
 }
 
 // Help shows an example.
 func (*namespaceRegisterCmd) Help() string {
-	return `One that exists stays as it is. The namespace "default" always exists.
+	return `A namespace that already exists does not change. The namespace "default" always exists.
 
 Example:
 
@@ -24,7 +24,7 @@ Example:
 
 // Run makes them.
 func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		var d namespacesDoc
 		for _, name := range c.Name {
 			if err := l.RegisterNamespace(ctx, name); err != nil {
@@ -36,7 +36,7 @@ func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App) error {
 			}
 			d.Namespaces = append(d.Namespaces, namespaceDocOf(n))
 		}
-		app.changed("registered %s", strings.Join(c.Name, ", "))
+		app.reportChange("registered %s", strings.Join(c.Name, ", "))
 		return app.print(c.Output.Output, d)
 	})
 }
@@ -49,7 +49,7 @@ type namespaceListCmd struct {
 
 // Help shows an example.
 func (*namespaceListCmd) Help() string {
-	return `Deleted ones are among them until they are purged.
+	return `The list includes deleted namespaces until they are purged.
 
 Example:
 
@@ -58,8 +58,8 @@ Example:
 
 // Run lists them.
 func (c *namespaceListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
-		all, next, err := collect(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
+		all, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (c *namespaceListCmd) Run(ctx context.Context, app *App) error {
 
 // namespaceShowCmd shows a namespace.
 type namespaceShowCmd struct {
-	Name string `arg:"" help:"Its name."`
+	Name string `arg:"" help:"Namespace."`
 	Output
 }
 
@@ -86,7 +86,7 @@ func (*namespaceShowCmd) Help() string {
 
 // Run reads it.
 func (c *namespaceShowCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		n, err := l.Namespace(ctx, c.Name)
 		if err != nil {
 			return err
@@ -95,15 +95,15 @@ func (c *namespaceShowCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// namespaceDeleteCmd takes a namespace out of use.
+// namespaceDeleteCmd marks a namespace as deleted.
 type namespaceDeleteCmd struct {
-	Name string `arg:"" help:"Its name."`
+	Name string `arg:"" help:"Namespace."`
 	Confirm
 }
 
 // Help shows an example.
 func (*namespaceDeleteCmd) Help() string {
-	return `Whoever works in it is refused from then on. It can be recovered until it is purged.
+	return `From then on, every call in the namespace fails. The namespace can be recovered until it is purged.
 
 Example:
 
@@ -112,21 +112,21 @@ Example:
 
 // Run deletes it.
 func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App) error {
-	if err := app.confirm(ctx, c.Confirm, "Take the namespace %s out of use?", c.Name); err != nil {
+	if err := app.confirm(ctx, c.Confirm, "Delete the namespace %s?", c.Name); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteNamespace(ctx, c.Name); err != nil {
 			return err
 		}
-		app.changed("deleted the namespace %s", c.Name)
+		app.reportChange("deleted the namespace %s", c.Name)
 		return nil
 	})
 }
 
-// namespaceRecoverCmd brings a namespace back.
+// namespaceRecoverCmd restores a deleted namespace.
 type namespaceRecoverCmd struct {
-	Name string `arg:"" help:"Its name."`
+	Name string `arg:"" help:"Namespace."`
 	Output
 }
 
@@ -139,7 +139,7 @@ func (*namespaceRecoverCmd) Help() string {
 
 // Run recovers it.
 func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.RecoverNamespace(ctx, c.Name); err != nil {
 			return err
 		}
@@ -147,20 +147,20 @@ func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App) error {
 		if err != nil {
 			return err
 		}
-		app.changed("recovered the namespace %s", c.Name)
+		app.reportChange("recovered the namespace %s", c.Name)
 		return app.print(c.Output.Output, namespaceDocOf(n))
 	})
 }
 
-// namespacePurgeCmd removes a deleted namespace.
+// namespacePurgeCmd removes a deleted namespace and its records.
 type namespacePurgeCmd struct {
-	Name string `arg:"" help:"Its name."`
+	Name string `arg:"" help:"Namespace."`
 	Confirm
 }
 
 // Help shows an example.
 func (*namespacePurgeCmd) Help() string {
-	return `Only one that was deleted can be purged. If it is interrupted, purge it again.
+	return `Only a deleted namespace can be purged. If the command is interrupted, run it again.
 
 Example:
 
@@ -169,19 +169,19 @@ Example:
 
 // Run purges it.
 func (c *namespacePurgeCmd) Run(ctx context.Context, app *App) error {
-	if err := app.confirm(ctx, c.Confirm, "Remove all records of the namespace %s, for ever?", c.Name); err != nil {
+	if err := app.confirm(ctx, c.Confirm, "Permanently remove all records of the namespace %s?", c.Name); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.PurgeNamespace(ctx, c.Name); err != nil {
 			return err
 		}
-		app.changed("purged the namespace %s", c.Name)
+		app.reportChange("purged the namespace %s", c.Name)
 		return nil
 	})
 }
 
-// namespaceDoc is a namespace.
+// namespaceDoc describes a namespace.
 type namespaceDoc struct {
 	Name      string `json:"namespace"`
 	State     string `json:"state"`
@@ -202,7 +202,7 @@ type namespacesDoc struct {
 }
 
 func (d namespacesDoc) table() table {
-	t := table{head: []string{"NAMESPACE", "STATE", "CREATED", "DELETED"}, next: text(d.Next)}
+	t := table{head: []string{"NAMESPACE", "STATE", "CREATED", "DELETED"}, next: deref(d.Next)}
 	for _, n := range d.Namespaces {
 		t.rows = append(t.rows, []string{n.Name, n.State, n.CreatedAt.String(), n.DeletedAt.String()})
 	}

@@ -20,25 +20,25 @@ const (
 	formatYAML  Format = "yaml"
 )
 
-// document is a result. Its JSON is a contract (docs/cli-output.md); its table is for people.
+// document is a command's result. docs/cli-output.md specifies its JSON; its table is for people and may change.
 type document interface{ table() table }
 
-// table is rows under a head; without a head each row is a name and its value.
+// table has rows below a head; without a head, each row is a name and its value.
 type table struct {
 	head []string
 	rows [][]string
-	foot string // a line behind them
-	next string // where the list goes on
+	foot string // a line after the rows
+	next string // the position of the next page, empty on the last one
 }
 
-// print writes a result to standard output. Nothing else does.
+// print writes a result to standard output.
 func (a *App) print(f Format, d document) error {
 	var text []byte
 	var err error
 	switch f {
 	case formatTable:
-		if prose, ok := d.(interface{ text(fancy bool) string }); ok { // of one that is no table
-			text = []byte(prose.text(a.fancy()))
+		if prose, ok := d.(interface{ text(styled bool) string }); ok { // for results that do not fit into a table
+			text = []byte(prose.text(a.styled()))
 		} else {
 			text = a.tabulate(d.table())
 		}
@@ -65,7 +65,7 @@ func encode(d document) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// tabulate aligns the columns. On a terminal that knows how, the head stands out.
+// tabulate aligns the columns and, on a terminal that supports it, prints the head in bold.
 func (a *App) tabulate(t table) []byte {
 	var text bytes.Buffer
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
@@ -85,7 +85,7 @@ func (a *App) tabulate(t table) []byte {
 			lines[i] = trimmed + "\n"
 		}
 	}
-	if t.head != nil && a.fancy() {
+	if t.head != nil && a.styled() {
 		lines[0] = "\x1b[1m" + strings.TrimSuffix(lines[0], "\n") + "\x1b[0m\n"
 	}
 	if t.foot != "" {
@@ -97,7 +97,7 @@ func (a *App) tabulate(t table) []byte {
 	return []byte(strings.Join(lines, ""))
 }
 
-// orDash makes an empty cell visible.
+// orDash returns the printable form of a cell, and a dash for an empty one.
 func orDash(cell string) string {
 	if cell == "" {
 		return "-"
@@ -105,8 +105,8 @@ func orDash(cell string) string {
 	return printable(cell)
 }
 
-// printable keeps control characters off the terminal, and shows what cannot be seen or turns the text around it by its
-// number, such as \u202e.
+// printable replaces control characters by question marks, and other invisible characters, and those that change the
+// direction of text, by their number, such as \u202e.
 func printable(text string) string {
 	var shown strings.Builder
 	for _, r := range text {
@@ -124,10 +124,10 @@ func printable(text string) string {
 	return shown.String()
 }
 
-// moment is a time in a document, null where there is none.
+// moment is a time in a document; the zero time is null in JSON.
 type moment struct{ time.Time }
 
-// MarshalJSON gives RFC 3339 in UTC.
+// MarshalJSON returns the time as RFC 3339 in UTC.
 func (m moment) MarshalJSON() ([]byte, error) {
 	if m.IsZero() {
 		return []byte("null"), nil
@@ -135,7 +135,7 @@ func (m moment) MarshalJSON() ([]byte, error) {
 	return json.Marshal(m.UTC().Format(time.RFC3339Nano))
 }
 
-// String is for tables.
+// String returns the time for tables, empty for the zero time.
 func (m moment) String() string {
 	if m.IsZero() {
 		return ""
@@ -143,7 +143,7 @@ func (m moment) String() string {
 	return m.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// orNull is a text in a document, null where there is none.
+// orNull returns a text for a document; an empty text is null in JSON.
 func orNull(s string) *string {
 	if s == "" {
 		return nil

@@ -13,17 +13,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// applied has a manifest set what it says no more in the next.
+// applied applies a manifest with settings that the next one does not have.
 const applied = "limits apply -f testdata/before.yaml --yes"
 
-// outputs are the commands that print a result, each with what is run before it on an inhabited store.
+// outputs has the commands that print a result, each with commands to run before it on an inhabited store.
 var outputs = []struct {
 	name, line string
 	before     string
-	during     string // what is run while the command sleeps
-	virtual    bool   // time passes by itself
+	during     string // commands to run while the command sleeps
+	virtual    bool   // virtual time
 	code       int
-	deployed   bool // beside my-app, which is deployed, instead
+	deployed   bool // on the deployment my-app instead
 }{
 	{name: "acquire", line: "acquire user-123 gpt-4 -c rpm=1 -c tpm=500"},
 	{name: "acquire-denied", line: "acquire user-123 gpt-4 -c rpm=50", code: exitDenied},
@@ -91,7 +91,7 @@ var outputs = []struct {
 	{name: "status-deployed", line: "status --name my-app", deployed: true},
 }
 
-// someUsage is that of two entities.
+// someUsage creates usage of two entities.
 const someUsage = `
 	acquire user-123 gpt-4 -c rpm=2 -c tpm=300
 	acquire user-premium gpt-4 -c rpm=4`
@@ -147,7 +147,7 @@ func TestOutput(t *testing.T) {
 	goldenFiles(t, "out", names)
 }
 
-// TestOutputComplete wants an output of every command that has the flag --output; version's differs from build to build.
+// TestOutputComplete checks that outputs has every command with --output, except version, whose output depends on the build.
 func TestOutputComplete(t *testing.T) {
 	for path, command := range commands(t) {
 		shown := path == "version"
@@ -162,7 +162,7 @@ func TestOutputComplete(t *testing.T) {
 	}
 }
 
-// TestOutputContract wants every field of every document in docs/cli-output.md.
+// TestOutputContract checks that docs/cli-output.md has every field of every document.
 func TestOutputContract(t *testing.T) {
 	contract, err := os.ReadFile("../../docs/cli-output.md")
 	if err != nil {
@@ -184,10 +184,10 @@ func TestOutputContract(t *testing.T) {
 				if !strings.Contains(string(contract), "`"+name+"`") {
 					t.Errorf("docs/cli-output.md does not have %q of %s", name, file)
 				}
-				if strings.HasPrefix(filepath.Base(file), "limits-export") { // names of the user's are fields in it
+				if strings.HasPrefix(filepath.Base(file), "limits-export") { // its fields include names chosen by users
 					continue
 				}
-				if !slices.Contains([]string{"metadata", "before", "after", "consume", "tokens"}, name) { // whose content is the caller's, the engine's
+				if !slices.Contains([]string{"metadata", "before", "after", "consume", "tokens"}, name) { // their content comes from the caller or the engine
 					walk(file, value)
 				}
 			}

@@ -10,7 +10,7 @@ import (
 func TestMissingParent(t *testing.T) {
 	s := newShell(t)
 	s.must(`entity create u1 --cascade`)
-	const text = `no such entity: "ghosst", which would be the parent of "u1"; make it: zae-limiter entity create ID, or pass --allow-missing`
+	const text = `entity not found: "ghosst", the parent of "u1": create it: zae-limiter entity create ID, or pass --allow-missing`
 	for _, args := range [][]string{
 		{"entity", "set-parent", "u1", "--parent", "ghosst"}, {"entity", "update", "u1", "--parent", "ghosst"},
 	} {
@@ -30,7 +30,7 @@ func TestMissingParent(t *testing.T) {
 		entity create u2 --parent ghosst --allow-missing`)
 
 	s.in = "entities: {u3: {parent: nobody}}"
-	if r := s.want(exitFailed, "limits", "plan", "-f", "-"); !strings.Contains(r.err, "there is no entity nobody, here or in the store; add it to entities (nobody: {}), correct the name, or pass --allow-missing") {
+	if r := s.want(exitFailed, "limits", "plan", "-f", "-"); !strings.Contains(r.err, "entity nobody does not exist in the manifest or in the store: add it to entities (nobody: {}), correct the name, or pass --allow-missing") {
 		t.Errorf("%s", r.err)
 	}
 	s.want(exitFailed, "limits", "apply", "-f", "-", "--yes")
@@ -41,7 +41,7 @@ func TestMissingParent(t *testing.T) {
 	s.want(exitDone, "entity", "show", "u6")
 }
 
-// What is likely not meant is said on standard error, and leaves the output as it is.
+// Likely mistakes are reported on standard error; the output does not change.
 func TestCascadeWarnings(t *testing.T) {
 	s := newShell(t)
 	warned := func(what string, args ...string) {

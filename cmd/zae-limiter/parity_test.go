@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// familiar are command lines of the library for Python, with all flags that it has. docs/migrating.md tells of the few that
-// have a counterpart instead.
+// familiar has command lines of the Python library with all their flags. docs/migrating.md lists the few that differ.
 const familiar = `
 deploy --name my-app --region us-east-1 --endpoint-url http://localhost:8000
 deploy -n my-app --snapshot-windows hourly,daily --usage-retention-days 90 --audit-retention-days 90

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// progress shows how far something long has come, on standard error: a bar on a terminal, elsewhere a line now and then.
+// progress shows the progress of a long operation on standard error: a bar on a terminal, otherwise a line every few seconds.
 type progress struct {
 	app         *App
 	what        string
@@ -15,7 +15,7 @@ type progress struct {
 	shown       time.Time
 }
 
-// How often it is shown.
+// How often progress is shown, and the width of the bar in columns.
 const (
 	barEvery  = 100 * time.Millisecond
 	lineEvery = 5 * time.Second
@@ -27,8 +27,8 @@ func (a *App) progress(what string, total int) *progress {
 	return &progress{app: a, what: what, total: total, bar: a.Terminal(a.Err) && term != "" && term != "dumb", shown: a.Now()}
 }
 
-// at tells that done of all are done. One call at a time.
-func (p *progress) at(done int) {
+// update sets how many parts are done. It must not be called concurrently.
+func (p *progress) update(done int) {
 	p.done = done
 	every := lineEvery
 	if p.bar {
@@ -40,14 +40,14 @@ func (p *progress) at(done int) {
 	}
 	p.shown = now
 	if !p.bar {
-		p.app.say("%d of %d %s", done, p.total, p.what)
+		p.app.logf("%d of %d %s", done, p.total, p.what)
 		return
 	}
 	filled := barWidth * done / max(p.total, 1)
 	fmt.Fprintf(p.app.Err, "\r[%s%s] %d of %d %s", strings.Repeat("=", filled), strings.Repeat(" ", barWidth-filled), done, p.total, p.what)
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
 	if p.bar {
 		fmt.Fprint(p.app.Err, "\r\x1b[K")

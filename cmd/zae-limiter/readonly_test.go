@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// readers are command lines that only read.
+// readers has command lines that only read.
 var readers = []string{
 	"available user-123 gpt-4", "explain user-123 gpt-4", "system get-defaults", "resource get-defaults gpt-4", "resource list", "resource list --with-entity-limits",
 	"entity show user-123", "entity list", "entity list --with-custom-limits gpt-4",
@@ -16,11 +16,11 @@ var readers = []string{
 	"usage list -e user-123", "usage summary -e user-123", "audit list", "top --once --interval 0s", "status",
 }
 
-// TestReadOnlyFileSystem runs what only reads on a read-only file system, and as a user who may only read the file: it
-// prints the same as elsewhere.
+// TestReadOnlyFileSystem checks that commands that only read print the same on a read-only file system, and for a user who may
+// only read the file.
 func TestReadOnlyFileSystem(t *testing.T) {
 	s := inhabited(t)
-	s.want(exitDone, "usage", "list", "-e", "user-123") // books what was used, which reading alone cannot
+	s.want(exitDone, "usage", "list", "-e", "user-123") // records the usage, which reading alone cannot
 	s.now = kept.now
 	for _, line := range readers {
 		at := s.now

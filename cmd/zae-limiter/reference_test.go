@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// TestReference compares docs/cli.md with the tree of commands, of which it is made.
+// TestReference checks that docs/cli.md, which is generated from the tree of commands, is up to date.
 func TestReference(t *testing.T) {
 	var helped bool
 	parser, err := kong.New(&cli{}, options(newShell(t).world(), &helped)...)
@@ -19,7 +19,7 @@ func TestReference(t *testing.T) {
 	golden(t, "../../../docs/cli.md", reference(parser.Model))
 }
 
-// reference is the page about all commands, in Markdown.
+// reference returns the page about all commands in Markdown.
 func reference(model *kong.Application) string {
 	var titles []string // in the order of the tree
 	contents, body := map[string]string{}, map[string]string{}
@@ -46,7 +46,7 @@ func reference(model *kong.Application) string {
 		"\n## Exit codes\n\n" + exitTable() + sections.String()
 }
 
-// section is what there is to know of one command.
+// section returns the section of one command.
 func section(leaf *kong.Node) string {
 	parts := []string{"### " + pathOf(leaf), markdown(leaf.Help), "    zae-limiter " + leaf.Summary()}
 	if detail := strings.TrimSpace(leaf.Detail); detail != "" {
@@ -68,7 +68,7 @@ func section(leaf *kong.Node) string {
 	return strings.Join(parts, "\n\n") + "\n"
 }
 
-// argumentTable lists arguments; "" if there are none.
+// argumentTable returns a table of the arguments, empty if there are none.
 func argumentTable(arguments []*kong.Positional) string {
 	if len(arguments) == 0 {
 		return ""
@@ -80,7 +80,7 @@ func argumentTable(arguments []*kong.Positional) string {
 	return rows
 }
 
-// flagTable lists flags with their values, their variables of the environment and their help; "" if there are none.
+// flagTable returns a table of flags with their values, environment variables and help, empty if there are none.
 func flagTable(flags []*kong.Flag) string {
 	var rows strings.Builder
 	for _, flag := range flags {
@@ -98,7 +98,7 @@ func flagTable(flags []*kong.Flag) string {
 		if flag.Short != 0 {
 			names = "`-" + string(flag.Short) + "`, " + names
 		}
-		help := markdown(withEnvironment(flag.Value))
+		help := markdown(helpWithVariable(flag.Value))
 		if flag.Required {
 			help += " **Required.**"
 		}
@@ -119,17 +119,17 @@ func exitTable() string {
 	return s.String()
 }
 
-// pathOf is a command as it is typed behind the program's name.
+// pathOf returns a command as it is typed after the program's name.
 func pathOf(leaf *kong.Node) string { return strings.Join(strings.Fields(leaf.FullPath())[1:], " ") }
 
 var special = regexp.MustCompile("[|<>*_`\\[\\]]")
 
-// markdown is text that means itself.
+// markdown escapes text.
 func markdown(text string) string {
 	return special.ReplaceAllString(strings.Join(strings.Fields(text), " "), `\$0`)
 }
 
-// prose is a command's details: their paragraphs flow, their indented lines are code.
+// prose returns a command's details as paragraphs and code blocks.
 func prose(detail string) string {
 	var blocks []string
 	for _, block := range strings.Split(detail, "\n\n") {

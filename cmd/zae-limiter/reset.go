@@ -6,17 +6,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// resetCmd makes a bucket full again.
+// resetCmd refills a bucket.
 type resetCmd struct {
-	Entity   string `arg:"" help:"Whose."`
-	Resource string `arg:"" help:"For what."`
+	Entity   string `arg:"" help:"Entity."`
+	Resource string `arg:"" help:"Resource."`
 }
 
 // Help shows an example.
 func (*resetCmd) Help() string {
-	return `All limits of this entity for this resource are full again; its parents' are not touched. Open leases give nothing
-back to it any more. If there is no such bucket, because nothing was taken from it or it has long been full, the command exits
-with 4.
+	return `All limits of the entity for the resource are full again; those of its parents do not change. Leases that are still open
+no longer refund anything to this bucket. If the bucket does not exist, because nothing was consumed or it has been full for
+long, the exit code is 4.
 
 Example:
 
@@ -25,14 +25,14 @@ Example:
 
 // Run resets.
 func (c *resetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.ResetBucket(ctx, c.Entity, c.Resource); err != nil {
 			return err
 		}
 		if !app.store.changed.Load() {
-			return absent("%s has no bucket for %s, so all its limits are full", c.Entity, c.Resource)
+			return notFound("%s has no bucket for %s: all its limits are full", c.Entity, c.Resource)
 		}
-		app.changed("reset %s on %s", c.Entity, c.Resource)
+		app.reportChange("reset %s on %s", c.Entity, c.Resource)
 		return nil
 	})
 }

@@ -6,16 +6,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// resourceSetCmd stores a resource's limits.
+// resourceSetCmd sets a resource's limits.
 type resourceSetCmd struct {
-	Name string `arg:"" help:"The resource."`
+	Name string `arg:"" help:"Name of the resource."`
 	Limits
 	Output
 }
 
 // Help shows an example.
 func (*resourceSetCmd) Help() string {
-	return `They replace those that are stored, and hold for each entity that has none of its own.
+	return `The limits replace all that are set for the resource. They apply to every entity without limits of its own.
 
 Example:
 
@@ -24,18 +24,18 @@ Example:
 
 // Run stores them.
 func (c *resourceSetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
 			return err
 		}
-		app.changed("set the limits of %s", c.Name)
+		app.reportChange("set the limits of %s", c.Name)
 		return printResource(ctx, app, c.Output, l, c.Name)
 	})
 }
 
 // resourceGetCmd shows a resource's limits.
 type resourceGetCmd struct {
-	Name string `arg:"" help:"The resource."`
+	Name string `arg:"" help:"Name of the resource."`
 	Output
 }
 
@@ -48,7 +48,7 @@ func (*resourceGetCmd) Help() string {
 
 // Run reads them.
 func (c *resourceGetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
 }
 
 func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, name string) error {
@@ -57,14 +57,14 @@ func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, n
 		return err
 	}
 	if limits == nil {
-		return absent("%s has no limits; store some: zae-limiter resource set-defaults %s -l rpm:100", name, name)
+		return notFound("%s has no default limits: set them with zae-limiter resource set-defaults %s -l rpm:100", name, name)
 	}
 	return app.print(o.Output, resourceDoc{name, limitsDoc{limitDocsOf(limits)}})
 }
 
-// resourceDeleteCmd removes a resource's limits.
+// resourceDeleteCmd deletes a resource's limits.
 type resourceDeleteCmd struct {
-	Name string `arg:"" help:"The resource."`
+	Name string `arg:"" help:"Name of the resource."`
 	Confirm
 }
 
@@ -77,21 +77,21 @@ func (*resourceDeleteCmd) Help() string {
 
 // Run removes them.
 func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
-	if err := app.confirm(ctx, c.Confirm, "Remove the limits of %s?", c.Name); err != nil {
+	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %s?", c.Name); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteResourceDefaults(ctx, c.Name); err != nil {
 			return err
 		}
-		app.changed("removed the limits of %s", c.Name)
+		app.reportChange("deleted the limits of %s", c.Name)
 		return nil
 	})
 }
 
 // resourceListCmd lists resources.
 type resourceListCmd struct {
-	WithEntityLimits bool `help:"Those for which entities have limits of their own instead."`
+	WithEntityLimits bool `help:"List the resources for which entities have limits of their own instead."`
 	Paging
 	Output
 }
@@ -106,20 +106,20 @@ func (*resourceListCmd) Help() string {
 
 // Run lists them.
 func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		fetch := l.Resources
 		if c.WithEntityLimits {
 			fetch = l.ResourcesWithEntityLimits
 		}
-		names, next, err := collect(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
+		names, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
 		if err != nil {
 			return err
 		}
-		return app.print(c.Output.Output, resourcesDoc{list(names), orNull(next)})
+		return app.print(c.Output.Output, resourcesDoc{nonNil(names), orNull(next)})
 	})
 }
 
-// resourceDoc is what is stored for a resource.
+// resourceDoc lists a resource's limits.
 type resourceDoc struct {
 	Resource string `json:"resource"`
 	limitsDoc

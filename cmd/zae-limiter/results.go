@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// limitDoc is a limit.
+// limitDoc describes a limit.
 type limitDoc struct {
 	Name                string  `json:"limit_name"`
 	Kind                string  `json:"kind"`
@@ -38,7 +38,7 @@ func (d limitDoc) cells() []string {
 	return []string{d.Name, strconv.FormatInt(d.Capacity, 10), d.refill}
 }
 
-// statusDoc is a limit with what is left of it.
+// statusDoc describes the state of a limit.
 type statusDoc struct {
 	Entity   string `json:"entity_id"`
 	Resource string `json:"resource"`
@@ -63,7 +63,7 @@ func statusTable(docs []statusDoc) table {
 	return t
 }
 
-// limitsDoc is what is stored at one level.
+// limitsDoc lists the limits that are configured at one level.
 type limitsDoc struct {
 	Limits []limitDoc `json:"limits"`
 }
@@ -76,31 +76,31 @@ func (d limitsDoc) table() table {
 	return t
 }
 
-// namesTable is a list of ids.
+// namesTable returns a table with one column of ids.
 func namesTable(head string, names []string, next *string) table {
-	t := table{head: []string{head}, next: text(next)}
+	t := table{head: []string{head}, next: deref(next)}
 	for _, name := range names {
 		t.rows = append(t.rows, []string{name})
 	}
 	return t
 }
 
-// list is a list that JSON never shows as null.
-func list[T any](items []T) []T {
+// nonNil returns items as a slice that is never null in JSON.
+func nonNil[T any](items []T) []T {
 	if items == nil {
 		return []T{}
 	}
 	return items
 }
 
-func text(s *string) string {
+func deref(s *string) string {
 	if s == nil {
 		return ""
 	}
 	return *s
 }
 
-// policyDoc is a stored policy, null where there is none.
+// policyDoc returns a stored policy; null in JSON if there is none.
 func policyDoc(p engine.Policy) *string {
 	if p == engine.PolicyDefault {
 		return nil

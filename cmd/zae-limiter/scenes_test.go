@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	small  = "deploy --name my-app --no-aggregator --no-alarms --no-iam" // a table and nothing else
+	small  = "deploy --name my-app --no-aggregator --no-alarms --no-iam" // only a table
 	noRole = `Resource handler returned message: "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: iam:CreateRole on resource: role my-app-aggr (Service: Iam, Status Code: 403, Request ID: 1-2-3)" (RequestToken: 4-5-6, HandlerErrorCode: AccessDenied)`
 	inUse  = "Cannot delete a policy attached to entities. (Service: Iam, Status Code: 409, Request ID: 1-2-3)"
 	minute = time.Minute
@@ -23,7 +23,7 @@ const (
 	deleted   = "delete --name my-app --yes"
 )
 
-// madeElsewhere is what another tool says of a table that has no TTL.
+// madeElsewhere has the properties of a table without TTL, created by another tool.
 var madeElsewhere = map[string]any{
 	"StreamSpecification": map[string]any{"StreamViewType": "NEW_AND_OLD_IMAGES"},
 	"GlobalSecondaryIndexes": []any{map[string]any{
@@ -32,12 +32,12 @@ var madeElsewhere = map[string]any{
 	}},
 }
 
-// scenes are what somebody sees who deploys, in fair weather and in foul.
+// scenes are sessions of somebody who deploys, with and without failures.
 var scenes = []struct {
 	name   string
-	before string              // is run first, and not shown
-	make   func(*cloud)        // what is to happen
-	cancel func(*cloud) func() // an interruption: called with what interrupts
+	before string              // commands to run first, without their output
+	make   func(*cloud)        // prepares the account
+	cancel func(*cloud) func() // sets up an interruption
 	lines  []string
 }{
 	{name: "life", lines: []string{
@@ -120,7 +120,7 @@ var scenes = []struct {
 	{name: "terminal", make: func(c *cloud) { c.terminal, c.env["TERM"] = true, "xterm" }, lines: []string{small + " --enable-alarms"}},
 }
 
-// interrupting interrupts at a request, which gets no answer.
+// interrupting interrupts the command at a request, which is not answered.
 func interrupting(c *cloud, action string, at int) func() {
 	return func() {
 		first := c.Counts()[action]
@@ -133,7 +133,7 @@ func interrupting(c *cloud, action string, at int) func() {
 	}
 }
 
-// age makes the deployment one of an older version.
+// age gives the deployment an older version.
 func age(c *cloud) {
 	s := c.Stack("my-app")
 	in := &cloudformation.UpdateStackInput{StackName: &s.Name, UsePreviousTemplate: aws.Bool(true), Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam}}
@@ -153,7 +153,7 @@ func age(c *cloud) {
 	c.pass()
 }
 
-// TestScenes compares what is printed with golden files.
+// TestScenes compares the output with golden files.
 func TestScenes(t *testing.T) {
 	names := map[string]bool{}
 	for _, s := range scenes {

@@ -13,15 +13,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
 )
 
-// TestScripts runs the built program through the stories in testdata/script, each on a file of its own.
+// TestScripts runs the scripts in testdata/script with the built program, each on a file of its own.
 func TestScripts(t *testing.T) {
 	runScripts(t, "embedded", func(e *testscript.Env) error {
-		e.Setenv("ZAE_LIMITER_STORE", "bolt://"+withSlash(filepath.ToSlash(e.Getenv("WORK")))+"/life.db")
+		e.Setenv("ZAE_LIMITER_STORE", "bolt://"+withLeadingSlash(filepath.ToSlash(e.Getenv("WORK")))+"/life.db")
 		return nil
 	})
 }
 
-// TestScriptsDeployed is the same, each on a table of its own.
+// TestScriptsDeployed runs the scripts, each on a table of its own.
 func TestScriptsDeployed(t *testing.T) {
 	runScripts(t, "deployed", func(e *testscript.Env) error {
 		name, o := dynamotest.Table(e.T().(testing.TB))
@@ -34,7 +34,7 @@ func TestScriptsDeployed(t *testing.T) {
 	})
 }
 
-// runScripts runs the stories on a store that setup selects; lines behind [kind] are for that kind only.
+// runScripts runs the scripts on a store that setup selects; lines after [kind] run only on that kind.
 func runScripts(t *testing.T, kind string, setup func(*testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -48,7 +48,7 @@ func runScripts(t *testing.T, kind string, setup func(*testscript.Env) error) {
 	})
 }
 
-// code N COMMAND… wants the exit code N of a program.
+// code N COMMAND… checks that a program exits with N.
 func code(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N COMMAND…")

@@ -9,14 +9,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// signIn asks for what a person must give before AWS can be used there, and gives the context to use it with. No deadline
-// runs meanwhile.
+// signIn gets credentials for AWS, which may ask a person for a code, and returns the context to use them with. It has no
+// deadline, since people are slow.
 func (a *App) signIn(at target) (context.Context, error) {
 	if a.aws == nil {
 		return context.Background(), nil
 	}
 	base := a.aws.Context()
-	if !a.local(at) {
+	if !a.isLocal(at) {
 		if err := awsconfig.Ready(base, at.region); err != nil {
 			return nil, err
 		}
@@ -24,8 +24,8 @@ func (a *App) signIn(at target) (context.Context, error) {
 	return context.WithoutCancel(base), nil
 }
 
-// local reports whether the table is an emulator's on this machine, which asks nobody who he is.
-func (a *App) local(at target) bool {
+// isLocal reports whether the table is in an emulator on this machine, which accepts any credentials.
+func (a *App) isLocal(at target) bool {
 	for _, endpoint := range []string{at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL")} {
 		if endpoint != "" {
 			return awsconfig.Local(endpoint)
@@ -34,8 +34,8 @@ func (a *App) local(at target) bool {
 	return false
 }
 
-// askCode asks for the code of an MFA device.
-func (a *App) askCode(serial string) (string, error) {
+// promptMFACode asks for the code of an MFA device.
+func (a *App) promptMFACode(serial string) (string, error) {
 	fmt.Fprintf(a.Err, "zae-limiter: code of the MFA device %s: ", serial)
 	line, err := bufio.NewReader(a.In).ReadString('\n')
 	if err != nil {

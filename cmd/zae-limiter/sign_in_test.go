@@ -10,18 +10,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// TestNoCredentials: commands on a deployed store, and on stacks, say in a line whose fault it is that there are no credentials,
-// and what to do.
+// TestNoCredentials checks that commands on deployed stores and on stacks say in one line why there are no credentials, and what
+// to do.
 func TestNoCredentials(t *testing.T) {
 	for _, x := range stacktest.Troubles() {
-		if x.Late { // the command line has a deadline of its own, which a test must not wait for
+		if x.Late { // would take until the command's own deadline
 			continue
 		}
 		t.Run(x.Name, func(t *testing.T) {
 			x.Set(t)
 			for _, line := range []string{"entity list --name app", "list"} {
 				var out, err bytes.Buffer
-				w := machine()
+				w := realHost()
 				w.In, w.Out, w.Err = strings.NewReader(""), &out, &err
 				w.Terminal = func(any) bool { return false }
 				w.Getenv = func(string) string { return "" }
@@ -43,13 +43,14 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// TestSignIn: on a terminal the code of an MFA device is asked for, once for stores and stacks together, and not for an emulator.
+// TestSignIn checks that the code of an MFA device is asked for on a terminal, once for stores and stacks together, and never for
+// an emulator.
 func TestSignIn(t *testing.T) {
 	calls := stacktest.SetMFA(t)
 	var err bytes.Buffer
-	app := &App{world: machine()}
+	app := &App{host: realHost()}
 	app.In, app.Err, app.Getenv = strings.NewReader(stacktest.MFACode+"\n"), &err, func(string) string { return "" }
-	app.aws = &awsconfig.Session{MFA: app.askCode}
+	app.aws = &awsconfig.Session{MFA: app.promptMFACode}
 	awsconfig.With(t.Context(), app.aws)
 	if _, e := app.signIn(target{name: "app", endpoint: "http://127.0.0.1:8000"}); e != nil || calls() != 0 {
 		t.Fatalf("for an emulator: %v, %d", e, calls())

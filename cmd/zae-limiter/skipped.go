@@ -6,11 +6,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// skipped collects what lists leave out, for a line at the end of the command.
+// skipped counts the unreadable records that lists omit, for a line at the end of the command.
 type skipped struct {
 	lock sync.Mutex
 	n    int
-	err  error // why, of the first
+	err  error // the first error
 }
 
 // Observe implements [engine.Observer].
@@ -25,14 +25,14 @@ func (s *skipped) Observe(e engine.Event) {
 	}
 }
 
-// saySkipped says on standard error what the lists of a command have left out, if anything.
-func (a *App) saySkipped() {
+// reportSkipped logs how many unreadable records the lists of a command have omitted, if any.
+func (a *App) reportSkipped() {
 	if a.skipped == nil {
 		return
 	}
 	a.skipped.lock.Lock()
 	defer a.skipped.lock.Unlock()
 	if a.skipped.n > 0 {
-		a.say("what cannot be read was left out (%s): %s", count(a.skipped.n, "time"), unprefixed(a.skipped.err.Error()))
+		a.logf("omitted %s that cannot be read: %s", count(a.skipped.n, "record"), withoutPrefix(a.skipped.err.Error()))
 	}
 }

@@ -15,44 +15,44 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// stackWatch shows on standard error how a stack comes along: a line an event; on a terminal a line for each resource that
-// is done, and below these what goes on.
+// stackWatch shows the progress of a stack on standard error: one line per event, or, on a terminal, a line for each finished
+// resource and, below them, the resources in progress.
 type stackWatch struct {
-	app    *App
-	stack  string
-	live   bool
-	begun  time.Time
-	going  []underway // in the order in which they were begun
-	done   int
-	drawn  int    // lines at the bottom that are to be drawn anew
-	status string // of the stack; "" while nothing is known to have begun
-	seen   bool   // that anything happened
-	says   string // what is done before CloudFormation does something
+	app        *App
+	stack      string
+	redraws    bool
+	begun      time.Time
+	inProgress []resourceProgress // in the order in which they started
+	done       int
+	drawn      int    // number of lines at the bottom to redraw
+	status     string // of the stack; empty until CloudFormation has started
+	sawEvent   bool   // whether any event came
+	activity   string // what happens outside of CloudFormation
 }
 
-// underway is a resource that is worked on.
-type underway struct {
+// resourceProgress is a resource in progress.
+type resourceProgress struct {
 	stack.Event
 	since time.Time
 }
 
-// watch begins to show.
+// watch starts to show the progress of a stack.
 func (a *App) watch(name string) *stackWatch {
 	live := a.Terminal(a.Err) && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
-	return &stackWatch{app: a, stack: name, live: live, begun: a.Now(), says: "looking at what there is"}
+	return &stackWatch{app: a, stack: name, redraws: live, begun: a.Now(), activity: "reading the current state"}
 }
 
-// event takes one in.
+// event shows an event.
 func (p *stackWatch) event(e stack.Event) {
-	p.seen = true
+	p.sawEvent = true
 	own := e.Resource == p.stack && (e.Type == "" || e.Type == "AWS::CloudFormation::Stack")
 	switch {
 	case e.Type == "":
-		p.says = e.Reason
+		p.activity = e.Reason
 	case own:
-		p.status, p.says = e.Status, ""
+		p.status, p.activity = e.Status, ""
 	}
-	if !p.live {
+	if !p.redraws {
 		status := e.Status
 		if status == "" {
 			status = "-"
@@ -72,9 +72,9 @@ func (p *stackWatch) event(e stack.Event) {
 	p.draw()
 }
 
-// finish moves a resource that is done up to the lines that stay.
+// finish updates the resources in progress, and prints a line for a resource that is done.
 func (p *stackWatch) finish(e stack.Event, own bool) {
-	i := slices.IndexFunc(p.going, func(u underway) bool { return u.Resource == e.Resource })
+	i := slices.IndexFunc(p.inProgress, func(u resourceProgress) bool { return u.Resource == e.Resource })
 	switch {
 	case e.Type == "":
 		p.line("  %s", e.Reason)
@@ -83,35 +83,35 @@ func (p *stackWatch) finish(e stack.Event, own bool) {
 		return
 	case strings.HasSuffix(e.Status, "_IN_PROGRESS"):
 		if i < 0 {
-			p.going = append(p.going, underway{e, e.Time})
+			p.inProgress = append(p.inProgress, resourceProgress{e, e.Time})
 		} else {
-			p.going[i].Event = e
+			p.inProgress[i].Event = e
 		}
 		return
 	}
 	since := e.Time
 	if i >= 0 {
-		since = p.going[i].since
-		p.going = slices.Delete(p.going, i, i+1)
+		since = p.inProgress[i].since
+		p.inProgress = slices.Delete(p.inProgress, i, i+1)
 	}
 	p.done++
 	p.line("  %s  %s", p.row(e, since, e.Time), oneLine(e.Reason))
 }
 
-// row is a resource with its state.
+// row returns the line of a resource: its state and how long it takes.
 func (p *stackWatch) row(e stack.Event, since, until time.Time) string {
 	return fmt.Sprintf("%-24s %-32s %-18s %6s", e.Resource, strings.TrimPrefix(e.Type, "AWS::"), e.Status, readable.Wait(until.Sub(since).Truncate(time.Second)))
 }
 
-// mostShown is how many resources are shown that are worked on.
-const mostShown = 8
+// maxShown is the maximum number of resources in progress that are drawn.
+const maxShown = 8
 
-// draw shows what goes on, with the time since.
+// draw prints the resources in progress and the state of the stack.
 func (p *stackWatch) draw() {
 	now := p.app.Now()
-	for i, u := range p.going {
-		if i == mostShown {
-			p.line("  and %d more", len(p.going)-mostShown)
+	for i, u := range p.inProgress {
+		if i == maxShown {
+			p.line("  and %d more", len(p.inProgress)-maxShown)
 			p.drawn++
 			break
 		}
@@ -119,14 +119,14 @@ func (p *stackWatch) draw() {
 		p.drawn++
 	}
 	state := p.status
-	if p.says != "" || state == "" {
-		state = p.says
+	if p.activity != "" || state == "" {
+		state = p.activity
 	}
 	p.line("%s  %s  %d done  %s", p.stack, state, p.done, readable.Wait(now.Sub(p.begun).Truncate(time.Second)))
 	p.drawn++
 }
 
-// erase removes what draw has drawn.
+// erase removes what draw has printed.
 func (p *stackWatch) erase() {
 	if p.drawn > 0 {
 		fmt.Fprintf(p.app.Err, "\x1b[%dA\x1b[J", p.drawn)
@@ -134,13 +134,13 @@ func (p *stackWatch) erase() {
 	}
 }
 
-// line writes one that no terminal breaks.
+// line prints a line, cut to the width of the terminal.
 func (p *stackWatch) line(format string, args ...any) {
 	text := []rune(strings.TrimRight(printable(fmt.Sprintf(format, args...)), " "))
 	fmt.Fprintln(p.app.Err, string(text[:min(len(text), width(p.app.Err)-1)]))
 }
 
-// width is how many columns a terminal has.
+// width returns the number of columns of a terminal.
 func width(stream any) int {
 	if f, ok := stream.(*os.File); ok {
 		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 20 {
@@ -150,9 +150,9 @@ func width(stream any) int {
 	return 100
 }
 
-// sleep waits, and lets people see that time passes.
+// sleep waits, and updates the elapsed time on the terminal every second.
 func (p *stackWatch) sleep(ctx context.Context, d time.Duration) error {
-	if !p.live {
+	if !p.redraws {
 		return p.app.Sleep(ctx, d)
 	}
 	pieces := max(1, (d+time.Second/2)/time.Second)
@@ -166,20 +166,20 @@ func (p *stackWatch) sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// end takes away what only was for the time meanwhile, and tells how long it was.
+// end removes the lines in progress and returns the elapsed time.
 func (p *stackWatch) end() time.Duration {
 	p.erase()
 	return p.app.Now().Sub(p.begun)
 }
 
-// interrupted is err, or, where it is that somebody did not want to wait, what that means.
-func (p *stackWatch) interrupted(ctx context.Context, at target, err error) error {
+// interruptedError returns err, or, if the user stopped waiting, an error that says how CloudFormation continues.
+func (p *stackWatch) interruptedError(ctx context.Context, at target, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
-	state := "CloudFormation goes on with what it has begun"
+	state := "CloudFormation continues"
 	if p.status != "" {
-		state = fmt.Sprintf("%s is in %s, and CloudFormation goes on", at.name, p.status)
+		state = fmt.Sprintf("%s is in %s, and CloudFormation continues", at.name, p.status)
 	}
-	return &stackError{fmt.Sprintf("interrupted: %s; look at it: zae-limiter status %s; to wait for it, enter the same command again", state, at.flags()), exitInterrupted, err}
+	return &stackError{fmt.Sprintf("interrupted: %s; to see the progress: zae-limiter status %s; to wait for it, run the same command again", state, at.flags()), exitInterrupted, err}
 }

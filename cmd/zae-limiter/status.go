@@ -16,23 +16,24 @@ type statusCmd struct{ Output }
 
 // Help shows an example.
 func (*statusCmd) Help() string {
-	return `It reads the store once; of a deployment it shows the stack and the table as well. A store that cannot be used exits with 5.
+	return `The command reads the store once. For a deployment, it also shows the stack and the table. If the store is unavailable, the
+exit code is 5.
 
 Example:
 
     zae-limiter status`
 }
 
-// Run asks the store, and, of a deployment, CloudFormation.
+// Run reads the store, and the stack if the store is a deployment.
 func (c *statusCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		status, failed := l.Status(ctx)
 		deployed, err := app.deployedStack(ctx, failed == nil)
 		if err != nil || failed != nil && deployed == nil {
 			return errors.Join(failed, err)
 		}
 		d := statusReport{
-			Store: app.store.url, Exists: app.store.exists(status.Reachable, failed), Reachable: status.Reachable,
+			Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
 			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
 		}
 		if status.Reachable {
@@ -47,15 +48,15 @@ func (c *statusCmd) Run(ctx context.Context, app *App) error {
 		if status.Reachable {
 			return nil
 		}
-		return l.Ping(ctx) // which tells why
+		return l.Ping(ctx) // returns the reason
 	})
 }
 
-// exists reports whether the store is there, by what reading it has shown; nil: unknown.
-func (s *store) exists(reached bool, err error) *bool {
+// existence reports whether the store exists, given the result of reading it; nil means unknown.
+func (s *store) existence(reached bool, err error) *bool {
 	there := reached
 	switch {
-	case s.missing() || errors.Is(err, dynamo.ErrNotDeployed):
+	case s.isMissing() || errors.Is(err, dynamo.ErrNotDeployed):
 		there = false
 	case reached:
 	case s.path == "":
@@ -64,12 +65,12 @@ func (s *store) exists(reached bool, err error) *bool {
 		if _, err := os.Stat(s.path); err != nil {
 			return nil
 		}
-		there = true // though it cannot be used
+		there = true // the file exists but cannot be opened
 	}
 	return &there
 }
 
-// statusReport is how the store does.
+// statusReport describes the state of the store.
 type statusReport struct {
 	Store     string  `json:"store"`
 	Exists    *bool   `json:"exists"`

@@ -20,35 +20,35 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// store is a [backend.Backend] that opens a file for each call and closes it behind it, so that many processes share it;
-// one that many can have open stays open.
-// A file that does not exist reads as an empty store; the first write makes it.
+// store is a [backend.Backend] that opens its file for each call and closes it afterwards, so that many processes can share
+// the file. A store that many processes can open at the same time stays open. A file that does not exist reads as an empty
+// store; the first write creates it.
 type store struct {
 	url  string
-	path string // of the file; "": it is none
+	path string // of the file; empty if the store is not a file
 	open func() (backend.Backend, error)
-	// openReading opens what cannot be written to; nil for a store of which that is not known.
+	// openReading opens the file read-only; nil if the store has no read-only mode.
 	openReading func() (backend.Backend, error)
-	openFile    func(name string, flag int, perm os.FileMode) (*os.File, error) // nil: os.OpenFile
-	// missing reports whether there is nothing to read yet.
-	missing func() bool
+	openFile    func(name string, flag int, perm os.FileMode) (*os.File, error) // nil means os.OpenFile
+	// isMissing reports whether the store does not exist yet.
+	isMissing func() bool
 
-	stays  bool // opened once, for all calls, which may come at the same time
-	books  bool // keeps its changes until usage has been made of them
-	now    func() time.Time
-	signIn func(target) (context.Context, error) // asks whoever must be asked before open; nil: nobody
+	keepOpen   bool // opened once; calls may be concurrent
+	aggregates bool // keeps its changes until they have been aggregated to usage
+	now        func() time.Time
+	signIn     func(target) (context.Context, error) // signs in before the store is opened; may be nil
 
-	lock    sync.Mutex      // one call at a time has the file open: a process waits for itself as it does for others
-	opened  backend.Backend // of one that stays
-	failed  error           // why it cannot be opened: not tried again
-	changed atomic.Bool     // something was written, and nobody has been told
-	written atomic.Bool     // something was written
-	waiting int             // changes of this run of which no usage has been made
+	lock         sync.Mutex      // held while a call has the file open
+	opened       backend.Backend // if keepOpen
+	openErr      error           // why opening failed; it is not tried again
+	changed      atomic.Bool     // something was written since takeChanged
+	written      atomic.Bool     // something was written in this run
+	unaggregated int             // changes of this run that have not been aggregated
 }
 
 var _ backend.Backend = (*store)(nil)
 
-// openStore makes the store that a URL names, "" the one in the user's data directory. It touches no file.
+// openStore returns the store that a URL names; for an empty URL, the one in the user's data directory. It does no I/O.
 func openStore(name string, timeout time.Duration, getenv func(string) string) (*store, error) {
 	if name == "" {
 		folder, err := dataFolder(runtime.GOOS, getenv)
@@ -57,27 +57,27 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 		}
 		return fileStore(filepath.Join(folder, "zae-limiter", "limiter.db"), true, timeout), nil
 	}
-	const cure = "write bolt:///path/to/file, bolt:file, dynamodb://NAME or memory:"
+	const forms = "write bolt:///path/to/file, bolt:file, dynamodb://NAME or memory:"
 	u, err := url.Parse(name)
 	if err != nil || u.Scheme == "" {
-		return nil, usage("%q is no URL of a store; %s", name, cure)
+		return nil, usageErrorf("invalid store %q: not a URL: %s", name, forms)
 	}
 	switch u.Scheme {
 	case "memory":
 		if name != "memory:" {
-			return nil, usage("%q: memory: has nothing behind it", name)
+			return nil, usageErrorf("invalid store %q: nothing may follow memory:", name)
 		}
 		kept := memory.New(nil)
 		return &store{
-			url:     "memory: (gone when this command ends)",
-			stays:   true,
-			open:    func() (backend.Backend, error) { return kept, nil },
-			missing: func() bool { return false },
+			url:       "memory: (gone when this command ends)",
+			keepOpen:  true,
+			open:      func() (backend.Backend, error) { return kept, nil },
+			isMissing: func() bool { return false },
 		}, nil
 	case "bolt":
 		path := u.Opaque + u.Path
 		if u.Host != "" || u.RawQuery != "" || u.Fragment != "" || path == "" || strings.HasSuffix(path, "/") {
-			return nil, usage("%q names no file; write bolt:///path/to/file, or bolt:file for one in this folder", name)
+			return nil, usageErrorf("invalid store %q: no file name: write bolt:///path/to/file, or bolt:file for a file in this folder", name)
 		}
 		if len(path) > 2 && path[0] == '/' && path[2] == ':' && runtime.GOOS == "windows" {
 			path = path[1:] // bolt:///C:/folder/file
@@ -86,10 +86,10 @@ func openStore(name string, timeout time.Duration, getenv func(string) string) (
 	case "dynamodb":
 		return deployedStore(u, timeout)
 	}
-	return nil, usage("there are no stores of the kind %q; %s", u.Scheme, cure)
+	return nil, usageErrorf("invalid store: unknown kind %q: %s", u.Scheme, forms)
 }
 
-// dataFolder is where programs keep a user's data on a system.
+// dataFolder returns the folder in which programs keep a user's data on an operating system.
 func dataFolder(system string, getenv func(string) string) (string, error) {
 	if folder := getenv("XDG_DATA_HOME"); filepath.IsAbs(folder) {
 		return folder, nil
@@ -103,18 +103,18 @@ func dataFolder(system string, getenv func(string) string) (string, error) {
 	}
 	home := getenv(variable)
 	if home == "" {
-		return "", errNoHome
+		return "", errNoDataFolder
 	}
 	return filepath.Join(home, rest), nil
 }
 
-// fileStore is a store in a file, whose folder it makes where that is its own.
+// fileStore returns a store in a file. With ownFolder, it creates the file's folder when needed.
 func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	s := &store{url: "bolt://" + withSlash(filepath.ToSlash(path)), path: path, books: true}
-	s.missing = func() bool {
+	s := &store{url: "bolt://" + withLeadingSlash(filepath.ToSlash(path)), path: path, aggregates: true}
+	s.isMissing = func() bool {
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist)
 	}
@@ -136,15 +136,15 @@ func fileStore(path string, ownFolder bool, timeout time.Duration) *store {
 	return s
 }
 
-// withSlash makes a Windows path one that a URL can have.
-func withSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
+// withLeadingSlash makes a Windows path valid in a URL.
+func withLeadingSlash(path string) string { return "/" + strings.TrimPrefix(path, "/") }
 
-// with makes one call with the file open for writing.
-func (s *store) with(call func(backend.Backend) error) error { return s.calling(s.open, call) }
+// withWriter calls call with the file open for writing.
+func (s *store) withWriter(call func(backend.Backend) error) error { return s.call(s.open, call) }
 
-// reading makes one call that only reads. It does so too if the file cannot be opened for writing, on a read-only file system
-// or by a user who may only read it: writable tells which.
-func (s *store) reading(call func(d backend.Backend, writable bool) error) error {
+// withReader calls call, which only reads. If the file cannot be opened for writing (a read-only file system, a user without
+// the permission), it is opened read-only and writable is false.
+func (s *store) withReader(call func(d backend.Backend, writable bool) error) error {
 	writable := true
 	open := func() (backend.Backend, error) {
 		d, err := s.open()
@@ -154,12 +154,12 @@ func (s *store) reading(call func(d backend.Backend, writable bool) error) error
 		}
 		return d, err
 	}
-	return s.calling(open, func(d backend.Backend) error { return call(d, writable) })
+	return s.call(open, func(d backend.Backend) error { return call(d, writable) })
 }
 
-func (s *store) calling(open func() (backend.Backend, error), call func(backend.Backend) error) error {
-	if s.stays {
-		d, err := s.once()
+func (s *store) call(open func() (backend.Backend, error), call func(backend.Backend) error) error {
+	if s.keepOpen {
+		d, err := s.openOnce()
 		if err != nil {
 			return err
 		}
@@ -167,78 +167,78 @@ func (s *store) calling(open func() (backend.Backend, error), call func(backend.
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.failed != nil {
-		return s.failed
+	if s.openErr != nil {
+		return s.openErr
 	}
 	d, err := open()
 	if err != nil {
-		s.failed = &storeError{err}
-		return s.failed
+		s.openErr = &storeError{err}
+		return s.openErr
 	}
-	defer d.Close() //nolint:errcheck // what was acknowledged is on the disk, and the lock goes with the process
+	defer d.Close() //nolint:errcheck // acknowledged writes are on the disk already
 	return call(d)
 }
 
-// once opens a store that stays.
-func (s *store) once() (backend.Backend, error) {
+// openOnce returns the driver of a store with keepOpen, and opens it first if necessary.
+func (s *store) openOnce() (backend.Backend, error) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.opened == nil && s.failed == nil {
+	if s.opened == nil && s.openErr == nil {
 		d, err := s.open()
 		if err != nil {
-			s.failed = &storeError{err}
+			s.openErr = &storeError{err}
 		} else {
 			s.opened = d
 		}
 	}
-	return s.opened, s.failed
+	return s.opened, s.openErr
 }
 
-// forgive has the next call try again to open what could not be opened.
-func (s *store) forgive() {
+// clearFailure makes the next call try to open the store again.
+func (s *store) clearFailure() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.failed = nil
+	s.openErr = nil
 }
 
 // Read implements [backend.Backend].
 func (s *store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
-	if s.missing() {
-		return ctx.Err() // out was reset: all absent
+	if s.isMissing() {
+		return ctx.Err() // the caller has reset out, so all records are absent
 	}
-	return s.reading(func(d backend.Backend, _ bool) error { return d.Read(ctx, keys, out) })
+	return s.withReader(func(d backend.Backend, _ bool) error { return d.Read(ctx, keys, out) })
 }
 
 // Apply implements [backend.Backend].
 func (s *store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-	return s.with(func(d backend.Backend) error {
+	return s.withWriter(func(d backend.Backend) error {
 		err := d.Apply(ctx, writes, out)
 		for i := range out {
-			s.wrote(out[i].Applied)
+			s.noteWritten(out[i].Applied)
 		}
-		s.bookSome(ctx, d, len(writes))
+		s.aggregateIfDue(ctx, d, len(writes))
 		return err
 	})
 }
 
 // Commit implements [backend.Backend].
 func (s *store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
-	return s.with(func(d backend.Backend) error {
+	return s.withWriter(func(d backend.Backend) error {
 		err := d.Commit(ctx, token, writes)
-		s.wrote(err == nil)
-		s.bookSome(ctx, d, len(writes))
+		s.noteWritten(err == nil)
+		s.aggregateIfDue(ctx, d, len(writes))
 		return err
 	})
 }
 
 // List implements [backend.Backend].
 func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, err error) {
-	if s.missing() {
+	if s.isMissing() {
 		return backend.Keys{}, ctx.Err()
 	}
-	err = s.reading(func(d backend.Backend, writable bool) error {
+	err = s.withReader(func(d backend.Backend, writable bool) error {
 		if writable && schema.ListsUsage(q.Partition) {
-			if err := s.book(ctx, d); err != nil {
+			if err := s.aggregate(ctx, d); err != nil {
 				return err
 			}
 		}
@@ -248,29 +248,29 @@ func (s *store) List(ctx context.Context, q backend.Query) (keys backend.Keys, e
 	return keys, err
 }
 
-// Capabilities implements [backend.Backend]. Opening a store may take time, so it has no properties.
+// Capabilities implements [backend.Backend]. The store has no properties, since opening it may take time.
 func (s *store) Capabilities() backend.Capabilities {
 	return backend.Capabilities{Scan: s.Scan, Sweep: s.Sweep}
 }
 
 // Scan is a [backend.ScanFunc].
 func (s *store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
-	if s.missing() {
+	if s.isMissing() {
 		return nil, "", ctx.Err()
 	}
-	err = s.reading(func(d backend.Backend, _ bool) error {
+	err = s.withReader(func(d backend.Backend, _ bool) error {
 		keys, next, err = d.Capabilities().Scan(ctx, namespace, after, size)
 		return err
 	})
 	return keys, next, err
 }
 
-// Sweep is a [backend.SweepFunc]; there is nothing to do for a store that drops expired records by itself.
+// Sweep is a [backend.SweepFunc]. It does nothing for a store that removes expired records by itself.
 func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
-	if s.missing() {
+	if s.isMissing() {
 		return 0, ctx.Err()
 	}
-	err = s.with(func(d backend.Backend) error {
+	err = s.withWriter(func(d backend.Backend) error {
 		if sweep := d.Capabilities().Sweep; sweep != nil {
 			n, err = sweep(ctx, now)
 		}
@@ -279,7 +279,7 @@ func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 	return n, err
 }
 
-// Close implements [backend.Backend]. Of a file nothing is open between calls.
+// Close implements [backend.Backend]. Files are not open between calls.
 func (s *store) Close() error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -289,12 +289,12 @@ func (s *store) Close() error {
 	return s.opened.Close()
 }
 
-func (s *store) wrote(something bool) {
+func (s *store) noteWritten(something bool) {
 	if something {
 		s.changed.Store(true)
 		s.written.Store(true)
 	}
 }
 
-// takeChanged reports whether something was written since it was last asked. It does not wait for a call that does.
+// takeChanged reports whether something was written since its last call. It does not wait for calls in progress.
 func (s *store) takeChanged() bool { return s.changed.Swap(false) }

@@ -23,7 +23,7 @@ func TestStoreURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here := "bolt://" + withSlash(filepath.ToSlash(folder))
+	here := "bolt://" + withLeadingSlash(filepath.ToSlash(folder))
 	home := func(name string) string {
 		return map[string]string{"HOME": "/home/ann", "LocalAppData": "/home/ann"}[name]
 	}
@@ -51,7 +51,7 @@ func TestStoreURL(t *testing.T) {
 		"redis://localhost/17":                "",
 	} {
 		if runtime.GOOS == "windows" && strings.HasPrefix(want, "bolt:///") {
-			continue // whose absolute paths have a drive
+			continue // absolute paths have a drive there
 		}
 		s, err := openStore(name, 0, home)
 		var asked *usageError
@@ -81,13 +81,13 @@ func TestStoreDefault(t *testing.T) {
 			}
 			return ""
 		})
-		if filepath.ToSlash(got) != c.want || errors.Is(err, errNoHome) != (c.want == "") {
+		if filepath.ToSlash(got) != c.want || errors.Is(err, errNoDataFolder) != (c.want == "") {
 			t.Errorf("%s, %s: %s, %v", c.system, c.variables, got, err)
 		}
 	}
 }
 
-// TestStoreDefaultIsMade wants the default store made by the first change, with its folder for its owner only.
+// TestStoreDefaultIsMade checks that the first change creates the default store, in a folder that only its owner can read.
 func TestStoreDefaultIsMade(t *testing.T) {
 	s := newShell(t)
 	data := filepath.Join(t.TempDir(), "share")
@@ -98,7 +98,7 @@ func TestStoreDefaultIsMade(t *testing.T) {
 	}
 	r := s.want(exitDone, "system", "set-defaults", "-l", "rpm:1")
 	file := filepath.Join(data, "zae-limiter", "limiter.db")
-	if !strings.Contains(r.err, "set the system's limits in bolt://"+withSlash(filepath.ToSlash(file))) {
+	if !strings.Contains(r.err, "set the system's limits in bolt://"+withLeadingSlash(filepath.ToSlash(file))) {
 		t.Error(r.err)
 	}
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o700 {
@@ -110,7 +110,7 @@ func TestStoreDefaultIsMade(t *testing.T) {
 	}
 }
 
-// TestStoreReadersMakeNothing runs every command that only reads where there is no store: it sees an empty one.
+// TestStoreReadersMakeNothing checks that commands that only read see an empty store and create nothing if there is none.
 func TestStoreReadersMakeNothing(t *testing.T) {
 	for line, code := range map[string]int{
 		"available user-1 gpt-4 -l rpm:1":            exitDone,
@@ -157,11 +157,11 @@ func TestStoreInMemory(t *testing.T) {
 	if !strings.Contains(r.err, "in memory: (gone when this command ends)") {
 		t.Error(r.err)
 	}
-	s.want(exitDone, fields("--store memory: entity create user-1")...) // several calls see the same
+	s.want(exitDone, fields("--store memory: entity create user-1")...) // several calls use the same store
 	s.want(exitNotFound, fields("--store memory: entity show user-1")...)
 }
 
-// TestStoreIsClosedBetweenCalls opens the file while a store of ours is in use.
+// TestStoreIsClosedBetweenCalls opens the file between two calls of a store.
 func TestStoreIsClosedBetweenCalls(t *testing.T) {
 	s := inhabited(t)
 	ours, err := openStore(s.env["ZAE_LIMITER_STORE"], time.Minute, nil)
@@ -190,7 +190,7 @@ func TestStoreIsClosedBetweenCalls(t *testing.T) {
 	}
 }
 
-// TestStoreIsTidied lets a change drop what has expired, and reading leave it.
+// TestStoreIsTidied checks that a change removes expired records, and reading does not.
 func TestStoreIsTidied(t *testing.T) {
 	s := inhabited(t)
 	count := func() int {
@@ -211,12 +211,12 @@ func TestStoreIsTidied(t *testing.T) {
 		t.Errorf("reading has dropped %d records", before-got)
 	}
 	s.want(exitDone, fields("acquire user-9 gpt-4 -c rpm=1")...)
-	if got := count(); got > before-10+1+3 { // a bucket and its usage are new
+	if got := count(); got > before-10+1+3 { // the new bucket and its usage
 		t.Errorf("%d records, after %d of which 10 have expired", got, before)
 	}
 }
 
-// TestStoreIsTidiedOfMany drops in one run what hundreds of runs may leave.
+// TestStoreIsTidiedOfMany checks that one run removes the expired records of hundreds of runs.
 func TestStoreIsTidiedOfMany(t *testing.T) {
 	s := inhabited(t)
 	fillExpired(t, s, 2500)
@@ -232,7 +232,7 @@ func TestStoreIsTidiedOfMany(t *testing.T) {
 	}
 }
 
-// TestStoreWaits lets a call wait until another one gives the file back.
+// TestStoreWaits checks that a call waits until another process closes the file.
 func TestStoreWaits(t *testing.T) {
 	s := inhabited(t)
 	other, err := bolt.Open(s.file, nil)
@@ -268,8 +268,7 @@ func TestStoreHeedsContext(t *testing.T) {
 	}
 }
 
-// TestStoreShared lets many processes acquire at once, on a file that none of them has made yet: together they take
-// exactly what there is.
+// TestStoreShared checks that many processes that create and share a file consume exactly the available tokens.
 func TestStoreShared(t *testing.T) {
 	s := newShell(t)
 	const processes, limit = 12, 5
@@ -295,7 +294,7 @@ func TestStoreShared(t *testing.T) {
 	}
 }
 
-// BenchmarkStart is a whole run, from the start of the process to its end.
+// BenchmarkStart measures a whole run, from the start of the process to its end.
 func BenchmarkStart(b *testing.B) {
 	store := "ZAE_LIMITER_STORE=bolt://" + filepath.ToSlash(filepath.Join(b.TempDir(), "limiter.db"))
 	for _, line := range []string{"version", "available user-1 gpt-4 -l rpm:1", "acquire user-1 gpt-4 -c rpm=1 -l rpm:1000000"} {

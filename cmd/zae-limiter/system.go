@@ -6,16 +6,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// systemSetCmd stores the system's limits.
+// systemSetCmd sets the system's limits.
 type systemSetCmd struct {
-	Limit         []limitFlag `short:"l" placeholder:"LIMIT" help:"name:rate[/period][:burst], for example rpm:100 or tpm:10000/min:15000; period: s, min, hour, day, or a number of them. Repeatable. Default: what is stored, if there is --on-unavailable."`
-	OnUnavailable string      `enum:"allow,block," default:"" placeholder:"allow|block" help:"What an acquire does while the store cannot be reached. Default: what is stored, else block."`
+	Limit         []limitFlag `short:"l" placeholder:"LIMIT" help:"name:rate[/period][:burst], for example rpm:100 or tpm:10000/min:15000; period: s, min, hour, day, or a number of them. Repeatable. Default with --on-unavailable: the limits do not change."`
+	OnUnavailable string      `enum:"allow,block," default:"" placeholder:"allow|block" help:"Admit or fail acquires while the store is unreachable. Default: the policy does not change; without one, block."`
 	Output
 }
 
 // Help shows examples.
 func (*systemSetCmd) Help() string {
-	return `They replace those that are stored, and hold where neither the entity nor the resource has limits. A policy may be stored without limits.
+	return `The limits replace all that are set for the system. They apply if neither the entity nor the resource has limits. You can set a policy without limits.
 
 Examples:
 
@@ -27,11 +27,11 @@ Examples:
 // Run stores them.
 func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
 	if len(c.Limit) == 0 && c.OnUnavailable == "" {
-		return usage("nothing to store is named: add limits, for example -l rpm:100, or --on-unavailable allow")
+		return usageErrorf("nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow")
 	}
 	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
 		if len(c.Limit) == 0 {
 			what = "policy"
 		}
-		app.changed("set the system's %s", what)
+		app.reportChange("set the system's %s", what)
 		return printSystem(ctx, app, c.Output, l)
 	})
 }
@@ -56,7 +56,7 @@ func (*systemGetCmd) Help() string {
 
 // Run reads them.
 func (c *systemGetCmd) Run(ctx context.Context, app *App) error {
-	return app.use(ctx, func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
+	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
 }
 
 func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -66,17 +66,17 @@ func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) err
 	}
 	policy := policyDoc(stored.OnUnavailable)
 	if stored.Limits == nil && policy == nil {
-		return absent("the system has no limits; store some: zae-limiter system set-defaults -l rpm:100")
+		return notFound("the system has no default limits: set them with zae-limiter system set-defaults -l rpm:100")
 	}
 	return app.print(o.Output, systemDoc{policy, limitsDoc{limitDocsOf(stored.Limits)}})
 }
 
-// systemDeleteCmd removes the system's limits.
+// systemDeleteCmd deletes the system's limits.
 type systemDeleteCmd struct{ Confirm }
 
 // Help shows an example.
 func (*systemDeleteCmd) Help() string {
-	return `The policy for when the store cannot be reached goes with them.
+	return `The policy for an unreachable store is deleted as well.
 
 Example:
 
@@ -85,19 +85,19 @@ Example:
 
 // Run removes them.
 func (c *systemDeleteCmd) Run(ctx context.Context, app *App) error {
-	if err := app.confirm(ctx, c.Confirm, "Remove the limits of the whole system?"); err != nil {
+	if err := app.confirm(ctx, c.Confirm, "Delete the limits of the whole system?"); err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		if err := l.DeleteSystemDefaults(ctx); err != nil {
 			return err
 		}
-		app.changed("removed the system's limits")
+		app.reportChange("deleted the system's limits")
 		return nil
 	})
 }
 
-// systemDoc is what is stored for the system.
+// systemDoc lists the system's limits and its policy.
 type systemDoc struct {
 	OnUnavailable *string `json:"on_unavailable"`
 	limitsDoc
@@ -106,7 +106,7 @@ type systemDoc struct {
 func (d systemDoc) table() table {
 	t := d.limitsDoc.table()
 	if len(d.Limits) == 0 {
-		t.head = nil // there is a policy alone
+		t.head = nil // only a policy is set
 	}
 	if d.OnUnavailable != nil {
 		t.foot = "on unavailable: " + *d.OnUnavailable

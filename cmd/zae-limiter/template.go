@@ -11,14 +11,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
-// cfnTemplateCmd writes the template.
+// cfnTemplateCmd writes the CloudFormation template.
 type cfnTemplateCmd struct {
 	Output string `short:"o" placeholder:"FILE" help:"File to write to. Default: standard output."`
 }
 
 // Help shows an example.
 func (*cfnTemplateCmd) Help() string {
-	return `It writes the template of CloudFormation that deploy uses, for those who deploy it by other means. Such a table needs its first record: "zae-limiter init" writes it. The function needs its code in the stack's own bucket, so that a first deployment takes two steps: docs/deployment.md has them.
+	return `Use the template to deploy with other tools. The table then needs its schema record, which "zae-limiter init" writes. The function's code must be in the stack's own S3 bucket, so the first deployment takes two steps: see docs/deployment.md.
 
 Examples:
 
@@ -35,18 +35,18 @@ func (c *cfnTemplateCmd) Run(app *App) error {
 	return os.WriteFile(c.Output, []byte(stack.Template()), 0o644)
 }
 
-// lambdaExportCmd writes the function's code.
+// lambdaExportCmd writes the code of the Lambda function.
 type lambdaExportCmd struct {
 	Output       string `short:"o" default:"lambda.zip" placeholder:"FILE" help:"File to write to. Default: ${default}."`
-	Info         bool   `help:"Show what would be written, and write nothing."`
-	Force        bool   `short:"f" help:"Write over a file that is there."`
-	Architecture string `placeholder:"PROCESSOR" enum:",arm64,x86_64" default:"" help:"What it is to run on: arm64 or x86_64. Default: arm64, or that of this program."`
-	LambdaZip    string `placeholder:"FILE" from:"ZAE_LIMITER_LAMBDA_ZIP" help:"Take this zip, or this program for Linux. Default: this program, or built with Go."`
+	Info         bool   `help:"Show what would be written, without writing it."`
+	Force        bool   `short:"f" help:"Overwrite an existing file."`
+	Architecture string `placeholder:"PROCESSOR" enum:",arm64,x86_64" default:"" help:"Processor of the function: arm64 or x86_64. Default: arm64, or that of this program."`
+	LambdaZip    string `placeholder:"FILE" from:"ZAE_LIMITER_LAMBDA_ZIP" help:"Use this zip, or this program for Linux. Default: this program, or a build with Go."`
 }
 
 // Help shows examples.
 func (*lambdaExportCmd) Help() string {
-	return `It writes the function's code as deploy uploads it: this program for Linux in a zip, the same bytes each time. Without a build for Linux at hand it needs Go.
+	return `The command writes the zip that deploy uploads: this program for Linux, the same bytes each time. If this program was not built for Linux, the command needs Go to build it.
 
 Examples:
 
@@ -54,18 +54,18 @@ Examples:
     zae-limiter lambda-export -o lambda.zip --force`
 }
 
-// Run finds the code and writes it.
+// Run finds or builds the code and writes it.
 func (c *lambdaExportCmd) Run(ctx context.Context, app *App) error {
 	if _, err := os.Stat(c.Output); !c.Info && !c.Force && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %s; --force writes over it", errExists, c.Output)
+		return fmt.Errorf("%w: %s: overwrite it with --force", errFileExists, c.Output)
 	}
 	o := &stack.Options{}
-	err := codeInto(o, c.LambdaZip)
+	err := readCodeFile(o, c.LambdaZip)
 	if err == nil && o.Code == nil {
 		o.Code, err = stack.FindCode(ctx, c.Architecture)
 	}
 	if err != nil {
-		return inStack(err)
+		return fromStack(err)
 	}
 	if c.Info {
 		return app.print(formatTable, codeDoc{o.Code})
@@ -73,11 +73,11 @@ func (c *lambdaExportCmd) Run(ctx context.Context, app *App) error {
 	if err := os.WriteFile(c.Output, o.Code.Zip, 0o644); err != nil {
 		return err
 	}
-	app.say("wrote %s: %s, %d bytes", c.Output, o.Code.Architecture, len(o.Code.Zip))
+	app.logf("wrote %s: %s, %d bytes", c.Output, o.Code.Architecture, len(o.Code.Zip))
 	return nil
 }
 
-// codeDoc is the function's code.
+// codeDoc describes the function's code.
 type codeDoc struct{ *stack.Code }
 
 func (d codeDoc) table() table {

@@ -26,7 +26,7 @@ func TestCfnTemplate(t *testing.T) {
 	s.want(exitFailed, "cfn-template", "-o", "no/such/folder/t.yaml")
 }
 
-// TestLambdaExport wants a zip with the program in it, the same each time, and nothing written over that was not meant to be.
+// TestLambdaExport checks that the zip has the program and is reproducible, and that existing files are not overwritten.
 func TestLambdaExport(t *testing.T) {
 	s := newShell(t)
 	s.env["ZAE_LIMITER_LAMBDA_ZIP"] = codeFile(t)
@@ -60,14 +60,14 @@ func TestLambdaExport(t *testing.T) {
 	if r := s.want(exitFailed, "lambda-export"); !strings.Contains(r.err, "the file exists: lambda.zip; --force writes over it") {
 		t.Errorf("said %q", r.err)
 	}
-	s.want(exitDone, "lambda-export", "-f", "--lambda-zip", "lambda.zip") // a zip is taken as it is
+	s.want(exitDone, "lambda-export", "-f", "--lambda-zip", "lambda.zip") // a zip is used unchanged
 	if again, err := os.ReadFile("lambda.zip"); !bytes.Equal(again, first) {
 		t.Errorf("%d bytes, not %d, %v", len(again), len(first), err)
 	}
 	s.want(exitFailed, "lambda-export", "-f", "--lambda-zip", "no-such-file")
 }
 
-// TestStackErrors puts errors of AWS's SDK into words.
+// TestStackErrors checks the text for errors of the SDK.
 func TestStackErrors(t *testing.T) {
 	const call = "stack: my-app: cannot look at the stack: operation error CloudFormation: DescribeStacks, "
 	for _, c := range []struct {
@@ -75,17 +75,17 @@ func TestStackErrors(t *testing.T) {
 		code       int
 	}{
 		{call + "https response error StatusCode: 403, RequestID: 1-2, api error AccessDenied: User is not authorized", "my-app: cannot look at the stack: AccessDenied: User is not authorized", exitFailed},
-		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: there is no AWS region xx-1, or this machine cannot look up its address; check --region and AWS_REGION, then the network", exitUnavailable},
-		{call + "failed to bind endpoint params, invalid input region us_east", "my-app: cannot look at the stack: us_east is no AWS region; check --region and AWS_REGION", exitUnavailable},
-		{"stack: the AWS configuration does not do: no AWS region is set; set Options.Region, --region or AWS_REGION", "the AWS configuration does not do: no AWS region is set; set --region or AWS_REGION", exitFailed},
+		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: AWS region xx-1 does not exist, or its address cannot be looked up; check --region and AWS_REGION, then the network", exitUnavailable},
+		{call + "failed to bind endpoint params, invalid input region us_east", "my-app: cannot look at the stack: us_east is not an AWS region; check --region and AWS_REGION", exitUnavailable},
+		{"stack: invalid AWS configuration: no AWS region: set Options.Region, --region or AWS_REGION", "invalid AWS configuration: no AWS region: set --region or AWS_REGION", exitFailed},
 	} {
-		err := inStack(errors.New(c.said))
+		err := fromStack(errors.New(c.said))
 		if err.Error() != c.want || exitCode(t.Context(), err) != c.code {
 			t.Errorf("%q, %d, not %q, %d", err, exitCode(t.Context(), err), c.want, c.code)
 		}
 	}
-	newer := inStack(fmt.Errorf("%w: x", stack.ErrNewer))
-	if exitCode(t.Context(), newer) != exitMismatch || inStack(nil) != nil {
+	newer := fromStack(fmt.Errorf("%w: x", stack.ErrNewer))
+	if exitCode(t.Context(), newer) != exitMismatch || fromStack(nil) != nil {
 		t.Error(newer)
 	}
 }
@@ -104,11 +104,11 @@ func TestOutdated(t *testing.T) {
 		{"v1.0.0", "devel", false},
 		{"v1.0.0", "", false},
 	} {
-		if got := outdated(c.version, c.than); got != c.want {
+		if got := olderRelease(c.version, c.than); got != c.want {
 			t.Errorf("%q older than %q: %v", c.version, c.than, got)
 		}
 	}
-	if exitCode(t.Context(), fmt.Errorf("%w: x", errNewer)) != exitMismatch {
+	if exitCode(t.Context(), fmt.Errorf("%w: x", errNewerVersion)) != exitMismatch {
 		t.Error("another exit code")
 	}
 }

@@ -11,23 +11,23 @@ import (
 
 // topCmd shows the busiest buckets.
 type topCmd struct {
-	EntityID string        `short:"e" aliases:"entity" placeholder:"ID" help:"Only buckets of this entity, or of those that match: team-*. Default: all."`
-	Resource string        `short:"r" placeholder:"NAME" help:"Only buckets for this resource, or for those that match: gpt-*. Default: all."`
-	Sort     topOrder      `default:"acquires" enum:"acquires,tokens,left,wait,name" placeholder:"ORDER" help:"acquires (a second), tokens (a second, of what refills), left (the emptiest first), wait (the longest first) or name. Default: ${default}."`
-	Limit    int           `default:"0" placeholder:"N" help:"At most this many buckets. Default: as many as the screen has room for, 20 with --once."`
-	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Time between two readings; with --once, 0s reads once and leaves out what is a second. Default: ${default}."`
-	Sample   int           `default:"2000" placeholder:"N" help:"Read at most this many buckets at a time. Default: ${default}."`
-	Once     bool          `help:"Print one table, or document, and end."`
+	EntityID string        `short:"e" aliases:"entity" placeholder:"ID" help:"Only buckets of this entity, or of entities that match a pattern such as team-*. Default: all."`
+	Resource string        `short:"r" placeholder:"NAME" help:"Only buckets for this resource, or for resources that match a pattern such as gpt-*. Default: all."`
+	Sort     topOrder      `default:"acquires" enum:"acquires,tokens,left,wait,name" placeholder:"ORDER" help:"acquires (per second), tokens (per second, as a share of the refill), left (the emptiest first), wait (the longest first) or name. Default: ${default}."`
+	Limit    int           `default:"0" placeholder:"N" help:"Maximum number of buckets. Default: as many as fit on the screen, 20 with --once."`
+	Interval time.Duration `default:"2s" placeholder:"DURATION" help:"Time between two readings; with --once, 0s reads once and shows no rates. Default: ${default}."`
+	Sample   int           `default:"2000" placeholder:"N" help:"Maximum number of buckets in one reading. Default: ${default}."`
+	Once     bool          `help:"Print one table or document, and exit."`
 	Output
 }
 
-// Help says what can be known, and shows examples.
+// Help says what the numbers mean, and shows examples.
 func (*topCmd) Help() string {
-	return `A bucket's record tells what is left of each limit and what was taken ever; two readings tell what is taken a second. It does not tell denials: a denial writes nothing. What is empty denies until ADMITS IN has passed, which is the time until one token is there.
+	return `A bucket's record has the tokens left of each limit and the tokens consumed so far; the rates are the difference of two readings. Denials are not counted: a denial writes nothing. An empty limit denies until ADMITS IN has passed, the time until one token is available.
 
-Nothing is written. Where there are more buckets than --sample, each reading takes the busiest ones of before and the next ones of all, and the head says so. On DynamoDB a reading costs a read unit a bucket, and to find the buckets the table is read, for a tenth of the time at the most: with the defaults some 1,100 read units a second. --entity-id with one id reads that entity's buckets only.
+The command writes nothing. If there are more buckets than --sample, each reading includes the busiest buckets so far and the next ones of all, and the output says so. On DynamoDB, a reading costs one read unit per bucket. To find the buckets, the command also scans the table, for at most a tenth of the time: about 1,100 read units per second with the defaults. With the id of one entity in --entity-id, it reads only that entity's buckets.
 
-Keys: s sorts by the next column, q quits.
+Keys: s changes the sort order, q quits.
 
 Examples:
 
@@ -39,7 +39,7 @@ On a terminal, live:
     $ zae-limiter top --entity-id team-* --sort left`
 }
 
-// Run reads twice and prints, or goes on reading.
+// Run reads twice and prints, or shows the live view.
 func (c *topCmd) Run(ctx context.Context, app *App) error {
 	if err := c.check(app); err != nil {
 		return err
@@ -48,9 +48,9 @@ func (c *topCmd) Run(ctx context.Context, app *App) error {
 	if err != nil {
 		return err
 	}
-	defer limiter.Close() //nolint:errcheck // it has nothing to give back
+	defer limiter.Close() //nolint:errcheck // it holds nothing
 	s := newSampler(limiter, app.Now, c.EntityID, c.Resource, c.Sample)
-	if err := s.take(ctx); err != nil {
+	if err := s.sample(ctx); err != nil {
 		return err
 	}
 	if !c.Once {
@@ -74,24 +74,24 @@ func (c *topCmd) Run(ctx context.Context, app *App) error {
 func (c *topCmd) check(app *App) error {
 	switch {
 	case c.Limit < 0:
-		return usage("--limit %d: must be 1 or more, or 0 for as many as there is room for", c.Limit)
+		return usageErrorf("--limit %d must be at least 1, or 0 for as many as fit", c.Limit)
 	case c.Sample < 1 || c.Sample > 100_000:
-		return usage("--sample %d: must be 1 to 100000", c.Sample)
-	case c.Interval < 0 || c.Interval > mostAway:
-		return usage("--interval %v: must be 0s to %v", c.Interval, mostAway)
+		return usageErrorf("--sample %d must be 1 to 100000", c.Sample)
+	case c.Interval < 0 || c.Interval > maxReadingGap:
+		return usageErrorf("--interval %v must be 0s to %v", c.Interval, maxReadingGap)
 	case c.Once:
 		return nil
 	case c.Output.Output != formatTable:
-		return usage("--output %s needs --once", c.Output.Output)
+		return usageErrorf("--output %s needs --once", c.Output.Output)
 	case c.Interval < 100*time.Millisecond:
-		return usage("--interval %v: must be 100ms or more without --once", c.Interval)
+		return usageErrorf("--interval %v must be at least 100ms without --once", c.Interval)
 	case !app.drawable():
-		return usage("a live view needs a terminal; add --once to print a table")
+		return usageErrorf("the live view needs a terminal: pass --once to print a table")
 	}
 	return nil
 }
 
-// topDoc is what was read.
+// topDoc is the result of a reading.
 type topDoc struct {
 	Store     string         `json:"store"`
 	Namespace string         `json:"namespace"`
@@ -105,13 +105,13 @@ type topDoc struct {
 	sum topSum
 }
 
-// topSum is what all buckets together did.
+// topSum sums over all known buckets.
 type topSum struct {
-	acquires, writes float64 // a second
-	empty            int     // buckets of which some limit has not one token
+	acquires, writes float64 // per second
+	empty            int     // number of buckets with a limit that has less than one token
 }
 
-func (s *topSum) add(t *track) {
+func (s *topSum) add(t *bucketTrack) {
 	if t.rates != nil {
 		s.acquires, s.writes = s.acquires+t.rates.acquires, s.writes+t.rates.writes
 	}
@@ -120,7 +120,7 @@ func (s *topSum) add(t *track) {
 	}
 }
 
-// topBucketDoc is a bucket.
+// topBucketDoc describes a bucket.
 type topBucketDoc struct {
 	Entity            string        `json:"entity_id"`
 	Resource          string        `json:"resource"`
@@ -131,7 +131,7 @@ type topBucketDoc struct {
 	Limits            []topLimitDoc `json:"limits"`
 }
 
-// topLimitDoc is one of its limits.
+// topLimitDoc describes a limit of a bucket.
 type topLimitDoc struct {
 	limitDoc
 	Available       int64    `json:"available"`
@@ -142,19 +142,19 @@ type topLimitDoc struct {
 	wait time.Duration
 }
 
-// document is what was read, in order, up to a number of buckets.
-func (c *topCmd) document(app *App, s *sampler, most int) topDoc {
+// document returns the current state of at most limit buckets, sorted.
+func (c *topCmd) document(app *App, s *sampler, limit int) topDoc {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	d := topDoc{
 		Store: app.store.url, Namespace: app.Namespace, Time: moment{app.Now()}, Complete: s.complete,
-		Read: s.read, Matching: len(s.seen), Buckets: []topBucketDoc{},
+		Read: s.read, Matching: len(s.tracks), Buckets: []topBucketDoc{},
 	}
 	if c.Interval > 0 {
 		d.Interval = new(c.Interval.Seconds())
 	}
-	for n, t := range c.Sort.order(s.seen) {
-		if n < most {
+	for n, t := range c.Sort.order(s.tracks) {
+		if n < limit {
 			d.Buckets = append(d.Buckets, t.document())
 		}
 		d.sum.add(t)
@@ -162,7 +162,7 @@ func (c *topCmd) document(app *App, s *sampler, most int) topDoc {
 	return d
 }
 
-func (t *track) document() topBucketDoc {
+func (t *bucketTrack) document() topBucketDoc {
 	b := topBucketDoc{Entity: t.Entity, Resource: t.Resource, Acquires: t.Acquires, WrittenAt: moment{t.WrittenAt}}
 	if t.rates != nil {
 		b.AcquiresPerSecond, b.WritesPerSecond = new(rounded(t.rates.acquires)), new(rounded(t.rates.writes))

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/term"
 )
 
-// TestTopOnATerminal runs the program on a terminal as a person would, and wants that as it was when it ends.
+// TestTopOnATerminal runs the program on a terminal, and checks that it restores the terminal.
 func TestTopOnATerminal(t *testing.T) {
 	for _, c := range []struct {
 		keys string
@@ -44,7 +44,7 @@ func TestTopOnATerminal(t *testing.T) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer p.Process.Kill() //nolint:errcheck // it has ended, if all went well
+		defer p.Process.Kill() //nolint:errcheck // it has ended already if the test passes
 		reader := bufio.NewReader(terminal)
 		until(t, reader, "team-b  ") // drawn
 		frame := until(t, reader, "s sort")
@@ -63,7 +63,7 @@ func TestTopOnATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, reader, screenOff)
-		_ = p.Wait() // its exit code is what counts
+		_ = p.Wait() // the exit code is checked instead
 		if code := p.ProcessState.ExitCode(); code != c.code {
 			t.Errorf("%q: exit code %d, not %d", c.keys, code, c.code)
 		}
@@ -75,7 +75,7 @@ func TestTopOnATerminal(t *testing.T) {
 	}
 }
 
-// until reads up to a text, which must come.
+// until reads up to a text, and fails if it does not come.
 func until(t *testing.T, from *bufio.Reader, text string) string {
 	t.Helper()
 	var read strings.Builder

@@ -8,20 +8,20 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// rates are what happened between the last two readings, a second.
+// rates holds the changes per second between the last two readings.
 type rates struct {
 	acquires, writes float64
-	tokens           []float64 // of each limit; negative where more went back than was taken
+	tokens           []float64 // of each limit; negative if more tokens were refunded than consumed
 }
 
-// mostAway is the longest that two readings of a bucket lie apart whose difference means something.
-const mostAway = time.Hour
+// maxReadingGap is the longest time between two readings for which a rate is computed.
+const maxReadingGap = time.Hour
 
-// ratesOf compares two readings of a bucket. One whose record was removed in between counts from zero.
+// ratesOf compares two readings of a bucket. A bucket whose record was removed in between counts from zero.
 func ratesOf(before, after *engine.BucketState, elapsed time.Duration) *rates {
 	a := *before
 	writes := after.Version - before.Version
-	// A record made anew begins at the present instant, in ns: far above what any number of writes leads to.
+	// The version of a new record starts at the current time in ns, far above any number of writes.
 	if after.Acquires < before.Acquires || writes < 0 || writes > int64(elapsed)/10+1000 {
 		a, writes = engine.BucketState{}, after.Acquires
 	}
@@ -38,20 +38,20 @@ func ratesOf(before, after *engine.BucketState, elapsed time.Duration) *rates {
 	return r
 }
 
-// ratesOfNew are those of a bucket that was not there when all were read; nil where its record may be older than that.
+// ratesOfNew returns the rates of a bucket that did not exist when all buckets were last read, or nil if that is uncertain.
 func (s *sampler) ratesOfNew(b *engine.BucketState, now time.Time) *rates {
 	elapsed := now.Sub(s.since)
-	if s.since.IsZero() || b.Version < s.since.UnixNano() || elapsed <= 0 || elapsed > mostAway {
+	if s.since.IsZero() || b.Version < s.since.UnixNano() || elapsed <= 0 || elapsed > maxReadingGap {
 		return nil
 	}
 	return ratesOf(&engine.BucketState{}, b, elapsed)
 }
 
-// pattern is a name, or one with * for any characters; "" for all names.
+// pattern matches a name; * stands for any characters. An empty pattern matches all names.
 type pattern string
 
-// open reports whether more than one name may match.
-func (p pattern) open() bool { return p == "" || strings.Contains(string(p), "*") }
+// matchesMany reports whether more than one name can match.
+func (p pattern) matchesMany() bool { return p == "" || strings.Contains(string(p), "*") }
 
 func (p pattern) matches(name string) bool {
 	if p == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// screen is what a live view draws, in virtual time.
+// screen records what a live view draws, in virtual time.
 type screen struct {
 	lock          sync.Mutex
 	drawn         bytes.Buffer
@@ -29,7 +29,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.drawn.Write(p)
 }
 
-// frame is the last one.
+// frame returns the last frame.
 func (s *screen) frame() string {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -37,7 +37,7 @@ func (s *screen) frame() string {
 	return all[len(all)-1]
 }
 
-// live runs f beside a live view on a fresh store, and returns the view's exit code.
+// live runs f next to a live view on a new store, and returns the view's exit code.
 func live(t *testing.T, args string, f func(s *screen, keys io.Writer, shell *shell)) (code int, drawn *screen) {
 	synctest.Test(t, func(t *testing.T) {
 		sh := newShell(t)
@@ -68,14 +68,14 @@ func live(t *testing.T, args string, f func(s *screen, keys io.Writer, shell *sh
 	return code, drawn
 }
 
-// pass lets virtual time go on.
+// pass advances virtual time.
 func pass(d time.Duration) {
 	timer := time.NewTimer(d)
 	<-timer.C
 	synctest.Wait()
 }
 
-// occupy has another process's lock on a file, until it is released.
+// occupy locks a file as another process would, until the lock is released.
 func occupy(t *testing.T, file string) (release func()) {
 	t.Helper()
 	other, err := bolt.Open(file, nil)

@@ -12,51 +12,51 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// sampler reads buckets again and again, a bounded number of them at a time, and tells how fast each is used.
+// sampler reads buckets repeatedly, a bounded number of them at a time, and computes rates.
 type sampler struct {
-	limiter *engine.Limiter
-	now     func() time.Time
-	entity  pattern
-	names   pattern // of resources
-	most    int     // buckets read at a time
+	limiter  *engine.Limiter
+	now      func() time.Time
+	entity   pattern
+	resource pattern // of the resource
+	maxRead  int     // maximum number of buckets in one reading
 
-	rested time.Time // from when on a walk may go on
+	walkAfter time.Time // when the walk may continue
 
-	lock     sync.Mutex // of what is below: one reads, others look
-	seen     map[engine.BucketName]*track
-	position string    // where the walk through the namespace goes on
-	round    int       // walks that were finished
-	since    time.Time // when the last reading began, if that was of all buckets
-	complete bool      // all buckets were read the last time
-	read     int       // buckets read the last time
-	reading  int       // and this time
-	total    int       // buckets that the last finished walk found; those found so far while there is none
-	found    int       // in this walk
+	lock     sync.Mutex // guards the fields below: one goroutine reads buckets, others draw
+	tracks   map[engine.BucketName]*bucketTrack
+	position string    // where the walk through the namespace continues
+	walks    int       // number of finished walks
+	since    time.Time // start of the last reading, if it included all buckets
+	complete bool      // the last reading included all buckets
+	read     int       // number of buckets in the last reading
+	reading  int       // number of buckets in this reading
+	total    int       // number of buckets found by the last finished walk, or so far by the first
+	found    int       // number of buckets found by this walk
 }
 
-// track is a bucket over time.
-type track struct {
+// bucketTrack is the last reading of a bucket, with its rates.
+type bucketTrack struct {
 	engine.BucketState
-	at    time.Time // when it was read
-	round int       // of the walk in which it was found last
-	rates *rates    // nil until it was read twice
+	readAt   time.Time // time of the reading
+	lastWalk int       // number of the last walk that found it
+	rates    *rates    // nil before the second reading
 }
 
 func newSampler(limiter *engine.Limiter, now func() time.Time, entity, resource string, most int) *sampler {
 	return &sampler{
-		limiter: limiter, now: now, entity: pattern(entity), names: pattern(resource), most: most,
-		seen: map[engine.BucketName]*track{},
+		limiter: limiter, now: now, entity: pattern(entity), resource: pattern(resource), maxRead: most,
+		tracks: map[engine.BucketName]*bucketTrack{},
 	}
 }
 
-// take reads all buckets if they are few enough. Else half of what is read are those that were busiest, and half the
-// next ones of a walk through all. Where walking takes long, for there is much else in the store, it is done a tenth of the
-// time, and in between what is known is read.
-func (s *sampler) take(ctx context.Context) error {
+// sample reads all buckets if there are at most maxRead. Otherwise half of the reading are the busiest buckets, and half the
+// next ones of a walk through all. If walking is slow, because the store has many other records, it takes a tenth of the time
+// at most, and the other readings are of known buckets.
+func (s *sampler) sample(ctx context.Context) error {
 	began := s.now()
-	whole := s.begin()
-	if began.Before(s.rested) {
-		if err := s.again(ctx, s.known()); err != nil {
+	whole := s.startReading()
+	if began.Before(s.walkAfter) {
+		if err := s.readBuckets(ctx, s.knownNames()); err != nil {
 			return err
 		}
 		s.lock.Lock()
@@ -64,10 +64,10 @@ func (s *sampler) take(ctx context.Context) error {
 		s.read = s.reading
 		return nil
 	}
-	left, fresh := s.most, map[engine.BucketName]bool{}
+	left, fresh := s.maxRead, map[engine.BucketName]bool{}
 	if !whole {
-		names := s.busiest(s.most / 2)
-		if err := s.again(ctx, names); err != nil {
+		names := s.busiest(s.maxRead / 2)
+		if err := s.readBuckets(ctx, names); err != nil {
 			return err
 		}
 		for _, n := range names {
@@ -81,7 +81,7 @@ func (s *sampler) take(ctx context.Context) error {
 		return err
 	}
 	end := s.now()
-	s.rested = end.Add(9 * end.Sub(start))
+	s.walkAfter = end.Add(9 * end.Sub(start))
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.complete, s.read, s.since = whole && finished, s.reading, time.Time{}
@@ -91,47 +91,47 @@ func (s *sampler) take(ctx context.Context) error {
 	return nil
 }
 
-// begin tells whether all buckets are few enough.
-func (s *sampler) begin() (whole bool) {
+// startReading resets the counter and reports whether one reading can include all buckets.
+func (s *sampler) startReading() (whole bool) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.reading = 0
-	return s.position == "" && (s.round == 0 || s.total <= s.most)
+	return s.position == "" && (s.walks == 0 || s.total <= s.maxRead)
 }
 
-// known are the names of all that are known, or of the busiest.
-func (s *sampler) known() []engine.BucketName {
+// knownNames returns the names of all known buckets, or, if there are too many, of the busiest.
+func (s *sampler) knownNames() []engine.BucketName {
 	s.lock.Lock()
-	all := slices.SortedFunc(maps.Keys(s.seen), byName)
+	all := slices.SortedFunc(maps.Keys(s.tracks), byName)
 	s.lock.Unlock()
-	if len(all) <= s.most {
+	if len(all) <= s.maxRead {
 		return all
 	}
-	return s.busiest(s.most)
+	return s.busiest(s.maxRead)
 }
 
-// walk reads the next buckets, and tells whether it came to their end.
-func (s *sampler) walk(ctx context.Context, most int, fresh map[engine.BucketName]bool) (finished bool, err error) {
-	for most > 0 {
-		q := engine.BucketQuery{Page: engine.Page{Size: min(most, mostPage), After: s.position}}
-		if !s.entity.open() {
+// walk reads the next buckets, at most limit, and reports whether it reached the end.
+func (s *sampler) walk(ctx context.Context, limit int, fresh map[engine.BucketName]bool) (finished bool, err error) {
+	for limit > 0 {
+		q := engine.BucketQuery{Page: engine.Page{Size: min(limit, maxPageSize), After: s.position}}
+		if !s.entity.matchesMany() {
 			q.Entity = string(s.entity)
 		}
 		page, err := s.limiter.Buckets(ctx, q)
 		if err != nil {
 			return false, err
 		}
-		s.note(page.Items, s.round+1, fresh)
-		most -= len(page.Items)
-		if s.turn(len(page.Items), page.Next) {
+		s.add(page.Items, s.walks+1, fresh)
+		limit -= len(page.Items)
+		if s.advanceWalk(len(page.Items), page.Next) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-// turn notes how far the walk has come, and tells whether it came to the end.
-func (s *sampler) turn(found int, next string) bool {
+// advanceWalk records the position of the walk, and reports whether it reached the end.
+func (s *sampler) advanceWalk(found int, next string) bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	s.found += found
@@ -139,100 +139,100 @@ func (s *sampler) turn(found int, next string) bool {
 	if s.position = next; next != "" {
 		return false
 	}
-	s.round++
+	s.walks++
 	s.total, s.found = s.found, 0
-	// What this walk did not find is gone.
-	maps.DeleteFunc(s.seen, func(_ engine.BucketName, t *track) bool { return t.round < s.round })
+	// Buckets that this walk did not find no longer exist.
+	maps.DeleteFunc(s.tracks, func(_ engine.BucketName, t *bucketTrack) bool { return t.lastWalk < s.walks })
 	return true
 }
 
-// again reads buckets that are known.
-func (s *sampler) again(ctx context.Context, names []engine.BucketName) error {
-	for some := range slices.Chunk(names, mostPage) {
-		states, err := s.limiter.BucketStates(ctx, some)
+// readBuckets reads buckets by name.
+func (s *sampler) readBuckets(ctx context.Context, names []engine.BucketName) error {
+	for page := range slices.Chunk(names, maxPageSize) {
+		states, err := s.limiter.BucketStates(ctx, page)
 		if err != nil {
 			return err
 		}
-		s.note(states, 0, nil)
-		s.drop(some, states)
+		s.add(states, 0, nil)
+		s.drop(page, states)
 	}
 	return nil
 }
 
-// drop forgets buckets that were asked for and are not there any more.
-func (s *sampler) drop(asked []engine.BucketName, there []engine.BucketState) {
+// drop removes the buckets that were requested and no longer exist.
+func (s *sampler) drop(requested []engine.BucketName, found []engine.BucketState) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	left := map[engine.BucketName]bool{}
-	for i := range there {
-		left[there[i].BucketName] = true
+	exists := map[engine.BucketName]bool{}
+	for i := range found {
+		exists[found[i].BucketName] = true
 	}
-	for _, name := range asked {
-		if !left[name] {
-			delete(s.seen, name)
+	for _, name := range requested {
+		if !exists[name] {
+			delete(s.tracks, name)
 		}
 	}
 }
 
-// reread reads what was read before.
+// reread reads the known buckets a second time, or all of them if the first reading was complete.
 func (s *sampler) reread(ctx context.Context) error {
 	if s.complete {
-		return s.take(ctx)
+		return s.sample(ctx)
 	}
-	s.begin()
-	err := s.again(ctx, slices.SortedFunc(maps.Keys(s.seen), byName))
+	s.startReading()
+	err := s.readBuckets(ctx, slices.SortedFunc(maps.Keys(s.tracks), byName))
 	s.read = s.reading
 	return err
 }
 
-// note takes readings in, without those that the walk repeats.
-func (s *sampler) note(states []engine.BucketState, round int, fresh map[engine.BucketName]bool) {
+// add stores readings, except for buckets that this reading already has (fresh).
+func (s *sampler) add(states []engine.BucketState, round int, fresh map[engine.BucketName]bool) {
 	now := s.now()
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	for _, b := range states {
-		if !s.entity.matches(b.Entity) || !s.names.matches(b.Resource) {
+		if !s.entity.matches(b.Entity) || !s.resource.matches(b.Resource) {
 			continue
 		}
-		t := s.seen[b.BucketName]
+		t := s.tracks[b.BucketName]
 		switch {
 		case t == nil:
-			s.seen[b.BucketName] = &track{BucketState: b, at: now, round: round, rates: s.ratesOfNew(&b, now)}
+			s.tracks[b.BucketName] = &bucketTrack{BucketState: b, readAt: now, lastWalk: round, rates: s.ratesOfNew(&b, now)}
 			s.reading++
 			continue
 		case fresh[b.BucketName]:
-			t.round = max(t.round, round)
+			t.lastWalk = max(t.lastWalk, round)
 			continue
 		}
 		s.reading++
-		if elapsed := now.Sub(t.at); elapsed > 0 {
+		if elapsed := now.Sub(t.readAt); elapsed > 0 {
 			t.rates = nil
-			if elapsed <= mostAway {
+			if elapsed <= maxReadingGap {
 				t.rates = ratesOf(&t.BucketState, &b, elapsed)
 			}
 		}
-		t.BucketState, t.at, t.round = b, now, max(t.round, round)
+		t.BucketState, t.readAt, t.lastWalk = b, now, max(t.lastWalk, round)
 	}
 }
 
-// busiest are the names of those that were used most of late.
-func (s *sampler) busiest(most int) []engine.BucketName {
+// busiest returns the names of the buckets with the highest rates, at most limit.
+func (s *sampler) busiest(limit int) []engine.BucketName {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	var names []engine.BucketName
-	for name, t := range s.seen {
-		if t.pace() > 0 {
+	for name, t := range s.tracks {
+		if t.activity() > 0 {
 			names = append(names, name)
 		}
 	}
 	slices.SortFunc(names, func(a, b engine.BucketName) int {
-		return cmp.Or(-cmp.Compare(s.seen[a].pace(), s.seen[b].pace()), byName(a, b))
+		return cmp.Or(-cmp.Compare(s.tracks[a].activity(), s.tracks[b].activity()), byName(a, b))
 	})
-	return names[:min(most, len(names))]
+	return names[:min(limit, len(names))]
 }
 
-// pace is by what the busiest are chosen.
-func (t *track) pace() float64 {
+// activity returns the rate by which the busiest buckets are chosen.
+func (t *bucketTrack) activity() float64 {
 	if t.rates == nil {
 		return 0
 	}

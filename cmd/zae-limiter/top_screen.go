@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Control sequences that every terminal of today knows.
+// Control sequences that all current terminals support.
 const (
-	screenOn   = "\x1b[?1049h\x1b[?25l" // the other screen, without a cursor
+	screenOn   = "\x1b[?1049h\x1b[?25l" // the alternate screen, without a cursor
 	screenOff  = "\x1b[?25h\x1b[?1049l"
 	frameStart = "\x1b[H"
 	lineEnd    = "\x1b[K\r\n"
@@ -27,7 +27,7 @@ type topScreen struct {
 	app  *App
 	cmd  topCmd
 	s    *sampler
-	last time.Time // when the sampler read
+	last time.Time // time of the last successful reading
 	err  error     // of the last reading
 }
 
@@ -35,14 +35,14 @@ func newTopScreen(app *App, c *topCmd, s *sampler) *topScreen {
 	return &topScreen{app: app, cmd: *c, s: s, last: app.Now()}
 }
 
-// drawable reports whether standard output is a terminal that knows the control sequences.
+// drawable reports whether standard output is a terminal that supports the control sequences.
 func (a *App) drawable() bool {
 	term := a.Getenv("TERM")
 	return a.Terminal(a.Out) && term != "" && term != "dumb"
 }
 
-// show draws until it is told to end: nil for q, an interruption for Ctrl-C and the end of ctx. It leaves the terminal
-// as it was.
+// show draws until the user quits. It returns nil for q, and an error for Ctrl-C and when ctx is done. It restores the
+// terminal.
 func (t *topScreen) show(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -59,11 +59,11 @@ func (t *topScreen) show(ctx context.Context) error {
 	if _, err := io.WriteString(t.app.Out, screenOn); err != nil {
 		return err
 	}
-	defer io.WriteString(t.app.Out, screenOff) //nolint:errcheck // the terminal has gone
+	defer io.WriteString(t.app.Out, screenOff) //nolint:errcheck // it only fails if the terminal is gone
 	return t.loop(ctx, keys)
 }
 
-// readKeys hands keys on until there are none any more.
+// readKeys sends keys until the input ends.
 func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
 	var key [1]byte
 	for {
@@ -78,10 +78,11 @@ func readKeys(ctx context.Context, in io.Reader, keys chan<- byte) {
 	}
 }
 
-// resizeEvery is how often the size of the screen is looked at.
+// resizeEvery is the interval at which the size of the screen is checked.
 const resizeEvery = 250 * time.Millisecond
 
-// loop draws after each reading, each key and each change of the screen's size. Readings are made beside it, one at a time.
+// loop draws after each reading, each key and each change of the screen's size. Readings run in another goroutine, one at a
+// time.
 func (t *topScreen) loop(ctx context.Context, keys <-chan byte) error {
 	read := make(chan error, 1)
 	resize := time.NewTicker(resizeEvery)
@@ -101,19 +102,19 @@ func (t *topScreen) loop(ctx context.Context, keys <-chan byte) error {
 			switch key {
 			case 'q', 'Q':
 				return nil
-			case 3, 4: // Ctrl-C and Ctrl-D of a terminal in raw mode
+			case 3, 4: // Ctrl-C and Ctrl-D in raw mode
 				return errInterrupted
 			case 's', 'S':
 				t.cmd.Sort = t.cmd.Sort.next()
 			}
 		case <-due.C:
-			go func() { read <- t.s.take(ctx) }()
+			go func() { read <- t.s.sample(ctx) }()
 			continue
 		case t.err = <-read:
 			if t.err == nil {
 				t.last = t.app.Now()
 			} else {
-				t.app.store.forgive()
+				t.app.store.clearFailure()
 			}
 			due.Reset(t.cmd.Interval)
 		case <-resize.C:
@@ -127,23 +128,23 @@ func (t *topScreen) loop(ctx context.Context, keys <-chan byte) error {
 	}
 }
 
-// document is what the screen has room for.
+// document returns as many buckets as may fit on the screen.
 func (t *topScreen) document(height int) topDoc {
-	most := max(height, 1)
+	limit := max(height, 1)
 	if t.cmd.Limit > 0 {
-		most = min(most, t.cmd.Limit)
+		limit = min(limit, t.cmd.Limit)
 	}
-	return t.cmd.document(t.app, t.s, most)
+	return t.cmd.document(t.app, t.s, limit)
 }
 
-// frame is a whole screen.
+// frame returns the text of a whole screen.
 func (t *topScreen) frame(d topDoc, width, height int) string {
 	rows, head := topRows(d.Buckets), t.head(&d, width)
-	fit := max(height-len(head)-2, 0) // the columns' heads, and the last line
+	fit := max(height-len(head)-2, 0) // minus the names of the columns and the last line
 	rows = rows[:min(fit, len(rows))]
 	var s strings.Builder
 	put := func(style, line string) {
-		if line = clip(line, width); t.app.fancy() && style != "" {
+		if line = clip(line, width); t.app.styled() && style != "" {
 			line = style + line + plain
 		}
 		s.WriteString(line + lineEnd)
@@ -156,17 +157,17 @@ func (t *topScreen) frame(d topDoc, width, height int) string {
 		}
 		put(style, line)
 	}
-	g := grid(width, rows)
-	g.spread(rows)
+	g := newTopLayout(width, rows)
+	g.wrapNames(rows)
 	put(bold, g.line(topHead))
 	for _, r := range rows {
 		put(colourOf(r.share), g.line(r.cells))
 	}
-	foot := clip("q quit  s sort  Denials write nothing: an empty limit denies until ADMITS IN", width)
+	foot := clip("q quit  s sort  Denials are not counted: an empty limit denies until ADMITS IN", width)
 	return s.String() + frameEnd + fmt.Sprintf(toLine, height) + foot
 }
 
-// colourOf warns of what is nearly empty.
+// colourOf returns red for an empty limit and yellow for a nearly empty one.
 func colourOf(share float64) string {
 	switch {
 	case share <= 0:
@@ -177,20 +178,20 @@ func colourOf(share float64) string {
 	return ""
 }
 
-// head says what is shown, and how it was read.
+// head returns the lines above the table.
 func (t *topScreen) head(d *topDoc, width int) []string {
 	lines := []string{
 		fmt.Sprintf("zae-limiter top  %s  namespace %s of %s", t.last.UTC().Format("15:04:05Z"), d.Namespace, d.Store),
 		fmt.Sprintf("%d buckets, %d empty  %s acquires/s  %s writes/s  by %s",
-			d.Matching, d.sum.empty, compact(rounded(d.sum.acquires)), compact(rounded(d.sum.writes)), t.cmd.Sort),
+			d.Matching, d.sum.empty, shortNumber(rounded(d.sum.acquires)), shortNumber(rounded(d.sum.writes)), t.cmd.Sort),
 	}
 	if !d.Complete {
-		lines = append(lines, fmt.Sprintf("%d read at a time: the busiest, and the next ones of all", d.Read))
+		lines = append(lines, fmt.Sprintf("%d per reading: the busiest, and the next ones of all", d.Read))
 	}
 	if t.err != nil && !errors.Is(t.err, context.Canceled) {
 		age := t.app.Now().Sub(t.last).Round(time.Second)
-		trouble := fmt.Sprintf("%v old, since then: %s", age, describe(context.Background(), t.err))
-		for part := range slices.Chunk([]rune(trouble), max(width, 1)) {
+		failure := fmt.Sprintf("last reading %v ago: %s", age, describe(context.Background(), t.err))
+		for part := range slices.Chunk([]rune(failure), max(width, 1)) {
 			lines = append(lines, string(part))
 		}
 	}

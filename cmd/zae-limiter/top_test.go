@@ -46,7 +46,7 @@ func TestCompact(t *testing.T) {
 		0: "0", 0.25: "0.25", 9.994: "9.99", 9.996: "10.0", 12.34: "12.3", 99.96: "100", 999.4: "999", 999.6: "1.00k", 1234: "1.23k",
 		150_000: "150k", 999_999: "1.00M", 1e15: "1P", -2500: "-2.50k",
 	} {
-		if got := compact(v); got != want {
+		if got := shortNumber(v); got != want {
 			t.Errorf("%v is %q, not %q", v, got, want)
 		}
 	}
@@ -64,7 +64,7 @@ func (c *counting) Read(ctx context.Context, keys []backend.Key, out []backend.R
 	return c.Store.Read(ctx, keys, out)
 }
 
-// crowd is a limiter over a store with many buckets, and a clock.
+// crowd returns a limiter over a store with many buckets, and a clock.
 func crowd(t *testing.T, n int) (*engine.Limiter, *counting, *time.Time) {
 	t.Helper()
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -90,8 +90,8 @@ func use(t *testing.T, l *engine.Limiter, i int, n int64) {
 	}
 }
 
-// TestTopSamples reads many buckets a few at a time: each is found, busy ones are read each time once they are known, and
-// no reading takes more than it may.
+// TestTopSamples reads many buckets, a few at a time: it finds all, reads known busy ones each time, and no reading exceeds the
+// maximum.
 func TestTopSamples(t *testing.T) {
 	const buckets, most, busy = 20_000, 1000, 7_777
 	l, store, now := crowd(t, buckets)
@@ -103,26 +103,26 @@ func TestTopSamples(t *testing.T) {
 			use(t, l, busy+i, 4)
 		}
 		store.read = 0
-		if err := s.take(t.Context()); err != nil {
+		if err := s.sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if store.read > most+2 { // and the registry's
 			t.Fatalf("reading %d took %d records", tick, store.read)
 		}
-		b := s.seen[engine.BucketName{Entity: fmt.Sprintf("e%06d", busy), Resource: "r"}]
+		b := s.tracks[engine.BucketName{Entity: fmt.Sprintf("e%06d", busy), Resource: "r"}]
 		if b == nil || b.rates == nil {
 			continue
 		}
-		if found++; b.rates.acquires != 0.5 || b.rates.tokens[0] != 2 || b.rates.writes != 0.5 || !b.at.Equal(*now) {
-			t.Fatalf("reading %d: %+v, read at %v", tick, b.rates, b.at)
+		if found++; b.rates.acquires != 0.5 || b.rates.tokens[0] != 2 || b.rates.writes != 0.5 || !b.readAt.Equal(*now) {
+			t.Fatalf("reading %d: %+v, read at %v", tick, b.rates, b.readAt)
 		}
 	}
-	if len(s.seen) != buckets || s.round < 1 || s.complete || found < 20 {
-		t.Errorf("%d buckets in %d rounds, complete: %v; the busy one was measured %d times", len(s.seen), s.round, s.complete, found)
+	if len(s.tracks) != buckets || s.walks < 1 || s.complete || found < 20 {
+		t.Errorf("%d buckets in %d rounds, complete: %v; the busy one was measured %d times", len(s.tracks), s.walks, s.complete, found)
 	}
 }
 
-// tedious is a store in which it takes a second to walk.
+// tedious is a store in which a scan takes a second.
 type tedious struct {
 	*memory.Store
 	now   *time.Time
@@ -140,8 +140,7 @@ func (s *tedious) Capabilities() backend.Capabilities {
 	return c
 }
 
-// TestTopWalksATenthOfTheTime looks for more buckets now and then where that takes long, and reads those that it knows
-// each time.
+// TestTopWalksATenthOfTheTime checks that slow scans take a tenth of the time, and that known buckets are read each time.
 func TestTopWalksATenthOfTheTime(t *testing.T) {
 	_, crowded, now := crowd(t, 5)
 	store := &tedious{Store: crowded.Store, now: now}
@@ -153,13 +152,13 @@ func TestTopWalksATenthOfTheTime(t *testing.T) {
 	s := newSampler(l, func() time.Time { return *now }, "", "", 100)
 	for tick := range 30 {
 		use(t, l, 2, 4)
-		if err := s.take(t.Context()); err != nil {
+		if err := s.sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if s.read != 5 || !s.complete {
 			t.Fatalf("reading %d took %d, complete: %v", tick, s.read, s.complete)
 		}
-		if b := s.seen[engine.BucketName{Entity: "e000002", Resource: "r"}]; tick > 0 && (b.rates == nil || b.rates.acquires < 0.3) {
+		if b := s.tracks[engine.BucketName{Entity: "e000002", Resource: "r"}]; tick > 0 && (b.rates == nil || b.rates.acquires < 0.3) {
 			t.Fatalf("reading %d: %+v", tick, b.rates)
 		}
 		*now = now.Add(2 * time.Second)
@@ -171,32 +170,32 @@ func TestTopWalksATenthOfTheTime(t *testing.T) {
 	if err := l.DeleteEntity(t.Context(), "e000001", nil); err != nil {
 		t.Fatal(err)
 	}
-	s.rested = now.Add(3 * time.Second)
-	if err := s.take(t.Context()); err != nil {
+	s.walkAfter = now.Add(3 * time.Second)
+	if err := s.sample(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.seen) != 4 {
-		t.Errorf("%d are known, of which one is gone", len(s.seen))
+	if len(s.tracks) != 4 {
+		t.Errorf("%d are known, of which one is gone", len(s.tracks))
 	}
 	for range 6 {
-		if err := s.take(t.Context()); err != nil {
+		if err := s.sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		*now = now.Add(2 * time.Second)
 	}
-	if s.seen[engine.BucketName{Entity: "e000077", Resource: "r"}] == nil || len(s.seen) != 5 {
-		t.Errorf("%d are known", len(s.seen))
+	if s.tracks[engine.BucketName{Entity: "e000077", Resource: "r"}] == nil || len(s.tracks) != 5 {
+		t.Errorf("%d are known", len(s.tracks))
 	}
 }
 
-// TestTopForgets drops buckets that are gone, and counts one that was made anew from zero.
+// TestTopForgets checks that removed buckets disappear, and that a bucket that was created again counts from zero.
 func TestTopForgets(t *testing.T) {
 	l, _, now := crowd(t, 3)
 	s := newSampler(l, func() time.Time { return *now }, "", "", 10)
 	take := func() {
 		t.Helper()
 		*now = now.Add(10 * time.Second)
-		if err := s.take(t.Context()); err != nil {
+		if err := s.sample(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,17 +211,17 @@ func TestTopForgets(t *testing.T) {
 	}
 	use(t, l, 2, 7)
 	take()
-	if len(s.seen) != 2 {
-		t.Errorf("%d buckets are known", len(s.seen))
+	if len(s.tracks) != 2 {
+		t.Errorf("%d buckets are known", len(s.tracks))
 	}
 	for entity, tokens := range map[string]float64{"e000001": 0.5, "e000002": 0.7} {
-		if r := s.seen[engine.BucketName{Entity: entity, Resource: "r"}].rates; r == nil || r.acquires != 0.1 || r.tokens[0] != tokens {
+		if r := s.tracks[engine.BucketName{Entity: entity, Resource: "r"}].rates; r == nil || r.acquires != 0.1 || r.tokens[0] != tokens {
 			t.Errorf("%s: %+v", entity, r)
 		}
 	}
 }
 
-// TestTopNames wants names that are too long to go on in the next line of their bucket, and to show begin and end.
+// TestTopNames checks that long names continue in the next line of their bucket, or are shortened in the middle.
 func TestTopNames(t *testing.T) {
 	limit := func(name string) topLimitDoc {
 		return topLimitDoc{limitDoc: limitDoc{Name: name, Capacity: 10}, Available: 5}
@@ -231,8 +230,8 @@ func TestTopNames(t *testing.T) {
 		{Entity: "customer-with-a-long-name-17@example.com", Resource: "models/gpt-4", Limits: []topLimitDoc{limit("rpm"), limit("tpm")}},
 		{Entity: "loadtest-01M8C24Q1FN13A5DARMSPKMZWB/17", Resource: "r", Limits: []topLimitDoc{limit("input-tokens-per-minute")}},
 	})
-	g := grid(80, rows)
-	g.spread(rows)
+	g := newTopLayout(80, rows)
+	g.wrapNames(rows)
 	var names []string
 	for _, r := range rows {
 		line := g.line(r.cells)
@@ -259,10 +258,10 @@ func TestTopRates(t *testing.T) {
 		acquires, writes, tokens float64
 	}{
 		{"used", state(10, ver+20, 100), state(14, ver+26, 150), 2, 3, 25},
-		{"given back", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
-		{"made anew, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
-		{"made anew, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
-		{"a clock behind made it", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
+		{"refunded", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
+		{"created again, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
+		{"created again, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
+		{"created by a clock that is behind", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
 	} {
 		r := ratesOf(c.before, c.after, 2*time.Second)
 		if r.acquires != c.acquires || r.writes != c.writes || r.tokens[0] != c.tokens {
@@ -320,7 +319,7 @@ func TestTopInterrupted(t *testing.T) {
 	}
 }
 
-// TestTopOutlivesTrouble goes on while the store cannot be used, says so, and comes back.
+// TestTopOutlivesTrouble checks that the view reports an unavailable store, and recovers.
 func TestTopOutlivesTrouble(t *testing.T) {
 	code, _ := live(t, "--interval 10s --timeout 10ms", func(s *screen, keys io.Writer, sh *shell) {
 		release := occupy(t, sh.file)

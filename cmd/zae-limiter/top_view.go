@@ -14,36 +14,37 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
-// topOrder is by what buckets are sorted.
+// topOrder is the order of buckets.
 type topOrder string
 
 var topOrders = []topOrder{"acquires", "tokens", "left", "wait", "name"}
 
-// next is the order after this one.
+// next returns the order after o.
 func (o topOrder) next() topOrder {
 	return topOrders[(slices.Index(topOrders, o)+1)%len(topOrders)]
 }
 
-// order sorts all buckets that are known.
-func (o topOrder) order(seen map[engine.BucketName]*track) []*track {
-	weights := make(map[*track]float64, len(seen))
+// order returns all known buckets, sorted.
+func (o topOrder) order(seen map[engine.BucketName]*bucketTrack) []*bucketTrack {
+	weights := make(map[*bucketTrack]float64, len(seen))
 	for _, t := range seen {
 		weights[t] = o.weight(t)
 	}
-	return slices.SortedFunc(maps.Values(seen), func(a, b *track) int {
+	return slices.SortedFunc(maps.Values(seen), func(a, b *bucketTrack) int {
 		return cmp.Or(-cmp.Compare(weights[a], weights[b]), byName(a.BucketName, b.BucketName))
 	})
 }
 
-// weight is larger for what comes first. What was read once has no rates: what it took ever decides among those.
-func (o topOrder) weight(t *track) float64 {
+// weight returns a larger number for what comes first. Buckets without rates, read only once, come last, sorted by all their
+// acquires.
+func (o topOrder) weight(t *bucketTrack) float64 {
 	most := math.Inf(-1)
 	for i, l := range t.Limits {
 		switch {
 		case o == "tokens" && t.rates != nil:
 			most = max(most, t.rates.tokens[i]/refillPerSecond(l.Limit))
 		case o == "left":
-			most = max(most, -left(l))
+			most = max(most, -remainingShare(l))
 		case o == "wait":
 			most = max(most, l.RetryAfter.Seconds())
 		}
@@ -54,7 +55,7 @@ func (o topOrder) weight(t *track) float64 {
 	case o == "left" || o == "wait":
 		return most
 	case t.rates == nil:
-		return -1 / (1 + float64(t.Acquires)) // behind all that have rates
+		return -1 / (1 + float64(t.Acquires)) // negative, so after all buckets with rates
 	case o == "tokens":
 		return most
 	}
@@ -65,20 +66,22 @@ func refillPerSecond(l engine.Limit) float64 {
 	return float64(l.RefillAmount) / l.RefillPeriod.Seconds()
 }
 
-// left is the share of a limit's tokens that are there, negative in debt.
-func left(l engine.LimitState) float64 { return float64(l.Available) / float64(l.Limit.Capacity) }
+// remainingShare returns the share of a limit's capacity that is available, negative in debt.
+func remainingShare(l engine.LimitState) float64 {
+	return float64(l.Available) / float64(l.Limit.Capacity)
+}
 
-// topHead are the columns, of which the first three take what room the others leave.
+// topHead names the columns. The first three share the width that the others leave.
 var topHead = []string{"ENTITY", "RESOURCE", "LIMIT", "LEFT", "OF", "TOKENS/S", "ACQ/S", "ADMITS IN"}
 
 // topRow is one limit of a bucket.
 type topRow struct {
 	cells  []string
-	share  float64 // left
-	bucket int     // position of its bucket
+	share  float64 // of the capacity that is available
+	bucket int     // index of its bucket
 }
 
-// rows are the limits of buckets, one line each; entity and resource stand in the first of a bucket's.
+// topRows returns a row for each limit; only the first row of a bucket has the entity and the resource.
 func topRows(buckets []topBucketDoc) (rows []topRow) {
 	for n, b := range buckets {
 		entity, resource, acquires := orDash(b.Entity), orDash(b.Resource), perSecond(b.AcquiresPerSecond)
@@ -89,7 +92,7 @@ func topRows(buckets []topBucketDoc) (rows []topRow) {
 				admits = readable.Wait(l.wait)
 			}
 			rows = append(rows, topRow{[]string{
-				entity, resource, orDash(l.Name), gauge(share), compact(float64(l.Capacity)), perSecond(l.TokensPerSecond), acquires, admits,
+				entity, resource, orDash(l.Name), gauge(share), shortNumber(float64(l.Capacity)), perSecond(l.TokensPerSecond), acquires, admits,
 			}, share, n})
 			entity, resource, acquires = "", "", ""
 		}
@@ -111,16 +114,16 @@ func (d topDoc) table() table {
 	return t
 }
 
-// summary says what was read of what.
+// summary says how many buckets were read and are shown.
 func (d topDoc) summary() string {
 	s := fmt.Sprintf("%d of %d buckets", len(d.Buckets), d.Matching)
 	if !d.Complete {
-		s += fmt.Sprintf(", which are not all: %d were read, --sample more", d.Read)
+		s += fmt.Sprintf("; not all were read, only %d: raise --sample to read more", d.Read)
 	}
 	return s
 }
 
-// gauge draws a share of the whole.
+// gauge draws a share as a bar with its percentage.
 func gauge(share float64) string {
 	const cells = 6
 	full := int(math.Ceil(min(max(share, 0), 1) * cells))
@@ -139,11 +142,11 @@ func perSecond(rate *float64) string {
 	if rate == nil {
 		return "-"
 	}
-	return compact(*rate)
+	return shortNumber(*rate)
 }
 
-// compact is a number in five characters, six with its sign.
-func compact(v float64) string {
+// shortNumber formats a number in five characters, six with its sign.
+func shortNumber(v float64) string {
 	sign := ""
 	if v < 0 {
 		sign, v = "-", -v
@@ -164,18 +167,18 @@ func compact(v float64) string {
 
 var units = []string{"", "k", "M", "G", "T", "P"}
 
-// rounded is a number of a document, to a thousandth.
+// rounded rounds a number for a document to three decimals.
 func rounded(v float64) float64 { return math.Round(v*1000) / 1000 }
 
-// topGrid is where columns stand on a screen.
-type topGrid struct {
+// topLayout holds the widths of the columns on a screen.
+type topLayout struct {
 	widths []int
 	gap    string
 }
 
-// grid gives numbers what they need; the names share the rest.
-func grid(width int, rows []topRow) topGrid {
-	g := topGrid{make([]int, len(topHead)), "  "}
+// newTopLayout gives each number its width; the names share the rest.
+func newTopLayout(width int, rows []topRow) topLayout {
+	g := topLayout{make([]int, len(topHead)), "  "}
 	sum := 0
 	for i, name := range topHead {
 		g.widths[i] = len(name)
@@ -204,8 +207,8 @@ func grid(width int, rows []topRow) topGrid {
 	return g
 }
 
-// spread continues names that are too long in the further lines of their bucket, where there are any.
-func (g *topGrid) spread(rows []topRow) {
+// wrapNames continues names that are too long in the next lines of their bucket, if there are any.
+func (g *topLayout) wrapNames(rows []topRow) {
 	for first := 0; first < len(rows); {
 		next := first + 1
 		for next < len(rows) && rows[next].bucket == rows[first].bucket {
@@ -225,11 +228,11 @@ func (g *topGrid) spread(rows []topRow) {
 	}
 }
 
-// line lays cells out: names and gauge to the left, numbers to the right.
-func (g *topGrid) line(cells []string) string {
+// line returns a line of cells: names and gauge aligned left, numbers right.
+func (g *topLayout) line(cells []string) string {
 	line := make([]string, len(cells))
 	for i, cell := range cells {
-		cell = middle(cell, g.widths[i])
+		cell = ellipsize(cell, g.widths[i])
 		pad := strings.Repeat(" ", g.widths[i]-utf8.RuneCountInString(cell))
 		if line[i] = cell + pad; i > 3 {
 			line[i] = pad + cell
@@ -238,8 +241,8 @@ func (g *topGrid) line(cells []string) string {
 	return strings.Join(line, g.gap)
 }
 
-// middle shortens a name where it tells least, and shows that it did.
-func middle(s string, width int) string {
+// ellipsize shortens a name in the middle, marked by a tilde.
+func ellipsize(s string, width int) string {
 	r := []rune(s)
 	if len(r) <= width || width < 3 {
 		return clip(s, width)
@@ -248,7 +251,7 @@ func middle(s string, width int) string {
 	return string(r[:width-1-tail]) + "~" + string(r[len(r)-tail:])
 }
 
-// clip shortens a text, and shows that it did.
+// clip shortens a text at its end, marked by a tilde.
 func clip(s string, width int) string {
 	if utf8.RuneCountInString(s) <= width {
 		return s

@@ -12,30 +12,30 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// UsageOf are the flags that say which usage is meant.
-type UsageOf struct {
-	EntityID string        `short:"e" placeholder:"ID" help:"Of this entity. Default: of all that used the resource."`
-	Resource string        `short:"r" placeholder:"NAME" help:"Of this resource. Default: of all that the entity used."`
-	Window   engine.Window `short:"w" default:"hourly" enum:"hourly,daily,monthly" placeholder:"WINDOW" help:"hourly, daily or monthly (where the deployment has it). Default: ${default}."`
-	Start    timeFlag      `placeholder:"TIME" help:"From the windows that start then: 2026-03-01, 2026-03-01T14:00, or 24h for so long ago. UTC. Default: the oldest."`
-	End      timeFlag      `placeholder:"TIME" help:"Up to the windows that start before then. Default: the newest."`
+// UsageFilter holds the flags that select usage.
+type UsageFilter struct {
+	EntityID string        `short:"e" placeholder:"ID" help:"Entity. Default: all that used the resource."`
+	Resource string        `short:"r" placeholder:"NAME" help:"Resource. Default: all that the entity used."`
+	Window   engine.Window `short:"w" default:"hourly" enum:"hourly,daily,monthly" placeholder:"WINDOW" help:"hourly, daily or monthly, if the deployment records it. Default: ${default}."`
+	Start    timeFlag      `placeholder:"TIME" help:"First start of a window, in UTC: 2026-03-01, 2026-03-01T14:00, or 24h for 24 hours ago. Default: the oldest."`
+	End      timeFlag      `placeholder:"TIME" help:"End: only windows that start before it. Default: the newest."`
 }
 
-func (u *UsageOf) query(now time.Time) (engine.UsageQuery, error) {
+func (u *UsageFilter) query(now time.Time) (engine.UsageQuery, error) {
 	if u.EntityID == "" && u.Resource == "" {
-		return engine.UsageQuery{}, usage("whose usage? Name --entity-id, --resource or both")
+		return engine.UsageQuery{}, usageErrorf("no usage selected: pass --entity-id, --resource or both")
 	}
 	return engine.UsageQuery{Entity: u.EntityID, Resource: u.Resource, Window: u.Window, From: u.Start.at(now), To: u.End.at(now)}, nil
 }
 
-// timeFlag is a time on the command line, or how long ago it was.
+// timeFlag is a time, absolute or as the duration since then.
 type timeFlag struct {
 	given time.Time
 	ago   time.Duration
 	isAgo bool
 }
 
-// UnmarshalText reads a time in UTC, or with a zone of its own, or a duration.
+// UnmarshalText parses a time, in UTC unless it has a zone, or a duration.
 func (f *timeFlag) UnmarshalText(text []byte) error {
 	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05", time.RFC3339} {
 		if t, err := time.Parse(layout, string(text)); err == nil {
@@ -45,7 +45,7 @@ func (f *timeFlag) UnmarshalText(text []byte) error {
 	}
 	d, err := time.ParseDuration(string(text))
 	if err != nil || d < 0 {
-		return usage("%q is no time; write 2026-03-01, 2026-03-01T14:00, 2026-03-01T14:00:00Z, or how long ago, for example 24h", text)
+		return usageErrorf("invalid time %q: write 2026-03-01, 2026-03-01T14:00, 2026-03-01T14:00:00Z, or how long ago, for example 24h", text)
 	}
 	*f = timeFlag{ago: d, isAgo: true}
 	return nil
@@ -60,19 +60,19 @@ func (f *timeFlag) at(now time.Time) time.Time {
 
 // usageListCmd lists snapshots.
 type usageListCmd struct {
-	UsageOf
-	Limit int    `short:"l" default:"100" placeholder:"N" help:"At most this many; 0: all. Default: ${default}."`
-	After string `placeholder:"POSITION" help:"Go on behind this position: 'next' of the list before."`
-	Plot  bool   `short:"p" help:"Draw a chart of each limit instead, with the usage of all entities or resources in the list added up."`
+	UsageFilter
+	Limit int    `short:"l" default:"100" placeholder:"N" help:"Maximum number of windows; 0: all. Default: ${default}."`
+	After string `placeholder:"POSITION" help:"Start after this position: the value 'next' of the previous list."`
+	Plot  bool   `short:"p" help:"Draw a chart of each limit instead, with the sum over all entities or resources in the list."`
 	Output
 }
 
 // Help shows examples.
 func (*usageListCmd) Help() string {
-	return `Usage is what was consumed and not given back, by the window in which it was. A deployment adds it up some seconds later and
-keeps it for its retention; a file is brought up to date by this command, unless it can only be read. DynamoDB Local has no
-aggregator, and so no usage. A give-back counts where it happens, so a window
-may be negative.
+	return `Usage is the number of tokens consumed less those refunded in a window. A refund counts in the window in which it happens,
+so the usage of a window can be negative. The aggregator of a deployment records usage after some seconds, and keeps it for
+the deployment's retention. In a file, this command records it, unless the file is read-only. DynamoDB Local has no
+aggregator, so it has no usage.
 
 Examples:
 
@@ -88,10 +88,10 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 		return err
 	}
 	if c.Plot && c.Output.Output != formatTable {
-		return usage("--plot draws for people; leave out --output")
+		return usageErrorf("--plot cannot be combined with --output %s: leave out one of them", c.Output.Output)
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
-		snapshots, next, err := collect(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
+		snapshots, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
 			q.Page = p
 			return l.Usage(ctx, q)
 		})
@@ -99,7 +99,7 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 			return err
 		}
 		if len(snapshots) == 0 {
-			app.sayUnbooked()
+			app.explainNoUsage()
 		}
 		d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
 		for i, s := range snapshots {
@@ -112,15 +112,15 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// usageSummaryCmd adds snapshots up.
+// usageSummaryCmd sums snapshots.
 type usageSummaryCmd struct {
-	UsageOf
+	UsageFilter
 	Output
 }
 
 // Help shows examples.
 func (*usageSummaryCmd) Help() string {
-	return `Windows of the three kinds each have all usage, so only those of one kind are added up.
+	return `The hourly, daily and monthly windows each contain all usage, so the command sums windows of one kind only.
 
 Examples:
 
@@ -128,19 +128,19 @@ Examples:
     zae-limiter usage summary -r gpt-4 -w daily --start 2026-03-01 --end 2026-04-01 -o json`
 }
 
-// Run adds them up.
+// Run sums them.
 func (c *usageSummaryCmd) Run(ctx context.Context, app *App) error {
 	q, err := c.query(app.Now())
 	if err != nil {
 		return err
 	}
-	return app.use(ctx, func(l *engine.Limiter) error {
+	return app.withLimiter(ctx, func(l *engine.Limiter) error {
 		sum, err := l.UsageSummary(ctx, q)
 		if err != nil {
 			return err
 		}
 		if sum.Snapshots == 0 {
-			app.sayUnbooked()
+			app.explainNoUsage()
 		}
 		return app.print(c.Output.Output, usageSummaryDoc{
 			orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
@@ -148,7 +148,7 @@ func (c *usageSummaryCmd) Run(ctx context.Context, app *App) error {
 	})
 }
 
-// snapshotDoc is what was used in one window.
+// snapshotDoc describes the usage in one window.
 type snapshotDoc struct {
 	Entity   string        `json:"entity_id"`
 	Resource string        `json:"resource"`
@@ -166,7 +166,7 @@ type usageDoc struct {
 }
 
 func (d usageDoc) table() table {
-	t := table{head: []string{"START", "WINDOW", "ENTITY", "RESOURCE", "ACQUIRES", "TOKENS"}, next: text(d.Next)}
+	t := table{head: []string{"START", "WINDOW", "ENTITY", "RESOURCE", "ACQUIRES", "TOKENS"}, next: deref(d.Next)}
 	for _, s := range d.Usage {
 		t.rows = append(t.rows, []string{
 			s.Start.String(), string(s.Window), s.Entity, s.Resource, strconv.FormatInt(s.Acquires, 10), tokensText(s.Tokens),
@@ -175,7 +175,7 @@ func (d usageDoc) table() table {
 	return t
 }
 
-// usageSummaryDoc is a sum of snapshots.
+// usageSummaryDoc describes a sum of snapshots.
 type usageSummaryDoc struct {
 	Entity    *string       `json:"entity_id"`
 	Resource  *string       `json:"resource"`
@@ -189,8 +189,8 @@ type usageSummaryDoc struct {
 
 func (d usageSummaryDoc) table() table {
 	return table{rows: [][]string{
-		{"entity", text(d.Entity)},
-		{"resource", text(d.Resource)},
+		{"entity", deref(d.Entity)},
+		{"resource", deref(d.Resource)},
 		{"window", string(d.Window)},
 		{"snapshots", strconv.Itoa(d.Snapshots)},
 		{"from", d.Start.String()},
@@ -200,7 +200,7 @@ func (d usageSummaryDoc) table() table {
 	}}
 }
 
-// tokensText is tokens as they are given to --consume.
+// tokensText returns tokens in the syntax of --consume.
 func tokensText(tokens engine.Tokens) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(tokens)) {

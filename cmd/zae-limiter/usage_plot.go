@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	usageHeight = 8
-	// usageMost bounds the windows of a chart; those before are not drawn.
-	usageMost = 5000
-	// usageMargin is what a chart has beside its line: the numbers of its axis.
-	usageMargin = 14
-	// usageStep is how wide a window is drawn at the most.
-	usageStep = 6
+	usagePlotHeight = 8
+	// maxPlotWindows bounds the number of windows in a chart; older ones are not drawn.
+	maxPlotWindows = 5000
+	// plotMargin is the width of the axis with its numbers, in columns.
+	plotMargin = 14
+	// maxPlotStep is the maximum width of a window, in columns.
+	maxPlotStep = 6
 )
 
 // plot draws a chart for each limit in the list, one below the other.
@@ -31,7 +31,7 @@ func (a *App) plot(d usageDoc) error {
 	starts, series := seriesOf(d.Usage)
 	for i, name := range slices.Sorted(maps.Keys(series)) {
 		text := fmt.Sprintf("%s, %s, from %s to %s\n%s\n", orDash(name), d.Usage[0].Window, moment{starts[0]},
-			moment{starts[len(starts)-1]}, chart(series[name], max(width-usageMargin, 1)))
+			moment{starts[len(starts)-1]}, chart(series[name], max(width-plotMargin, 1)))
 		if i > 0 {
 			text = "\n" + text
 		}
@@ -46,25 +46,25 @@ func (a *App) plot(d usageDoc) error {
 	return nil
 }
 
-// chart draws numbers in so many columns: few of them as steps, many narrowed down.
+// chart draws numbers in a number of columns: as steps if there are few, interpolated if there are more than columns.
 func chart(numbers []float64, columns int) string {
 	low, high := min(slices.Min(numbers), 0), max(slices.Max(numbers), 1)
 	options := []asciigraph.Option{
-		asciigraph.Height(int(min(high-low, usageHeight))), asciigraph.Precision(0), asciigraph.LowerBound(low), asciigraph.UpperBound(high),
+		asciigraph.Height(int(min(high-low, usagePlotHeight))), asciigraph.Precision(0), asciigraph.LowerBound(low), asciigraph.UpperBound(high),
 	}
 	if len(numbers) > columns {
 		return asciigraph.Plot(numbers, append(options, asciigraph.Width(columns))...)
 	}
 	var steps []float64
 	for _, n := range numbers {
-		for range min(columns/len(numbers), usageStep) {
+		for range min(columns/len(numbers), maxPlotStep) {
 			steps = append(steps, n)
 		}
 	}
 	return asciigraph.Plot(steps, options...)
 }
 
-// seriesOf are the sums of each limit in all windows from the first to the last, also in those in which nothing was used.
+// seriesOf returns the sum of each limit in every window from the first to the last, including windows without usage.
 func seriesOf(usage []snapshotDoc) (starts []time.Time, series map[string][]float64) {
 	first, last := usage[0].Start.Time, usage[0].Start.Time
 	for _, s := range usage {
@@ -75,17 +75,17 @@ func seriesOf(usage []snapshotDoc) (starts []time.Time, series map[string][]floa
 			last = s.Start.Time
 		}
 	}
-	for at := last; !at.Before(first) && len(starts) < usageMost; at = before(usage[0].Window, at) {
+	for at := last; !at.Before(first) && len(starts) < maxPlotWindows; at = previousWindow(usage[0].Window, at) {
 		starts = append(starts, at)
 	}
 	slices.Reverse(starts)
-	place := make(map[time.Time]int, len(starts))
+	index := make(map[time.Time]int, len(starts))
 	for i, at := range starts {
-		place[at] = i
+		index[at] = i
 	}
 	series = map[string][]float64{}
 	for _, s := range usage {
-		i, drawn := place[s.Start.Time]
+		i, drawn := index[s.Start.Time]
 		if !drawn {
 			continue
 		}
@@ -99,8 +99,8 @@ func seriesOf(usage []snapshotDoc) (starts []time.Time, series map[string][]floa
 	return starts, series
 }
 
-// before is the start of the window before the one that starts at t.
-func before(w engine.Window, t time.Time) time.Time {
+// previousWindow is the start of the window before the one that starts at t.
+func previousWindow(w engine.Window, t time.Time) time.Time {
 	switch w {
 	case engine.WindowHourly:
 		return t.Add(-time.Hour)

@@ -17,17 +17,17 @@ import (
 func TestUsageOfBadFlags(t *testing.T) {
 	s := newShell(t)
 	for line, want := range map[string]string{
-		"usage list":                              "Name --entity-id, --resource or both",
-		"usage summary -w daily":                  "Name --entity-id, --resource or both",
-		"usage list -e a --start yesterday":       `"yesterday" is no time`,
-		"usage list -e a --start=-1h":             "is no time",
+		"usage list":                              "pass --entity-id, --resource or both",
+		"usage summary -w daily":                  "pass --entity-id, --resource or both",
+		"usage list -e a --start yesterday":       `invalid time "yesterday"`,
+		"usage list -e a --start=-1h":             "invalid time",
 		"usage list -e a -w weekly":               "must be one of",
 		"usage list -e a --plot -o json":          "leave out --output",
-		"usage list -e a --limit=-1":              "must be 1 or more",
+		"usage list -e a --limit=-1":              "must be at least 1",
 		"usage list -e \t#":                       "entity",
 		"usage summary -e a --start 1h --end 2h":  "must not be before",
 		"usage list -e a --after x":               "--after",
-		"usage summary -r gpt-4 --start 20260301": "is no time",
+		"usage summary -r gpt-4 --start 20260301": "invalid time",
 	} {
 		if r := s.want(exitUsage, fields(line)...); !strings.Contains(r.err, want) || strings.Count(r.err, "\n") != 1 {
 			t.Errorf("%s: %s", line, r.err)
@@ -38,7 +38,7 @@ func TestUsageOfBadFlags(t *testing.T) {
 	}
 }
 
-// A time is in UTC, has its own zone, or is so long ago.
+// A time is in UTC, has its own zone, or is a duration before now.
 func TestUsageTimes(t *testing.T) {
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	for text, want := range map[string]string{
@@ -66,7 +66,7 @@ func TestUsagePlot(t *testing.T) {
 	goldenFiles(t, "plot", map[string]bool{"plot/usage.txt": true, "plot/usage-daily.txt": true, "plot/usage-page.txt": true, "plot/usage-none.txt": true})
 }
 
-// A chart has all windows between the first and the last, and no more of them than can be drawn.
+// A chart has all windows between the first and the last, up to the maximum.
 func TestUsageSeries(t *testing.T) {
 	at := func(text string) moment {
 		parsed, err := time.Parse(time.DateOnly, text)
@@ -83,12 +83,12 @@ func TestUsageSeries(t *testing.T) {
 		t.Errorf("%v, %v", starts, series)
 	}
 	starts, series = seriesOf([]snapshotDoc{doc(engine.WindowHourly, "1990-01-01", 1), doc(engine.WindowHourly, "2026-04-01", 2)})
-	if len(starts) != usageMost || series["n"][usageMost-1] != 2 || series["n"][0] != 0 {
+	if len(starts) != maxPlotWindows || series["n"][maxPlotWindows-1] != 2 || series["n"][0] != 0 {
 		t.Errorf("%d windows", len(starts))
 	}
 }
 
-// TestUsageOfAKilledRun ends the program the hard way while the command under its lease runs: what was taken is in the usage.
+// TestUsageOfAKilledRun kills the program while its command runs, and checks that usage has what was consumed.
 func TestUsageOfAKilledRun(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no signals between processes")
@@ -111,7 +111,7 @@ func TestUsageOfAKilledRun(t *testing.T) {
 	}
 }
 
-// waiting counts the changes in the file of which no usage has been made.
+// waiting returns the number of changes in the file that have not been aggregated.
 func (s *shell) waiting() (n int) {
 	s.t.Helper()
 	file, err := bolt.Open(s.file, &bolt.Options{Feed: true})
@@ -121,7 +121,7 @@ func (s *shell) waiting() (n int) {
 	defer file.Close()
 	_, err = file.Feed(s.t.Context(), aggregator.Layouts, 1_000_000, func(changes []backend.Change) error {
 		n = len(changes)
-		return os.ErrInvalid // they stay
+		return os.ErrInvalid // keep the changes
 	})
 	if n == 0 && err != nil {
 		s.t.Fatal(err)
@@ -129,7 +129,7 @@ func (s *shell) waiting() (n int) {
 	return n
 }
 
-// Changes do not pile up in the file: who tidies makes usage of them, and so does a run that writes much.
+// Changes do not accumulate in the file: tidying aggregates them, and so does a run that writes much.
 func TestUsageIsMadeInTime(t *testing.T) {
 	s := newShell(t)
 	s.must("acquire alice jobs -c n=1 -l n:100/day\nacquire alice jobs -c n=1 -l n:100/day")
@@ -143,12 +143,12 @@ func TestUsageIsMadeInTime(t *testing.T) {
 	}
 	file := fileStore(s.file, false, time.Second)
 	file.now = func() time.Time { return s.now }
-	l, err := engine.New(file, &engine.Options{Timeout: time.Minute}) // the race detector takes its time
+	l, err := engine.New(file, &engine.Options{Timeout: time.Minute}) // slow with the race detector
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for range bookAt + 10 {
+	for range aggregateAfter + 10 {
 		if _, err := l.Allow(t.Context(), engine.Request{Entity: "bob", Resource: "jobs", Consume: engine.Tokens{"n": 1}, Limits: []engine.Limit{engine.PerDay("n", 1e6)}}); err != nil {
 			t.Fatal(err)
 		}

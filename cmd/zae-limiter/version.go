@@ -7,31 +7,31 @@ import (
 	"strings"
 )
 
-// versionCmd shows the version.
+// versionCmd shows the version of this program.
 type versionCmd struct{ Output }
 
-// undated is the version of what was built from a working copy, as deployments have it.
-const undated = "devel"
+// unreleasedVersion is the version of a build from a working copy, as recorded in deployments.
+const unreleasedVersion = "devel"
 
-// clientVersion is the version of this program, as deployments have it.
+// clientVersion returns the version of this program, as recorded in deployments.
 func clientVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
-		return undated
+		return unreleasedVersion
 	}
 	return strings.Trim(info.Main.Version, "()")
 }
 
 // Help shows an example.
 func (*versionCmd) Help() string {
-	return `If a deployment is selected, it shows the versions of that as well.
+	return `If a deployment is selected, the command also shows the deployed versions.
 
 Example:
 
     zae-limiter version`
 }
 
-// Run reads the build information in the binary.
+// Run reads the build information of the binary.
 func (c *versionCmd) Run(ctx context.Context, app *App) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -48,7 +48,7 @@ func (c *versionCmd) Run(ctx context.Context, app *App) error {
 	return app.print(c.Output.Output, d)
 }
 
-// versionDoc is what was built.
+// versionDoc describes the build.
 type versionDoc struct {
 	Version  string  `json:"version"`
 	Commit   *string `json:"commit"`
@@ -60,7 +60,7 @@ type versionDoc struct {
 	Deployed *deployedDoc `json:"deployed"`
 }
 
-// deployedDoc is what is deployed.
+// deployedDoc describes the deployed versions.
 type deployedDoc struct {
 	Name            string  `json:"name"`
 	Version         *string `json:"version"`
@@ -89,8 +89,8 @@ func versionDocOf(info *debug.BuildInfo) versionDoc {
 func (d versionDoc) table() table {
 	rows := [][]string{
 		{"version", d.Version},
-		{"commit", text(d.Commit)},
-		{"committed", text(d.Time)},
+		{"commit", deref(d.Commit)},
+		{"committed", deref(d.Time)},
 		{"modified", yesNo(d.Modified)},
 		{"go", d.Go},
 		{"platform", d.Platform},
@@ -98,9 +98,9 @@ func (d versionDoc) table() table {
 	if d.Deployed != nil {
 		rows = append(rows, [][]string{
 			{"deployed", d.Deployed.Name},
-			{"deployed version", text(d.Deployed.Version)},
-			{"deployed schema", text(d.Deployed.SchemaVersion)},
-			{"deployed function", text(d.Deployed.FunctionVersion)},
+			{"deployed version", deref(d.Deployed.Version)},
+			{"deployed schema", deref(d.Deployed.SchemaVersion)},
+			{"deployed function", deref(d.Deployed.FunctionVersion)},
 		}...)
 	}
 	return table{rows: rows}

@@ -17,7 +17,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// walk is what somebody does who is new, with the built program, in an empty folder.
+// walk runs the first steps of a new user with the built program in an empty folder.
 type walk struct {
 	t           *testing.T
 	folder      string
@@ -33,7 +33,7 @@ func newWalk(t *testing.T, variables map[string]string) *walk {
 	return w
 }
 
-// wants runs a command that must end so and say so, and takes over what it exports.
+// wants runs a command, checks its exit code and its output, and applies its export lines to the environment.
 func (w *walk) wants(code, says, line string) {
 	w.t.Helper()
 	c := exec.Command("zae-limiter", fields(line)...)
@@ -49,40 +49,40 @@ func (w *walk) wants(code, says, line string) {
 	}
 }
 
-// usable goes from a table that something else has made to an acquire.
+// usable runs the steps from a table that another tool has created to an acquire.
 func (w *walk) usable(name string) {
 	w.t.Helper()
 	w.wants("5", "zae-limiter init --name "+name, "acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name "+name)
 	w.wants("6", "zae-limiter init --name "+name, "check --name "+name)
 	w.wants("0", "it can be used", "init --name "+name+" --region us-east-1")
 	w.wants("0", "dynamodb://"+name, "system set-defaults -l rpm:2/day")
-	w.wants("0", "took rpm=1", "acquire user-1 gpt-4 -c rpm=1")
-	w.wants("0", "took rpm=1", "acquire user-1 gpt-4 -c rpm=1")
+	w.wants("0", "consumed rpm=1", "acquire user-1 gpt-4 -c rpm=1")
+	w.wants("0", "consumed rpm=1", "acquire user-1 gpt-4 -c rpm=1")
 	w.wants("3", "rpm", "acquire user-1 gpt-4 -c rpm=1")
 	w.wants("0", "nothing to do", "init --name "+name)
 	w.wants("0", "schema", "check")
 	w.wants("0", "reachable", "status")
 }
 
-// TestWalkTerraform has a table that is as the module declares it, and nothing else.
+// TestWalkTerraform starts with a table as the Terraform module declares it.
 func TestWalkTerraform(t *testing.T) {
 	t.Parallel()
 	table := stacktest.Terraform(t, "../../deploy/terraform")["resource aws_dynamodb_table this"]
 	server := dynamotest.Shared(t)
 	client, name := dynamodb.NewFromConfig(server.Config()), fresh()
-	// Not with its TTL: DynamoDB Local removes expired records by the machine's clock within seconds.
+	// Without TTL, since DynamoDB Local removes expired records by the machine's clock within seconds.
 	if _, err := client.CreateTable(t.Context(), table.TableInput(name)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_, _ = client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name}) // it is nobody's
+		_, _ = client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name}) // clean up
 	})
 	w := newWalk(t, emulated(""))
 	w.environment = append(w.environment, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_DYNAMODB="+server.Endpoint)
 	w.usable(name)
 }
 
-// TestWalkCloudFormation has a stack that somebody else's tool has made of what cfn-template writes.
+// TestWalkCloudFormation starts with a stack that another tool has created from the output of cfn-template.
 func TestWalkCloudFormation(t *testing.T) {
 	t.Parallel()
 	endpoint := stacktest.Moto(t)
@@ -105,7 +105,7 @@ func TestWalkCloudFormation(t *testing.T) {
 	w.wants("1", "--adopt", "deploy --name my-app --no-alarms")
 }
 
-// TestWalkTwoSteps has the aggregator in a stack that another tool makes: its bucket first, then the code in it.
+// TestWalkTwoSteps deploys the aggregator with another tool: first its bucket, then the code in it.
 func TestWalkTwoSteps(t *testing.T) {
 	t.Parallel()
 	a := stacktest.Start(t, &stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})

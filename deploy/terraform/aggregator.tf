@@ -1,5 +1,5 @@
 locals {
-  # Keys of the resources that only an aggregator needs.
+  # for_each keys of the resources that only an aggregator needs.
   aggregator = var.lambda_zip == "" ? toset([]) : toset(["aggregator"])
 }
 
@@ -106,7 +106,7 @@ resource "aws_lambda_function" "aggregator" {
   for_each = local.aggregator
 
   function_name    = "${var.name}-aggregator"
-  description      = "Books usage and archives audit events"
+  description      = "Records usage and archives audit events"
   role             = aws_iam_role.aggregator[each.key].arn
   runtime          = "provided.al2023"
   handler          = "bootstrap"
@@ -157,7 +157,7 @@ resource "aws_lambda_event_source_mapping" "aggregator" {
     }
   }
 
-  # Buckets and audit events, by what is in the records: the function knows by these what became of them.
+  # Buckets and audit events, selected by the content of the records.
   filter_criteria {
     filter {
       pattern = "{\"dynamodb\":{\"Keys\":{\"SK\":{\"S\":[\"bucket\"]}}}}"

@@ -1,4 +1,4 @@
-# The table. Its keys, its index, its stream and its TTL are those that a limiter uses: leave them as they are.
+# The table. A limiter needs exactly these keys, this index, this stream and this TTL: do not change them.
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"

@@ -1,5 +1,5 @@
 output "table_name" {
-  description = "Name of the table. Make it usable once: zae-limiter init --name NAME."
+  description = "Name of the table. Initialize it once: zae-limiter init --name NAME."
   value       = aws_dynamodb_table.this.name
 }
 

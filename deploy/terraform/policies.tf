@@ -5,7 +5,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # What the policies say is data of the project: the same text as in its CloudFormation template.
+  # The policies are generated from the project's CloudFormation template.
   policies = var.create_policies ? {
     acquire           = "acq"
     full              = "full"

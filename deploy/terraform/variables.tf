@@ -4,12 +4,12 @@ variable "name" {
 
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{2,52}$", var.name))
-    error_message = "3 to 53 letters, digits and '-', beginning with a letter."
+    error_message = "The name must be 3 to 53 letters, digits and '-', and begin with a letter."
   }
 }
 
 variable "point_in_time_recovery_days" {
-  description = "Days that the table can be restored to, 1 to 35; 0 for none."
+  description = "Days of point-in-time recovery, 1 to 35; 0 for none."
   type        = number
   default     = 0
 }
@@ -33,7 +33,7 @@ variable "create_policies" {
 }
 
 variable "lambda_zip" {
-  description = "Path of the aggregator's code, which `zae-limiter lambda-export` writes; empty for no aggregator. Without it no usage is booked, and expired audit events are gone."
+  description = "Path of the aggregator's code, which `zae-limiter lambda-export` writes; empty for no aggregator. Without it, no usage is recorded, and expired audit events are deleted."
   type        = string
   default     = ""
 }
@@ -57,25 +57,25 @@ variable "lambda_memory" {
 }
 
 variable "log_retention_days" {
-  description = "How long the function's logs are kept."
+  description = "Days for which the function's log is kept."
   type        = number
   default     = 30
 }
 
 variable "snapshot_windows" {
-  description = "Windows of usage: hourly, daily, monthly, separated by commas."
+  description = "Windows for which usage is recorded: hourly, daily, monthly, separated by commas."
   type        = string
   default     = "hourly,daily"
 }
 
 variable "usage_retention_days" {
-  description = "How long usage is kept."
+  description = "Days for which usage is kept."
   type        = number
   default     = 90
 }
 
 variable "audit_retention_days" {
-  description = "How long audit events are kept in the table."
+  description = "Days for which audit events are kept in the table."
   type        = number
   default     = 90
 }
@@ -87,13 +87,13 @@ variable "archive_bucket" {
 }
 
 variable "permissions_boundary" {
-  description = "ARN of the policy that bounds the function's role; empty for none."
+  description = "ARN of the permissions boundary of the function's role; empty for none."
   type        = string
   default     = ""
 }
 
 variable "tags" {
-  description = "Tags of all that is created."
+  description = "Tags of all resources."
   type        = map(string)
   default     = {}
 }

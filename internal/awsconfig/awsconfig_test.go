@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-// TestTroubles: an error names the cause in the provider's own words, and the cure; the SDK's error stays reachable.
+// TestTroubles checks that an error has the provider's cause and what to do, and wraps the SDK's error.
 func TestTroubles(t *testing.T) {
 	for _, x := range stacktest.Troubles() {
 		t.Run(x.Name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
-// TestMFA: the code is asked for once, for all clients of a run and whatever deadlines they have; a second question is an error.
+// TestMFA checks that the code is asked for once for all clients of a run, regardless of their deadlines; asking again is an error.
 func TestMFA(t *testing.T) {
 	calls := stacktest.SetMFA(t)
 	asked := 0
@@ -78,7 +78,7 @@ func TestMFA(t *testing.T) {
 	}
 }
 
-// TestExplained: credentials that the caller brings are explained once, and the SDK sees through to them.
+// TestExplained checks that a provider is wrapped once, and that the SDK recognizes the wrapped provider.
 func TestExplained(t *testing.T) {
 	if awsconfig.Explained(nil, nil) != nil {
 		t.Error("no provider becomes one")
@@ -94,7 +94,7 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// TestLocal tells emulators on this machine from everything else.
+// TestLocal checks which endpoints are on this machine.
 func TestLocal(t *testing.T) {
 	for endpoint, want := range map[string]bool{
 		"http://localhost:8000": true, "http://127.0.0.1:1": true, "http://[::1]:1": true,

@@ -1,8 +1,8 @@
-// Package awsconfig loads the AWS configuration of the user as the AWS CLI would, and says in words why there are no
-// credentials and what to do about it. The SDK's own warnings go nowhere: what matters comes back as an error.
+// Package awsconfig loads the user's AWS configuration as the AWS CLI does, and returns readable errors that say why there are
+// no credentials and what to do. It discards the SDK's warnings.
 //
-// A program that makes several clients can share what is loaded by a [Session] in the context: credentials are then fetched
-// once, and the code of an MFA device is asked for once.
+// Several clients of a program can share a [Session] in the context: credentials are then fetched only once, and the user is
+// asked for the code of an MFA device only once.
 //
-// Package awsconfig knows no service and makes no client.
+// Package awsconfig does not create clients of AWS services.
 package awsconfig

@@ -2,26 +2,26 @@ package awsconfig
 
 import "errors"
 
-// ErrMFA reports a profile that demands the code of an MFA device, where nobody can be asked for it.
-var ErrMFA = errors.New("the profile's role demands the code of an MFA device")
+// ErrMFA means that a profile needs the code of an MFA device, and there is nobody to ask for it.
+var ErrMFA = errors.New("the profile's role requires the code of an MFA device")
 
-// Error reports that there are no credentials: the request was not sent.
+// Error means that there are no credentials. The request was not sent.
 type Error struct {
-	Profile string // that was used, "" where that is not known
-	Cause   string // in words, of the provider that failed
+	Profile string // the profile in use; empty if unknown
+	Cause   string // why the provider failed
 	Cure    string // what to do
-	Waiting bool   // no answer came: another try may get one
-	Err     error  // the SDK's
+	Waiting bool   // there was no answer, so a retry may succeed
+	Err     error  // the SDK's error
 }
 
-// Error is the cause and its cure, in one line.
+// Error returns the cause and what to do, in one line.
 func (e *Error) Error() string {
-	text := "there are no AWS credentials"
+	text := "no AWS credentials"
 	if e.Profile != "" {
 		text += " (profile " + e.Profile + ")"
 	}
 	return text + ": " + e.Cause + "; " + e.Cure
 }
 
-// Unwrap gives the SDK's error.
+// Unwrap returns the SDK's error.
 func (e *Error) Unwrap() error { return e.Err }

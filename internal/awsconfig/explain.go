@@ -15,9 +15,9 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Explained is a provider whose errors are an [*Error]. c is the configuration that it comes from, nil if that is not known.
+// Explained returns a provider like own whose errors are an [*Error]. c is the configuration of own, or nil if unknown.
 func Explained(own aws.CredentialsProvider, c *aws.Config) aws.CredentialsProvider {
-	if _, is := own.(*explained); own == nil || is {
+	if _, ok := own.(*explained); own == nil || ok {
 		return own
 	}
 	e := &explained{CredentialsProvider: own}
@@ -49,12 +49,12 @@ func (e *explained) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	return c, nil
 }
 
-// IsCredentialsProvider tells the SDK whether the provider within is of the target's type.
+// IsCredentialsProvider reports whether the wrapped provider has the type of target.
 func (e *explained) IsCredentialsProvider(target aws.CredentialsProvider) bool {
 	return aws.IsCredentialsProvider(e.CredentialsProvider, target)
 }
 
-// ProviderSources tells the SDK where the credentials come from.
+// ProviderSources returns the sources of the credentials.
 func (e *explained) ProviderSources() []aws.CredentialSource {
 	if from, ok := e.CredentialsProvider.(aws.CredentialProviderSource); ok {
 		return from.ProviderSources()
@@ -62,19 +62,19 @@ func (e *explained) ProviderSources() []aws.CredentialSource {
 	return nil
 }
 
-// from reports whether the credentials come from one of these sources, or by way of it.
-func (e *explained) from(some ...aws.CredentialSource) bool {
+// comesFrom reports whether the credentials come from one of these sources, or by way of it.
+func (e *explained) comesFrom(some ...aws.CredentialSource) bool {
 	return slices.ContainsFunc(e.ProviderSources(), func(s aws.CredentialSource) bool { return slices.Contains(some, s) })
 }
 
 const (
-	nothingSet  = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-	moreTime    = "allow more time (--timeout, or the deadline of the context)"
-	isAgentUp   = "is the agent running that serves credentials to this container?"
-	tokenInFile = "correct AWS_WEB_IDENTITY_TOKEN_FILE or web_identity_token_file (in Kubernetes: the service account of the pod)"
+	adviceNoCredentials = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	adviceMoreTime      = "allow more time (--timeout, or the deadline of the context)"
+	adviceAgent         = "is the agent running that serves credentials to this container?"
+	adviceTokenFile     = "correct AWS_WEB_IDENTITY_TOKEN_FILE or web_identity_token_file (in Kubernetes: the service account of the pod)"
 )
 
-// explain finds out which provider failed, and why.
+// explain returns an [*Error] that says which provider failed, and why.
 func (e *explained) explain(ctx context.Context, err error) error {
 	x := &Error{Profile: e.profile.Profile, Err: err, Waiting: unreachable(err)}
 	var (
@@ -83,47 +83,47 @@ func (e *explained) explain(ctx context.Context, err error) error {
 		empty    *credentials.StaticCredentialsEmptyError
 		service  string
 	)
-	called, inner := failing(err)
-	text := brief(inner)
+	called, inner := failedCall(err)
+	text := shortText(inner)
 	if called != nil {
 		service = called.ServiceID
 	}
 	switch {
 	case errors.Is(err, ErrMFA):
-		x.Cause, x.Cure = ErrMFA.Error(), "run zae-limiter on a terminal, which asks for it, or set temporary credentials (aws sts get-session-token)"
+		x.Cause, x.Cure = ErrMFA.Error(), "run zae-limiter on a terminal, so that it can ask for the code, or set temporary credentials (aws sts get-session-token)"
 	case errors.As(err, &canceled), ctx.Err() != nil:
-		x.Cause, x.Cure = e.waited()
+		x.Cause, x.Cure = e.timeout()
 		x.Waiting = true
 	case errors.As(err, &process):
-		x.Cause, x.Cure = "the profile's credential_process fails: "+processFault(text), "run that command by hand: it must print credentials as JSON"
+		x.Cause, x.Cure = "the profile's credential_process failed: "+processFault(text), "run that command by hand: it must print credentials as JSON"
 	case service == "STS" && called.OperationName == "AssumeRole":
-		x.Cause, x.Cure = "the role "+e.role()+" cannot be assumed: "+text, roleCure(err)
+		x.Cause, x.Cure = "the role "+e.role()+" cannot be assumed: "+text, roleAdvice(err)
 	case service == "STS" && called.OperationName == "AssumeRoleWithWebIdentity":
 		x.Cause, x.Cure = "the role cannot be assumed with the web identity token: "+text, "let the role's trust policy accept the token, and renew the token if it is old"
 	case strings.Contains(text, "failed to retrieve jwt"):
-		x.Cause, x.Cure = "the web identity token cannot be read: "+after(text, "unable to read file at "), tokenInFile
-	case e.from(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy) && service != "STS":
-		x.Cause, x.Cure = e.sso(called != nil && unreachable(err), text)
-	case e.from(aws.CredentialSourceLogin):
+		x.Cause, x.Cure = "the web identity token cannot be read: "+after(text, "unable to read file at "), adviceTokenFile
+	case e.comesFrom(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy) && service != "STS":
+		x.Cause, x.Cure = e.ssoFailure(called != nil && unreachable(err), text)
+	case e.comesFrom(aws.CredentialSourceLogin):
 		x.Cause, x.Cure = "the login session has expired or is invalid: "+after(text, "login token: "), "run: aws login --profile "+e.profile.Profile
-	case e.from(aws.CredentialSourceHTTP):
-		x.Cause, x.Cure = "the credentials endpoint "+e.container()+" fails: "+after(text, "failed to load credentials, "), isAgentUp
-	case e.from(aws.CredentialSourceIMDS):
-		x.Cause, x.Cure = "none are configured, and this machine's metadata service gives none: "+after(text, "role found, "), nothingSet
+	case e.comesFrom(aws.CredentialSourceHTTP):
+		x.Cause, x.Cure = "the credentials endpoint "+e.container()+" failed: "+after(text, "failed to load credentials, "), adviceAgent
+	case e.comesFrom(aws.CredentialSourceIMDS):
+		x.Cause, x.Cure = "none are configured, and this machine's metadata service returned none: "+after(text, "role found, "), adviceNoCredentials
 		if strings.Contains(text, "access disabled") {
 			x.Cause = "none are configured"
 		}
 	case errors.As(err, &empty):
-		x.Cause, x.Cure = "the access key or its secret is missing", nothingSet
+		x.Cause, x.Cure = "the access key or its secret is missing", adviceNoCredentials
 	default:
-		x.Cause, x.Cure = text, nothingSet
+		x.Cause, x.Cure = text, adviceNoCredentials
 	}
 	return x
 }
 
-// failing is the call that failed, nil if none was made: of a role that is assumed with credentials of another provider it is that
-// provider's. inner is err from there on.
-func failing(err error) (called *smithy.OperationError, inner error) {
+// failedCall returns the AWS call that failed, nil if none was made. If a role is assumed with credentials of another provider
+// that failed, it is that provider's call. inner is the error of that call.
+func failedCall(err error) (called *smithy.OperationError, inner error) {
 	for errors.As(err, &called) {
 		if !strings.HasPrefix(called.Err.Error(), "get identity") {
 			return called, err
@@ -133,25 +133,25 @@ func failing(err error) (called *smithy.OperationError, inner error) {
 	return nil, err
 }
 
-// waited is who gave no answer in time.
-func (e *explained) waited() (cause, cure string) {
+// timeout says which provider did not answer in time.
+func (e *explained) timeout() (cause, cure string) {
 	switch {
-	case e.from(aws.CredentialSourceProcess):
-		return "the profile's credential_process did not end in time", moreTime
-	case e.from(aws.CredentialSourceHTTP):
-		return "the credentials endpoint " + e.container() + " gave no answer in time", isAgentUp
-	case e.from(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy):
-		return "AWS SSO gave no answer in time", moreTime
-	case e.profile.RoleARN != "", e.from(aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken):
-		return "AWS STS gave no answer in time", moreTime
-	case e.from(aws.CredentialSourceIMDS):
-		return "none are configured, and the metadata service of this machine gave no answer in time", nothingSet
+	case e.comesFrom(aws.CredentialSourceProcess):
+		return "the profile's credential_process did not end in time", adviceMoreTime
+	case e.comesFrom(aws.CredentialSourceHTTP):
+		return "the credentials endpoint " + e.container() + " did not answer in time", adviceAgent
+	case e.comesFrom(aws.CredentialSourceSSO, aws.CredentialSourceSSOLegacy):
+		return "AWS SSO did not answer in time", adviceMoreTime
+	case e.profile.RoleARN != "", e.comesFrom(aws.CredentialSourceEnvVarsSTSWebIDToken, aws.CredentialSourceProfileSTSWebIDToken):
+		return "AWS STS did not answer in time", adviceMoreTime
+	case e.comesFrom(aws.CredentialSourceIMDS):
+		return "none are configured, and the metadata service of this machine did not answer in time", adviceNoCredentials
 	}
-	return "they could not be fetched in time", moreTime
+	return "they could not be fetched in time", adviceMoreTime
 }
 
-// sso is why a session of AWS SSO gives no credentials. The profile to sign in with may be the source of the one that was chosen.
-func (e *explained) sso(offline bool, text string) (cause, cure string) {
+// ssoFailure says why AWS SSO returned no credentials. The profile to sign in with may be the source of the selected one.
+func (e *explained) ssoFailure(offline bool, text string) (cause, cure string) {
 	p := &e.profile
 	for p.Source != nil && p.SSOSession == nil && p.SSOStartURL == "" {
 		p = p.Source
@@ -162,10 +162,10 @@ func (e *explained) sso(offline bool, text string) (cause, cure string) {
 	return "the SSO session has expired or is invalid: " + strings.TrimPrefix(text, "the SSO session has expired or is invalid: "), "run: aws sso login --profile " + p.Profile
 }
 
-// processFault is what is wrong with a process that should give credentials. What it printed is left out: it may hold them.
+// processFault says why a credential process failed. It omits the output of the process, which may contain credentials.
 func processFault(text string) string {
 	if _, why, found := strings.Cut(text, "parse failed of process output: "); found {
-		return "what it prints is no JSON" + why[max(strings.LastIndex(why, ", error: "), 0)+len(", error"):]
+		return "its output is not JSON" + why[max(strings.LastIndex(why, ", error: "), 0)+len(", error"):]
 	}
 	return after(after(text, "process provider error: "), "error in credential_process: ")
 }
@@ -177,7 +177,7 @@ func (e *explained) role() string {
 	return "of the configuration"
 }
 
-// container is where a container's credentials come from.
+// container returns the endpoint of a container's credentials.
 func (e *explained) container() string {
 	if e.environment.ContainerCredentialsRelativePath != "" {
 		return "http://169.254.170.2" + e.environment.ContainerCredentialsRelativePath
@@ -185,10 +185,10 @@ func (e *explained) container() string {
 	return e.environment.ContainerCredentialsEndpoint
 }
 
-func roleCure(err error) string {
+func roleAdvice(err error) string {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && strings.HasPrefix(answer.ErrorCode(), "AccessDenied") {
-		return "allow sts:AssumeRole on it to whom the source profile names, and name these in the role's trust policy"
+		return "allow the source profile's identity to call sts:AssumeRole on the role, and add it to the role's trust policy"
 	}
 	if unreachable(err) {
 		return "check the network"
@@ -196,24 +196,24 @@ func roleCure(err error) string {
 	return "renew the credentials of the source profile"
 }
 
-// unreachable reports that a service gave no answer at all.
+// unreachable reports whether a service could not be reached.
 func unreachable(err error) bool {
 	var sent interface{ ConnectionError() bool }
 	return errors.As(err, &sent) && sent.ConnectionError()
 }
 
-// packing is what the SDK puts around a cause.
-var packing = regexp.MustCompile(`get identity: get credentials: |failed to refresh cached credentials, |operation error [\w ]+: \w+, |exceeded maximum number of attempts, \d+, ` +
+// sdkDetails matches the text that the SDK adds to a cause.
+var sdkDetails = regexp.MustCompile(`get identity: get credentials: |failed to refresh cached credentials, |operation error [\w ]+: \w+, |exceeded maximum number of attempts, \d+, ` +
 	`|https response error StatusCode: \d+, RequestID: [^,]*, |api error |refresh cached SSO token failed, |unable to refresh SSO token, `)
 
-var sending = regexp.MustCompile(`request send failed, \w+ "([^"?]*)[^"]*": `)
+var sendFailure = regexp.MustCompile(`request send failed, \w+ "([^"?]*)[^"]*": `)
 
-func brief(err error) string {
-	text := packing.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
-	return sending.ReplaceAllString(text, "$1: ")
+func shortText(err error) string {
+	text := sdkDetails.ReplaceAllString(strings.Join(strings.Fields(err.Error()), " "), "")
+	return sendFailure.ReplaceAllString(text, "$1: ")
 }
 
-// after is what follows a part of the text; the whole of it if that is not there.
+// after returns the text after part, or the whole text if part does not occur.
 func after(text, part string) string {
 	if _, rest, found := strings.Cut(text, part); found {
 		return rest
@@ -221,11 +221,11 @@ func after(text, part string) string {
 	return text
 }
 
-// explainLoad is for files that cannot be used.
+// explainLoad returns the error for configuration files that cannot be loaded.
 func explainLoad(err error) error {
 	var missing config.SharedConfigProfileNotExistError
 	if errors.As(err, &missing) {
-		return &Error{Profile: missing.Profile, Cause: "the AWS configuration has no such profile", Cure: "set AWS_PROFILE to one of: aws configure list-profiles", Err: err}
+		return &Error{Profile: missing.Profile, Cause: "the profile does not exist in the AWS configuration", Cure: "set AWS_PROFILE to one of: aws configure list-profiles", Err: err}
 	}
-	return fmt.Errorf("the AWS configuration cannot be read: %w", err)
+	return fmt.Errorf("read the AWS configuration: %w", err)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// Session is what the clients of one run of a program share. Safe for concurrent use.
+// Session holds what the clients of one run of a program share. It is safe for concurrent use.
 type Session struct {
-	// MFA asks a person for the code of the MFA device of this serial number; nil: nobody is there.
+	// MFA asks the user for the code of the MFA device with this serial number; nil if there is nobody to ask.
 	MFA func(serial string) (code string, err error)
 
 	lock   sync.Mutex
@@ -23,18 +23,18 @@ type Session struct {
 	loaded map[string]*shared // by region
 }
 
-// shared is what was loaded for a region.
+// shared is the configuration that was loaded for a region.
 type shared struct {
 	config aws.Config
-	serial string // of the MFA device that the profile demands, "" for none
+	serial string // of the MFA device that the profile requires; empty for none
 	lock   sync.Mutex
 	asked  bool
 }
 
 type sessionKey struct{}
 
-// With is a context whose loads share the session. Codes are asked for as long as it lasts, whatever deadlines are set below
-// it: people are slow.
+// With returns a context whose calls of [Load] share the session. The session uses this context, without later deadlines, to ask
+// for codes, since people are slow.
 func With(ctx context.Context, s *Session) context.Context {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -42,14 +42,15 @@ func With(ctx context.Context, s *Session) context.Context {
 	return s.base
 }
 
-// Context is the one that With has made last.
+// Context returns the context of the last call of [With].
 func (s *Session) Context() context.Context {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.base
 }
 
-// Load is the configuration of the environment and of the user's files, for a region ("": theirs). It talks to nobody.
+// Load returns the configuration of the environment and of the user's files, for a region; an empty region means theirs. It does
+// not call AWS.
 func Load(ctx context.Context, region string) (aws.Config, error) {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	if s == nil {
@@ -75,29 +76,29 @@ func Load(ctx context.Context, region string) (aws.Config, error) {
 }
 
 func (s *Session) load(ctx context.Context, region string) (*shared, error) {
-	made := &shared{}
+	loaded := &shared{}
 	options := []func(*config.LoadOptions) error{
 		config.WithLogger(logging.Nop{}),
 		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) {
 			if o.SerialNumber == nil {
 				return
 			}
-			made.serial = *o.SerialNumber
-			o.TokenProvider = func() (string, error) { return s.code(made) }
+			loaded.serial = *o.SerialNumber
+			o.TokenProvider = func() (string, error) { return s.code(loaded) }
 		}),
 	}
-	if region != "" { // credentials may be of a region's service
+	if region != "" { // credentials may come from a regional service
 		options = append(options, config.WithRegion(region))
 	}
 	var err error
-	if made.config, err = config.LoadDefaultConfig(ctx, options...); err != nil {
+	if loaded.config, err = config.LoadDefaultConfig(ctx, options...); err != nil {
 		return nil, explainLoad(err)
 	}
-	made.config.Credentials = Explained(made.config.Credentials, &made.config)
-	return made, nil
+	loaded.config.Credentials = Explained(loaded.config.Credentials, &loaded.config)
+	return loaded, nil
 }
 
-// code asks once: a session of credentials that has expired is not worth a question in the middle of something else.
+// code asks for a code once. It does not ask again when the temporary credentials expire, in the middle of other work.
 func (s *Session) code(of *shared) (string, error) {
 	of.lock.Lock()
 	defer of.lock.Unlock()
@@ -108,8 +109,8 @@ func (s *Session) code(of *shared) (string, error) {
 	return s.MFA(of.serial)
 }
 
-// Ready asks for the code of an MFA device, if the credentials of the region demand one, so that no deadline runs while a person
-// looks for it. Without a session in ctx it does nothing. It fails with an [*Error].
+// Ready asks for the code of an MFA device if the credentials of the region require one, so that no deadline runs while the user
+// looks it up. Without a session in ctx it does nothing. It returns an [*Error] if there are no credentials.
 func Ready(ctx context.Context, region string) error {
 	s, _ := ctx.Value(sessionKey{}).(*Session)
 	if s == nil {
@@ -129,7 +130,7 @@ func Ready(ctx context.Context, region string) error {
 	return err
 }
 
-// Local reports whether an endpoint is on this machine: then it is an emulator's.
+// Local reports whether an endpoint is on this machine, and therefore belongs to an emulator.
 func Local(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -139,8 +140,8 @@ func Local(endpoint string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// ForEmulator are credentials for an emulator, which wants some and does not care which: those of the environment, if there are
-// any, since it may keep its tables by them; else somebody's.
+// ForEmulator returns credentials for an emulator, which requires some but accepts any: those of the environment, if set, since
+// the emulator may separate tables by access key, otherwise fixed ones.
 func ForEmulator(own aws.CredentialsProvider) aws.CredentialsProvider {
 	if environment, err := config.NewEnvConfig(); err == nil && environment.Credentials.HasKeys() {
 		return own

@@ -16,7 +16,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// onStderr is what f writes to standard error.
+// onStderr returns what f writes to standard error.
 func onStderr(t *testing.T, f func()) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "stderr")
@@ -35,8 +35,8 @@ func onStderr(t *testing.T, f func()) string {
 	return string(text)
 }
 
-// TestSilent: what the SDK warns of does not end up among the output of the program. The machine here is one that knows the first
-// version of the metadata service only, of which the SDK's own logger warns.
+// TestSilent checks that warnings of the SDK do not appear in the program's output. The fake machine only has the first version of
+// the metadata service, about which the SDK's logger warns.
 func TestSilent(t *testing.T) {
 	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

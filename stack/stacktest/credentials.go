@@ -65,7 +65,7 @@ func Troubles() []Trouble {
 		{"SSO under a role", []string{"SSO session has expired", "run: aws sso login --profile people"}, false, func(h *home) {
 			h.config("p", viaSSO+strings.TrimPrefix(ssoOld, "[profile p]\n"))
 		}},
-		{"AssumeRole denied", []string{"(profile p)", "arn:aws:iam::1:role/r cannot be assumed", "AccessDenied: User x is not authorized", "allow sts:AssumeRole"}, false, func(h *home) {
+		{"AssumeRole denied", []string{"(profile p)", "arn:aws:iam::1:role/r cannot be assumed", "AccessDenied: User x is not authorized", "to call sts:AssumeRole"}, false, func(h *home) {
 			h.config("p", assumes+keys)
 			h.serve("AWS_ENDPOINT_URL_STS", 403, "", stsError("AccessDenied", "User x is not authorized"))
 		}},
@@ -86,19 +86,19 @@ func Troubles() []Trouble {
 		{"container endpoint fails", []string{"credentials endpoint http://127.0.0.1:", "task is gone", "agent running"}, false, func(h *home) {
 			h.serve("AWS_CONTAINER_CREDENTIALS_FULL_URI", 404, "", `{"code":"NotFound","message":"task is gone"}`)
 		}},
-		{"container endpoint down", []string{"credentials endpoint http://127.0.0.1:", "no answer in time", "agent running"}, true, (*home).containerDown},
+		{"container endpoint down", []string{"credentials endpoint http://127.0.0.1:", "did not answer in time", "agent running"}, true, (*home).containerDown},
 		{"credential_process slow", []string{"(profile p)", "credential_process did not end in time", "--timeout"}, true, (*home).slowProcess},
-		{"credential_process fails", []string{"(profile p)", "credential_process fails: exit status 3", "by hand"}, false, func(h *home) {
+		{"credential_process fails", []string{"(profile p)", "credential_process failed: exit status 3", "by hand"}, false, func(h *home) {
 			h.config("p", "[profile p]\ncredential_process=exit 3\n")
 		}},
-		{"credential_process prints nonsense", []string{"prints is no JSON: invalid character", "by hand"}, false, func(h *home) {
+		{"credential_process prints nonsense", []string{"output is not JSON: invalid character", "by hand"}, false, func(h *home) {
 			h.config("p", "[profile p]\ncredential_process=echo secret\n")
 		}},
 		{"MFA", []string{"(profile p)", "code of an MFA device", "on a terminal"}, false, func(h *home) { h.MFA("p") }},
 		{"aws login expired", []string{"login session has expired", "run: aws login --profile p"}, false, func(h *home) {
 			h.config("p", "[profile p]\nlogin_session=arn:aws:iam::1:user/x\n")
 		}},
-		{"no such profile", []string{"(profile p)", "no such profile", "aws configure list-profiles"}, false, func(h *home) { h.config("p", "") }},
+		{"no such profile", []string{"(profile p)", "the profile does not exist", "aws configure list-profiles"}, false, func(h *home) { h.config("p", "") }},
 		{"nothing", []string{"none are configured", "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}, false, func(*home) {}},
 	}
 }

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// arrival is one request of a schedule.
+// arrival is a scheduled request.
 type arrival struct {
-	at       time.Time // when it comes, whatever becomes of those before it
+	at       time.Time // scheduled time, independent of earlier calls
 	entity   int
 	limiter  int
 	rollBack bool
 }
 
-// source draws arrivals, the same for the same seed.
+// source generates arrivals; equal seeds give equal arrivals.
 type source struct {
 	o        *Options
 	rand     *rand.Rand
-	zipf     *rand.Zipf // nil: all alike
+	zipf     *rand.Zipf // nil for a uniform distribution
 	limiters int
 }
 
@@ -30,9 +30,9 @@ func newSource(o *Options, limiters int, stage uint64) *source {
 	return s
 }
 
-// offer hands the arrivals of a stage on, each not before its time, until the stage or ctx ends. Who takes them may be
-// late: the schedule is not.
-func (s *source) offer(ctx context.Context, start time.Time, most time.Duration, to chan<- arrival) {
+// send sends the arrivals of a stage to a channel, none before its time, until the stage ends or ctx is done. A slow receiver does
+// not change the schedule.
+func (s *source) send(ctx context.Context, start time.Time, length time.Duration, to chan<- arrival) {
 	seconds := 0.0
 	for n := 1; ; n++ {
 		if s.o.Even {
@@ -41,7 +41,7 @@ func (s *source) offer(ctx context.Context, start time.Time, most time.Duration,
 			seconds += s.rand.ExpFloat64() / s.o.Rate
 		}
 		due := time.Duration(seconds * float64(time.Second))
-		if due >= most {
+		if due >= length {
 			return
 		}
 		a := s.draw(start.Add(due))
@@ -59,7 +59,7 @@ func (s *source) offer(ctx context.Context, start time.Time, most time.Duration,
 func (s *source) draw(at time.Time) arrival {
 	a := arrival{at: at, limiter: s.rand.IntN(s.limiters)}
 	if s.zipf != nil {
-		a.entity = int(s.zipf.Uint64()) //nolint:gosec // below the number of paths
+		a.entity = int(s.zipf.Uint64()) //nolint:gosec // less than the number of paths
 	} else {
 		a.entity = s.rand.IntN(len(s.o.Paths))
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Clean removes the buckets that a run has made, as they were when the run had ended: a request that is carried out late
-// does not remove what somebody has made under the same name since. What is removed is full again.
+// Clean removes the buckets that a run has created. A removal that takes effect late does not remove a bucket that was created later
+// under the same name. A removed bucket is full.
 func Clean(ctx context.Context, store backend.Backend, namespace, resource string, entities []string) error {
-	for some := range slices.Chunk(entities, backend.MaxCommit) {
-		if err := clean(ctx, store, namespace, resource, some); err != nil {
+	for page := range slices.Chunk(entities, backend.MaxCommit) {
+		if err := clean(ctx, store, namespace, resource, page); err != nil {
 			return err
 		}
 	}
@@ -30,7 +30,7 @@ func clean(ctx context.Context, store backend.Backend, namespace, resource strin
 	}
 	var writes []backend.Write
 	for i := range found {
-		if born, there := found[i].Num(schema.Born); there {
+		if born, exists := found[i].Num(schema.Born); exists {
 			writes = append(writes, backend.Write{
 				Key: keys[i], Layout: schema.BucketLayout, Remove: true,
 				Conds: []backend.Cond{{Slot: schema.Born, Op: backend.Equal, A: born}},

@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// A removal that is carried out late does not remove the bucket that somebody has made under the same name since.
+// A removal that takes effect late does not remove a bucket that was created later under the same name.
 func TestCleanCarriedOutLate(t *testing.T) {
 	faults := conformance.NewFault(memory.New(nil), nil)
 	process := func() *engine.Limiter {

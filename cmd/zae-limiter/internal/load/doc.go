@@ -1,9 +1,9 @@
-// Package load sends limiters open-loop load and checks that they hold their bound.
+// Package load sends an open-loop load to limiters and checks that the limits hold.
 //
-// Arrivals are scheduled by a clock that replies do not touch, and latency counts from an arrival's scheduled time: a store
-// that stalls is charged with all that would have come meanwhile. While it runs, a ledger adds up for each limit of each
-// bucket what was admitted and given back, and holds that against capacity + rate·T over every interval, in whole
-// numbers. Who calls it makes the limiters, with a [Meter] as their observer, and owns the store.
+// Arrivals follow a schedule that does not depend on replies, and latency counts from the scheduled time of an arrival, so a store
+// that stalls is measured with all arrivals during the stall. Meanwhile, a ledger sums the tokens admitted and refunded for each
+// limit of each bucket, and compares them with capacity + rate·T over every interval T, in exact integers. The caller creates the
+// limiters, with a [Meter] as their observer, and owns the store.
 //
-// Package load prints nothing, reads no clock but the one it is given, and makes no limits.
+// Package load does not print, does not configure limits, and uses only the clock in its options.
 package load

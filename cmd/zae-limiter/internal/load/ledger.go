@@ -9,30 +9,29 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
-// account is the history of one limit of one bucket, as far as the bound needs it: over every interval, what was
-// admitted minus what was given back is at most capacity + rate·T. All is in the limit's own units, exact.
+// account is the history of one limit of one bucket, as far as it is needed to check that over every interval T the tokens admitted
+// less those refunded are at most capacity + rate·T. All numbers are exact, in the limit's own units.
 //
-// Of an admission it is known that it took place between the begin and the end of its call, so an interval that begins
-// with one and ends with another is taken as long as it can have been. A give-back counts in each interval in which
-// it can have taken place. So no bound that was kept is called broken; one that was broken by less than what refills
-// during a call may pass.
+// An admission takes place at an unknown time between the start and the end of its call. So an interval from one admission to another
+// counts as long as it can have been, and a refund counts in every interval in which it can have taken place. Therefore there are
+// no false alarms, but a violation by less than what refills during a call may not be found.
 type account struct {
-	rate   bucket.Rate
-	limit  engine.Limit
-	sum    backend.Num // admitted minus given back, in order of the ends; a give-back counts from its begin
-	open   backend.Num // given back by calls that have not ended
-	begins []begin     // of intervals; those further up were begun later
-	most   backend.Num // the largest of sum − rate·T, over all intervals
-	worst  interval    // where that was
-	broken bool        // it was above the capacity
+	rate           bucket.Rate
+	limit          engine.Limit
+	sum            backend.Num     // admitted minus refunded, in the order in which calls ended; a refund counts from its start
+	pendingRefunds backend.Num     // refunds that have not ended
+	starts         []intervalStart // starts of intervals, in order of time
+	largest        backend.Num     // the largest sum − rate·T over all intervals
+	worst          interval        // the interval with that sum
+	broken         bool            // largest exceeded the capacity
 }
 
-// begin are intervals that begin at one instant.
-type begin struct {
-	at     int64       // ns since the Unix epoch; no later than that of the begin above
-	before backend.Num // minus the sum before them, the largest
-	best   backend.Num // the largest of before + rate·at, of this one and those below
-	bestAt int64       // the instant of that one
+// intervalStart represents the intervals that start at one time.
+type intervalStart struct {
+	at     int64       // ns since the Unix epoch; not later than that of the next element
+	before backend.Num // minus the sum before the intervals, the largest one
+	best   backend.Num // the largest before + rate·at of this element and the previous ones
+	bestAt int64       // the time of that element
 }
 
 // interval is a part of the history, in ns since the Unix epoch.
@@ -41,81 +40,81 @@ type interval struct {
 	admitted backend.Num // units
 }
 
-// settleAt is how many begins there are before those that no admission can move any more become one.
-const settleAt = 512
+// compactEvery is the number of starts after which those that no admission can change any more are merged.
+const compactEvery = 512
 
-// admit notes an admission whose call lasted from start to end, and which ends after all that were noted before. oldest is
-// asked for an instant before which no call began that still goes on.
+// admit records an admission of n tokens whose call lasted from start to end; admissions must be recorded in the order of their ends.
+// oldest returns a time such that all calls in progress started then or later.
 func (a *account) admit(start, end, n int64, oldest func() int64) {
 	if n == 0 {
 		return
 	}
-	start = min(start, end) // a wall clock may be set back
-	b := begin{at: start, before: a.sum.Add(a.open).Neg()}
-	for len(a.begins) > 0 {
-		top := &a.begins[len(a.begins)-1]
+	start = min(start, end) // a clock may be set back
+	b := intervalStart{at: start, before: a.sum.Add(a.pendingRefunds).Neg()}
+	for len(a.starts) > 0 {
+		top := &a.starts[len(a.starts)-1]
 		if top.at < start {
 			break
 		}
-		// What ended earlier may have been admitted later than this one.
+		// Calls that ended earlier may have been admitted later than this one.
 		if b.before.Less(top.before) {
 			b.before = top.before
 		}
-		a.begins = a.begins[:len(a.begins)-1]
+		a.starts = a.starts[:len(a.starts)-1]
 	}
 	b.best, b.bestAt = b.before.Add(a.rate.Y(start)), start
-	if n := len(a.begins); n > 0 && b.best.Less(a.begins[n-1].best) {
-		b.best, b.bestAt = a.begins[n-1].best, a.begins[n-1].bestAt
+	if n := len(a.starts); n > 0 && b.best.Less(a.starts[n-1].best) {
+		b.best, b.bestAt = a.starts[n-1].best, a.starts[n-1].bestAt
 	}
-	a.begins = append(a.begins, b)
+	a.starts = append(a.starts, b)
 	a.sum = a.sum.Add(a.rate.Cost(n))
-	if load := a.sum.Add(b.best).Sub(a.rate.Y(end)); a.most.Less(load) {
-		a.most, a.worst = load, interval{b.bestAt, end, load.Add(a.rate.Y(end)).Sub(a.rate.Y(b.bestAt))}
+	if load := a.sum.Add(b.best).Sub(a.rate.Y(end)); a.largest.Less(load) {
+		a.largest, a.worst = load, interval{b.bestAt, end, load.Add(a.rate.Y(end)).Sub(a.rate.Y(b.bestAt))}
 		a.broken = a.broken || a.rate.Cost(a.rate.Capacity()).Less(load)
 	}
-	if len(a.begins) >= settleAt && len(a.begins)%settleAt == 0 {
-		a.settle(oldest())
+	if len(a.starts) >= compactEvery && len(a.starts)%compactEvery == 0 {
+		a.compact(oldest())
 	}
 }
 
-// settle makes one of the begins that lie before an instant: of those only the best matters from now on.
-func (a *account) settle(oldest int64) {
+// compact merges the starts before a time, of which only the best one matters from now on.
+func (a *account) compact(oldest int64) {
 	n := 0
-	for n < len(a.begins) && a.begins[n].at < oldest {
+	for n < len(a.starts) && a.starts[n].at < oldest {
 		n++
 	}
 	if n > 1 {
-		a.begins = append(a.begins[:0], a.begins[n-1:]...)
+		a.starts = append(a.starts[:0], a.starts[n-1:]...)
 	}
 }
 
-// giveBack notes that a call which gives back has begun.
-func (a *account) giveBack(n int64) {
-	a.sum, a.open = a.sum.Sub(a.rate.Cost(n)), a.open.Add(a.rate.Cost(n))
+// beginRefund records that a call that refunds n tokens has started.
+func (a *account) beginRefund(n int64) {
+	a.sum, a.pendingRefunds = a.sum.Sub(a.rate.Cost(n)), a.pendingRefunds.Add(a.rate.Cost(n))
 }
 
-// gaveBack notes that it has ended.
-func (a *account) gaveBack(n int64) { a.open = a.open.Sub(a.rate.Cost(n)) }
+// endRefund records that it has ended.
+func (a *account) endRefund(n int64) { a.pendingRefunds = a.pendingRefunds.Sub(a.rate.Cost(n)) }
 
-// share is how much of the capacity the fullest interval has used; above 1 the bound is broken.
+// share returns the part of the capacity that the fullest interval has used; above 1, the limit was violated.
 func (a *account) share() float64 {
-	full, used := a.rate.Cost(a.rate.Capacity()), a.most
+	full, used := a.rate.Cost(a.rate.Capacity()), a.largest
 	return ratio(used, full)
 }
 
-// ratio of two numbers of 128 bits, for people.
+// ratio returns an approximate ratio of two 128-bit numbers.
 func ratio(a, b backend.Num) float64 {
 	x, _ := a.Big().Float64()
 	y, _ := b.Big().Float64()
 	return x / y
 }
 
-// bucketLedger are the accounts of one bucket.
+// bucketLedger has the accounts of one bucket. It is safe for concurrent use.
 type bucketLedger struct {
 	lock     sync.Mutex
 	name     engine.BucketName
 	accounts []account
-	used     bool // asked for
+	used     bool // whether any call used the bucket
 }
 
 func newBucketLedger(name engine.BucketName, limits []engine.Limit) *bucketLedger {
@@ -126,33 +125,33 @@ func newBucketLedger(name engine.BucketName, limits []engine.Limit) *bucketLedge
 	return b
 }
 
-// admit notes an admission that began at start and has just ended.
+// admit records an admission whose call started at start and has just ended.
 func (b *bucketLedger) admit(start time.Time, now func() time.Time, tokens engine.Tokens, oldest func() int64) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	end := now().UnixNano() // under the lock: ends are in order
+	end := now().UnixNano() // read while the lock is held, so that ends are in order
 	for i := range b.accounts {
 		a := &b.accounts[i]
 		a.admit(start.UnixNano(), end, tokens[a.limit.Name], oldest)
 	}
 }
 
-// giveBack calls f, which gives back.
-func (b *bucketLedger) giveBack(tokens engine.Tokens, f func()) {
-	each := func(note func(*account, int64)) {
+// refund calls f, which refunds the tokens.
+func (b *bucketLedger) refund(tokens engine.Tokens, f func()) {
+	each := func(record func(*account, int64)) {
 		b.lock.Lock()
 		defer b.lock.Unlock()
 		for i := range b.accounts {
-			note(&b.accounts[i], tokens[b.accounts[i].limit.Name])
+			record(&b.accounts[i], tokens[b.accounts[i].limit.Name])
 		}
 	}
-	each((*account).giveBack)
+	each((*account).beginRefund)
 	f()
-	each((*account).gaveBack)
+	each((*account).endRefund)
 }
 
-// touch notes that the bucket was asked for.
-func (b *bucketLedger) touch() {
+// markUsed records that a call used the bucket.
+func (b *bucketLedger) markUsed() {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	b.used = true

@@ -19,9 +19,9 @@ func accountOf(l engine.Limit) *account {
 
 func never() int64 { return 0 }
 
-// TestAccount is a limit of 10 that refills one a second, by hand.
+// TestAccount checks a limit of 10 that refills one per second, by hand.
 func TestAccount(t *testing.T) {
-	type call struct{ start, end, n int64 } // ms; n below 0: given back
+	type call struct{ start, end, n int64 } // ms; a negative n is a refund
 	for _, c := range []struct {
 		name   string
 		calls  []call
@@ -36,15 +36,15 @@ func TestAccount(t *testing.T) {
 		{"it may have been admitted at the end of its call", []call{{0, 1, 10}, {2, 1002, 1}}, false},
 		{"and another one at the begin of its own", []call{{2, 2, 1}, {0, 1002, 10}}, false},
 		{"but both lie within the calls", []call{{0, 1, 10}, {2, 999, 1}}, true},
-		{"given back", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}}, false},
-		{"given back, and one more", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 11}}, true},
-		{"given back before, of no help after", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}, {7, 7, 1}}, true},
+		{"refunded", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}}, false},
+		{"refunded, and one more", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 11}}, true},
+		{"refunded before, of no help after", []call{{0, 0, 10}, {5, 5, -10}, {6, 6, 10}, {7, 7, 1}}, true},
 	} {
 		a := accountOf(engine.PerSecond("n", 1).WithBurst(10))
 		for _, x := range c.calls {
 			if x.n < 0 {
-				a.giveBack(-x.n)
-				a.gaveBack(-x.n)
+				a.beginRefund(-x.n)
+				a.endRefund(-x.n)
 				continue
 			}
 			a.admit(epoch+x.start*1e6, epoch+x.end*1e6, x.n, never)
@@ -55,16 +55,16 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// TestGiveBackUnderWay counts what is being given back in every interval in which it can have been: a lease was held for
-// so long that its bucket is full again, and what it gives back comes on top.
-func TestGiveBackUnderWay(t *testing.T) {
+// TestRefundInProgress checks that a refund in progress counts in every interval in which it can take place: the bucket of a lease
+// that was held for long is full again before the refund.
+func TestRefundInProgress(t *testing.T) {
 	for _, late := range []bool{true, false} {
 		a := accountOf(engine.PerSecond("n", 1).WithBurst(10))
 		a.admit(epoch, epoch, 10, never)
 		at := epoch + int64(20*time.Second)
-		a.giveBack(10)
+		a.beginRefund(10)
 		if !late {
-			a.gaveBack(10)
+			a.endRefund(10)
 		}
 		a.admit(at, at, 10, never)
 		a.admit(at+1, at+1, 10, never)
@@ -74,14 +74,14 @@ func TestGiveBackUnderWay(t *testing.T) {
 	}
 }
 
-// event is an admission, or the begin or end of a give-back, in the order in which the ledger hears of them.
+// event is an admission, or the start or end of a refund, in the order in which the ledger records them.
 type event struct {
 	start, end int64 // of an admission
-	n          int64 // admitted; below 0: a give-back begins, with its end at position until
+	n          int64 // tokens; negative for the start of a refund, which ends at index until
 	until      int
 }
 
-// worst looks at every interval, in rational numbers: the largest of admitted minus given back minus rate·T.
+// worst returns the largest admitted − refunded − rate·T over every interval, in rational numbers.
 func worst(l engine.Limit, events []event) *big.Rat {
 	most := new(big.Rat)
 	for i := range events {
@@ -89,7 +89,7 @@ func worst(l engine.Limit, events []event) *big.Rat {
 			continue
 		}
 		sum, begin := int64(0), events[i].start
-		for _, g := range events[:i] { // give-backs under way when the interval begins
+		for _, g := range events[:i] { // refunds in progress when the interval starts
 			if g.n < 0 && g.until > i {
 				sum += g.n
 			}
@@ -109,7 +109,7 @@ func worst(l engine.Limit, events []event) *big.Rat {
 	return most
 }
 
-// TestAccountIsExact compares the running maximum with all intervals, one by one.
+// TestAccountIsExact compares the running maximum with the maximum over all intervals.
 func TestAccountIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := engine.Limit{
@@ -121,20 +121,20 @@ func TestAccountIsExact(t *testing.T) {
 		for i, e := range events {
 			for _, g := range events[:i] {
 				if g.n < 0 && g.until == i {
-					a.gaveBack(-g.n)
+					a.endRefund(-g.n)
 				}
 			}
 			if e.n < 0 {
-				a.giveBack(-e.n)
+				a.beginRefund(-e.n)
 				continue
 			}
 			a.admit(e.start, e.end, e.n, func() int64 { return oldestAfter(events[i+1:]) })
 			if i%3 == 0 {
-				a.settle(oldestAfter(events[i+1:]))
+				a.compact(oldestAfter(events[i+1:]))
 			}
 		}
 		want := worst(l, events)
-		got := new(big.Rat).SetFrac(a.most.Big(), a.rate.Cost(1).Big())
+		got := new(big.Rat).SetFrac(a.largest.Big(), a.rate.Cost(1).Big())
 		if got.Cmp(want) != 0 {
 			t.Fatalf("the worst interval has %v, not %v: %+v", got, want, events)
 		}
@@ -144,7 +144,7 @@ func TestAccountIsExact(t *testing.T) {
 	})
 }
 
-// oldestAfter is the first start of what is still to come.
+// oldestAfter returns the earliest start of later events.
 func oldestAfter(events []event) int64 {
 	oldest := epoch * 2
 	for _, e := range events {
@@ -171,17 +171,17 @@ func drawEvents(t *rapid.T) []event {
 	return events
 }
 
-// TestAccountStaysSmall sees that what cannot matter any more is forgotten.
+// TestAccountStaysSmall checks that starts that no longer matter are merged.
 func TestAccountStaysSmall(t *testing.T) {
 	a := accountOf(engine.PerSecond("n", 1000))
 	for i := range int64(100_000) {
 		at := epoch + i*int64(time.Millisecond)
 		a.admit(at, at, 1, func() int64 { return at - int64(20*time.Millisecond) })
 	}
-	if len(a.begins) > 2*settleAt || a.broken {
-		t.Errorf("%d begins are kept; broken: %v", len(a.begins), a.broken)
+	if len(a.starts) > 2*compactEvery || a.broken {
+		t.Errorf("%d begins are kept; broken: %v", len(a.starts), a.broken)
 	}
-	if !slices.IsSortedFunc(a.begins, func(x, y begin) int { return int(x.at - y.at) }) {
+	if !slices.IsSortedFunc(a.starts, func(x, y intervalStart) int { return int(x.at - y.at) }) {
 		t.Error("begins are not in order")
 	}
 }

@@ -10,31 +10,31 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// run is a load under way.
+// run is the state of a load in progress.
 type run struct {
 	o        *Options
 	limiters []*engine.Limiter
 	meter    *Meter
 	buckets  map[string]*bucketLedger // by entity
-	paths    [][]*bucketLedger        // of each of Options.Paths
+	paths    [][]*bucketLedger        // for each element of Options.Paths
 	callers  []caller
 }
 
 // caller makes one call at a time.
 type caller struct {
-	began atomic.Int64 // when its call did, in ns since the Unix epoch; idle; or about to
+	start atomic.Int64 // start of its call in ns since the Unix epoch, or idle, or starting
 	_     [56]byte
 }
 
-// What began says of a caller without a call.
+// Values of start without a call.
 const (
-	idle    = 0
-	aboutTo = -1 // read the clock
+	idle     = 0
+	starting = -1 // it is about to read the clock
 )
 
-// Run sends load to the limiters, which are so many processes, and reports. meter is the observer of all of them. Once
-// ctx ends no more arrivals come, and the report is of what was sent. An error is of a load that could not be made
-// at all: every call failed with it.
+// Run sends the load to the limiters, each of which stands for a process, and returns a report. meter must be the observer of all
+// limiters. When ctx is done, no more arrivals come, and the report covers those before. Run returns an error only if every call
+// failed: the first one.
 func Run(ctx context.Context, limiters []*engine.Limiter, meter *Meter, o Options) (*Report, error) {
 	if o.InFlight == 0 {
 		o.InFlight = 256
@@ -53,22 +53,22 @@ func Run(ctx context.Context, limiters []*engine.Limiter, meter *Meter, o Option
 		r.paths = append(r.paths, ledgers)
 	}
 	if o.WarmUp > 0 {
-		if t := r.stage(ctx, 0, o.WarmUp); t.inVain() {
-			return r.report(t, meter.take(), false), t.first
+		if t := r.runStage(ctx, 0, o.WarmUp); t.allFailed() {
+			return r.report(t, meter.reset(), false), t.first
 		}
 	}
-	meter.take()
-	t := r.stage(ctx, 1, o.Duration)
-	report := r.report(t, meter.take(), ctx.Err() != nil)
-	if t.inVain() {
+	meter.reset()
+	t := r.runStage(ctx, 1, o.Duration)
+	report := r.report(t, meter.reset(), ctx.Err() != nil)
+	if t.allFailed() {
 		return report, t.first
 	}
 	return report, nil
 }
 
-// stage sends arrivals for a time and waits for the calls that they make.
-func (r *run) stage(ctx context.Context, number uint64, most time.Duration) *tally {
-	t := newTally(r.o.Now(), most)
+// runStage sends arrivals for a duration and waits for their calls.
+func (r *run) runStage(ctx context.Context, number uint64, length time.Duration) *tally {
+	t := newTally(r.o.Now(), length)
 	arrivals := make(chan arrival)
 	var callers sync.WaitGroup
 	for i := range r.callers {
@@ -81,9 +81,9 @@ func (r *run) stage(ctx context.Context, number uint64, most time.Duration) *tal
 	done := make(chan struct{})
 	var watcher sync.WaitGroup
 	if r.o.Progress != nil {
-		watcher.Go(func() { r.watch(ctx, t, number == 0, done) })
+		watcher.Go(func() { r.reportProgress(ctx, t, number == 0, done) })
 	}
-	newSource(r.o, len(r.limiters), number).offer(ctx, t.start, most, arrivals)
+	newSource(r.o, len(r.limiters), number).send(ctx, t.start, length, arrivals)
 	close(arrivals)
 	callers.Wait()
 	close(done)
@@ -91,8 +91,8 @@ func (r *run) stage(ctx context.Context, number uint64, most time.Duration) *tal
 	return t
 }
 
-// watch tells how far it has come, once a second.
-func (r *run) watch(ctx context.Context, t *tally, warmingUp bool, done <-chan struct{}) {
+// reportProgress calls Options.Progress once a second.
+func (r *run) reportProgress(ctx context.Context, t *tally, warmingUp bool, done <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -107,21 +107,21 @@ func (r *run) watch(ctx context.Context, t *tally, warmingUp bool, done <-chan s
 	<-done
 }
 
-// serve makes the call of one arrival.
+// serve makes the call of an arrival.
 func (r *run) serve(ctx context.Context, c *caller, t *tally, a *arrival) {
 	path := r.paths[a.entity]
 	q := engine.Request{Entity: r.o.Paths[a.entity][0], Resource: r.o.Resource, Consume: r.o.Consume, Override: r.o.Override}
-	c.began.Store(aboutTo)
+	c.start.Store(starting)
 	start := r.o.Now()
-	c.began.Store(start.UnixNano())
-	defer c.began.Store(idle)
+	c.start.Store(start.UnixNano())
+	defer c.start.Store(idle)
 	t.begin(a, start)
-	lease, o, err := r.call(ctx, r.limiters[a.limiter], q)
+	lease, o, err := r.decide(ctx, r.limiters[a.limiter], q)
 	end := r.o.Now()
 	for _, b := range path {
-		b.touch()
+		b.markUsed()
 		if o == admitted {
-			b.admit(start, r.o.Now, r.o.Consume, r.oldest)
+			b.admit(start, r.o.Now, r.o.Consume, r.oldestStart)
 		}
 	}
 	t.end(a, end, o, err)
@@ -129,14 +129,14 @@ func (r *run) serve(ctx context.Context, c *caller, t *tally, a *arrival) {
 		return
 	}
 	if !a.rollBack {
-		t.settled(false, lease.Commit(ctx))
+		t.leaseEnded(false, lease.Commit(ctx))
 		return
 	}
-	r.rollBack(path, func() { err = lease.Rollback(ctx) })
-	t.settled(true, err)
+	r.refund(path, func() { err = lease.Rollback(ctx) })
+	t.leaseEnded(true, err)
 }
 
-func (r *run) call(ctx context.Context, l *engine.Limiter, q engine.Request) (*engine.Lease, outcome, error) {
+func (r *run) decide(ctx context.Context, l *engine.Limiter, q engine.Request) (*engine.Lease, outcome, error) {
 	if r.o.Lease {
 		lease, err := l.Acquire(ctx, q)
 		var exceeded *engine.ExceededError
@@ -162,23 +162,23 @@ func (r *run) call(ctx context.Context, l *engine.Limiter, q engine.Request) (*e
 	return nil, admitted, nil
 }
 
-// rollBack gives back, which each bucket of the path is told.
-func (r *run) rollBack(path []*bucketLedger, f func()) {
+// refund calls f, which refunds the tokens, between the start and the end of the refund in the ledgers of all buckets in the path.
+func (r *run) refund(path []*bucketLedger, f func()) {
 	if len(path) == 0 {
 		f()
 		return
 	}
-	path[0].giveBack(r.o.Consume, func() { r.rollBack(path[1:], f) })
+	path[0].refund(r.o.Consume, func() { r.refund(path[1:], f) })
 }
 
-// oldest is an instant before which no call began that still goes on, in ns since the Unix epoch.
-func (r *run) oldest() int64 {
+// oldestStart returns a time, in ns since the Unix epoch, such that all calls in progress started then or later.
+func (r *run) oldestStart() int64 {
 	oldest := r.o.Now().UnixNano()
 	for i := range r.callers {
-		switch began := r.callers[i].began.Load(); began {
+		switch began := r.callers[i].start.Load(); began {
 		case idle:
-		case aboutTo:
-			return 0 // it may have any
+		case starting:
+			return 0 // it may start at any time
 		default:
 			oldest = min(oldest, began)
 		}

@@ -16,14 +16,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
-// remote is what a store that waits has of a store in memory: its powers, and none of its properties.
+// remote returns the capabilities of a store without the properties of memory: its calls need I/O and take time.
 func remote(s *memory.Store) backend.Capabilities { return backend.Wrap(s, nil).Capabilities() }
 
-// slow is a store whose writes take time, and which is out for a while.
+// slow is a store whose writes take time, and which stalls for a while.
 type slow struct {
 	*memory.Store
 	takes    time.Duration
-	from, to time.Time // all calls that come in between end at to
+	from, to time.Time // all calls in this interval end at its end
 }
 
 // Capabilities implements [backend.Backend].
@@ -41,7 +41,7 @@ func (s *slow) Apply(ctx context.Context, writes []backend.Write, out []backend.
 	return s.Store.Apply(ctx, writes, out)
 }
 
-// generous is a store that admits everything, and forgets the charge each time.
+// generous is a store that loses all charges, so that everything is admitted.
 type generous struct {
 	*memory.Store
 }
@@ -59,7 +59,7 @@ func (s *generous) Apply(ctx context.Context, writes []backend.Write, out []back
 	return s.Store.Apply(ctx, writes, out)
 }
 
-// clock is virtual time, at a date that limits have.
+// clock is virtual time, starting at a realistic date.
 func clock() time.Time { return time.Now().AddDate(26, 0, 0) }
 
 // test is a run in virtual time over a store.
@@ -85,8 +85,8 @@ func test(t *testing.T, store backend.Backend, processes int, o load.Options) (*
 
 func perSecond(n int64) []engine.Limit { return []engine.Limit{engine.PerSecond("n", n)} }
 
-// TestNoCoordinatedOmission stalls the store for a second, in which arrivals go on: each has the rest of the second as its
-// latency, though few calls were made by then.
+// TestNoCoordinatedOmission stalls the store for a second: the latency of each arrival includes the rest of that second, although
+// few calls are in progress.
 func TestNoCoordinatedOmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slow{Store: memory.New(nil), takes: time.Millisecond}
@@ -101,7 +101,7 @@ func TestNoCoordinatedOmission(t *testing.T) {
 		if r.Admitted != 1000 || r.Sum() != 1000 || r.Bound.Broken != 0 {
 			t.Errorf("%+v, %+v", r.Counts, r.Bound)
 		}
-		// A hundred come in the stall and are late by 0 to 1 s; then a caller works off a ms each while one comes per 10 ms.
+		// A hundred arrive during the stall and are late by up to 1 s; after it, each call takes 1 ms and one arrives every 10 ms.
 		late := 0
 		for _, s := range r.Slots {
 			if s.P99 > 100*time.Millisecond {
@@ -117,8 +117,7 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	})
 }
 
-// TestLoadCounts drives two processes beyond what one bucket admits, with leases that are rolled back, and knows what comes
-// of it.
+// TestLoadCounts sends more load from two processes than a bucket admits, with leases that are rolled back, and checks all counts.
 func TestLoadCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []load.Progress
@@ -149,7 +148,7 @@ func TestLoadCounts(t *testing.T) {
 	})
 }
 
-// TestLoadIsTheSame gives the same for the same seed, and another thing for another.
+// TestLoadIsTheSame checks that equal seeds give equal results, and other seeds others.
 func TestLoadIsTheSame(t *testing.T) {
 	say := func(seed uint64) (s string) {
 		synctest.Test(t, func(t *testing.T) {
@@ -194,7 +193,7 @@ func TestBrokenStoreIsFound(t *testing.T) {
 	})
 }
 
-// down is a store that cannot be reached.
+// down is an unreachable store.
 type down struct {
 	*memory.Store
 }

@@ -6,22 +6,22 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Meter counts what limiters cost. It is the observer of all limiters of a run.
+// Meter measures the cost of decisions. It is the observer of all limiters of a run, and safe for concurrent use.
 type Meter struct {
 	lock sync.Mutex
 	cost Cost
 }
 
-// Cost is what decisions cost. Requests and units are those of all calls to the store, give-backs and configuration
-// included; 0 where the store tells none.
+// Cost is the cost of decisions. Requests and units are those of all calls to the store, including refunds and configuration; they
+// are 0 if the store does not report them.
 type Cost struct {
 	Decisions  int64
-	Cached     int64 // denied from memory
-	Writes     int64 // conditional writes that decisions took
+	Cached     int64 // denials from memory
+	Writes     int64 // conditional writes of decisions
 	Requests   int64
 	WriteUnits float64
 	ReadUnits  float64
-	Lost       int64 // give-backs of which it is not known whether they took place
+	Lost       int64 // refunds with an unknown outcome
 }
 
 // Observe implements [engine.Observer].
@@ -47,11 +47,11 @@ func (m *Meter) Observe(e engine.Event) {
 	}
 }
 
-// take empties the meter.
-func (m *Meter) take() Cost {
+// reset resets the meter and returns its values.
+func (m *Meter) reset() Cost {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	was := m.cost
+	cost := m.cost
 	m.cost = Cost{}
-	return was
+	return cost
 }

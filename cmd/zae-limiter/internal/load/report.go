@@ -12,45 +12,45 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Report is what a run has shown. All but the bound is of the time after the warm-up.
+// Report is the result of a run. Only Bound includes the warm-up.
 type Report struct {
 	Start       time.Time
-	Elapsed     time.Duration // from the first arrival's time to the end of the last call
+	Elapsed     time.Duration // from the time of the first arrival to the end of the last call
 	Interrupted bool
 	Counts
 	RolledBack int64
 	Errors     []ErrorCount
-	Latency    Distribution // of acquires, from their scheduled times
-	Late       Distribution // of their begins, behind the schedule
+	Latency    Distribution // of acquires, from their scheduled time
+	Late       Distribution // delay of the start of acquires
 	Cost       Cost
 	Bound      Bound
 	Slots      []Slot
 	SlotWidth  time.Duration
-	Touched    []string // entities whose buckets were asked for, parents among them
+	Touched    []string // entities whose buckets were used, including parents
 }
 
-// ErrorCount is an error and how often it came.
+// ErrorCount is an error and how often it occurred.
 type ErrorCount struct {
 	Text  string
 	Count int64
 }
 
-// Distribution is that of some durations.
+// Distribution summarizes a distribution of durations.
 type Distribution struct{ P50, P90, P99, P999, Max, Mean time.Duration }
 
-// Slot is a part of the run, by when arrivals were due.
+// Slot is a time slice of the run. It covers the arrivals that were due in it.
 type Slot struct {
 	At time.Duration // since the start
 	Counts
 	P50, P99 time.Duration
 }
 
-// Bound is how far the limits were held. It includes the warm-up.
+// Bound says whether the limits held. It includes the warm-up.
 type Bound struct {
-	Buckets    int     // that were asked for
-	Limits     int     // in them
-	Share      float64 // of its capacity, what the fullest limit's worst interval took beyond what refilled
-	Broken     int     // limits above their bound
+	Buckets    int     // number of buckets that were used
+	Limits     int     // number of limits in them
+	Share      float64 // largest part of its capacity that any limit admitted in any interval, not counting refills
+	Broken     int     // number of violated limits
 	Violations []Violation
 }
 
@@ -59,29 +59,29 @@ type Violation struct {
 	engine.BucketName
 	Limit    engine.Limit
 	From, To time.Time // of the worst interval
-	Admitted int64     // in it, tokens, less what was given back
-	Allowed  int64     // tokens: the capacity and what refills in it, whole ones
+	Admitted int64     // tokens admitted in the interval, less those refunded
+	Allowed  int64     // tokens allowed in the interval: the capacity plus refills, rounded down
 }
 
-// mostViolations are told one by one.
-const mostViolations = 10
+// maxViolations is the maximum number of violations in a report.
+const maxViolations = 10
 
 func (r *run) report(t *tally, cost Cost, interrupted bool) *Report {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	report := &Report{
-		Start: t.start, Elapsed: t.ended.Sub(t.start), Interrupted: interrupted, Counts: t.counts, RolledBack: t.rolled,
+		Start: t.start, Elapsed: t.ended.Sub(t.start), Interrupted: interrupted, Counts: t.counts, RolledBack: t.rolledBack,
 		Latency: distribution(t.latency), Late: distribution(t.late), Cost: cost, Bound: r.bound(), SlotWidth: t.width,
 	}
 	for _, text := range slices.Sorted(maps.Keys(t.errors)) {
 		report.Errors = append(report.Errors, ErrorCount{text, t.errors[text]})
 	}
 	for i, s := range t.slots {
-		told := Slot{At: time.Duration(i) * t.width, Counts: s.counts}
+		slot := Slot{At: time.Duration(i) * t.width, Counts: s.counts}
 		if s.latency != nil {
-			told.P50, told.P99 = quantile(s.latency, 50)*1000, quantile(s.latency, 99)*1000
+			slot.P50, slot.P99 = quantile(s.latency, 50)*1000, quantile(s.latency, 99)*1000
 		}
-		report.Slots = append(report.Slots, told)
+		report.Slots = append(report.Slots, slot)
 	}
 	for entity, b := range r.buckets {
 		if b.used {
@@ -99,7 +99,7 @@ func distribution(h *hdrhistogram.Histogram) Distribution {
 	}
 }
 
-// bound adds up all accounts.
+// bound summarizes all accounts.
 func (r *run) bound() Bound {
 	var sum Bound
 	for _, entity := range slices.SortedFunc(maps.Keys(r.buckets), strings.Compare) {
@@ -122,7 +122,7 @@ func (b *Bound) add(name engine.BucketName, a *account) {
 	if !a.broken {
 		return
 	}
-	if b.Broken++; len(b.Violations) == mostViolations {
+	if b.Broken++; len(b.Violations) == maxViolations {
 		return
 	}
 	refilled := a.rate.Y(a.worst.to).Sub(a.rate.Y(a.worst.from))
@@ -132,7 +132,7 @@ func (b *Bound) add(name engine.BucketName, a *account) {
 	})
 }
 
-// tokens are the whole tokens in units.
+// tokens converts units to tokens, rounded down.
 func (a *account) tokens(units backend.Num) int64 {
 	return units.DivFloor(a.rate.Cost(1).SaturateInt64()).SaturateInt64()
 }

@@ -7,47 +7,47 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Latencies are kept in ns for the whole of a run, up to an hour, and in µs for its parts.
+// Latencies are recorded in ns for a whole run, up to an hour, and in µs for its slots.
 const (
-	longest  = int64(time.Hour)
-	digits   = 3
-	slots    = 60
-	leastFor = 100 * time.Millisecond // of a slot
-	mostWhy  = 10                     // different errors that are told apart
+	maxLatency   = int64(time.Hour)
+	digits       = 3
+	slots        = 60
+	minSlotWidth = 100 * time.Millisecond // minimum width of a slot
+	maxErrors    = 10                     // number of errors that are counted separately
 )
 
-// tally is what has been seen of a stage. Safe for concurrent use.
+// tally collects the results of a stage. It is safe for concurrent use.
 type tally struct {
-	lock     sync.Mutex
-	start    time.Time
-	width    time.Duration // of a slot
-	counts   Counts
-	latency  *hdrhistogram.Histogram
-	late     *hdrhistogram.Histogram // begins behind the schedule
-	slots    []slot
-	errors   map[string]int64
-	first    error
-	inFlight int
-	rolled   int64
-	ended    time.Time // when the last call has
+	lock       sync.Mutex
+	start      time.Time
+	width      time.Duration // of a slot
+	counts     Counts
+	latency    *hdrhistogram.Histogram
+	late       *hdrhistogram.Histogram // delay of starts
+	slots      []slot
+	errors     map[string]int64
+	first      error
+	inFlight   int
+	rolledBack int64
+	ended      time.Time // end of the last call
 }
 
-// slot is a part of the time, by when arrivals were due.
+// slot collects the results of the arrivals that were due in a time slice.
 type slot struct {
 	counts  Counts
 	latency *hdrhistogram.Histogram
 }
 
-func newTally(start time.Time, most time.Duration) *tally {
+func newTally(start time.Time, length time.Duration) *tally {
 	t := &tally{
-		start: start, width: max((most+slots-1)/slots, leastFor), errors: map[string]int64{}, ended: start,
-		latency: hdrhistogram.New(1, longest, digits), late: hdrhistogram.New(1, longest, digits),
+		start: start, width: max((length+slots-1)/slots, minSlotWidth), errors: map[string]int64{}, ended: start,
+		latency: hdrhistogram.New(1, maxLatency, digits), late: hdrhistogram.New(1, maxLatency, digits),
 	}
-	t.slots = make([]slot, (most+t.width-1)/t.width)
+	t.slots = make([]slot, (length+t.width-1)/t.width)
 	return t
 }
 
-// begin notes that a call for an arrival begins.
+// begin records the start of a call.
 func (t *tally) begin(a *arrival, now time.Time) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -55,7 +55,7 @@ func (t *tally) begin(a *arrival, now time.Time) {
 	record(t.late, now.Sub(a.at))
 }
 
-// outcome is how a call ended.
+// outcome is the outcome of a call.
 type outcome uint8
 
 const (
@@ -65,7 +65,7 @@ const (
 	failed
 )
 
-// end notes how a call has ended.
+// end records the end of a call.
 func (t *tally) end(a *arrival, now time.Time, o outcome, err error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -79,44 +79,44 @@ func (t *tally) end(a *arrival, now time.Time, o outcome, err error) {
 	if i := int(a.at.Sub(t.start) / t.width); i < len(t.slots) {
 		s := &t.slots[i]
 		if s.latency == nil {
-			s.latency = hdrhistogram.New(1, longest/1000, 2)
+			s.latency = hdrhistogram.New(1, maxLatency/1000, 2)
 		}
 		s.counts.add(o)
 		record(s.latency, took/1000)
 	}
 	if err != nil {
-		t.fault(err)
+		t.addError(err)
 	}
 }
 
-// fault counts errors by their text.
-func (t *tally) fault(err error) {
+// addError counts errors by their text.
+func (t *tally) addError(err error) {
 	if t.first == nil {
 		t.first = err
 	}
 	text := err.Error()
-	if _, known := t.errors[text]; !known && len(t.errors) == mostWhy {
+	if _, known := t.errors[text]; !known && len(t.errors) == maxErrors {
 		text = "others"
 	}
 	t.errors[text]++
 }
 
-// settled notes how the settlement of a lease ended.
-func (t *tally) settled(rolledBack bool, err error) {
+// leaseEnded records the result of a commit or a rollback.
+func (t *tally) leaseEnded(rolledBack bool, err error) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	if rolledBack {
-		t.rolled++
+		t.rolledBack++
 	}
 	if err != nil {
-		t.fault(err)
+		t.addError(err)
 	}
 }
 
-// inVain reports whether every call failed.
-func (t *tally) inVain() bool { return t.first != nil && t.counts.Sum() == t.counts.Failed }
+// allFailed reports whether all calls have failed.
+func (t *tally) allFailed() bool { return t.first != nil && t.counts.Sum() == t.counts.Failed }
 
-// progress is how far the stage has come.
+// progress returns the progress of the stage.
 func (t *tally) progress(now time.Time) Progress {
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -139,9 +139,9 @@ func (c *Counts) add(o outcome) {
 	}
 }
 
-// record notes a duration, in the histogram's unit; what lasts longer than it can hold counts as that.
+// record records a duration in the histogram's unit, limited to its range.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
-	_ = h.RecordValue(min(max(int64(d), 0), h.HighestTrackableValue())) // within what it can hold
+	_ = h.RecordValue(min(max(int64(d), 0), h.HighestTrackableValue())) // cannot fail: the value is within the range
 }
 
 func quantile(h *hdrhistogram.Histogram, q float64) time.Duration {

@@ -1,9 +1,9 @@
-// Package manifest is configuration as a file: it reads manifests, tells what they would change in a store and makes those
-// changes through the engine, and writes what is stored as a manifest.
+// Package manifest manages configuration as a file: it parses manifests, compares them with a store, applies the changes through
+// the engine, and exports the configuration of a store as a manifest.
 //
-// A manifest is YAML, or JSON, which is YAML too:
+// A manifest is YAML or JSON:
 //
-//	manifest: default             # its name; what it has set is its own from then on
+//	manifest: default             # its name; it manages all settings that it sets
 //	namespace: default
 //	system:
 //	  on_unavailable: block       # or allow
@@ -13,23 +13,23 @@
 //	    limits: [rpm:50, tpm:100000]
 //	entities:
 //	  user-1:
-//	    name: User 1              # name, parent, cascade, metadata: its record, as a whole
+//	    name: User 1              # name, parent, cascade and metadata form the entity's record
 //	    parent: org
 //	    cascade: true
 //	    metadata: {plan: gold}
-//	    limits: {rpm: 10}         # for all resources that have none below
+//	    limits: {rpm: 10}         # for all resources without limits below
 //	    resources:
 //	      gpt-4:
 //	        limits:
 //	          rpm: {capacity: 20, refill_amount: 10, refill_period: 60, burst: 20}
-//	  org: {}                     # a record with nothing in it
+//	  org: {}                     # an empty record
 //
-// What it says is what shall be stored, no more: a part that is left out of a list of limits or of a record shall not be
-// there. What it does not mention stays, unless the manifest has set it before: then it goes. An entity of which only
-// limits are given gets no record, unless others are to have it as their parent. Anchors, aliases and merge keys work.
+// A setting in the manifest replaces the stored one as a whole: limits and properties that the manifest omits are removed. Settings
+// that the manifest does not mention do not change, unless the manifest has set them before: then they are removed. An entity
+// with limits only gets no record, unless it is the parent of another entity. Anchors, aliases and merge keys are supported.
 //
-// A limit is a rate as on the command line, without its name (100, 100/min:150), in a mapping; the same with its name, in
-// a list; or the mapping of the Python library, in which capacity is the rate, or what is refilled in refill_period (seconds).
+// In a mapping, a limit is a rate as on the command line, without the name (100, 100/min:150). In a list, it includes the name.
+// The mapping of the Python library is accepted too: capacity, refill_amount, refill_period in seconds, and burst.
 //
-// Package manifest prints nothing.
+// Package manifest does not print.
 package manifest

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// Position is a place in a manifest, counted from 1.
+// Position is a position in a manifest, counted from 1.
 type Position struct{ Line, Column int }
 
-// Problem is one thing that is wrong with a manifest, with its cure.
+// Problem is an error in a manifest.
 type Problem struct {
-	At   Position // the zero Position for what stands nowhere
-	Path string   // of the thing: "resources.gpt-4.limits.rpm"; "" for the whole
+	At   Position // the zero Position if it has no position
+	Path string   // for example "resources.gpt-4.limits.rpm"; empty for the whole manifest
 	Text string
 }
 
-// Problems are all that is wrong with a manifest. Nothing was changed.
+// Problems lists all errors in a manifest. Nothing was changed.
 type Problems struct {
 	File   string
-	Stored bool // the manifest is well formed, but cannot be put in force beside what is stored
+	Stored bool // the manifest is valid, but conflicts with the stored configuration
 	List   []Problem
 }
 
-// Lines are the problems, one a line, in the order of the file: FILE:LINE:COLUMN: PATH: what is wrong; the cure.
+// Lines returns the problems, one a line, in the order of the file: FILE:LINE:COLUMN: PATH: what is wrong: what to do.
 func (p *Problems) Lines() []string {
 	lines := make([]string, len(p.List))
 	for i, one := range p.List {
@@ -39,16 +39,16 @@ func (p *Problems) Lines() []string {
 	return lines
 }
 
-// Error is all lines.
+// Error returns all lines.
 func (p *Problems) Error() string { return "manifest: " + strings.Join(p.Lines(), "\n") }
 
-// orNil is the problems as an error, in the order of the file.
+// orNil returns the problems as an error, sorted by position, or nil if there are none.
 func (p *Problems) orNil() error {
 	if len(p.List) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(p.List, func(a, b Problem) int { return compare(a.At, b.At) })
-	seen := map[Problem]bool{} // what stands in an alias is found wherever that is used
+	seen := map[Problem]bool{} // an error in an anchor's value occurs wherever the anchor is used
 	p.List = slices.DeleteFunc(p.List, func(one Problem) bool {
 		once := Problem{At: one.At, Text: one.Text}
 		defer func() { seen[once] = true }()

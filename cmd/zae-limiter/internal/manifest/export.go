@@ -13,13 +13,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// file is a manifest in the form in which it is written.
-type file struct {
-	Manifest  string             `json:"manifest"`
-	Namespace string             `json:"namespace"`
-	System    *systemPart        `json:"system,omitempty"`
-	Resources map[string]limited `json:"resources,omitempty"`
-	Entities  map[string]*entity `json:"entities,omitempty"`
+// document is the structure of a manifest file.
+type document struct {
+	Manifest  string                 `json:"manifest"`
+	Namespace string                 `json:"namespace"`
+	System    *systemPart            `json:"system,omitempty"`
+	Resources map[string]limitsPart  `json:"resources,omitempty"`
+	Entities  map[string]*entityPart `json:"entities,omitempty"`
 }
 
 type systemPart struct {
@@ -27,31 +27,31 @@ type systemPart struct {
 	Limits        map[string]string `json:"limits,omitempty"`
 }
 
-type limited struct {
+type limitsPart struct {
 	Limits map[string]string `json:"limits"`
 }
 
-type entity struct {
-	Name      string             `json:"name,omitempty"`
-	Parent    string             `json:"parent,omitempty"`
-	Cascade   *bool              `json:"cascade,omitempty"`
-	Metadata  map[string]string  `json:"metadata,omitempty"`
-	Limits    map[string]string  `json:"limits,omitempty"`
-	Resources map[string]limited `json:"resources,omitempty"`
+type entityPart struct {
+	Name      string                `json:"name,omitempty"`
+	Parent    string                `json:"parent,omitempty"`
+	Cascade   *bool                 `json:"cascade,omitempty"`
+	Metadata  map[string]string     `json:"metadata,omitempty"`
+	Limits    map[string]string     `json:"limits,omitempty"`
+	Resources map[string]limitsPart `json:"resources,omitempty"`
 }
 
-// YAML writes a manifest as YAML, keys in order, below a comment of lines. Parsing it gives the same manifest.
+// YAML returns the manifest as YAML with sorted keys, after a comment of these lines. Parsing it returns the same manifest.
 func (m *Manifest) YAML(comment ...string) []byte {
 	var w writer
 	for _, line := range comment {
 		w.text.WriteString("# " + line + "\n")
 	}
-	f := m.file()
+	f := m.document()
 	w.scalar("manifest", f.Manifest)
 	w.scalar("namespace", f.Namespace)
 	if f.System != nil {
 		w.text.WriteString("\n")
-		w.below("system", func() {
+		w.section("system", func() {
 			w.optional("on_unavailable", f.System.OnUnavailable)
 			w.scalars("limits", f.System.Limits)
 		})
@@ -62,26 +62,26 @@ func (m *Manifest) YAML(comment ...string) []byte {
 	}
 	if len(f.Entities) > 0 {
 		w.text.WriteString("\n")
-		w.below("entities", func() {
+		w.section("entities", func() {
 			for _, id := range slices.Sorted(maps.Keys(f.Entities)) {
-				w.below(plain(id), func() { w.entity(f.Entities[id]) })
+				w.section(yamlText(id), func() { w.entity(f.Entities[id]) })
 			}
 		})
 	}
 	return w.text.Bytes()
 }
 
-// JSON writes a manifest as JSON, which Parse reads, too.
+// JSON returns the manifest as JSON, which [Parse] accepts too.
 func (m *Manifest) JSON() ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	err := encoder.Encode(m.file())
+	err := encoder.Encode(m.document())
 	return text.Bytes(), err
 }
 
-// Of is the manifest that says what is stored.
+// Of returns a manifest that declares the given settings.
 func Of(name, namespace string, settings []engine.Setting) *Manifest {
 	m := &Manifest{Name: name, Namespace: namespace}
 	for _, s := range settings {
@@ -90,14 +90,14 @@ func Of(name, namespace string, settings []engine.Setting) *Manifest {
 	return m
 }
 
-func (m *Manifest) file() *file {
-	f := &file{Manifest: m.Name, Namespace: m.Namespace, Resources: map[string]limited{}, Entities: map[string]*entity{}}
+func (m *Manifest) document() *document {
+	f := &document{Manifest: m.Name, Namespace: m.Namespace, Resources: map[string]limitsPart{}, Entities: map[string]*entityPart{}}
 	if f.Namespace == "" {
 		f.Namespace = engine.DefaultNamespace
 	}
-	at := func(id string) *entity {
+	at := func(id string) *entityPart {
 		if f.Entities[id] == nil {
-			f.Entities[id] = &entity{Resources: map[string]limited{}}
+			f.Entities[id] = &entityPart{Resources: map[string]limitsPart{}}
 		}
 		return f.Entities[id]
 	}
@@ -110,26 +110,26 @@ func (m *Manifest) file() *file {
 				f.System.OnUnavailable = s.OnUnavailable.String()
 			}
 		case id.Kind == engine.SettingResource:
-			f.Resources[id.Resource] = limited{rates(s.Limits)}
+			f.Resources[id.Resource] = limitsPart{rates(s.Limits)}
 		case id.Kind == engine.SettingEntity:
 			e := at(id.Entity)
 			e.Name, e.Parent, e.Cascade, e.Metadata = s.Record.Name, s.Record.Parent, &s.Record.Cascade, s.Record.Metadata
 		case id.Resource == "":
 			at(id.Entity).Limits = rates(s.Limits)
 		default:
-			at(id.Entity).Resources[id.Resource] = limited{rates(s.Limits)}
+			at(id.Entity).Resources[id.Resource] = limitsPart{rates(s.Limits)}
 		}
 	}
 	for _, e := range f.Entities {
-		e.tidy()
+		e.omitDefaultCascade()
 	}
 	return f
 }
 
-// tidy leaves out that an entity does not cascade, unless its record would not be seen to be there without.
-func (e *entity) tidy() {
-	seen := e.Name != "" || e.Parent != "" || len(e.Metadata) > 0 || len(e.Limits) == 0 && len(e.Resources) == 0
-	if e.Cascade != nil && !*e.Cascade && seen {
+// omitDefaultCascade omits cascade: false, unless it is the only sign that the entity has a record.
+func (e *entityPart) omitDefaultCascade() {
+	visible := e.Name != "" || e.Parent != "" || len(e.Metadata) > 0 || len(e.Limits) == 0 && len(e.Resources) == 0
+	if e.Cascade != nil && !*e.Cascade && visible {
 		e.Cascade = nil
 	}
 }
@@ -142,14 +142,14 @@ func rates(limits []engine.Limit) map[string]string {
 	return all
 }
 
-// writer writes YAML, keys in order.
+// writer writes YAML with sorted keys.
 type writer struct {
 	text   bytes.Buffer
 	indent string
 }
 
-// below writes a key and what is below it; {} where that is nothing.
-func (w *writer) below(key string, rest func()) {
+// section writes a key and its content, {} if there is none.
+func (w *writer) section(key string, rest func()) {
 	w.text.WriteString(w.indent + key + ":")
 	mark := w.text.Len()
 	w.text.WriteString("\n")
@@ -163,7 +163,7 @@ func (w *writer) below(key string, rest func()) {
 }
 
 func (w *writer) scalar(key, v string) {
-	fmt.Fprintf(&w.text, "%s%s: %s\n", w.indent, plain(key), plain(v))
+	fmt.Fprintf(&w.text, "%s%s: %s\n", w.indent, yamlText(key), yamlText(v))
 }
 
 func (w *writer) optional(key, v string) {
@@ -176,25 +176,25 @@ func (w *writer) scalars(key string, m map[string]string) {
 	if len(m) == 0 {
 		return
 	}
-	w.below(key, func() {
+	w.section(key, func() {
 		for _, name := range slices.Sorted(maps.Keys(m)) {
 			w.scalar(name, m[name])
 		}
 	})
 }
 
-func (w *writer) resources(all map[string]limited) {
+func (w *writer) resources(all map[string]limitsPart) {
 	if len(all) == 0 {
 		return
 	}
-	w.below("resources", func() {
+	w.section("resources", func() {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
-			w.below(plain(name), func() { w.scalars("limits", all[name].Limits) })
+			w.section(yamlText(name), func() { w.scalars("limits", all[name].Limits) })
 		}
 	})
 }
 
-func (w *writer) entity(e *entity) {
+func (w *writer) entity(e *entityPart) {
 	w.optional("name", e.Name)
 	w.optional("parent", e.Parent)
 	if e.Cascade != nil {
@@ -212,8 +212,8 @@ var (
 	number   = regexp.MustCompile(`^(0[xXoObB])?[0-9a-fA-F_.]+([eE][0-9]+)?$`)
 )
 
-// plain is a text as YAML: without quotes where no reader can take it for something else.
-func plain(s string) string {
+// yamlText returns a text as YAML, without quotes if every parser reads it as text.
+func yamlText(s string) string {
 	if harmless.MatchString(s) && letters.MatchString(s) && !number.MatchString(s) && !slices.Contains(special, strings.ToLower(s)) &&
 		!strings.HasSuffix(s, ":") {
 		return s
@@ -221,10 +221,10 @@ func plain(s string) string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(s) // a string can always be encoded
+	_ = encoder.Encode(s) // cannot fail for a string
 	var out strings.Builder
 	for _, r := range strings.TrimSuffix(text.String(), "\n") {
-		switch { // what cannot be seen, which JSON leaves to terminals
+		switch { // JSON does not escape all invisible characters
 		case unicode.IsGraphic(r):
 			out.WriteRune(r)
 		case r > 0xffff:

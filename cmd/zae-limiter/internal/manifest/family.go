@@ -9,13 +9,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// mostPath is how many entities a path of parents may have, the first of them among them.
-const mostPath = 8
+// maxPath is the maximum number of entities in a path of parents, including the first one.
+const maxPath = 8
 
-// families looks for circles and long paths among the parents that the manifest gives.
-func (r *reader) families(m *Manifest) {
+// checkParents adds problems for cycles and long paths among the parents in the manifest.
+func (r *reader) checkParents(m *Manifest) {
 	records := m.records()
-	r.paths(records, func(id string) string {
+	r.checkPaths(records, func(id string) string {
 		if d := records[id]; d != nil {
 			return d.Record.Parent
 		}
@@ -23,7 +23,7 @@ func (r *reader) families(m *Manifest) {
 	})
 }
 
-// records are the entities' records that the manifest gives, by id.
+// records returns the entities' records in the manifest, by id.
 func (m *Manifest) records() map[string]*Declaration {
 	records := map[string]*Declaration{}
 	for i := range m.Settings {
@@ -34,28 +34,28 @@ func (m *Manifest) records() map[string]*Declaration {
 	return records
 }
 
-// paths looks for circles and long paths above entities, by the parents of all.
-func (p *Problems) paths(records map[string]*Declaration, parentOf func(string) string) {
+// checkPaths adds problems for cycles and long paths above entities; parentOf returns the parent of any entity.
+func (p *Problems) checkPaths(records map[string]*Declaration, parentOf func(string) string) {
 	inFile := slices.SortedFunc(maps.Values(records), func(a, b *Declaration) int { return compare(a.ParentAt, b.ParentAt) })
-	told := map[string]bool{} // in a circle that is told
+	reported := map[string]bool{} // members of cycles that were reported
 	for _, d := range inFile {
 		id := d.ID.Entity
-		if told[id] {
+		if reported[id] {
 			continue
 		}
-		path, circle := []string{id}, -1
-		for parent := parentOf(id); parent != "" && circle < 0; parent = parentOf(parent) {
-			circle = slices.Index(path, parent)
+		path, cycle := []string{id}, -1
+		for parent := parentOf(id); parent != "" && cycle < 0; parent = parentOf(parent) {
+			cycle = slices.Index(path, parent)
 			path = append(path, parent)
 		}
 		switch {
-		case circle == 0:
-			p.add(d.ParentAt, d.Path+".parent", "closes a circle, %s; give one of them another parent, or none", strings.Join(path, " - "))
+		case cycle == 0:
+			p.add(d.ParentAt, d.Path+".parent", "the parents form a cycle, %s: change or remove one of them", strings.Join(path, " - "))
 			for _, member := range path {
-				told[member] = true
+				reported[member] = true
 			}
-		case circle < 0 && len(path) == mostPath+1: // what stands below it is no news
-			p.add(d.ParentAt, d.Path+".parent", "makes a path of more than %d entities, %s; take one out", mostPath, strings.Join(path, " - "))
+		case cycle < 0 && len(path) == maxPath+1: // entities below it have longer paths, which are not reported
+			p.add(d.ParentAt, d.Path+".parent", "the path of parents has more than %d entities, %s: remove one", maxPath, strings.Join(path, " - "))
 		}
 	}
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Field is one difference. Before or After is "" where there is nothing.
+// Field is a difference between two settings. Before or After is empty if the field is not set.
 type Field struct {
 	Name          string // "limits.rpm", "parent", "metadata.plan"
-	Before, After string // a limit as in a manifest (100/min:150), the text of another field
+	Before, After string // a limit in the syntax of a manifest (100/min:150), or a text
 }
 
-// fields are the differences between two settings of one id, in the order of a manifest.
+// fields returns the differences between two settings with the same id, in the order of a manifest.
 func fields(before, after *engine.Setting) (all []Field) {
-	was, is := texts(before), texts(after)
-	names := slices.Sorted(maps.Keys(was))
-	for name := range is {
-		if _, known := was[name]; !known {
+	old, current := fieldTexts(before), fieldTexts(after)
+	names := slices.Sorted(maps.Keys(old))
+	for name := range current {
+		if _, known := old[name]; !known {
 			names = append(names, name)
 		}
 	}
@@ -28,21 +28,21 @@ func fields(before, after *engine.Setting) (all []Field) {
 		return strings.Compare(rank(a)+a, rank(b)+b)
 	})
 	for _, name := range names {
-		if was[name] != is[name] {
-			all = append(all, Field{name, was[name], is[name]})
+		if old[name] != current[name] {
+			all = append(all, Field{name, old[name], current[name]})
 		}
 	}
 	return all
 }
 
-// rank orders fields by their group.
+// rank returns a sort key for the group of a field.
 func rank(name string) string {
 	group, _, _ := strings.Cut(name, ".")
 	return strconv.Itoa(slices.Index([]string{"on_unavailable", "name", "parent", "cascade", "metadata", "limits"}, group))
 }
 
-// texts are a setting's fields that are not empty.
-func texts(s *engine.Setting) map[string]string {
+// fieldTexts returns the fields of a setting that are not empty.
+func fieldTexts(s *engine.Setting) map[string]string {
 	all := map[string]string{"name": s.Record.Name, "parent": s.Record.Parent}
 	if s.OnUnavailable != engine.PolicyDefault {
 		all["on_unavailable"] = s.OnUnavailable.String()
@@ -62,13 +62,13 @@ func texts(s *engine.Setting) map[string]string {
 	return all
 }
 
-// rateOf is a limit in a manifest, without its name.
+// rateOf returns a limit in the syntax of a manifest, without its name.
 func rateOf(l engine.Limit) string {
 	_, rate, _ := strings.Cut(l.String(), ":")
 	return rate
 }
 
-// pathOf is where a setting stands in a manifest.
+// pathOf returns the path of a setting in a manifest.
 func pathOf(id engine.SettingID) string {
 	switch id.Kind {
 	case engine.SettingSystem:

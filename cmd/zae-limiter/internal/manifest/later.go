@@ -2,35 +2,35 @@ package manifest
 
 import "strings"
 
-// later are the keys of the Python library's manifests for features that there are not here yet, each with what to do
-// instead.
-var later = map[string]string{
-	"schedule":            "leave it out, and apply a manifest for each part of the time, for example by cron",
-	"reset_schedule":      "leave it out, and reset buckets by cron: zae-limiter reset ENTITY RESOURCE",
-	"reset_after_seconds": "leave it out: tokens refill steadily, refill_amount of them in each refill_period",
-	"soft":                "leave it out, and watch what is used: zae-limiter usage summary; a limit here denies whenever it is used up",
-	"cascade":             "leave it out here, and write cascade beside the entity's parent, where it holds for all resources",
-	"disabled":            "leave it out, and write a limit that one request uses up, such as rpm: 1/3650day",
-	"bypass":              "leave it out, and write a limit that nobody reaches, such as rpm: 1000000000000000",
+// unsupported has the keys of the Python library's manifests that are not supported yet, with the alternative for each.
+var unsupported = map[string]string{
+	"schedule":            "remove it, and apply a different manifest at each time, for example with cron",
+	"reset_schedule":      "remove it, and reset buckets with cron: zae-limiter reset ENTITY RESOURCE",
+	"reset_after_seconds": "remove it: refill_amount tokens are refilled continuously in each refill_period",
+	"soft":                "remove it: a limit always denies when it is exhausted; to see the usage: zae-limiter usage summary",
+	"cascade":             "remove it here, and set cascade next to the entity's parent, for all resources",
+	"disabled":            "remove it, and set a limit that a single request exhausts, such as rpm: 1/3650day",
+	"bypass":              "remove it, and set a limit that nobody reaches, such as rpm: 1000000000000000",
 }
 
-// unknown tells what is wrong with a key that may not stand where it does.
-func (r *reader) unknown(e *entry, known []string) {
-	if instead, there := later[e.key]; there {
-		r.add(e.at, e.path, "%s is not supported yet; %s", e.key, instead)
+// addUnknown adds a problem for a key that is not known at its position.
+func (r *reader) addUnknown(e *entry, known []string) {
+	if instead, found := unsupported[e.key]; found {
+		r.add(e.at, e.path, "%s is not supported yet: %s", e.key, instead)
 		return
 	}
-	r.add(e.at, e.path, "is not known here; %s", suggestion(e.key, known))
+	r.add(e.at, e.path, "unknown key: %s", suggestion(e.key, known))
 }
 
-// aside reports whether a key is for the manifest's own use, such as to hold anchors: a key of the whole that begins with x-.
-func aside(parent, key string) bool { return parent == "" && strings.HasPrefix(key, "x-") }
+// isExtension reports whether a key is ignored: a top-level key that begins with x-, for example to hold anchors.
+func isExtension(parent, key string) bool { return parent == "" && strings.HasPrefix(key, "x-") }
 
-// defaultResource is what the Python library calls the limits of an entity for all resources.
+// defaultResource is the Python library's name of an entity's limits for all resources.
 const defaultResource = "_default_"
 
-// once wants limits of an entity for all resources to stand in one place: those from the first declaration on are the entity's.
-func (r *reader) once(m *Manifest, first int) {
+// checkDuplicateDefault adds a problem if an entity has limits for all resources twice. The declarations from first on are the
+// entity's.
+func (r *reader) checkDuplicateDefault(m *Manifest, first int) {
 	var one *Declaration
 	for i := first; i < len(m.Settings); i++ {
 		d := &m.Settings[i]
@@ -38,7 +38,7 @@ func (r *reader) once(m *Manifest, first int) {
 			continue
 		}
 		if one != nil {
-			r.add(d.At, d.Path, "is for all resources, as what stands in line %d; leave one of them", one.At.Line)
+			r.add(d.At, d.Path, "duplicate limits for all resources, see line %d: remove one of them", one.At.Line)
 		}
 		one = d
 	}

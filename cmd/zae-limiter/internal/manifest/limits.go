@@ -26,38 +26,38 @@ const (
 	rateForm   = `write a rate such as 100, 100/min, or 100/min:150 with a burst`
 )
 
-// limits reads the limits of a level: a mapping of names, or a list.
-func (r *reader) limits(v value) (limits []engine.Limit) {
+// readLimits reads the limits of a level: a mapping of names, or a list.
+func (r *reader) readLimits(v value) (limits []engine.Limit) {
 	n := r.resolve(v)
 	if n == nil {
 		return nil
 	}
 	before := len(r.List)
 	if list, ok := n.(*ast.SequenceNode); ok {
-		limits = r.listed(list, v.path)
+		limits = r.readLimitList(list, v.path)
 	} else {
 		all, ok := r.entries(v, limitsForm, nil)
 		if !ok {
 			return nil
 		}
 		for _, e := range all {
-			limits = append(limits, r.limit(e))
+			limits = append(limits, r.readLimit(e))
 		}
 	}
 	if len(limits) == 0 && len(r.List) == before {
-		r.add(r.at(v.node), v.path, "has no limits; write some, or leave it out where there shall be none")
+		r.add(r.at(v.node), v.path, "has no limits: add some, or remove it")
 	}
 	if len(r.List) == before {
 		s := engine.Setting{ID: engine.SettingID{Kind: engine.SettingResource, Resource: "x"}, Exists: true, Limits: limits}
-		r.check(&s, r.at(n), v.path) // how many they are
+		r.checkSetting(&s, r.at(n), v.path) // checks their number
 	}
 	slices.SortFunc(limits, func(a, b engine.Limit) int { return strings.Compare(a.Name, b.Name) })
 	return limits
 }
 
-// listed reads a list of limits, each as on the command line; or as a mapping of one key, which is how YAML reads
-// [rpm: 100], and the parser [rpm:100].
-func (r *reader) listed(list *ast.SequenceNode, path string) (limits []engine.Limit) {
+// readLimitList reads a list of limits. Each is a text as on the command line, or a mapping with one key: YAML parses [rpm: 100],
+// and the parser also [rpm:100], as a mapping.
+func (r *reader) readLimitList(list *ast.SequenceNode, path string) (limits []engine.Limit) {
 	at := map[string]Position{}
 	for i, item := range list.Values {
 		v := value{item, fmt.Sprintf("%s[%d]", path, i)}
@@ -72,19 +72,19 @@ func (r *reader) listed(list *ast.SequenceNode, path string) (limits []engine.Li
 				r.add(r.at(item), v.path, "must be one limit, such as rpm:100/min")
 				continue
 			}
-			limit = r.limit(all[0])
+			limit = r.readLimit(all[0])
 		default:
 			text, ok := n.(*ast.StringNode)
 			if !ok {
-				r.add(r.at(n), v.path, "must be a limit, such as rpm:100/min, and is %s", kindOf(n))
+				r.add(r.at(n), v.path, "must be a limit, such as rpm:100/min, not %s", kindOf(n))
 				continue
 			}
-			if limit, ok = r.rate(text.Value, r.at(n), v.path, "rpm:100, rpm:100/min, or rpm:100/min:150 with a burst"); !ok {
+			if limit, ok = r.parseRate(text.Value, r.at(n), v.path, "rpm:100, rpm:100/min, or rpm:100/min:150 with a burst"); !ok {
 				continue
 			}
 		}
 		if first, twice := at[limit.Name]; twice && limit.Name != "" {
-			r.add(r.at(item), v.path, "%s stands in line %d, too; leave one of them", limit.Name, first.Line)
+			r.add(r.at(item), v.path, "duplicate limit %s, see line %d: remove one of them", limit.Name, first.Line)
 			continue
 		}
 		at[limit.Name] = r.at(item)
@@ -93,47 +93,47 @@ func (r *reader) listed(list *ast.SequenceNode, path string) (limits []engine.Li
 	return limits
 }
 
-// limit reads one limit below its name.
-func (r *reader) limit(e entry) (l engine.Limit) {
+// readLimit reads the limit of an entry.
+func (r *reader) readLimit(e entry) (l engine.Limit) {
 	before := len(r.List)
 	l = engine.PerMinute(e.key, 1)
-	if r.limitFault(l, e.at, e.path) {
+	if r.checkLimit(l, e.at, e.path) {
 		return l
 	}
 	switch n := r.resolve(e.value).(type) {
 	case nil:
 	case *ast.StringNode, *ast.IntegerNode:
-		l, _ = r.rate(e.key+":"+textOf(n), r.at(n), e.path, "100, 100/min, or 100/min:150 with a burst")
+		l, _ = r.parseRate(e.key+":"+textOf(n), r.at(n), e.path, "100, 100/min, or 100/min:150 with a burst")
 	case ast.MapNode:
-		if l = r.longLimit(e); len(r.List) == before {
-			r.limitFault(l, r.at(e.node), e.path)
+		if l = r.readLimitMapping(e); len(r.List) == before {
+			r.checkLimit(l, r.at(e.node), e.path)
 		}
 	default:
-		r.add(r.at(n), e.path, "must be a limit, and is %s; %s", kindOf(n), rateForm)
+		r.add(r.at(n), e.path, "must be a limit, not %s: %s", kindOf(n), rateForm)
 	}
 	return l
 }
 
-// rate reads a limit as the command line has it.
-func (r *reader) rate(text string, at Position, path, forms string) (engine.Limit, bool) {
+// parseRate parses a limit in the syntax of the command line.
+func (r *reader) parseRate(text string, at Position, path, forms string) (engine.Limit, bool) {
 	l, err := engine.ParseLimit(text)
 	var bad *engine.ValidationError
 	switch {
 	case err == nil:
 		return l, true
 	case errors.As(err, &bad) && strings.HasPrefix(bad.Field, "limit."):
-		r.add(at, path, "%s %v: %s", words(bad.Field), bad.Value, bad.Reason)
+		r.add(at, path, "%s %v: %s", fieldName(bad.Field), bad.Value, bad.Reason)
 	case errors.As(err, &bad):
 		part, _, _ := strings.Cut(bad.Field, " of ")
-		r.add(at, path, "%s %q: %s; write %s", part, bad.Value, bad.Reason, forms)
+		r.add(at, path, "%s %q: %s: write %s", part, bad.Value, bad.Reason, forms)
 	default:
 		r.add(at, path, "%v", err)
 	}
 	return engine.Limit{}, false
 }
 
-// longLimit reads the mapping form.
-func (r *reader) longLimit(e entry) engine.Limit {
+// readLimitMapping reads a limit that is a mapping.
+func (r *reader) readLimitMapping(e entry) engine.Limit {
 	all, _ := r.entries(e.value, "such as {capacity: 100}", []string{keyCapacity, keyAmount, keyPeriod, keyBurst})
 	find := func(key string) (value, bool) {
 		i := slices.IndexFunc(all, func(o entry) bool { return o.key == key })
@@ -144,25 +144,25 @@ func (r *reader) longLimit(e entry) engine.Limit {
 	}
 	l := engine.Limit{Name: e.key, RefillPeriod: time.Minute}
 	if v, given := find(keyCapacity); given {
-		l.Capacity = r.amount(v)
+		l.Capacity = r.readAmount(v)
 		l.RefillAmount = l.Capacity
 	} else {
-		r.add(e.at, e.path, "lacks capacity; add it, for example: {capacity: 100}")
+		r.add(e.at, e.path, "capacity is missing: add it, for example: {capacity: 100}")
 	}
 	if v, given := find(keyAmount); given {
-		l.RefillAmount = r.amount(v)
+		l.RefillAmount = r.readAmount(v)
 	}
 	if v, given := find(keyBurst); given {
-		l.Capacity = r.amount(v)
+		l.Capacity = r.readAmount(v)
 	}
 	if v, given := find(keyPeriod); given {
-		l.RefillPeriod = r.period(v)
+		l.RefillPeriod = r.readPeriod(v)
 	}
 	return l
 }
 
-// amount reads a number of tokens.
-func (r *reader) amount(v value) int64 {
+// readAmount reads a number of tokens.
+func (r *reader) readAmount(v value) int64 {
 	n := r.resolve(v)
 	if n == nil {
 		return 0
@@ -175,12 +175,12 @@ func (r *reader) amount(v value) int64 {
 			}
 		}
 	}
-	r.add(r.at(n), v.path, "must be a whole number from 1 to 10^15, written in digits, and is %s", kindOf(n))
+	r.add(r.at(n), v.path, "must be a whole number from 1 to 10^15, written in digits, not %s", kindOf(n))
 	return 0
 }
 
-// period reads a number of seconds, or a period as the command line has it.
-func (r *reader) period(v value) time.Duration {
+// readPeriod reads a number of seconds, or a period in the syntax of the command line.
+func (r *reader) readPeriod(v value) time.Duration {
 	n := r.resolve(v)
 	switch n := n.(type) {
 	case nil:
@@ -195,37 +195,37 @@ func (r *reader) period(v value) time.Duration {
 			return l.RefillPeriod
 		}
 	}
-	r.add(r.at(n), v.path, `must be a number of seconds, or such as "5min", and is %s`, kindOf(n))
+	r.add(r.at(n), v.path, `must be a number of seconds or a period such as "5min", not %s`, kindOf(n))
 	return 0
 }
 
-// limitFault tells what is wrong with one limit.
-func (r *reader) limitFault(l engine.Limit, at Position, path string) bool {
+// checkLimit adds a problem for an invalid limit, and reports whether it did.
+func (r *reader) checkLimit(l engine.Limit, at Position, path string) bool {
 	s := engine.Setting{ID: engine.SettingID{Kind: engine.SettingResource, Resource: "x"}, Exists: true, Limits: []engine.Limit{l}}
-	return r.check(&s, at, path)
+	return r.checkSetting(&s, at, path)
 }
 
-// check tells what is wrong with a setting that is well formed.
-func (r *reader) check(s *engine.Setting, at Position, path string) (wrong bool) {
-	return r.fault(s.Check(), at, path)
+// checkSetting adds a problem for an invalid setting, and reports whether it did.
+func (r *reader) checkSetting(s *engine.Setting, at Position, path string) (wrong bool) {
+	return r.addError(s.Check(), at, path)
 }
 
-// fault tells what the engine says of a part of the manifest.
-func (r *reader) fault(err error, at Position, path string) (wrong bool) {
+// addError adds a problem for an error of the engine, and reports whether it did.
+func (r *reader) addError(err error, at Position, path string) (wrong bool) {
 	var bad *engine.ValidationError
 	switch {
 	case err == nil:
 		return false
 	case errors.As(err, &bad):
-		r.add(at, path, "%s", strings.TrimLeft(fmt.Sprintf("%s %v: %s", words(bad.Field), quoted(bad.Value), bad.Reason), " "))
+		r.add(at, path, "%s", strings.TrimLeft(fmt.Sprintf("%s %v: %s", fieldName(bad.Field), quoteString(bad.Value), bad.Reason), " "))
 	default:
 		r.add(at, path, "%s", strings.TrimPrefix(err.Error(), "engine: "))
 	}
 	return true
 }
 
-// words is a field of the engine in the words of a manifest.
-func words(field string) string {
+// fieldName returns the manifest's name for a field of the engine.
+func fieldName(field string) string {
 	if i := strings.LastIndexByte(field, '.'); i >= 0 {
 		field = field[i+1:]
 	}
@@ -241,7 +241,7 @@ func words(field string) string {
 	return strings.ToLower(name)
 }
 
-func quoted(v any) any {
+func quoteString(v any) any {
 	if s, ok := v.(string); ok {
 		return strconv.Quote(s)
 	}

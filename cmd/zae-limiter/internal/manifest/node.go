@@ -13,11 +13,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// reader reads a manifest's nodes and collects what is wrong with them.
+// reader reads the nodes of a manifest and collects problems.
 type reader struct {
 	Problems
 	anchors map[string]ast.Node
-	merging map[ast.Node]bool // mappings that are being merged in
+	merging map[ast.Node]bool // mappings that are being merged
 }
 
 // value is a node, with the path to it.
@@ -33,10 +33,10 @@ type entry struct {
 	value
 }
 
-// document is the only document of a file; false where there is none to be read.
+// document returns the only document in a file; false if it cannot be parsed.
 func (r *reader) document(text []byte) (value, bool) {
 	if !utf8.Valid(text) {
-		r.add(Position{1, 1}, "", "is not UTF-8; save it as UTF-8")
+		r.add(Position{1, 1}, "", "is not valid UTF-8: save it as UTF-8")
 		return value{}, false
 	}
 	parsed, err := parser.ParseBytes([]byte(strings.TrimPrefix(string(text), "\ufeff")), 0, parser.AllowDuplicateMapKey())
@@ -45,16 +45,16 @@ func (r *reader) document(text []byte) (value, bool) {
 		if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
 			at, what = positionOf(syntax.Token), syntax.Message
 		}
-		r.add(at, "", "is no YAML: %s; look at the indentation and the quotes there and in the line above", what)
+		r.add(at, "", "invalid YAML: %s: check the indentation and the quotes in this line and the one above", what)
 		return value{}, false
 	}
 	docs := slices.DeleteFunc(parsed.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
 	if len(docs) == 0 {
-		r.add(Position{1, 1}, "", "is empty; write at least: system: {limits: {rpm: 100}}")
+		r.add(Position{1, 1}, "", "is empty: write at least: system: {limits: {rpm: 100}}")
 		return value{}, false
 	}
 	for _, more := range docs[1:] {
-		r.add(r.at(more.Body), "", "begins a second document; put each into a file of its own")
+		r.add(r.at(more.Body), "", "second document: write each document to a file of its own")
 	}
 	ast.Walk(anchorsOf{r}, docs[0].Body)
 	return value{docs[0].Body, ""}, true
@@ -68,14 +68,14 @@ func (a anchorsOf) Visit(n ast.Node) ast.Visitor {
 	if anchor, ok := n.(*ast.AnchorNode); ok && anchor.Name != nil {
 		name := anchor.Name.GetToken().Value
 		if _, twice := a.anchors[name]; twice {
-			a.add(a.at(n), "", "anchor &%s stands twice; give one of them another name", name)
+			a.add(a.at(n), "", "duplicate anchor &%s: rename one of them", name)
 		}
 		a.anchors[name] = anchor.Value
 	}
 	return a
 }
 
-// resolve is the node that an anchor or an alias stands for. A problem gives nil.
+// resolve returns the node that an anchor or an alias stands for. It adds a problem and returns nil if there is none.
 func (r *reader) resolve(v value) ast.Node {
 	n := v.node
 	if anchor, ok := n.(*ast.AnchorNode); ok {
@@ -84,18 +84,18 @@ func (r *reader) resolve(v value) ast.Node {
 	if alias, ok := n.(*ast.AliasNode); ok {
 		name := alias.Value.GetToken().Value
 		if n = r.anchors[name]; n == nil {
-			r.add(r.at(alias), v.path, "there is no anchor &%s; write it where the value stands", name)
+			r.add(r.at(alias), v.path, "unknown anchor &%s: define it at the value", name)
 			return nil
 		}
 	}
 	if tag, ok := n.(*ast.TagNode); ok {
-		r.add(r.at(n), v.path, "tags such as %s are not understood; leave it out", tag.GetToken().Value)
+		r.add(r.at(n), v.path, "tags such as %s are not supported: remove it", tag.GetToken().Value)
 		return nil
 	}
 	return n
 }
 
-// at is where a node begins: a mapping at its first key.
+// at returns the position of a node; for a mapping, that of its first key.
 func (r *reader) at(n ast.Node) Position {
 	if m, ok := n.(ast.MapNode); ok {
 		if each := m.MapRange(); each.Next() {
@@ -114,8 +114,8 @@ func positionOf(t *token.Token) Position {
 	return Position{t.Position.Line, t.Position.Column}
 }
 
-// entries are the keys of a mapping, those that it merges in behind its own; null is a mapping without any. ok is false
-// where it is something else, which is a problem then. known are the keys that may stand there; nil: all.
+// entries returns the keys of a mapping, followed by those of merged mappings; null counts as an empty mapping. It adds a problem
+// and returns false for other nodes. known has the valid keys; nil means that all are valid.
 func (r *reader) entries(v value, what string, known []string) (all []entry, ok bool) {
 	n := r.resolve(v)
 	if n == nil {
@@ -126,7 +126,7 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 	}
 	m, ok := n.(ast.MapNode)
 	if !ok {
-		r.add(r.at(n), v.path, "must be a mapping %s, and is %s", what, kindOf(n))
+		r.add(r.at(n), v.path, "must be a mapping %s, not %s", what, kindOf(n))
 		return nil, false
 	}
 	var merged []value
@@ -140,12 +140,12 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 		e := entry{key: textOf(key), at: positionOf(key.GetToken())}
 		e.value = value{each.Value(), join(v.path, e.key)}
 		if line, twice := lines[e.key]; twice {
-			r.add(e.at, e.path, "stands in line %d, too; leave one of them", line)
+			r.add(e.at, e.path, "duplicate key, see line %d: remove one of them", line)
 			continue
 		}
 		lines[e.key] = e.at.Line
-		if known != nil && !slices.Contains(known, e.key) && !aside(v.path, e.key) {
-			r.unknown(&e, known)
+		if known != nil && !slices.Contains(known, e.key) && !isExtension(v.path, e.key) {
+			r.addUnknown(&e, known)
 			continue
 		}
 		all = append(all, e)
@@ -153,7 +153,7 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 	return r.merge(all, merged, what, known), true
 }
 
-// merge adds what all lacks of other mappings.
+// merge adds the keys of merged mappings that all does not have.
 func (r *reader) merge(all []entry, merged []value, what string, known []string) []entry {
 	for _, v := range merged {
 		parts := []value{v}
@@ -166,13 +166,13 @@ func (r *reader) merge(all []entry, merged []value, what string, known []string)
 		for _, part := range parts {
 			n := r.resolve(part)
 			if r.merging[n] {
-				r.add(r.at(v.node), v.path, "merges itself; write the keys out")
+				r.add(r.at(v.node), v.path, "merges itself: write the keys instead")
 				continue
 			}
 			r.merging[n] = true
-			some, _ := r.entries(part, what, known)
+			others, _ := r.entries(part, what, known)
 			delete(r.merging, n)
-			for _, e := range some {
+			for _, e := range others {
 				if !slices.ContainsFunc(all, func(o entry) bool { return o.key == e.key }) {
 					all = append(all, e)
 				}
@@ -182,8 +182,8 @@ func (r *reader) merge(all []entry, merged []value, what string, known []string)
 	return all
 }
 
-// text reads a string; a problem gives false.
-func (r *reader) text(v value) (string, bool) {
+// readText reads a string. It adds a problem and returns false for other nodes.
+func (r *reader) readText(v value) (string, bool) {
 	n := r.resolve(v)
 	if n == nil {
 		return "", false
@@ -194,25 +194,25 @@ func (r *reader) text(v value) (string, bool) {
 	case *ast.LiteralNode:
 		return n.Value.Value, true
 	}
-	cure := ""
+	advice := ""
 	if _, null := n.(*ast.NullNode); null {
-		cure = "; leave it out"
+		advice = ": remove it"
 	} else if scalar, ok := n.(ast.ScalarNode); ok {
-		cure = "; write " + strconv.Quote(textOf(scalar))
+		advice = ": write " + strconv.Quote(textOf(scalar))
 	}
-	r.add(r.at(n), v.path, "must be text, and is %s%s", kindOf(n), cure)
+	r.add(r.at(n), v.path, "must be text, not %s%s", kindOf(n), advice)
 	return "", false
 }
 
-// flag reads true or false.
-func (r *reader) flag(v value) (b bool) {
+// readBool reads true or false.
+func (r *reader) readBool(v value) (b bool) {
 	n := r.resolve(v)
 	if n == nil {
 		return false
 	}
 	truth, ok := n.(*ast.BoolNode)
 	if !ok {
-		r.add(r.at(n), v.path, "must be true or false, and is %s", kindOf(n))
+		r.add(r.at(n), v.path, "must be true or false, not %s", kindOf(n))
 		return false
 	}
 	return truth.Value
@@ -228,7 +228,7 @@ func textOf(n ast.Node) string {
 	return n.GetToken().Value
 }
 
-// kindOf is what a node is, for people.
+// kindOf describes a node in messages.
 func kindOf(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.NullNode:

@@ -12,15 +12,15 @@ import (
 // DefaultName is the name of a manifest that has none.
 const DefaultName = "default"
 
-// Manifest is what shall be stored.
+// Manifest is the desired configuration.
 type Manifest struct {
 	File      string        // for messages
-	Name      string        // by which it knows what it has set
-	Namespace string        // "" where it names none
+	Name      string        // identifies the settings that the manifest manages
+	Namespace string        // empty if the file has none
 	Settings  []Declaration // in the order of engine.SettingID.Compare
 }
 
-// Declaration is one setting of a manifest.
+// Declaration is one setting in a manifest.
 type Declaration struct {
 	engine.Setting
 	At       Position // of its key
@@ -28,52 +28,52 @@ type Declaration struct {
 	Path     string   // "entities.user-1.limits"
 }
 
-// Parse reads a manifest; file is its name for messages. The error is *Problems, with everything that is wrong; that the
-// manifest can be put in force is for Plan to find out.
+// Parse parses a manifest; file is its name in messages. The error is a [*Problems] with all errors. Parse does not check whether
+// the manifest conflicts with the stored configuration: [NewPlan] does.
 func Parse(file string, text []byte) (*Manifest, error) {
 	r := &reader{Problems: Problems{File: file}, anchors: map[string]ast.Node{}, merging: map[ast.Node]bool{}}
 	m := &Manifest{File: file, Name: DefaultName}
 	if root, ok := r.document(text); ok {
-		r.root(root, m)
-		r.families(m)
+		r.readRoot(root, m)
+		r.checkParents(m)
 	}
 	slices.SortFunc(m.Settings, func(a, b Declaration) int { return a.ID.Compare(b.ID) })
 	return m, r.orNil()
 }
 
-func (r *reader) root(root value, m *Manifest) {
+func (r *reader) readRoot(root value, m *Manifest) {
 	all, _ := r.entries(root, "of manifest, namespace, system, resources, entities", []string{"manifest", "namespace", "system", "resources", "entities"})
 	for _, e := range all {
 		switch e.key {
 		case "manifest":
-			if name, ok := r.text(e.value); ok {
+			if name, ok := r.readText(e.value); ok {
 				m.Name = name
-				r.fault(engine.CheckManifest(name), r.at(e.node), e.path)
+				r.addError(engine.CheckManifest(name), r.at(e.node), e.path)
 			}
 		case "namespace":
-			if name, ok := r.text(e.value); ok {
+			if name, ok := r.readText(e.value); ok {
 				m.Namespace = name
-				r.fault(engine.CheckNamespace(name), r.at(e.node), e.path)
+				r.addError(engine.CheckNamespace(name), r.at(e.node), e.path)
 			}
 		case "system":
-			r.system(e, m)
+			r.readSystem(e, m)
 		case "resources":
-			r.resources(e, m, engine.SettingResource, "")
+			r.readResources(e, m, engine.SettingResource, "")
 		case "entities":
 			entities, _ := r.entries(e.value, "of ids", nil)
 			for _, entity := range entities {
-				r.entity(entity, m)
+				r.readEntity(entity, m)
 			}
 		}
 	}
 }
 
-func (r *reader) system(e entry, m *Manifest) {
+func (r *reader) readSystem(e entry, m *Manifest) {
 	before := len(r.List)
 	all, _ := r.entries(e.value, "of on_unavailable and limits", []string{"on_unavailable", "limits"})
 	if len(all) == 0 {
 		if len(r.List) == before {
-			r.add(e.at, e.path, "is empty; give it limits or on_unavailable, or leave it out")
+			r.add(e.at, e.path, "is empty: set limits or on_unavailable, or remove it")
 		}
 		return
 	}
@@ -82,21 +82,21 @@ func (r *reader) system(e entry, m *Manifest) {
 	for _, part := range all {
 		switch part.key {
 		case "on_unavailable":
-			text, ok := r.text(part.value)
+			text, ok := r.readText(part.value)
 			policy := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}[text]
 			if ok && policy == engine.PolicyDefault {
 				r.add(r.at(part.node), part.path, "%q must be allow or block", text)
 			}
 			d.OnUnavailable = policy
 		case "limits":
-			d.Limits = r.limits(part.value)
+			d.Limits = r.readLimits(part.value)
 		}
 	}
 	m.Settings = append(m.Settings, d)
 }
 
-// resources reads the limits of resources: of all entities, or of one.
-func (r *reader) resources(e entry, m *Manifest, kind engine.SettingKind, entity string) {
+// readResources reads the limits of resources, for all entities or for one.
+func (r *reader) readResources(e entry, m *Manifest, kind engine.SettingKind, entity string) {
 	all, _ := r.entries(e.value, "of resources' names", nil)
 	for _, resource := range all {
 		d := Declaration{At: resource.at, Path: resource.path}
@@ -107,95 +107,95 @@ func (r *reader) resources(e entry, m *Manifest, kind engine.SettingKind, entity
 		case resource.key == defaultResource && kind == engine.SettingLimits:
 			d.ID.Resource = ""
 		}
-		r.check(&engine.Setting{ID: d.ID}, d.At, d.Path)
+		r.checkSetting(&engine.Setting{ID: d.ID}, d.At, d.Path)
 		before := len(r.List)
 		parts, _ := r.entries(resource.value, "with limits", []string{"limits"})
 		if len(parts) == 0 && len(r.List) == before {
-			r.add(resource.at, resource.path, "has no limits; give it some, or leave it out")
+			r.add(resource.at, resource.path, "has no limits: add some, or remove it")
 		}
 		for _, part := range parts {
-			d.Limits = r.limits(part.value)
+			d.Limits = r.readLimits(part.value)
 			m.Settings = append(m.Settings, d)
 		}
 	}
 }
 
-// entity reads an entity: its record, if there is anything in it or nothing else, and its limits.
-func (r *reader) entity(e entry, m *Manifest) {
+// readEntity reads an entity: its limits, and its record, if it has properties or is empty.
+func (r *reader) readEntity(e entry, m *Manifest) {
 	before := len(r.List)
 	all, ok := r.entries(e.value, "of name, parent, cascade, metadata, limits, resources",
 		[]string{"name", "parent", "cascade", "metadata", "limits", "resources"})
 	record := Declaration{At: e.at, ParentAt: e.at, Path: e.path}
 	record.ID, record.Exists = engine.SettingID{Kind: engine.SettingEntity, Entity: e.key}, true
 	recorded := ok && len(all) == 0 && len(r.List) == before
-	r.check(&engine.Setting{ID: record.ID}, e.at, e.path)
+	r.checkSetting(&engine.Setting{ID: record.ID}, e.at, e.path)
 	first := len(m.Settings)
 	for _, part := range all {
 		switch part.key {
 		case "limits":
 			d := Declaration{At: part.at, Path: part.path}
 			d.ID, d.Exists = engine.SettingID{Kind: engine.SettingLimits, Entity: e.key}, true
-			d.Limits = r.limits(part.value)
+			d.Limits = r.readLimits(part.value)
 			m.Settings = append(m.Settings, d)
 		case "resources":
-			r.resources(part, m, engine.SettingLimits, e.key)
+			r.readResources(part, m, engine.SettingLimits, e.key)
 		default:
 			recorded = true
-			r.attribute(part, &record)
+			r.readAttribute(part, &record)
 		}
 	}
-	r.once(m, first)
+	r.checkDuplicateDefault(m, first)
 	if recorded {
 		m.Settings = append(m.Settings, record)
 	}
 }
 
-// attribute reads a part of an entity's record.
-func (r *reader) attribute(part entry, d *Declaration) {
+// readAttribute reads a property of an entity's record.
+func (r *reader) readAttribute(part entry, d *Declaration) {
 	alone := engine.Setting{ID: engine.SettingID{Kind: engine.SettingEntity, Entity: "x"}, Exists: true}
 	ok := true
 	switch part.key {
 	case "name":
-		d.Record.Name, ok = r.text(part.value)
+		d.Record.Name, ok = r.readText(part.value)
 		alone.Record.Name = d.Record.Name
 	case "parent":
-		d.Record.Parent, ok = r.text(part.value)
+		d.Record.Parent, ok = r.readText(part.value)
 		d.ParentAt = r.at(part.node)
 		if d.Record.Parent != "" {
 			alone = engine.Setting{ID: engine.SettingID{Kind: engine.SettingEntity, Entity: d.Record.Parent}}
 		}
 	case "cascade":
-		d.Record.Cascade = r.flag(part.value)
+		d.Record.Cascade = r.readBool(part.value)
 	case "metadata":
 		before := len(r.List)
-		d.Record.Metadata = r.metadata(part)
+		d.Record.Metadata = r.readMetadata(part)
 		ok = len(r.List) == before
 		alone.Record.Metadata = d.Record.Metadata
 	}
 	if ok {
-		r.check(&alone, r.at(part.node), part.path)
+		r.checkSetting(&alone, r.at(part.node), part.path)
 	}
 }
 
-func (r *reader) metadata(e entry) map[string]string {
+func (r *reader) readMetadata(e entry) map[string]string {
 	all, _ := r.entries(e.value, "of text", nil)
 	if len(all) == 0 {
 		return nil
 	}
 	m := make(map[string]string, len(all))
 	for _, pair := range all {
-		m[pair.key], _ = r.text(pair.value)
+		m[pair.key], _ = r.readText(pair.value)
 	}
 	return m
 }
 
-// suggestion is the known key that was meant, or all of them.
+// suggestion returns the known key that is similar to key, or all known keys.
 func suggestion(key string, known []string) string {
 	best := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(key, a), distance(key, b)) })
 	if distance(key, best) <= 2 {
 		return "did you mean " + best + "?"
 	}
-	return "there are " + list(known)
+	return "must be one of " + list(known)
 }
 
 func list(names []string) (s string) {
@@ -212,7 +212,7 @@ func list(names []string) (s string) {
 	return s
 }
 
-// distance is how many letters must be changed, added or left out to make b of a.
+// distance returns the Levenshtein distance of two texts.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -12,7 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// inWords is a manifest's settings, one a line.
+// inWords returns a manifest's settings, one a line.
 func inWords(m *manifest.Manifest) string {
 	var lines []string
 	for _, d := range m.Settings {
@@ -30,7 +30,7 @@ func inWords(m *manifest.Manifest) string {
 	return strings.Join(lines, "\n")
 }
 
-// problems are what is wrong with a text, one a line.
+// problems returns the problems in an error, one a line.
 func problems(t *testing.T, err error) string {
 	t.Helper()
 	var p *manifest.Problems
@@ -43,7 +43,7 @@ func problems(t *testing.T, err error) string {
 	return strings.Join(p.Lines(), "\n")
 }
 
-// Everything that is wrong is told at once, where it stands, with its cure.
+// Parse returns all problems at once, with their positions and what to do.
 func TestParseTellsAllThatIsWrong(t *testing.T) {
 	text, err := os.ReadFile("testdata/wrong.yaml")
 	if err != nil {
@@ -67,18 +67,18 @@ func TestParseTellsAllThatIsWrong(t *testing.T) {
 
 func TestParseWhatIsNoManifest(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                    "f:1:1: is empty; write at least: system: {limits: {rpm: 100}}",
-		"# nothing\n":                         "f:1:1: is empty; write at least: system: {limits: {rpm: 100}}",
-		"\xff":                                "f:1:1: is not UTF-8; save it as UTF-8",
-		"- a\n":                               "f:1:1: must be a mapping of manifest, namespace, system, resources, entities, and is a list",
-		"system\n":                            `f:1:1: must be a mapping of manifest, namespace, system, resources, entities, and is "system"`,
-		"a: [1\n":                             "f:1:4: is no YAML: sequence end token ']' not found; look at the indentation and the quotes there and in the line above",
-		"\tsystem: 1\n":                       "f:1:7: is no YAML: tab character cannot use as a map key directly; look at the indentation and the quotes there and in the line above",
-		"manifest: a\n---\nb: 1":              "f:3:1: begins a second document; put each into a file of its own",
-		"system: {}\n":                        "f:1:1: system: is empty; give it limits or on_unavailable, or leave it out",
-		"x: 1\n":                              "f:1:1: x: is not known here; there are manifest, namespace, system, resources and entities",
-		"manifest: &a b\nnamespace: &a c\n":   "f:2:12: anchor &a stands twice; give one of them another name",
-		"entities: {r: &x {<<: *x, name: a}}": "f:1:23: entities.r: merges itself; write the keys out",
+		"":                                    "f:1:1: is empty: write at least: system: {limits: {rpm: 100}}",
+		"# nothing\n":                         "f:1:1: is empty: write at least: system: {limits: {rpm: 100}}",
+		"\xff":                                "f:1:1: is not valid UTF-8: save it as UTF-8",
+		"- a\n":                               "f:1:1: must be a mapping of manifest, namespace, system, resources, entities, not a list",
+		"system\n":                            `f:1:1: must be a mapping of manifest, namespace, system, resources, entities, not "system"`,
+		"a: [1\n":                             "f:1:4: invalid YAML: sequence end token ']' not found: check the indentation and the quotes in this line and the one above",
+		"\tsystem: 1\n":                       "f:1:7: invalid YAML: tab character cannot use as a map key directly: check the indentation and the quotes in this line and the one above",
+		"manifest: a\n---\nb: 1":              "f:3:1: second document: write each document to a file of its own",
+		"system: {}\n":                        "f:1:1: system: is empty: set limits or on_unavailable, or remove it",
+		"x: 1\n":                              "f:1:1: x: unknown key: must be one of manifest, namespace, system, resources and entities",
+		"manifest: &a b\nnamespace: &a c\n":   "f:2:12: duplicate anchor &a: rename one of them",
+		"entities: {r: &x {<<: *x, name: a}}": "f:1:23: entities.r: merges itself: write the keys instead",
 	} {
 		m, err := manifest.Parse("f", []byte(text))
 		if got := problems(t, err); !strings.HasPrefix(got, want) {
@@ -87,7 +87,7 @@ func TestParseWhatIsNoManifest(t *testing.T) {
 	}
 }
 
-// The forms of limits, of which each line is one limit named x.
+// The forms of limits; each line is a limit named x.
 func TestParseLimits(t *testing.T) {
 	for form, want := range map[string]string{
 		"{x: 100}":             "x:100/min",
@@ -168,7 +168,7 @@ entities:
 	}
 }
 
-// The manifests in the documents are manifests.
+// The manifests in the documents can be parsed.
 func TestParseDocuments(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/manifest.md")
 	if err != nil {

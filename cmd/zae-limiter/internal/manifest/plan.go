@@ -9,56 +9,56 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Action is what a change does.
+// Action is the kind of a change.
 type Action string
 
 // The actions.
 const (
-	Add    Action = "add"    // something is stored where nothing was
-	Modify Action = "change" // something else is stored
-	Remove Action = "remove" // what the manifest has set before, and says no more, goes
-	Adopt  Action = "adopt"  // what is stored stays, and the manifest manages it from then on
+	Add    Action = "add"    // the setting is new
+	Modify Action = "change" // the setting has another value
+	Remove Action = "remove" // the manifest has set it before, and no longer has it
+	Adopt  Action = "adopt"  // the setting does not change, but the manifest manages it from then on
 )
 
-// Change is what becomes of one setting.
+// Change is the change of one setting.
 type Change struct {
 	Action Action
 	ID     engine.SettingID
-	Path   string  // as in a manifest: "entities.user-1.resources.gpt-4"
-	From   string  // the manifest that loses it; "": none does
-	Fields []Field // what differs; of what is added or removed, all
+	Path   string  // in a manifest, for example "entities.user-1.resources.gpt-4"
+	From   string  // the manifest that no longer manages it; empty if none
+	Fields []Field // the differences; all fields of an added or removed setting
 
 	change engine.SettingChange
 }
 
-// Plan is what a manifest would change in a store.
+// Plan lists what a manifest would change in a store.
 type Plan struct {
 	Manifest  *Manifest
 	Changes   []Change // in the order of engine.SettingID.Compare
-	Unchanged int      // settings that are stored as the manifest says
+	Unchanged int      // number of settings that match the manifest
 
 	options Options
 }
 
-// Options tell how a plan is made; nil is fine.
+// Options configure a plan; nil means all defaults.
 type Options struct {
-	TakeOver           bool // settings of other manifests become this one's
-	AllowMissingParent bool // parents need not exist
+	TakeOver           bool // take over settings of other manifests. Default false
+	AllowMissingParent bool // accept parents that do not exist. Default false
 }
 
-// NewPlan compares a manifest with what is stored in the limiter's namespace. It changes nothing. The error is *Problems
-// where the manifest cannot be put in force beside that: a setting is another manifest's, a parent exists nowhere, parents
-// would form a circle, a record that would go is some other's parent.
+// NewPlan compares a manifest with the configuration in the limiter's namespace. It changes nothing. It returns a [*Problems] if
+// the manifest conflicts with the configuration: another manifest manages a setting, a parent does not exist, parents form a
+// cycle, or a record to remove is the parent of another entity.
 func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*Plan, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	implied := m.impliedParents()
-	stored, err := read(ctx, l, m.with(implied))
+	stored, err := readStored(ctx, l, m.withSettings(implied))
 	if err != nil {
 		return nil, err
 	}
-	m = m.with(m.needed(implied, stored))
+	m = m.withSettings(m.neededParents(implied, stored))
 	p := &Plan{Manifest: m, options: *o}
 	problems := &Problems{File: m.File, Stored: true}
 	for i := range m.Settings {
@@ -66,7 +66,7 @@ func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*
 		s := stored[d.ID]
 		delete(stored, d.ID)
 		if s.Manifest != "" && s.Manifest != m.Name && !o.TakeOver {
-			problems.add(d.At, d.Path, "is managed by the manifest %s; let go of it there first, or pass --take-over", s.Manifest)
+			problems.add(d.At, d.Path, "is managed by the manifest %s: remove it there first, or pass --take-over", s.Manifest)
 			continue
 		}
 		p.compare(s, d.Setting)
@@ -75,19 +75,19 @@ func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*
 		p.compare(s, engine.Setting{ID: id})
 	}
 	slices.SortFunc(p.Changes, func(a, b Change) int { return a.ID.Compare(b.ID) })
-	if err := p.parents(ctx, l, problems); err != nil {
+	if err := p.checkParents(ctx, l, problems); err != nil {
 		return nil, err
 	}
-	err = l.ApplyManifest(ctx, m.Name, p.engine(), &engine.ManifestOptions{TakeOver: o.TakeOver, AllowMissingParent: true, DryRun: true})
-	if err := problems.parents(err); err != nil && !(errors.Is(err, engine.ErrCycle) && len(problems.List) > 0) {
+	err = l.ApplyManifest(ctx, m.Name, p.settingChanges(), &engine.ManifestOptions{TakeOver: o.TakeOver, AllowMissingParent: true, DryRun: true})
+	if err := problems.addParentErrors(err); err != nil && !(errors.Is(err, engine.ErrCycle) && len(problems.List) > 0) {
 		return nil, err
 	}
 	return p, problems.orNil()
 }
 
-// parents takes from an error that entities cannot go because they are others' parents.
-func (p *Problems) parents(err error) error {
-	joined, ok := err.(interface{ Unwrap() []error }) // as errors.Join gives them
+// addParentErrors adds problems for entities that cannot be removed because they are parents. It returns other errors.
+func (p *Problems) addParentErrors(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) // a result of errors.Join
 	if !ok {
 		return err
 	}
@@ -96,13 +96,13 @@ func (p *Problems) parents(err error) error {
 		if !errors.As(one, &parent) {
 			return err
 		}
-		p.add(Position{}, "entities."+parent.Entity, "would go, as it stands here no more, and is the parent of %s; give that another parent first, or keep %s", parent.Child, parent.Entity)
+		p.add(Position{}, "entities."+parent.Entity, "would be removed, but is the parent of %[1]s: change the parent of %[1]s first, or keep %[2]s", parent.Child, parent.Entity)
 	}
 	return nil
 }
 
-// impliedParents are records without content of entities that the manifest mentions with limits only, and names as the
-// parents of others: a parent must exist.
+// impliedParents returns empty records for entities that the manifest mentions with limits only and that are parents of others,
+// since a parent must exist.
 func (m *Manifest) impliedParents() (implied []Declaration) {
 	records, mentioned, parents := m.records(), map[string]*Declaration{}, map[string]bool{}
 	for _, d := range records {
@@ -123,18 +123,18 @@ func (m *Manifest) impliedParents() (implied []Declaration) {
 	return implied
 }
 
-// needed are those of implied that the manifest stores: where there is no record, and a child is to move below it, and
-// where the manifest has stored it before. Of all others it does not care what is stored.
-func (m *Manifest) needed(implied []Declaration, stored map[engine.SettingID]engine.Setting) []Declaration {
-	given := map[string]bool{} // children, anew
+// neededParents returns the implied records that the manifest must store: those that do not exist although a child gets them as its
+// parent, and those that the manifest has stored before. It drops the others, which the manifest does not manage.
+func (m *Manifest) neededParents(implied []Declaration, stored map[engine.SettingID]engine.Setting) []Declaration {
+	needed := map[string]bool{} // new parents of entities
 	for _, d := range m.records() {
 		if d.Record.Parent != stored[d.ID].Record.Parent {
-			given[d.Record.Parent] = true
+			needed[d.Record.Parent] = true
 		}
 	}
 	return slices.DeleteFunc(implied, func(d Declaration) bool {
 		s := stored[d.ID]
-		if s.Exists && s.Manifest == m.Name || !s.Exists && given[d.ID.Entity] {
+		if s.Exists && s.Manifest == m.Name || !s.Exists && needed[d.ID.Entity] {
 			return false
 		}
 		delete(stored, d.ID)
@@ -142,15 +142,15 @@ func (m *Manifest) needed(implied []Declaration, stored map[engine.SettingID]eng
 	})
 }
 
-// with is the manifest with further settings.
-func (m *Manifest) with(more []Declaration) *Manifest {
+// withSettings returns a copy of the manifest with further settings.
+func (m *Manifest) withSettings(more []Declaration) *Manifest {
 	all := *m
 	all.Settings = slices.Concat(m.Settings, more)
 	return &all
 }
 
-// read is what is stored of all that the manifest says, and has set before.
-func read(ctx context.Context, l *engine.Limiter, m *Manifest) (map[engine.SettingID]engine.Setting, error) {
+// readStored returns the stored settings that the manifest declares or has set before.
+func readStored(ctx context.Context, l *engine.Limiter, m *Manifest) (map[engine.SettingID]engine.Setting, error) {
 	managed, err := l.ManagedSettings(ctx, m.Name)
 	if err != nil {
 		return nil, err
@@ -172,11 +172,11 @@ func read(ctx context.Context, l *engine.Limiter, m *Manifest) (map[engine.Setti
 	return stored, err
 }
 
-// compare adds the change from what is stored to what shall be, if it is one.
-func (p *Plan) compare(stored, wanted engine.Setting) {
+// compare adds a change if the stored setting differs from the desired one.
+func (p *Plan) compare(stored, desired engine.Setting) {
 	name := p.Manifest.Name
-	c := Change{ID: wanted.ID, Path: pathOf(wanted.ID), change: engine.SettingChange{Before: stored, After: wanted}}
-	same := stored.SameContent(&wanted)
+	c := Change{ID: desired.ID, Path: pathOf(desired.ID), change: engine.SettingChange{Before: stored, After: desired}}
+	same := stored.SameContent(&desired)
 	switch {
 	case same && (stored.Manifest == name || !stored.Exists):
 		p.Unchanged++
@@ -185,7 +185,7 @@ func (p *Plan) compare(stored, wanted engine.Setting) {
 		c.Action = Adopt
 	case !stored.Exists:
 		c.Action = Add
-	case !wanted.Exists:
+	case !desired.Exists:
 		c.Action = Remove
 	default:
 		c.Action = Modify
@@ -193,12 +193,12 @@ func (p *Plan) compare(stored, wanted engine.Setting) {
 	if stored.Manifest != name {
 		c.From = stored.Manifest
 	}
-	c.Fields = fields(&stored, &wanted)
+	c.Fields = fields(&stored, &desired)
 	p.Changes = append(p.Changes, c)
 }
 
-// parents looks for parents that exist nowhere, and for circles and long paths, among the records that would change.
-func (p *Plan) parents(ctx context.Context, l *engine.Limiter, problems *Problems) error {
+// checkParents adds problems for missing parents, cycles and long paths among the records that would change.
+func (p *Plan) checkParents(ctx context.Context, l *engine.Limiter, problems *Problems) error {
 	declared := map[string]bool{}
 	for _, d := range p.Manifest.Settings {
 		if d.ID.Entity != "" {
@@ -210,11 +210,11 @@ func (p *Plan) parents(ctx context.Context, l *engine.Limiter, problems *Problem
 	for id, d := range records {
 		after[id] = d.Record.Parent
 	}
-	var above []engine.SettingID
+	var unread []engine.SettingID
 	ask := func(id string) {
 		if _, known := after[id]; id != "" && !known {
 			after[id] = ""
-			above = append(above, engine.SettingID{Kind: engine.SettingEntity, Entity: id})
+			unread = append(unread, engine.SettingID{Kind: engine.SettingEntity, Entity: id})
 		}
 	}
 	for _, c := range p.Changes {
@@ -224,12 +224,12 @@ func (p *Plan) parents(ctx context.Context, l *engine.Limiter, problems *Problem
 		}
 	}
 	exists := map[string]bool{}
-	for len(above) > 0 {
-		settings, err := l.Settings(ctx, above)
+	for len(unread) > 0 {
+		settings, err := l.Settings(ctx, unread)
 		if err != nil {
 			return err
 		}
-		above = above[:0]
+		unread = unread[:0]
 		for _, s := range settings {
 			exists[s.ID.Entity], after[s.ID.Entity] = s.Exists, s.Record.Parent
 			ask(s.Record.Parent)
@@ -237,14 +237,14 @@ func (p *Plan) parents(ctx context.Context, l *engine.Limiter, problems *Problem
 	}
 	for _, d := range moved {
 		if parent := d.Record.Parent; parent != "" && !declared[parent] && !exists[parent] && !p.options.AllowMissingParent {
-			problems.add(d.ParentAt, d.Path+".parent", "there is no entity %s, here or in the store; add it to entities (%s: {}), correct the name, or pass --allow-missing", parent, parent)
+			problems.add(d.ParentAt, d.Path+".parent", "entity %s does not exist in the manifest or in the store: add it to entities (%s: {}), correct the name, or pass --allow-missing", parent, parent)
 		}
 	}
-	problems.paths(moved, func(id string) string { return after[id] })
+	problems.checkPaths(moved, func(id string) string { return after[id] })
 	return nil
 }
 
-// Count is how many changes an action has.
+// Count returns the number of changes with an action.
 func (p *Plan) Count(a Action) (n int) {
 	for i := range p.Changes {
 		if p.Changes[i].Action == a {
@@ -254,17 +254,17 @@ func (p *Plan) Count(a Action) (n int) {
 	return n
 }
 
-// Drift reports whether what is stored differs from what the manifest says, whoever manages it.
+// Drift reports whether the stored settings differ from the manifest, whoever manages them.
 func (p *Plan) Drift() bool { return p.Count(Adopt) < len(p.Changes) }
 
-// Apply makes the changes. progress, which may be nil, is called now and then with how many were made. See
-// engine.Limiter.ApplyManifest for what an error or ctx's end leaves: another plan has the rest.
+// Apply makes the changes. progress, which may be nil, is called from time to time with the number of changes made. After an
+// error, or if ctx is done, some changes may have been made (see [engine.Limiter.ApplyManifest]); a new plan has the others.
 func (p *Plan) Apply(ctx context.Context, l *engine.Limiter, progress func(done int)) error {
 	o := &engine.ManifestOptions{TakeOver: p.options.TakeOver, AllowMissingParent: p.options.AllowMissingParent, Progress: progress}
-	return l.ApplyManifest(ctx, p.Manifest.Name, p.engine(), o)
+	return l.ApplyManifest(ctx, p.Manifest.Name, p.settingChanges(), o)
 }
 
-func (p *Plan) engine() []engine.SettingChange {
+func (p *Plan) settingChanges() []engine.SettingChange {
 	changes := make([]engine.SettingChange, len(p.Changes))
 	for i := range p.Changes {
 		changes[i] = p.Changes[i].change
@@ -272,5 +272,5 @@ func (p *Plan) engine() []engine.SettingChange {
 	return changes
 }
 
-// Stale reports whether an error of Apply tells that something was changed by others after the plan was made.
+// Stale reports whether an error of [Plan.Apply] means that somebody else has changed a setting since the plan.
 func Stale(err error) bool { return errors.Is(err, engine.ErrStale) }

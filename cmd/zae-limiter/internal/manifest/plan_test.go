@@ -41,7 +41,7 @@ func parse(t rapid.TB, text string) *manifest.Manifest {
 	return m
 }
 
-// planned is a plan, one change or field a line.
+// planned returns a plan, one change or field a line.
 func planned(p *manifest.Plan) string {
 	var lines []string
 	for _, c := range p.Changes {
@@ -154,9 +154,9 @@ entities:
     parent: limited
 `
 	_, err := manifest.NewPlan(ctx, l, parse(t, text), nil)
-	equal(t, "refused", problems(t, err), `f.yaml:2:3: resources.r: is managed by the manifest theirs; let go of it there first, or pass --take-over
-f.yaml:5:13: entities.c.parent: closes a circle, c - x - c; give one of them another parent, or none
-f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), correct the name, or pass --allow-missing`)
+	equal(t, "refused", problems(t, err), `f.yaml:2:3: resources.r: is managed by the manifest theirs: remove it there first, or pass --take-over
+f.yaml:5:13: entities.c.parent: the parents form a cycle, c - x - c: change or remove one of them
+f.yaml:7:13: entities.d.parent: entity lost does not exist in the manifest or in the store: add it to entities (lost: {}), correct the name, or pass --allow-missing`)
 	var p *manifest.Problems
 	if !errors.As(err, &p) || !p.Stored {
 		t.Errorf("%v does not tell that it is for what is stored", err)
@@ -166,17 +166,17 @@ f.yaml:7:13: entities.d.parent: there is no entity lost, here or in the store; a
 0 unchanged`)
 	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {a: {parent: b}}"), nil)
 	equal(t, "a parent goes", problems(t, err),
-		"f.yaml: entities.b: would go, as it stands here no more, and is the parent of a; give that another parent first, or keep b")
+		"f.yaml: entities.b: would be removed, but is the parent of a: change the parent of a first, or keep b")
 	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {x: {}}"), nil)
 	equal(t, "parents stay", problems(t, err), "")
 	put(t, l, "manifest: mine\nentities: {child: {parent: b}}", nil)
 	_, err = manifest.NewPlan(ctx, l, parse(t, "manifest: theirs\nentities: {d: {parent: lost}}"), nil)
-	equal(t, "a parent that goes", problems(t, err), `f.yaml: entities.b: would go, as it stands here no more, and is the parent of child; give that another parent first, or keep b
-f.yaml:2:24: entities.d.parent: there is no entity lost, here or in the store; add it to entities (lost: {}), correct the name, or pass --allow-missing`)
+	equal(t, "a parent that goes", problems(t, err), `f.yaml: entities.b: would be removed, but is the parent of child: change the parent of child first, or keep b
+f.yaml:2:24: entities.d.parent: entity lost does not exist in the manifest or in the store: add it to entities (lost: {}), correct the name, or pass --allow-missing`)
 }
 
-// A parent may be declared in any order, and be declared with limits only: then its record is stored for its children's
-// sake. One that is declared nowhere is allowed when asked for.
+// A parent may be declared in any order, and with limits only: then its record is stored because of its children. A parent that is
+// not declared is accepted on request.
 func TestPlanParents(t *testing.T) {
 	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
 	text := "entities: {a: {parent: org, cascade: true}, org: {limits: {rpm: 9}}, z: {parent: a}, b: {limits: {rpm: 1}}}"
@@ -222,7 +222,7 @@ remove entities.org
 0 unchanged`)
 }
 
-// A plan that is out of date overwrites nothing.
+// An outdated plan overwrites nothing.
 func TestPlanStale(t *testing.T) {
 	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
 	p, err := manifest.NewPlan(ctx, l, parse(t, "system: {limits: {rpm: 1}}\nresources: {r: {limits: {rpm: 1}}}"), nil)
@@ -236,7 +236,7 @@ func TestPlanStale(t *testing.T) {
 	equal(t, "stored by others", fmt.Sprint(limits), "[rpm:5/min]")
 }
 
-// drawManifest is a manifest of everything that can be stored.
+// drawManifest generates a manifest with everything that can be stored.
 func drawManifest(t *rapid.T) *manifest.Manifest {
 	odd := rapid.SampledFrom([]string{"a", "null", "True", "no", "1e3", "0x1F", "12", "007", "a:b", "2026-01-01", "a.b", "x-y", "1_0", ".5"})
 	id := rapid.OneOf(odd, rapid.StringMatching(`[a-zA-Z0-9][a-zA-Z0-9_.\-:@/]{0,12}`), rapid.String(), rapid.SampledFrom([]string{
@@ -289,8 +289,8 @@ func drawManifest(t *rapid.T) *manifest.Manifest {
 	return manifest.Of("m", "default", all)
 }
 
-// TestRoundTrip: whatever is stored is written as a manifest that changes nothing, as YAML and as JSON; once it is
-// applied, applying it changes nothing at all.
+// TestRoundTrip checks that an exported manifest, as YAML and as JSON, changes no settings, and that applying it twice changes
+// nothing the second time.
 func TestRoundTrip(t *testing.T) {
 	folder := t.TempDir()
 	stores := 0
@@ -307,7 +307,7 @@ func TestRoundTrip(t *testing.T) {
 		given := drawManifest(t)
 		p, err := manifest.NewPlan(ctx, l, parse(t, string(given.YAML("comment"))), nil)
 		var refused *manifest.Problems
-		if errors.As(err, &refused) { // some parent has no record; stored it can be all the same
+		if errors.As(err, &refused) { // a parent has no record, which the store accepts
 			changes := make([]engine.SettingChange, len(given.Settings))
 			for i, d := range given.Settings {
 				changes[i] = engine.SettingChange{Before: engine.Setting{ID: d.ID}, After: d.Setting}

@@ -13,10 +13,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// What CloudFormation and S3 say is mostly in texts.
-
-// code is "" for an answer that was given to whoever fetched the credentials: the service itself was not asked.
-func code(err error) (code, message string) {
+// awsError returns the code and the message of a service's error. Both are empty if the error came while fetching credentials,
+// before the service was called. CloudFormation and S3 distinguish many errors only by their message.
+func awsError(err error) (code, message string) {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && !errors.As(err, new(*awsconfig.Error)) {
 		return answer.ErrorCode(), answer.ErrorMessage()
@@ -24,36 +23,37 @@ func code(err error) (code, message string) {
 	return "", ""
 }
 
-// said is what a service said, without what the SDK says about it; or why it was not asked.
-func said(err error) string {
+// serviceMessage returns a service's error message without the SDK's details, or why the service could not be called.
+func serviceMessage(err error) string {
 	if none := (*awsconfig.Error)(nil); errors.As(err, &none) {
 		return none.Error()
 	}
-	if name, message := code(err); name != "" {
-		return name + ": " + plain(message)
+	if name, message := awsError(err); name != "" {
+		return name + ": " + plainText(message)
 	}
-	return plain(err.Error())
+	return plainText(err.Error())
 }
 
-// isAbsent reports that CloudFormation knows no stack of that name.
+// isAbsent reports whether err means that the stack does not exist.
 func isAbsent(err error) bool {
-	_, message := code(err)
+	_, message := awsError(err)
 	return strings.Contains(message, "does not exist")
 }
 
 func isUnchanged(err error) bool {
-	_, message := code(err)
-	return saysUnchanged(message)
+	_, message := awsError(err)
+	return meansUnchanged(message)
 }
 
-// saysUnchanged reads the texts with which CloudFormation tells that there is nothing to do.
-func saysUnchanged(text string) bool {
+// meansUnchanged reports whether a message of CloudFormation means that there is nothing to change.
+func meansUnchanged(text string) bool {
 	return strings.Contains(text, "didn't contain changes") || strings.Contains(text, "No updates are to be performed")
 }
 
-// isBusy reports that somebody else came between: is at work, or was, so that a change set is gone or out of date.
+// isBusy reports whether err means that somebody else is changing the stack, or has changed it so that a change set is gone
+// or outdated.
 func isBusy(err error) bool {
-	name, message := code(err)
+	name, message := awsError(err)
 	switch strings.TrimSuffix(name, "Exception") {
 	case "OperationInProgress", "AlreadyExists", "ChangeSetNotFound", "InvalidChangeSetStatus":
 		return true
@@ -61,10 +61,10 @@ func isBusy(err error) bool {
 	return strings.Contains(message, "_IN_PROGRESS state")
 }
 
-// isDenied reports that the credentials may not make the call. S3 answers HEAD without a body, so that its code is the
-// HTTP status in words.
+// isDenied reports whether err means that the credentials do not allow the call. S3 answers HEAD requests without a body, so
+// its code is the text of the HTTP status.
 func isDenied(err error) bool {
-	switch name, _ := code(err); name {
+	switch name, _ := awsError(err); name {
 	case "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation":
 		return true
 	}
@@ -72,26 +72,26 @@ func isDenied(err error) bool {
 }
 
 func isThrottled(err error) bool {
-	switch name, _ := code(err); name {
+	switch name, _ := awsError(err); name {
 	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException":
 		return true
 	}
 	return false
 }
 
-// isPassing reports a fault that may pass: no answer, one that broke off, or one of a server that does not feel well.
-func isPassing(err error) bool {
+// isTransient reports whether err may be temporary: no response, a truncated response, or a server error.
+func isTransient(err error) bool {
 	var status *smithyhttp.ResponseError
 	if errors.As(err, &status) {
-		broken := status.HTTPStatusCode() < http.StatusMultipleChoices
-		return broken || status.HTTPStatusCode() >= http.StatusInternalServerError
+		truncated := status.HTTPStatusCode() < http.StatusMultipleChoices
+		return truncated || status.HTTPStatusCode() >= http.StatusInternalServerError
 	}
 	var sent *smithyhttp.RequestSendError
 	return errors.As(err, &sent)
 }
 
-// isTorn reports an answer that began well and broke off.
-func isTorn(err error) bool {
+// isTruncated reports whether err is a successful response that was cut off.
+func isTruncated(err error) bool {
 	var undecoded *smithy.DeserializationError
 	var network net.Error
 	return errors.As(err, &undecoded) && (errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF))
