@@ -147,12 +147,13 @@ func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) b
 	default:
 		admitted = j.charge(path, r.tokens, now, acquire)
 	}
-	if admitted != o.admitted {
+	switch {
+	case admitted != o.admitted:
 		j.c.fail("admitted: %v, want %v", o.admitted, admitted)
-	} else if admitted && r.kind == doAllow {
-		j.granted(r, path, now, o.statuses)
-	} else if !admitted {
+	case !admitted:
 		j.denial(o, path, r.tokens, now)
+	case r.kind == doAllow:
+		j.granted(r, path, now, o.statuses)
 	}
 	return admitted
 }

@@ -125,7 +125,7 @@ func (l *Limiter) snapshotOf(o *attempt, c *bucketCharge, s *snapshot) (wait tim
 
 // requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
 func (c *bucketCharge) requested(o *attempt, set *limitSet, i int) (n int64, required bool) {
-	if set == c.required && set == c.assumed {
+	if same := c.required == c.assumed; same && set == c.assumed {
 		return c.need[i], true
 	}
 	name := set.terms[i].Name
