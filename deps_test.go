@@ -74,6 +74,7 @@ var rooms = map[string]room{
 		what:  "it loads the user's AWS configuration, and explains it",
 		third: awsSDK,
 	},
+	"internal/awsconfig/awsconfigtest": {what: "it writes configurations for tests, with the standard library"},
 	"backend/dynamo": {
 		what:  "a driver knows the contract, the numbers in it and its own storage library",
 		ours:  []string{"backend", "internal/awsconfig", "backend/num"},
@@ -133,11 +134,12 @@ var rooms = map[string]room{
 			"github.com/guptarohit/asciigraph",
 		},
 		never: map[string]string{
-			module + "/conformance":                  "the suite would bring testing and its flags into the binary",
-			module + "/stack/stacktest":              "it would bring testing and its flags into the binary",
-			module + "/backend/dynamo/dynamotest":    "it would bring a container engine's client into the binary",
-			module + "/aggregator/lambda/lambdatest": "it would bring testing and its flags into the binary",
-			module + "/bench":                        "benchmarks measure the command's parts, and are none of them",
+			module + "/conformance":                      "the suite would bring testing and its flags into the binary",
+			module + "/stack/stacktest":                  "it would bring testing and its flags into the binary",
+			module + "/backend/dynamo/dynamotest":        "it would bring a container engine's client into the binary",
+			module + "/aggregator/lambda/lambdatest":     "it would bring testing and its flags into the binary",
+			module + "/internal/awsconfig/awsconfigtest": "it would bring testing and its flags into the binary",
+			module + "/bench":                            "benchmarks measure the command's parts, and are none of them",
 		},
 	},
 	"bench": {
@@ -148,7 +150,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest"}
+var testers = []string{"conformance", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest", "internal/awsconfig/awsconfigtest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

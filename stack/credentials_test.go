@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/stack/stacktest"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig/awsconfigtest"
 )
 
 // TestNoCredentials checks that the error for missing credentials says why and what to do, and that an error while fetching them
 // does not count as an error of CloudFormation.
 func TestNoCredentials(t *testing.T) {
-	for _, x := range stacktest.Troubles() {
+	for _, x := range awsconfigtest.Failures() {
 		t.Run(x.Name, func(t *testing.T) {
 			ctx := x.Set(t)
 			_, err := Get(ctx, "app", nil)

@@ -8,13 +8,13 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
-	"github.com/zeroae/zae-limiter-go/stack/stacktest"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig/awsconfigtest"
 )
 
 // TestNoCredentials: a store that has no credentials says whose fault it is and what to do. No request was sent, so a write is
 // certainly not applied; only what may pass is unavailable.
 func TestNoCredentials(t *testing.T) {
-	for _, x := range stacktest.Troubles() {
+	for _, x := range awsconfigtest.Failures() {
 		t.Run(x.Name, func(t *testing.T) {
 			ctx := x.Set(t)
 			_, err := dynamo.Open(ctx, "app", nil)

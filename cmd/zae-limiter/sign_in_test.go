@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
-	"github.com/zeroae/zae-limiter-go/stack/stacktest"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig/awsconfigtest"
 )
 
 // TestNoCredentials checks that commands on deployed stores and on stacks say in one line why there are no credentials, and what
 // to do.
 func TestNoCredentials(t *testing.T) {
-	for _, x := range stacktest.Troubles() {
+	for _, x := range awsconfigtest.Failures() {
 		if x.Late { // would take until the command's own deadline
 			continue
 		}
@@ -46,10 +46,10 @@ func TestNoCredentials(t *testing.T) {
 // TestSignIn checks that the code of an MFA device is asked for on a terminal, once for stores and stacks together, and never for
 // an emulator.
 func TestSignIn(t *testing.T) {
-	calls := stacktest.SetMFA(t)
+	calls := awsconfigtest.SetMFA(t)
 	var err bytes.Buffer
 	app := &App{host: realHost()}
-	app.In, app.Err, app.Getenv = strings.NewReader(stacktest.MFACode+"\n"), &err, func(string) string { return "" }
+	app.In, app.Err, app.Getenv = strings.NewReader(awsconfigtest.MFACode+"\n"), &err, func(string) string { return "" }
 	app.aws = &awsconfig.Session{MFA: app.promptMFACode}
 	awsconfig.With(t.Context(), app.aws)
 	if _, e := app.signIn(target{name: "app", endpoint: "http://127.0.0.1:8000"}); e != nil || calls() != 0 {

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
-	"github.com/zeroae/zae-limiter-go/stack/stacktest"
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig/awsconfigtest"
 )
 
 // TestTroubles checks that an error has the provider's cause and what to do, and wraps the SDK's error.
 func TestTroubles(t *testing.T) {
-	for _, x := range stacktest.Troubles() {
+	for _, x := range awsconfigtest.Failures() {
 		t.Run(x.Name, func(t *testing.T) {
 			ctx := x.Set(t)
 			c, err := awsconfig.Load(ctx, "")
@@ -42,13 +42,13 @@ func TestTroubles(t *testing.T) {
 
 // TestMFA checks that the code is asked for once for all clients of a run, regardless of their deadlines; asking again is an error.
 func TestMFA(t *testing.T) {
-	calls := stacktest.SetMFA(t)
+	calls := awsconfigtest.SetMFA(t)
 	asked := 0
 	s := &awsconfig.Session{MFA: func(serial string) (string, error) {
 		if asked++; serial != "arn:aws:iam::1:mfa/ann" {
 			t.Errorf("asked for the code of %q", serial)
 		}
-		return stacktest.MFACode, nil
+		return awsconfigtest.MFACode, nil
 	}}
 	hurried, cancel := context.WithCancel(awsconfig.With(context.Background(), s))
 	cancel()

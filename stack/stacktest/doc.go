@@ -19,8 +19,5 @@
 // permissions of its caller. [Policy.Allows] evaluates policies as IAM does, those of a template by [Render], and [SecondOpinion]
 // compares it with an evaluator of npm's that nobody here wrote: iam-simulate, installed and required like moto.
 //
-// [Troubles] are the ways in which a user's own configuration gives no credentials, with local servers for SSO, STS and the
-// endpoint of a container.
-//
 // It is for tests only, and judges no limits.
 package stacktest

@@ -1,4 +1,4 @@
-package stacktest
+package awsconfigtest
 
 import (
 	"context"
@@ -14,22 +14,22 @@ import (
 	"testing"
 )
 
-// MFACode is the code that the STS of the profile "mfa" takes.
+// MFACode is the code that the STS of [SetMFA] accepts.
 const MFACode = "123456"
 
-// Trouble is a way in which a user's AWS configuration gives no credentials.
-type Trouble struct {
+// Failure is a configuration of AWS that gives no credentials, in one of the ways that users meet.
+type Failure struct {
 	Name string
-	Says []string // what an error must say: the provider's own cause, and its cure
-	Late bool     // no answer comes, and a context must end: see Expire
+	Says []string // what an error must say: the cause in the provider's own words, and its cure
+	Late bool     // the provider does not answer, so that a context must end: see Set
 	set  func(*home)
 }
 
-// home is a user's home directory with an AWS configuration.
+// home is a user's home directory, with a configuration of AWS in it.
 type home struct {
 	t      testing.TB
 	folder string
-	hung   func() // is called when a provider begins to wait
+	hung   func() // called when a provider begins to wait
 }
 
 const (
@@ -41,10 +41,10 @@ const (
 	viaSSO     = "[profile p]\nrole_arn=arn:aws:iam::1:role/r\nsource_profile=people\n[profile people]\n"
 )
 
-// Troubles are those that people meet.
-func Troubles() []Trouble {
+// Failures returns all failures.
+func Failures() []Failure {
 	login := []string{"(profile p)", "SSO session has expired", "run: aws sso login --profile p"}
-	return []Trouble{
+	return []Failure{
 		{"no SSO token", login, false, func(h *home) { h.config("p", ssoSession) }},
 		{"SSO token expired", login, false, func(h *home) {
 			h.config("p", ssoSession)
@@ -103,9 +103,9 @@ func Troubles() []Trouble {
 	}
 }
 
-// Set puts the test's process into the trouble. ctx is Background, or of Late ones a context whose deadline passes when the provider
-// waits for an answer.
-func (x *Trouble) Set(t testing.TB) context.Context {
+// Set gives the test's process this configuration. It returns the background context, or, if Late is set, a context whose
+// deadline passes when the provider waits for an answer.
+func (x *Failure) Set(t testing.TB) context.Context {
 	t.Helper()
 	h := homeOf(t)
 	late := &deadline{Context: context.Background(), passed: make(chan struct{})}
@@ -117,13 +117,14 @@ func (x *Trouble) Set(t testing.TB) context.Context {
 	return context.Background()
 }
 
-// SetMFA makes the profile of the test's process one that demands the code of an MFA device. calls counts how often STS is asked.
+// SetMFA gives the test's process a profile that demands the code of an MFA device. The function that it returns counts
+// how often STS was asked.
 func SetMFA(t testing.TB) (calls func() int) {
 	t.Helper()
 	return homeOf(t).MFA("p")
 }
 
-// deadline is a context whose deadline passes when somebody says so.
+// deadline is a context whose deadline passes when its channel is closed.
 type deadline struct {
 	context.Context
 	passed chan struct{}
@@ -140,7 +141,7 @@ func (d *deadline) Err() error {
 	}
 }
 
-// homeOf is a user without any configuration, on a machine that is none of AWS's.
+// homeOf returns the home of a user without any configuration, on a machine outside of AWS.
 func homeOf(t testing.TB) *home {
 	t.Helper()
 	h := &home{t: t, folder: t.TempDir()}
