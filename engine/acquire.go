@@ -9,14 +9,22 @@ import (
 )
 
 const (
-	mostWrongGuesses = 3  // in a row, before compare-and-set takes turns with guessing
+	// After so many wrong guesses in a row, compare-and-set and guesses alternate. If others write faster than a round
+	// trip, compare-and-set nearly always loses, while a guess is right about half the time.
+	mostWrongGuesses = 3
 	mostLostRaces    = 3  // in converting a bucket, before it is judged by the limits in its record
 	mostTries        = 32 // writes for one charge
-	mostRestarts     = 4  // of one acquire, when its configuration changes under it
+	mostRestarts     = 4  // of one acquire, if its configuration changes under it
 )
 
-// decide admits the request or denies it: in that order, all limits of the path are resolved, the request is held
-// against what is known already, and one conditional write per bucket asks the store. An error is no decision.
+// decide admits the request or denies it. An error is no decision. The path of an acquire is
+//
+//	resolve       validate the request, and find the limits of each bucket on the path (path.go, resolve.go)
+//	known denial  if the last seen record denies the request, nothing is written (denial.go)
+//	chargeAll     one conditional write per bucket (cascade.go); charge retries one bucket
+//	finish        a lease (lease.go), or a denial (denial.go), for which the other buckets are refunded
+//
+// An acquire whose configuration changes under it begins again.
 func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted bool, err error) {
 	if l.closed.Load() {
 		return false, ErrClosed
@@ -62,7 +70,8 @@ func (l *Limiter) tryOnce(ctx context.Context, o *attempt) (admitted bool, err e
 	return admitted, err
 }
 
-// charge writes one charge until the store has admitted or denied it. ctx bounds it.
+// charge charges one bucket: it builds the write, sends it, and interprets its outcome, until the store has admitted or
+// denied it. ctx bounds it.
 func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error {
 	defer c.endConvertAlone()
 	c.buildGuess()
@@ -139,8 +148,8 @@ func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCha
 	return nil
 }
 
-// judge denies, or chooses the next try: the regimes of the record, or by turns compare-and-set where those have
-// changed again and again.
+// judge denies, or chooses how the next write is built: for the regimes that the record shows, or, if those have changed
+// again and again, every other time by compare-and-set.
 func (c *bucketCharge) judge(r *backend.Record) {
 	c.observe()
 	if !c.admits() {

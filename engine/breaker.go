@@ -17,7 +17,8 @@ const (
 )
 
 // breaker fails calls at once while the store does not answer, except for one probe in each pause. The pause counts from
-// the end of a probe. It also counts from the beginning, so that a probe that never ends blocks nothing.
+// the end of a probe. It also counts from the beginning, so that a probe that never ends blocks nothing. A library's
+// breaker reads the system's clock; this one reads the limiter's, so that tests can stop it.
 type breaker struct {
 	lock     spin.Lock
 	failures int           // in a row

@@ -16,7 +16,8 @@ const (
 )
 
 // cache remembers the states of the buckets used most, up to a bound. A full part drops a state that was not used
-// since the part last looked for one. Safe for concurrent use.
+// since the part last looked for one. No library, because a look-up needs no bookkeeping of a policy, and expiry is the
+// configuration's own. Safe for concurrent use.
 type cache struct {
 	seed   maphash.Seed
 	shards []cacheShard

@@ -203,24 +203,46 @@ func (l *Limiter) pause(ctx context.Context, n int) bool {
 	return l.opts.Sleep(ctx, rand.N(most)) == nil
 }
 
-// read fills out, whose layouts it sets by the keys. Reads that fail are tried again: they change nothing. Only beside a
-// *backend.UnreadableError is there something in out.
-func (l *Limiter) read(ctx context.Context, keys []backend.Key) ([]backend.Record, error) {
-	inner, cancel := l.budget(ctx)
-	defer cancel()
+// retry calls f until it succeeds, fails for good, or ctx ends. f reports whether its error is final.
+func (l *Limiter) retry(ctx context.Context, f func() (final bool, err error)) error {
 	for try := 1; ; try++ {
-		out := make([]backend.Record, len(keys))
-		for i, k := range keys {
-			out[i].Reset(schema.LayoutOf(k))
-		}
-		_, err := l.call(inner, "read", func(ctx context.Context) error { return l.store.Read(ctx, keys, out) })
-		if err == nil || errors.As(err, new(*backend.UnreadableError)) {
-			return out, err
-		}
-		if !l.mayResend(inner, err, try) {
-			return nil, failure(ctx, err)
+		final, err := f()
+		if err == nil || final || !l.mayResend(ctx, err, try) {
+			return err
 		}
 	}
+}
+
+// request makes one call to the store within the operation's budget, and resends it after trouble that passes. After an
+// error f may still run: what it writes to must not be used.
+func (l *Limiter) request(ctx context.Context, name string, f func(context.Context) error) error {
+	inner, cancel := l.budget(ctx)
+	defer cancel()
+	return failure(ctx, l.retry(inner, func() (final bool, err error) {
+		_, err = l.call(inner, name, f)
+		return false, err
+	}))
+}
+
+// read returns the records of keys. Beside a *backend.UnreadableError it returns those that can be read.
+func (l *Limiter) read(ctx context.Context, keys []backend.Key) (out []backend.Record, err error) {
+	inner, cancel := l.budget(ctx)
+	defer cancel()
+	err = l.retry(inner, func() (final bool, err error) {
+		records := make([]backend.Record, len(keys)) // an abandoned call may still write to those of an earlier try
+		for i, k := range keys {
+			records[i].Reset(schema.LayoutOf(k))
+		}
+		_, err = l.call(inner, "read", func(ctx context.Context) error { return l.store.Read(ctx, keys, records) })
+		if final = errors.As(err, new(*backend.UnreadableError)); final || err == nil {
+			out = records
+		}
+		return final, err
+	})
+	if out != nil {
+		return out, err
+	}
+	return nil, failure(ctx, err)
 }
 
 // readOne is read for one key.

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// chargeAll charges every bucket on the path or none: one write each, at the same time where the store takes its time.
-// If one is refused, the others are refunded: nobody is ever over-admitted, but for the milliseconds between others
-// may see the tokens as taken.
+// chargeAll charges every bucket on the path or none: one write each, all at the same time if the store does I/O. If one
+// bucket denies, the others are refunded: nobody is ever over-admitted, but for some milliseconds others may see the
+// tokens as taken. A transaction would cost twice the write units and four times the latency.
 func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err error) {
 	if o.n == 1 {
 		c := &o.charges[0]

@@ -51,19 +51,21 @@ type bucketCharge struct {
 	mode      mode
 	active    uint16 // by position in assumed: the regime guessed is active
 	tries     int
-	lost      int         // races lost in converting
-	partial   bool        // some record met on the way lacked a limit that is needed
-	denies    bool        // the write being sent converts a bucket that does not admit the request
-	ahead     int64       // ns by which the record's writer was ahead of this clock, where that is much
-	illegal   bool        // some amount is out of range
-	beyond    bool        // some amount is above a capacity
-	creates   bool        // the next guess may find no record
-	noRegimes bool        // the guess needs no regimes
-	path      bool        // the next guess writes the version of the entity, which the record may not have
-	known     bool        // the last seen record has denied the request
-	unsure    bool        // the outcome of some try is unknown
-	reread    backend.Num // ver of the record after which the configuration was read
-	result    result
+	lost      int   // races lost in converting
+	partial   bool  // some record met on the way lacked a limit that is needed
+	denies    bool  // the write being sent converts a bucket that does not admit the request
+	ahead     int64 // ns by which the record's writer was ahead of this clock, where that is much
+	illegal   bool  // some amount is out of range
+	beyond    bool  // some amount is above a capacity
+	creates   bool  // the next guess may find no record
+	noRegimes bool  // the guess needs no regimes
+	// The condition on the version of the entity's record is in every write. The effect is written only if the record that
+	// was seen last has another version.
+	path   bool
+	known  bool        // the last seen record has denied the request
+	unsure bool        // the outcome of some try is unknown
+	reread backend.Num // ver of the record after which the configuration was read
+	result result
 
 	alone bool // others of this process wait for its conversion
 

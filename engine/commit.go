@@ -108,22 +108,6 @@ func (l *Limiter) applyChunk(ctx context.Context, writes []backend.Write) error 
 	return l.request(ctx, "apply", func(ctx context.Context) error { return l.store.Apply(ctx, writes, outs) })
 }
 
-// request makes one call to the store within the operation's budget, and resends it after trouble that passes. After an
-// error f may still run: what it writes to must not be used.
-func (l *Limiter) request(ctx context.Context, name string, f func(context.Context) error) error {
-	inner, cancel := l.budget(ctx)
-	defer cancel()
-	for try := 1; ; try++ {
-		_, err := l.call(inner, name, f)
-		if err == nil {
-			return nil
-		}
-		if !l.mayResend(inner, err, try) {
-			return failure(ctx, err)
-		}
-	}
-}
-
 // forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
 // instead of deciding from memory.
 func (l *Limiter) forget(affected func(entity, resource string) bool) {

@@ -83,7 +83,8 @@ func (l *Limiter) commitDeletion(ctx context.Context, deletions []*change, now i
 	return l.commit(ctx, append(others, writes...), writes[len(writes)-1].Key)
 }
 
-// detachChildren takes the parent from the entity's children, or returns ErrHasChildren unless forced.
+// detachChildren takes the parent from the entity's children, or returns ErrHasChildren unless forced. Children that kept
+// the id of a parent without a record would get a parent again if somebody created an entity of that name.
 func (l *Limiter) detachChildren(ctx context.Context, id string, force bool, now int64) error {
 	for {
 		children, err := l.children(ctx, id, Page{})

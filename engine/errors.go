@@ -14,7 +14,7 @@ var (
 	// error that a [Policy] can turn into an admission.
 	ErrUnavailable = errors.New("engine: store unavailable")
 	// ErrContention reports a call that lost its race against other writers again and again. Nothing was
-	// admitted; a few tokens may have been charged. Trying again is right.
+	// admitted; a few tokens may have been charged. Trying again is right. No [Policy] admits a request because of it.
 	ErrContention = errors.New("engine: lost the race against other writers again and again; try again")
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
 	ErrSchema = errors.New("engine: the store has another schema, upgrade this program or the store")

@@ -58,6 +58,8 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 		return nil, err
 	}
 	l.caps = store.Capabilities()
+	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
+	// the writes that DynamoDB gets are then tested without DynamoDB.
 	l.noIO, l.noRegimes, l.prompt = l.caps.NoIO, l.caps.Max && l.caps.NoIO, l.caps.HonorsContext
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5

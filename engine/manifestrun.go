@@ -26,7 +26,8 @@ type manifestRun struct {
 	stale []string
 }
 
-// changeGroup is changes that are made one after the other, because they write or demand some of the same records.
+// changeGroup is changes that are made one after the other, because they write or demand some of the same records:
+// DynamoDB refuses transactions that meet in a record.
 type changeGroup []*change
 
 // changeStage is the groups that may be committed at the same time, once the stage before is done.

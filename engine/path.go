@@ -123,19 +123,14 @@ func (o *attempt) any(f func(*bucketCharge) bool) bool {
 // earlier try was. An error is none of the store's answers.
 func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
 	l.waitForConversion(ctx, c)
-	for try := 1; ; try++ {
+	return l.retry(ctx, func() (final bool, err error) {
 		abandoned, err := l.apply(ctx, c)
 		if abandoned {
 			o.abandoned.Store(true)
 		}
-		if err == nil {
-			return nil
-		}
 		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
-		if abandoned || !l.mayResend(ctx, err, try) {
-			return err
-		}
-	}
+		return abandoned, err
+	})
 }
 
 // apply makes the charge's write once. After an abandoned call nothing of the charge may be touched.

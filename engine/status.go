@@ -18,7 +18,8 @@ type Status struct {
 	Records   int64         // -1 if unknown
 }
 
-// Status reads the store once and writes nothing. If the store cannot be reached, Reachable is false and the error is nil.
+// Status reads the store once and writes nothing. If the store cannot be reached, Reachable is false and the error is nil,
+// because a status is asked for when something is broken; [Limiter.Ping] reports the error.
 func (l *Limiter) Status(ctx context.Context) (Status, error) {
 	s := Status{Schema: strconv.Itoa(schema.CurrentVersion), Namespace: l.opts.Namespace, Records: -1}
 	start := l.clock.now()

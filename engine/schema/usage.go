@@ -38,7 +38,8 @@ func usageFields() []backend.Field {
 // the beginning of a window one of each entity is made, and a partition takes a thousand in a second.
 const usageParts = 8
 
-// UsagePartition lists the snapshots of an entity, by kind and start of their window.
+// UsagePartition lists the snapshots of an entity, by kind and start of their window. It is the entity's, and not the
+// entity's and resource's, so that one listing finds all that is deleted with an entity, and ranges of time are exact.
 func UsagePartition(entity string) string { return "u|" + escape(entity) }
 
 // Usage is the key of a snapshot of the window that starts at start, in seconds since the Unix epoch, and its place in
