@@ -33,9 +33,9 @@ func (b *batch) removeDeleted(keys []backend.Key, byKey map[backend.Key][]int) {
 		entities[of].versions[resource] = b.changes[byKey[k][at]].Before.Int64(schema.Ver)
 		entities[of].at[k] = at
 	}
-	for of, gone := range entities {
-		err := b.removeEntityUsage(of, gone.versions)
-		for k, at := range gone.at {
+	for of, deleted := range entities {
+		err := b.removeEntityUsage(of, deleted.versions)
+		for k, at := range deleted.at {
 			if err != nil {
 				b.failFrom(byKey[k][at:], fmt.Errorf("aggregator: remove the usage of %v: %w", k, err))
 				byKey[k] = nil

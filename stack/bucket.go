@@ -33,10 +33,10 @@ const (
 
 // bucketExistsStably reports whether a bucket exists, and is not merely still visible after its deletion.
 func (s *session) bucketExistsStably(ctx context.Context, name string) (bool, error) {
-	for look := 1; ; look++ {
-		there, err := s.bucketExists(ctx, name)
-		if err != nil || !there || look == maxBucketChecks {
-			return there, err
+	for attempt := 1; ; attempt++ {
+		exists, err := s.bucketExists(ctx, name)
+		if err != nil || !exists || attempt == maxBucketChecks {
+			return exists, err
 		}
 		if err := s.sleepAbout(ctx, bucketDeletionDelay); err != nil {
 			return false, err
@@ -51,11 +51,11 @@ func (s *session) existingBucket(ctx context.Context, wanted string) (string, er
 		return "", err
 	}
 	name := cmp.Or(wanted, bucketName(s.account, s.region, s.name))
-	there, err := s.bucketExists(ctx, name)
+	exists, err := s.bucketExists(ctx, name)
 	if wanted == "" && isDenied(err) {
 		return "", nil
 	}
-	if err != nil || !there {
+	if err != nil || !exists {
 		return "", err
 	}
 	return name, nil

@@ -44,7 +44,7 @@ func (s *session) createChangeSet(ctx context.Context, p *proposal) (*changeSet,
 	for _, key := range slices.Sorted(maps.Keys(p.tags)) {
 		in.Tags = append(in.Tags, types.Tag{Key: &key, Value: aws.String(p.tags[key])})
 	}
-	made, err := s.stacks.CreateChangeSet(ctx, in)
+	created, err := s.stacks.CreateChangeSet(ctx, in)
 	switch {
 	case isUnchanged(err):
 		return nil, nil
@@ -53,7 +53,7 @@ func (s *session) createChangeSet(ctx context.Context, p *proposal) (*changeSet,
 	case err != nil:
 		return nil, s.errCall("create a change set", err)
 	}
-	c := &changeSet{id: aws.ToString(made.Id), stack: aws.ToString(made.StackId)}
+	c := &changeSet{id: aws.ToString(created.Id), stack: aws.ToString(created.StackId)}
 	reason, err := s.awaitChangeSet(ctx, c)
 	if err == nil && reason == "" {
 		return c, nil

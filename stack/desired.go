@@ -68,11 +68,11 @@ func (s *session) setCode(ctx context.Context, w *desired) (err error) {
 		}
 		w.named[paramBucket], w.codeLater = bucketName(s.account, s.region, s.name), true
 		if w.current.id != "" {
-			there, err := s.bucketExistsStably(ctx, w.named[paramBucket])
+			exists, err := s.bucketExistsStably(ctx, w.named[paramBucket])
 			if err != nil {
 				return err
 			}
-			if there {
+			if exists {
 				return s.errBucketExists(w.named[paramBucket])
 			}
 		}

@@ -82,11 +82,11 @@ func (s *session) createdData(ctx context.Context, st *state) (*deletionTargets,
 				found.table = nil
 			}
 		case id == resourceBucket:
-			there, err := s.bucketExists(ctx, name)
+			exists, err := s.bucketExists(ctx, name)
 			if err != nil {
 				return nil, err
 			}
-			if there {
+			if exists {
 				found.bucket = name
 			}
 		}

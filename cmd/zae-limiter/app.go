@@ -63,8 +63,8 @@ func makeRaw(stream any) (restore func(), err error) {
 	if !ok {
 		return func() {}, nil
 	}
-	was, err := term.MakeRaw(int(f.Fd()))
-	return func() { _ = term.Restore(int(f.Fd()), was) }, err
+	state, err := term.MakeRaw(int(f.Fd()))
+	return func() { _ = term.Restore(int(f.Fd()), state) }, err
 }
 
 // App is the argument of every command's Run method: global flags, the host and the selected store.

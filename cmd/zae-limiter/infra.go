@@ -134,8 +134,7 @@ func (a *App) explainNoUsage() {
 	a.logf("no usage found: the aggregator records usage after some seconds; to see whether it is deployed: zae-limiter status %s", at.flags())
 }
 
-// isEmulator tells whether DynamoDB is an emulator on this machine beside which there is no CloudFormation, as
-// "local up" has it.
+// isEmulator reports whether DynamoDB is an emulator on this machine without CloudFormation, as "local up" starts it.
 func (a *App) isEmulator(at target) bool {
 	if at.endpoint != "" || a.Getenv("AWS_ENDPOINT_URL") != "" || a.Getenv("AWS_ENDPOINT_URL_CLOUDFORMATION") != "" {
 		return false

@@ -35,8 +35,8 @@ var aLife = []lifeStep{
 
 // again adopts the data that were kept. Moto does not support this import: it answers with an internal error.
 var again = []lifeStep{
-	{"delete --name my-app --keep-data --yes", 0, "table and bucket are left"},
-	{"deploy --name my-app --no-alarms --usage-retention-days 20", 0, "over the data that were there"},
+	{"delete --name my-app --keep-data --yes", 0, "kept the table and the S3 bucket"},
+	{"deploy --name my-app --no-alarms --usage-retention-days 20", 0, "with the existing data"},
 	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", 0, "consumed rpm=1"},
 	{"acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name my-app", exitDenied, "rpm"},
 }

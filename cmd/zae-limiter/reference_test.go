@@ -39,8 +39,8 @@ func reference(model *kong.Application) string {
 		sections.WriteString(body[title])
 	}
 	return "# Reference of the command line\n\n" +
-		"This page is made of the commands themselves, and a test compares it with them; `make golden` renews it. What is common to\n" +
-		"many commands is told in [cli-guide.md](cli-guide.md), the JSON that they print in [cli-output.md](cli-output.md).\n" +
+		"This page is generated from the commands: `make golden` updates it, and a test checks that it is up to date.\n" +
+		"[cli-guide.md](cli-guide.md) describes what the commands have in common, [cli-output.md](cli-output.md) the JSON that they print.\n" +
 		all.String() +
 		"\n## Flags of every command\n\n" + flagTable(model.Flags) +
 		"\n## Exit codes\n\n" + exitTable() + sections.String()

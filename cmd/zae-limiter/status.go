@@ -54,10 +54,10 @@ func (c *statusCmd) Run(ctx context.Context, app *App) error {
 
 // existence reports whether the store exists, given the result of reading it; nil means unknown.
 func (s *store) existence(reached bool, err error) *bool {
-	there := reached
+	found := reached
 	switch {
 	case s.isMissing() || errors.Is(err, dynamo.ErrNotDeployed):
-		there = false
+		found = false
 	case reached:
 	case s.path == "":
 		return nil
@@ -65,9 +65,9 @@ func (s *store) existence(reached bool, err error) *bool {
 		if _, err := os.Stat(s.path); err != nil {
 			return nil
 		}
-		there = true // the file exists but cannot be opened
+		found = true // the file exists but cannot be opened
 	}
-	return &there
+	return &found
 }
 
 // statusReport describes the state of the store.

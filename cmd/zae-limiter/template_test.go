@@ -57,7 +57,7 @@ func TestLambdaExport(t *testing.T) {
 	if packed, err := io.ReadAll(inside); !bytes.Equal(packed, program) {
 		t.Errorf("%d bytes, %v", len(packed), err)
 	}
-	if r := s.want(exitFailed, "lambda-export"); !strings.Contains(r.err, "the file exists: lambda.zip; --force writes over it") {
+	if r := s.want(exitFailed, "lambda-export"); !strings.Contains(r.err, "the file already exists: lambda.zip: overwrite it with --force") {
 		t.Errorf("said %q", r.err)
 	}
 	s.want(exitDone, "lambda-export", "-f", "--lambda-zip", "lambda.zip") // a zip is used unchanged

@@ -324,12 +324,12 @@ func TestTopOutlivesTrouble(t *testing.T) {
 	code, _ := live(t, "--interval 10s --timeout 10ms", func(s *screen, keys io.Writer, sh *shell) {
 		release := occupy(t, sh.file)
 		pass(20 * time.Second)
-		if f := s.frame(); !strings.Contains(f, "20s old, since then: ") || !strings.Contains(strings.ReplaceAll(f, lineEnd, ""), "in use by another process") {
+		if f := s.frame(); !strings.Contains(f, "last reading 20s ago: ") || !strings.Contains(strings.ReplaceAll(f, lineEnd, ""), "in use by another process") {
 			t.Errorf("while another process has the file:\n%q", f)
 		}
 		release()
 		pass(20 * time.Second)
-		if f := s.frame(); strings.Contains(f, "since then") {
+		if f := s.frame(); strings.Contains(f, "last reading") {
 			t.Errorf("after it:\n%q", f)
 		}
 		fmt.Fprint(keys, "q")
@@ -341,12 +341,12 @@ func TestTopOutlivesTrouble(t *testing.T) {
 
 func TestTopRefuses(t *testing.T) {
 	for line, says := range map[string]string{
-		"top":                          "a live view needs a terminal; add --once",
+		"top":                          "the live view needs a terminal: pass --once",
 		"top -o json":                  "--output json needs --once",
-		"top --once --sample 0":        "--sample 0: must be 1 to 100000",
+		"top --once --sample 0":        "--sample 0 must be 1 to 100000",
 		"top --once --limit=-1":        "--limit -1",
 		"top --once --interval=-1s":    "--interval -1s",
-		"top --interval 1ms":           "--interval 1ms: must be 100ms or more",
+		"top --interval 1ms":           "--interval 1ms must be at least 100ms",
 		"top --once --sort size":       "--sort must be one of",
 		"top --once --entity not\tone": `entity "not\tone": must be`,
 	} {

@@ -22,7 +22,7 @@ func TestUsageOfBadFlags(t *testing.T) {
 		"usage list -e a --start yesterday":       `invalid time "yesterday"`,
 		"usage list -e a --start=-1h":             "invalid time",
 		"usage list -e a -w weekly":               "must be one of",
-		"usage list -e a --plot -o json":          "leave out --output",
+		"usage list -e a --plot -o json":          "leave out one of them",
 		"usage list -e a --limit=-1":              "must be at least 1",
 		"usage list -e \t#":                       "entity",
 		"usage summary -e a --start 1h --end 2h":  "must not be before",

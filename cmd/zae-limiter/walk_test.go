@@ -54,7 +54,7 @@ func (w *walk) usable(name string) {
 	w.t.Helper()
 	w.wants("5", "zae-limiter init --name "+name, "acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day --name "+name)
 	w.wants("6", "zae-limiter init --name "+name, "check --name "+name)
-	w.wants("0", "it can be used", "init --name "+name+" --region us-east-1")
+	w.wants("0", "the table is ready", "init --name "+name+" --region us-east-1")
 	w.wants("0", "dynamodb://"+name, "system set-defaults -l rpm:2/day")
 	w.wants("0", "consumed rpm=1", "acquire user-1 gpt-4 -c rpm=1")
 	w.wants("0", "consumed rpm=1", "acquire user-1 gpt-4 -c rpm=1")

@@ -6,8 +6,8 @@ import "strings"
 var unsupported = map[string]string{
 	"schedule":            "remove it, and apply a different manifest at each time, for example with cron",
 	"reset_schedule":      "remove it, and reset buckets with cron: zae-limiter reset ENTITY RESOURCE",
-	"reset_after_seconds": "remove it: refill_amount tokens are refilled continuously in each refill_period",
-	"soft":                "remove it: a limit always denies when it is exhausted; to see the usage: zae-limiter usage summary",
+	"reset_after_seconds": "remove it, since refill_amount tokens are refilled continuously in each refill_period",
+	"soft":                "remove it, since a limit always denies when it is exhausted; to see the usage: zae-limiter usage summary",
 	"cascade":             "remove it here, and set cascade next to the entity's parent, for all resources",
 	"disabled":            "remove it, and set a limit that a single request exhausts, such as rpm: 1/3650day",
 	"bypass":              "remove it, and set a limit that nobody reaches, such as rpm: 1000000000000000",
