@@ -31,7 +31,7 @@ var banned = []struct {
 
 // cleanPlaces are the files and folders that the test reads. A folder is added when its texts have been revised.
 var cleanPlaces = []string{
-	"aggregator", "cmd/zae-limiter", "deploy", "docs/cli-guide.md", "docs/cli-output.md", "docs/cli.md", "internal/awsconfig", "stack",
+	"aggregator", "cmd/zae-limiter", "deploy", "docs", "engine", "internal", "stack", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md",
 }
 
 // bannedWords returns the cure for each banned word in a line.

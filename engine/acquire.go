@@ -244,7 +244,7 @@ func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge
 	}
 	c.assume(c.assumed, o.req.Consume)
 	c.judge(r)
-	if c.conf.version < path { // the entity was deleted since, and perhaps made anew by a clock that is behind
+	if c.conf.version < path { // the entity was deleted since, and perhaps created again by a clock that is behind
 		c.mode = swapping
 	}
 	return nil

@@ -16,7 +16,7 @@ type bucketState struct {
 	conf       atomic.Pointer[config]   // nil: to be read
 	loaded     atomic.Int64             // when conf was read, ns since the Unix epoch, on the limiter's clock
 	brought    atomic.Pointer[limitSet] // what the last request with limits of its own brought
-	renewed    atomic.Bool              // somebody reads conf anew already
+	renewed    atomic.Bool              // somebody reads conf again already
 	converting atomic.Bool              // some caller of this process converts the bucket, and others wait for it
 	used       atomic.Bool              // since the cache last looked for one to drop
 	dropped    atomic.Bool              // no longer in the cache

@@ -81,7 +81,7 @@ func (s *cacheShard) dropLocked() {
 	}
 }
 
-// forget makes the states that match read their configuration anew.
+// forget makes the states that match read their configuration again.
 func (c *cache) forget(matches func(*bucketState) bool) {
 	for i := range c.shards {
 		s := &c.shards[i]

@@ -28,7 +28,7 @@ func below(i int) engine.Request {
 	return engine.Request{Entity: fmt.Sprintf("child-%d", i), Resource: "gpt-4", Consume: engine.Tokens{"a": 1}}
 }
 
-// TestCascadeAtOnce charges the buckets of a path at the same time, and gives back at the same time, under the race
+// TestCascadeAtOnce charges the buckets of a path at the same time, and refunds at the same time, under the race
 // detector: 4 children share 50 with leases that come and go.
 func TestCascadeAtOnce(t *testing.T) {
 	w := newWorld(t)

@@ -15,7 +15,7 @@ import (
 const drift = int64(10 * time.Second)
 
 // denyKnown is for a request that the last records seen are enough to deny: arrival times only grow, but for refunds, so
-// a denial by them stays true until its time, and DenialTTL bounds how long another process's give-back may go
+// a denial by them stays true until its time, and DenialTTL bounds how long another process's refund may go
 // unnoticed. Nothing is written.
 func (l *Limiter) denyKnown(ctx context.Context, o *attempt) error {
 	for i := range o.n {

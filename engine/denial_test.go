@@ -95,7 +95,7 @@ func TestDenialIsForgotten(t *testing.T) {
 	}
 }
 
-// TestDenialTTLOff asks the store each time, and another process's give-back counts at once.
+// TestDenialTTLOff asks the store each time, and another process's refund counts at once.
 func TestDenialTTLOff(t *testing.T) {
 	w, limit := newWorld(t), engine.PerDay("a", 10)
 	l, other := w.limiter(w.store, &engine.Options{DenialTTL: -1}), w.limiter(w.store, nil)

@@ -49,7 +49,7 @@ func TestDoRollsBack(t *testing.T) {
 	equal(t, "left", w.left("user-1"), 10)
 }
 
-// TestDoRollsBackWhenCancelled: the caller who gives up in the middle still gives back.
+// TestDoRollsBackWhenCancelled: the caller who gives up in the middle still refunds.
 func TestDoRollsBackWhenCancelled(t *testing.T) {
 	w, l, q := doing(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@
 // An entity's id is whatever the program calls it: any valid UTF-8 of 1 to 256 bytes without control characters, compared byte
 // by byte. Resources have 1 to 128 bytes: letters, digits and _.-:/, beginning with a letter or digit.
 //
-// The gate never over-admits: over any interval T, the tokens admitted minus those given back are at most
+// The gate never over-admits: over any interval T, the tokens admitted minus those refunded are at most
 // capacity + rate·T, whatever the number of processes, retries, lost replies and crashes. Every decision is that of the
 // ideal continuous token bucket, in exact arithmetic. Charges by force (adjusting upwards) may lead to debt, which blocks
 // the bucket until it is refilled.

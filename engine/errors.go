@@ -192,5 +192,5 @@ func outOfDebt(name string, n int64) error {
 	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", ErrOutOfRange, n, name)
 }
 
-// errTooLate is why a give-back is void.
+// errTooLate is why a refund is void.
 var errTooLate = errors.New("engine: later than Options.MaxHold after its charge")

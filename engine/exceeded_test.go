@@ -93,7 +93,7 @@ func TestExceededPublic(t *testing.T) {
 	if text, err := json.Marshal(p); err != nil || strings.Contains(string(text), "org") || strings.Contains(string(text), `"capacity":0`) {
 		t.Errorf("its JSON: %s, %v", text, err)
 	}
-	// Only the parent denied: there is no limit to name, and the wait stays.
+	// Only the parent denied: no limit can be named, and the wait stays.
 	e.limits = keep(all[0], all[2])
 	p = e.Public()
 	const want = `{"error":"rate_limit_exceeded","message":"rate limit exceeded, retry after 91ms","retry_after_seconds":0.091,"retry_after_ms":91,"never_fits":false,"limits":[{"entity_id":"user",`

@@ -121,7 +121,7 @@ func TestFailureHangInTransit(t *testing.T) {
 	})
 }
 
-// TestFailureRefresh: configuration is read anew before it expires, behind the caller's back; where that fails the old
+// TestFailureRefresh: configuration is read again before it expires, behind the caller's back; where that fails the old
 // one goes on, and the observer is told.
 func TestFailureRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

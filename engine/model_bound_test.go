@@ -25,11 +25,11 @@ type bound struct {
 type interval struct {
 	rate, period *big.Int // of the fastest limit of the name: R tokens in P ns
 	most         *big.Int // its capacity, or another's, and the rate times the skew of clocks
-	excess       *big.Int // admitted, less given back, less what was allowed, since that beginning
+	excess       *big.Int // admitted, less refunded, less what was allowed, since that beginning
 	at           int64
 }
 
-// ledger is what a lease was given, and gave back, by bucket and limit.
+// ledger is what a lease was charged, and refunded, by bucket and limit.
 type ledger struct {
 	charged, returned [2][len(names)]int64
 	pending           [len(names)]int64 // adjusted, and not settled
@@ -86,7 +86,7 @@ func (i *interval) allow(x *big.Int) {
 	}
 }
 
-// admit counts tokens, those given back with a sign; false where there are too many.
+// admit counts tokens, those refunded with a sign; false where there are too many.
 func (i *interval) admit(now, n int64) bool {
 	i.pass(now)
 	i.excess.Add(i.excess, new(big.Int).Mul(big.NewInt(n), i.period))
@@ -105,7 +105,7 @@ func (b *bound) took(e *effect) {
 	b.lease(e)
 }
 
-// ends is told when a life of a bucket is over: what was charged to it cannot be given back.
+// ends is told when a life of a bucket is over: what was charged to it cannot be refunded.
 func (b *bound) ends(entity int) {
 	b.lives[entity]++
 	for _, h := range b.c.leases {
@@ -161,7 +161,7 @@ func (b *bound) once(e *effect) {
 	switch {
 	case h != nil && h.unsure: // a charge of unknown outcome comes before the others: the accounts tell
 		b.last[e.entity] = ""
-	case downs && e.by.kind <= doConsume: // an acquire that takes back what it charged, to begin again
+	case downs && e.by.kind <= doConsume: // an acquire that refunds what it charged, to begin again
 		b.last[e.entity] = ""
 	case ups && b.last[e.entity] == charge:
 		b.c.fail("%s was charged twice to e%d, with nothing between", charge, e.entity)
@@ -172,7 +172,7 @@ func (b *bound) once(e *effect) {
 	}
 }
 
-// lease demands that nobody gives back what was not charged.
+// lease demands that nobody refunds what was not charged.
 func (b *bound) lease(e *effect) {
 	if h := b.c.leaseOf(e.by); h != nil {
 		for n, used := range e.used {
@@ -182,7 +182,7 @@ func (b *bound) lease(e *effect) {
 				h.charged[e.entity][n] += used
 			}
 			if h.returned[e.entity][n] > h.charged[e.entity][n] {
-				b.c.fail("%d of %s given back to e%d, %d charged", h.returned[e.entity][n], names[n], e.entity, h.charged[e.entity][n])
+				b.c.fail("%d of %s refunded to e%d, %d charged", h.returned[e.entity][n], names[n], e.entity, h.charged[e.entity][n])
 			}
 		}
 	}
@@ -233,7 +233,7 @@ func (b *bound) gate(r *run, o *outcome) {
 			acquire = 1
 		}
 		reached = true
-		void := b.c.family && r.visited && !o.admitted // what was charged could not be given back: its bucket was reset
+		void := b.c.family && r.visited && !o.admitted // what was charged could not be refunded: its bucket was reset
 		h := b.c.leaseOf(r)
 		resolves := h != nil && h.unsure // a charge of unknown outcome comes first
 		if !explained(mine, want, acquire, b.c.family) && !void && !resolves {
@@ -261,7 +261,7 @@ func (b *bound) gate(r *run, o *outcome) {
 	}
 }
 
-// begin is for charges to a bucket: if that has begun a new life, nothing of the one before can be given back.
+// begin is for charges to a bucket: if that has begun a new life, nothing of the one before can be refunded.
 func (l *ledger) begin(entity int, effects []*effect) {
 	for _, e := range effects {
 		if e.admission && l.life[entity] != e.life {
@@ -283,7 +283,7 @@ func sum(effects []*effect) (total [len(names)]int64) {
 }
 
 // explained tells whether effects are what was wanted, beside some that nobody heard of. A level of a family may lack
-// limits, and what it charged may have been given back.
+// limits, and what it charged may have been refunded.
 func explained(effects []*effect, want [len(names)]int64, acquire int64, family bool) bool {
 	total, acq := sum(effects), int64(0)
 	var silent []*effect

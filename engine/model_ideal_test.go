@@ -140,7 +140,7 @@ func clip(x *big.Int) int64 {
 // pail is an ideal bucket: some drips, and what happens to them when writers come with other limits than it has.
 type pail struct {
 	there bool
-	life  int // counts from 1; what was charged to an earlier one cannot be given back
+	life  int // counts from 1; what was charged to an earlier one cannot be refunded
 	drips []drip
 	conv  int64
 	acq   int64

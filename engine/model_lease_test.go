@@ -175,7 +175,7 @@ func (j *ideal) settle(l *idealLease, now int64) (err error) {
 	return err
 }
 
-// voidDowns ends give-backs that nobody takes: what would have gone back stays consumed.
+// voidDowns ends refunds that nobody takes: what would have gone back stays consumed.
 func (p *idealPart) voidDowns() {
 	for _, s := range p.sums {
 		if s.pending < 0 {

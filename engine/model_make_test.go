@@ -146,7 +146,7 @@ func (m *maker) share(capacity int64) int64 {
 	return 1 + m.Int64N(1+capacity/8)
 }
 
-// change is what is added to a lease, or given back.
+// change is what is added to a lease, or refunded.
 func (m *maker) change(k kind) engine.Tokens {
 	if k != doConsume && k != doAdjust && k != doRelease {
 		return nil

@@ -42,7 +42,7 @@ type lateWrite struct {
 type effect struct {
 	by        *run
 	entity    int
-	used      [len(names)]int64 // by limit: charged, or given back
+	used      [len(names)]int64 // by limit: charged, or refunded
 	acq       int64
 	silent    bool // who made it does not know that it took effect
 	late      bool // it arrived after its step was over

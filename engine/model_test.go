@@ -26,7 +26,7 @@ const (
 )
 
 // TestModelEqual is the guarantee exact: where clocks and limits agree, every decision, wait and balance is that of the
-// ideal bucket, through debt, give-backs, resets, expiry and changes of limits.
+// ideal bucket, through debt, refunds, resets, expiry and changes of limits.
 func TestModelEqual(t *testing.T) {
 	t.Parallel()
 	runModel(t, true)

@@ -56,7 +56,7 @@ func times() *rapid.Generator[int64] {
 }
 
 // arrivals draws states of a limit around now: never seen, long full, at the borders between admission, denial and
-// debt (give or take a few units), and as far in debt or below zero as charges by force and give-backs lead.
+// debt (give or take a few units), and as far in debt or below zero as charges by force and refunds lead.
 func arrivals(q *bucket.Rate, now int64) *rapid.Generator[bucket.Arrival] {
 	return rapid.Custom(func(t *rapid.T) bucket.Arrival {
 		y := q.Y(now)
@@ -120,7 +120,7 @@ func checkUnits(t *rapid.T, q *bucket.Rate, limit bucket.Limit, now, n int64) {
 	// Every number that is written, as a value or as a bound, has room: 113 bits within admission, 114 in debt.
 	fits(t, "a bound of admission", 113, y.Add(num.FromInt64(1)), q.Ceiling(y), q.Ceiling(y).Sub(q.Cost(min(n, limit.Capacity))), y.Add(q.Cost(n)))
 	fits(t, "debt", 114, q.DebtLimit(y), q.DebtLimit(y).Sub(q.Cost(n)))
-	fits(t, "a give-back", 113, q.Cost(bucket.MaxDebt).Neg(), q.Ceiling(y).Sub(q.Cost(bucket.MaxDebt)))
+	fits(t, "a refund", 113, q.Cost(bucket.MaxDebt).Neg(), q.Ceiling(y).Sub(q.Cost(bucket.MaxDebt)))
 }
 
 func later(now int64, d *big.Rat) *big.Rat { return d.Add(d, whole(now)) }
@@ -190,7 +190,7 @@ func checkPassage(t *rapid.T, q *bucket.Rate, a bucket.Arrival, now, other int64
 	}
 }
 
-// checkCharge demands that a charge takes what it says, that the gate leads into no debt, and that a give-back undoes it.
+// checkCharge demands that a charge takes what it says, that the gate leads into no debt, and that a refund undoes it.
 func checkCharge(t *rapid.T, q *bucket.Rate, a bucket.Arrival, now, n int64) {
 	y := q.Y(now)
 	had, admitted := q.Available(a, y), q.Admits(a, y, n)
@@ -207,7 +207,7 @@ func checkCharge(t *rapid.T, q *bucket.Rate, a bucket.Arrival, now, n int64) {
 	}
 	back := bucket.Arrival{At: after.At.Sub(q.Cost(n)), Seen: true}
 	if got := q.Available(back, y); got != had {
-		t.Fatalf("%d available, %d after a charge and its give-back", had, got)
+		t.Fatalf("%d available, %d after a charge and its refund", had, got)
 	}
 }
 

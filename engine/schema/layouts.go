@@ -30,7 +30,7 @@ var (
 // Tat is the arrival time of the i-th limit in L, 0 ≤ i < MaxLimits.
 func Tat(i int) backend.Slot { return firstLimit + backend.Slot(2*i) }
 
-// Used is the number of tokens ever consumed and not given back of the i-th limit in L.
+// Used is the number of tokens ever consumed and not refunded of the i-th limit in L.
 func Used(i int) backend.Slot { return firstLimit + backend.Slot(2*i+1) }
 
 // Tat(0), checked against the names by a test.

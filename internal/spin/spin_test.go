@@ -38,6 +38,6 @@ func TestTryLock(t *testing.T) {
 	}
 	lock.Unlock()
 	if !lock.TryLock() {
-		t.Fatal("a lock given back was refused")
+		t.Fatal("a lock that was released was refused")
 	}
 }
