@@ -21,8 +21,8 @@ import (
 
 var allWindows = []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly}
 
-// course is the random life of some buckets, and of aggregators that process their changes.
-type course struct {
+// run is the random life of some buckets, and of aggregators that process their changes.
+type run struct {
 	*rapid.T
 	*clock
 	store   backend.Backend
@@ -37,8 +37,8 @@ type course struct {
 	want   map[string]int64 // "entity resource window start limit" → tokens, from the records themselves
 }
 
-func newCourse(t *rapid.T, s backend.Backend) *course {
-	c := &course{T: t, clock: clockAt(noon.Add(11*time.Hour + 50*time.Minute)), store: s, want: map[string]int64{}}
+func newRun(t *rapid.T, s backend.Backend) *run {
+	c := &run{T: t, clock: clockAt(noon.Add(11*time.Hour + 50*time.Minute)), store: s, want: map[string]int64{}}
 	l, err := engine.New(s, &engine.Options{Now: c.now, Sleep: impatient, MaxHold: 20 * time.Hour})
 	c.must(err)
 	c.limiter = l
@@ -51,7 +51,7 @@ func newCourse(t *rapid.T, s backend.Backend) *course {
 	return c
 }
 
-func (c *course) must(err error) {
+func (c *run) must(err error) {
 	if err != nil {
 		c.Fatalf("%v", err)
 	}
@@ -63,10 +63,10 @@ var (
 	names     = []string{"rpm", "tpm", "window", "ttl", "resource", "blob"}
 )
 
-func (c *course) entity() string   { return rapid.SampledFrom(entities).Draw(c.T, "entity") }
-func (c *course) resource() string { return rapid.SampledFrom(resources).Draw(c.T, "resource") }
+func (c *run) entity() string   { return rapid.SampledFrom(entities).Draw(c.T, "entity") }
+func (c *run) resource() string { return rapid.SampledFrom(resources).Draw(c.T, "resource") }
 
-func (c *course) limits() []engine.Limit {
+func (c *run) limits() []engine.Limit {
 	some := rapid.Permutation(names).Draw(c.T, "names")[:rapid.IntRange(1, 4).Draw(c.T, "how many")]
 	limits := make([]engine.Limit, len(some))
 	for i, name := range some {
@@ -76,7 +76,7 @@ func (c *course) limits() []engine.Limit {
 }
 
 // record reads the counters of a bucket, by the name of the limit and "acquires".
-func (c *course) record(entity, resource string) (map[string]int64, bool) {
+func (c *run) record(entity, resource string) (map[string]int64, bool) {
 	key, _ := schema.Bucket("default", entity, resource)
 	out := make([]backend.Record, 1)
 	out[0].Reset(schema.BucketLayout)
@@ -95,7 +95,7 @@ func (c *course) record(entity, resource string) (map[string]int64, bool) {
 }
 
 // watch calls a function, and computes its consumption from the records of buckets before and after it.
-func (c *course) watch(do func()) {
+func (c *run) watch(do func()) {
 	type id struct{ entity, resource string }
 	before := map[id]map[string]int64{}
 	for _, e := range entities {
@@ -115,7 +115,7 @@ func (c *course) watch(do func()) {
 	}
 }
 
-func (c *course) acquire() {
+func (c *run) acquire() {
 	limits := c.limits()
 	consume := engine.Tokens{}
 	for _, l := range limits[:rapid.IntRange(1, len(limits)).Draw(c.T, "of them")] {
@@ -133,7 +133,7 @@ func (c *course) acquire() {
 	})
 }
 
-func (c *course) settle() {
+func (c *run) settle() {
 	if len(c.leases) == 0 {
 		c.Skip()
 	}
@@ -153,7 +153,7 @@ func (c *course) settle() {
 	})
 }
 
-func (c *course) configure() {
+func (c *run) configure() {
 	entity, resource := c.entity(), c.resource()
 	if rapid.IntRange(0, 3).Draw(c.T, "delete") == 0 {
 		c.watch(func() { c.must(c.limiter.DeleteLimits(context.Background(), entity, resource)) })
@@ -163,12 +163,12 @@ func (c *course) configure() {
 	c.watch(func() { c.must(c.limiter.SetLimits(context.Background(), entity, resource, limits)) })
 }
 
-func (c *course) reset() {
+func (c *run) reset() {
 	c.watch(func() { c.must(c.limiter.ResetBucket(context.Background(), c.entity(), c.resource())) })
 }
 
 // remove deletes an entity with its usage.
-func (c *course) remove() {
+func (c *run) remove() {
 	entity := c.entity()
 	err := c.limiter.DeleteEntity(context.Background(), entity, nil)
 	if err != nil && !errors.Is(err, engine.ErrEntityNotFound) {
@@ -178,13 +178,13 @@ func (c *course) remove() {
 	c.advance(time.Microsecond) // versions of a new bucket must be larger than those of the deleted one
 }
 
-func (c *course) pass() {
+func (c *run) pass() {
 	d := rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second, 11 * time.Minute, time.Hour}).Draw(c.T, "time")
 	c.advance(d)
 }
 
 // passDays lets buckets expire after all changes are processed, since readers of a stream are less than a day behind.
-func (c *course) passDays() {
+func (c *run) passDays() {
 	c.take()
 	c.process(len(c.log), nil)
 	c.advance(time.Duration(rapid.IntRange(1, 40).Draw(c.T, "days")) * 24 * time.Hour)
@@ -198,7 +198,7 @@ func (c *course) passDays() {
 }
 
 // take moves the changes from the store to the log.
-func (c *course) take() {
+func (c *run) take() {
 	for {
 		n, err := c.store.Capabilities().Feed(context.Background(), aggregator.Layouts, 100, func(changes []backend.Change) error {
 			c.log = append(c.log, changes...)
@@ -212,7 +212,7 @@ func (c *course) take() {
 }
 
 // follow processes a part of the log, starting wherever a reader may have to start again, with a store that may fail.
-func (c *course) follow() {
+func (c *run) follow() {
 	c.take()
 	if c.at == len(c.log) && c.oldest == c.at {
 		c.Skip()
@@ -228,7 +228,7 @@ func (c *course) follow() {
 	c.process(to, plan)
 }
 
-func (c *course) process(to int, plan conformance.Plan) {
+func (c *run) process(to int, plan conformance.Plan) {
 	c.faults.SetPlan(plan)
 	a := c.workers[rapid.IntRange(0, 1).Draw(c.T, "worker")]
 	report := a.Process(context.Background(), c.log[c.at:to], c.now())
@@ -244,7 +244,7 @@ func (c *course) process(to int, plan conformance.Plan) {
 }
 
 // check compares all usage with the consumption computed from the records.
-func (c *course) check() {
+func (c *run) check() {
 	c.take()
 	c.process(len(c.log), nil)
 	got, sums := map[string]int64{}, map[aggregator.Window]map[string]int64{}
@@ -273,7 +273,7 @@ func (c *course) check() {
 	}
 }
 
-func (c *course) note(got map[string]int64, sums map[aggregator.Window]map[string]int64, w aggregator.Window, s engine.UsageSnapshot) {
+func (c *run) note(got map[string]int64, sums map[aggregator.Window]map[string]int64, w aggregator.Window, s engine.UsageSnapshot) {
 	tokens := maps.Clone(s.Tokens)
 	tokens["acquires"] = s.Acquires
 	if sums[w] == nil {
@@ -302,7 +302,7 @@ func TestEverythingIsCountedOnce(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				s := open(t)
 				defer s.Close()
-				c := newCourse(rt, s)
+				c := newRun(rt, s)
 				defer c.limiter.Close()
 				rt.Repeat(map[string]func(*rapid.T){
 					"acquire":   func(*rapid.T) { c.acquire() },

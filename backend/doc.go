@@ -1,37 +1,48 @@
-// Package backend is the contract between the engine and its stores.
+// Package backend is the contract between the limiter and its stores.
 //
-// A namespace holds records. A record has a [Key], values in the [Slot]s of a [Layout], an expiry, and at most one
-// [Place] in the index. What a store is asked to do is data: a [Write] carries conditions and effects, a store judges
-// the conditions on the record and lets the effects happen. It knows nothing of limits. Times are arguments.
+// A store implements [Backend]: six methods. It keeps records in namespaces. A record has a [Key], values in the [Slot]s
+// of a [Layout], an expiry, and at most one [Place] in the index. A caller describes what is to be done as data: a
+// [Write] has conditions and effects, and the store checks the conditions on the record and applies the effects if all
+// of them hold, in one step. A store knows nothing of limits, and reads no clock: times are arguments.
+//
+// A limit of 10 a minute, for example, is a number in a record. A charge is one write: the condition says that the
+// number is small enough, the effect adds to it, and the outcome tells the number that it was checked against.
+//
+// docs/writing-a-backend.md shows a whole store in 200 lines, and package conformance proves that a store keeps the
+// contract. Functions that every store can use are here: [Write.Validate], [ValidateCommit] and [Query.Validate] refuse
+// what no store accepts, and [CheckAndApply] says what conditions and effects mean.
 //
 // # Promises
 //
-// Every store keeps these; package conformance has a subtest of the same name for each.
+// Every store keeps these promises. Package conformance has a subtest of the same name for each.
 //
-//   - Absent: an unknown key reads as no record, never as an error and never as a record of zeros.
-//   - RoundTrip: values come back as they went in: numbers of up to 38 digits and either sign, any UTF-8, any bytes,
+//   - Absent: an unknown key reads as a record that is not present, never as an error and never as a record of zeros.
+//   - RoundTrip: values come back as they were written: numbers of up to 38 digits and either sign, any UTF-8, any bytes,
 //     the empty string. There are no floats and no sets.
-//   - ReadOwnCommit: what was acknowledged is seen by every later read by key.
+//   - ReadOwnCommit: every later read by key sees an acknowledged write, through whatever handle.
 //   - AllOrNothing: if any condition of a commit fails, nothing changes.
-//   - Verdict: a refused write tells its record as it stood, one that took effect its record as it is now; a
-//     refused commit names the write.
-//   - OneMoment: no other write comes between judging the conditions and taking effect.
-//   - Independent: the writes of one Apply are judged one by one, each with its own outcome.
-//   - Views: a listing is in order, in both directions, and unaware of page borders. Struck in the open: an index
-//     listing need not be complete at once; it never invents, and it catches up.
-//   - Apart: a namespace never sees another's records, whatever characters its parts contain.
-//   - Expiry: a record is never dropped before its time, and may linger after it.
-//   - Limits: the lengths and counts of this package are refused before any effect, the same everywhere.
-//   - Cancelled: with ctx done before the call nothing is written; with ctx done in flight the call returns promptly,
+//   - Verdict: a write that was refused returns the record that its conditions were checked on, a write that took effect
+//     returns the record after it, and a commit that was refused names the write.
+//   - OneMoment: no other write comes between checking the conditions of a write and applying its effects.
+//   - Independent: the writes of one Apply are checked one by one, and each has its own outcome.
+//   - Views: a listing is in the order of bytes, in both directions, and complete across pages. An index listing may lag
+//     behind writes; it never lists a key that was not there, and it catches up.
+//   - Apart: no call sees the records of another namespace, whatever characters the parts of a key contain.
+//   - Expiry: a record is never dropped before its expiry, and may stay after it.
+//   - Limits: lengths and counts beyond those of this package are refused before anything is written.
+//   - Cancelled: if ctx is done before a call, nothing is written; if it ends during a call, the call returns promptly,
 //     and its error says whether the outcome is known.
-//   - Errors: only the errors of this package and ctx's cross the seam; the driver's own stays reachable by errors.As. A
-//     record that cannot be read is named, keeps no other back, and can be removed.
-//   - Closed: Close twice is fine; afterwards every call answers ErrClosed.
-//   - Shared: safe for concurrent use.
-//   - Clockless: no promise depends on the store's idea of now.
+//   - Errors: only errors of this package and of ctx are returned, and the driver's own is reachable by errors.As. A
+//     record that cannot be read is named, does not prevent reading others, and can be removed.
+//   - Closed: a second Close returns nil, and every call after Close returns ErrClosed.
+//   - Shared: all methods are safe for concurrent use.
+//   - Clockless: no promise depends on what time it is where the store runs.
 //
-// What not every store can do, a store says in its [Capabilities]. The promises of four of them, and that of stores which
-// survive being reopened, are run apart: Feed, Sweep, Scan, Max, Durable. [Wrap] puts a function around every call.
+// # Capabilities
 //
-// Package backend holds no store, reads no clock and does no I/O.
+// What not every store can do is in its [Capabilities]; the limiter does without what is missing, as described there.
+// Four of them have promises, which package conformance proves apart, as it does for stores that survive being reopened:
+// Feed, Sweep, Scan, Max and Durable. [Wrap] puts a function around every call of a store, for metrics or faults.
+//
+// Package backend contains no store, reads no clock and does no I/O.
 package backend

@@ -19,7 +19,7 @@ var apart = cases{
 var odd = []string{"/", "#", "|", "\\", "%", ":", "\x00", "\x01", "\xc3\xbf", " ", ".", "~", "_", "\U0010ffff"}
 
 // apartNamespaces uses the same partitions and sorts in several namespaces.
-func apartNamespaces(s *trial) {
+func apartNamespaces(s *storeTest) {
 	spaces := []string{"a", "A", "b", "a ", " a", "é", "e\u0301", "a\x00"}
 	s.namespaces = spaces
 	in := func(namespace string) backend.Key {
@@ -62,7 +62,7 @@ func awkward() []backend.Key {
 		backend.Key{Namespace: "a", Partition: "\\\\/", Sort: "x"}, backend.Key{Namespace: "a", Partition: "~1", Sort: "x"})
 }
 
-func (s *trial) mustFill(keys []backend.Key) {
+func (s *storeTest) mustFill(keys []backend.Key) {
 	s.Helper()
 	s.namespaces = nil
 	for i, k := range keys {
@@ -73,7 +73,7 @@ func (s *trial) mustFill(keys []backend.Key) {
 	}
 }
 
-func apartKeys(s *trial) {
+func apartKeys(s *storeTest) {
 	keys := awkward()
 	s.mustFill(keys)
 	for i, k := range keys {
@@ -92,7 +92,7 @@ func apartKeys(s *trial) {
 }
 
 // apartLists lists every partition of awkward keys: each has its own keys, unharmed.
-func apartLists(s *trial) {
+func apartLists(s *storeTest) {
 	keys := awkward()
 	s.mustFill(keys)
 	for _, k := range keys {
@@ -114,7 +114,7 @@ func apartLists(s *trial) {
 }
 
 // apartIndexes has places that are easily taken for one another, and for primary partitions.
-func apartIndexes(s *trial) {
+func apartIndexes(s *storeTest) {
 	var keys []backend.Key
 	var places []backend.Place
 	for i, c := range odd {

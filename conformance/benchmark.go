@@ -14,7 +14,7 @@ import (
 func Benchmark(b *testing.B, open Open) {
 	for _, c := range []struct {
 		name string
-		loop func(*testing.B, *trial)
+		loop func(*testing.B, *storeTest)
 	}{
 		{"Apply", benchApply},
 		{"ApplyMany", benchApplyMany},
@@ -28,7 +28,7 @@ func Benchmark(b *testing.B, open Open) {
 		{"List", benchList},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s := newTrial(b, open)
+			s := newStoreTest(b, open)
 			s.namespaces = nil
 			b.ReportAllocs()
 			c.loop(b, s)
@@ -46,7 +46,7 @@ func take(k backend.Key, atMost int64) []backend.Write {
 const unlimited = 1 << 60
 
 // total is the sum of n in the records of keys.
-func (s *trial) total(keys ...backend.Key) (sum int64) {
+func (s *storeTest) total(keys ...backend.Key) (sum int64) {
 	for _, r := range s.mustRead(keys...) {
 		sum += r.Int64(slotN)
 	}
@@ -62,7 +62,7 @@ func wantWork(b *testing.B, what string, got, want int64) {
 }
 
 // count applies writes again and again, with their memos, and counts the outcomes.
-func count(ctx context.Context, b *testing.B, s *trial, writes []backend.Write, next func() bool) (applied, refused int64) {
+func count(ctx context.Context, b *testing.B, s *storeTest, writes []backend.Write, next func() bool) (applied, refused int64) {
 	out := make([]backend.Outcome, len(writes))
 	for next() {
 		if err := s.store.Apply(ctx, writes, out); err != nil {
@@ -80,13 +80,13 @@ func count(ctx context.Context, b *testing.B, s *trial, writes []backend.Write, 
 	return applied, refused
 }
 
-func benchApply(b *testing.B, s *trial) {
+func benchApply(b *testing.B, s *storeTest) {
 	applied, _ := count(b.Context(), b, s, take(keyOf("k"), unlimited), b.Loop)
 	wantWork(b, "writes that took effect", applied, int64(b.N))
 	wantWork(b, "what they added up to", s.total(keyOf("k")), int64(b.N))
 }
 
-func benchApplyMany(b *testing.B, s *trial) {
+func benchApplyMany(b *testing.B, s *storeTest) {
 	var writes []backend.Write
 	var keys []backend.Key
 	for i := range 10 {
@@ -98,7 +98,7 @@ func benchApplyMany(b *testing.B, s *trial) {
 	wantWork(b, "what they added up to", s.total(keys...), int64(10*b.N))
 }
 
-func benchRefuse(b *testing.B, s *trial) {
+func benchRefuse(b *testing.B, s *storeTest) {
 	s.mustPut(write(keyOf("k"), set(7)))
 	_, refused := count(b.Context(), b, s, take(keyOf("k"), 6), b.Loop)
 	wantWork(b, "writes that were refused", refused, int64(b.N))
@@ -106,7 +106,7 @@ func benchRefuse(b *testing.B, s *trial) {
 }
 
 // benchHot writes one key from all sides; half of what is asked for is there.
-func benchHot(b *testing.B, s *trial) {
+func benchHot(b *testing.B, s *storeTest) {
 	var admitted, denied atomic.Int64
 	capacity := int64(b.N+1) / 2
 	b.RunParallel(func(p *testing.PB) {
@@ -120,7 +120,7 @@ func benchHot(b *testing.B, s *trial) {
 }
 
 // benchSpread writes a thousand keys from all sides, each as often as the others.
-func benchSpread(b *testing.B, s *trial) {
+func benchSpread(b *testing.B, s *storeTest) {
 	var at atomic.Int64
 	keys := make([]backend.Key, 1000)
 	for i := range keys {
@@ -148,7 +148,7 @@ func benchSpread(b *testing.B, s *trial) {
 	wantWork(b, "what they added up to", s.total(keys...), int64(b.N))
 }
 
-func benchCommit(b *testing.B, s *trial) {
+func benchCommit(b *testing.B, s *storeTest) {
 	keys := keysOf("a", "b", "c")
 	for b.Loop() {
 		if err := s.store.Commit(b.Context(), token(), []backend.Write{write(keys[0], add(1)), write(keys[1], add(1)), take(keys[2], unlimited)[0]}); err != nil {
@@ -158,7 +158,7 @@ func benchCommit(b *testing.B, s *trial) {
 	wantWork(b, "what they added up to", s.total(keys...), int64(3*b.N))
 }
 
-func benchConflict(b *testing.B, s *trial) {
+func benchConflict(b *testing.B, s *storeTest) {
 	s.mustPut(write(keyOf("b"), set(1)))
 	for b.Loop() {
 		err := s.store.Commit(b.Context(), token(), []backend.Write{write(keyOf("a"), add(1)), write(keyOf("b"), is(backend.Less, 1))})
@@ -169,11 +169,11 @@ func benchConflict(b *testing.B, s *trial) {
 	wantWork(b, "what was there before", s.total(keysOf("a", "b")...), 1)
 }
 
-func benchRead(b *testing.B, s *trial) { readLoop(b, s, 1) }
+func benchRead(b *testing.B, s *storeTest) { readLoop(b, s, 1) }
 
-func benchReadMany(b *testing.B, s *trial) { readLoop(b, s, 100) }
+func benchReadMany(b *testing.B, s *storeTest) { readLoop(b, s, 100) }
 
-func readLoop(b *testing.B, s *trial, size int) {
+func readLoop(b *testing.B, s *storeTest, size int) {
 	var keys []backend.Key
 	for i := range size {
 		keys = append(keys, keyOf(fmt.Sprint(i)))
@@ -194,7 +194,7 @@ func readLoop(b *testing.B, s *trial, size int) {
 	wantWork(b, "records that were read", sum, int64(size*b.N))
 }
 
-func benchList(b *testing.B, s *trial) {
+func benchList(b *testing.B, s *storeTest) {
 	const size = 100
 	for i := range 2 * size {
 		s.mustPut(write(keyOf(fmt.Sprintf("%03d", i)), set(i)))

@@ -25,7 +25,7 @@ var sentinels = []error{
 }
 
 // wantClass looks at an error that there is; whether there is one is another promise's.
-func (s *trial) wantClass(what string, err, want error) {
+func (s *storeTest) wantClass(what string, err, want error) {
 	s.Helper()
 	if err == nil {
 		return
@@ -50,7 +50,7 @@ func classOf(what string) error {
 	return backend.ErrInvalid
 }
 
-func errorsClasses(s *trial) {
+func errorsClasses(s *storeTest) {
 	writes := badWrites()
 	if !s.store.Capabilities().Max {
 		writes["adding to the greater of two"] = write(keyOf("k"), addFrom("0", "1"))
@@ -81,7 +81,7 @@ func errorsClasses(s *trial) {
 }
 
 // errorsGrown has what only the record shows to be too much.
-func errorsGrown(s *trial) {
+func errorsGrown(s *storeTest) {
 	k, most := keyOf("k"), strings.Repeat("x", backend.MaxRecord-100)
 	s.mustPut(write(k, setNum(slotN, number(nines)), setText(slotS, most)))
 	for what, c := range map[string]struct {
@@ -99,7 +99,7 @@ func errorsGrown(s *trial) {
 }
 
 // errorsEveryOutcome wants an error of the whole call to stand in every outcome too.
-func errorsEveryOutcome(s *trial) {
+func errorsEveryOutcome(s *storeTest) {
 	writes := []backend.Write{write(keyOf("a"), set(1)), write(keyOf("b")), write(keyOf("c"), set(1))}
 	out := make([]backend.Outcome, 3)
 	s.wantClass("an empty write between others", s.store.Apply(s.Context(), writes, out), backend.ErrInvalid)
@@ -111,7 +111,7 @@ func errorsEveryOutcome(s *trial) {
 	}
 }
 
-func errorsConflict(s *trial) {
+func errorsConflict(s *storeTest) {
 	err := s.commit(write(keyOf("a"), set(1)), write(keyOf("k"), is(backend.Present)))
 	s.wantClass("a refused commit", err, backend.ErrConflict)
 	var conflict *backend.ConflictError
@@ -122,7 +122,7 @@ func errorsConflict(s *trial) {
 
 // errorsUnreadable reads records of another layout beside others: the error names them, and the others are there. A removal
 // without conditions removes them; one with conditions cannot judge them.
-func errorsUnreadable(s *trial) {
+func errorsUnreadable(s *storeTest) {
 	odd := backend.NewLayout("odd", backend.Field{Name: "n"}, backend.Field{Name: "z"})
 	in := func(sort string) backend.Key { return backend.Key{Namespace: "odd", Partition: part, Sort: sort} }
 	effect := setNum(odd.MustSlot("z"), numOf(1))

@@ -16,7 +16,7 @@ var allOrNothing = cases{
 	{"Resent", commitResent},
 }
 
-func commitAll(s *trial) {
+func commitAll(s *storeTest) {
 	a, b, c := keyOf("a"), keyOf("b"), backend.Key{Namespace: space, Partition: "elsewhere", Sort: "c"}
 	s.mustPut(write(a, set(1)), write(b, set(2)))
 	s.mustCommit(write(a, is(backend.Equal, 1), add(10)), remove(b, is(backend.Equal, 2)), write(c, is(backend.Absent), set(3)))
@@ -29,7 +29,7 @@ func commitAll(s *trial) {
 }
 
 // commitNothing lets every write of a commit fail in turn.
-func commitNothing(s *trial) {
+func commitNothing(s *storeTest) {
 	keys := keysOf("a", "b", "c", "d", "new")
 	s.mustPut(write(keys[0], set(0)), write(keys[1], set(1), backend.Expiry(future), place("b")), write(keys[2], set(2)), write(keys[3], set(3)))
 	for i := range 5 {
@@ -51,7 +51,7 @@ func commitNothing(s *trial) {
 }
 
 // commitSum has a write whose conditions hold and whose effects no store can carry out.
-func commitSum(s *trial) {
+func commitSum(s *storeTest) {
 	keys := keysOf("a", "b", "c")
 	s.mustPut(write(keys[0], set(1)), write(keys[1], setNum(slotN, number(nines))))
 	s.unchanged("a sum of a commit has 39 digits", keys, func() {
@@ -63,7 +63,7 @@ func commitSum(s *trial) {
 }
 
 // commitMost has as many writes as a commit may hold, and refuses the last.
-func commitMost(s *trial) {
+func commitMost(s *storeTest) {
 	var keys []backend.Key
 	var writes []backend.Write
 	for i := range backend.MaxCommit {
@@ -87,7 +87,7 @@ func commitMost(s *trial) {
 
 // commitResent sends a commit that was made again, under its token and under another. Stores that remember tokens say
 // yes to the first, others judge it again; none makes it twice.
-func commitResent(s *trial) {
+func commitResent(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	s.mustPut(write(a, set(1)))
 	writes, same := []backend.Write{write(b, is(backend.Absent), set(1)), write(a, add(1))}, token()
@@ -106,7 +106,7 @@ func commitResent(s *trial) {
 	})
 }
 
-func verdictConflict(s *trial) {
+func verdictConflict(s *storeTest) {
 	a, b, none := keyOf("a"), keyOf("b"), keyOf("none")
 	s.mustPut(write(a, set(1)), write(b, set(2), setText(slotS, "x"), backend.Expiry(future)))
 	for _, c := range []struct {
@@ -132,7 +132,7 @@ func verdictConflict(s *trial) {
 }
 
 // verdictAnyConflict has several writes that fail, of which any one may be named.
-func verdictAnyConflict(s *trial) {
+func verdictAnyConflict(s *storeTest) {
 	var writes []backend.Write
 	for i := range 6 {
 		k := keyOf(fmt.Sprint(i))

@@ -15,16 +15,16 @@ import (
 // that runs it again.
 func Compare(t *testing.T, stores map[string]Open) {
 	names := slices.Sorted(maps.Keys(stores))
-	trials := map[string]*trial{}
+	tests := map[string]*storeTest{}
 	for _, name := range names {
-		trials[name] = newTrial(t, stores[name])
-		trials[name].namespaces = nil
+		tests[name] = newStoreTest(t, stores[name])
+		tests[name].namespaces = nil
 	}
-	draw := drawing{max: !slices.ContainsFunc(names, func(name string) bool { return !trials[name].store.Capabilities().Max })}
+	draw := drawing{max: !slices.ContainsFunc(names, func(name string) bool { return !tests[name].store.Capabilities().Max })}
 	rapid.Check(t, func(rt *rapid.T) {
 		players := make([]*player, len(names))
 		for i, name := range names {
-			players[i] = newPlayer(trials[name].under(rt))
+			players[i] = newPlayer(tests[name].under(rt))
 		}
 		list := rapid.SliceOfN(rapid.Custom(draw.asked), 1, 40).Draw(rt, "operations")
 		histories := make([][]string, len(names))

@@ -25,7 +25,7 @@ var oneMoment = cases{
 }
 
 // together runs several goroutines, which begin at once, and waits for all of them.
-func (s *trial) together(n int, work func(worker int)) {
+func (s *storeTest) together(n int, work func(worker int)) {
 	var all sync.WaitGroup
 	start := make(chan struct{})
 	for worker := range n {
@@ -39,7 +39,7 @@ func (s *trial) together(n int, work func(worker int)) {
 }
 
 // applied applies one write from any goroutine and tells whether it took effect; errors are the subtest's.
-func (s *trial) applied(w backend.Write) bool {
+func (s *storeTest) applied(w backend.Write) bool {
 	out, err := s.one(w)
 	if err != nil || out.Err != nil {
 		s.Errorf("Apply on %v: %v, %v", w.Key, err, out.Err)
@@ -49,7 +49,7 @@ func (s *trial) applied(w backend.Write) bool {
 }
 
 // committed commits from any goroutine and tells whether it was made.
-func (s *trial) committed(writes ...backend.Write) bool {
+func (s *storeTest) committed(writes ...backend.Write) bool {
 	err := s.commit(writes...)
 	if err != nil && !errors.Is(err, backend.ErrConflict) {
 		s.Errorf("Commit: %v", err)
@@ -58,7 +58,7 @@ func (s *trial) committed(writes ...backend.Write) bool {
 }
 
 // peek reads from any goroutine.
-func (s *trial) peek(keys ...backend.Key) []backend.Record {
+func (s *storeTest) peek(keys ...backend.Key) []backend.Record {
 	out := make([]backend.Record, len(keys))
 	for i := range out {
 		out[i].Reset(layout)
@@ -70,7 +70,7 @@ func (s *trial) peek(keys ...backend.Key) []backend.Record {
 }
 
 // momentAdmissions takes from one key until nothing is left: exactly as much as there was.
-func momentAdmissions(s *trial) {
+func momentAdmissions(s *storeTest) {
 	k, admitted := keyOf("k"), atomic.Int64{}
 	const capacity = 100
 	s.mustPut(write(k, set(0)))
@@ -86,7 +86,7 @@ func momentAdmissions(s *trial) {
 }
 
 // momentAmounts takes different amounts.
-func momentAmounts(s *trial) {
+func momentAmounts(s *storeTest) {
 	k, admitted := keyOf("k"), atomic.Int64{}
 	const capacity = 200
 	s.mustPut(write(k, set(0)))
@@ -103,7 +103,7 @@ func momentAmounts(s *trial) {
 }
 
 // momentCreate makes records that only one of all may make.
-func momentCreate(s *trial) {
+func momentCreate(s *storeTest) {
 	const races = 20
 	var won [races]atomic.Int64
 	s.together(workers, func(worker int) {
@@ -120,7 +120,7 @@ func momentCreate(s *trial) {
 }
 
 // momentSwap counts by compare-and-set.
-func momentSwap(s *trial) {
+func momentSwap(s *storeTest) {
 	k, swapped := keyOf("k"), atomic.Int64{}
 	s.mustPut(write(k, set(0)))
 	s.together(workers, func(int) {
@@ -136,7 +136,7 @@ func momentSwap(s *trial) {
 }
 
 // momentBoth sends some writes alone and others in commits, which have another key beside them, in either order.
-func momentBoth(s *trial) {
+func momentBoth(s *storeTest) {
 	k, beside, admitted := keyOf("k"), keyOf("beside"), atomic.Int64{}
 	const capacity = 100
 	s.mustPut(write(k, set(0)))
@@ -163,7 +163,7 @@ func momentBoth(s *trial) {
 }
 
 // momentComeAndGo makes and removes one record, with the memo that the store leaves in the writes.
-func momentComeAndGo(s *trial) {
+func momentComeAndGo(s *storeTest) {
 	k := keyOf("k")
 	var there atomic.Int64
 	s.together(workers, func(worker int) {
@@ -190,7 +190,7 @@ func momentComeAndGo(s *trial) {
 }
 
 // momentTransfer moves amounts between accounts. Whoever sees all accounts at one moment sees the same sum.
-func momentTransfer(s *trial) {
+func momentTransfer(s *storeTest) {
 	accounts := keysOf("0", "1", "2", "3")
 	const each = 20
 	for _, k := range accounts {

@@ -23,7 +23,7 @@ func doneContexts(ctx context.Context) map[string]context.Context {
 	return map[string]context.Context{"cancelled": stopped, "past its deadline": late}
 }
 
-func cancelledBefore(s *trial) {
+func cancelledBefore(s *storeTest) {
 	keys := keysOf("a", "new")
 	s.mustPut(write(keys[0], set(1), place("a")))
 	for what, ctx := range doneContexts(s.Context()) {
@@ -50,7 +50,7 @@ func cancelledBefore(s *trial) {
 
 // cancelledInFlight cancels the contexts of some callers again and again, while others go on with theirs. Every
 // addition that was acknowledged is there, and none that was certainly not applied.
-func cancelledInFlight(s *trial) {
+func cancelledInFlight(s *storeTest) {
 	k := keyOf("k")
 	var sure, perhaps atomic.Int64
 	note := func(ctx context.Context, err error) {
@@ -75,7 +75,7 @@ func cancelledInFlight(s *trial) {
 }
 
 // untilCancelled lets four callers add until one context is cancelled, after so many calls; the first has another.
-func (s *trial) untilCancelled(k backend.Key, after int, note func(context.Context, error)) {
+func (s *storeTest) untilCancelled(k backend.Key, after int, note func(context.Context, error)) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	var calls atomic.Int64

@@ -11,13 +11,15 @@ import (
 // For each subtest fresh is called once; the Open that it gives opens the same records each time it is called, the
 // first time none. The suite closes a store before it opens the next.
 func RunDurable(t *testing.T, fresh func(t testing.TB) Open) {
-	t.Run("Durable", func(t *testing.T) {
+	durable := promise{name: "Durable", power: true, means: "what was acknowledged is there after the store was closed and opened again."}
+	t.Run(durable.name, func(t *testing.T) {
 		t.Parallel()
+		explain(t, durable.failed())
 		for _, c := range durables {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
 				open := fresh(t)
-				s := newTrial(t, open)
+				s := newStoreTest(t, open)
 				c.prove(s, func() {
 					s.mustClose()
 					s.store = open(t)
@@ -29,7 +31,7 @@ func RunDurable(t *testing.T, fresh func(t testing.TB) Open) {
 
 var durables = []struct {
 	name  string
-	prove func(s *trial, reopen func())
+	prove func(s *storeTest, reopen func())
 }{
 	{"Records", durableRecords},
 	{"Removed", durableRemoved},
@@ -40,7 +42,7 @@ var durables = []struct {
 	{"Powers", durablePowers},
 }
 
-func durableRecords(s *trial, reopen func()) {
+func durableRecords(s *storeTest, reopen func()) {
 	want := map[string]string{
 		"a": "n=" + nines, "b": `s="" b="\xff\x00"`, "c": "empty until 4102444800", "d": "n=-1 m=0 until 4102444800",
 	}
@@ -61,7 +63,7 @@ func durableRecords(s *trial, reopen func()) {
 	check()
 }
 
-func durableRemoved(s *trial, reopen func()) {
+func durableRemoved(s *storeTest, reopen func()) {
 	a, b := keyOf("a"), keyOf("b")
 	s.mustPut(write(a, set(1), place("a"), backend.Expiry(future)), write(b, set(1), place("b")))
 	reopen()
@@ -78,7 +80,7 @@ func durableRemoved(s *trial, reopen func()) {
 }
 
 // durableRefused has nothing to survive: a refusal beside what took effect.
-func durableRefused(s *trial, reopen func()) {
+func durableRefused(s *storeTest, reopen func()) {
 	a, b, c := keyOf("a"), keyOf("b"), keyOf("c")
 	writes := []backend.Write{write(a, set(1)), write(b, is(backend.Present), set(1))}
 	if err := s.store.Apply(s.Context(), writes, make([]backend.Outcome, 2)); err != nil {
@@ -93,7 +95,7 @@ func durableRefused(s *trial, reopen func()) {
 	s.want(c, "none")
 }
 
-func durableViews(s *trial, reopen func()) {
+func durableViews(s *storeTest, reopen func()) {
 	s.mustSpread(sorts)
 	reopen()
 	s.wantSorts(backend.Query{Namespace: space, Partition: part}, sorts, 3, backend.MaxPage)
@@ -105,7 +107,7 @@ func durableViews(s *trial, reopen func()) {
 }
 
 // durableConcurrent counts what was acknowledged to many.
-func durableConcurrent(s *trial, reopen func()) {
+func durableConcurrent(s *storeTest, reopen func()) {
 	for round := 1; round <= 2; round++ {
 		s.together(workers, func(worker int) {
 			for i := range 20 {
@@ -124,7 +126,7 @@ func durableConcurrent(s *trial, reopen func()) {
 }
 
 // durableLayout reads with another program's layout: the same fields by name, in another order, and one more.
-func durableLayout(s *trial, reopen func()) {
+func durableLayout(s *storeTest, reopen func()) {
 	s.namespaces = nil
 	s.mustPut(write(keyOf("k"), set(1), setNum(slotM, numOf(2)), setText(slotS, "x"), setText(slotB, "\xff"), backend.Expiry(future)))
 	reopen()
@@ -142,7 +144,7 @@ func durableLayout(s *trial, reopen func()) {
 }
 
 // durablePowers looks at the powers that the store has: what was not taken, swept or scanned is still to be.
-func durablePowers(s *trial, reopen func()) {
+func durablePowers(s *storeTest, reopen func()) {
 	s.mustPut(write(keyOf("a"), set(1), backend.Expiry(1000)), write(keyOf("b"), set(1)), write(keyOf("b"), add(1)))
 	reopen()
 	if s.store.Capabilities().Scan != nil {

@@ -46,11 +46,11 @@ var effectTable = []struct {
 	{unset(slotT), `n=7 s="x"`, "empty"},
 }
 
-func effectsAlone(s *trial) { s.tryEffects(func(w backend.Write) { s.mustPut(w) }) }
+func effectsAlone(s *storeTest) { s.tryEffects(func(w backend.Write) { s.mustPut(w) }) }
 
-func effectsCommitted(s *trial) { s.tryEffects(func(w backend.Write) { s.mustCommit(w) }) }
+func effectsCommitted(s *storeTest) { s.tryEffects(func(w backend.Write) { s.mustCommit(w) }) }
 
-func (s *trial) tryEffects(send func(backend.Write)) {
+func (s *storeTest) tryEffects(send func(backend.Write)) {
 	for i, row := range effectTable {
 		none, there := keyOf(fmt.Sprintf("none %d", i)), keyOf(fmt.Sprintf("there %d", i))
 		s.mustPut(write(there, set(7), setText(slotS, "x")))
@@ -61,7 +61,7 @@ func (s *trial) tryEffects(send func(backend.Write)) {
 	}
 }
 
-func effectsTogether(s *trial) {
+func effectsTogether(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	all := []backend.Effect{
 		{Slot: slotM, Op: backend.Add, Num: numOf(1), Base: numOf(10)},
@@ -81,7 +81,7 @@ func effectsTogether(s *trial) {
 }
 
 // readMany asks for more keys than any store fetches at once, some of them twice.
-func readMany(s *trial) {
+func readMany(s *storeTest) {
 	keys, want := []backend.Key{}, []string{}
 	for i := range 130 {
 		k := keyOf(fmt.Sprint(i))
@@ -97,7 +97,7 @@ func readMany(s *trial) {
 }
 
 // readElsewhere reads what another goroutine was told is written.
-func readElsewhere(s *trial) {
+func readElsewhere(s *storeTest) {
 	k, acknowledged, seen := keyOf("k"), make(chan int), make(chan struct{})
 	go func() {
 		defer close(acknowledged)
@@ -117,7 +117,7 @@ func readElsewhere(s *trial) {
 }
 
 // readMemo sends one write again and again with the memo that the store left in it, while the record comes and goes.
-func readMemo(s *trial) {
+func readMemo(s *storeTest) {
 	k := keyOf("k")
 	writes, out := []backend.Write{write(k, add(1), place("p"))}, make([]backend.Outcome, 1)
 	send := func(want string) {

@@ -11,24 +11,24 @@ import (
 
 // admitsExactly proves that of a limit of C exactly C are admitted while no time passes, whoever asks.
 var admitsExactly = stories{
-	{"OneProcess", func(r *rig) { r.exactly(1, 0) }},
-	{"SeveralProcesses", func(r *rig) { r.exactly(4, 0) }},
-	{"ClocksApart", func(r *rig) { r.exactly(4, 5*time.Second) }},
-	{"WithIO", func(r *rig) { r.slow().exactly(4, 0) }},
-	{"BehindOthers", func(r *rig) { swapMeetsWriter(r.slow()) }},
+	{"OneProcess", func(r *engineTest) { r.exactly(1, 0) }},
+	{"SeveralProcesses", func(r *engineTest) { r.exactly(4, 0) }},
+	{"ClocksApart", func(r *engineTest) { r.exactly(4, 5*time.Second) }},
+	{"WithIO", func(r *engineTest) { r.slow().exactly(4, 0) }},
+	{"BehindOthers", func(r *engineTest) { swapMeetsWriter(r.slow()) }},
 	{"Amounts", admitsAmounts},
 	{"SeveralLimits", admitsSeveralLimits},
 	{"LiveBucket", admitsLive},
-	{"Cascade", func(r *rig) { r.exactlyBelow(1) }},
-	{"CascadeOfProcesses", func(r *rig) { r.exactlyBelow(3) }},
-	{"CascadeWithIO", func(r *rig) { r.slow().exactlyBelow(3) }},
+	{"Cascade", func(r *engineTest) { r.exactlyBelow(1) }},
+	{"CascadeOfProcesses", func(r *engineTest) { r.exactlyBelow(3) }},
+	{"CascadeWithIO", func(r *engineTest) { r.slow().exactlyBelow(3) }},
 }
 
 // crowd is how many goroutines ask at once.
 const crowd = 24
 
 // take asks until it is denied, and tells how many requests were admitted. To lose a race is no denial.
-func (r *rig) take(l *engine.Limiter, q engine.Request) (admitted int64) {
+func (r *engineTest) take(l *engine.Limiter, q engine.Request) (admitted int64) {
 	var exceeded *engine.ExceededError
 	for {
 		_, err := l.Acquire(r.Context(), q)
@@ -45,7 +45,7 @@ func (r *rig) take(l *engine.Limiter, q engine.Request) (admitted int64) {
 }
 
 // processes are limiters whose clocks stand between ahead and behind the story's.
-func (r *rig) processes(n int, apart time.Duration) []*engine.Limiter {
+func (r *engineTest) processes(n int, apart time.Duration) []*engine.Limiter {
 	all := make([]*engine.Limiter, n)
 	for i := range all {
 		ahead := apart
@@ -58,15 +58,15 @@ func (r *rig) processes(n int, apart time.Duration) []*engine.Limiter {
 }
 
 // storm lets the crowd take from several processes at once; request tells what each of it asks for.
-func (r *rig) storm(all []*engine.Limiter, request func(i int) engine.Request) int64 {
+func (r *engineTest) storm(all []*engine.Limiter, request func(i int) engine.Request) int64 {
 	var admitted atomic.Int64
-	s := &trial{tester: r.T}
+	s := &storeTest{tester: r.T}
 	s.together(crowd, func(i int) { admitted.Add(r.take(all[i%len(all)], request(i))) })
 	return admitted.Load()
 }
 
 // exactly races for the first use of a bucket, and for all the rest of it.
-func (r *rig) exactly(processes int, apart time.Duration) {
+func (r *engineTest) exactly(processes int, apart time.Duration) {
 	all := r.processes(processes, apart)
 	for round := range 5 {
 		q := ask(tokens("rpd", 1), engine.PerDay("rpd", 100))
@@ -77,10 +77,10 @@ func (r *rig) exactly(processes int, apart time.Duration) {
 	}
 }
 
-func admitsAmounts(r *rig) {
+func admitsAmounts(r *engineTest) {
 	limit, admitted := engine.PerDay("rpd", 1000), atomic.Int64{}
 	all := r.processes(3, 0)
-	s := &trial{tester: r.T}
+	s := &storeTest{tester: r.T}
 	s.together(crowd, func(i int) {
 		n := int64(i%7 + 1)
 		admitted.Add(n * r.take(all[i%len(all)], ask(tokens("rpd", n), limit)))
@@ -90,7 +90,7 @@ func admitsAmounts(r *rig) {
 	}
 }
 
-func admitsSeveralLimits(r *rig) {
+func admitsSeveralLimits(r *engineTest) {
 	limits := []engine.Limit{engine.PerDay("a", 300), engine.PerDay("b", 90), engine.PerDay("c", 7).WithBurst(100)}
 	all := r.processes(3, 0)
 	got := r.storm(all, func(int) engine.Request { return ask(engine.Tokens{"a": 2, "b": 1}, limits...) })
@@ -101,7 +101,7 @@ func admitsSeveralLimits(r *rig) {
 }
 
 // admitsLive begins with a bucket that was used before: half full, in debt, and full again.
-func admitsLive(r *rig) {
+func admitsLive(r *engineTest) {
 	for _, c := range []struct {
 		used int64
 		idle time.Duration
@@ -123,7 +123,7 @@ func admitsLive(r *rig) {
 
 // exactlyBelow races children for what their parent has: never more than that while they do, and all of it once it is
 // quiet.
-func (r *rig) exactlyBelow(processes int) {
+func (r *engineTest) exactlyBelow(processes int) {
 	const children, capacity = 6, 60
 	all := r.processes(processes, 0)
 	r.mustEntity(all[0], engine.Entity{ID: "parent"})
@@ -160,7 +160,7 @@ func (r *rig) exactlyBelow(processes int) {
 var unborn = &engine.EntityOptions{AllowMissingParent: true}
 
 // mustEntity makes an entity, whose parent need not exist.
-func (r *rig) mustEntity(l *engine.Limiter, e engine.Entity) {
+func (r *engineTest) mustEntity(l *engine.Limiter, e engine.Entity) {
 	r.Helper()
 	if err := l.CreateEntity(r.Context(), e, unborn); err != nil {
 		r.Fatalf("CreateEntity of %s: %v", e.ID, err)

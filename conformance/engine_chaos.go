@@ -11,16 +11,18 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// neverOverAdmits proves the bound for random histories: what is admitted and not given back never exceeds capacity +
+// neverOverAdmits proves the bound for random histories: what is admitted and not refunded never exceeds capacity +
 // rate·T, whatever goes wrong, for each begun life of the bucket.
 var neverOverAdmits = stories{
-	{"Alone", func(r *rig) { r.chaos(chaos{processes: 1}) }},
-	{"Together", func(r *rig) { r.chaos(chaos{processes: 3}) }},
-	{"Faults", func(r *rig) { r.slow().chaos(chaos{processes: 3, faults: true}) }},
-	{"ClocksApart", func(r *rig) { r.chaos(chaos{processes: 3, apart: 5 * time.Second}) }},
-	{"ClocksStepBack", func(r *rig) { r.slow().chaos(chaos{processes: 3, apart: 5 * time.Second, steps: true, faults: true}) }},
-	{"AtOnce", func(r *rig) { r.slow().atOnce(0) }},
-	{"AtOnceWithFaults", func(r *rig) { r.slow().atOnce(.2) }},
+	{"Alone", func(r *engineTest) { r.chaos(chaos{processes: 1}) }},
+	{"Together", func(r *engineTest) { r.chaos(chaos{processes: 3}) }},
+	{"Faults", func(r *engineTest) { r.slow().chaos(chaos{processes: 3, faults: true}) }},
+	{"ClocksApart", func(r *engineTest) { r.chaos(chaos{processes: 3, apart: 5 * time.Second}) }},
+	{"ClocksStepBack", func(r *engineTest) {
+		r.slow().chaos(chaos{processes: 3, apart: 5 * time.Second, steps: true, faults: true})
+	}},
+	{"AtOnce", func(r *engineTest) { r.slow().atOnce(0) }},
+	{"AtOnceWithFaults", func(r *engineTest) { r.slow().atOnce(.2) }},
 }
 
 // chaos is what may go wrong.
@@ -34,7 +36,7 @@ type chaos struct {
 // history is one random run: its processes, and what it has seen.
 type history struct {
 	*rapid.T
-	rig    *rig
+	test   *engineTest
 	chaos  chaos
 	entity string
 	limits []engine.Limit
@@ -50,13 +52,13 @@ var chaosLimits = []engine.Limit{
 	engine.PerSecond("a", 5), engine.Every("b", 7, 13*time.Second).WithBurst(11), engine.PerDay("c", 30).WithBurst(40),
 }
 
-func (r *rig) chaos(c chaos) {
+func (r *engineTest) chaos(c chaos) {
 	runs := 0
 	rapid.Check(r.T, func(t *rapid.T) {
 		runs++
 		r.faults.SetPlan(nil)
 		h := &history{
-			T: t, rig: r, chaos: c, entity: fmt.Sprintf("user-%d", runs), begun: epoch + int64(runs)*int64(time.Hour),
+			T: t, test: r, chaos: c, entity: fmt.Sprintf("user-%d", runs), begun: epoch + int64(runs)*int64(time.Hour),
 			limits: chaosLimits[:rapid.IntRange(1, len(chaosLimits)).Draw(t, "limits")], bounds: map[string]*bound{},
 		}
 		for _, l := range h.limits { // late refunds reach the bucket after they were noted
@@ -92,7 +94,7 @@ func (h *history) close() {
 
 // tick lets time go by, and sets the clocks.
 func (h *history) tick(d time.Duration) {
-	h.rig.clock.set(max(h.rig.clock.ns.Load(), h.begun) + int64(d))
+	h.test.clock.set(max(h.test.clock.ns.Load(), h.begun) + int64(d))
 	for i, c := range h.clocks {
 		ahead := h.chaos.apart
 		switch {
@@ -101,7 +103,7 @@ func (h *history) tick(d time.Duration) {
 		case i%2 == 1:
 			ahead = -ahead
 		}
-		c.set(h.rig.clock.ns.Load() + int64(ahead))
+		c.set(h.test.clock.ns.Load() + int64(ahead))
 	}
 }
 
@@ -123,7 +125,7 @@ func (h *history) acquire(t *rapid.T) {
 		}
 	}
 	consume["a"] = max(consume["a"], 1)
-	lease, err := h.pick(t).Acquire(h.rig.Context(), engine.Request{Entity: h.entity, Resource: api, Consume: consume, Limits: h.limits})
+	lease, err := h.pick(t).Acquire(h.test.Context(), engine.Request{Entity: h.entity, Resource: api, Consume: consume, Limits: h.limits})
 	var exceeded *engine.ExceededError
 	switch {
 	case err == nil:
@@ -146,17 +148,17 @@ func (h *history) settle(t *rapid.T) {
 	var err error
 	back := lease.Consumed()
 	if rapid.Bool().Draw(t, "rollback") {
-		err = lease.Rollback(h.rig.Context())
+		err = lease.Rollback(h.test.Context())
 		h.held = append(h.held[:i], h.held[i+1:]...)
 	} else {
 		for _, l := range h.limits {
 			back[l.Name] = rapid.Int64Range(0, max(back[l.Name], 0)).Draw(t, "back")
 		}
-		err = lease.Release(h.rig.Context(), back)
+		err = lease.Release(h.test.Context(), back)
 	}
 	var invalid *engine.ValidationError
 	switch {
-	case errors.As(err, &invalid): // of what a lease has consumed, a reset may have left it less to give back
+	case errors.As(err, &invalid): // of what a lease has consumed, a reset may have left it less to refund
 		return
 	case err != nil && !trouble(err):
 		t.Fatalf("settling: %v", err)
@@ -175,7 +177,7 @@ func (h *history) reset(t *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
 		return
 	}
-	err := h.pick(t).ResetBucket(h.rig.Context(), h.entity, api)
+	err := h.pick(t).ResetBucket(h.test.Context(), h.entity, api)
 	if err != nil && !trouble(err) {
 		t.Fatalf("ResetBucket: %v", err)
 	}
@@ -184,7 +186,7 @@ func (h *history) reset(t *rapid.T) {
 	}
 }
 
-func (h *history) elapsed() time.Duration { return time.Duration(h.rig.clock.ns.Load() - h.begun) }
+func (h *history) elapsed() time.Duration { return time.Duration(h.test.clock.ns.Load() - h.begun) }
 
 // checkBounds holds what was admitted so far against the guarantee.
 func (h *history) checkBounds(t *rapid.T) {
@@ -197,7 +199,7 @@ func (h *history) checkBounds(t *rapid.T) {
 
 // atOnce lets actors of several processes acquire, correct and roll back at the same virtual time, with faults in a share
 // of all requests, and holds every moment against the bound.
-func (r *rig) atOnce(share float64) {
+func (r *engineTest) atOnce(share float64) {
 	for seed := range uint64(r.of(3, 1)) { //nolint:gosec // a few
 		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)
 		s.delay(r, time.Millisecond, slowest)

@@ -19,7 +19,7 @@ var configuration = stories{
 }
 
 // configurationPolicyAlone stores a policy where there are no limits, and then beside limits, which stay.
-func configurationPolicyAlone(r *rig) {
+func configurationPolicyAlone(r *engineTest) {
 	l, ctx := r.limiter(), r.Context()
 	limits := []engine.Limit{stored("a", 10)}
 	r.wantInvalid("neither limits nor a policy", l.SetSystemDefaults(ctx, nil, &engine.SystemOptions{}))
@@ -47,7 +47,7 @@ func configurationPolicyAlone(r *rig) {
 }
 
 // wantResources compares the resources for which entities have limits, page by page, with what is expected.
-func (r *rig) wantResources(what string, want ...string) {
+func (r *engineTest) wantResources(what string, want ...string) {
 	r.Helper()
 	l := r.limiter()
 	for _, size := range []int{1, 2, 100} {
@@ -71,7 +71,7 @@ func (r *rig) wantResources(what string, want ...string) {
 
 // configurationResources lists a resource from the first of its entities' limits to the last, whichever way they come and go.
 // Names that are prefixes of each other come in the store's order.
-func configurationResources(r *rig) {
+func configurationResources(r *engineTest) {
 	l, ctx := r.limiter(), r.Context()
 	limits := []engine.Limit{stored("a", 10)}
 	r.wantResources("nothing is stored")
@@ -104,7 +104,7 @@ func configurationResources(r *rig) {
 }
 
 // byManifest sets, takes over and removes limits of entities by a manifest.
-func (r *rig) byManifest(l *engine.Limiter, limits []engine.Limit) {
+func (r *engineTest) byManifest(l *engine.Limiter, limits []engine.Limit) {
 	ctx := r.Context()
 	var ids []engine.SettingID
 	for _, entity := range []string{"e1", "e2"} {
@@ -136,7 +136,7 @@ func (r *rig) byManifest(l *engine.Limiter, limits []engine.Limit) {
 
 // configurationResourcesAtOnce sets and deletes limits of many entities for one resource at the same time. Those whose limits
 // are left keep it in the list.
-func configurationResourcesAtOnce(r *rig) {
+func configurationResourcesAtOnce(r *engineTest) {
 	limits := []engine.Limit{stored("a", 10)}
 	check := func(err error) {
 		if err != nil {
@@ -164,7 +164,7 @@ func configurationResourcesAtOnce(r *rig) {
 }
 
 // configurationAuditQueries finds events by entity, by resource, by both, and those of neither.
-func configurationAuditQueries(r *rig) {
+func configurationAuditQueries(r *engineTest) {
 	l, ctx := r.limiter(), r.Context()
 	limits := []engine.Limit{stored("a", 10)}
 	for _, change := range []func() error{

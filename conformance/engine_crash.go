@@ -22,20 +22,20 @@ var crashes = stories{
 
 // million proves that however many acquires there are, a bucket is one record.
 var million = stories{
-	{"OneProcess", func(r *rig) { r.million(1) }},
-	{"SeveralProcesses", func(r *rig) { r.million(3) }},
+	{"OneProcess", func(r *engineTest) { r.million(1) }},
+	{"SeveralProcesses", func(r *engineTest) { r.million(3) }},
 }
 
 // readOnly proves that what only reads writes nothing.
 var readOnly = stories{
-	{"NothingThere", func(r *rig) { r.readAll() }},
-	{"EverythingThere", func(r *rig) { r.settle(); r.readAll() }},
+	{"NothingThere", func(r *engineTest) { r.readAll() }},
+	{"EverythingThere", func(r *engineTest) { r.settle(); r.readAll() }},
 	{"NothingChanged", readsNothingChanged},
 }
 
 // crashGone: the charge and what was flushed stay, in every process, until they have refilled; what was only adjusted is
 // lost with the process.
-func crashGone(r *rig) {
+func crashGone(r *engineTest) {
 	limits := []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
 	lease := r.mustAcquire(r.limiter(), ask(tokens("a", 20), limits...))
 	r.must(lease.Adjust(engine.Tokens{"a": 10, "b": 30}))
@@ -53,7 +53,7 @@ func crashGone(r *rig) {
 }
 
 // crashCommitFailed: what is deferred after a commit that failed gives nothing back; the commit can be made again.
-func crashCommitFailed(r *rig) {
+func crashCommitFailed(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 	lease := r.mustAcquire(l, ask(tokens("a", 20), limits...))
 	r.must(lease.Adjust(engine.Tokens{"a": -5, "b": 7}))
@@ -70,7 +70,7 @@ func crashCommitFailed(r *rig) {
 }
 
 // crashCommitFailedOnPath: over a cascade a commit is made bucket by bucket; what was settled is not settled again.
-func crashCommitFailedOnPath(r *rig) {
+func crashCommitFailedOnPath(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	for _, delta := range []int64{5, -5} {
@@ -89,14 +89,14 @@ func crashCommitFailedOnPath(r *rig) {
 }
 
 // endPath makes the buckets of a path of two full again.
-func (r *rig) endPath() {
+func (r *engineTest) endPath() {
 	l := r.limiter()
 	r.must(l.ResetBucket(r.Context(), user, api))
 	r.must(l.ResetBucket(r.Context(), "parent-1", api))
 }
 
 // crashRollbackFailed: a rollback that the store certainly did not see can be made again.
-func crashRollbackFailed(r *rig) {
+func crashRollbackFailed(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.mustAcquire(l, ask(tokens("a", 20), limit))
 	r.faults.SetPlan(Always(Fail, OpApply))
@@ -109,7 +109,7 @@ func crashRollbackFailed(r *rig) {
 }
 
 // crashClosed: after Close every call says so, and charges stay.
-func crashClosed(r *rig) {
+func crashClosed(r *engineTest) {
 	l, q := r.limiter(), ask(tokens("a", 20), stored("a", 100))
 	lease := r.mustAcquire(l, q)
 	r.must(lease.Adjust(tokens("a", 1)))
@@ -127,14 +127,14 @@ func crashClosed(r *rig) {
 }
 
 // acquires is how many a million are here: ZAE_LIMITER_TEST_ACQUIRES of them, else few enough for every day.
-func (r *rig) acquires() int {
+func (r *engineTest) acquires() int {
 	if n, err := strconv.Atoi(os.Getenv("ZAE_LIMITER_TEST_ACQUIRES")); err == nil {
 		return n
 	}
 	return r.of(5_000, 500)
 }
 
-func (r *rig) million(processes int) {
+func (r *engineTest) million(processes int) {
 	keys := map[backend.Key]bool{}
 	r.faults.SetPlan(func(c Call) Act {
 		if c.Op == OpApply || c.Op == OpCommit {
@@ -167,7 +167,7 @@ func (r *rig) million(processes int) {
 }
 
 // settle makes one of everything there is to read.
-func (r *rig) settle() {
+func (r *engineTest) settle() {
 	l := r.limiter()
 	r.family(l, 3)
 	for _, v := range levels {
@@ -181,7 +181,7 @@ func (r *rig) settle() {
 }
 
 // readAll calls all that reads, in a process that knows everything and in one that knows nothing.
-func (r *rig) readAll() {
+func (r *engineTest) readAll() {
 	warm, page := r.limiter(), engine.Page{}
 	r.clock.advance(time.Hour)
 	applies, commits := r.faults.Calls(OpApply), r.faults.Calls(OpCommit)
@@ -247,7 +247,7 @@ func orDenied(err error) error {
 }
 
 // readsNothingChanged: what would change nothing writes nothing, and makes no audit event.
-func readsNothingChanged(r *rig) {
+func readsNothingChanged(r *engineTest) {
 	l := r.limiter()
 	for what, call := range map[string]func() error{
 		"DeleteLimits":           func() error { return l.DeleteLimits(r.Context(), user, api) },

@@ -19,7 +19,7 @@ var strangeIDs = []string{
 }
 
 // namesOfEntities: all of them are apart, in every operation on a bucket.
-func namesOfEntities(r *rig) {
+func namesOfEntities(r *engineTest) {
 	l, names := r.limiter(), []string{"rpd", "tpd"}
 	for i, id := range strangeIDs[:r.of(len(strangeIDs), 12)] {
 		q := engine.Request{Entity: id, Resource: api, Limits: limitsNamed(names)}
@@ -40,7 +40,7 @@ func namesOfEntities(r *rig) {
 }
 
 // namesOfFamilies: such ids are parents and children, are configured, listed, audited, managed and deleted like any other.
-func namesOfFamilies(r *rig) {
+func namesOfFamilies(r *engineTest) {
 	l := r.limiter()
 	families := [][2]string{{longest, longest[:255] + "%"}, {longest[:255] + "%", longest}, {"auth0|1", "::1"}, {"%7C", "|"}}
 	for _, f := range families {
@@ -58,7 +58,7 @@ func namesOfFamilies(r *rig) {
 }
 
 // lifeOfFamily goes through the life of a parent and a child.
-func (r *rig) lifeOfFamily(l *engine.Limiter, parent, child string) {
+func (r *engineTest) lifeOfFamily(l *engine.Limiter, parent, child string) {
 	r.Helper()
 	ctx := r.Context()
 	r.mustEntity(l, engine.Entity{ID: parent})
@@ -103,7 +103,7 @@ func (r *rig) lifeOfFamily(l *engine.Limiter, parent, child string) {
 }
 
 // wantFamily looks for both in all lists.
-func (r *rig) wantFamily(l *engine.Limiter, parent, child string) {
+func (r *engineTest) wantFamily(l *engine.Limiter, parent, child string) {
 	r.Helper()
 	ctx, both := r.Context(), []string{parent, child}
 	slices.Sort(both)

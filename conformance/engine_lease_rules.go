@@ -9,7 +9,7 @@ import (
 )
 
 // leaseDebt: adjusting may lead to debt, which blocks every request of the bucket until it has refilled.
-func leaseDebt(r *rig) {
+func leaseDebt(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
 	lease := r.mustAcquire(l, ask(tokens("a", 1), limits...))
 	r.must(lease.Adjust(tokens("a", 89)))
@@ -35,7 +35,7 @@ func leaseDebt(r *rig) {
 }
 
 // leaseGate: Consume takes what fits, and nothing else.
-func leaseGate(r *rig) {
+func leaseGate(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
 	lease := r.mustAcquire(l, ask(tokens("a", 4), limits...))
 	r.must(lease.Consume(r.Context(), engine.Tokens{"a": 6, "b": 1}))
@@ -54,8 +54,8 @@ func leaseGate(r *rig) {
 	r.wantLeft(l, "after Rollback", "a:10 b:10", limits...)
 }
 
-// leaseBelowZero: a lease gives back no more than it holds; what would is refused whole.
-func leaseBelowZero(r *rig) {
+// leaseBelowZero: a lease refunds no more than it holds; what asks for more is refused whole.
+func leaseBelowZero(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 	r.mustAcquire(l, ask(engine.Tokens{"a": 50, "b": 50}, limits...)) // somebody else's
 	lease := r.mustAcquire(l, ask(tokens("a", 10), limits...))
@@ -77,7 +77,7 @@ func leaseBelowZero(r *rig) {
 }
 
 // leaseRange: debt beyond 10^16 tokens is refused, locally or when it meets the bucket, and changes nothing.
-func leaseRange(r *rig) {
+func leaseRange(r *engineTest) {
 	const most = 10_000_000_000_000_000
 	l, limit := r.limiter(), stored("a", 1000)
 	lease, other := r.mustAcquire(l, ask(tokens("a", 1), limit)), r.mustAcquire(r.limiter(), ask(tokens("a", 1), limit))
@@ -93,10 +93,10 @@ func leaseRange(r *rig) {
 	r.must(other.Adjust(tokens("a", -most/2)))
 	r.must(other.Commit(r.Context()))
 	r.must(lease.Rollback(r.Context()))
-	r.wantLeft(l, "given back", "a:999", limit)
+	r.wantLeft(l, "refunded", "a:999", limit)
 }
 
-func leaseUnknown(r *rig) {
+func leaseUnknown(r *engineTest) {
 	l := r.limiter()
 	lease := r.mustAcquire(l, ask(tokens("a", 1), stored("a", 10)))
 	r.wantError("Adjust", lease.Adjust(engine.Tokens{"a": 1, "x": 1}), engine.ErrUnknownLimit)
@@ -106,7 +106,7 @@ func leaseUnknown(r *rig) {
 	r.wantLeft(l, "after unknown names", "a:9", stored("a", 10))
 }
 
-func leaseClosed(r *rig) {
+func leaseClosed(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	for _, end := range []func(*engine.Lease) error{
 		func(s *engine.Lease) error { return s.Commit(r.Context()) },
@@ -125,7 +125,7 @@ func leaseClosed(r *rig) {
 }
 
 // leaseNil: a nil lease and a degraded one do nothing, whatever they are asked.
-func leaseNil(r *rig) {
+func leaseNil(r *engineTest) {
 	r.slow().faults.SetPlan(Always(Fail))
 	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), ask(tokens("a", 1), stored("a", 10)))
 	for _, lease := range []*engine.Lease{nil, degraded} {
@@ -145,8 +145,8 @@ func leaseNil(r *rig) {
 	}
 }
 
-// leaseLimitsChanged: what is given back is computed by the limits as they are then; of one that is gone it is void.
-func leaseLimitsChanged(r *rig) {
+// leaseLimitsChanged: a refund is computed by the limits as they are then; of one that is gone it is void.
+func leaseLimitsChanged(r *engineTest) {
 	l := r.limiter()
 	set := func(limits ...engine.Limit) { r.must(l.SetLimits(r.Context(), user, api, limits)) }
 	set(stored("a", 100), stored("b", 100))
@@ -168,7 +168,7 @@ func leaseLimitsChanged(r *rig) {
 }
 
 // leaseLimitComesBack: a limit that was gone when this process saw the bucket last, and is there again.
-func leaseLimitComesBack(r *rig) {
+func leaseLimitComesBack(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	set := func(limits ...engine.Limit) { r.must(other.SetLimits(r.Context(), user, api, limits)) }
 	set(stored("a", 100), stored("b", 100))
@@ -182,7 +182,7 @@ func leaseLimitComesBack(r *rig) {
 }
 
 // leaseZeros: a lease of nothing was judged without a write, and can be adjusted as any other.
-func leaseZeros(r *rig) {
+func leaseZeros(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
 	var lease *engine.Lease
 	r.wantRequests("an acquire of zeros", 0, 2, func() { lease = r.mustAcquire(l, ask(engine.Tokens{"a": 0, "b": 0}, limits...)) })

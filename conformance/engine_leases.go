@@ -10,13 +10,13 @@ import (
 
 // leases proves that leases move exactly the tokens that they say, on every path that leads to one.
 var leases = stories{
-	{"FirstUse", func(r *rig) { r.atEachPath(pathFirstUse) }},
-	{"LiveBucket", func(r *rig) { r.atEachPath(pathLive) }},
-	{"FullAgain", func(r *rig) { r.atEachPath(pathFullAgain) }},
-	{"WrongView", func(r *rig) { r.atEachPath(pathWrongView) }},
-	{"Converted", func(r *rig) { r.atEachPath(pathConverted) }},
-	{"OtherLimits", func(r *rig) { r.atEachPath(pathOtherLimits) }},
-	{"WithIO", func(r *rig) { r.slow().atEachPath(pathWrongView) }},
+	{"FirstUse", func(r *engineTest) { r.atEachPath(pathFirstUse) }},
+	{"LiveBucket", func(r *engineTest) { r.atEachPath(pathLive) }},
+	{"FullAgain", func(r *engineTest) { r.atEachPath(pathFullAgain) }},
+	{"WrongView", func(r *engineTest) { r.atEachPath(pathWrongView) }},
+	{"Converted", func(r *engineTest) { r.atEachPath(pathConverted) }},
+	{"OtherLimits", func(r *engineTest) { r.atEachPath(pathOtherLimits) }},
+	{"WithIO", func(r *engineTest) { r.slow().atEachPath(pathWrongView) }},
 	{"Debt", leaseDebt},
 	{"Gate", leaseGate},
 	{"BelowZero", leaseBelowZero},
@@ -32,13 +32,13 @@ var leases = stories{
 }
 
 // path brings a bucket into a state and gives a lease of 10 a; afterwards 10 a and nothing else of all limits is used.
-type path func(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease
+type path func(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease
 
-func pathFirstUse(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathFirstUse(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	return r.mustAcquire(l, q)
 }
 
-func pathLive(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathLive(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	q.Consume = tokens("a", 4)
 	r.mustAcquire(l, q)
 	q.Consume = tokens("a", 6)
@@ -49,14 +49,14 @@ func pathLive(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 	return lease
 }
 
-func pathFullAgain(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathFullAgain(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	r.mustAcquire(l, q)
 	r.clock.advance(3 * aDay)
 	return r.mustAcquire(l, q)
 }
 
 // pathWrongView lets another process change the bucket before and after.
-func pathWrongView(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathWrongView(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	other, big := r.limiter(), q
 	big.Consume = engine.Tokens{"a": 20, "b": 20}
 	r.must(r.mustAcquire(l, q).Rollback(r.Context()))
@@ -67,7 +67,7 @@ func pathWrongView(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 }
 
 // pathConverted has a bucket with other limits when it is acquired.
-func pathConverted(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathConverted(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	old := ask(tokens("a", 5), stored("a", 33), stored("zz", 7))
 	old.Entity, old.Resource = q.Entity, q.Resource
 	lease := r.mustAcquire(r.limiter(), old)
@@ -76,7 +76,7 @@ func pathConverted(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
 }
 
 // pathOtherLimits has a bucket whose limits somebody else changes while the lease is held: others come to stand between.
-func pathOtherLimits(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathOtherLimits(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	lease := r.mustAcquire(l, q)
 	other := ask(tokens("aa", 1))
 	other.Entity, other.Resource = q.Entity, q.Resource
@@ -87,7 +87,7 @@ func pathOtherLimits(r *rig, l *engine.Limiter, q engine.Request) *engine.Lease 
 
 // atEachPath goes through all that a lease can do, with a limit that its acquire has named and one that it has not: with
 // limits that are brought, stored, and override.
-func (r *rig) atEachPath(way path) {
+func (r *engineTest) atEachPath(way path) {
 	limits := []engine.Limit{stored("a", 100), stored("b", 100)}
 	for i, v := range []string{"brought", "stored", "override"} {
 		for j, step := range leaseSteps {
@@ -116,7 +116,7 @@ func (r *rig) atEachPath(way path) {
 }
 
 // wantUsed reads, in a fresh process, what is used of a and b, of 100.
-func (r *rig) wantUsed(q engine.Request, what string, a, b int64) {
+func (r *engineTest) wantUsed(q engine.Request, what string, a, b int64) {
 	r.Helper()
 	probe := q
 	probe.Consume = engine.Tokens{"a": 100, "b": 100}
@@ -137,25 +137,27 @@ func (r *rig) wantUsed(q engine.Request, what string, a, b int64) {
 // leaseSteps are what a lease of 10 a can do, and what is used then.
 var leaseSteps = []struct {
 	name     string
-	do       func(*rig, *engine.Lease) error
+	do       func(*engineTest, *engine.Lease) error
 	a, b     int64
 	consumed string
 }{
-	{"nothing", func(*rig, *engine.Lease) error { return nil }, 10, 0, "a:10"},
-	{"Commit", func(r *rig, s *engine.Lease) error { return s.Commit(r.Context()) }, 10, 0, "a:10"},
-	{"Rollback", func(r *rig, s *engine.Lease) error { return s.Rollback(r.Context()) }, 0, 0, "a:0"},
+	{"nothing", func(*engineTest, *engine.Lease) error { return nil }, 10, 0, "a:10"},
+	{"Commit", func(r *engineTest, s *engine.Lease) error { return s.Commit(r.Context()) }, 10, 0, "a:10"},
+	{"Rollback", func(r *engineTest, s *engine.Lease) error { return s.Rollback(r.Context()) }, 0, 0, "a:0"},
 	{"Adjust up", adjusting(engine.Tokens{"a": 5, "b": 7}), 15, 7, "a:15 b:7"},
 	{"Adjust down", adjusting(engine.Tokens{"a": -10}), 0, 0, "a:0"},
 	{"Adjust both ways", adjusting(engine.Tokens{"a": -3, "b": 7}), 7, 7, "a:7 b:7"},
 	{"Adjust twice", adjusting(engine.Tokens{"a": 3}, engine.Tokens{"a": -5, "b": 1}), 8, 1, "a:8 b:1"},
-	{"Consume", func(r *rig, s *engine.Lease) error { return s.Consume(r.Context(), engine.Tokens{"a": 2, "b": 3}) }, 12, 3, "a:12 b:3"},
-	{"Release", func(r *rig, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 4)) }, 6, 0, "a:6"},
-	{"Adjust, Flush, Adjust, Commit", func(r *rig, s *engine.Lease) error {
+	{"Consume", func(r *engineTest, s *engine.Lease) error {
+		return s.Consume(r.Context(), engine.Tokens{"a": 2, "b": 3})
+	}, 12, 3, "a:12 b:3"},
+	{"Release", func(r *engineTest, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 4)) }, 6, 0, "a:6"},
+	{"Adjust, Flush, Adjust, Commit", func(r *engineTest, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("b", 9)) }, func() error { return s.Flush(r.Context()) },
 			func() error { return s.Adjust(engine.Tokens{"a": 1, "b": -4}) }, func() error { return s.Commit(r.Context()) },
 			func() error { return s.Rollback(r.Context()) })
 	}, 11, 5, "a:11 b:5"},
-	{"Adjust, Consume, Release, Rollback", func(r *rig, s *engine.Lease) error {
+	{"Adjust, Consume, Release, Rollback", func(r *engineTest, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("b", 9)) }, func() error { return s.Flush(r.Context()) },
 			func() error { return s.Consume(r.Context(), engine.Tokens{"a": 1, "b": 2}) },
 			func() error { return s.Release(r.Context(), engine.Tokens{"a": 2, "b": 3}) },
@@ -164,8 +166,8 @@ var leaseSteps = []struct {
 }
 
 // adjusting adjusts, and commits.
-func adjusting(deltas ...engine.Tokens) func(*rig, *engine.Lease) error {
-	return func(r *rig, s *engine.Lease) error {
+func adjusting(deltas ...engine.Tokens) func(*engineTest, *engine.Lease) error {
+	return func(r *engineTest, s *engine.Lease) error {
 		for _, d := range deltas {
 			if err := s.Adjust(d); err != nil {
 				return err
@@ -186,11 +188,11 @@ func steps(all ...func() error) error {
 }
 
 // leaseManyHands uses one lease from many goroutines.
-func leaseManyHands(r *rig) {
+func leaseManyHands(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 1000), stored("b", 1000)}
 	lease := r.mustAcquire(l, ask(tokens("a", 100), limits...))
 	var released atomic.Int64
-	s := &trial{tester: r.T}
+	s := &storeTest{tester: r.T}
 	s.together(workers, func(i int) {
 		for range 10 {
 			if err := lease.Adjust(engine.Tokens{"a": 1, "b": 2}); err != nil {
@@ -210,19 +212,19 @@ func leaseManyHands(r *rig) {
 	r.wantLeft(l, "many hands on one lease", fmt.Sprintf("a:%d b:%d", 1000-used, 1000-30*workers), limits...)
 }
 
-// leaseMaxHold: a give-back later than MaxHold after its charge is void and counted; charges are made at any time.
-func leaseMaxHold(r *rig) {
+// leaseMaxHold: a refund later than MaxHold after its charge is void and counted; charges are made at any time.
+func leaseMaxHold(r *engineTest) {
 	limits := []engine.Limit{engine.Every("a", 100, 1000*time.Hour), engine.Every("b", 100, 1000*time.Hour)}
 	l := r.limiter(func(o *engine.Options) { o.MaxHold = time.Minute })
 	inTime, late, mixed := r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...))
 	r.clock.advance(time.Minute)
 	r.must(inTime.Rollback(r.Context()))
-	r.wantLeft(l, "given back after exactly MaxHold", "a:80 b:100", limits...)
+	r.wantLeft(l, "refunded after exactly MaxHold", "a:80 b:100", limits...)
 	r.clock.advance(1)
 	r.must(late.Rollback(r.Context()))
 	r.must(mixed.Adjust(engine.Tokens{"a": -10, "b": 5}))
 	r.must(mixed.Commit(r.Context()))
-	r.wantLeft(l, "given back later", "a:80 b:95", limits...)
+	r.wantLeft(l, "refunded later", "a:80 b:95", limits...)
 	if got := amounts(mixed.Consumed()); got != "a:10 b:5" {
 		r.Errorf("a lease that came too late has consumed %s, not a:10 b:5", got)
 	}
@@ -231,7 +233,7 @@ func leaseMaxHold(r *rig) {
 		lost += e.Tokens["a"]
 	}
 	if lost != 20 {
-		r.Errorf("%d tokens were reported as not given back, not 20", lost)
+		r.Errorf("%d tokens were reported as not refunded, not 20", lost)
 	}
 	never := r.limiter(func(o *engine.Options) { o.MaxHold = -1 })
 	lease := r.mustAcquire(never, ask(tokens("a", 10), limits...))

@@ -62,7 +62,7 @@ func (n *noting) Commit(ctx context.Context, token [16]byte, writes []backend.Wr
 var oddLayout = backend.NewLayout("odd", backend.Field{Name: "of another program"})
 
 // spoil puts records of an unknown layout in the place of those whose key has "bad" in it, and tells how many.
-func (n *noting) spoil(r *rig) (spoiled int) {
+func (n *noting) spoil(r *engineTest) (spoiled int) {
 	r.Helper()
 	n.lock.Lock()
 	defer n.lock.Unlock()
@@ -84,7 +84,7 @@ func (n *noting) spoil(r *rig) (spoiled int) {
 
 // spoilable is a limiter over a store whose records can be spoiled. The stories of lists need a store that can be walked
 // through only for some of them: walks reports whether this one can.
-func (r *rig) spoilable(change ...func(*engine.Options)) (l *engine.Limiter, n *noting, walks bool) {
+func (r *engineTest) spoilable(change ...func(*engine.Options)) (l *engine.Limiter, n *noting, walks bool) {
 	r.Helper()
 	n = &noting{Backend: backend.Wrap(r.store, nil), places: map[backend.Key]*backend.Place{}}
 	walks = r.canScan()
@@ -94,7 +94,7 @@ func (r *rig) spoilable(change ...func(*engine.Options)) (l *engine.Limiter, n *
 	return l, n, walks
 }
 
-func (r *rig) skippedSoFar() (n int) {
+func (r *engineTest) skippedSoFar() (n int) {
 	for _, e := range r.events.of(engine.EventSkipped) {
 		if e.Skipped < 1 || e.Err == nil {
 			r.Errorf("an event of %d skipped records, because of %v", e.Skipped, e.Err)
@@ -105,7 +105,7 @@ func (r *rig) skippedSoFar() (n int) {
 }
 
 // goodAndBad makes a record of each kind whose names are good, and one whose names are bad.
-func (r *rig) goodAndBad(l *engine.Limiter) {
+func (r *engineTest) goodAndBad(l *engine.Limiter) {
 	r.Helper()
 	limit := []engine.Limit{stored("a", 9)}
 	for _, is := range []string{"good", "bad"} {
@@ -142,7 +142,7 @@ func listed[T any](list engine.List[T], err error) (text string, _ error) {
 	return strings.Join(slices.Compact(names), ", "), err
 }
 
-func skipInLists(r *rig) {
+func skipInLists(r *engineTest) {
 	l, n, walks := r.spoilable()
 	r.goodAndBad(l)
 	if spoiled := n.spoil(r); spoiled < 8 {
@@ -187,7 +187,7 @@ func skipInLists(r *rig) {
 }
 
 // skipInPages: pages are full, whatever is skipped, and each record stands on one of them.
-func skipInPages(r *rig) {
+func skipInPages(r *engineTest) {
 	l, n, _ := r.spoilable()
 	for i := range 12 {
 		r.must(l.SetResourceDefaults(r.Context(), fmt.Sprintf("%s-%02d", []string{"bad", "good", "bad"}[i%3], i), []engine.Limit{stored("a", 9)}))
@@ -207,7 +207,7 @@ func skipInPages(r *rig) {
 }
 
 // skipInDeletion deletes an entity some of whose limits and buckets cannot be read: all of them go, and nothing of others.
-func skipInDeletion(r *rig) {
+func skipInDeletion(r *engineTest) {
 	l, n, walks := r.spoilable()
 	limit := []engine.Limit{stored("a", 9)}
 	for _, id := range []string{user, "other"} {
@@ -240,7 +240,7 @@ func skipInDeletion(r *rig) {
 }
 
 // skipInPurge purges a namespace in which there are records that cannot be read.
-func skipInPurge(r *rig) {
+func skipInPurge(r *engineTest) {
 	l, n, _ := r.spoilable(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "gone", true })
 	r.must(l.SetResourceDefaults(r.Context(), "bad", []engine.Limit{stored("a", 9)}))
 	r.must(l.SetResourceDefaults(r.Context(), "good", []engine.Limit{stored("a", 9)}))

@@ -11,19 +11,19 @@ import (
 // liveChanges proves that limits which change while buckets live are followed: at the next acquire of the process that
 // changed them, and in others at the next refusal or when their configuration has expired.
 var liveChanges = stories{
-	{"Raise", func(r *rig) { r.atEachLevel(liveRaise) }},
-	{"Lower", func(r *rig) { r.atEachLevel(liveLower) }},
-	{"Add", func(r *rig) { r.atEachLevel(liveAdd) }},
-	{"Remove", func(r *rig) { r.atEachLevel(liveRemove) }},
+	{"Raise", func(r *engineTest) { r.atEachLevel(liveRaise) }},
+	{"Lower", func(r *engineTest) { r.atEachLevel(liveLower) }},
+	{"Add", func(r *engineTest) { r.atEachLevel(liveAdd) }},
+	{"Remove", func(r *engineTest) { r.atEachLevel(liveRemove) }},
 	{"Delete", liveDelete},
-	{"Debt", func(r *rig) { r.atEachLevel(liveDebt) }},
-	{"Rate", func(r *rig) { r.atEachLevel(liveRate) }},
-	{"OtherProcessRefused", func(r *rig) { r.atEachLevel(liveRefused) }},
-	{"OtherProcessExpired", func(r *rig) { r.atEachLevel(liveExpired) }},
-	{"OtherProcessNeverFits", func(r *rig) { r.atEachLevel(liveNeverFits) }},
+	{"Debt", func(r *engineTest) { r.atEachLevel(liveDebt) }},
+	{"Rate", func(r *engineTest) { r.atEachLevel(liveRate) }},
+	{"OtherProcessRefused", func(r *engineTest) { r.atEachLevel(liveRefused) }},
+	{"OtherProcessExpired", func(r *engineTest) { r.atEachLevel(liveExpired) }},
+	{"OtherProcessNeverFits", func(r *engineTest) { r.atEachLevel(liveNeverFits) }},
 	{"AtOnce", liveAtOnce},
 	{"WhileBusy", liveWhileBusy},
-	{"WithIO", func(r *rig) { r.slow().atEachLevel(liveRefused) }},
+	{"WithIO", func(r *engineTest) { r.slow().atEachLevel(liveRefused) }},
 	{"Disagreeing", liveDisagreeing},
 	{"DisagreeingClocks", liveDisagreeingClocks},
 	{"Override", liveOverride},
@@ -57,16 +57,16 @@ var levels = []level{
 
 // change is a story about one level.
 type change struct {
-	*rig
+	*engineTest
 	level
 	l *engine.Limiter
 }
 
 // atEachLevel tells the same story at each level, from the widest, so that each stands over those before it, with a full
 // bucket each time.
-func (r *rig) atEachLevel(story func(*change)) {
+func (r *engineTest) atEachLevel(story func(*change)) {
 	for i := len(levels) - 1; i >= 0; i-- {
-		c := &change{rig: r, level: levels[i], l: r.limiter()}
+		c := &change{engineTest: r, level: levels[i], l: r.limiter()}
 		r.must(c.l.ResetBucket(r.Context(), user, api))
 		story(c)
 		if r.Failed() {
@@ -149,7 +149,7 @@ func liveRemove(c *change) {
 }
 
 // liveDelete: where a level has nothing any more, the next one counts; what was used stays used.
-func liveDelete(r *rig) {
+func liveDelete(r *engineTest) {
 	l := r.limiter()
 	for i, v := range levels {
 		r.must(v.set(r.Context(), l, stored("a", int64(20+10*i))))

@@ -9,7 +9,7 @@ import (
 )
 
 // liveAtOnce: setting an entity's limits for a resource converts the bucket there and then.
-func liveAtOnce(r *rig) {
+func liveAtOnce(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100)}
 	r.must(l.SetLimits(r.Context(), user, api, limits))
 	r.mustAcquire(l, ask(tokens("a", 100)))
@@ -20,11 +20,11 @@ func liveAtOnce(r *rig) {
 
 // liveWhileBusy raises a limit while a crowd takes from it: nobody gets more than the new capacity, and in the end all
 // of it is given out.
-func liveWhileBusy(r *rig) {
+func liveWhileBusy(r *engineTest) {
 	all := r.processes(3, 0)
 	r.must(all[0].SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
 	var admitted atomic.Int64
-	s := &trial{tester: r.T}
+	s := &storeTest{tester: r.T}
 	s.together(crowd, func(i int) {
 		if i == 0 {
 			for n := int64(200); n <= 1000; n += 100 {
@@ -49,7 +49,7 @@ func liveWhileBusy(r *rig) {
 
 // liveDisagreeing: callers who bring different limits for one bucket are each judged by their own, and share the
 // tokens: never more than the largest in sum.
-func liveDisagreeing(r *rig) {
+func liveDisagreeing(r *engineTest) {
 	for i, other := range []engine.Limit{
 		stored("a", 10), stored("a", 100).WithBurst(30), engine.PerHour("a", 100).WithBurst(99), engine.Every("a", 1, 1000*time.Hour).WithBurst(50),
 	} {
@@ -77,7 +77,7 @@ func liveDisagreeing(r *rig) {
 }
 
 // liveDisagreeingClocks: flips between limits and clocks that disagree mint nothing, whoever of them is ahead.
-func liveDisagreeingClocks(r *rig) {
+func liveDisagreeingClocks(r *engineTest) {
 	fast, slow := engine.PerSecond("a", 20), engine.PerSecond("a", 4).WithBurst(12)
 	for i, turns := range [][]struct {
 		process int
@@ -107,7 +107,7 @@ func liveDisagreeingClocks(r *rig) {
 }
 
 // liveOverride: limits that beat what is stored do so for their request only.
-func liveOverride(r *rig) {
+func liveOverride(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 3)}))
 	narrow, wide := ask(tokens("a", 1)), ask(tokens("a", 50))
@@ -132,7 +132,7 @@ func liveOverride(r *rig) {
 }
 
 // liveBroughtThenStored: who is given stored limits keeps what was used under those of the requests.
-func liveBroughtThenStored(r *rig) {
+func liveBroughtThenStored(r *engineTest) {
 	l := r.limiter()
 	q := ask(tokens("a", 60), stored("a", 100))
 	r.mustAcquire(l, q)
@@ -149,7 +149,7 @@ func liveBroughtThenStored(r *rig) {
 }
 
 // liveTooMany: a bucket holds 16 limits, those that other callers bring included while they are not full.
-func liveTooMany(r *rig) {
+func liveTooMany(r *engineTest) {
 	var some, others []engine.Limit
 	for i := range 10 {
 		some = append(some, engine.PerHour(fmt.Sprintf("some-%d", i), 10))

@@ -27,10 +27,10 @@ var lostReplies = stories{
 var troubles = []Act{Fail, Throttle, LoseRace, LoseRequest, LoseReply, Late}
 
 // next lets act befall the next request of an operation.
-func (r *rig) next(op Op, act Act) { r.faults.SetPlan(On(op, r.faults.Calls(op), act)) }
+func (r *engineTest) next(op Op, act Act) { r.faults.SetPlan(On(op, r.faults.Calls(op), act)) }
 
 // late carries out what is late, and lets everything pass from then on.
-func (r *rig) late() {
+func (r *engineTest) late() {
 	r.faults.SetPlan(nil)
 	r.faults.Release(context.WithoutCancel(r.Context()))
 }
@@ -38,22 +38,22 @@ func (r *rig) late() {
 // states bring a bucket of 100 a day into all regimes; 10 are used at most.
 var states = []struct {
 	name string
-	prep func(r *rig, l *engine.Limiter, q engine.Request)
+	prep func(r *engineTest, l *engine.Limiter, q engine.Request)
 	used int64
 }{
-	{"first use", func(*rig, *engine.Limiter, engine.Request) {}, 0},
-	{"active", func(r *rig, l *engine.Limiter, q engine.Request) { r.mustAcquire(l, q) }, 10},
-	{"full again", func(r *rig, l *engine.Limiter, q engine.Request) {
+	{"first use", func(*engineTest, *engine.Limiter, engine.Request) {}, 0},
+	{"active", func(r *engineTest, l *engine.Limiter, q engine.Request) { r.mustAcquire(l, q) }, 10},
+	{"full again", func(r *engineTest, l *engine.Limiter, q engine.Request) {
 		r.mustAcquire(l, q)
 		r.clock.advance(aDay)
 	}, 0},
-	{"wrong view", func(r *rig, l *engine.Limiter, q engine.Request) {
+	{"wrong view", func(r *engineTest, l *engine.Limiter, q engine.Request) {
 		_ = r.left(l, q.Entity, q.Limits...)
 		r.mustAcquire(r.limiter(), q)
 	}, 10},
 }
 
-func lostAcquire(r *rig) {
+func lostAcquire(r *engineTest) {
 	for _, act := range troubles {
 		for _, state := range states {
 			l, limit := r.limiter(), stored("a", 100)
@@ -72,7 +72,7 @@ func lostAcquire(r *rig) {
 }
 
 // lostConverting loses the reply to a write that converts and charges.
-func lostConverting(r *rig) {
+func lostConverting(r *engineTest) {
 	for _, act := range troubles {
 		l, now := r.limiter(), []engine.Limit{stored("a", 200), stored("b", 50)}
 		q := ask(tokens("a", 10), stored("a", 100))
@@ -89,10 +89,10 @@ func lostConverting(r *rig) {
 	}
 }
 
-// unsettle lets another process use the bucket and give back by turns, before each of the next writes of l, so that it
+// unsettle lets another process use the bucket and refund by turns, before each of the next writes of l, so that it
 // always guesses wrong; then, before the one that would be a compare-and-set, last. It returns when the caller has made
 // that many writes.
-func (r *rig) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
+func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
 	var held *engine.Lease
 	tries, busy := 0, false
 	r.faults.SetHooks(func(_ context.Context, c Call) {
@@ -116,7 +116,7 @@ func (r *rig) unsettle(other *engine.Limiter, q engine.Request, last func()) (st
 }
 
 // lostSwapping loses the reply to a compare-and-set, which follows when guesses went wrong three times.
-func lostSwapping(r *rig) {
+func lostSwapping(r *engineTest) {
 	for _, act := range troubles {
 		l, limit := r.limiter(), stored("a", 100)
 		q := ask(tokens("a", 10), limit)
@@ -135,7 +135,7 @@ func lostSwapping(r *rig) {
 }
 
 // swapMeetsWriter lets another process take all that is left just before a compare-and-set, or reset the bucket.
-func swapMeetsWriter(r *rig) {
+func swapMeetsWriter(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 10), limit)
 	stop := r.unsettle(other, q, func() { r.mustAcquire(other, ask(tokens("a", 90), limit)) })
@@ -154,7 +154,7 @@ func swapMeetsWriter(r *rig) {
 }
 
 // lostConvertingDenied loses the reply to a conversion whose request is denied: that must not look like an admission.
-func lostConvertingDenied(r *rig) {
+func lostConvertingDenied(r *engineTest) {
 	for _, act := range troubles {
 		l, now := r.limiter(), stored("a", 50)
 		q := ask(tokens("a", 45), stored("a", 100))
@@ -169,7 +169,7 @@ func lostConvertingDenied(r *rig) {
 }
 
 // lostAll loses every reply: the outcome stays unknown, nothing is admitted, and no more than once is charged.
-func lostAll(r *rig) {
+func lostAll(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	for i, act := range []Act{LoseReply, LoseRequest, Fail} {
 		r.faults.SetPlan(Always(act, OpApply))
@@ -182,7 +182,7 @@ func lostAll(r *rig) {
 
 // lostBetween lets another process write after the write whose reply is lost: it may be made again, and what is
 // admitted is charged.
-func lostBetween(r *rig) {
+func lostBetween(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 30), limit)
 	r.mustAcquire(other, ask(tokens("a", 1), limit))
@@ -204,8 +204,8 @@ func lostBetween(r *rig) {
 	}
 }
 
-// lostForced loses the reply to a charge without the gate, alone and beside a give-back.
-func lostForced(r *rig) {
+// lostForced loses the reply to a charge without the gate, alone and beside a refund.
+func lostForced(r *engineTest) {
 	for _, act := range troubles {
 		for _, state := range states {
 			l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
@@ -223,7 +223,7 @@ func lostForced(r *rig) {
 }
 
 // lostCommitAgain commits again after a commit all of whose replies were lost.
-func lostCommitAgain(r *rig) {
+func lostCommitAgain(r *engineTest) {
 	for i, act := range []Act{Fail, LoseRequest, LoseReply} {
 		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 		q := ask(tokens("a", 10), limits...)
@@ -240,7 +240,7 @@ func lostCommitAgain(r *rig) {
 }
 
 // lostCascade loses the reply of each write of a path in turn.
-func lostCascade(r *rig) {
+func lostCascade(r *engineTest) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 1000)}))
 	total := int64(0)
@@ -261,7 +261,7 @@ func lostCascade(r *rig) {
 }
 
 // lostRead reads again.
-func lostRead(r *rig) {
+func lostRead(r *engineTest) {
 	for _, act := range []Act{Fail, Throttle, LoseRequest} {
 		l := r.limiter()
 		r.next(OpRead, act)
@@ -274,7 +274,7 @@ func lostRead(r *rig) {
 }
 
 // lostConfiguration changes limits and resets a bucket with trouble on the way: each is done once.
-func lostConfiguration(r *rig) {
+func lostConfiguration(r *engineTest) {
 	for _, act := range troubles[:5] {
 		l := r.limiter()
 		r.must(l.ResetBucket(r.Context(), user, api))

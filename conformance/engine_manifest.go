@@ -8,7 +8,7 @@ import (
 
 // liveByManifest: what a manifest sets and removes is followed as what is set one by one, and is found again, in every
 // process.
-func liveByManifest(r *rig) {
+func liveByManifest(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
 	r.mustAcquire(l, ask(tokens("a", 100)))
@@ -50,7 +50,7 @@ func liveByManifest(r *rig) {
 }
 
 // apply makes the manifest "m" set what is wanted.
-func (r *rig) apply(l *engine.Limiter, wanted ...engine.Setting) {
+func (r *engineTest) apply(l *engine.Limiter, wanted ...engine.Setting) {
 	r.Helper()
 	ids := make([]engine.SettingID, len(wanted))
 	for i := range wanted {

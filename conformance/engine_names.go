@@ -27,7 +27,7 @@ var hardNames = []string{
 func groups() [][]string { return slices.Collect(slices.Chunk(hardNames, 16)) }
 
 // tour goes through every operation on a bucket with these limits of 100 a day, one token each at first.
-func (r *rig) tour(l *engine.Limiter, q engine.Request, names []string) {
+func (r *engineTest) tour(l *engine.Limiter, q engine.Request, names []string) {
 	q.Consume = engine.Tokens{}
 	for i, name := range names {
 		q.Consume[name] = int64(i + 1)
@@ -87,7 +87,7 @@ func limitsNamed(names []string) []engine.Limit {
 	return limits
 }
 
-func namesOfLimits(r *rig) {
+func namesOfLimits(r *engineTest) {
 	l := r.limiter()
 	for i, names := range groups() {
 		q := ask(nil, limitsNamed(names)...)
@@ -96,7 +96,7 @@ func namesOfLimits(r *rig) {
 	}
 }
 
-func namesStored(r *rig) {
+func namesStored(r *engineTest) {
 	l := r.limiter()
 	for i, names := range groups() {
 		v, limits := levels[len(levels)-1-i], limitsNamed(names)
@@ -113,7 +113,7 @@ var hardIDs = []string{
 	"user/1:x.y-z_w", strings.Repeat("r", 128),
 }
 
-func namesOfIDs(r *rig) {
+func namesOfIDs(r *engineTest) {
 	l := r.limiter()
 	entities := append([]string{"me@example.com", "a@", strings.Repeat("e", 256), strings.Repeat("e/", 128)}, hardIDs...)
 	for i, entity := range entities {
@@ -127,7 +127,7 @@ func namesOfIDs(r *rig) {
 }
 
 // namesApart: ids that look alike, and pairs that would be the same if they were joined, are different buckets.
-func namesApart(r *rig) {
+func namesApart(r *engineTest) {
 	l, limit := r.limiter(), engine.PerDay("rpd", 1)
 	type pair struct{ entity, resource string }
 	var pairs []pair

@@ -15,7 +15,7 @@ var parents = stories{
 	{"Depth", parentsDepth},
 	{"TooDeep", parentsTooDeep},
 	{"Exhausted", parentExhausted},
-	{"ExhaustedWithIO", func(r *rig) { parentExhausted(r.slow()) }},
+	{"ExhaustedWithIO", func(r *engineTest) { parentExhausted(r.slow()) }},
 	{"ChildExhausted", childExhausted},
 	{"Absent", parentAbsent},
 	{"Missing", parentMissing},
@@ -32,12 +32,12 @@ var parents = stories{
 	{"MadeAnew", parentMadeAnew},
 	{"MadeAnewBehind", parentMadeAnewBehind},
 	{"Leases", parentLeases},
-	{"LeasesWithIO", func(r *rig) { parentLeases(r.slow()) }},
+	{"LeasesWithIO", func(r *engineTest) { parentLeases(r.slow()) }},
 	{"Debt", parentDebt},
 }
 
 // family makes a path of entities, the user first, each with a limit of 100, 200, 300… a of its own.
-func (r *rig) family(l *engine.Limiter, depth int) []string {
+func (r *engineTest) family(l *engine.Limiter, depth int) []string {
 	r.Helper()
 	ids := []string{user}
 	for i := 1; i < depth; i++ {
@@ -55,7 +55,7 @@ func (r *rig) family(l *engine.Limiter, depth int) []string {
 }
 
 // parentsDepth: paths of one to eight; each entity is charged the same, and each may deny.
-func parentsDepth(r *rig) {
+func parentsDepth(r *engineTest) {
 	for depth := 1; depth <= 8; depth++ {
 		l := r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = fmt.Sprintf("depth-%d", depth), true })
 		ids := r.family(l, depth)
@@ -86,7 +86,7 @@ func parentsDepth(r *rig) {
 }
 
 // parentsTooDeep: a path of nine is refused when it is made, or when it is used; nothing is charged.
-func parentsTooDeep(r *rig) {
+func parentsTooDeep(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 8)
 	err := l.CreateEntity(r.Context(), engine.Entity{ID: "ninth", Parent: user, Cascade: true}, unborn)
@@ -108,7 +108,7 @@ func parentsTooDeep(r *rig) {
 }
 
 // parentExhausted: denied, the child keeps what it has, and the next denial costs nothing.
-func parentExhausted(r *rig) {
+func parentExhausted(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.family(l, 3)
 	r.mustAcquire(l, ask(tokens("a", 1)))
@@ -131,7 +131,7 @@ func parentExhausted(r *rig) {
 }
 
 // childExhausted: a parent pays nothing for a child that is denied.
-func childExhausted(r *rig) {
+func childExhausted(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	r.mustAcquire(r.limiter(), ask(tokens("a", 100)))
@@ -144,7 +144,7 @@ func childExhausted(r *rig) {
 }
 
 // parentAbsent: a parent without a record is limited by the defaults, as anybody.
-func parentAbsent(r *rig) {
+func parentAbsent(r *engineTest) {
 	l, mine := r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "nobody", Cascade: true})
 	r.mustAcquire(l, ask(tokens("a", 1), mine))
@@ -161,7 +161,7 @@ func parentAbsent(r *rig) {
 }
 
 // parentWithoutLimits takes no part, and names that only it has, or has not, are no matter.
-func parentWithoutLimits(r *rig) {
+func parentWithoutLimits(r *engineTest) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "middle", Cascade: true})
 	r.mustEntity(l, engine.Entity{ID: "middle", Parent: "top", Cascade: true})
@@ -181,7 +181,7 @@ func parentWithoutLimits(r *rig) {
 }
 
 // parentOwnLimits: the limits of a request are for its own entity; a parent has those that are stored for it.
-func parentOwnLimits(r *rig) {
+func parentOwnLimits(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	for _, q := range []engine.Request{
@@ -203,7 +203,7 @@ func parentOwnLimits(r *rig) {
 
 // parentCreatedLater: it counts from the next acquire of the process that made it, and everywhere once the configuration
 // there has expired.
-func parentCreatedLater(r *rig) {
+func parentCreatedLater(r *engineTest) {
 	l, other, mine := r.limiter(), r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "later", Cascade: true})
 	r.mustAcquire(l, ask(tokens("a", 1), mine))
@@ -222,7 +222,7 @@ func parentCreatedLater(r *rig) {
 }
 
 // parentDeleted: while it has children it is not deleted, unless by force; then they have none, at once.
-func parentDeleted(r *rig) {
+func parentDeleted(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.family(l, 3)
 	lease := r.mustAcquire(l, ask(tokens("a", 10)))
@@ -234,14 +234,14 @@ func parentDeleted(r *rig) {
 	r.mustAcquire(other, ask(tokens("a", 10)))
 	r.wantLeft(other, "another process, refused with the old path", "a:60")
 	r.must(lease.Rollback(r.Context()))
-	r.wantLeft(l, "given back", "a:70")
-	r.wantLeftOf(l, "parent-2", "given back to the parent's parent", "a:290")
+	r.wantLeft(l, "refunded", "a:70")
+	r.wantLeftOf(l, "parent-2", "refunded to the parent's parent", "a:290")
 	_, err := l.Acquire(r.Context(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 1)})
 	r.wantError("the one that was deleted", err, engine.ErrNoLimits)
 }
 
 // parentCycle: whatever would close a circle is refused, and the path stays as it was.
-func parentCycle(r *rig) {
+func parentCycle(r *engineTest) {
 	l := r.limiter()
 	ids := r.family(l, 3)
 	for _, id := range ids {
@@ -256,7 +256,7 @@ func parentCycle(r *rig) {
 }
 
 // parentCycleRace: of changes that would close a circle together one is refused.
-func parentCycleRace(r *rig) {
+func parentCycleRace(r *engineTest) {
 	const ring = 3
 	all := r.processes(ring, 0)
 	for round := range 10 {
@@ -265,7 +265,7 @@ func parentCycleRace(r *rig) {
 		for i := range ring {
 			r.mustEntity(all[0], engine.Entity{ID: id(i), Cascade: true})
 		}
-		s := &trial{tester: r.T}
+		s := &storeTest{tester: r.T}
 		s.together(ring, func(i int) {
 			next := id(i + 1)
 			_, err := all[i].UpdateEntity(r.Context(), id(i), engine.EntityUpdate{Parent: &next}, unborn)

@@ -6,8 +6,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentMoved: the new parent pays from then on; leases give back to whom they took from.
-func parentMoved(r *rig) {
+// parentMoved: the new parent pays from then on; leases refund those whom they charged.
+func parentMoved(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	r.must(l.SetLimits(r.Context(), "other", api, []engine.Limit{stored("a", 50)}))
@@ -28,7 +28,7 @@ func parentMoved(r *rig) {
 
 // parentMovedElsewhere: another process learns of a move when it is refused, long before its configuration expires; so
 // it does when the entity was deleted and made anew, even by a clock that is behind.
-func parentMovedElsewhere(r *rig) {
+func parentMovedElsewhere(r *engineTest) {
 	l, other, parent := r.limiter(by(newClock(-3*time.Second))), r.limiter(), "other"
 	r.family(l, 2)
 	r.must(l.SetLimits(r.Context(), parent, api, []engine.Limit{stored("a", 50)}))
@@ -44,7 +44,7 @@ func parentMovedElsewhere(r *rig) {
 }
 
 // parentMadeAnew: an entity that is deleted and made anew begins with versions of its own; its bucket follows.
-func parentMadeAnew(r *rig) {
+func parentMadeAnew(r *engineTest) {
 	l, behind := r.limiter(), r.limiter(by(newClock(-5*time.Second)))
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "first", Cascade: true})
 	r.must(l.SetLimits(r.Context(), "first", api, []engine.Limit{stored("a", 50)}))
@@ -65,7 +65,7 @@ func parentMadeAnew(r *rig) {
 
 // parentMadeAnewBehind: the bucket says that it was written with a later version of its entity than there is, because a
 // process that had not heard of the deletion made it.
-func parentMadeAnewBehind(r *rig) {
+func parentMadeAnewBehind(r *engineTest) {
 	l, other, behind := r.limiter(), r.limiter(), r.limiter(by(newClock(-5*time.Second)))
 	mine := stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user})
@@ -80,7 +80,7 @@ func parentMadeAnewBehind(r *rig) {
 }
 
 // parentFlag: without cascade a parent is a parent in name.
-func parentFlag(r *rig) {
+func parentFlag(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	for i, v := range []struct {
@@ -99,7 +99,7 @@ func parentFlag(r *rig) {
 }
 
 // parentLeases: all that a lease does happens along the path; what it has consumed is told once.
-func parentLeases(r *rig) {
+func parentLeases(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 3)
 	r.must(l.SetLimits(r.Context(), "parent-2", api, []engine.Limit{stored("a", 300), stored("c", 20)}))
@@ -131,11 +131,11 @@ func parentLeases(r *rig) {
 	r.must(lease.Adjust(engine.Tokens{"a": 120, "c": -4}))
 	r.must(lease.Commit(r.Context()))
 	r.must(lease.Rollback(r.Context()))
-	want("Commit of a charge and a give-back", "a:-20 parent-1 a:80 parent-2 a:180 parent-2 c:20", "a:120")
+	want("Commit of a charge and a refund", "a:-20 parent-1 a:80 parent-2 a:180 parent-2 c:20", "a:120")
 }
 
 // parentDebt: a parent in debt denies every child, whatever it asks for.
-func parentDebt(r *rig) {
+func parentDebt(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	r.must(l.SetLimits(r.Context(), "parent-1", api, []engine.Limit{stored("a", 200), stored("d", 10)}))

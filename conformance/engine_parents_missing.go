@@ -9,7 +9,7 @@ import (
 
 // parentMissing: a parent that is named must exist, unless it is allowed that it does not; a cascade to one that has no
 // limits is warned of.
-func parentMissing(r *rig) {
+func parentMissing(r *engineTest) {
 	l, ctx, ghost := r.limiter(), r.Context(), "ghosst"
 	r.wantError("an entity below nobody", l.CreateEntity(ctx, engine.Entity{ID: user, Parent: ghost, Cascade: true}, nil), engine.ErrEntityNotFound)
 	_, err := l.Entity(ctx, user)
@@ -34,7 +34,7 @@ func parentMissing(r *rig) {
 
 // parentRaces: of the deletion of a parent and a child that is given to it at the same time, either comes first: there
 // never is a child whose parent is not there.
-func parentRaces(r *rig) {
+func parentRaces(r *engineTest) {
 	l, ctx, org := r.limiter(), r.Context(), "org"
 	adopt := map[string]func(id string) error{
 		"create": func(id string) error {

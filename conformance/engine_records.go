@@ -22,7 +22,7 @@ var records = stories{
 }
 
 // resetBusy writes the bucket before each commit of a reset: it succeeds at the second, and forgets the charge between.
-func resetBusy(r *rig) {
+func resetBusy(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 10), limit)
 	lease := r.mustAcquire(other, q)
@@ -46,7 +46,7 @@ func resetBusy(r *rig) {
 }
 
 // resetBesideConversion adds a limit, and takes another away, between what a reset reads and its commit.
-func resetBesideConversion(r *rig) {
+func resetBesideConversion(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	old, now := []engine.Limit{stored("a", 100), stored("b", 100)}, []engine.Limit{stored("b", 50), stored("c", 20)}
 	r.must(l.SetLimits(r.Context(), user, api, old))
@@ -70,7 +70,7 @@ func resetBesideConversion(r *rig) {
 }
 
 // wantConsumed compares what an entity has ever consumed of the api, as the bucket's record says.
-func (r *rig) wantConsumed(l *engine.Limiter, entity, what, want string) {
+func (r *engineTest) wantConsumed(l *engine.Limiter, entity, what, want string) {
 	r.Helper()
 	states, err := l.BucketStates(r.Context(), []engine.BucketName{{Entity: entity, Resource: api}})
 	r.must(err)
@@ -99,7 +99,7 @@ func lateOnce(match func(backend.Key) bool, ops ...Op) Plan {
 }
 
 // furnishing is what purgeLate sets in a namespace.
-func (r *rig) furnishing(l *engine.Limiter) {
+func (r *engineTest) furnishing(l *engine.Limiter) {
 	r.Helper()
 	limits := []engine.Limit{stored("a", 100)}
 	r.must(l.SetSystemDefaults(r.Context(), limits, nil))
@@ -115,7 +115,7 @@ func (r *rig) furnishing(l *engine.Limiter) {
 }
 
 // wantFurnishing compares all that furnishing has set.
-func (r *rig) wantFurnishing(l *engine.Limiter, what string) {
+func (r *engineTest) wantFurnishing(l *engine.Limiter, what string) {
 	r.Helper()
 	system, err := l.SystemDefaults(r.Context())
 	r.must(err)
@@ -139,7 +139,7 @@ func (r *rig) wantFurnishing(l *engine.Limiter, what string) {
 
 // purgeLate carries out a request of a purge when the name has been registered again, by a clock that stands still, so that
 // all versions are as they were. Nothing that was set since is lost.
-func purgeLate(r *rig) {
+func purgeLate(r *engineTest) {
 	admin := r.limiter()
 	in := func(o *engine.Options) { o.Namespace, o.CreateNamespace = "team", true }
 	r.furnishing(r.limiter(in))
@@ -162,7 +162,7 @@ func purgeLate(r *rig) {
 
 // deletionLate carries out the end of a deletion when the entity has been made anew and is being deleted once more: that
 // deletion is brought to its end all the same.
-func deletionLate(r *rig) {
+func deletionLate(r *engineTest) {
 	l := r.limiter()
 	many := func() {
 		for i := range 20 { // more than one commit takes
@@ -198,7 +198,7 @@ func deletionLate(r *rig) {
 }
 
 // there counts the buckets of an entity that a store may not have dropped.
-func (r *rig) there(l *engine.Limiter, entity string) int {
+func (r *engineTest) there(l *engine.Limiter, entity string) int {
 	r.Helper()
 	page, err := l.Buckets(r.Context(), engine.BucketQuery{Entity: entity})
 	r.must(err)
@@ -206,7 +206,7 @@ func (r *rig) there(l *engine.Limiter, entity string) int {
 }
 
 // sweep lets a store that does not drop what has expired by itself do so.
-func (r *rig) sweep() {
+func (r *engineTest) sweep() {
 	r.Helper()
 	if sweep := r.store.Capabilities().Sweep; sweep != nil {
 		_, err := sweep(r.Context(), r.clock.Now().Unix())
@@ -215,7 +215,7 @@ func (r *rig) sweep() {
 }
 
 // keptForRefunds: a record is kept until it is full, no lease on it can be refunded any more, and ten minutes more.
-func keptForRefunds(r *rig) {
+func keptForRefunds(r *engineTest) {
 	limit := engine.PerSecond("a", 10)
 	for hold, kept := range map[time.Duration]time.Duration{0: time.Hour, 20 * time.Minute: 20 * time.Minute, -1: 0} {
 		l := r.limiter(func(o *engine.Options) { o.MaxHold = hold })
@@ -246,7 +246,7 @@ func keptForRefunds(r *rig) {
 }
 
 // keptForDebt: debt is kept until it is paid.
-func keptForDebt(r *rig) {
+func keptForDebt(r *engineTest) {
 	l, limit := r.limiter(), engine.PerMinute("a", 60)
 	lease := r.mustAcquire(l, ask(tokens("a", 60), limit))
 	r.must(lease.Adjust(tokens("a", 3600*5)))

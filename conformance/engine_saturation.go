@@ -11,14 +11,14 @@ import (
 // saturation proves that those who ask for more than there is get all of it, and no more: at least 99.9 % of capacity +
 // rate·T, while every call of the store takes its time and clocks disagree.
 var saturation = stories{
-	{"OneProcess", func(r *rig) { r.saturate(load{processes: 1}) }},
-	{"SeveralProcesses", func(r *rig) { r.saturate(load{processes: 3}) }},
-	{"EightProcesses", func(r *rig) { r.saturate(load{processes: 8, callers: 1, most: 1.01, time: 25 * time.Second}) }},
-	{"ClocksApart", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second}) }},
-	{"ClocksStepBack", func(r *rig) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
-	{"SeveralLimits", func(r *rig) { r.saturate(load{processes: 2, limits: 2}) }},
-	{"LargeRequests", func(r *rig) { r.saturate(load{processes: 2, each: 5, time: 150 * time.Second}) }},
-	{"Cascade", func(r *rig) { r.saturate(load{processes: 2, cascade: true}) }},
+	{"OneProcess", func(r *engineTest) { r.saturate(load{processes: 1}) }},
+	{"SeveralProcesses", func(r *engineTest) { r.saturate(load{processes: 3}) }},
+	{"EightProcesses", func(r *engineTest) { r.saturate(load{processes: 8, callers: 1, most: 1.01, time: 25 * time.Second}) }},
+	{"ClocksApart", func(r *engineTest) { r.saturate(load{processes: 3, apart: 5 * time.Second}) }},
+	{"ClocksStepBack", func(r *engineTest) { r.saturate(load{processes: 3, apart: 5 * time.Second, steps: true}) }},
+	{"SeveralLimits", func(r *engineTest) { r.saturate(load{processes: 2, limits: 2}) }},
+	{"LargeRequests", func(r *engineTest) { r.saturate(load{processes: 2, each: 5, time: 150 * time.Second}) }},
+	{"Cascade", func(r *engineTest) { r.saturate(load{processes: 2, cascade: true}) }},
 }
 
 // load is who asks for too much, and how.
@@ -39,7 +39,7 @@ const (
 	slowest        = 50 * time.Millisecond
 )
 
-func (r *rig) saturate(c load) {
+func (r *engineTest) saturate(c load) {
 	const seed = 7
 	s := newSimulation(seed)
 	c.each, c.time, c.callers = cmp.Or(c.each, 1), cmp.Or(c.time, 50*time.Second), cmp.Or(c.callers, 3)
@@ -98,7 +98,7 @@ func (r *rig) saturate(c load) {
 	r.judgeRequests(s, c, decisions)
 }
 
-func (r *rig) judgeRequests(s *simulation, c load, decisions int) {
+func (r *engineTest) judgeRequests(s *simulation, c load, decisions int) {
 	requests := r.faults.Calls(OpApply)
 	each := float64(requests) / float64(decisions)
 	r.Logf("%d requests for %d decisions (%.3f)", requests, decisions, each)
@@ -123,7 +123,7 @@ func (s *simulation) skewed(c load, i int) func() time.Time {
 
 // judgeSaturation holds what was admitted in all, and in every interval, against the bounds. An answer is late by what
 // the store's call took, a decision early by as much.
-func (r *rig) judgeSaturation(s *simulation, c load, admitted *bound) {
+func (r *engineTest) judgeSaturation(s *simulation, c load, admitted *bound) {
 	total := admitted.admitted
 	entitled := saturationRate * (1 + c.time.Seconds())
 	share := float64(total) / entitled

@@ -31,7 +31,7 @@ var settling = stories{
 }
 
 // slowly tells a story with a store that may lose replies, or hang.
-func slowly(tell func(*rig)) func(*rig) { return func(r *rig) { tell(r.slow()) } }
+func slowly(tell func(*engineTest)) func(*engineTest) { return func(r *engineTest) { tell(r.slow()) } }
 
 // ends are the ways in which the context of a request ends before its lease is settled.
 var ends = []struct {
@@ -59,7 +59,7 @@ var settlements = []struct {
 }
 
 // eachSettlement tells of each settlement, on an entity of its own; spoil may end the context that it is given.
-func (r *rig) eachSettlement(name string, spoil func(context.Context) (context.Context, context.CancelFunc)) {
+func (r *engineTest) eachSettlement(name string, spoil func(context.Context) (context.Context, context.CancelFunc)) {
 	limits := []engine.Limit{stored("a", 500), stored("b", 500)}
 	l := r.limiter()
 	for i, s := range settlements {
@@ -81,7 +81,7 @@ func (r *rig) eachSettlement(name string, spoil func(context.Context) (context.C
 }
 
 // settleEnded: what was used is booked and what was not is refunded, by each call and by Do, although ctx has ended.
-func settleEnded(r *rig) {
+func settleEnded(r *engineTest) {
 	for _, e := range ends {
 		r.eachSettlement(e.name, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ended, cancel := e.end(ctx)
@@ -103,7 +103,7 @@ func settleEnded(r *rig) {
 }
 
 // settleEndsMeanwhile ends the context when the write reaches the store.
-func settleEndsMeanwhile(r *rig) {
+func settleEndsMeanwhile(r *engineTest) {
 	r.eachSettlement("cancelled-meanwhile", func(ctx context.Context) (context.Context, context.CancelFunc) {
 		ends, cancel := context.WithCancel(ctx)
 		r.faults.SetHooks(func(_ context.Context, c Call) {
@@ -115,7 +115,7 @@ func settleEndsMeanwhile(r *rig) {
 	})
 }
 
-func settleEndedOnPath(r *rig) {
+func settleEndedOnPath(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 3)
 	ctx, cancel := context.WithCancel(r.Context())
@@ -137,7 +137,7 @@ var unknowns = []struct {
 }{{LoseReply, true, true}, {LoseRequest, false, true}, {Late, false, true}, {Fail, false, false}}
 
 // flushLost acquires 10 a, adjusts by 50, and flushes with an act that befalls each try.
-func (r *rig) flushLost(l *engine.Limiter, q engine.Request, act Act) *engine.Lease {
+func (r *engineTest) flushLost(l *engine.Limiter, q engine.Request, act Act) *engine.Lease {
 	r.Helper()
 	lease := r.mustAcquire(l, q)
 	r.must(lease.Adjust(tokens("a", 50)))
@@ -151,7 +151,7 @@ func (r *rig) flushLost(l *engine.Limiter, q engine.Request, act Act) *engine.Le
 }
 
 // unknownThenMore adjusts again after a flush of unknown outcome: that is settled first, and nothing is charged twice.
-func unknownThenMore(r *rig) {
+func unknownThenMore(r *engineTest) {
 	for _, u := range unknowns {
 		for _, c := range []struct {
 			adjust engine.Tokens
@@ -185,7 +185,7 @@ func unknownThenMore(r *rig) {
 }
 
 // unknownThenConsume takes more after a flush of unknown outcome.
-func unknownThenConsume(r *rig) {
+func unknownThenConsume(r *engineTest) {
 	for _, u := range unknowns {
 		for i, want := range []string{"a:37", "a:100"} {
 			l, limit := r.limiter(), stored("a", 100)
@@ -201,7 +201,7 @@ func unknownThenConsume(r *rig) {
 }
 
 // unknownThenRollback: a charge of unknown outcome is refunded if its record shows it, and else counted.
-func unknownThenRollback(r *rig) {
+func unknownThenRollback(r *engineTest) {
 	rollbacks := map[string]func(*engine.Limiter, engine.Request, Act){
 		"Rollback": func(l *engine.Limiter, q engine.Request, act Act) {
 			lease := r.flushLost(l, q, act)
@@ -242,7 +242,7 @@ func unknownThenRollback(r *rig) {
 }
 
 // unknownOvertaken: if another writer came after the write of unknown outcome, the record does not show it any more.
-func unknownOvertaken(r *rig) {
+func unknownOvertaken(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.flushLost(l, ask(tokens("a", 10), limit), LoseReply)
 	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limit))
@@ -254,7 +254,7 @@ func unknownOvertaken(r *rig) {
 }
 
 // unknownThenReset: the charge was made to a life of the bucket that is over, or to the one that followed.
-func unknownThenReset(r *rig) {
+func unknownThenReset(r *engineTest) {
 	limit := stored("a", 100)
 	for _, c := range []struct {
 		name   string

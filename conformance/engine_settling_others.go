@@ -11,7 +11,7 @@ import (
 )
 
 // unknownTooLate: later than MaxHold a charge is settled as ever, and a refund is counted.
-func unknownTooLate(r *rig) {
+func unknownTooLate(r *engineTest) {
 	limit := engine.Every("a", 100, 1000*time.Hour)
 	short := func(o *engine.Options) { o.MaxHold = time.Minute }
 	for i, settle := range []func(*engine.Lease) error{
@@ -31,14 +31,14 @@ func unknownTooLate(r *rig) {
 }
 
 // lost is how many tokens of a were reported as lost.
-func (r *rig) lost() (n int64) {
+func (r *engineTest) lost() (n int64) {
 	for _, e := range r.events.of(engine.EventRefundLost) {
 		n += e.Tokens["a"]
 	}
 	return n
 }
 
-func (r *rig) wantNothingLost() {
+func (r *engineTest) wantNothingLost() {
 	r.Helper()
 	if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
 		r.Errorf("reported as lost: %+v", lost)
@@ -46,7 +46,7 @@ func (r *rig) wantNothingLost() {
 }
 
 // unknownConsume: a Consume that failed, and may have charged, is refunded by whichever call settles the lease, or counted.
-func unknownConsume(r *rig) {
+func unknownConsume(r *engineTest) {
 	limit := stored("a", 100)
 	for _, u := range unknowns {
 		for i, c := range []struct {
@@ -96,7 +96,7 @@ func bucketOf(entity string, plan Plan) Plan {
 }
 
 // unknownOnPath: the outcome of one bucket on a path is unknown, the others are settled.
-func unknownOnPath(r *rig) {
+func unknownOnPath(r *engineTest) {
 	setup := r.limiter()
 	path := r.family(setup, 3)
 	full := "a:100 parent-1 a:200 parent-2 a:300"
@@ -127,7 +127,7 @@ func unknownOnPath(r *rig) {
 }
 
 // unknownConsumeOnPath: the Consume that failed on one bucket of a path leaves nothing behind on any of them.
-func unknownConsumeOnPath(r *rig) {
+func unknownConsumeOnPath(r *engineTest) {
 	setup := r.limiter()
 	for _, lost := range r.family(setup, 2) {
 		r.endPath()
@@ -144,9 +144,9 @@ func unknownConsumeOnPath(r *rig) {
 
 // resetThenLess: what was charged before the bucket's life was over passes silently when it is adjusted downwards, and
 // mints nothing.
-func resetThenLess(r *rig) {
+func resetThenLess(r *engineTest) {
 	limit := stored("a", 1000)
-	for i, over := range []end{endByReset, endByDeletion, func(r *rig) { r.expire(limit) }} {
+	for i, over := range []end{endByReset, endByDeletion, func(r *engineTest) { r.expire(limit) }} {
 		endByReset(r)
 		forever := func(o *engine.Options) { o.MaxHold = 1000 * aDay }
 		l := r.limiter(forever)
@@ -174,7 +174,7 @@ func resetThenLess(r *rig) {
 }
 
 // resetParentThenLess: one bucket on the path was reset.
-func resetParentThenLess(r *rig) {
+func resetParentThenLess(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
 	r.must(l.Do(r.Context(), ask(tokens("a", 60)), func(ctx context.Context, s *engine.Lease) error {
@@ -186,7 +186,7 @@ func resetParentThenLess(r *rig) {
 }
 
 // droppedThenLess: an adjustment of a limit that is no more has no effect, and may be taken back.
-func droppedThenLess(r *rig) {
+func droppedThenLess(r *engineTest) {
 	l := r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 100)}))
 	r.must(l.Do(r.Context(), ask(tokens("a", 10)), func(ctx context.Context, s *engine.Lease) error {
@@ -199,7 +199,7 @@ func droppedThenLess(r *rig) {
 }
 
 // unknownTwice flushes again and again, each time with an unknown outcome, and adjusts in between.
-func unknownTwice(r *rig) {
+func unknownTwice(r *engineTest) {
 	for _, act := range []Act{LoseReply, LoseRequest} {
 		l, limit := r.limiter(), stored("a", 100)
 		q := ask(tokens("a", 10), limit)

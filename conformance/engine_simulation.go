@@ -141,7 +141,7 @@ func (s *simulation) note(f func()) {
 }
 
 // delay makes every call of the story's store take between low and high, half of it before the store judges.
-func (s *simulation) delay(r *rig, low, high time.Duration) {
+func (s *simulation) delay(r *engineTest, low, high time.Duration) {
 	pause := func(context.Context, Call) { s.pause(s.between(low/2, high/2)) }
 	r.faults.SetHooks(pause, pause)
 }

@@ -10,8 +10,8 @@ import (
 // levelling proves that a store which does not drop expired records by itself stops growing, whatever share of the buckets
 // is new each day.
 var levelling = stories{
-	{"AllNew", scanning(func(r *rig) { r.levelsOff(4_500, 0) })},
-	{"FewNew", scanning(func(r *rig) { r.levelsOff(1_500, 3_000) })},
+	{"AllNew", scanning(func(r *engineTest) { r.levelsOff(4_500, 0) })},
+	{"FewNew", scanning(func(r *engineTest) { r.levelsOff(1_500, 3_000) })},
 }
 
 const (
@@ -22,14 +22,14 @@ const (
 
 // levelsOff has callers come for five days, each day some that never come again, besides regular ones. What may remain are
 // the records of two days and what the last sweep has not come to.
-func (r *rig) levelsOff(strangers, others int) {
+func (r *engineTest) levelsOff(strangers, others int) {
 	can := r.store.Capabilities()
 	if can.Sweep == nil {
 		r.Log("nothing to prove: the store's Capabilities have no Sweep, so it drops expired records by itself")
 		return
 	}
 	l := r.limiter()
-	s := &trial{tester: r.T}
+	s := &storeTest{tester: r.T}
 	perDay := strangers + others
 	for day := range daysLevelling {
 		s.together(workers, func(worker int) {
@@ -52,7 +52,7 @@ func (r *rig) levelsOff(strangers, others int) {
 }
 
 // buckets counts the records of the namespace.
-func (r *rig) buckets(scan backend.ScanFunc) (n int) {
+func (r *engineTest) buckets(scan backend.ScanFunc) (n int) {
 	for position := ""; ; {
 		keys, next, err := scan(r.Context(), engine.DefaultNamespace, position, backend.MaxPage)
 		r.must(err)

@@ -12,8 +12,8 @@ import (
 // same request is admitted.
 var truth = stories{
 	{"ZerosConvert", truthZeros},
-	{"TimeBeforeConversion", func(r *rig) { r.timeBeforeConversion(user, 2) }},
-	{"TimeBeforeConversionOfParent", func(r *rig) { r.timeBeforeConversion("parent", 3) }},
+	{"TimeBeforeConversion", func(r *engineTest) { r.timeBeforeConversion(user, 2) }},
+	{"TimeBeforeConversionOfParent", func(r *engineTest) { r.timeBeforeConversion("parent", 3) }},
 	{"DenialTTL", truthDenialTTL},
 	{"OwnResetBesideReply", truthOwnReset},
 	{"OwnChangeBesideRead", truthOwnChange},
@@ -21,7 +21,7 @@ var truth = stories{
 }
 
 // slowThenFast empties a bucket of 10 a day whose resource then gets 1 a second.
-func (r *rig) slowThenFast(l *engine.Limiter, spender string) {
+func (r *engineTest) slowThenFast(l *engine.Limiter, spender string) {
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{engine.PerDay("a", 10)}))
 	if spender != user {
 		r.mustEntity(l, engine.Entity{ID: spender})
@@ -33,7 +33,7 @@ func (r *rig) slowThenFast(l *engine.Limiter, spender string) {
 }
 
 // truthZeros: a denied request of zeros converts the bucket like any other.
-func truthZeros(r *rig) {
+func truthZeros(r *engineTest) {
 	l := r.limiter()
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{engine.PerDay("a", 10)}))
 	lease := r.mustAcquire(l, ask(tokens("a", 10)))
@@ -56,7 +56,7 @@ func truthZeros(r *rig) {
 
 // timeBeforeConversion: as long as nobody converts the bucket it refills by the limits in its record, and that is what
 // TimeUntilAvailable goes by. It writes nothing.
-func (r *rig) timeBeforeConversion(spender string, reads int) {
+func (r *engineTest) timeBeforeConversion(spender string, reads int) {
 	l := r.limiter()
 	r.slowThenFast(l, spender)
 	q := ask(tokens("a", 1))
@@ -81,7 +81,7 @@ func (r *rig) timeBeforeConversion(spender string, reads int) {
 }
 
 // truthDenialTTL: a denial is repeated from memory for DenialTTL since the record was seen, however often it is asked for.
-func truthDenialTTL(r *rig) {
+func truthDenialTTL(r *engineTest) {
 	l, q := r.limiter(), ask(tokens("a", 1), stored("a", 10))
 	q.Consume = tokens("a", 10)
 	r.mustAcquire(l, q)
@@ -98,7 +98,7 @@ func truthDenialTTL(r *rig) {
 }
 
 // truthOwnReset: a slower reply of before an own reset does not bring a denial back.
-func truthOwnReset(r *rig) {
+func truthOwnReset(r *engineTest) {
 	for i, then := range []func(l *engine.Limiter, id string){
 		func(l *engine.Limiter, id string) { r.must(l.ResetBucket(r.Context(), id, api)) },
 		func(l *engine.Limiter, id string) {
@@ -125,7 +125,7 @@ func truthOwnReset(r *rig) {
 }
 
 // truthOwnChange: a slower read of before an own change does not bring the old configuration back.
-func truthOwnChange(r *rig) {
+func truthOwnChange(r *engineTest) {
 	change := func(l *engine.Limiter, level, n int64) error {
 		limits := []engine.Limit{stored("a", n)}
 		switch level {
@@ -159,7 +159,7 @@ func truthOwnChange(r *rig) {
 }
 
 // truthSixteen: limits that are stored have their places, whatever others have brought.
-func truthSixteen(r *rig) {
+func truthSixteen(r *engineTest) {
 	l := r.limiter()
 	r.mustAcquire(r.limiter(), ask(tokens("zz", 3), stored("zz", 5)))
 	var limits []engine.Limit

@@ -16,12 +16,12 @@ import (
 // vectors proves that decisions, waits and balances are those of the ideal bucket, computed elsewhere in exact rational
 // arithmetic; equal, not close.
 var vectors = stories{
-	{"DenialsFromMemory", func(r *rig) { r.runVectors(func(*engine.Options) {}) }},
-	{"DenialsFromStore", func(r *rig) {
+	{"DenialsFromMemory", func(r *engineTest) { r.runVectors(func(*engine.Options) {}) }},
+	{"DenialsFromStore", func(r *engineTest) {
 		r.brief = false // every store sees all of them once
 		r.runVectors(func(o *engine.Options) { o.DenialTTL = -1 })
 	}},
-	{"WithIO", func(r *rig) { r.slow().runVectors(func(*engine.Options) {}) }},
+	{"WithIO", func(r *engineTest) { r.slow().runVectors(func(*engine.Options) {}) }},
 	{"SecondProcess", vectorsSecondProcess},
 	{"EveryOther", vectorsEveryOther},
 }
@@ -77,7 +77,7 @@ func mustVectors(t testing.TB) []vector {
 }
 
 // someVectors are all, or in brief every fourth.
-func (r *rig) someVectors() (some []vector) {
+func (r *engineTest) someVectors() (some []vector) {
 	for i, v := range mustVectors(r) {
 		if i%r.of(1, 4) == 0 {
 			some = append(some, v)
@@ -86,7 +86,7 @@ func (r *rig) someVectors() (some []vector) {
 	return some
 }
 
-func (r *rig) runVectors(change func(*engine.Options)) {
+func (r *engineTest) runVectors(change func(*engine.Options)) {
 	l := r.limiter(change)
 	for _, v := range r.someVectors() {
 		r.runVector(v, func(int) *engine.Limiter { return l }, l)
@@ -94,7 +94,7 @@ func (r *rig) runVectors(change func(*engine.Options)) {
 }
 
 // vectorsSecondProcess reads every balance in a process that writes nothing.
-func vectorsSecondProcess(r *rig) {
+func vectorsSecondProcess(r *engineTest) {
 	l, reader := r.limiter(), r.limiter()
 	for _, v := range r.someVectors() {
 		r.runVector(v, func(int) *engine.Limiter { return l }, reader)
@@ -102,8 +102,8 @@ func vectorsSecondProcess(r *rig) {
 }
 
 // vectorsEveryOther lets three processes take turns on each bucket. Denials are not repeated from memory: another
-// process may have given back.
-func vectorsEveryOther(r *rig) {
+// process may have refunded.
+func vectorsEveryOther(r *engineTest) {
 	var all []*engine.Limiter
 	for range 3 {
 		all = append(all, r.limiter(func(o *engine.Options) { o.DenialTTL = -1 }))
@@ -114,7 +114,7 @@ func vectorsEveryOther(r *rig) {
 }
 
 // runVector runs one sequence: the i-th operation, where it is an acquire, by process(i).
-func (r *rig) runVector(v vector, process func(i int) *engine.Limiter, reader *engine.Limiter) {
+func (r *engineTest) runVector(v vector, process func(i int) *engine.Limiter, reader *engine.Limiter) {
 	r.Helper()
 	entity, held := fmt.Sprintf("line-%d", v.line), map[int]*engine.Lease{}
 	for i, op := range v.Ops {
@@ -147,7 +147,7 @@ func (r *rig) runVector(v vector, process func(i int) *engine.Limiter, reader *e
 }
 
 // judgeVector compares decision and wait.
-func (r *rig) judgeVector(where string, op vectorOp, err error) {
+func (r *engineTest) judgeVector(where string, op vectorOp, err error) {
 	r.Helper()
 	var exceeded *engine.ExceededError
 	switch {

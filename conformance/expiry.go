@@ -27,11 +27,11 @@ var expiryTable = []struct{ say, want backend.Expiry }{
 	{1 << 40, 1 << 40},
 }
 
-func expirySaid(s *trial) { s.tryExpiry(func(w backend.Write) { s.mustPut(w) }) }
+func expirySaid(s *storeTest) { s.tryExpiry(func(w backend.Write) { s.mustPut(w) }) }
 
-func expiryCommitted(s *trial) { s.tryExpiry(func(w backend.Write) { s.mustCommit(w) }) }
+func expiryCommitted(s *storeTest) { s.tryExpiry(func(w backend.Write) { s.mustCommit(w) }) }
 
-func (s *trial) tryExpiry(send func(backend.Write)) {
+func (s *storeTest) tryExpiry(send func(backend.Write)) {
 	k := keyOf("k")
 	for i, row := range expiryTable {
 		send(write(k, set(i), row.say))
@@ -46,7 +46,7 @@ func (s *trial) tryExpiry(send func(backend.Write)) {
 }
 
 // wantExpiry looks at the expiry alone.
-func (s *trial) wantExpiry(k backend.Key, what string, want backend.Expiry) {
+func (s *storeTest) wantExpiry(k backend.Key, what string, want backend.Expiry) {
 	s.Helper()
 	if got := s.mustRead(k)[0].Expiry(); got != want {
 		s.Errorf("%s: the expiry is %d, not %d", what, got, want)
@@ -54,7 +54,7 @@ func (s *trial) wantExpiry(k backend.Key, what string, want backend.Expiry) {
 }
 
 // expiryStays has records with all kinds of expiry that lie ahead: they stay, whatever happens beside them.
-func expiryStays(s *trial) {
+func expiryStays(s *storeTest) {
 	var keys []backend.Key
 	for i, e := range []backend.Expiry{future, backend.NoExpiry, 1 << 40, backend.KeepExpiry, future + 1} {
 		k := keyOf(fmt.Sprint(i))
@@ -83,7 +83,7 @@ func expiryStays(s *trial) {
 }
 
 // expiryNewLife gives a record that was removed another life, which has no expiry from the former.
-func expiryNewLife(s *trial) {
+func expiryNewLife(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(1), backend.Expiry(future)), remove(k), write(k, set(2)))
 	s.wantExpiry(k, "after a removal", backend.NoExpiry)
@@ -101,7 +101,7 @@ var clockless = cases{
 }
 
 // clocklessPast writes records that expired long ago: each is there as it was written or gone for good.
-func clocklessPast(s *trial) {
+func clocklessPast(s *storeTest) {
 	for i, e := range []backend.Expiry{1, 86_400, 946_684_800, 1_600_000_000} {
 		k := keyOf(fmt.Sprint(i))
 		s.mustPut(write(k, set(i), e))
@@ -123,7 +123,7 @@ func clocklessPast(s *trial) {
 }
 
 // clocklessJudged wants an expired record to be there for reads and writes alike.
-func clocklessJudged(s *trial) {
+func clocklessJudged(s *storeTest) {
 	for i := range 10 {
 		k := keyOf(fmt.Sprint(i))
 		s.mustPut(write(k, set(i), backend.Expiry(1)))
@@ -145,7 +145,7 @@ func clocklessJudged(s *trial) {
 }
 
 // clocklessBackwards lets the callers' clocks run backwards: what is written last is what is there.
-func clocklessBackwards(s *trial) {
+func clocklessBackwards(s *storeTest) {
 	k := keyOf("k")
 	for i := range 10 {
 		e := backend.Expiry(future + 1000 - 100*int64(i))

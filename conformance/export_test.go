@@ -13,3 +13,21 @@ func Promises() []string {
 	}
 	return names
 }
+
+// Meaning is the sentence of a promise.
+func Meaning(name string) string {
+	for _, p := range promises {
+		if p.name == name {
+			return p.means
+		}
+	}
+	return ""
+}
+
+// Needs are the promises that the outcomes of RunEngine name.
+func Needs() (needs []string) {
+	for _, o := range outcomes {
+		needs = append(needs, o.needs...)
+	}
+	return needs
+}

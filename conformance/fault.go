@@ -138,14 +138,14 @@ type Fault struct {
 	writes int
 	done   map[Op]*[acts]int
 	late   []func(context.Context) error
-	free   chan struct{} // closed by Release
+	free   chan struct{} // closed by Release; nil while nothing waits for it
 }
 
 var _ backend.Backend = (*Fault)(nil)
 
 // NewFault wraps a store; a plan of nil lets everything pass.
 func NewFault(inner backend.Backend, plan Plan) *Fault {
-	f := &Fault{inner: inner, max: inner.Capabilities().Max, calls: map[Op]int{}, done: map[Op]*[acts]int{}, free: make(chan struct{})}
+	f := &Fault{inner: inner, max: inner.Capabilities().Max, calls: map[Op]int{}, done: map[Op]*[acts]int{}}
 	f.wrapped = backend.Wrap(inner, &backend.WrapOptions{
 		Around: func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
 			return f.call(ctx, Op(c.Method), slices.Clone(c.Keys), next)
@@ -201,9 +201,11 @@ func (f *Fault) Count(op Op, act Act) int {
 // errors. What hangs or comes late afterwards waits for the next Release.
 func (f *Fault) Release(ctx context.Context) []error {
 	f.lock.Lock()
-	close(f.free)
+	if f.free != nil {
+		close(f.free)
+	}
 	late := f.late
-	f.free, f.late = make(chan struct{}), nil
+	f.free, f.late = nil, nil
 	f.lock.Unlock()
 	var errs []error
 	for _, write := range late {
@@ -249,7 +251,10 @@ func (f *Fault) begin(op Op, each bool, keys ...backend.Key) []request {
 		if each {
 			r.Write, r.Keys = i, keys[i:i+1:i+1]
 		}
-		r.act, r.free = f.plan(r.Call), f.free
+		if r.act = f.plan(r.Call); r.act == HangDeaf && f.free == nil {
+			f.free = make(chan struct{})
+		}
+		r.free = f.free
 		f.done[op][r.act]++
 	}
 	return requests

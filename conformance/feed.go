@@ -10,7 +10,9 @@ import (
 )
 
 // RunFeed proves the promises of [backend.FeedFunc], for stores that have it.
-func RunFeed(t *testing.T, open Open) { run(t, havingFeed(open), []promise{{"Feed", feeds}}) }
+func RunFeed(t *testing.T, open Open) {
+	run(t, havingFeed(open), []promise{{name: "Feed", cases: feeds, power: true, means: "every change is handed out at least once, the changes of one key in order, and is forgotten only after it was taken."}})
+}
 
 func havingFeed(open Open) Open {
 	return having(open, "Feed", func(c backend.Capabilities) bool { return c.Feed != nil })
@@ -31,7 +33,7 @@ var feeds = cases{
 func ourLayout(backend.Key) *backend.Layout { return layout }
 
 // mustFeed takes up to size changes, each shown in one line; it tells how many were counted.
-func (s *trial) mustFeed(size int) (lines []string, n int) {
+func (s *storeTest) mustFeed(size int) (lines []string, n int) {
 	s.Helper()
 	n, err := s.store.Capabilities().Feed(s.Context(), ourLayout, size, func(changes []backend.Change) error {
 		if len(changes) > size || len(changes) == 0 {
@@ -54,7 +56,7 @@ func (s *trial) mustFeed(size int) (lines []string, n int) {
 
 // mustDrain takes changes until there are as many as expected, which a store may take its time for. A change that
 // comes twice in a row is one: at least once is the promise.
-func (s *trial) mustDrain(expected int) []string {
+func (s *storeTest) mustDrain(expected int) []string {
 	s.Helper()
 	var all []string
 	s.eventually(fmt.Sprintf("the feed has %d changes", expected), func() bool {
@@ -71,7 +73,7 @@ func (s *trial) mustDrain(expected int) []string {
 }
 
 // wantChanges compares what was fed, key by key: among keys there is no order.
-func (s *trial) wantChanges(want ...string) {
+func (s *storeTest) wantChanges(want ...string) {
 	s.Helper()
 	got := s.mustDrain(len(want))
 	byKey := func(lines []string) []string {
@@ -84,7 +86,7 @@ func (s *trial) wantChanges(want ...string) {
 	}
 }
 
-func feedChanges(s *trial) {
+func feedChanges(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	if lines, n := s.mustFeed(1); n != 0 {
 		s.Fatalf("a feed begins with %q", lines)
@@ -98,7 +100,7 @@ func feedChanges(s *trial) {
 	s.wantChanges()
 }
 
-func feedCommitted(s *trial) {
+func feedCommitted(s *storeTest) {
 	a, b, c := keyOf("a"), keyOf("b"), keyOf("c")
 	s.mustCommit(write(a, set(1)), write(b, set(2)))
 	s.mustCommit(write(b, is(backend.Present)), write(a, add(1)), write(c, set(3)))
@@ -107,7 +109,7 @@ func feedCommitted(s *trial) {
 }
 
 // feedNoChange has what is written and changes nothing, and what is not written.
-func feedNoChange(s *trial) {
+func feedNoChange(s *storeTest) {
 	a, none := keyOf("a"), keyOf("n")
 	s.mustPut(write(a, set(1), setText(slotS, "x"), backend.Expiry(future)))
 	s.wantChanges(`a: none > n=1 s="x" until 4102444800`)
@@ -122,7 +124,7 @@ func feedNoChange(s *trial) {
 }
 
 // feedAgain fails to take: nothing is forgotten.
-func feedAgain(s *trial) {
+func feedAgain(s *storeTest) {
 	s.mustPut(write(keyOf("a"), set(1)), write(keyOf("a"), set(2)), write(keyOf("a"), set(3)))
 	for range 3 {
 		taken := 0
@@ -142,7 +144,7 @@ func feedAgain(s *trial) {
 	s.wantChanges("a: none > n=1", "a: n=1 > n=2", "a: n=2 > n=3")
 }
 
-func feedPages(s *trial) {
+func feedPages(s *storeTest) {
 	var want []string
 	for i := range 40 {
 		s.mustPut(write(keyOf("a"), set(i+1)))
@@ -156,7 +158,7 @@ func feedPages(s *trial) {
 }
 
 // feedForgotten leaves out keys for which there is no layout: they count, and are not seen.
-func feedForgotten(s *trial) {
+func feedForgotten(s *storeTest) {
 	for i := range 10 {
 		s.mustPut(write(keyOf("a"), set(i)), write(keyOf("b"), set(i)))
 	}
@@ -188,7 +190,7 @@ func feedForgotten(s *trial) {
 }
 
 // feedInOrder writes from many sides: each key's changes are a chain.
-func feedInOrder(s *trial) {
+func feedInOrder(s *storeTest) {
 	s.together(workers, func(worker int) {
 		for i := range 20 {
 			k := keyOf(fmt.Sprint((worker + i) % 3))
@@ -218,7 +220,7 @@ func feedInOrder(s *trial) {
 }
 
 // feedWhole takes while others write: nothing is lost in between.
-func feedWhole(s *trial) {
+func feedWhole(s *storeTest) {
 	var lines []string
 	s.together(2, func(worker int) {
 		for i := range 100 {
@@ -248,7 +250,7 @@ func feedWhole(s *trial) {
 	}
 }
 
-func feedCancelled(s *trial) {
+func feedCancelled(s *storeTest) {
 	s.mustPut(write(keyOf("a"), set(1)))
 	for what, ctx := range doneContexts(s.Context()) {
 		_, err := s.store.Capabilities().Feed(ctx, ourLayout, 1, func([]backend.Change) error {

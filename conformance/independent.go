@@ -15,7 +15,7 @@ var independent = cases{
 	{"Sum", independentSum},
 }
 
-func independentMixed(s *trial) {
+func independentMixed(s *storeTest) {
 	writes, want := []backend.Write{}, []bool{}
 	for i := range 12 {
 		k := keyOf(fmt.Sprint(i))
@@ -43,7 +43,7 @@ func independentMixed(s *trial) {
 }
 
 // independentSameKey has several writes on one key, in an order that is the store's.
-func independentSameKey(s *trial) {
+func independentSameKey(s *storeTest) {
 	k, made := keyOf("k"), keyOf("made")
 	var writes []backend.Write
 	for range 8 {
@@ -67,7 +67,7 @@ func independentSameKey(s *trial) {
 	s.want(k, "n=8")
 }
 
-func independentMany(s *trial) {
+func independentMany(s *storeTest) {
 	var writes []backend.Write
 	for i := range 2*backend.MaxCommit + 30 {
 		writes = append(writes, write(keyOf(fmt.Sprint(i)), set(i)))
@@ -85,7 +85,7 @@ func independentMany(s *trial) {
 }
 
 // independentSum has a write in the middle whose sum no store can hold: it alone goes wrong.
-func independentSum(s *trial) {
+func independentSum(s *storeTest) {
 	a, large, b := keyOf("a"), keyOf("large"), keyOf("b")
 	s.mustPut(write(large, setNum(slotN, number("-"+nines))))
 	writes := []backend.Write{

@@ -9,7 +9,7 @@ import (
 
 // wantIndex waits until the suite's index partition lists these keys in this order; meanwhile it may list no others
 // than candidates.
-func (s *trial) wantIndex(partition string, want []backend.Key, candidates ...backend.Key) {
+func (s *storeTest) wantIndex(partition string, want []backend.Key, candidates ...backend.Key) {
 	s.Helper()
 	q := backend.Query{Namespace: space, Partition: partition, Index: true, Size: 3}
 	var got []backend.Key
@@ -26,7 +26,7 @@ func (s *trial) wantIndex(partition string, want []backend.Key, candidates ...ba
 }
 
 // viewsEqualPlaces has places that are equal: all their records are listed, each once, whatever the pages.
-func viewsEqualPlaces(s *trial) {
+func viewsEqualPlaces(s *storeTest) {
 	var keys []backend.Key
 	for _, partition := range []string{"A", "a", "a\x00", "aa", "b", "é"} {
 		for _, sort := range []string{"\x00", "B", "a", "ab", "b"} {
@@ -55,7 +55,7 @@ func viewsEqualPlaces(s *trial) {
 	}
 }
 
-func viewsMoves(s *trial) {
+func viewsMoves(s *storeTest) {
 	a, b, c := keyOf("a"), keyOf("b"), keyOf("c")
 	s.indexes = append(s.indexes, "other")
 	s.mustPut(write(a, set(1), place("1")), write(b, set(1), place("2")), write(c, set(1)))
@@ -80,7 +80,7 @@ func viewsMoves(s *trial) {
 	s.wantIndex("other", []backend.Key{a})
 }
 
-func viewsGoes(s *trial) {
+func viewsGoes(s *storeTest) {
 	a, b, c := keyOf("a"), keyOf("b"), keyOf("c")
 	s.mustPut(write(a, set(1), place("1")), write(b, set(1), place("2")), write(c, set(1), place("3")))
 	s.wantIndex(index, []backend.Key{a, b, c})
@@ -96,7 +96,7 @@ func viewsGoes(s *trial) {
 }
 
 // viewsLarge has more records than a page may hold.
-func viewsLarge(s *trial) {
+func viewsLarge(s *storeTest) {
 	var writes []backend.Write
 	var want []string
 	for i := range backend.MaxPage + 1 {
@@ -115,7 +115,7 @@ func viewsLarge(s *trial) {
 }
 
 // viewsNeverInvents lists while records come and go.
-func viewsNeverInvents(s *trial) {
+func viewsNeverInvents(s *storeTest) {
 	stay, comes := keyOf("m"), keyOf("n")
 	s.mustPut(write(stay, set(0), place("m")))
 	s.wantIndex(index, []backend.Key{stay})
@@ -137,7 +137,7 @@ func viewsNeverInvents(s *trial) {
 }
 
 // wantAround wants listings to have a record that stays, and perhaps one that comes and goes.
-func (s *trial) wantAround(stay, comes backend.Key) {
+func (s *storeTest) wantAround(stay, comes backend.Key) {
 	for _, q := range []backend.Query{{Namespace: space, Partition: part, Size: 9}, {Namespace: space, Partition: index, Index: true, Size: 9}} {
 		page, err := s.store.List(s.Context(), q)
 		if err != nil || page.More {

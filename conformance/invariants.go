@@ -9,7 +9,7 @@ import (
 )
 
 // checkInvariants holds whatever a subtest leaves behind to what must be true at any time.
-func (s *trial) checkInvariants() {
+func (s *storeTest) checkInvariants() {
 	scan := s.store.Capabilities().Scan
 	if scan == nil || s.Failed() {
 		return
@@ -36,7 +36,7 @@ func (s *trial) checkInvariants() {
 }
 
 // checkScanned reads what Scan found. An expired record may go at any time: it is wrong only if its key stays.
-func (s *trial) checkScanned(scan backend.ScanFunc, namespace string, keys []backend.Key) {
+func (s *storeTest) checkScanned(scan backend.ScanFunc, namespace string, keys []backend.Key) {
 	missing := map[backend.Key]bool{}
 	for i, r := range s.mustRead(keys...) {
 		if !r.Present() {
@@ -59,7 +59,7 @@ func (s *trial) checkScanned(scan backend.ScanFunc, namespace string, keys []bac
 
 // checkListed compares all listings with what Scan found: the primary ones have the same keys, those of the index no
 // others.
-func (s *trial) checkListed(namespace string, there map[backend.Key]bool) {
+func (s *storeTest) checkListed(namespace string, there map[backend.Key]bool) {
 	partitions, listed := map[string]bool{}, 0
 	for key := range there {
 		partitions[key.Partition] = true

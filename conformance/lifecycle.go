@@ -16,20 +16,20 @@ var closed = cases{
 	{"Busy", closedBusy},
 }
 
-func (s *trial) mustClose() {
+func (s *storeTest) mustClose() {
 	s.Helper()
 	if err := s.store.Close(); err != nil {
 		s.Fatalf("Close: %v", err)
 	}
 }
 
-func closedTwice(s *trial) {
+func closedTwice(s *storeTest) {
 	s.mustPut(write(keyOf("k"), set(1)))
 	s.mustClose()
 	s.mustClose()
 }
 
-func closedCalls(s *trial) {
+func closedCalls(s *storeTest) {
 	w := []backend.Write{write(keyOf("k"), set(1))}
 	if err := s.store.Apply(s.Context(), w, make([]backend.Outcome, 1)); err != nil { // leaves a memo
 		s.Fatalf("Apply: %v", err)
@@ -43,7 +43,7 @@ func closedCalls(s *trial) {
 }
 
 // callAll makes every call that the store knows, and tells their errors.
-func (s *trial) callAll(ctx context.Context, writes []backend.Write) map[string]error {
+func (s *storeTest) callAll(ctx context.Context, writes []backend.Write) map[string]error {
 	out, r := make([]backend.Outcome, len(writes)), make([]backend.Record, 1)
 	r[0].Reset(layout)
 	_, listing := s.store.List(ctx, backend.Query{Namespace: space, Partition: part, Size: 1})
@@ -65,7 +65,7 @@ func (s *trial) callAll(ctx context.Context, writes []backend.Write) map[string]
 }
 
 // closedBusy closes a store while it is at work: every call comes back, with an answer or with ErrClosed.
-func closedBusy(s *trial) {
+func closedBusy(s *storeTest) {
 	var done atomic.Bool
 	s.together(5, func(worker int) {
 		if worker == 0 {

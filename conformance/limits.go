@@ -23,7 +23,7 @@ var limits = cases{
 }
 
 // wantRefused sends a write that no store accepts, alone, beside others and in a commit: an error, and nothing is written.
-func (s *trial) wantRefused(what string, w backend.Write) {
+func (s *storeTest) wantRefused(what string, w backend.Write) {
 	s.Helper()
 	keys := keysOf("k", "beside")
 	s.unchanged(what, keys, func() {
@@ -54,7 +54,7 @@ var badKeys = map[string]backend.Key{
 	"a sort not in UTF-8":      {Namespace: space, Partition: part, Sort: "\xed\xa0\x80"},
 }
 
-func limitsKeys(s *trial) {
+func limitsKeys(s *storeTest) {
 	for what, k := range badKeys {
 		s.wantRefused(what, write(k, set(1)))
 		s.wantRefused(what, remove(k))
@@ -73,7 +73,7 @@ func limitsKeys(s *trial) {
 }
 
 // limitsLongestKeys are just short enough, also for a driver that escapes every byte.
-func limitsLongestKeys(s *trial) {
+func limitsLongestKeys(s *storeTest) {
 	s.namespaces, s.indexes = nil, nil
 	for _, c := range []string{"a", "\x00", "%", "\\", "~", "\x7f"} {
 		k := backend.Key{
@@ -129,7 +129,7 @@ func badWrites() map[string]backend.Write {
 	}
 }
 
-func limitsWrites(s *trial) {
+func limitsWrites(s *storeTest) {
 	for what, w := range badWrites() {
 		s.wantRefused(what, w)
 	}
@@ -140,7 +140,7 @@ func limitsWrites(s *trial) {
 }
 
 // limitsWithoutMax has the effect that only stores with Max know; what it does there is RunMax's.
-func limitsWithoutMax(s *trial) {
+func limitsWithoutMax(s *storeTest) {
 	if s.store.Capabilities().Max {
 		return
 	}
@@ -150,7 +150,7 @@ func limitsWithoutMax(s *trial) {
 	s.wantRefused("adding to the greater of two, after others", write(keyOf("k"), setText(slotS, "x"), addFrom("9", "1")))
 }
 
-func limitsCommits(s *trial) {
+func limitsCommits(s *storeTest) {
 	var writes []backend.Write
 	var keys []backend.Key
 	for i := range backend.MaxCommit + 1 {
@@ -171,7 +171,7 @@ func limitsCommits(s *trial) {
 	}
 }
 
-func limitsQueries(s *trial) {
+func limitsQueries(s *storeTest) {
 	s.mustPut(write(keyOf("k"), set(1)))
 	for what, q := range map[string]backend.Query{
 		"a page of none":              {Namespace: space, Partition: part},
@@ -189,7 +189,7 @@ func limitsQueries(s *trial) {
 }
 
 // limitsSums adds beyond 38 digits: an error of that write, and no effect.
-func limitsSums(s *trial) {
+func limitsSums(s *storeTest) {
 	for _, start := range []string{nines, "-" + nines} {
 		k, step := keyOf("k"), backend.Effect{Slot: slotN, Op: backend.Add, Num: number(start)}
 		s.mustPut(write(k, setNum(slotN, number(start))))
@@ -209,7 +209,7 @@ func limitsSums(s *trial) {
 }
 
 // limitsLargestSums are just within 38 digits.
-func limitsLargestSums(s *trial) {
+func limitsLargestSums(s *storeTest) {
 	for _, sign := range []string{"", "-"} {
 		k, rest := keyOf("k"+sign), number(sign+nines[:37]+"0")
 		s.mustPut(write(k, setNum(slotN, number(sign+"9"))), write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: rest}),
@@ -220,7 +220,7 @@ func limitsLargestSums(s *trial) {
 }
 
 // limitsRecords makes a record too large at once, and lets one grow, each write within the limits, until it is.
-func limitsRecords(s *trial) {
+func limitsRecords(s *storeTest) {
 	k, most := keyOf("k"), strings.Repeat("x", backend.MaxRecord-100)
 	s.mustPut(write(k, setText(slotS, most)))
 	for what, w := range map[string]backend.Write{
@@ -238,7 +238,7 @@ func limitsRecords(s *trial) {
 }
 
 // limitsLargestRecords are just small enough; what takes a field's place does not come on top of it.
-func limitsLargestRecords(s *trial) {
+func limitsLargestRecords(s *storeTest) {
 	k, most := keyOf("k"), backend.MaxRecord-100
 	s.mustPut(write(k, setText(slotS, strings.Repeat("x", most)), set(1)))
 	s.want(k, "n=1 s="+quote(strings.Repeat("x", most)))

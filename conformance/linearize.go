@@ -73,7 +73,7 @@ var registers = porcupine.Model{
 const registerCount = 3
 
 // do sends a step to the store and fills in the answer.
-func (s *trial) do(st *step) {
+func (s *storeTest) do(st *step) {
 	k := keyOf(fmt.Sprint(st.key))
 	switch st.op {
 	case "read":
@@ -92,7 +92,7 @@ func (s *trial) do(st *step) {
 
 // momentLinearizable records what many workers asked and were answered, and looks for an order of single steps which
 // explains all answers. Time is counted, not measured: a call begins and ends at a number.
-func momentLinearizable(s *trial) {
+func momentLinearizable(s *storeTest) {
 	var clock atomic.Int64
 	var lock sync.Mutex
 	var history []porcupine.Operation

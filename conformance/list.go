@@ -36,7 +36,7 @@ func backwards[T any](list []T) []T {
 
 // wantSorts lists q whole, in both directions, in pages of several sizes. An index listing may lag: then it is given
 // time, but may not be out of order meanwhile.
-func (s *trial) wantSorts(q backend.Query, want []string, sizes ...int) {
+func (s *storeTest) wantSorts(q backend.Query, want []string, sizes ...int) {
 	s.Helper()
 	for _, q.Size = range sizes {
 		for _, q.Reverse = range []bool{false, true} {
@@ -67,7 +67,7 @@ func ordered(sorts []string, reverse bool) bool {
 
 // mustSpread makes a record for each of sorts, in a scrambled order, and others next to them that no listing of theirs
 // has.
-func (s *trial) mustSpread(sorts []string) {
+func (s *storeTest) mustSpread(sorts []string) {
 	s.Helper()
 	for i := range sorts {
 		sort := sorts[i*7%len(sorts)] // each of them once: no list here is a multiple of seven long
@@ -79,7 +79,7 @@ func (s *trial) mustSpread(sorts []string) {
 	}
 }
 
-func viewsPrimary(s *trial) {
+func viewsPrimary(s *storeTest) {
 	q := backend.Query{Namespace: space, Partition: part, Size: 10}
 	s.wantSorts(q, nil, 1)
 	s.mustSpread(sorts)
@@ -91,7 +91,7 @@ func viewsPrimary(s *trial) {
 	}
 }
 
-func viewsIndex(s *trial) {
+func viewsIndex(s *storeTest) {
 	q := backend.Query{Namespace: space, Partition: index, Index: true, Size: 10}
 	s.wantSorts(q, nil, 1)
 	s.mustSpread(sorts)
@@ -103,13 +103,13 @@ func viewsIndex(s *trial) {
 	}
 }
 
-func viewsBounds(s *trial) { s.tryBounds(backend.Query{Namespace: space, Partition: part}) }
+func viewsBounds(s *storeTest) { s.tryBounds(backend.Query{Namespace: space, Partition: part}) }
 
-func viewsIndexBounds(s *trial) {
+func viewsIndexBounds(s *storeTest) {
 	s.tryBounds(backend.Query{Namespace: space, Partition: index, Index: true})
 }
 
-func (s *trial) tryBounds(q backend.Query) {
+func (s *storeTest) tryBounds(q backend.Query) {
 	few := []string{"\x00", "A", "a", "a\x00", "aa", "b", "é", "\U00010000"}
 	s.mustSpread(few)
 	for _, from := range append([]string{"", "\x01", "a ", "z"}, few...) {
@@ -130,7 +130,7 @@ func (s *trial) tryBounds(q backend.Query) {
 }
 
 // viewsAfter goes on behind keys that are there, that are gone, and that lie before the bounds.
-func viewsAfter(s *trial) {
+func viewsAfter(s *storeTest) {
 	few := []string{"a", "b", "c", "d", "e"}
 	s.mustSpread(few)
 	s.mustPut(remove(keyOf("c")))

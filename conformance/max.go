@@ -10,7 +10,7 @@ import (
 
 // RunMax proves the promise of Max in [backend.Capabilities], for stores that have it.
 func RunMax(t *testing.T, open Open) {
-	run(t, having(open, "Max", func(c backend.Capabilities) bool { return c.Max }), []promise{{"Max", greater}})
+	run(t, having(open, "Max", func(c backend.Capabilities) bool { return c.Max }), []promise{{name: "Max", cases: greater, power: true, means: "the effect AddFrom adds to the field or to its base, whichever is greater, in one step with the conditions."}})
 }
 
 var greater = cases{
@@ -61,7 +61,7 @@ var maxTable = []struct{ field, base, num, want string }{
 	{"", "-" + nines, "-" + nines, ""},
 }
 
-func maxApplied(s *trial) {
+func maxApplied(s *storeTest) {
 	s.tryMax(func(w, beside backend.Write, want string) error {
 		out, err := s.one(w)
 		if err == nil {
@@ -72,13 +72,13 @@ func maxApplied(s *trial) {
 	})
 }
 
-func maxCommitted(s *trial) {
+func maxCommitted(s *storeTest) {
 	s.tryMax(func(w, beside backend.Write, _ string) error { return s.commit(beside, w) })
 }
 
 // tryMax sends each row to a record with other fields, which other effects change, and, where the field is missing, to
 // none. Where a row is refused nothing may change, beside it neither.
-func (s *trial) tryMax(send func(w, beside backend.Write, want string) error) {
+func (s *storeTest) tryMax(send func(w, beside backend.Write, want string) error) {
 	for i, row := range maxTable {
 		there, none, beside := keyOf(fmt.Sprint("there ", i)), keyOf(fmt.Sprint("none ", i)), keyOf(fmt.Sprint("beside ", i))
 		s.mustPut(write(there, setNum(slotM, numOf(1)), setText(slotT, "gone")), write(beside, set(1)))
@@ -114,7 +114,7 @@ func (s *trial) tryMax(send func(w, beside backend.Write, want string) error) {
 }
 
 // maxRefused has conditions that do not hold: the sum is not made, whatever it would be.
-func maxRefused(s *trial) {
+func maxRefused(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(7)))
 	s.mustRefuse(write(k, is(backend.Less, 7), addFrom("9", "1")), write(k, is(backend.Less, 7), addFrom(nines, "1")))
@@ -125,7 +125,7 @@ func maxRefused(s *trial) {
 }
 
 // maxOneMoment adds from many sides: one of them finds the base to be greater, and no sum is lost.
-func maxOneMoment(s *trial) {
+func maxOneMoment(s *storeTest) {
 	const base = 1000
 	k, seen := keyOf("k"), [workers * 20]atomic.Bool{}
 	s.mustPut(write(k, set(7)))

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"os"
@@ -122,6 +123,9 @@ func TestMutants(t *testing.T) {
 			t.Errorf("the mutant that %s fails %v, not %s alone", name, got, promise)
 		}
 		caught = append(caught, promise)
+		if help := "The store breaks the promise " + promise + ": "; !bytes.Contains(out, []byte(help)) {
+			t.Errorf("the failure does not explain itself: there is no %q", help)
+		}
 	}
 	if got := failed["none"]; len(got) > 0 || len(failed) > len(want) {
 		t.Errorf("the store without a mutation fails %v", got)

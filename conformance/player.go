@@ -15,12 +15,12 @@ var namespaces atomic.Int64
 // player asks one store, and carries the memos of its writes along. Random operations are all in one namespace; the
 // player gives each run another, for opening a store for each would take longer than the run.
 type player struct {
-	*trial
+	*storeTest
 	namespace string
 	memos     map[backend.Key]backend.Memo
 }
 
-func newPlayer(s *trial) *player {
+func newPlayer(s *storeTest) *player {
 	return &player{s, fmt.Sprintf("run%d", namespaces.Add(1)), map[backend.Key]backend.Memo{}}
 }
 

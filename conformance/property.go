@@ -18,7 +18,8 @@ import (
 func RunModel(t *testing.T, open Open) {
 	t.Run("Model", func(t *testing.T) {
 		t.Parallel()
-		s := newTrial(t, open)
+		explain(t, modelFailed)
+		s := newStoreTest(t, open)
 		s.namespaces = nil // there will be one for each run
 		rapid.Check(t, func(rt *rapid.T) { s.under(rt).compareWithModel(rt) })
 	})
@@ -32,20 +33,20 @@ func Fuzz(f *testing.F, open Open) {
 		f.Add(input)
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
-		s := newTrial(t, open)
+		s := newStoreTest(t, open)
 		rapid.MakeFuzz(func(rt *rapid.T) { s.under(rt).compareWithModel(rt) })(t, input)
 	})
 }
 
-// under is the trial with another tester: failures are those of a random run.
-func (s *trial) under(t tester) *trial {
+// under is the test with another tester: failures are those of a random run.
+func (s *storeTest) under(t tester) *storeTest {
 	other := *s
 	other.tester = t
 	return &other
 }
 
 // compareWithModel is one random run.
-func (s *trial) compareWithModel(rt *rapid.T) {
+func (s *storeTest) compareWithModel(rt *rapid.T) {
 	m, p, draw := model{}, newPlayer(s), drawing{max: s.store.Capabilities().Max}
 	step := func(ops ...Op) func(*rapid.T) {
 		return func(rt *rapid.T) {

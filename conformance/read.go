@@ -16,7 +16,7 @@ var absent = cases{
 	{"Empty", absentEmpty},
 }
 
-func absentUnknown(s *trial) {
+func absentUnknown(s *storeTest) {
 	s.mustPut(write(keyOf("here"), set(0)))
 	near := []backend.Key{
 		keyOf("her"), keyOf("here "), keyOf("herd"), {Namespace: space, Partition: "other", Sort: "here"},
@@ -37,7 +37,7 @@ func absentUnknown(s *trial) {
 	s.wantRecord("a record used again", &r[0], "none")
 }
 
-func absentRemoved(s *trial) {
+func absentRemoved(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(1), setText(slotS, "x"), backend.Expiry(future), place("p")))
 	s.mustPut(remove(k))
@@ -50,7 +50,7 @@ func absentRemoved(s *trial) {
 	s.want(k, "none")
 }
 
-func absentConditionsOnly(s *trial) {
+func absentConditionsOnly(s *storeTest) {
 	k := keyOf("k")
 	check := write(k, is(backend.Absent))
 	s.mustPut(check)
@@ -62,7 +62,7 @@ func absentConditionsOnly(s *trial) {
 	}
 }
 
-func absentRefused(s *trial) {
+func absentRefused(s *storeTest) {
 	k := keyOf("k")
 	s.mustRefuse(write(k, is(backend.Present), set(1), place("p"), backend.Expiry(future)))
 	s.want(k, "none")
@@ -72,7 +72,7 @@ func absentRefused(s *trial) {
 	s.want(k, "none")
 }
 
-func absentEmpty(s *trial) {
+func absentEmpty(s *storeTest) {
 	s.mustPut(write(keyOf("a"), unset(slotN)))
 	s.want(keyOf("a"), "empty")
 	s.mustPut(write(keyOf("b"), set(1)), write(keyOf("b"), unset(slotN)))
@@ -98,7 +98,7 @@ var numbers = []string{
 	"12345678901234567890123456789012345678", "-98765432109876543210987654321098765432", nines, "-" + nines,
 }
 
-func roundTripNumbers(s *trial) {
+func roundTripNumbers(s *storeTest) {
 	for _, text := range numbers {
 		single, both := keyOf("single"), keyOf("both")
 		s.mustPut(write(single, setNum(slotN, number(text))))
@@ -108,7 +108,7 @@ func roundTripNumbers(s *trial) {
 	}
 }
 
-func roundTripTexts(s *trial) {
+func roundTripTexts(s *storeTest) {
 	for i, text := range []string{
 		"", " ", "x", "0", "007", "NULL", "null", "\x00", "a\x00b", "\t\r\n", `"'\`, "%2F", "é", "e\u0301", "日本語", "\u2028",
 		"\uffff", "\U00010000", "\U0010ffff", "👩‍👩‍👧", strings.Repeat("ä", 30_000),
@@ -121,7 +121,7 @@ func roundTripTexts(s *trial) {
 	}
 }
 
-func roundTripBytes(s *trial) {
+func roundTripBytes(s *storeTest) {
 	var all strings.Builder
 	for b := range 256 {
 		all.WriteByte(byte(b))
@@ -136,7 +136,7 @@ func roundTripBytes(s *trial) {
 }
 
 // roundTripFields tells fields that are absent from those that are zero or empty.
-func roundTripFields(s *trial) {
+func roundTripFields(s *storeTest) {
 	for subset := range 32 {
 		key := keyOf(fmt.Sprint(subset))
 		parts, want := []any{}, []string{}
@@ -162,7 +162,7 @@ func roundTripFields(s *trial) {
 	}
 }
 
-func roundTripWide(s *trial) {
+func roundTripWide(s *storeTest) {
 	var fields []backend.Field
 	for i := range 48 {
 		fields = append(fields, backend.Field{Name: fmt.Sprintf("n%d", i), Kind: backend.Number})

@@ -11,7 +11,7 @@ import (
 
 // RunScan proves the promises of [backend.ScanFunc], for stores that have it.
 func RunScan(t *testing.T, open Open) {
-	run(t, having(open, "Scan", func(c backend.Capabilities) bool { return c.Scan != nil }), []promise{{"Scan", scans}})
+	run(t, having(open, "Scan", func(c backend.Capabilities) bool { return c.Scan != nil }), []promise{{name: "Scan", cases: scans, power: true, means: "a walk through a namespace finds every key that is there from its beginning to its end, once, and none of another namespace."}})
 }
 
 var scans = cases{
@@ -22,7 +22,7 @@ var scans = cases{
 }
 
 // mustScan scans a namespace and sorts what it finds.
-func (s *trial) mustScan(namespace string, size int) []backend.Key {
+func (s *storeTest) mustScan(namespace string, size int) []backend.Key {
 	s.Helper()
 	keys, err := scanAll(s.Context(), s.store.Capabilities().Scan, namespace, size)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *trial) mustScan(namespace string, size int) []backend.Key {
 	return keys
 }
 
-func scanEverything(s *trial) {
+func scanEverything(s *storeTest) {
 	if keys := s.mustScan(space, 1); len(keys) > 0 {
 		s.Errorf("an empty namespace has %v", keys)
 	}
@@ -52,7 +52,7 @@ func scanEverything(s *trial) {
 	}
 }
 
-func scanApart(s *trial) {
+func scanApart(s *storeTest) {
 	keys := awkward()
 	s.mustFill(keys)
 	slices.SortFunc(keys, backend.Key.Compare)
@@ -72,7 +72,7 @@ func scanApart(s *trial) {
 }
 
 // scanMeanwhile removes what was scanned, page by page, as a purge does: nothing is passed over.
-func scanMeanwhile(s *trial) {
+func scanMeanwhile(s *storeTest) {
 	for i := range 50 {
 		s.mustPut(write(keyOf(fmt.Sprint(i)), set(i)))
 	}
@@ -95,7 +95,7 @@ func scanMeanwhile(s *trial) {
 	}
 }
 
-func scanCancelled(s *trial) {
+func scanCancelled(s *storeTest) {
 	s.mustPut(write(keyOf("k"), set(1)))
 	for what, ctx := range doneContexts(s.Context()) {
 		if keys, _, err := s.store.Capabilities().Scan(ctx, space, "", 1); len(keys) > 0 || !errors.Is(err, ctx.Err()) {

@@ -17,7 +17,7 @@ var shared = cases{
 }
 
 // sharedMixed lets everybody do everything, each with keys of its own, whose records are as they left them.
-func sharedMixed(s *trial) {
+func sharedMixed(s *storeTest) {
 	s.together(workers, func(worker int) {
 		a, b := keyOf(fmt.Sprint("a", worker)), keyOf(fmt.Sprint("b", worker))
 		for i := range 25 {
@@ -39,7 +39,7 @@ func sharedMixed(s *trial) {
 }
 
 // sharedWhole reads records while they are written: never half of one write and half of another.
-func sharedWhole(s *trial) {
+func sharedWhole(s *storeTest) {
 	k, writers := keyOf("k"), atomic.Int64{}
 	state := func(i int) backend.Write {
 		return write(k, set(i), setNum(slotM, numOf(-i)), setText(slotS, fmt.Sprint(i)), setText(slotB, fmt.Sprint(i)), backend.Expiry(future+int64(i)))
@@ -68,7 +68,7 @@ func sharedWhole(s *trial) {
 }
 
 // sharedCold makes the first calls of all kinds at once, on a store that has done nothing yet.
-func sharedCold(s *trial) {
+func sharedCold(s *storeTest) {
 	s.together(workers, func(worker int) {
 		switch worker % 4 {
 		case 0:
@@ -90,7 +90,7 @@ func sharedCold(s *trial) {
 }
 
 // sharedCallersOwn uses the slices of a write for something else once the call returned.
-func sharedCallersOwn(s *trial) {
+func sharedCallersOwn(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	writes := []backend.Write{
 		write(a, backend.Cond{Slot: slotN, Op: backend.Absent}, set(1), setText(slotS, "x"), place("a")),
@@ -127,7 +127,7 @@ func sharedCallersOwn(s *trial) {
 }
 
 // sharedRecordsOwn changes the records that a store has filled.
-func sharedRecordsOwn(s *trial) {
+func sharedRecordsOwn(s *storeTest) {
 	k := keyOf("k")
 	spoil := func(r *backend.Record) {
 		r.SetNum(slotN, numOf(-1))

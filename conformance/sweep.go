@@ -10,7 +10,7 @@ import (
 
 // RunSweep proves the promises of [backend.SweepFunc], for stores that have it.
 func RunSweep(t *testing.T, open Open) {
-	run(t, having(open, "Sweep", func(c backend.Capabilities) bool { return c.Sweep != nil }), []promise{{"Sweep", sweeps}})
+	run(t, having(open, "Sweep", func(c backend.Capabilities) bool { return c.Sweep != nil }), []promise{{name: "Sweep", cases: sweeps, power: true, means: "records whose expiry lies before now are dropped, with their index entries, and no others."}})
 }
 
 var sweeps = cases{
@@ -23,7 +23,7 @@ var sweeps = cases{
 }
 
 // mustSweep sweeps until nothing is left to sweep, and tells how many records went.
-func (s *trial) mustSweep(now int64) int {
+func (s *storeTest) mustSweep(now int64) int {
 	s.Helper()
 	for all := 0; ; {
 		n, err := s.store.Capabilities().Sweep(s.Context(), now)
@@ -37,7 +37,7 @@ func (s *trial) mustSweep(now int64) int {
 }
 
 // wantThere compares which of the records are there.
-func (s *trial) wantThere(what string, want map[string]bool) {
+func (s *storeTest) wantThere(what string, want map[string]bool) {
 	s.Helper()
 	for sort, there := range want {
 		if r := s.mustRead(keyOf(sort)); r[0].Present() != there {
@@ -46,7 +46,7 @@ func (s *trial) wantThere(what string, want map[string]bool) {
 	}
 }
 
-func sweepExpired(s *trial) {
+func sweepExpired(s *storeTest) {
 	if n := s.mustSweep(future); n != 0 {
 		s.Errorf("of an empty store %d records are swept", n)
 	}
@@ -76,7 +76,7 @@ func sweepExpired(s *trial) {
 }
 
 // sweepMoved has expiries that were changed after they were first said.
-func sweepMoved(s *trial) {
+func sweepMoved(s *storeTest) {
 	for i, e := range []backend.Expiry{2000, backend.NoExpiry, backend.KeepExpiry, 500} {
 		k := keyOf(fmt.Sprint(i))
 		s.mustPut(write(k, set(1), backend.Expiry(1000)), write(k, set(2), e))
@@ -94,7 +94,7 @@ func sweepMoved(s *trial) {
 }
 
 // sweepViews sweeps many, which go from the listings too.
-func sweepViews(s *trial) {
+func sweepViews(s *storeTest) {
 	var stay []backend.Key
 	for i := range 300 {
 		k, e := keyOf(fmt.Sprintf("%03d", i)), backend.Expiry(1000)
@@ -112,7 +112,7 @@ func sweepViews(s *trial) {
 }
 
 // sweepMemo goes on with a memo of a record that was swept.
-func sweepMemo(s *trial) {
+func sweepMemo(s *storeTest) {
 	k := keyOf("k")
 	writes, out := []backend.Write{write(k, add(1), backend.Expiry(1000))}, make([]backend.Outcome, 1)
 	for range 3 {
@@ -126,7 +126,7 @@ func sweepMemo(s *trial) {
 }
 
 // sweepBusy sweeps beside writers who put the expiry off with each write: nothing that was saved in time may go.
-func sweepBusy(s *trial) {
+func sweepBusy(s *storeTest) {
 	s.together(4, func(worker int) {
 		for i := range 100 {
 			if worker == 0 {
@@ -146,7 +146,7 @@ func sweepBusy(s *trial) {
 	}
 }
 
-func sweepCancelled(s *trial) {
+func sweepCancelled(s *storeTest) {
 	s.mustPut(write(keyOf("k"), set(1), backend.Expiry(1000)))
 	for what, ctx := range doneContexts(s.Context()) {
 		if n, err := s.store.Capabilities().Sweep(ctx, 2000); n != 0 || !errors.Is(err, ctx.Err()) {

@@ -20,7 +20,7 @@ func RunUsage(t *testing.T, open Open) {
 	for _, s := range usage {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			s.tell(newRig(t, open))
+			s.tell(newEngineTest(t, havingFeed(open)))
 		})
 	}
 }
@@ -45,7 +45,7 @@ var kinds = []engine.Window{engine.WindowHourly, engine.WindowDaily, engine.Wind
 const anyNumber = -1
 
 // aggregate takes changes in, each batch twice, until as many as expected were counted and none is left.
-func (r *rig) aggregate(expected int) {
+func (r *engineTest) aggregate(expected int) {
 	r.Helper()
 	a, err := aggregator.New(r.store, &aggregator.Options{
 		Windows: []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly},
@@ -81,7 +81,7 @@ func (r *rig) aggregate(expected int) {
 }
 
 // usage lists snapshots as "entity resource start tokens", from pages of the size.
-func (r *rig) usage(l *engine.Limiter, q engine.UsageQuery, size int) (lines []string) {
+func (r *engineTest) usage(l *engine.Limiter, q engine.UsageQuery, size int) (lines []string) {
 	r.Helper()
 	for q.Page.Size = size; ; {
 		page, err := l.Usage(r.Context(), q)
@@ -98,7 +98,7 @@ func (r *rig) usage(l *engine.Limiter, q engine.UsageQuery, size int) (lines []s
 	}
 }
 
-func (r *rig) wantUsage(l *engine.Limiter, q engine.UsageQuery, want ...string) {
+func (r *engineTest) wantUsage(l *engine.Limiter, q engine.UsageQuery, want ...string) {
 	r.Helper()
 	for _, size := range []int{1, 2, 1000} {
 		if got := r.usage(l, q, size); !slices.Equal(got, want) {
@@ -108,14 +108,14 @@ func (r *rig) wantUsage(l *engine.Limiter, q engine.UsageQuery, want ...string) 
 }
 
 // consume acquires n tokens a day without end.
-func (r *rig) consume(l *engine.Limiter, entity, resource string, n int64) *engine.Lease {
+func (r *engineTest) consume(l *engine.Limiter, entity, resource string, n int64) *engine.Lease {
 	r.Helper()
 	return r.mustAcquire(l, engine.Request{Entity: entity, Resource: resource, Consume: tokens("tpd", n), Limits: []engine.Limit{engine.PerDay("tpd", 1e9)}})
 }
 
-// usageSums: over the ends of hours, days and months, with give-backs and debts, the sums of all kinds of windows are what
+// usageSums: over the ends of hours, days and months, with refunds and debts, the sums of all kinds of windows are what
 // was consumed. The clock stands at 2033-05-18 03:33:20.
-func usageSums(r *rig) {
+func usageSums(r *engineTest) {
 	l := r.limiter()
 	var held *engine.Lease
 	for _, at := range []time.Duration{0, 27 * time.Minute, 20*time.Hour + 26*time.Minute, 13 * 24 * time.Hour, 13*24*time.Hour + 21*time.Hour} {
@@ -151,7 +151,7 @@ func usageSums(r *rig) {
 }
 
 // usageNames: every legal name of limits, entities and resources has its usage.
-func usageNames(r *rig) {
+func usageNames(r *engineTest) {
 	l := r.limiter()
 	for i, names := range groups() {
 		consume := engine.Tokens{}
@@ -191,7 +191,7 @@ func usageNames(r *rig) {
 }
 
 // usageOfResource: all who used a resource, by time and name, wherever the index has them; and nobody else.
-func usageOfResource(r *rig) {
+func usageOfResource(r *engineTest) {
 	l, others := r.limiter(), r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "other", true })
 	var want []string
 	for hour := range 3 {
@@ -213,7 +213,7 @@ func usageOfResource(r *rig) {
 }
 
 // usageWithin: a time range is of the starts of windows, its beginning is in it and its end is not.
-func usageWithin(r *rig) {
+func usageWithin(r *engineTest) {
 	l := r.limiter()
 	start := time.Unix(0, epoch).UTC().Truncate(time.Hour)
 	for range 4 {

@@ -8,7 +8,7 @@ import (
 )
 
 // usageDeleted: an entity goes with its usage, also what is counted late; one that is made anew begins at zero.
-func usageDeleted(r *rig) {
+func usageDeleted(r *engineTest) {
 	l := r.limiter()
 	hourly := engine.UsageQuery{Entity: user, Window: engine.WindowHourly}
 	r.consume(l, user, api, 5)
@@ -34,7 +34,7 @@ func usageDeleted(r *rig) {
 }
 
 // usagePurged: a namespace that is purged takes its usage with it, also what is counted late.
-func usagePurged(r *rig) {
+func usagePurged(r *engineTest) {
 	l, in := r.limiter(), r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "gone", true })
 	r.consume(in, user, api, 5)
 	r.consume(l, user, api, 5)
@@ -55,7 +55,7 @@ func usagePurged(r *rig) {
 }
 
 // usageRefunded: a refund a second before it would be too late, of a bucket that has long been full, counts.
-func usageRefunded(r *rig) {
+func usageRefunded(r *engineTest) {
 	l := r.limiter()
 	lease := r.mustAcquire(l, ask(tokens("a", 3), engine.PerSecond("a", 10)))
 	r.clock.advance(time.Hour - time.Second)
@@ -66,7 +66,7 @@ func usageRefunded(r *rig) {
 }
 
 // usageNewLife: a bucket is used again as soon as it has expired, by a clock that is five minutes behind.
-func usageNewLife(r *rig) {
+func usageNewLife(r *engineTest) {
 	noRefunds := func(o *engine.Options) { o.MaxHold = -1 }
 	l, q := r.limiter(noRefunds), ask(tokens("a", 3), engine.PerSecond("a", 10))
 	r.mustAcquire(l, q)
@@ -83,7 +83,7 @@ func usageNewLife(r *rig) {
 }
 
 // wantSum compares all usage of the user, in each kind of window.
-func (r *rig) wantSum(l *engine.Limiter, want string, acquires int64) {
+func (r *engineTest) wantSum(l *engine.Limiter, want string, acquires int64) {
 	r.Helper()
 	for _, kind := range kinds {
 		sum, err := l.UsageSummary(r.Context(), engine.UsageQuery{Entity: user, Window: kind})
@@ -94,7 +94,7 @@ func (r *rig) wantSum(l *engine.Limiter, want string, acquires int64) {
 	}
 }
 
-func usageReads(r *rig) {
+func usageReads(r *engineTest) {
 	l := r.limiter()
 	r.consume(l, user, api, 5)
 	r.aggregate(1)
@@ -110,7 +110,7 @@ func usageReads(r *rig) {
 	}
 }
 
-func usageInput(r *rig) {
+func usageInput(r *engineTest) {
 	l := r.limiter()
 	now := r.clock.Now()
 	for what, q := range map[string]engine.UsageQuery{

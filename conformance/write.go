@@ -32,7 +32,7 @@ var compares = map[backend.Op][]int{
 // missing tells whether a condition holds where the field is missing.
 func missing(op backend.Op) bool { return op == backend.Absent || op == backend.NotEqual }
 
-func verdictNumbers(s *trial) {
+func verdictNumbers(s *storeTest) {
 	s.mustPut(write(keyOf("no field"), setText(slotS, "")))
 	for _, bound := range []string{"0", "-5", "9223372036854775808", "-18446744073709551616", nines[:37] + "8"} {
 		for d := -1; d <= 1; d++ {
@@ -52,7 +52,7 @@ func verdictNumbers(s *trial) {
 }
 
 // wantHolds tries one condition, alone and in a commit.
-func (s *trial) wantHolds(key backend.Key, c backend.Cond, want bool) {
+func (s *storeTest) wantHolds(key backend.Key, c backend.Cond, want bool) {
 	s.Helper()
 	what := fmt.Sprintf("condition %d (or absent: %v; %v, %v, %q) %s", c.Op, c.OrAbsent, c.A, c.B, c.Text, key.Sort)
 	if got := s.mustApply(write(key, c)).Applied; got != want {
@@ -63,7 +63,7 @@ func (s *trial) wantHolds(key backend.Key, c backend.Cond, want bool) {
 	}
 }
 
-func verdictBetween(s *trial) {
+func verdictBetween(s *storeTest) {
 	s.mustPut(write(keyOf("no field"), setText(slotS, "")))
 	values := []string{"-" + nines, "-1", "0", "1", "5", "6", nines[:37] + "8", nines}
 	for _, low := range values {
@@ -88,7 +88,7 @@ func verdictBetween(s *trial) {
 	}
 }
 
-func verdictTexts(s *trial) {
+func verdictTexts(s *storeTest) {
 	s.mustPut(write(keyOf("no field"), set(0)))
 	for _, value := range []string{"", "x", "\x00", "é"} {
 		s.mustPut(write(keyOf("k"), setText(slotS, value), setText(slotB, value)))
@@ -111,7 +111,7 @@ func verdictTexts(s *trial) {
 }
 
 // verdictAll has several conditions in one write, also on one field.
-func verdictAll(s *trial) {
+func verdictAll(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(5), setText(slotS, "x")))
 	yes := []backend.Cond{is(backend.AtLeast, 5), is(backend.AtMost, 5), {Slot: slotS, Op: backend.Equal, Text: "x"}, {Slot: slotM, Op: backend.Absent}}
@@ -126,7 +126,7 @@ func verdictAll(s *trial) {
 	}
 }
 
-func verdictRefused(s *trial) {
+func verdictRefused(s *storeTest) {
 	k, none := keyOf("k"), keyOf("none")
 	s.mustPut(write(k, set(5), setText(slotS, "x"), backend.Expiry(future)))
 	for _, w := range []backend.Write{
@@ -146,7 +146,7 @@ func verdictRefused(s *trial) {
 	}
 }
 
-func verdictApplied(s *trial) {
+func verdictApplied(s *storeTest) {
 	k := keyOf("k")
 	for _, step := range []struct {
 		w    backend.Write
@@ -170,7 +170,7 @@ func verdictApplied(s *trial) {
 }
 
 // verdictReused gives the same outcomes to call after call, which leave other records in them.
-func verdictReused(s *trial) {
+func verdictReused(s *storeTest) {
 	small := backend.NewLayout("small", backend.Field{Name: "a", Kind: backend.Number}, backend.Field{Name: "z", Kind: backend.Text})
 	a, z, out := small.MustSlot("a"), small.MustSlot("z"), make([]backend.Outcome, 1)
 	other := backend.Key{Namespace: space, Partition: "small", Sort: "k"}
@@ -194,7 +194,7 @@ func verdictReused(s *trial) {
 
 // verdictDistinct adds from many sides: every answer is the sum at its own moment. A refusal that comes meanwhile has a
 // record on which the condition really fails.
-func verdictDistinct(s *trial) {
+func verdictDistinct(s *storeTest) {
 	k, seen := keyOf("k"), [workers * 20]atomic.Int64{}
 	s.together(workers, func(int) {
 		for range 20 {

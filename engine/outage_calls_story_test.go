@@ -1,4 +1,4 @@
-package conformance
+package engine_test
 
 import (
 	"context"
@@ -6,8 +6,10 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -24,7 +26,7 @@ func operations() []operation {
 
 func decisions() []operation {
 	limits := []engine.Limit{stored("a", 1000)}
-	q := ask(tokens("a", 1), limits...)
+	q := request(tokens("a", 1), limits...)
 	return []operation{
 		{"Acquire", func(ctx context.Context, l *engine.Limiter) error { return second(l.Acquire(ctx, q)) }},
 		{"Allow", func(ctx context.Context, l *engine.Limiter) error { return second(l.Allow(ctx, q)) }},
@@ -120,25 +122,22 @@ func insights() []operation {
 
 // outageEveryOperation: whatever is asked of a store that is out of reach is over before the caller's deadline, with
 // ErrUnavailable; at once when the breaker is open. A store that panics is an error of another kind.
-func outageEveryOperation(r *rig) {
-	for _, act := range []Act{Fail, Hang, HangDeaf, Panic} {
+func outageEveryOperation(r *story) {
+	for _, act := range []conformance.Act{conformance.Fail, conformance.Hang, conformance.HangDeaf, conformance.Panic} {
 		for _, o := range operations() {
 			l := r.limiter(under(engine.PolicyBlock))
-			if r.store.Capabilities().Scan == nil && (o.name == "PurgeNamespace" || o.name == "AllSettings") {
-				continue
-			}
-			r.virtually(func(r *rig) {
-				r.faults.SetPlan(Always(act))
+			r.virtually(func(r *story) {
+				r.faults.SetPlan(conformance.Always(act))
 				for try := range 8 {
-					ctx, cancel := context.WithTimeout(context.Background(), short)
-					start := virtualNow()
+					ctx, cancel := context.WithTimeout(context.Background(), shortDeadline)
+					start := time.Now()
 					err := o.do(ctx, l)
-					took := virtuallySince(start)
-					if ctx.Err() != nil || took >= short || took > 0 && try > 5 {
+					took := time.Since(start)
+					if ctx.Err() != nil || took >= shortDeadline || took > 0 && try > 5 {
 						r.Errorf("%s, %v, try %d: took %v", o.name, act, try+1, took)
 					}
 					cancel()
-					if act == Panic {
+					if act == conformance.Panic {
 						r.wantPanic(o.name, err)
 					} else {
 						r.wantError(o.name, err, engine.ErrUnavailable)
@@ -152,30 +151,30 @@ func outageEveryOperation(r *rig) {
 }
 
 // wantPanic wants a panic of the store as an error, which no policy lets through.
-func (r *rig) wantPanic(what string, err error) {
+func (r *story) wantPanic(what string, err error) {
 	r.Helper()
-	var raw *FaultError
-	if !errors.As(err, &raw) || raw.Act != Panic || errors.Is(err, engine.ErrUnavailable) {
+	var raw *conformance.FaultError
+	if !errors.As(err, &raw) || raw.Act != conformance.Panic || errors.Is(err, engine.ErrUnavailable) {
 		r.Errorf("%s of a store that panics: %v", what, err)
 	}
 }
 
 // outagePanics: a store that panics is no outage and ends nobody's program, on whatever goroutine it was called. A probe
 // that panics leaves the breaker as it was, so that the next call finds the store back.
-func outagePanics(r *rig) {
+func outagePanics(r *story) {
 	store := r.store
 	prompt := backend.Wrap(store, &backend.WrapOptions{HonorsContext: true}) // is called on the caller's own goroutine
 	for _, p := range policies {
 		for _, r.store = range []backend.Backend{store, prompt} {
-			l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
-			for _, before := range []Act{Pass, Fail} { // with a closed breaker, and an open one
+			l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
+			for _, before := range []conformance.Act{conformance.Pass, conformance.Fail} { // with a closed breaker, and an open one
 				r.mustAcquire(l, q)
-				r.faults.SetPlan(Always(before))
+				r.faults.SetPlan(conformance.Always(before))
 				for range 5 {
 					_, _ = l.Acquire(r.Context(), q)
 				}
 				r.clock.advance(longestPause)
-				r.faults.SetPlan(Always(Panic))
+				r.faults.SetPlan(conformance.Always(conformance.Panic))
 				lease, err := l.Acquire(r.Context(), q)
 				r.wantPanic("Acquire", err)
 				if lease != nil {
@@ -193,13 +192,13 @@ func outagePanics(r *rig) {
 }
 
 // panicOnPath lets one bucket of a path panic: what the other one was charged goes back.
-func (r *rig) panicOnPath() {
+func (r *story) panicOnPath() {
 	l := r.limiter(under(engine.PolicyAllow))
 	r.family(l, 2)
 	r.endPath()
-	r.mustAcquire(l, ask(tokens("a", 1)))
-	r.faults.SetPlan(Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, Always(Panic, OpApply)))
-	_, err := l.Acquire(r.Context(), ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
+	r.faults.SetPlan(conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, conformance.Always(conformance.Panic, conformance.OpApply)))
+	_, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantPanic("Acquire on a path", err)
 	r.faults.SetPlan(nil)
 	r.wantLeft(l, "after a panic of the parent's bucket", "a:99 parent-1 a:199")

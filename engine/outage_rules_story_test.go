@@ -1,4 +1,4 @@
-package conformance
+package engine_test
 
 import (
 	"context"
@@ -10,15 +10,16 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
 // outageRecovery: once the store answers again, so do decisions, and what was admitted meanwhile is not charged.
-func outageRecovery(r *rig) {
-	l, q := r.limiter(under(engine.PolicyAllow)), ask(tokens("a", 1), stored("a", 10))
+func outageRecovery(r *story) {
+	l, q := r.limiter(under(engine.PolicyAllow)), request(tokens("a", 1), stored("a", 10))
 	r.mustAcquire(l, q)
 	for range 3 {
-		r.faults.SetPlan(Always(Fail))
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
 		for range 20 {
 			lease, err := l.Acquire(r.Context(), q)
 			r.answer("Acquire", engine.PolicyAllow, lease, err)
@@ -34,22 +35,21 @@ func outageRecovery(r *rig) {
 }
 
 // atOnceAgain wants a crowd to reach the store at the same time.
-func (r *rig) atOnceAgain(l *engine.Limiter) {
+func (r *story) atOnceAgain(l *engine.Limiter) {
 	var there atomic.Int64 // at the store, or answered without it
 	all := make(chan struct{})
 	arrive := func() {
-		if there.Add(1) == workers {
+		if there.Add(1) == hands {
 			close(all)
 		}
 	}
-	r.faults.SetHooks(func(context.Context, Call) {
+	r.faults.SetHooks(func(context.Context, conformance.Call) {
 		arrive()
 		<-all
 	}, nil)
 	defer r.faults.SetHooks(nil, nil)
-	s := &trial{tester: r.T}
-	s.together(workers, func(i int) {
-		d, err := l.Allow(r.Context(), ask(tokens("a", 1), stored("a", 10)))
+	r.together(hands, func(i int) {
+		d, err := l.Allow(r.Context(), request(tokens("a", 1), stored("a", 10)))
 		if err != nil || d.Degraded {
 			arrive()
 			r.Errorf("one of many after an outage: %+v, %v", d, err)
@@ -58,10 +58,10 @@ func (r *rig) atOnceAgain(l *engine.Limiter) {
 }
 
 // outageStartDown: a limiter can be made and used while the store is down.
-func outageStartDown(r *rig) {
-	r.faults.SetPlan(Always(Fail))
+func outageStartDown(r *story) {
+	r.faults.SetPlan(conformance.Always(conformance.Fail))
 	for _, p := range policies {
-		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 10))
+		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 10))
 		for range 7 {
 			lease, err := l.Acquire(r.Context(), q)
 			r.answer("Acquire", p, lease, err)
@@ -84,20 +84,20 @@ func outageStartDown(r *rig) {
 		if lease := r.mustAcquire(l, q); lease.Degraded() {
 			r.Errorf("degraded after the store came back")
 		}
-		r.faults.SetPlan(Always(Fail))
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
 	}
 }
 
 func second[T any](_ T, err error) error { return err }
 
 // outageCancelled: who gives up gets the error of his context, whatever the policy, and the store is not blamed for it.
-func outageCancelled(r *rig) {
-	for _, act := range []Act{Hang, HangDeaf} {
+func outageCancelled(r *story) {
+	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		for _, p := range policies {
-			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(warm, q)
-			r.virtually(func(r *rig) {
-				r.faults.SetPlan(Always(act))
+			r.virtually(func(r *story) {
+				r.faults.SetPlan(conformance.Always(act))
 				giveUp := func(what string, l *engine.Limiter) {
 					ctx, cancel := context.WithCancel(context.Background())
 					defer time.AfterFunc(budget/10, cancel).Stop()
@@ -113,7 +113,7 @@ func outageCancelled(r *rig) {
 						giveUp("first use", cold)
 					}
 				}
-				calls := r.faults.Calls(OpApply)
+				calls := r.faults.Calls(conformance.OpApply)
 				for range 3 { // had the breaker opened, one of them would be on its way
 					go func() {
 						lease, err := warm.Acquire(context.Background(), q)
@@ -121,7 +121,7 @@ func outageCancelled(r *rig) {
 					}()
 				}
 				synctest.Wait()
-				if n := r.faults.Calls(OpApply) - calls; n != 3 {
+				if n := r.faults.Calls(conformance.OpApply) - calls; n != 3 {
 					r.Errorf("after callers gave up, %d of 3 acquires ask the store", n)
 				}
 				r.wait(2 * budget)
@@ -132,18 +132,18 @@ func outageCancelled(r *rig) {
 	done, cancel := context.WithCancel(r.Context())
 	cancel()
 	for _, p := range policies {
-		_, err := r.limiter(under(p)).Acquire(done, ask(tokens("a", 1), stored("a", 1000)))
+		_, err := r.limiter(under(p)).Acquire(done, request(tokens("a", 1), stored("a", 1000)))
 		r.wantError("a context that was done before", err, context.Canceled)
 	}
 }
 
 // outageOwnDeadline: a context whose deadline has passed before is the caller's matter: the store was not asked, and no
 // policy admits. One that passes while the store is asked is an outage (ShortDeadlines).
-func outageOwnDeadline(r *rig) {
+func outageOwnDeadline(r *story) {
 	ctx, cancel := context.WithTimeout(r.Context(), -time.Second)
 	defer cancel()
 	for _, p := range policies {
-		warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(warm, q)
 		for range 10 {
 			for what, l := range map[string]*engine.Limiter{"known bucket": warm, "first use": cold} {
@@ -172,9 +172,9 @@ func (stubborn) Apply(_ context.Context, _ []backend.Write, out []backend.Outcom
 }
 
 // outageWrong: what is wrong is an error under every policy, whether the store is there or not.
-func outageWrong(r *rig) {
+func outageWrong(r *story) {
 	allow := under(engine.PolicyAllow)
-	good := ask(tokens("a", 1), stored("a", 10))
+	good := request(tokens("a", 1), stored("a", 10))
 	broken, err := engine.New(stubborn{r.store}, r.options(allow))
 	r.must(err)
 	defer func() { r.must(broken.Close()) }()
@@ -183,17 +183,17 @@ func outageWrong(r *rig) {
 		r.Errorf("an error that is none of the contract's: %v", err)
 	}
 	l := r.limiter(allow)
-	_, err = l.Acquire(r.Context(), ask(tokens("a", 1)))
+	_, err = l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("no limits", err, engine.ErrNoLimits)
 	r.mustAcquire(l, good)
 	nobodys := r.limiter(allow, func(o *engine.Options) { o.Namespace = "nobodys" })
 	_, err = nobodys.Acquire(r.Context(), good)
 	r.wantError("a namespace that is not registered", err, engine.ErrNamespaceNotFound)
-	r.faults.SetPlan(Always(Fail))
+	r.faults.SetPlan(conformance.Always(conformance.Fail))
 	for range 8 { // with a closed breaker and an open one
-		_, err = l.Acquire(r.Context(), ask(tokens("x", 1), stored("a", 10)))
+		_, err = l.Acquire(r.Context(), request(tokens("x", 1), stored("a", 10)))
 		r.wantError("an unknown name, known without the store", err, engine.ErrUnknownLimit)
-		_, err = l.Acquire(r.Context(), ask(tokens("a", -1), stored("a", 10)))
+		_, err = l.Acquire(r.Context(), request(tokens("a", -1), stored("a", 10)))
 		r.wantInvalid("a negative amount", err)
 		lease, err := l.Acquire(r.Context(), good)
 		r.answer("Acquire", engine.PolicyAllow, lease, err)
@@ -202,19 +202,19 @@ func outageWrong(r *rig) {
 
 // outageDenied: a request that a parent has denied stays denied when the store goes down before the child got back what
 // it gave; that is reported.
-func outageDenied(r *rig) {
+func outageDenied(r *story) {
 	r.family(r.limiter(), 2)
 	r.mustAcquire(r.limiter(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 200)})
 	for _, p := range policies {
 		l, before := r.limiter(under(p)), len(r.events.of(engine.EventRefundLost))
-		calls := r.faults.Calls(OpApply)
-		r.faults.SetPlan(func(c Call) Act {
-			if c.Op == OpApply && c.Nth > calls+1 {
-				return Fail
+		calls := r.faults.Calls(conformance.OpApply)
+		r.faults.SetPlan(func(c conformance.Call) conformance.Act {
+			if c.Op == conformance.OpApply && c.Nth > calls+1 {
+				return conformance.Fail
 			}
-			return Pass
+			return conformance.Pass
 		})
-		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses()[0].Remaining != 100 {
+		if e := r.mustDeny(l, request(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses()[0].Remaining != 100 {
 			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(nil)
@@ -223,12 +223,12 @@ func outageDenied(r *rig) {
 			r.Errorf("what was reported: %+v", lost)
 		}
 		r.must(r.limiter().ResetBucket(r.Context(), user, api))
-		r.faults.SetPlan(Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, Always(Fail, OpApply)))
-		if e := r.mustDeny(r.limiter(under(p)), ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
+		r.faults.SetPlan(conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, conformance.Always(conformance.Fail, conformance.OpApply)))
+		if e := r.mustDeny(r.limiter(under(p)), request(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
 			r.Errorf("denied by its parent, its own bucket out of reach, under %v: %+v", p, e.Statuses())
 		}
-		r.faults.SetPlan(Always(Fail))
-		if e := r.mustDeny(l, ask(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		if e := r.mustDeny(l, request(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
 			r.Errorf("a denial that is known, without the store, under %v: %+v", p, e.Statuses())
 		}
 		r.faults.SetPlan(nil)
@@ -236,7 +236,7 @@ func outageDenied(r *rig) {
 }
 
 // outagePolicies: the call's policy, then the limiter's, then what is stored for the system, then Block.
-func outagePolicies(r *rig) {
+func outagePolicies(r *story) {
 	for _, c := range []struct{ stored, limiter, call, want engine.Policy }{
 		{0, 0, 0, engine.PolicyBlock},
 		{engine.PolicyAllow, 0, 0, engine.PolicyAllow},
@@ -252,10 +252,10 @@ func outagePolicies(r *rig) {
 			r.must(setup.SetSystemDefaults(r.Context(), []engine.Limit{stored("a", 10)}, &engine.SystemOptions{OnUnavailable: c.stored}))
 			r.must(setup.SetSystemDefaults(r.Context(), []engine.Limit{stored("a", 20)}, nil)) // keeps the policy
 		}
-		q := ask(tokens("a", 1), stored("a", 10))
+		q := request(tokens("a", 1), stored("a", 10))
 		r.mustAcquire(l, q)
 		r.must(setup.ResetBucket(r.Context(), user, api))
-		r.faults.SetPlan(Always(Fail))
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
 		q.OnUnavailable = c.call
 		lease, err := l.Acquire(r.Context(), q)
 		r.answer(fmt.Sprintf("stored %v, limiter %v, call %v", c.stored, c.limiter, c.call), c.want, lease, err)
@@ -264,13 +264,13 @@ func outagePolicies(r *rig) {
 }
 
 // outageOldConfiguration: where only the configuration cannot be read, the bucket is still judged, by the limits known.
-func outageOldConfiguration(r *rig) {
+func outageOldConfiguration(r *story) {
 	l := r.limiter(under(engine.PolicyBlock))
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{engine.Every("a", 10, 1000*aDay)}))
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 	r.clock.advance(time.Hour)
-	r.faults.SetPlan(Always(Fail, OpRead))
-	if got := r.take(l, ask(tokens("a", 1))); got != 9 {
+	r.faults.SetPlan(conformance.Always(conformance.Fail, conformance.OpRead))
+	if got := r.take(l, request(tokens("a", 1))); got != 9 {
 		r.Errorf("with configuration an hour old that cannot be read: %d were admitted, of 9", got)
 	}
 	r.faults.SetPlan(nil)

@@ -7,37 +7,37 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// giveBacks proves that what goes back goes back once, and only to the bucket it was taken from.
-var giveBacks = stories{
-	{"LostReply", giveBackLost},
-	{"Mixed", giveBackMixed},
-	{"Denied", giveBackDenied},
-	{"AfterReset", func(r *rig) { r.afterEnd(endByReset) }},
-	{"AfterDeletion", func(r *rig) { r.afterEnd(endByDeletion) }},
-	{"AfterExpiry", func(r *rig) { r.afterEnd(endByExpiry) }},
-	{"AfterRefill", giveBackAfterRefill},
-	{"ConsumedAfterReset", giveBackConsumedAfterReset},
-	{"Crossing", giveBackCrossing},
+// refunds proves that what goes back goes back once, and only to the bucket it was taken from.
+var refunds = stories{
+	{"LostReply", refundLost},
+	{"Mixed", refundMixed},
+	{"Denied", refundDenied},
+	{"AfterReset", func(r *engineTest) { r.afterEnd(endByReset) }},
+	{"AfterDeletion", func(r *engineTest) { r.afterEnd(endByDeletion) }},
+	{"AfterExpiry", func(r *engineTest) { r.afterEnd(endByExpiry) }},
+	{"AfterRefill", refundAfterRefill},
+	{"ConsumedAfterReset", refundConsumedAfterReset},
+	{"Crossing", refundCrossing},
 }
 
-// giveBackOps are the ways to give back all 10 of a lease.
-var giveBackOps = []struct {
+// refundOps are the ways to refund all 10 of a lease.
+var refundOps = []struct {
 	name string
-	do   func(r *rig, s *engine.Lease) error
+	do   func(r *engineTest, s *engine.Lease) error
 }{
-	{"Rollback", func(r *rig, s *engine.Lease) error { return s.Rollback(r.Context()) }},
-	{"Release", func(r *rig, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 10)) }},
-	{"Flush", func(r *rig, s *engine.Lease) error {
+	{"Rollback", func(r *engineTest, s *engine.Lease) error { return s.Rollback(r.Context()) }},
+	{"Release", func(r *engineTest, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 10)) }},
+	{"Flush", func(r *engineTest, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Flush(r.Context()) })
 	}},
-	{"Commit", func(r *rig, s *engine.Lease) error {
+	{"Commit", func(r *engineTest, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Commit(r.Context()) })
 	}},
 }
 
-// giveBackLost: where the outcome of a give-back is unknown, it is not made again, and is told to the observer.
-func giveBackLost(r *rig) {
-	for i, op := range giveBackOps {
+// refundLost: where the outcome of a refund is unknown, it is not made again, and is told to the observer.
+func refundLost(r *engineTest) {
+	for i, op := range refundOps {
 		for _, c := range []struct {
 			act       Act
 			now, late int64 // available then, and once late writes were carried out
@@ -71,8 +71,8 @@ func giveBackLost(r *rig) {
 	}
 }
 
-// giveBackMixed: in one commit some limits go up and others down.
-func giveBackMixed(r *rig) {
+// refundMixed: in one commit some limits go up and others down.
+func refundMixed(r *engineTest) {
 	for _, c := range []struct {
 		act  Act
 		want string
@@ -91,8 +91,8 @@ func giveBackMixed(r *rig) {
 	}
 }
 
-// giveBackDenied: what a denied acquire has taken on its path goes back, once.
-func giveBackDenied(r *rig) {
+// refundDenied: what a denied acquire has taken on its path goes back, once.
+func refundDenied(r *engineTest) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
 	for i, c := range []struct {
@@ -117,21 +117,21 @@ func giveBackDenied(r *rig) {
 }
 
 // end makes an end of a bucket's life, by another process.
-type end func(r *rig)
+type end func(r *engineTest)
 
-func endByReset(r *rig) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
+func endByReset(r *engineTest) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
 
-func endByDeletion(r *rig) {
+func endByDeletion(r *engineTest) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user})
 	r.must(l.DeleteEntity(r.Context(), user, nil))
 }
 
-func endByExpiry(r *rig) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
+func endByExpiry(r *engineTest) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
 
 // expire lets the user's record expire and be dropped, if the store does that when it is asked to. The last to charge it
 // holds leases for a shorter time than others.
-func (r *rig) expire(limits ...engine.Limit) {
+func (r *engineTest) expire(limits ...engine.Limit) {
 	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limits...))
 	r.clock.advance(100 * time.Hour)
 	sweep := r.store.Capabilities().Sweep
@@ -144,12 +144,12 @@ func (r *rig) expire(limits ...engine.Limit) {
 	}
 }
 
-// afterEnd gives back to a bucket whose life is over, when it is empty again, full, or gone: nothing is minted.
-func (r *rig) afterEnd(over end) {
+// afterEnd refunds a bucket whose life is over, when it is empty again, full, or gone: no tokens are created.
+func (r *engineTest) afterEnd(over end) {
 	limits := []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
 	forever := func(o *engine.Options) { o.MaxHold = 1000 * time.Hour }
 	for i, use := range []int64{0, 1, 100} {
-		for j, op := range giveBackOps {
+		for j, op := range refundOps {
 			if (i+j)%r.of(1, 2) != 0 {
 				continue
 			}
@@ -174,13 +174,13 @@ func (r *rig) afterEnd(over end) {
 	}
 }
 
-// giveBackAfterRefill: a bucket that is full gets no fuller.
-func giveBackAfterRefill(r *rig) {
+// refundAfterRefill: a bucket that is full gets no fuller.
+func refundAfterRefill(r *engineTest) {
 	l, q := r.limiter(), ask(tokens("a", 60), engine.PerMinute("a", 60))
 	lease := r.mustAcquire(l, q)
 	r.clock.advance(time.Minute)
 	r.must(lease.Rollback(r.Context()))
-	r.wantLeft(l, "given back to a full bucket", "a:60", q.Limits...)
+	r.wantLeft(l, "refunded to a full bucket", "a:60", q.Limits...)
 	r.mustAcquire(l, q)
 	r.mustDeny(l, q)
 	r.clock.advance(30 * time.Second)
@@ -190,8 +190,8 @@ func giveBackAfterRefill(r *rig) {
 	}
 }
 
-// giveBackConsumedAfterReset: a lease that takes more after a reset gives back what it took since, and no more.
-func giveBackConsumedAfterReset(r *rig) {
+// refundConsumedAfterReset: a lease that takes more after a reset refunds what it took since, and no more.
+func refundConsumedAfterReset(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.mustAcquire(l, ask(tokens("a", 10), limit))
 	endByReset(r)
@@ -208,8 +208,8 @@ func giveBackConsumedAfterReset(r *rig) {
 	}
 }
 
-// giveBackCrossing: many leases of several processes give back in another order than they took.
-func giveBackCrossing(r *rig) {
+// refundCrossing: many leases of several processes refund in another order than they charged.
+func refundCrossing(r *engineTest) {
 	limits := []engine.Limit{stored("a", 1000), stored("b", 1000)}
 	all := r.processes(3, 0)
 	var held []*engine.Lease

@@ -1,19 +1,30 @@
-package conformance
+package engine_test
 
 import (
 	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
+// TestRefusesBadInput tells badInput.
+func TestRefusesBadInput(t *testing.T) { tellEach(t, badInput, false) }
+
+// TestNeverFits tells neverFits.
+func TestNeverFits(t *testing.T) { tellEach(t, neverFits, false) }
+
 // badInput proves that what is wrong is refused before any effect, the same on every path, whatever state the store is in.
 var badInput = stories{
-	{"Requests", func(r *rig) { r.refuseAll(badRequests()) }},
-	{"StoreDown", func(r *rig) { r.slow().faults.SetPlan(Always(Fail)); r.refuseAll(badRequests()) }},
+	{"Requests", func(r *story) { r.refuseAll(badRequests()) }},
+	{"StoreDown", func(r *story) {
+		r.slow().faults.SetPlan(conformance.Always(conformance.Fail))
+		r.refuseAll(badRequests())
+	}},
 	{"WarmCaches", inputWarm},
 	{"UnknownNames", inputUnknown},
 	{"NoLimits", inputNoLimits},
@@ -24,9 +35,9 @@ var badInput = stories{
 
 // neverFits proves that what is above a capacity is said never to fit, at no effect.
 var neverFits = stories{
-	{"Brought", func(r *rig) { r.neverFits(false) }},
-	{"Stored", func(r *rig) { r.neverFits(true) }},
-	{"WithIO", func(r *rig) { r.slow().neverFits(true) }},
+	{"Brought", func(r *story) { r.neverFits(false) }},
+	{"Stored", func(r *story) { r.neverFits(true) }},
+	{"WithIO", func(r *story) { r.slow().neverFits(true) }},
 	{"WholeCapacity", fitsWholeCapacity},
 	{"Parent", neverFitsParent},
 }
@@ -46,15 +57,15 @@ func badRequests() map[string]engine.Request {
 		"the most tokens": tokens("a", math.MaxInt64), "the least tokens": tokens("a", math.MinInt64),
 		"negative beside good ones": {"a": 1, "b": -1}, "bad amount of an unknown name": {"a": 1, "x": -5},
 	} {
-		bad[what] = ask(consume, good, stored("b", 10))
+		bad[what] = request(consume, good, stored("b", 10))
 	}
 	for what, limits := range badLimits() {
-		bad["Limits: "+what] = ask(tokens("a", 1), limits...)
-		q := ask(tokens("a", 1), good)
+		bad["Limits: "+what] = request(tokens("a", 1), limits...)
+		q := request(tokens("a", 1), good)
 		q.Override = limits
 		bad["Override: "+what] = q
 	}
-	q := ask(tokens("a", 1), good)
+	q := request(tokens("a", 1), good)
 	q.OnUnavailable = 99
 	bad["policy"] = q
 	return bad
@@ -83,7 +94,7 @@ func badLimits() map[string][]engine.Limit {
 }
 
 // refuseAll wants each request refused by every call that takes one, at no request to the store.
-func (r *rig) refuseAll(bad map[string]engine.Request) {
+func (r *story) refuseAll(bad map[string]engine.Request) {
 	r.Helper()
 	for _, policy := range []engine.Policy{engine.PolicyBlock, engine.PolicyAllow} {
 		l := r.limiter(func(o *engine.Options) { o.OnUnavailable = policy })
@@ -93,7 +104,7 @@ func (r *rig) refuseAll(bad map[string]engine.Request) {
 	}
 }
 
-func (r *rig) refuse(l *engine.Limiter, what string, q engine.Request) {
+func (r *story) refuse(l *engine.Limiter, what string, q engine.Request) {
 	r.Helper()
 	_, err := l.Acquire(r.Context(), q)
 	r.wantInvalid("Acquire, "+what, err)
@@ -111,9 +122,9 @@ func (r *rig) refuse(l *engine.Limiter, what string, q engine.Request) {
 }
 
 // inputWarm refuses the same where everything is known already, and the bucket is live.
-func inputWarm(r *rig) {
+func inputWarm(r *story) {
 	l := r.limiter()
-	good := ask(tokens("a", 1), stored("a", 10), stored("b", 10))
+	good := request(tokens("a", 1), stored("a", 10), stored("b", 10))
 	r.mustAcquire(l, good)
 	for _, stored := range []bool{false, true} {
 		if stored {
@@ -131,9 +142,9 @@ func inputWarm(r *rig) {
 	}
 }
 
-func inputUnknown(r *rig) {
+func inputUnknown(r *story) {
 	l := r.limiter()
-	q := ask(engine.Tokens{"a": 1, "typo": 1, "slip": 0}, stored("a", 10), stored("b", 10))
+	q := request(engine.Tokens{"a": 1, "typo": 1, "slip": 0}, stored("a", 10), stored("b", 10))
 	for _, call := range []func() error{
 		func() error { _, err := l.Acquire(r.Context(), q); return err },
 		func() error { _, err := l.Allow(r.Context(), q); return err },
@@ -151,18 +162,18 @@ func inputUnknown(r *rig) {
 }
 
 // wantWrites counts all writes of the story.
-func (r *rig) wantWrites(what string, want int) {
+func (r *story) wantWrites(what string, want int) {
 	r.Helper()
 	if got := r.faults.Writes(); got != want {
 		r.Errorf("%s: %d writes, not %d", what, got, want)
 	}
 }
 
-func inputNoLimits(r *rig) {
+func inputNoLimits(r *story) {
 	l := r.limiter()
-	_, err := l.Acquire(r.Context(), ask(tokens("a", 1)))
+	_, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("no limits anywhere", err, engine.ErrNoLimits)
-	d, err := l.Allow(r.Context(), ask(tokens("a", 0)))
+	d, err := l.Allow(r.Context(), request(tokens("a", 0)))
 	r.wantError("no limits anywhere, zero tokens", err, engine.ErrNoLimits)
 	if d.Allowed {
 		r.Errorf("no limits anywhere: allowed")
@@ -173,9 +184,9 @@ func inputNoLimits(r *rig) {
 }
 
 // inputConfiguration refuses bad limits at every level, and keeps those that are stored.
-func inputConfiguration(r *rig) {
+func inputConfiguration(r *story) {
 	l := r.limiter()
-	for _, v := range levels {
+	for _, v := range configLevels {
 		r.must(v.set(r.Context(), l, stored("a", 10)))
 		writes := r.faults.Writes()
 		for what, limits := range badLimits() {
@@ -194,8 +205,8 @@ func inputConfiguration(r *rig) {
 }
 
 // inputClock: a clock outside 2020 to 2200 is an error of every call, and no admission.
-func inputClock(r *rig) {
-	good := ask(tokens("a", 1), stored("a", 10))
+func inputClock(r *story) {
+	good := request(tokens("a", 1), stored("a", 10))
 	for _, at := range []time.Time{time.Date(2019, 12, 31, 23, 59, 59, 999, time.UTC), time.Date(2200, 1, 1, 0, 0, 1, 0, time.UTC), time.Unix(0, 0)} {
 		l := r.limiter(func(o *engine.Options) {
 			o.Now, o.OnUnavailable = func() time.Time { return at }, engine.PolicyAllow
@@ -219,7 +230,7 @@ func inputClock(r *rig) {
 }
 
 // inputLargest uses limits at the ends of their ranges, at the ends of time.
-func inputLargest(r *rig) {
+func inputLargest(r *story) {
 	const most = 1_000_000_000_000_000
 	for i, limit := range []engine.Limit{
 		engine.Every("a", most, 3650*aDay), engine.Every("a", most, time.Millisecond), engine.Every("a", most-1, 3650*aDay-1),
@@ -227,7 +238,7 @@ func inputLargest(r *rig) {
 	} {
 		for j, at := range []time.Time{time.Date(2020, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(2199, 12, 31, 23, 59, 59, 0, time.UTC)} {
 			l := r.limiter(func(o *engine.Options) { o.Now = func() time.Time { return at } })
-			q := ask(tokens("a", limit.Capacity), limit)
+			q := request(tokens("a", limit.Capacity), limit)
 			q.Entity = fmt.Sprintf("user-%d-%d", i, j)
 			lease := r.mustAcquire(l, q)
 			r.mustDeny(l, q)
@@ -236,14 +247,14 @@ func inputLargest(r *rig) {
 			r.must(lease.Flush(r.Context()))
 			r.wantLeftOf(l, q.Entity, "in debt", fmt.Sprintf("a:%d", -int64(most)), limit)
 			r.must(lease.Rollback(r.Context()))
-			r.wantLeftOf(l, q.Entity, "given back", fmt.Sprintf("a:%d", limit.Capacity), limit)
+			r.wantLeftOf(l, q.Entity, "refunded", fmt.Sprintf("a:%d", limit.Capacity), limit)
 		}
 	}
 }
 
-func (r *rig) neverFits(isStored bool) {
+func (r *story) neverFits(isStored bool) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 5)}
-	q := ask(engine.Tokens{"a": 11, "b": 6}, limits...)
+	q := request(engine.Tokens{"a": 11, "b": 6}, limits...)
 	if isStored {
 		r.must(l.SetLimits(r.Context(), user, api, limits))
 		q.Limits = nil
@@ -270,8 +281,8 @@ func (r *rig) neverFits(isStored bool) {
 }
 
 // fitsWholeCapacity takes all of a bucket at once, whenever it is full again: to the nanosecond.
-func fitsWholeCapacity(r *rig) {
-	l, other, q := r.limiter(), r.limiter(), ask(tokens("a", 10), engine.PerMinute("a", 10))
+func fitsWholeCapacity(r *story) {
+	l, other, q := r.limiter(), r.limiter(), request(tokens("a", 10), engine.PerMinute("a", 10))
 	for range 5 {
 		r.mustAcquire(l, q)
 		r.clock.advance(time.Minute - 1)
@@ -282,14 +293,14 @@ func fitsWholeCapacity(r *rig) {
 }
 
 // neverFitsParent: what is above a parent's capacity never fits, and charges nobody.
-func neverFitsParent(r *rig) {
+func neverFitsParent(r *story) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "parent", Cascade: true})
 	r.must(l.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
 	writes := r.faults.Writes()
-	if e := r.mustDeny(l, ask(tokens("a", 6), stored("a", 10))); !e.NeverFits || e.Primary().Entity != "parent" {
+	if e := r.mustDeny(l, request(tokens("a", 6), stored("a", 10))); !e.NeverFits || e.Primary().Entity != "parent" {
 		r.Errorf("6 below a parent of 5: %v", e)
 	}
 	r.wantWrites("a request that never fits the parent", writes)
-	r.mustAcquire(l, ask(tokens("a", 5), stored("a", 10)))
+	r.mustAcquire(l, request(tokens("a", 5), stored("a", 10)))
 }

@@ -1,4 +1,4 @@
-package conformance
+package engine_test
 
 import (
 	"context"
@@ -11,14 +11,18 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
+
+// TestUnavailableWithinBudget tells outages.
+func TestUnavailableWithinBudget(t *testing.T) { tellEach(t, outages, true) }
 
 // outages proves that the policies hold at every call of the store, within the budget, and that only trouble reaching the
 // store is let through. Where a store hangs, time is virtual, and nothing reaches the store beneath.
 var outages = stories{
-	{"CrowdOnHang", func(r *rig) { r.crowdOn(Hang) }},
-	{"CrowdOnDeafHang", func(r *rig) { r.crowdOn(HangDeaf) }},
+	{"CrowdOnHang", func(r *story) { r.crowdOn(conformance.Hang) }},
+	{"CrowdOnDeafHang", func(r *story) { r.crowdOn(conformance.HangDeaf) }},
 	{"CrowdAtFirstUse", crowdAtFirstUse},
 	{"CrowdOnPath", crowdOnPath},
 	{"EveryCall", outageEveryCall},
@@ -53,29 +57,20 @@ func under(p engine.Policy) func(*engine.Options) {
 func sleeping(o *engine.Options) { o.Sleep = nil }
 
 // virtually runs f in virtual time. What hangs then hangs until f is over.
-func (r *rig) virtually(f func(r *rig)) {
+func (r *story) virtually(f func(r *story)) {
 	r.Helper()
 	outside := r.T
 	synctest.Test(outside, func(t *testing.T) {
 		r.T = t
-		r.faults.renew() // what hangs from now on waits in this bubble
 		f(r)
 		r.faults.Release(context.Background())
 		synctest.Wait()
 	})
 	r.T = outside
-	r.faults.renew()
-}
-
-// renew makes what hangs deaf from now on wait for a Release in the present bubble.
-func (f *Fault) renew() {
-	f.lock.Lock()
-	defer f.lock.Unlock()
-	f.free = make(chan struct{})
 }
 
 // within wants f to be over before that much of virtual time has gone by.
-func (r *rig) within(what string, d time.Duration, f func()) {
+func (r *story) within(what string, d time.Duration, f func()) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d+time.Nanosecond)
 	defer cancel()
@@ -86,7 +81,7 @@ func (r *rig) within(what string, d time.Duration, f func()) {
 }
 
 // answer wants what a policy says of an acquire that did not reach the store.
-func (r *rig) answer(what string, p engine.Policy, lease *engine.Lease, err error) {
+func (r *story) answer(what string, p engine.Policy, lease *engine.Lease, err error) {
 	if p == engine.PolicyAllow {
 		if err != nil || !lease.Degraded() {
 			r.Errorf("%s under Allow: degraded is %v, %v", what, lease.Degraded(), err)
@@ -99,7 +94,7 @@ func (r *rig) answer(what string, p engine.Policy, lease *engine.Lease, err erro
 }
 
 // thousand lets a thousand goroutines acquire at once; all are answered within twice the budget.
-func (r *rig) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.Request) {
+func (r *story) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.Request) {
 	r.Helper()
 	r.within(fmt.Sprintf("a thousand acquires under %v", p), 2*budget, func() {
 		var all sync.WaitGroup
@@ -115,20 +110,20 @@ func (r *rig) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.
 }
 
 // should is must for any goroutine.
-func (r *rig) should(err error) {
+func (r *story) should(err error) {
 	if err != nil {
 		r.Errorf("%v", err)
 	}
 }
 
 // crowdOn hangs once everything was known and used.
-func (r *rig) crowdOn(act Act) {
+func (r *story) crowdOn(act conformance.Act) {
 	for _, p := range policies {
 		l := r.limiter(under(p), sleeping)
-		q := ask(tokens("a", 1), stored("a", 1000))
+		q := request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(act))
+		r.virtually(func(r *story) {
+			r.faults.SetPlan(conformance.Always(act))
 			r.thousand(l, p, func(int) engine.Request { return q })
 			r.thousand(l, p, func(int) engine.Request { return q }) // with an open breaker
 		})
@@ -137,13 +132,13 @@ func (r *rig) crowdOn(act Act) {
 }
 
 // crowdAtFirstUse hangs from the beginning, in reading the configuration; for one bucket, and for many.
-func crowdAtFirstUse(r *rig) {
-	for i, act := range []Act{Hang, HangDeaf} {
+func crowdAtFirstUse(r *story) {
+	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		p := policies[i]
 		same, others := r.limiter(under(p), sleeping), r.limiter(under(p), sleeping)
-		q := ask(tokens("a", 1), stored("a", 1000))
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(act))
+		q := request(tokens("a", 1), stored("a", 1000))
+		r.virtually(func(r *story) {
+			r.faults.SetPlan(conformance.Always(act))
 			r.thousand(same, p, func(int) engine.Request { return q })
 			r.thousand(others, p, func(i int) engine.Request {
 				own := q
@@ -156,34 +151,34 @@ func crowdAtFirstUse(r *rig) {
 }
 
 // crowdOnPath hangs at one bucket of a path of three: what the others were charged has to go back besides.
-func crowdOnPath(r *rig) {
+func crowdOnPath(r *story) {
 	setup := r.limiter()
 	r.family(setup, 3)
 	for _, p := range policies {
 		l := r.limiter(under(p), sleeping)
-		r.mustAcquire(l, ask(tokens("a", 1)))
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(Hang))
-			r.thousand(l, p, func(int) engine.Request { return ask(tokens("a", 1)) })
+		r.mustAcquire(l, request(tokens("a", 1)))
+		r.virtually(func(r *story) {
+			r.faults.SetPlan(conformance.Always(conformance.Hang))
+			r.thousand(l, p, func(int) engine.Request { return request(tokens("a", 1)) })
 		})
 		r.faults.SetPlan(nil)
 	}
 }
 
 // outageEveryCall lets the store be down from its nth request on, for each n that an acquire below a parent makes.
-func outageEveryCall(r *rig) {
+func outageEveryCall(r *story) {
 	r.family(r.limiter(), 2)
 	for _, p := range policies {
-		for _, act := range []Act{Fail, Throttle, LoseRequest, LoseReply} {
+		for _, act := range []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRequest, conformance.LoseReply} {
 			for n := 0; ; n++ {
 				l, done := r.limiter(under(p)), 0
-				r.faults.SetPlan(func(Call) Act {
+				r.faults.SetPlan(func(conformance.Call) conformance.Act {
 					if done++; done <= n {
-						return Pass
+						return conformance.Pass
 					}
 					return act
 				})
-				lease, err := l.Acquire(r.Context(), ask(tokens("a", 1)))
+				lease, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 				r.faults.SetPlan(nil)
 				if err == nil && !lease.Degraded() {
 					if n < 4 {
@@ -203,15 +198,15 @@ func outageEveryCall(r *rig) {
 
 // outageLeases: no policy lets a lease's own calls through; each is over within twice the budget, also when its caller has
 // given up before.
-func outageLeases(r *rig) {
+func outageLeases(r *story) {
 	l := r.limiter(under(engine.PolicyAllow))
-	for _, act := range []Act{Hang, HangDeaf} {
-		lease := r.mustAcquire(l, ask(tokens("a", 10), stored("a", 1000)))
-		second := r.mustAcquire(l, ask(tokens("a", 10), stored("a", 1000)))
+	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+		lease := r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
+		second := r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
 		gone, cancel := context.WithCancel(r.Context())
 		cancel()
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(act))
+		r.virtually(func(r *story) {
+			r.faults.SetPlan(conformance.Always(act))
 			for what, call := range map[string]func() error{
 				"Consume": func() error { return lease.Consume(context.Background(), tokens("a", 1)) },
 				"Flush":   func() error { r.must(lease.Adjust(tokens("a", 1))); return lease.Flush(context.Background()) },
@@ -227,19 +222,19 @@ func outageLeases(r *rig) {
 }
 
 // outageOneProbe: after failures in a row calls fail at once, but for one after each pause, which probes the store.
-func outageOneProbe(r *rig) {
+func outageOneProbe(r *story) {
 	for _, p := range policies {
-		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
-		r.faults.SetPlan(Always(Fail))
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
 		for range 5 {
 			lease, err := l.Acquire(r.Context(), q)
 			r.answer("Acquire", p, lease, err)
 		}
-		r.virtually(func(r *rig) {
+		r.virtually(func(r *story) {
 			r.clock.advance(longestPause)
-			r.faults.SetPlan(Always(Hang))
-			calls := r.faults.Calls(OpApply)
+			r.faults.SetPlan(conformance.Always(conformance.Hang))
+			calls := r.faults.Calls(conformance.OpApply)
 			var answered atomic.Int64
 			for range 100 {
 				go func() {
@@ -252,7 +247,7 @@ func outageOneProbe(r *rig) {
 			if n := answered.Load(); n != 99 {
 				r.Errorf("%d of 100 were answered at once; one probes", n)
 			}
-			if n := r.faults.Calls(OpApply) - calls; n != 1 {
+			if n := r.faults.Calls(conformance.OpApply) - calls; n != 1 {
 				r.Errorf("%d requests probe at once", n)
 			}
 			r.within("the probe", 2*budget, func() {
@@ -264,20 +259,20 @@ func outageOneProbe(r *rig) {
 		r.faults.SetPlan(nil)
 		r.clock.advance(longestPause)
 		r.mustAcquire(l, q) // the next probe
-		before := r.faults.Calls(OpApply)
+		before := r.faults.Calls(conformance.OpApply)
 		for range 20 {
 			if lease := r.mustAcquire(l, q); lease.Degraded() {
 				r.Errorf("degraded after the store came back")
 			}
 		}
-		if n := r.faults.Calls(OpApply) - before; n != 20 {
+		if n := r.faults.Calls(conformance.OpApply) - before; n != 20 {
 			r.Errorf("%d requests for 20 acquires after the store came back", n)
 		}
 	}
 }
 
 // wait lets virtual time go by.
-func (r *rig) wait(d time.Duration) {
+func (r *story) wait(d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	<-ctx.Done()

@@ -1,4 +1,4 @@
-package conformance
+package engine_test
 
 import (
 	"context"
@@ -6,34 +6,35 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// short is the deadline of callers who wait for less than the budget.
-const short = budget / 2
+// shortDeadline is the deadline of callers who wait for less than the budget.
+const shortDeadline = budget / 2
 
 // longestPause is longer than any pause of the breaker between two probes.
 const longestPause = 10 * time.Second
 
-// hurried lets n goroutines acquire at once, each with a short deadline. All must be answered by the policy before their
+// hurried lets n goroutines acquire at once, each with a shortDeadline deadline. All must be answered by the policy before their
 // deadline. It returns how many had to wait for the store, and how many requests the store got.
-func (r *rig) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q engine.Request) (waited, requests int) {
+func (r *story) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q engine.Request) (waited, requests int) {
 	r.Helper()
-	calls := func() int { return r.faults.Calls(OpApply) + r.faults.Calls(OpRead) }
-	before, begin := calls(), virtualNow()
+	calls := func() int { return r.faults.Calls(conformance.OpApply) + r.faults.Calls(conformance.OpRead) }
+	before, begin := calls(), time.Now()
 	var (
 		all  sync.WaitGroup
 		slow atomic.Int64
 	)
 	for range n {
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), short)
+			ctx, cancel := context.WithTimeout(context.Background(), shortDeadline)
 			defer cancel()
-			start := virtualNow()
+			start := time.Now()
 			lease, err := l.Acquire(ctx, q)
-			took := virtuallySince(start)
-			if ctx.Err() != nil || took >= short {
-				r.Errorf("%s, under %v: answered after %v, its deadline is %v", what, p, took, short)
+			took := time.Since(start)
+			if ctx.Err() != nil || took >= shortDeadline {
+				r.Errorf("%s, under %v: answered after %v, its deadline is %v", what, p, took, shortDeadline)
 			}
 			r.answer(what, p, lease, err)
 			if took > 0 {
@@ -42,19 +43,19 @@ func (r *rig) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q 
 		})
 	}
 	all.Wait()
-	r.clock.advance(virtuallySince(begin))
+	r.clock.advance(time.Since(begin))
 	return int(slow.Load()), calls() - before
 }
 
 // outageShortDeadlines: the store hangs, and callers have deadlines shorter than the budget. The policy answers each of them
 // before its deadline, and at once when the breaker is open, but for one probe in each pause of the breaker.
-func outageShortDeadlines(r *rig) {
-	for _, act := range []Act{Hang, HangDeaf} {
+func outageShortDeadlines(r *story) {
+	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		for _, p := range policies {
-			l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
+			l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(l, q)
-			r.virtually(func(r *rig) {
-				r.faults.SetPlan(Always(act))
+			r.virtually(func(r *story) {
+				r.faults.SetPlan(conformance.Always(act))
 				r.hurriedUntilOpen(l, p, q)
 			})
 			r.faults.SetPlan(nil)
@@ -67,12 +68,12 @@ func outageShortDeadlines(r *rig) {
 }
 
 // outageFirstUseDeadlines is the same where the configuration was never read, which callers of one bucket do together.
-func outageFirstUseDeadlines(r *rig) {
-	for i, act := range []Act{Hang, HangDeaf} {
+func outageFirstUseDeadlines(r *story) {
+	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		p := policies[i]
-		l, q := r.limiter(under(p)), ask(tokens("a", 1), stored("a", 1000))
-		r.virtually(func(r *rig) {
-			r.faults.SetPlan(Always(act))
+		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
+		r.virtually(func(r *story) {
+			r.faults.SetPlan(conformance.Always(act))
 			r.hurriedUntilOpen(l, p, q)
 			r.wait(2 * budget) // for what was begun on behalf of all
 		})
@@ -80,7 +81,7 @@ func outageFirstUseDeadlines(r *rig) {
 	}
 }
 
-func (r *rig) hurriedUntilOpen(l *engine.Limiter, p engine.Policy, q engine.Request) {
+func (r *story) hurriedUntilOpen(l *engine.Limiter, p engine.Policy, q engine.Request) {
 	r.Helper()
 	r.hurried("the first of a crowd", l, p, 100, q)
 	for range 3 {
@@ -96,27 +97,27 @@ func (r *rig) hurriedUntilOpen(l *engine.Limiter, p engine.Policy, q engine.Requ
 
 // outageOneCaller: a single caller that asks one request after the other pays for a probe at most once in each pause of
 // the breaker, which grows from one second to ten.
-func outageOneCaller(r *rig) {
+func outageOneCaller(r *story) {
 	const timeout = 300 * time.Millisecond
 	now := r.clock.Now // in virtual time the clock goes on by itself
 	one := func(o *engine.Options) {
 		o.Timeout, o.ConfigTTL, o.Now = timeout, time.Hour, func() time.Time { return now() }
 	}
-	for _, act := range []Act{Hang, Fail} {
+	for _, act := range []conformance.Act{conformance.Hang, conformance.Fail} {
 		for _, p := range policies {
-			l, q := r.limiter(under(p), one), ask(tokens("a", 1), stored("a", 1000))
+			l, q := r.limiter(under(p), one), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(l, q)
-			r.virtually(func(r *rig) {
-				r.faults.SetPlan(Always(act))
-				begin := virtualNow()
-				now = func() time.Time { return r.clock.Now().Add(virtuallySince(begin)) }
+			r.virtually(func(r *story) {
+				r.faults.SetPlan(conformance.Always(act))
+				begin := time.Now()
+				now = func() time.Time { return r.clock.Now().Add(time.Since(begin)) }
 				var calls []span
 				for range 800 {
-					before, start := r.faults.Calls(OpApply), now()
+					before, start := r.faults.Calls(conformance.OpApply), now()
 					lease, err := l.Acquire(context.Background(), q)
 					r.answer("one request after the other", p, lease, err)
 					took := now().Sub(start)
-					switch asked := r.faults.Calls(OpApply) > before; {
+					switch asked := r.faults.Calls(conformance.OpApply) > before; {
 					case took > timeout:
 						r.Errorf("a request took %v, its budget is %v", took, timeout)
 					case asked:
@@ -126,7 +127,7 @@ func outageOneCaller(r *rig) {
 					}
 					r.wait(100 * time.Millisecond)
 				}
-				r.clock.advance(virtuallySince(begin))
+				r.clock.advance(time.Since(begin))
 				now = r.clock.Now
 				r.wantPauses(calls)
 			})
@@ -145,7 +146,7 @@ type span struct{ begin, end time.Time }
 
 // wantPauses compares the pauses between the last calls of the store with 1, 2, 4, 8, 8 … s and a quarter of that more at
 // most. Before the breaker opened there were none of a second.
-func (r *rig) wantPauses(calls []span) {
+func (r *story) wantPauses(calls []span) {
 	r.Helper()
 	const step = 100 * time.Millisecond
 	var pauses []time.Duration

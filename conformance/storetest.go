@@ -24,18 +24,18 @@ type tester interface {
 	Fatalf(format string, args ...any)
 }
 
-// trial is one subtest and its store.
-type trial struct {
+// storeTest is one subtest and its store.
+type storeTest struct {
 	tester
 	store      backend.Backend
 	namespaces []string // where the invariants look
 	indexes    []string // and in which partitions of the index
 }
 
-// newTrial opens a store, and sees to it that it is checked and closed when the subtest is over.
-func newTrial(t testing.TB, open Open) *trial {
+// newStoreTest opens a store, and sees to it that it is checked and closed when the subtest is over.
+func newStoreTest(t testing.TB, open Open) *storeTest {
 	t.Helper()
-	s := &trial{tester: t, store: open(t), namespaces: []string{space}, indexes: []string{index}}
+	s := &storeTest{tester: t, store: open(t), namespaces: []string{space}, indexes: []string{index}}
 	t.Cleanup(func() {
 		s.checkInvariants()
 		if err := s.store.Close(); err != nil {
@@ -46,7 +46,7 @@ func newTrial(t testing.TB, open Open) *trial {
 }
 
 // Context outlives the subtest: the invariants are looked at when it is over.
-func (s *trial) Context() context.Context { return context.WithoutCancel(s.tester.Context()) }
+func (s *storeTest) Context() context.Context { return context.WithoutCancel(s.tester.Context()) }
 
 // again makes a call until it has not lost a race.
 func again(ctx context.Context, call func() error) error {
@@ -61,7 +61,7 @@ func again(ctx context.Context, call func() error) error {
 }
 
 // eventually waits until done says yes; stores that are complete at once never wait.
-func (s *trial) eventually(what string, done func() bool) {
+func (s *storeTest) eventually(what string, done func() bool) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
@@ -74,19 +74,19 @@ func (s *trial) eventually(what string, done func() bool) {
 }
 
 // one applies one write; it may be called from any goroutine.
-func (s *trial) one(w backend.Write) (backend.Outcome, error) {
+func (s *storeTest) one(w backend.Write) (backend.Outcome, error) {
 	writes, out := []backend.Write{w}, make([]backend.Outcome, 1)
 	err := again(s.Context(), func() error { return s.store.Apply(s.Context(), writes, out) })
 	return out[0], err
 }
 
 // commit commits; it may be called from any goroutine.
-func (s *trial) commit(writes ...backend.Write) error {
+func (s *storeTest) commit(writes ...backend.Write) error {
 	return again(s.Context(), func() error { return s.store.Commit(s.Context(), token(), writes) })
 }
 
 // mustApply applies one write, which must be judged.
-func (s *trial) mustApply(w backend.Write) backend.Outcome {
+func (s *storeTest) mustApply(w backend.Write) backend.Outcome {
 	s.Helper()
 	out, err := s.one(w)
 	if err != nil || out.Err != nil {
@@ -96,7 +96,7 @@ func (s *trial) mustApply(w backend.Write) backend.Outcome {
 }
 
 // mustPut applies writes one after the other, which must take effect.
-func (s *trial) mustPut(writes ...backend.Write) {
+func (s *storeTest) mustPut(writes ...backend.Write) {
 	s.Helper()
 	for _, w := range writes {
 		if !s.mustApply(w).Applied {
@@ -106,7 +106,7 @@ func (s *trial) mustPut(writes ...backend.Write) {
 }
 
 // mustRefuse applies writes one after the other, which must be refused.
-func (s *trial) mustRefuse(writes ...backend.Write) {
+func (s *storeTest) mustRefuse(writes ...backend.Write) {
 	s.Helper()
 	for _, w := range writes {
 		if s.mustApply(w).Applied {
@@ -115,7 +115,7 @@ func (s *trial) mustRefuse(writes ...backend.Write) {
 	}
 }
 
-func (s *trial) mustCommit(writes ...backend.Write) {
+func (s *storeTest) mustCommit(writes ...backend.Write) {
 	s.Helper()
 	if err := s.commit(writes...); err != nil {
 		s.Fatalf("Commit: %v", err)
@@ -123,12 +123,12 @@ func (s *trial) mustCommit(writes ...backend.Write) {
 }
 
 // mustRead reads records of the suite's layout.
-func (s *trial) mustRead(keys ...backend.Key) []backend.Record {
+func (s *storeTest) mustRead(keys ...backend.Key) []backend.Record {
 	s.Helper()
 	return s.mustReadAs(layout, keys...)
 }
 
-func (s *trial) mustReadAs(l *backend.Layout, keys ...backend.Key) []backend.Record {
+func (s *storeTest) mustReadAs(l *backend.Layout, keys ...backend.Key) []backend.Record {
 	s.Helper()
 	out := make([]backend.Record, len(keys))
 	for i := range out {
@@ -141,7 +141,7 @@ func (s *trial) mustReadAs(l *backend.Layout, keys ...backend.Key) []backend.Rec
 }
 
 // want reads a record, which must be as show tells it.
-func (s *trial) want(key backend.Key, want string) {
+func (s *storeTest) want(key backend.Key, want string) {
 	s.Helper()
 	if got := show(&s.mustRead(key)[0]); got != want {
 		s.Errorf("%v reads as %s, not as %s", key, got, want)
@@ -149,7 +149,7 @@ func (s *trial) want(key backend.Key, want string) {
 }
 
 // wantRecord compares a record that came with an outcome.
-func (s *trial) wantRecord(what string, r *backend.Record, want string) {
+func (s *storeTest) wantRecord(what string, r *backend.Record, want string) {
 	s.Helper()
 	if got := show(r); got != want {
 		s.Errorf("%s: the record is %s, not %s", what, got, want)
@@ -157,7 +157,7 @@ func (s *trial) wantRecord(what string, r *backend.Record, want string) {
 }
 
 // unchanged runs act, which must leave the records of keys as they are.
-func (s *trial) unchanged(what string, keys []backend.Key, act func()) {
+func (s *storeTest) unchanged(what string, keys []backend.Key, act func()) {
 	s.Helper()
 	before := s.mustRead(keys...)
 	act()
@@ -170,7 +170,7 @@ func (s *trial) unchanged(what string, keys []backend.Key, act func()) {
 
 // mustList gives a whole listing, read page by page. It looks at each page: never too long, never empty with more to
 // come.
-func (s *trial) mustList(q backend.Query) []backend.Item {
+func (s *storeTest) mustList(q backend.Query) []backend.Item {
 	s.Helper()
 	var all []backend.Item
 	for {

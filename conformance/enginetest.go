@@ -15,9 +15,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// rig is one story of the engine, and what it is told with: a fresh store behind a [Fault] that lets everything pass
+// engineTest is one story of the engine, and what it is told with: a fresh store behind a [Fault] that lets everything pass
 // until the story says otherwise, and a clock that stands until it is set.
-type rig struct {
+type engineTest struct {
 	*testing.T
 	faults *Fault
 	store  backend.Backend // faults, with the powers of the store beneath
@@ -54,7 +54,7 @@ type events struct {
 // Observe implements [engine.Observer].
 func (e *events) Observe(event engine.Event) {
 	if event.Kind == engine.EventStoreCall || event.Kind == engine.EventDecision {
-		return // the rig counts calls where they are made
+		return // the test counts calls where they are made
 	}
 	e.lock.Lock()
 	defer e.lock.Unlock()
@@ -74,14 +74,14 @@ func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 }
 
 // of is n, or in brief few.
-func (r *rig) of(n, few int) int {
+func (r *engineTest) of(n, few int) int {
 	if r.brief {
 		return few
 	}
 	return n
 }
 
-func newRig(t *testing.T, open Open) *rig {
+func newEngineTest(t *testing.T, open Open) *engineTest {
 	t.Helper()
 	store := open(t)
 	t.Cleanup(func() {
@@ -92,25 +92,25 @@ func newRig(t *testing.T, open Open) *rig {
 			t.Logf("rerun: go test -count=20 -run '^%s$'", strings.ReplaceAll(t.Name(), "/", "$/^"))
 		}
 	})
-	r := &rig{T: t, faults: NewFault(store, nil), clock: newClock(0)}
+	r := &engineTest{T: t, faults: NewFault(store, nil), clock: newClock(0)}
 	r.noIO = store.Capabilities().NoIO
 	r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: r.noIO})
 	return r
 }
 
 // slow makes the engine treat the store as one that may hang, whatever it is.
-func (r *rig) slow() *rig {
+func (r *engineTest) slow() *engineTest {
 	r.noIO = false
 	r.store = r.faults
 	return r
 }
 
-func (r *rig) canScan() bool { return r.store.Capabilities().Scan != nil }
+func (r *engineTest) canScan() bool { return r.store.Capabilities().Scan != nil }
 
 // scanning is for stories that need to walk through a namespace. Over a store that cannot there is nothing to tell: the
 // limiter's calls that need it return a *ValidationError, which is a test of the engine.
-func scanning(tell func(*rig)) func(*rig) {
-	return func(r *rig) {
+func scanning(tell func(*engineTest)) func(*engineTest) {
+	return func(r *engineTest) {
 		if !r.canScan() {
 			r.Log("nothing to prove: the store's Capabilities have no Scan")
 			return
@@ -120,7 +120,7 @@ func scanning(tell func(*rig)) func(*rig) {
 }
 
 // orCannotScan takes a *ValidationError for an answer if the store cannot be scanned.
-func (r *rig) orCannotScan(err error) error {
+func (r *engineTest) orCannotScan(err error) error {
 	var invalid *engine.ValidationError
 	if !r.canScan() && errors.As(err, &invalid) && invalid.Field == "store" {
 		return nil
@@ -132,7 +132,7 @@ func (r *rig) orCannotScan(err error) error {
 const patient = time.Minute
 
 // options are what the limiters of a story have in common, changed as they need it.
-func (r *rig) options(change ...func(*engine.Options)) *engine.Options {
+func (r *engineTest) options(change ...func(*engine.Options)) *engine.Options {
 	o := &engine.Options{
 		Now: r.clock.Now, Timeout: patient, Observer: &r.events, Logger: slog.New(slog.DiscardHandler),
 		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
@@ -144,7 +144,7 @@ func (r *rig) options(change ...func(*engine.Options)) *engine.Options {
 }
 
 // limiter is a process on the story's store.
-func (r *rig) limiter(change ...func(*engine.Options)) *engine.Limiter {
+func (r *engineTest) limiter(change ...func(*engine.Options)) *engine.Limiter {
 	r.Helper()
 	l, err := engine.New(r.store, r.options(change...))
 	if err != nil {
@@ -171,7 +171,7 @@ func ask(consume engine.Tokens, limits ...engine.Limit) engine.Request {
 // tokens is short for one limit.
 func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }
 
-func (r *rig) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
+func (r *engineTest) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
 	r.Helper()
 	lease, err := l.Acquire(r.Context(), q)
 	if err != nil {
@@ -180,7 +180,7 @@ func (r *rig) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
 	return lease
 }
 
-func (r *rig) mustDeny(l *engine.Limiter, q engine.Request) *engine.ExceededError {
+func (r *engineTest) mustDeny(l *engine.Limiter, q engine.Request) *engine.ExceededError {
 	r.Helper()
 	_, err := l.Acquire(r.Context(), q)
 	var exceeded *engine.ExceededError
@@ -191,7 +191,7 @@ func (r *rig) mustDeny(l *engine.Limiter, q engine.Request) *engine.ExceededErro
 }
 
 // must ends the story where a step of it fails.
-func (r *rig) must(err error) {
+func (r *engineTest) must(err error) {
 	r.Helper()
 	if err != nil {
 		r.Fatalf("%v", err)
@@ -199,7 +199,7 @@ func (r *rig) must(err error) {
 }
 
 // wantError compares what a call answered with a sentinel.
-func (r *rig) wantError(what string, err, want error) {
+func (r *engineTest) wantError(what string, err, want error) {
 	r.Helper()
 	if !errors.Is(err, want) {
 		r.Errorf("%s: %v, not %v", what, err, want)
@@ -207,7 +207,7 @@ func (r *rig) wantError(what string, err, want error) {
 }
 
 // until waits for what a store may take its time for, a bounded time.
-func (r *rig) until(what string, done func() bool) {
+func (r *engineTest) until(what string, done func() bool) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
@@ -219,7 +219,7 @@ func (r *rig) until(what string, done func() bool) {
 }
 
 // wantInvalid wants a *ValidationError.
-func (r *rig) wantInvalid(what string, err error) {
+func (r *engineTest) wantInvalid(what string, err error) {
 	r.Helper()
 	var invalid *engine.ValidationError
 	if !errors.As(err, &invalid) {
@@ -230,7 +230,7 @@ func (r *rig) wantInvalid(what string, err error) {
 }
 
 // left reads what is available of the user's limits, by name; those of parents as "parent limit".
-func (r *rig) left(l *engine.Limiter, entity string, limits ...engine.Limit) map[string]int64 {
+func (r *engineTest) left(l *engine.Limiter, entity string, limits ...engine.Limit) map[string]int64 {
 	r.Helper()
 	all, err := l.Available(r.Context(), entity, api, limits...)
 	if err != nil {
@@ -248,12 +248,12 @@ func (r *rig) left(l *engine.Limiter, entity string, limits ...engine.Limit) map
 }
 
 // wantLeft compares what is available of the user's limits with "a:1 b:2".
-func (r *rig) wantLeft(l *engine.Limiter, what, want string, limits ...engine.Limit) {
+func (r *engineTest) wantLeft(l *engine.Limiter, what, want string, limits ...engine.Limit) {
 	r.Helper()
 	r.wantLeftOf(l, user, what, want, limits...)
 }
 
-func (r *rig) wantLeftOf(l *engine.Limiter, entity, what, want string, limits ...engine.Limit) {
+func (r *engineTest) wantLeftOf(l *engine.Limiter, entity, what, want string, limits ...engine.Limit) {
 	r.Helper()
 	if got := amounts(r.left(l, entity, limits...)); got != want {
 		r.Errorf("%s: available is %s, not %s", what, got, want)
