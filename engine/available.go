@@ -84,15 +84,20 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string) erro
 func (l *Limiter) convertUntilDone(ctx context.Context, o *attempt, c *bucketCharge) error {
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		r := c.record()
-		plan, err := l.limitSetOfRecord(c, r)
-		if err != nil || plan == nil || plan.fits(c.required, c.stored) {
+		set, err := l.limitSetOfRecord(c, r)
+		if err != nil || set == nil || set.fits(c.required, c.stored) {
 			return err
 		}
 		// What the bucket has may be newer than what was read before it was seen.
+		required, stored := c.required, c.stored
 		if err := l.reconfigure(ctx, o, c); err != nil && !errors.Is(err, errRestart) {
 			return err
 		}
-		if c.required == nil || plan.fits(c.required, c.stored) {
+		if c.required == nil { // the limits are gone since: a denial is told by those that it was made with
+			c.required, c.stored = required, stored
+			return nil
+		}
+		if set.fits(c.required, c.stored) {
 			return nil
 		}
 		c.mode = converting
