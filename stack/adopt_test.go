@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -204,8 +207,14 @@ func TestAdoptWaits(t *testing.T) {
 // A stack that another tool has created from the template is described, and adopted only with Adopt.
 func TestAdoptStack(t *testing.T) {
 	w := newWorld(t, nil)
-	w.MakeStack(app, Template())
 	config := w.Config()
+	_, err := cloudformation.NewFromConfig(config).CreateStack(t.Context(), &cloudformation.CreateStackInput{
+		StackName: aws.String(app), TemplateBody: aws.String(Template()), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Advance(time.Hour)
 	i, err := Get(t.Context(), app, &Options{Config: &config})
 	if err != nil || i.ID == "" || i.Status != "CREATE_COMPLETE" || i.TableStatus != "ACTIVE" {
 		t.Fatalf("%+v, %v", i, err)

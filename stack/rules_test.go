@@ -3,6 +3,8 @@ package stack
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -83,13 +85,23 @@ func suffix(place stacktest.Place) string {
 	return place.URLSuffix
 }
 
-// The template works in all partitions. The names of services as principals have the same suffix in all of them: in China, IAM
+// The template and the code work in all partitions. The names of services as principals have the same suffix in all of them: in China, IAM
 // rejects lambda.amazonaws.com.cn.
 func TestPartitions(t *testing.T) {
 	for n, line := range strings.Split(template, "\n") {
 		fixed := strings.ReplaceAll(line, "{Service: lambda.amazonaws.com}", "")
 		if strings.Contains(fixed, "amazonaws.com") || strings.Contains(fixed, "arn:aws") || strings.Contains(fixed, "us-east-1") {
 			t.Errorf("template.yaml:%d is of one partition: %s", n+1, line)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil || !strings.HasSuffix(name, "_test.go") && strings.Contains(string(text), `"arn:aws`) {
+			t.Errorf("%s is of one partition: %v", name, err)
 		}
 	}
 	in := stacktest.Render(t, template, app, map[string]string{paramBucket: "zae-app", paramCodeKey: "lambda/0.zip", "EnableIAMRoles": valueTrue}, stacktest.China)

@@ -133,5 +133,5 @@ func (a *AWS) Authorized() (all []Request) {
 
 // requests are those of a handler for a resource.
 func (r *resource) requests(step string) []Request {
-	return HandlerRequests(step, Rendered{Type: r.kind, ID: r.physical, ARN: arnOf(r.kind, r.physical), Properties: r.values()})
+	return HandlerRequests(step, r.rendered(Place{}))
 }

@@ -1,6 +1,7 @@
 package stacktest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -8,17 +9,13 @@ import (
 
 // xmlStack is a stack in DescribeStacks.
 type xmlStack struct {
-	StackName, StackId, StackStatus string
-	StackStatusReason               string `xml:",omitempty"`
-	Description                     string `xml:",omitempty"`
-	ChangeSetId                     string `xml:",omitempty"`
-	CreationTime                    stamp
-	LastUpdatedTime, DeletionTime   stamp
-	EnableTerminationProtection     bool
-	Parameters                      []keyed  `xml:"Parameters>member"`
-	Tags                            []keyed  `xml:"Tags>member"`
-	Outputs                         []keyed  `xml:"Outputs>member"`
-	Capabilities                    []string `xml:"Capabilities>member"`
+	StackName, StackId, StackStatus             string
+	StackStatusReason, Description              string `xml:",omitempty"`
+	CreationTime, LastUpdatedTime, DeletionTime stamp
+	EnableTerminationProtection                 bool
+	Parameters                                  []keyed `xml:"Parameters>member"`
+	Tags                                        []keyed `xml:"Tags>member"`
+	Outputs                                     []keyed `xml:"Outputs>member"`
 }
 
 func xmlStackOf(s *stack) xmlStack {
@@ -28,29 +25,31 @@ func xmlStackOf(s *stack) xmlStack {
 		Parameters: parametersOf(s.parameters), Tags: tagsOf(s.tags),
 	}
 	if s.template != nil {
-		x.Description = s.template.text
+		x.Description = s.template.description
 	}
-	outputs := s.outputs()
-	for _, k := range slices.Sorted(maps.Keys(outputs)) {
-		v := outputs[k]
-		x.Outputs = append(x.Outputs, keyed{OutputKey: k, OutputValue: &v})
+	outputs := s.outputs(&s.content)
+	for _, k := range sorted(slices.Collect(maps.Keys(outputs))) {
+		x.Outputs = append(x.Outputs, keyed{OutputKey: k, OutputValue: new(outputs[k])})
 	}
 	return x
 }
 
 func parametersOf(values map[string]string) (all []keyed) {
-	for _, k := range slices.Sorted(maps.Keys(values)) {
-		v := values[k]
-		all = append(all, keyed{ParameterKey: k, ParameterValue: &v})
+	for _, k := range sorted(slices.Collect(maps.Keys(values))) {
+		all = append(all, keyed{ParameterKey: k, ParameterValue: new(values[k])})
 	}
 	return all
 }
 
 func tagsOf(values map[string]string) (all []keyed) {
-	for _, k := range slices.Sorted(maps.Keys(values)) {
-		v := values[k]
-		all = append(all, keyed{Key: k, Value: &v})
+	for _, k := range sorted(slices.Collect(maps.Keys(values))) {
+		all = append(all, keyed{Key: k, Value: new(values[k])})
 	}
+	return all
+}
+
+func sorted[T cmp.Ordered](all []T) []T {
+	slices.Sort(all)
 	return all
 }
 
@@ -67,18 +66,18 @@ func page[T any](a *AWS, c call, all []T) (some []T, next string) {
 
 // describeStacks is DescribeStacks.
 func (a *AWS) describeStacks(c call) (any, error) {
-	type result struct {
+	var r struct {
 		Stacks    []xmlStack `xml:"Stacks>member"`
 		NextToken string     `xml:",omitempty"`
 	}
-	if name := c.text("StackName"); name != "" {
-		s, err := a.must(name, "Stack with id %s does not exist")
+	if c.text("StackName") != "" {
+		s, err := a.lookUp(c, "Stack with id %s does not exist")
 		if err != nil {
 			return nil, err
 		}
-		return result{Stacks: []xmlStack{xmlStackOf(s)}}, nil
+		r.Stacks = []xmlStack{xmlStackOf(s)}
+		return r, nil
 	}
-	var r result
 	var all []xmlStack
 	for _, s := range slices.Backward(a.stacks) {
 		if s.exists() {
@@ -89,159 +88,145 @@ func (a *AWS) describeStacks(c call) (any, error) {
 	return r, nil
 }
 
-// listStacks is ListStacks.
-func (a *AWS) listStacks(c call) (any, error) {
-	type summary struct {
-		StackName, StackId, StackStatus             string
-		StackStatusReason, TemplateDescription      string `xml:",omitempty"`
-		CreationTime, LastUpdatedTime, DeletionTime stamp
-	}
-	filter := c.list("StackStatusFilter")
-	var all []summary
-	for _, s := range slices.Backward(a.stacks) {
-		if len(filter) == 0 || slices.Contains(filter, s.status) {
-			x := xmlStackOf(s)
-			all = append(all, summary{x.StackName, x.StackId, x.StackStatus, x.StackStatusReason, x.Description, x.CreationTime, x.LastUpdatedTime, x.DeletionTime})
-		}
-	}
-	some, next := page(a, c, all)
-	return struct {
-		StackSummaries []summary `xml:"StackSummaries>member"`
-		NextToken      string    `xml:",omitempty"`
-	}{some, next}, nil
-}
-
 // xmlEvent is an event of a stack.
 type xmlEvent struct {
 	StackId, StackName, EventId              string
 	LogicalResourceId, PhysicalResourceId    string
 	ResourceType, ResourceStatus             string
-	ResourceStatusReason, ResourceProperties string `xml:",omitempty"`
-	ClientRequestToken                       string `xml:",omitempty"`
+	ResourceStatusReason, ClientRequestToken string `xml:",omitempty"`
 	Timestamp                                stamp
 }
 
 // describeStackEvents is DescribeStackEvents: the newest first.
 func (a *AWS) describeStackEvents(c call) (any, error) {
-	s, err := a.must(c.text("StackName"), "Stack [%s] does not exist")
+	s, err := a.lookUp(c, "Stack [%s] does not exist")
 	if err != nil {
 		return nil, err
 	}
-	var all []xmlEvent
-	for _, e := range slices.Backward(s.events) {
-		all = append(all, xmlEvent{
+	events := slices.Clone(s.events)
+	slices.Reverse(events)
+	some, next := page(a, c, events)
+	var r struct {
+		StackEvents []xmlEvent `xml:"StackEvents>member"`
+		NextToken   string     `xml:",omitempty"`
+	}
+	r.NextToken = next
+	for _, e := range some {
+		r.StackEvents = append(r.StackEvents, xmlEvent{
 			StackId: s.id, StackName: s.name, EventId: e.id, LogicalResourceId: e.logical, PhysicalResourceId: e.physical,
 			ResourceType: e.kind, ResourceStatus: e.status, ResourceStatusReason: e.reason, ClientRequestToken: e.token, Timestamp: stamp{e.at},
 		})
 	}
-	some, next := page(a, c, all)
-	return struct {
-		StackEvents []xmlEvent `xml:"StackEvents>member"`
-		NextToken   string     `xml:",omitempty"`
-	}{some, next}, nil
-}
-
-// resources are those of a stack that is there, in the order in which they were made.
-func (a *AWS) resources(c call) (all []xmlResource, err error) {
-	s, err := a.must(c.text("StackName"), "Stack with id %s does not exist")
-	if err != nil {
-		return nil, err
-	}
-	for _, logical := range s.order {
-		if r := s.resources[logical]; r != nil {
-			all = append(all, xmlResource{
-				LogicalResourceId: logical, PhysicalResourceId: r.physical, ResourceType: r.kind, ResourceStatus: r.status,
-				ResourceStatusReason: r.reason, LastUpdatedTimestamp: stamp{r.updated}, Timestamp: stamp{r.updated},
-			})
-		}
-	}
-	return all, nil
+	return r, nil
 }
 
 type xmlResource struct {
 	LogicalResourceId, PhysicalResourceId, ResourceType, ResourceStatus string
 	ResourceStatusReason                                                string `xml:",omitempty"`
-	LastUpdatedTimestamp, Timestamp                                     stamp
+	LastUpdatedTimestamp                                                stamp
 }
 
 // listStackResources is ListStackResources.
 func (a *AWS) listStackResources(c call) (any, error) {
-	all, err := a.resources(c)
+	s, err := a.lookUp(c, "Stack with id %s does not exist")
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlResource
+	for _, r := range s.resources {
+		all = append(all, xmlResource{r.logical, r.physical, r.kind, r.status, r.reason, stamp{r.updated}})
+	}
 	some, next := page(a, c, all)
 	return struct {
 		Resources []xmlResource `xml:"StackResourceSummaries>member"`
 		NextToken string        `xml:",omitempty"`
-	}{some, next}, err
+	}{some, next}, nil
 }
 
-// describeStackResources is DescribeStackResources.
-func (a *AWS) describeStackResources(c call) (any, error) {
-	all, err := a.resources(c)
-	if logical := c.text("LogicalResourceId"); logical != "" {
-		all = slices.DeleteFunc(all, func(r xmlResource) bool { return r.LogicalResourceId != logical })
+// xmlChange is a change of a change set.
+type xmlChange struct {
+	Type           string
+	ResourceChange struct {
+		Action, LogicalResourceId, ResourceType string
+		PhysicalResourceId, Replacement         string      `xml:",omitempty"`
+		Scope                                   []string    `xml:"Scope>member"`
+		Details                                 []xmlDetail `xml:"Details>member"`
 	}
-	return struct {
-		Resources []xmlResource `xml:"StackResources>member"`
-	}{all}, err
 }
 
-// getTemplate is GetTemplate.
-func (a *AWS) getTemplate(c call) (any, error) {
-	s, err := a.must(c.text("StackName"), "Stack with id %s does not exist")
-	if err != nil {
-		return nil, err
-	}
-	body := ""
-	if s.template != nil {
-		body = s.template.body
-	}
-	return struct{ TemplateBody string }{body}, nil
+// xmlDetail tells of one property.
+type xmlDetail struct {
+	Attribute string `xml:"Target>Attribute"`
+	Name      string `xml:"Target>Name,omitempty"`
 }
 
-// xmlParameter is a parameter of a template.
-type xmlParameter struct {
-	ParameterKey, ParameterType string
-	DefaultValue                *string
-	Description                 string   `xml:",omitempty"`
-	AllowedValues               []string `xml:"ParameterConstraints>AllowedValues>member,omitempty"`
-}
-
-// summary is GetTemplateSummary and ValidateTemplate.
-func (a *AWS) summary(c call) (any, error) {
-	var t *template
-	var err error
-	switch name := c.text("StackName"); {
-	case name != "":
-		s, err := a.must(name, "Stack with id %s does not exist")
-		if err != nil {
-			return nil, err
-		}
-		t = s.template
-	case c.text("TemplateURL") != "":
-		var body string
-		if body, err = a.fetch(c.text("TemplateURL")); err == nil {
-			t, err = parseTemplate(body)
-		}
-	default:
-		t, err = parseTemplate(c.text("TemplateBody"))
-	}
+// describeChangeSet is DescribeChangeSet.
+func (a *AWS) describeChangeSet(c call) (any, error) {
+	s, set, err := a.changeSet(c)
 	if err != nil {
 		return nil, err
 	}
 	r := struct {
-		Description  string
-		Parameters   []xmlParameter `xml:"Parameters>member"`
-		Capabilities []string       `xml:"Capabilities>member"`
-	}{}
-	if t == nil { // of a stack in review
+		ChangeSetName, ChangeSetId, StackId, StackName string
+		Status, ExecutionStatus                        string
+		StatusReason, OnStackFailure                   string `xml:",omitempty"`
+		CreationTime                                   stamp
+		Parameters                                     []keyed     `xml:"Parameters>member"`
+		Tags                                           []keyed     `xml:"Tags>member"`
+		Changes                                        []xmlChange `xml:"Changes>member"`
+		NextToken                                      string      `xml:",omitempty"`
+	}{
+		ChangeSetName: set.name, ChangeSetId: set.id, StackId: s.id, StackName: s.name, Status: set.status,
+		ExecutionStatus: set.execution, StatusReason: set.reason, OnStackFailure: set.onFailure, CreationTime: stamp{set.created},
+		Parameters: parametersOf(set.want.parameters), Tags: tagsOf(set.want.tags),
+	}
+	if set.status != "CREATE_COMPLETE" {
 		return r, nil
 	}
-	r.Description = t.text
-	for _, p := range t.parameters {
-		r.Parameters = append(r.Parameters, xmlParameter{p.name, p.kind, p.fallback, p.text, p.allowed})
+	var all []xmlChange
+	for _, ch := range set.changes {
+		x := xmlChange{Type: "Resource"}
+		of := &x.ResourceChange
+		of.Action, of.LogicalResourceId, of.ResourceType, of.PhysicalResourceId = ch.action, ch.resource.logical, ch.resource.kind, ch.physical
+		of.Replacement, of.Scope = ch.replacement, ch.scope
+		for _, name := range ch.properties {
+			of.Details = append(of.Details, xmlDetail{"Properties", name})
+		}
+		if slices.Contains(ch.scope, "Tags") {
+			of.Details = append(of.Details, xmlDetail{Attribute: "Tags"})
+		}
+		all = append(all, x)
 	}
-	if need := t.capability(); need != "" {
-		r.Capabilities = []string{need}
-	}
+	r.Changes, r.NextToken = page(a, c, all)
 	return r, nil
+}
+
+// xmlValidation is a failure of a change set's early validation.
+type xmlValidation struct {
+	StackId, EventId, EventType, OperationType, OperationStatus                     string
+	LogicalResourceId, ResourceType                                                 string
+	ValidationName, ValidationStatus, ValidationStatusReason, ValidationFailureMode string
+	Timestamp                                                                       stamp
+}
+
+// describeEvents is DescribeEvents of a change set: what failed in its early validation.
+func (a *AWS) describeEvents(c call) (any, error) {
+	s, set, err := a.changeSet(c)
+	if err != nil {
+		return nil, err
+	}
+	var all []xmlValidation
+	for _, r := range set.want.resources {
+		if set.status == "FAILED" && s.resource(r.logical) == nil && a.taken(r) {
+			all = append(all, xmlValidation{
+				StackId: s.id, EventId: "validation-" + r.logical, EventType: "VALIDATION_ERROR", OperationType: "CREATE_CHANGESET",
+				OperationStatus: "FAILED", LogicalResourceId: r.logical, ResourceType: r.kind, ValidationName: "NAME_CONFLICT_VALIDATION",
+				ValidationStatus: "FAILED", ValidationFailureMode: "FAIL", Timestamp: stamp{set.ready},
+				ValidationStatusReason: "Resource of type '" + r.kind + "' with identifier '" + r.physical + "' already exists.",
+			})
+		}
+	}
+	return struct {
+		OperationEvents []xmlValidation `xml:"OperationEvents>member"`
+	}{all}, nil
 }

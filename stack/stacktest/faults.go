@@ -16,8 +16,8 @@ type faults struct {
 	noUpdates bool
 }
 
-// meet counts a request and returns what it is to be answered with, nil for what it asks for.
-func (a *AWS) meet(action string) *Answer {
+// nextAnswer counts a request and returns the answer that a test wants for it, nil for the ordinary one.
+func (a *AWS) nextAnswer(action string) *Answer {
 	if a.counts == nil {
 		a.counts = map[string]int{}
 	}

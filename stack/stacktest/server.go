@@ -23,8 +23,7 @@ import (
 type Options struct {
 	Now      func() time.Time // what operations go by. Default: a [Clock] of the server's own
 	Pace     time.Duration    // what a resource takes to be made, changed or removed. Default: 4 s
-	PageSize int              // how many items lists and events have in a page. Default: 100
-	Region   string           // what is served, also of another partition: cn-north-1. Default: [Region]
+	PageSize int              // how many items lists and events have in a page. Default: 20
 	DynamoDB string           // endpoint of a DynamoDB in which tables of stacks are made. Default: they are names only
 }
 
@@ -34,7 +33,6 @@ type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
 	Clock    *Clock // nil where Options.Now is given
 
-	region   string
 	clock    func() time.Time
 	pace     time.Duration
 	pageSize int
@@ -44,12 +42,11 @@ type AWS struct {
 	s3       http.Handler
 	buckets  *s3mem.Backend
 
-	lock    sync.Mutex
-	instant time.Time // of what happens while catching up
-	serial  int
-	stacks  []*stack
-	things  map[string]*thing // tables and functions that exist, by kind and name
-	asked   []Request         // of IAM
+	lock     sync.Mutex
+	instant  time.Time // of what happens while catching up
+	stacks   []*stack
+	existing map[string]*existing // by kind and name
+	asked    []Request            // of IAM
 	faults
 }
 
@@ -60,18 +57,12 @@ func Start(t testing.TB, o *Options) *AWS {
 		o = &Options{}
 	}
 	a := &AWS{
-		region: cmp.Or(o.Region, Region), clock: o.Now, pace: o.Pace, pageSize: o.PageSize, dynamo: o.DynamoDB, client: &http.Client{},
-		buckets: s3mem.New(), things: map[string]*thing{},
+		clock: o.Now, pace: cmp.Or(o.Pace, 4*time.Second), pageSize: cmp.Or(o.PageSize, 20), dynamo: o.DynamoDB, client: &http.Client{},
+		buckets: s3mem.New(), existing: map[string]*existing{},
 	}
 	if a.clock == nil {
 		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 		a.clock = a.Clock.Now
-	}
-	if a.pace == 0 {
-		a.pace = 4 * time.Second
-	}
-	if a.pageSize == 0 {
-		a.pageSize = 100
 	}
 	if a.dynamo != "" {
 		upstream, err := url.Parse(a.dynamo)
@@ -87,6 +78,9 @@ func Start(t testing.TB, o *Options) *AWS {
 		server.CloseClientConnections()
 		server.Close()
 		a.client.CloseIdleConnections()
+		for _, s := range a.stacks {
+			s.halt()
+		}
 	})
 	return a
 }
@@ -94,7 +88,7 @@ func Start(t testing.TB, o *Options) *AWS {
 // Config is what SDK clients need to speak to it; the credentials are nobody's.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
-		Region: a.region, BaseEndpoint: aws.String(a.Endpoint),
+		Region: Region, BaseEndpoint: aws.String(a.Endpoint),
 		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
 }
@@ -102,7 +96,7 @@ func (a *AWS) Config() aws.Config {
 // Environment is what a program needs to speak to it.
 func (a *AWS) Environment() map[string]string {
 	return map[string]string{
-		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": a.region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
 	}
 }
@@ -123,16 +117,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	serve := func(w http.ResponseWriter, r *http.Request) { a.serveService(w, r, found[1]) }
-	if a.region != Region && found[1] != "s3" { // which speaks of neither
-		a.elsewhere(w, r, serve)
-		return
-	}
-	serve(w, r)
-}
-
-func (a *AWS) serveService(w http.ResponseWriter, r *http.Request, service string) {
-	switch service {
+	switch service := found[1]; service {
 	case "cloudformation":
 		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
 	case "sts":
@@ -157,15 +142,13 @@ func (a *AWS) serveService(w http.ResponseWriter, r *http.Request, service strin
 // answered answers in place of a service, if that is asked for.
 func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	a.lock.Lock()
-	answer := a.meet(name)
+	answer := a.nextAnswer(name)
 	a.catchUp()
 	a.lock.Unlock()
 	if answer == nil {
 		return false
 	}
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(answer.Status)
-	_, _ = w.Write([]byte("<Error><Code>" + answer.Code + "</Code><Message>" + answer.Message + "</Message></Error>"))
+	writeText(w, answer.Status, "<Error><Code>"+answer.Code+"</Code><Message>"+answer.Message+"</Message></Error>")
 	return true
 }
 
@@ -205,7 +188,7 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 	} else {
 		a.authorize(stackRequests(c)...)
 	}
-	answer := a.meet(c.action)
+	answer := a.nextAnswer(c.action)
 	a.catchUp()
 	switch do := actions[c.action]; {
 	case answer != nil:
@@ -221,14 +204,11 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 // actions are those of CloudFormation.
 func (a *AWS) actions() map[string]action {
 	return map[string]action{
-		"CancelUpdateStack": a.cancelUpdateStack, "ContinueUpdateRollback": a.continueUpdateRollback,
-		"CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack, "DeleteChangeSet": a.deleteChangeSet,
-		"DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet, "DescribeEvents": a.describeEvents,
-		"DescribeStackEvents": a.describeStackEvents, "DescribeStackResources": a.describeStackResources,
-		"DescribeStacks": a.describeStacks, "ExecuteChangeSet": a.executeChangeSet, "GetTemplate": a.getTemplate,
-		"GetTemplateSummary": a.summary, "ListChangeSets": a.listChangeSets, "ListStackResources": a.listStackResources,
-		"ListStacks": a.listStacks, "SetStackPolicy": a.setStackPolicy, "UpdateStack": a.updateStack,
-		"UpdateTerminationProtection": a.updateTerminationProtection, "ValidateTemplate": a.summary,
+		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack,
+		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
+		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
+		"ExecuteChangeSet": a.executeChangeSet, "ListStackResources": a.listStackResources, "UpdateStack": a.updateStack,
+		"UpdateTerminationProtection": a.updateTerminationProtection,
 	}
 }
 

@@ -4,14 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-
-	"github.com/johannesboyne/gofakes3"
 )
-
-var noPages = gofakes3.ListBucketPage{}
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
@@ -19,52 +14,10 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // a client that has gone reads nothing
 }
 
-// serveDynamoDB hands requests on to the DynamoDB behind; without one it knows tables by their names.
-func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
-	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	a.lock.Lock()
-	answer := a.meet(operation)
-	a.catchUp()
-	a.lock.Unlock()
-	if answer != nil {
-		writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
-		return
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	requests, err := DynamoDBRequests(operation, body, func(name string) string {
-		return arnOf(tableKind, name[strings.LastIndex(name, "/")+1:])
-	})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	a.lock.Lock()
-	a.authorize(requests...)
-	a.lock.Unlock()
-	var request tableRequest
-	_ = json.Unmarshal(body, &request)                                    // what else there is, the DynamoDB behind refuses
-	proxied := a.proxy != nil && operation != "DescribeContinuousBackups" // which DynamoDB Local does not know
-	if proxied {
-		r.Body = io.NopCloser(strings.NewReader(string(body)))
-		a.proxy.ServeHTTP(w, r)
-	}
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	name := request.TableName[strings.LastIndex(request.TableName, "/")+1:]
-	t := a.things[tableKind+" "+name]
-	switch {
-	case operation == "DeleteTable" && !t.protected():
-		defer delete(a.things, tableKind+" "+name)
-	case operation == "UpdateTable" && t != nil && request.DeletionProtectionEnabled != nil:
-		t.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
-	}
-	if !proxied {
-		t.serve(w, name, operation, request)
-	}
+func writeText(w http.ResponseWriter, status int, document string) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(document)) // a client that has gone reads nothing
 }
 
 // serveLambda knows functions, their code and its hash.
@@ -83,21 +36,17 @@ func (a *AWS) serveLambda(w http.ResponseWriter, r *http.Request) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.authorize(Request{Action: "lambda:" + operation, Resource: arnOf(functionKind, name)})
-	answer := a.meet(operation)
+	answer := a.nextAnswer(operation)
 	a.catchUp()
-	t := a.things[functionKind+" "+name]
-	if answer == nil && t == nil {
+	e := a.existing[functionKind+" "+name]
+	if answer == nil && e == nil {
 		answer = &Answer{http.StatusNotFound, "ResourceNotFoundException", "Function not found: " + arnOf(functionKind, name)}
 	}
 	if answer == nil && operation == "UpdateFunctionCode" {
-		code := map[string]any{"S3Bucket": request.S3Bucket, "S3Key": request.S3Key}
-		if request.ZipFile != "" {
-			text, _ := base64.StdEncoding.DecodeString(request.ZipFile)
-			code = map[string]any{"ZipFile": string(text)}
-		}
-		t.properties["Code"] = code
-		if reason := a.load(t); reason != "" {
-			answer = &Answer{http.StatusBadRequest, "InvalidParameterValueException", reason}
+		code, _ := base64.StdEncoding.DecodeString(request.ZipFile)
+		e.properties["Code"] = map[string]any{"S3Bucket": request.S3Bucket, "S3Key": request.S3Key, "ZipFile": string(code)}
+		if err := a.load(e); err != nil {
+			answer = &Answer{http.StatusBadRequest, "InvalidParameterValueException", err.Error()}
 		}
 	}
 	if answer != nil {
@@ -106,13 +55,61 @@ func (a *AWS) serveLambda(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := map[string]any{
-		"FunctionName": name, "FunctionArn": arnOf(functionKind, name), "Runtime": t.properties["Runtime"], "CodeSha256": t.sha,
-		"CodeSize": t.size, "State": "Active", "LastUpdateStatus": "Successful", "Version": "$LATEST",
-		"Architectures": t.properties["Architectures"], "Environment": t.properties["Environment"], "Role": fmt.Sprint(t.properties["Role"]),
+		"FunctionName": name, "FunctionArn": arnOf(functionKind, name), "Runtime": e.at("Runtime"), "CodeSha256": e.sha,
+		"CodeSize": e.size, "State": "Active", "LastUpdateStatus": "Successful", "Version": "$LATEST",
+		"Architectures": e.at("Architectures"), "Environment": e.at("Environment"), "Role": text(e.at("Role")),
 	}
 	if operation == "GetFunction" {
-		writeJSON(w, http.StatusOK, map[string]any{"Configuration": d, "Code": map[string]string{"RepositoryType": "S3", "Location": "https://example.invalid/"}})
-		return
+		d = map[string]any{"Configuration": d, "Code": map[string]string{"RepositoryType": "S3", "Location": "https://example.invalid/"}}
 	}
 	writeJSON(w, http.StatusOK, d)
+}
+
+// describesBucket answers requests for the settings of a bucket, which the S3 behind does not have. It returns false if the
+// request is another one.
+func (a *AWS) describesBucket(w http.ResponseWriter, r *http.Request) bool {
+	settings := r.URL.Query()
+	if r.Method != http.MethodGet || !settings.Has("lifecycle") && !settings.Has("encryption") {
+		return false
+	}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	e := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")]
+	if e == nil {
+		e = &existing{}
+	}
+	rules, _ := e.at("LifecycleConfiguration", "Rules").([]any)
+	encryption, _ := e.at("BucketEncryption", "ServerSideEncryptionConfiguration").([]any)
+	switch {
+	case settings.Has("lifecycle") && rules != nil:
+		writeText(w, http.StatusOK, "<LifecycleConfiguration>"+lifecycle(rules)+"</LifecycleConfiguration>")
+	case settings.Has("lifecycle"):
+		writeText(w, http.StatusNotFound, "<Error><Code>NoSuchLifecycleConfiguration</Code></Error>")
+	case encryption == nil:
+		writeText(w, http.StatusNotFound, "<Error><Code>ServerSideEncryptionConfigurationNotFoundError</Code></Error>")
+	default:
+		d, key := mapping(mapping(encryption[0])["ServerSideEncryptionByDefault"]), ""
+		if id, ok := d["KMSMasterKeyID"]; ok {
+			key = "<KMSMasterKeyID>" + text(id) + "</KMSMasterKeyID>"
+		}
+		writeText(w, http.StatusOK, "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>"+
+			text(d["SSEAlgorithm"])+"</SSEAlgorithm>"+key+"</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>")
+	}
+	return true
+}
+
+// lifecycle returns the rules of a bucket by which objects move to another storage.
+func lifecycle(rules []any) string {
+	var document strings.Builder
+	for _, of := range rules {
+		rule := mapping(of)
+		fmt.Fprintf(&document, "<Rule><ID>%v</ID><Status>%v</Status>", rule["Id"], rule["Status"])
+		transitions, _ := rule["Transitions"].([]any)
+		for _, of := range transitions {
+			fmt.Fprintf(&document, "<Transition><Days>%v</Days><StorageClass>%v</StorageClass></Transition>", mapping(of)["TransitionInDays"], mapping(of)["StorageClass"])
+		}
+		document.WriteString("</Rule>")
+	}
+	return document.String()
 }

@@ -4,201 +4,130 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
-// template is a parsed template, in YAML or JSON.
+// template is a parsed template. cfn-lint and moto judge whether it is right; here it only has to say which resources a
+// stack has, in which order, and with which properties.
 type template struct {
-	body       string
-	text       string // its description
-	parameters []parameter
-	conditions map[string]any
-	mappings   object
-	resources  []declared // each behind those that it refers to
-	outputs    object
+	body, description string
+	parameters        map[string]parameter
+	conditions        map[string]any
+	resources         []declared // in the order of the template, in which they are created
+	outputs           map[string]any
 }
 
 // parameter is one of a template.
 type parameter struct {
-	name, kind, text string
-	fallback         *string
-	allowed          []string
+	initial *string // its Default
+	allowed []string
 }
 
 // declared is a resource of a template.
 type declared struct {
 	logical, kind, condition string
 	deletion                 string // its DeletionPolicy
-	properties               any
-	dependsOn                []string
+	properties               map[string]any
 }
 
-// object is a mapping that remembers its order.
-type object struct {
-	keys   []string
-	values map[string]any
-}
+// parsed holds the templates that were parsed, by their text: most tests use the same one.
+var parsed sync.Map
 
-func (o object) at(key string) any { return o.values[key] }
-
-func (o object) text(key string) string {
-	if v, ok := o.values[key]; ok {
-		return fmt.Sprint(v)
-	}
-	return ""
-}
-
-func (o object) object(key string) object {
-	inner, _ := o.values[key].(object)
-	return inner
-}
-
-// parseTemplate reads a template, or says what CloudFormation would.
+// parseTemplate reads a template in YAML, or returns CloudFormation's error. Nobody changes what it returns.
 func parseTemplate(body string) (*template, error) {
+	if t, ok := parsed.Load(body); ok {
+		return t.(*template), nil
+	}
 	file, err := parser.ParseBytes([]byte(body), 0)
 	if err != nil || len(file.Docs) != 1 {
 		return nil, invalid("Template format error: YAML not well-formed.")
 	}
-	root, ok := plain(file.Docs[0].Body).(object)
-	if !ok || len(root.object("Resources").keys) == 0 {
+	root, _ := plain(file.Docs[0].Body).(map[string]any)
+	resources := mapping(root["Resources"])
+	if len(resources) == 0 {
 		return nil, invalid("Template format error: At least one Resources member must be defined.")
 	}
 	t := &template{
-		body: body, text: root.text("Description"), conditions: root.object("Conditions").values,
-		mappings: root.object("Mappings"), outputs: root.object("Outputs"),
+		body: body, description: text(root["Description"]), conditions: mapping(root["Conditions"]), outputs: mapping(root["Outputs"]),
+		parameters: map[string]parameter{},
 	}
-	parameters := root.object("Parameters")
-	for _, name := range parameters.keys {
-		p := parameters.object(name)
-		declared := parameter{name: name, kind: p.text("Type"), text: p.text("Description"), allowed: texts(p.at("AllowedValues"))}
-		if fallback, ok := p.values["Default"]; ok {
-			text := fmt.Sprint(fallback)
-			declared.fallback = &text
+	for name, of := range mapping(root["Parameters"]) {
+		p, of := parameter{}, mapping(of)
+		if initial, ok := of["Default"]; ok {
+			value := text(initial)
+			p.initial = &value
 		}
-		t.parameters = append(t.parameters, declared)
+		allowed, _ := of["AllowedValues"].([]any)
+		for _, value := range allowed {
+			p.allowed = append(p.allowed, text(value))
+		}
+		t.parameters[name] = p
 	}
-	err = t.order(root.object("Resources"))
-	return t, err
+	for _, logical := range keys(file.Docs[0].Body, "Resources") {
+		r := mapping(resources[logical])
+		t.resources = append(t.resources, declared{logical, text(r["Type"]), text(r["Condition"]), text(r["DeletionPolicy"]), mapping(r["Properties"])})
+	}
+	parsed.Store(body, t)
+	return t, nil
 }
 
-// order reads the resources, each behind those that it needs.
-func (t *template) order(resources object) error {
-	placed := map[string]bool{}
-	var place func(logical string, above []string) error
-	place = func(logical string, above []string) error {
-		if slices.Contains(above, logical) {
-			return invalid("Circular dependency between resources: [%s]", strings.Join(above, ", "))
+// values returns the parameters of a stack: those given, and the initial values of the others.
+func (t *template) values(given map[string]string) (map[string]string, error) {
+	values := map[string]string{}
+	var missing, unknown []string
+	for name, p := range t.parameters {
+		value, ok := given[name]
+		switch {
+		case !ok && p.initial == nil:
+			missing = append(missing, name)
+		case !ok:
+			value = *p.initial
 		}
-		if placed[logical] {
-			return nil
+		if len(p.allowed) > 0 && !slices.Contains(p.allowed, value) {
+			return nil, invalid("Parameter '%s' must be one of AllowedValues", name)
 		}
-		r := resources.object(logical)
-		d := declared{
-			logical: logical, kind: r.text("Type"), condition: r.text("Condition"), deletion: r.text("DeletionPolicy"),
-			properties: r.at("Properties"), dependsOn: texts(r.at("DependsOn")),
-		}
-		needs := append(slices.Clone(d.dependsOn), references(d.properties, resources)...)
-		for _, need := range needs {
-			if _, ok := resources.values[need]; !ok {
-				return invalid("Template format error: Unresolved resource dependencies [%s] in the Resources block of the template", need)
-			}
-			if err := place(need, append(above, logical)); err != nil {
-				return err
-			}
-		}
-		placed[logical] = true
-		t.resources = append(t.resources, d)
-		return nil
+		values[name] = value
 	}
-	for _, logical := range resources.keys {
-		if err := place(logical, nil); err != nil {
-			return err
+	for name := range given {
+		if _, ok := t.parameters[name]; !ok {
+			unknown = append(unknown, name)
 		}
 	}
-	return nil
+	switch {
+	case len(unknown) > 0:
+		return nil, invalid("Parameters: [%s] do not exist in the template", sortedList(unknown))
+	case len(missing) > 0:
+		return nil, invalid("Parameters: [%s] must have values", sortedList(missing))
+	}
+	return values, nil
 }
 
-// references are the resources that a value speaks of.
-func references(v any, resources object) (logical []string) {
-	note := func(name string) {
-		name, _, _ = strings.Cut(name, ".")
-		if _, ok := resources.values[name]; ok {
-			logical = append(logical, name)
-		}
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, item := range v {
-			logical = append(logical, references(item, resources)...)
-		}
-	case object:
-		for _, key := range v.keys {
-			inner := v.values[key]
-			switch key {
-			case "Ref", "Fn::GetAtt":
-				if names := texts(inner); len(names) > 0 {
-					note(names[0])
-				}
-			case "Fn::Sub":
-				if names := texts(inner); len(names) > 0 {
-					for _, name := range substituted(names[0]) {
-						note(name)
-					}
-				}
-				logical = append(logical, references(inner, resources)...)
-			default:
-				logical = append(logical, references(inner, resources)...)
-			}
-		}
-	}
-	return logical
-}
-
-// capability is what somebody who deploys the template has to acknowledge, "" for nothing.
-func (t *template) capability() string {
-	need := ""
-	for _, r := range t.resources {
-		if !strings.HasPrefix(r.kind, "AWS::IAM::") {
-			continue
-		}
-		properties, _ := r.properties.(object)
-		for _, name := range []string{"RoleName", "ManagedPolicyName", "PolicyName", "UserName"} {
-			if properties.at(name) != nil {
-				return "CAPABILITY_NAMED_IAM"
-			}
-		}
-		need = "CAPABILITY_IAM"
-	}
-	return need
-}
-
-// plain makes values of syntax: object, []any, string, bool, numbers, nil. !Sub x is {"Fn::Sub": x}.
+// plain turns syntax into values: map[string]any, []any, string, bool, numbers, nil. !Sub x is {"Fn::Sub": x}.
 func plain(n ast.Node) any {
 	switch n := n.(type) {
 	case *ast.MappingNode:
-		o := object{values: map[string]any{}}
+		all := map[string]any{}
 		for _, pair := range n.Values {
-			o.put(pair)
+			all[text(plain(pair.Key))] = plain(pair.Value)
 		}
-		return o
+		return all
 	case *ast.MappingValueNode:
-		o := object{values: map[string]any{}}
-		o.put(n)
-		return o
+		return map[string]any{text(plain(n.Key)): plain(n.Value)}
 	case *ast.SequenceNode:
-		list := make([]any, len(n.Values))
-		for i, item := range n.Values {
-			list[i] = plain(item)
+		all := []any{}
+		for _, item := range n.Values {
+			all = append(all, plain(item))
 		}
-		return list
+		return all
 	case *ast.TagNode:
 		name := strings.TrimPrefix(n.Start.Value, "!")
 		if name != "Ref" && name != "Condition" {
 			name = "Fn::" + name
 		}
-		return object{[]string{name}, map[string]any{name: plain(n.Value)}}
+		return map[string]any{name: plain(n.Value)}
 	case *ast.LiteralNode:
 		return n.Value.Value
 	case *ast.StringNode:
@@ -209,23 +138,37 @@ func plain(n ast.Node) any {
 	return nil
 }
 
-func (o *object) put(pair *ast.MappingValueNode) {
-	key := fmt.Sprint(plain(pair.Key))
-	o.keys = append(o.keys, key)
-	o.values[key] = plain(pair.Value)
+// keys returns the keys of one of a document's mappings, in their order.
+func keys(n ast.Node, of string) (all []string) {
+	pairs := func(n ast.Node) []*ast.MappingValueNode {
+		switch n := n.(type) {
+		case *ast.MappingNode:
+			return n.Values
+		case *ast.MappingValueNode:
+			return []*ast.MappingValueNode{n}
+		}
+		return nil
+	}
+	for _, section := range pairs(n) {
+		if text(plain(section.Key)) != of {
+			continue
+		}
+		for _, pair := range pairs(section.Value) {
+			all = append(all, text(plain(pair.Key)))
+		}
+	}
+	return all
 }
 
-// texts is a list of strings, also where there is only one of them.
-func texts(v any) []string {
-	switch v := v.(type) {
-	case nil, object:
-		return nil
-	case []any:
-		var all []string
-		for _, item := range v {
-			all = append(all, fmt.Sprint(item))
-		}
-		return all
+func mapping(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+// text returns a scalar as text, "" for nil.
+func text(v any) string {
+	if v == nil {
+		return ""
 	}
-	return []string{fmt.Sprint(v)}
+	return fmt.Sprint(v)
 }

@@ -194,3 +194,13 @@ func ProviderTypes(t testing.TB, module string) map[string]string {
 	}
 	return texts
 }
+
+func list(v any) (all []map[string]any) {
+	items, _ := v.([]any)
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}

@@ -1,0 +1,243 @@
+package stacktest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// tableRequest is what is understood of a request to DynamoDB.
+type tableRequest struct {
+	TableName                 string
+	DeletionProtectionEnabled *bool
+	Key, Item                 values
+	ConditionExpression       *string
+	UpdateExpression          string
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues values
+}
+
+// values are the attributes of a record, as JSON has them.
+type values = map[string]map[string]any
+
+func keyOf(record values) string { return fmt.Sprint(record["PK"]["S"], " ", record["SK"]["S"]) }
+
+// serveDynamoDB passes requests on to the DynamoDB behind. Without one it knows tables by their names, and few requests.
+func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	body, err := io.ReadAll(r.Body)
+	var requests []Request
+	if err == nil {
+		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(tableKind, shortName(name)) })
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	var request tableRequest
+	_ = json.Unmarshal(body, &request) // the rest is for the DynamoDB behind
+	a.lock.Lock()
+	answer := a.nextAnswer(operation)
+	a.catchUp()
+	if answer == nil {
+		a.authorize(requests...)
+	}
+	a.lock.Unlock()
+	proxied := answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" // which DynamoDB Local does not know
+	if proxied {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a.proxy.ServeHTTP(w, r)
+	}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	name := shortName(request.TableName)
+	e := a.existing[tableKind+" "+name]
+	var result any
+	switch {
+	case answer != nil:
+	case operation == "DeleteTable" && !e.protected():
+		defer delete(a.existing, tableKind+" "+name)
+	case operation == "UpdateTable" && e != nil && request.DeletionProtectionEnabled != nil:
+		e.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
+	}
+	if proxied {
+		return
+	}
+	if answer == nil {
+		result, answer = e.answer(name, operation, request)
+	}
+	if answer != nil {
+		writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
+		return
+	}
+	writeJSON(w, http.StatusOK, result)
+}
+
+func shortName(nameOrARN string) string { return nameOrARN[strings.LastIndex(nameOrARN, "/")+1:] }
+
+// answer answers for a table without a DynamoDB behind it; nil is a table that does not exist.
+func (e *existing) answer(name, operation string, request tableRequest) (map[string]any, *Answer) {
+	fails := func(code, message string) (map[string]any, *Answer) {
+		return nil, &Answer{http.StatusBadRequest, code, message}
+	}
+	switch {
+	case operation == "TransactWriteItems": // whose effects nobody reads
+		return map[string]any{}, nil
+	case e == nil && operation == "DescribeContinuousBackups": // of a table that only the DynamoDB behind has
+		return map[string]any{"ContinuousBackupsDescription": (&existing{}).backups()}, nil
+	case e == nil:
+		return fails("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
+	case operation == "DeleteTable" && e.protected():
+		return fails("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	case operation == "PutItem" && request.ConditionExpression != nil && e.items[keyOf(request.Item)] != nil:
+		return fails("ConditionalCheckFailedException", "The conditional request failed")
+	}
+	switch operation {
+	case "GetItem":
+		return map[string]any{"Item": e.items[keyOf(request.Key)]}, nil
+	case "PutItem":
+		e.items[keyOf(request.Item)] = request.Item
+		return map[string]any{}, nil
+	case "UpdateItem":
+		e.update(request)
+		return map[string]any{}, nil
+	case "DescribeTable":
+		return map[string]any{"Table": e.description(name)}, nil
+	case "DescribeTimeToLive":
+		return map[string]any{"TimeToLiveDescription": e.expiry()}, nil
+	case "DescribeContinuousBackups":
+		return map[string]any{"ContinuousBackupsDescription": e.backups()}, nil
+	case "DeleteTable", "UpdateTable":
+		return map[string]any{"TableDescription": e.description(name)}, nil
+	}
+	return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
+}
+
+// setting is one part of an update: #a = :v, or #a = if_not_exists(#a, :v).
+var setting = regexp.MustCompile(`(\S+) = (if_not_exists\(\S+, )?(:\w+)`)
+
+// update changes a record, if the expression only sets attributes to values.
+func (e *existing) update(request tableRequest) {
+	record := maps.Clone(request.Key)
+	maps.Copy(record, e.items[keyOf(request.Key)])
+	for _, part := range setting.FindAllStringSubmatch(request.UpdateExpression, -1) {
+		name := part[1]
+		if long, ok := request.ExpressionAttributeNames[name]; ok {
+			name = long
+		}
+		if part[2] == "" || record[name] == nil {
+			record[name] = request.ExpressionAttributeValues[part[3]]
+		}
+	}
+	e.items[keyOf(request.Key)] = record
+}
+
+// description is the answer of DescribeTable, without what a table does not have.
+func (e *existing) description(name string) map[string]any {
+	d := map[string]any{
+		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
+		"DeletionProtectionEnabled": e.protected(),
+	}
+	for _, same := range []string{
+		"TableStatus", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ProvisionedThroughput",
+	} {
+		if v := e.at(same); v != nil {
+			d[same] = v
+		}
+	}
+	if mode := e.at("BillingMode"); mode != nil && mode != "PROVISIONED" {
+		d["BillingModeSummary"] = map[string]any{"BillingMode": mode}
+	}
+	if view := e.at("StreamSpecification", "StreamViewType"); view != nil {
+		d["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": view}
+	}
+	if e.isOn("SSESpecification", "SSEEnabled") {
+		key := text(e.at("SSESpecification", "KMSMasterKeyId"))
+		if key == "" { // which the service creates
+			key = "arn:aws:kms:" + Region + ":" + Account + ":key/of-dynamodb"
+		}
+		d["SSEDescription"] = map[string]any{"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
+	}
+	return d
+}
+
+// expiry is the answer of DescribeTimeToLive.
+func (e *existing) expiry() map[string]any {
+	if !e.isOn("TimeToLiveSpecification", "Enabled") {
+		return map[string]any{"TimeToLiveStatus": "DISABLED"}
+	}
+	return map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": e.at("TimeToLiveSpecification", "AttributeName")}
+}
+
+// backups is the answer of DescribeContinuousBackups.
+func (e *existing) backups() map[string]any {
+	d := map[string]any{"PointInTimeRecoveryStatus": "DISABLED"}
+	if e.isOn("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") {
+		days, err := strconv.Atoi(text(e.at("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")))
+		if err != nil {
+			days = 35
+		}
+		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": days}
+	}
+	return map[string]any{"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": d}
+}
+
+// limiterTable returns the properties of a table that has the keys of a limiter and nothing else.
+func limiterTable(name string) map[string]any {
+	attribute := func(name, key, value string) any { return map[string]any{"AttributeName": name, key: value} }
+	return map[string]any{
+		"TableName": name, "BillingMode": "PAY_PER_REQUEST",
+		"KeySchema":            []any{attribute("PK", "KeyType", "HASH"), attribute("SK", "KeyType", "RANGE")},
+		"AttributeDefinitions": []any{attribute("PK", "AttributeType", "S"), attribute("SK", "AttributeType", "S")},
+	}
+}
+
+// createTable creates a table in the DynamoDB behind, if there is one.
+func (a *AWS) createTable(properties map[string]any) error {
+	if a.dynamo == "" {
+		return nil
+	}
+	request := map[string]any{}
+	for _, name := range []string{"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"} {
+		if v, ok := properties[name]; ok {
+			request[name] = v
+		}
+	}
+	request["DeletionProtectionEnabled"] = text(properties["DeletionProtectionEnabled"]) == "true"
+	if stream := mapping(properties["StreamSpecification"]); stream != nil {
+		request["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": stream["StreamViewType"]}
+	}
+	return a.ask("CreateTable", request)
+}
+
+// ask sends a request to the DynamoDB behind.
+func (a *AWS) ask(operation string, request any) error {
+	encoded, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, a.dynamo, bytes.NewReader(encoded))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260304/"+Region+"/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+	reply, err := a.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer reply.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(reply.Body)
+	if err == nil && reply.StatusCode != http.StatusOK {
+		err = &Answer{reply.StatusCode, operation, string(body)}
+	}
+	return err
+}

@@ -1,0 +1,231 @@
+package stacktest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/johannesboyne/gofakes3"
+)
+
+// existing is a table, a bucket or a function that exists, in a stack or without one.
+type existing struct {
+	properties map[string]any
+	declared   map[string]any    // what the template of its stack said last
+	items      map[string]values // of a table without a DynamoDB behind it
+	sha        string            // of a function's code
+	size       int
+}
+
+const (
+	tableKind    = "AWS::DynamoDB::Table"
+	bucketKind   = "AWS::S3::Bucket"
+	functionKind = "AWS::Lambda::Function"
+)
+
+// taken reports whether a resource's name is taken.
+func (a *AWS) taken(r *resource) bool {
+	if r.kind == bucketKind {
+		exists, err := a.buckets.BucketExists(r.physical)
+		return err == nil && exists
+	}
+	return a.existing[r.kind+" "+r.physical] != nil
+}
+
+// createResource creates a resource, or returns why that fails.
+func (a *AWS) createResource(r *resource) (reason string) {
+	if reason := a.failure(a.creations, r.logical); reason != "" {
+		return reason
+	}
+	if a.taken(r) {
+		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
+	}
+	a.authorize(r.requests("create")...)
+	e := &existing{properties: maps.Clone(r.properties), declared: r.properties, items: map[string]values{}}
+	var err error
+	switch r.kind {
+	case bucketKind:
+		err = a.buckets.CreateBucket(r.physical)
+		if err == nil && e.at("VersioningConfiguration", "Status") == "Enabled" {
+			err = a.buckets.SetVersioningConfiguration(r.physical, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
+		}
+	case tableKind:
+		err = a.createTable(e.properties)
+	case functionKind:
+		err = a.load(e)
+	default:
+		return ""
+	}
+	if err != nil {
+		return err.Error()
+	}
+	a.existing[r.kind+" "+r.physical] = e
+	return ""
+}
+
+// claim notes what a template says of something that exists. An import compares nothing and changes nothing.
+func (a *AWS) claim(r *resource) {
+	if e := a.existing[r.kind+" "+r.physical]; e != nil {
+		e.declared = r.properties
+	}
+}
+
+// updateResource changes those properties of a resource in which its template differs from what it said before.
+func (a *AWS) updateResource(r *resource) {
+	e := a.existing[r.kind+" "+r.physical]
+	if e == nil {
+		return
+	}
+	for _, name := range differing(e.declared, r.properties) {
+		if v, ok := r.properties[name]; ok {
+			e.properties[name] = v
+		} else {
+			delete(e.properties, name)
+		}
+	}
+	if e.declared = r.properties; r.kind == functionKind {
+		_ = a.load(e) // the old code stays
+	}
+}
+
+// deleteResource deletes a resource, or returns why that fails.
+func (a *AWS) deleteResource(r *resource) (reason string) {
+	if reason := a.failure(a.removals, r.logical); reason != "" {
+		return reason
+	}
+	a.authorize(r.requests("delete")...)
+	switch {
+	case r.kind == bucketKind && a.taken(r):
+		if err := a.buckets.DeleteBucket(r.physical); err != nil {
+			return "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: TEST)"
+		}
+	case r.kind == tableKind && a.existing[r.kind+" "+r.physical].protected():
+		return "Resource handler returned message: \"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.\" (Service: DynamoDb, Status Code: 400, HandlerErrorCode: InvalidRequest)"
+	case r.kind == tableKind && a.dynamo != "":
+		_ = a.ask("DeleteTable", map[string]any{"TableName": r.physical}) // it may be gone
+	}
+	delete(a.existing, r.kind+" "+r.physical)
+	return ""
+}
+
+func (e *existing) protected() bool { return e != nil && e.isOn("DeletionProtectionEnabled") }
+
+// at returns a property, or a part of it, nil if there is none.
+func (e *existing) at(names ...string) any {
+	var v any = e.properties
+	for _, name := range names {
+		v = mapping(v)[name]
+	}
+	return v
+}
+
+func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
+
+// load reads the code of a function from its bucket.
+func (a *AWS) load(e *existing) error {
+	code := []byte(text(e.at("Code", "ZipFile")))
+	if len(code) == 0 {
+		object, err := a.object(text(e.at("Code", "S3Bucket")), text(e.at("Code", "S3Key")))
+		if err != nil {
+			return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
+		}
+		code = object
+	}
+	sum := sha256.Sum256(code)
+	e.sha, e.size = base64.StdEncoding.EncodeToString(sum[:]), len(code)
+	return nil
+}
+
+func (a *AWS) object(bucket, key string) ([]byte, error) {
+	object, err := a.buckets.GetObject(bucket, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer object.Contents.Close() //nolint:errcheck // it is in memory
+	return io.ReadAll(object.Contents)
+}
+
+// fetch reads an object by its URL.
+func (a *AWS) fetch(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", invalid("S3 error: invalid URL")
+	}
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if host, _, virtual := strings.Cut(u.Host, ".s3."); virtual {
+		bucket, key = host, strings.TrimPrefix(u.Path, "/")
+	}
+	object, err := a.object(bucket, key)
+	if err != nil {
+		return "", invalid("S3 error: The specified key does not exist.")
+	}
+	return string(object), nil
+}
+
+// Keep creates a table, a bucket or a function outside of any stack, like those that a deleted stack leaves.
+func (a *AWS) Keep(kind, name string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	properties := map[string]any{nameOf[kind]: name}
+	switch kind {
+	case bucketKind:
+		_ = a.buckets.CreateBucket(name) // it may exist
+	case tableKind:
+		properties = limiterTable(name)
+	}
+	a.existing[kind+" "+name] = &existing{properties: properties, items: map[string]values{}}
+}
+
+// KeepTable creates a table outside of any stack, with the keys of a limiter and with properties as CloudFormation names
+// them. The property TableStatus is the status that it is in.
+func (a *AWS) KeepTable(name string, properties map[string]any) {
+	a.Keep(tableKind, name)
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	maps.Copy(a.existing[tableKind+" "+name].properties, properties)
+}
+
+// Exists reports whether there is a table, a bucket or a function with a name, in a stack or not.
+func (a *AWS) Exists(kind, name string) bool {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	return a.taken(&resource{declared: declared{kind: kind}, physical: name})
+}
+
+// Property returns a property of a table, a bucket or a function as it is, whatever the template of its stack says, or nil.
+// Parts of it are named with dots between them.
+func (a *AWS) Property(kind, name, property string) any {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	if e := a.existing[kind+" "+name]; e != nil {
+		return e.at(strings.Split(property, ".")...)
+	}
+	return nil
+}
+
+// Objects returns the keys of the objects in a bucket, in order.
+func (a *AWS) Objects(bucket string) (keys []string) {
+	list, err := a.buckets.ListBucket(bucket, nil, gofakes3.ListBucketPage{})
+	if err != nil {
+		return nil
+	}
+	for _, object := range list.Contents {
+		keys = append(keys, object.Key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Remove deletes a table or a function at once, as somebody else would.
+func (a *AWS) Remove(kind, name string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	delete(a.existing, kind+" "+name)
+}

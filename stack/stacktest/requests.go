@@ -1,0 +1,185 @@
+package stacktest
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+)
+
+// ofStack is the result of those requests that return the stack's id.
+type ofStack struct{ StackId string }
+
+// createStack is CreateStack, which other tools than this project's use.
+func (a *AWS) createStack(c call) (any, error) {
+	if s := a.find(c.text("StackName")); s != nil {
+		return nil, &Answer{400, "AlreadyExistsException", "Stack [" + s.name + "] already exists"}
+	}
+	s := a.newStack(c.text("StackName"))
+	want, err := a.wanted(c, s)
+	if err != nil {
+		a.stacks = a.stacks[:len(a.stacks)-1]
+		return nil, err
+	}
+	s.token = c.text("ClientRequestToken")
+	a.create(s, want, nil, c.text("OnFailure"))
+	return ofStack{StackId: s.id}, nil
+}
+
+// updateStack is UpdateStack, which other tools than this project's use.
+func (a *AWS) updateStack(c call) (any, error) {
+	s, err := a.lookUp(c, "Stack [%s] does not exist")
+	if err != nil {
+		return nil, err
+	}
+	if !s.canUpdate() {
+		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
+	}
+	want, err := a.wanted(c, s)
+	if err != nil {
+		return nil, err
+	}
+	s.token = c.text("ClientRequestToken")
+	a.update(s, want, nil, "UPDATE")
+	return ofStack{StackId: s.id}, nil
+}
+
+// deleteStack is DeleteStack.
+func (a *AWS) deleteStack(c call) (any, error) {
+	s := a.find(c.text("StackName"))
+	switch {
+	case s == nil || !s.exists() || s.status == "DELETE_IN_PROGRESS":
+		return nil, nil
+	case s.protected:
+		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)
+	case s.inProgress() && s.status != "REVIEW_IN_PROGRESS":
+		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.id, s.status)
+	}
+	retained := c.list("RetainResources")
+	if len(retained) > 0 && s.status != "DELETE_FAILED" {
+		return nil, invalid("Invalid operation on stack [%s]. RetainResources can only be specified for a stack in DELETE_FAILED state", s.id)
+	}
+	for _, logical := range retained {
+		if r := s.resource(logical); r != nil {
+			r.deletion = "Retain"
+		}
+	}
+	s.token = c.text("ClientRequestToken")
+	a.begin(s, func(wait pause) {
+		a.record(s, nil, "DELETE_IN_PROGRESS", "User Initiated")
+		if left := a.deleteAll(s, false, wait); len(left) > 0 && c.text("DeletionMode") != "FORCE_DELETE_STACK" {
+			a.record(s, nil, "DELETE_FAILED", failedTo("delete", left...))
+			return
+		}
+		wait(a.pace)
+		a.end(s)
+	})
+	return nil, nil
+}
+
+// continueUpdateRollback is ContinueUpdateRollback.
+func (a *AWS) continueUpdateRollback(c call) (any, error) {
+	s, err := a.lookUp(c, "Stack [%s] does not exist")
+	if err != nil {
+		return nil, err
+	}
+	if s.status != "UPDATE_ROLLBACK_FAILED" {
+		return nil, invalid("Stack:%s is in %s state and can not continue update rollback.", s.id, s.status)
+	}
+	s.token = c.text("ClientRequestToken")
+	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", c.list("ResourcesToSkip"), wait) })
+	return nil, nil
+}
+
+// updateTerminationProtection is UpdateTerminationProtection.
+func (a *AWS) updateTerminationProtection(c call) (any, error) {
+	s, err := a.lookUp(c, "Stack [%s] does not exist")
+	if err != nil {
+		return nil, err
+	}
+	s.protected = c.text("EnableTerminationProtection") == "true"
+	return ofStack{StackId: s.id}, nil
+}
+
+// Stack is what tests can read of a stack.
+type Stack struct {
+	Name, ID, Status, Reason string
+	Parameters, Tags         map[string]string
+	Resources                map[string]string // logical id to physical id
+	Outputs                  map[string]string
+	Template                 string
+	Protected                bool
+}
+
+// Stack returns the newest stack with a name, even if it is deleted. If there is none, Status is "".
+func (a *AWS) Stack(name string) (view Stack) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	for _, s := range a.stacks {
+		if s.name != name {
+			continue
+		}
+		view = Stack{
+			Name: s.name, ID: s.id, Status: s.status, Reason: s.reason, Parameters: maps.Clone(s.parameters), Tags: maps.Clone(s.tags),
+			Resources: map[string]string{}, Outputs: s.outputs(&s.content), Protected: s.protected,
+		}
+		if s.template != nil {
+			view.Template = s.template.body
+		}
+		for _, r := range s.resources {
+			view.Resources[r.logical] = r.physical
+		}
+	}
+	return view
+}
+
+// SetStatus sets a stack's status, and creates an empty stack if there is none with that name. It is for states that no
+// operation here leads to.
+func (a *AWS) SetStatus(name, status, reason string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	s := a.find(name)
+	if s == nil {
+		s = a.newStack(name)
+	}
+	s.halt()
+	a.record(s, nil, status, reason)
+}
+
+// Busy updates a stack for so long, as somebody else would. The update succeeds.
+func (a *AWS) Busy(name string, d time.Duration) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	s := a.find(name)
+	if s == nil {
+		panic(fmt.Sprintf("stacktest: there is no stack %q", name))
+	}
+	s.token = "somebody-else"
+	a.begin(s, func(wait pause) {
+		a.record(s, nil, "UPDATE_IN_PROGRESS", "User Initiated")
+		wait(d)
+		a.record(s, nil, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
+		wait(a.pace)
+		a.record(s, nil, "UPDATE_COMPLETE", "")
+	})
+}
+
+// Vanish deletes a stack at once, as somebody else would, in the middle of whatever happens to it. Its resources stay.
+func (a *AWS) Vanish(name string) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.catchUp()
+	if s := a.find(name); s != nil {
+		s.halt()
+		s.token = "somebody-else"
+		a.end(s)
+	}
+}
+
+// sortedList returns names in order, separated by commas.
+func sortedList(names []string) string {
+	return strings.Join(sorted(names), ", ")
+}
