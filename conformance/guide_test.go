@@ -98,12 +98,12 @@ func (s *store) change(writes []backend.Write, now []backend.Record) (refused in
 		if err := s.load(w.Key, &now[i]); err != nil { // SELECT … FOR UPDATE
 			return -1, err
 		}
-		if !backend.Judge(&now[i], w) {
+		if !backend.Check(&now[i], w) {
 			return i, nil // ROLLBACK
 		}
 		if w.Remove {
 			now[i].Reset(w.Layout)
-		} else if err := backend.Enact(&now[i], w); err != nil {
+		} else if err := backend.Apply(&now[i], w); err != nil {
 			return -1, err // ROLLBACK
 		}
 	}

@@ -86,7 +86,7 @@ func (st *state) as(l *backend.Layout) (*backend.Record, error) {
 	st.record.Reset(l)
 	if st.there {
 		if st.record.Span() == 0 {
-			st.record.Settle(make([]backend.Num, 0, commonNumbers)) // at once, not one by one
+			st.record.Reserve(make([]backend.Num, 0, commonNumbers)) // at once, not one by one
 		}
 		if err := decodeFields(st.fields, &st.record); err != nil {
 			st.record = backend.Record{}
@@ -130,7 +130,7 @@ func (b *batch) enact(st *state, w *backend.Write, rec *backend.Record) (err err
 	b.change(st, func() {
 		if w.Remove {
 			st.remove()
-		} else if err = backend.Enact(rec, w); err == nil {
+		} else if err = backend.Apply(rec, w); err == nil {
 			st.adopt(w)
 		}
 	})

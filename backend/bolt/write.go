@@ -86,7 +86,7 @@ func (b *batch) apply(w *backend.Write, record *backend.Record) (applied bool, e
 	if err != nil {
 		return false, errRecord(w.Key, err)
 	}
-	if applied = backend.Judge(now, w); applied {
+	if applied = backend.Check(now, w); applied {
 		if err := b.enact(st, w, now); err != nil {
 			return false, err
 		}
@@ -155,8 +155,8 @@ func (b *batch) try(w *backend.Write, i int, at **state, next *backend.Record) e
 		return errRecord(w.Key, err)
 	}
 	next.CopyFrom(now)
-	if !backend.Judge(next, w) {
+	if !backend.Check(next, w) {
 		return &backend.ConflictError{Index: i, Key: w.Key, Record: *next}
 	}
-	return backend.Enact(next, w)
+	return backend.Apply(next, w)
 }

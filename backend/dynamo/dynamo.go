@@ -21,13 +21,13 @@ type Options struct {
 
 // Store is a [backend.Backend] over one DynamoDB table. It is safe for concurrent use.
 type Store struct {
-	table     string
-	api       api
-	shapes    shapes
-	feed      feed
-	ahead     atomic.Int64 // of this machine's clock, ns
-	closed    atomic.Bool
-	unchecked atomic.Bool // whether the table's schema is still to be looked at
+	table       string
+	api         api
+	expressions expressions
+	feed        feed
+	ahead       atomic.Int64 // of this machine's clock, ns
+	closed      atomic.Bool
+	unchecked   atomic.Bool // whether the table's schema is still to be looked at
 }
 
 var _ backend.Backend = (*Store)(nil)

@@ -95,7 +95,7 @@ func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcom
 		return
 	}
 	bill.add(units(refused.Item))
-	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.shapes.of(w).guards && backend.Judge(&out.Record, w) {
+	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.expressions.of(w).guards && backend.Check(&out.Record, w) {
 		out.Err = tooManyDigits() // what did not hold was a guard
 	}
 }
@@ -118,11 +118,11 @@ func tooManyDigits() error {
 }
 
 func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item, error) {
-	shape := s.shapes.of(w)
+	expression := s.expressions.of(w)
 	reply, err := s.api.writes.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: primary(&w.Key),
-		ConditionExpression: shape.condition, UpdateExpression: shape.update,
-		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		ConditionExpression: expression.condition, UpdateExpression: expression.update,
+		ExpressionAttributeNames: expression.names, ExpressionAttributeValues: expression.values(w),
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              bill.wanted(),
@@ -137,10 +137,10 @@ func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item,
 }
 
 func (s *Store) remove(ctx context.Context, w *backend.Write, bill *bill) error {
-	shape := s.shapes.of(w)
+	expression := s.expressions.of(w)
 	reply, err := s.api.writes.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: primary(&w.Key), ConditionExpression: shape.condition,
-		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		TableName: &s.table, Key: primary(&w.Key), ConditionExpression: expression.condition,
+		ExpressionAttributeNames: expression.names, ExpressionAttributeValues: expression.values(w),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              bill.wanted(),
 	})
@@ -159,7 +159,7 @@ func (s *Store) look(ctx context.Context, w *backend.Write, out *backend.Outcome
 		err = decode(found, &out.Record)
 	}
 	if out.Err = err; err == nil {
-		out.Applied = backend.Judge(&out.Record, w)
+		out.Applied = backend.Check(&out.Record, w)
 	}
 }
 
@@ -196,9 +196,9 @@ func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 	return nil
 }
 
-// values are the operands of a write of this shape.
-func (shape *shape) values(w *backend.Write) item {
-	v := room(shape.numbers, shape.operands)
+// values are the operands of a write of this expression.
+func (expression *expression) values(w *backend.Write) item {
+	v := room(expression.numbers, expression.operands)
 	for i := range w.Conds {
 		c := &w.Conds[i]
 		switch {
@@ -213,7 +213,7 @@ func (shape *shape) values(w *backend.Write) item {
 		}
 	}
 	for i := range w.Effects {
-		shape.effect(&v, w, i)
+		expression.effect(&v, w, i)
 	}
 	if w.Index != nil {
 		v.text(operand(":h", 0), indexHashOf(w.Key.Namespace, w.Index.Partition), backend.Text)
@@ -222,7 +222,7 @@ func (shape *shape) values(w *backend.Write) item {
 	if w.Expiry > 0 {
 		v.int(operand(":x", 0), int64(w.Expiry))
 	}
-	if shape.names["#e"] != "" {
+	if expression.names["#e"] != "" {
 		v.int(operand(":n", 0), 0)
 	}
 	return v.done()
@@ -234,7 +234,7 @@ var largest = func() backend.Num {
 	return n
 }()
 
-func (shape *shape) effect(v *values, w *backend.Write, i int) {
+func (expression *expression) effect(v *values, w *backend.Write, i int) {
 	e := &w.Effects[i]
 	switch {
 	case e.Op == backend.Unset:
@@ -247,7 +247,7 @@ func (shape *shape) effect(v *values, w *backend.Write, i int) {
 	if e.Op == backend.Add && !e.Base.IsZero() {
 		v.number(operand(":b", i), e.Base)
 	}
-	if shape.guards && needsGuard(w, e) {
+	if expression.guards && needsGuard(w, e) {
 		bound := largest
 		if e.Num.Sign() < 0 {
 			bound = largest.Neg()

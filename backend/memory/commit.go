@@ -14,7 +14,7 @@ type step struct {
 	w    *backend.Write
 	hash uint64
 	sh   *shard
-	r    *rec           // its record, nil where there is none
+	r    *record        // its record, nil where there is none
 	now  backend.Record // as it will be
 }
 
@@ -44,8 +44,8 @@ func (c *commit) unlock() {
 	}
 }
 
-// judgeLocked finds out whether all writes can happen, and what the records will be then. It changes none.
-func (c *commit) judgeLocked() error {
+// checkLocked finds out whether all writes can happen, and what the records will be then. It changes none.
+func (c *commit) checkLocked() error {
 	for i := range c.steps {
 		st := &c.steps[i]
 		st.now.Reset(st.w.Layout)
@@ -59,18 +59,18 @@ func (c *commit) judgeLocked() error {
 			}
 			st.now.CopyFrom(&st.r.body)
 		}
-		if !backend.Judge(&st.now, st.w) {
+		if !backend.Check(&st.now, st.w) {
 			return &backend.ConflictError{Index: i, Key: st.w.Key, Record: st.now}
 		}
-		if err := backend.Enact(&st.now, st.w); err != nil {
+		if err := backend.Apply(&st.now, st.w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// enactLocked cannot fail.
-func (c *commit) enactLocked() {
+// applyLocked cannot fail.
+func (c *commit) applyLocked() {
 	s := c.store
 	for i := range c.steps {
 		st := &c.steps[i]

@@ -24,11 +24,11 @@ func (q *queue) push(k backend.Key, before, after *backend.Record) {
 	q.lock.Unlock()
 }
 
-// noteLocked is judgeLocked with a note of what it changed.
-func (s *Store) noteLocked(r *rec, w *backend.Write, o *backend.Outcome) {
+// noteLocked is checkAndApplyLocked with a note of what it changed.
+func (s *Store) noteLocked(r *record, w *backend.Write, o *backend.Outcome) {
 	var before backend.Record
 	before.CopyFrom(&r.body)
-	r.judgeLocked(w, o)
+	r.checkAndApplyLocked(w, o)
 	if o.Applied && !(r.body.Equal(&before) && (w.Index == nil || *w.Index == r.place())) {
 		s.queue.push(r.key(), &before, &r.body)
 	}

@@ -87,7 +87,7 @@ func (sh *shard) list(o *order) {
 	}
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	for _, r := range sh.table.recs {
+	for _, r := range sh.table.records {
 		if r != nil {
 			o.addLocked(r)
 		}

@@ -33,7 +33,7 @@ func New(o *Options) *Store {
 	if o != nil && o.Feed {
 		s.queue = &queue{}
 	}
-	s.order.primary.at, s.order.index.at = (*rec).position, (*rec).standing
+	s.order.primary.at, s.order.index.at = (*record).position, (*record).standing
 	for i := range s.shards {
 		s.shards[i].soonest.Store(never)
 	}
@@ -113,7 +113,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.lock.Lock()
-		sh.table, sh.spares, sh.homes = table{}, spares{}, nil
+		sh.table, sh.spares, sh.groups = table{}, spares{}, nil
 		sh.lock.Unlock()
 	}
 	s.order.lock.Lock()

@@ -20,9 +20,9 @@ type shard struct {
 	lock    sync.RWMutex
 	table   table
 	spares  spares
-	listed  bool               // whether its records are in the store's order
-	homes   map[homeName]*home // those that records have
-	soonest atomic.Int64       // no record of the shard expires before; may be too low
+	listed  bool                       // whether its records are in the store's order
+	groups  map[keyGroupName]*keyGroup // those that records have
+	soonest atomic.Int64               // no record of the shard expires before; may be too low
 }
 
 func (s *Store) hash(k *backend.Key) uint64 {
@@ -35,36 +35,36 @@ func (s *Store) hash(k *backend.Key) uint64 {
 func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-shardBits)] }
 
 // find needs the shard's lock, shared at least.
-func (sh *shard) find(hash uint64, k *backend.Key) *rec {
+func (sh *shard) find(hash uint64, k *backend.Key) *record {
 	t := &sh.table
 	if t.count == 0 {
 		return nil
 	}
 	tag := tagOf(hash)
-	for i := t.home(tag); t.tags[i] != 0; i = t.after(i) {
-		if t.tags[i] == tag && t.recs[i].is(k) {
-			return t.recs[i]
+	for i := t.start(tag); t.tags[i] != 0; i = t.after(i) {
+		if t.tags[i] == tag && t.records[i].is(k) {
+			return t.records[i]
 		}
 	}
 	return nil
 }
 
-// insertLocked makes a record of the write's key and place, with room for n numbers; body and order are the caller's to do.
-func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *rec {
+// insertLocked makes a record of the write's key and place, with capacity for n numbers; body and order are the caller's to do.
+func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *record {
 	r := sh.spares.take(n, sh.table.count)
-	r.home, r.partition = sh.homeLocked(s, &w.Key), w.Key.Partition
+	r.group, r.partition = sh.joinLocked(s, &w.Key), w.Key.Partition
 	if w.Index != nil {
-		r.settle(*w.Index)
+		r.setPlace(*w.Index)
 	}
 	sh.table.add(tagOf(hash), r)
 	return r
 }
 
 // unlinkLocked takes a record out of the table.
-func (sh *shard) unlinkLocked(s *Store, r *rec) {
+func (sh *shard) unlinkLocked(s *Store, r *record) {
 	k := r.key()
 	sh.table.remove(sh.table.find(tagOf(s.hash(&k)), r))
-	sh.leaveLocked(r.home)
+	sh.leaveLocked(r.group)
 }
 
 // expects lowers the shard's soonest expiry.

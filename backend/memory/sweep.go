@@ -42,8 +42,8 @@ func (s *Store) sweep(sh *shard, now int64) (seen, dropped int) {
 	}
 	seen = sh.table.count
 	sh.soonest.Store(never) // writes lower it again while we look
-	for i := 0; i < len(sh.table.recs); {
-		r := sh.table.recs[i]
+	for i := 0; i < len(sh.table.records); {
+		r := sh.table.records[i]
 		if r == nil {
 			i++
 			continue

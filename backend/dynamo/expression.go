@@ -8,9 +8,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// shape is what the expressions of a write depend on: everything but its operands. Buckets have few shapes, so their
+// expression is what the expressions of a write depend on: everything but its operands. Buckets have few expressions, so their
 // texts are made once.
-type shape struct {
+type expression struct {
 	condition *string           // nil: none
 	update    *string           // nil: none
 	names     map[string]string // of attributes; never changed, as requests share it
@@ -19,17 +19,17 @@ type shape struct {
 	guards    bool // whether sums are bounded by conditions of our own
 }
 
-// mostShapes bounds the shapes that are kept; engines have dozens.
-const mostShapes = 4096
+// mostExpressions bounds the expressions that are kept; engines have dozens.
+const mostExpressions = 4096
 
-// shapes are kept by what describes them.
-type shapes struct {
+// expressions are kept by what describes them.
+type expressions struct {
 	lock sync.RWMutex
-	kept map[string]*shape
+	kept map[string]*expression
 }
 
-// of finds or makes the shape of a write.
-func (s *shapes) of(w *backend.Write) *shape {
+// of finds or makes the expression of a write.
+func (s *expressions) of(w *backend.Write) *expression {
 	var space [256]byte
 	described := describe(space[:0], w)
 	s.lock.RLock()
@@ -38,17 +38,17 @@ func (s *shapes) of(w *backend.Write) *shape {
 	if found != nil {
 		return found
 	}
-	made := newShape(w)
+	made := newExpression(w)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.kept == nil || len(s.kept) >= mostShapes {
-		s.kept = make(map[string]*shape)
+	if s.kept == nil || len(s.kept) >= mostExpressions {
+		s.kept = make(map[string]*expression)
 	}
 	s.kept[string(described)] = made
 	return made
 }
 
-// describe appends what tells shapes apart.
+// describe appends what tells expressions apart.
 func describe(to []byte, w *backend.Write) []byte {
 	to = append(to, w.Layout.Name()...)
 	to = append(to, 0, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
@@ -71,17 +71,17 @@ func flag(b bool) byte {
 	return 0
 }
 
-// writer makes the texts of a shape. Attributes are named #SLOT; the operands of the i-th condition are :cI and :dI, those
+// writer makes the texts of a expression. Attributes are named #SLOT; the operands of the i-th condition are :cI and :dI, those
 // of the i-th effect :eI, :bI (its base) and :gI (its guard).
 type writer struct {
-	w     *backend.Write
-	shape *shape
-	conds []string
-	parts map[string][]string // of the update, by keyword
+	w          *backend.Write
+	expression *expression
+	conds      []string
+	parts      map[string][]string // of the update, by keyword
 }
 
-func newShape(w *backend.Write) *shape {
-	b := writer{w: w, shape: &shape{names: map[string]string{}}, parts: map[string][]string{}}
+func newExpression(w *backend.Write) *expression {
+	b := writer{w: w, expression: &expression{names: map[string]string{}}, parts: map[string][]string{}}
 	for i := range w.Conds {
 		b.condition(i)
 	}
@@ -89,18 +89,18 @@ func newShape(w *backend.Write) *shape {
 		b.effect(i)
 	}
 	b.frame()
-	b.shape.condition = joined(b.conds, " AND ")
+	b.expression.condition = joined(b.conds, " AND ")
 	var update []string
 	for _, keyword := range []string{"SET", "ADD", "REMOVE"} {
 		if parts := b.parts[keyword]; parts != nil {
 			update = append(update, keyword+" "+strings.Join(parts, ","))
 		}
 	}
-	b.shape.update = joined(update, " ")
-	if len(b.shape.names) == 0 {
-		b.shape.names = nil // an empty map is an error to DynamoDB
+	b.expression.update = joined(update, " ")
+	if len(b.expression.names) == 0 {
+		b.expression.names = nil // an empty map is an error to DynamoDB
 	}
-	return b.shape
+	return b.expression
 }
 
 func joined(parts []string, by string) *string {
@@ -114,15 +114,15 @@ func joined(parts []string, by string) *string {
 // name is the placeholder of a slot's attribute.
 func (b *writer) name(s backend.Slot) string {
 	placeholder := "#" + strconv.Itoa(int(s))
-	b.shape.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
+	b.expression.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
 	return placeholder
 }
 
 // operand counts one and gives its placeholder.
 func (b *writer) operand(kind string, i int, number bool) string {
-	b.shape.operands++
+	b.expression.operands++
 	if number {
-		b.shape.numbers++
+		b.expression.numbers++
 	}
 	return operand(kind, i)
 }
@@ -196,11 +196,11 @@ func (b *writer) effect(i int) {
 		add("SET", name+"=if_not_exists("+name+","+b.operand(":b", i, true)+")+"+b.operand(":e", i, true))
 	}
 	if needsField(e) {
-		b.shape.guards = true
+		b.expression.guards = true
 		b.conds = append(b.conds, "attribute_exists("+name+")")
 	}
 	if needsGuard(b.w, e) {
-		b.shape.guards = true
+		b.expression.guards = true
 		comparison := "<="
 		if e.Num.Sign() < 0 {
 			comparison = ">="
@@ -212,7 +212,7 @@ func (b *writer) effect(i int) {
 // frame appends index place and expiry, and what makes a record of a write that sets nothing.
 func (b *writer) frame() {
 	set := func(placeholder, attribute, value string, number bool) {
-		b.shape.names[placeholder] = attribute
+		b.expression.names[placeholder] = attribute
 		b.parts["SET"] = append(b.parts["SET"], placeholder+"="+b.operand(value, 0, number))
 	}
 	if b.w.Index != nil {
@@ -223,7 +223,7 @@ func (b *writer) frame() {
 	case b.w.Expiry > 0:
 		set("#x", expiresAt, ":x", true)
 	case b.w.Expiry == backend.NoExpiry:
-		b.shape.names["#x"] = expiresAt
+		b.expression.names["#x"] = expiresAt
 		b.parts["REMOVE"] = append(b.parts["REMOVE"], "#x")
 	}
 	if b.parts["REMOVE"] != nil && b.parts["SET"] == nil && b.parts["ADD"] == nil {
