@@ -8,25 +8,25 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/spin"
 )
 
-// record is one record. There are millions: every byte counts, every pointer is work for the collector, and every line of
-// the processor's cache is waited for. It is made in one piece with its numbers, where those are not
-// many; a bucket with two limits, which has ten, is four lines.
+// record is one record. There are millions of them, so that every byte counts, every pointer is work for the garbage
+// collector, and every line of the processor's cache takes time. A record is allocated in one piece with its numbers, unless
+// there are many: a bucket with two limits has ten numbers and takes four lines.
 type record struct {
-	group     *keyGroup // never changes, as the key does not
+	group     *keyGroup // never changes, because the key does not
 	partition string
 	lock      spin.Lock
-	within    within         // its place, where that is in the partition's text; guarded as apart is
-	apart     *backend.Place // its place, where that is not; written under shard, order and record; read under any of them
+	within    within         // its place, if that is a part of the partition's text; guarded as apart is
+	apart     *backend.Place // its place otherwise; written under the locks of shard, order and record, read under any of them
 	body      backend.Record // guarded by lock; not present once the record was removed
 }
 
-// with is a record and its numbers, A of them.
+// with is a record and the array A of its numbers.
 type with[A any] struct {
 	record
 	numbers A
 }
 
-// capacity is how many numbers a record is made in one piece with, if it is to keep n; 0 where those are too many.
+// capacity returns how many numbers a record for n numbers is allocated with; 0 if those are apart, because n is large.
 func capacity(n int) int {
 	switch {
 	case n <= 2:
@@ -42,7 +42,7 @@ func capacity(n int) int {
 	}
 }
 
-// newRecord makes a record; capacity is one of those above.
+// newRecord allocates a record. The capacity is a result of capacity.
 func newRecord(capacity int) *record {
 	switch capacity {
 	case 2:
@@ -73,17 +73,17 @@ func (r *record) reserve(numbers []backend.Num) *record {
 	return r
 }
 
-// spares are records that a shard has made in advance. Those made at once lie side by side in memory: the collector, which
-// comes shard by shard, need not look for each in another corner of the heap.
+// spares are records that a shard has allocated in advance. Records that are allocated together are neighbors in memory,
+// which makes work easier for the garbage collector, because it visits one shard after the other.
 type spares struct {
 	capacity int // of all of them
 	records  []*record
 }
 
-// sparesMost is how many are made at once: as many buckets as the collector keeps account of in one place.
+// sparesMost is how many are allocated at once: as many buckets as the collector manages in one piece.
 const sparesMost = 32
 
-// take is a record for n numbers, for a shard that has count of them: never are more than a sixteenth spare.
+// take returns a record for n numbers, for a shard that has count records. At most a sixteenth of them are spare.
 func (s *spares) take(n, count int) *record {
 	capacity := capacity(n)
 	if len(s.records) == 0 {
@@ -105,24 +105,24 @@ func (r *record) is(k *backend.Key) bool {
 	return r.partition == k.Partition && r.group.sort == k.Sort && r.group.namespace == k.Namespace
 }
 
-// MemoOf implements [backend.Memo]: a record in memory is its own memo.
+// MemoOf implements [backend.Memo]: a record is its own memo.
 func (r *record) MemoOf() backend.Key { return r.key() }
 
 func (r *record) key() backend.Key {
 	return backend.Key{Namespace: r.group.namespace, Partition: r.partition, Sort: r.group.sort}
 }
 
-// dead tells that r was removed; the caller holds its lock.
+// dead reports whether r was removed. The caller holds its lock.
 func (r *record) dead() bool { return !r.body.Present() }
 
-// within is a place that is cut from a partition's text: partition[from:to], and as its sort all that is at to+gap and
-// behind. So are the places of buckets, which makes them four bytes, and no pointers.
+// within is a place that is a part of the record's partition: its partition is partition[from:to], and its sort is
+// partition[to+gap:]. The places of buckets are of this kind, so that they take four bytes and no pointers.
 type within struct {
 	from, gap uint8
-	to        uint16 // 0: there is none
+	to        uint16 // 0: there is no place
 }
 
-// cut finds the place in the text, if it is there.
+// cut finds the place in a partition, and reports whether it is a part of it.
 func cut(text string, p *backend.Place) (within, bool) {
 	sort := len(text) - len(p.Sort)
 	if sort < 0 || text[sort:] != p.Sort {
@@ -136,7 +136,7 @@ func cut(text string, p *backend.Place) (within, bool) {
 	return within{uint8(from), uint8(sort - to), uint16(to)}, true
 }
 
-// place is where the record stands in the index; the zero place where it does not.
+// place returns the place of the record, or the zero place if it is not in the index.
 func (r *record) place() backend.Place {
 	if r.within.to > 0 {
 		in := r.within
@@ -148,11 +148,11 @@ func (r *record) place() backend.Place {
 	return backend.Place{}
 }
 
-// setPlace gives the record a place.
+// setPlace sets the place of the record.
 func (r *record) setPlace(p backend.Place) {
 	in, ok := cut(r.partition, &p)
 	if r.within, r.apart = in, nil; !ok {
-		apart := p // so that p itself need not be on the heap
+		apart := p // so that p itself is not on the heap
 		r.apart = &apart
 	}
 }

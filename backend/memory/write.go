@@ -36,7 +36,7 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	return err
 }
 
-// recall is the record of the write's memo, if that is one of this store and of this key; it may be dead.
+// recall returns the record of the write's memo, or nil if it is of another store or key. The record may be dead.
 func (s *Store) recall(w *backend.Write) *record {
 	if r, ok := w.Memo.(*record); ok && r != nil && r.group.store == s && r.is(&w.Key) {
 		return r
@@ -44,7 +44,7 @@ func (s *Store) recall(w *backend.Write) *record {
 	return nil
 }
 
-// validate saves the work on a key that was valid when its record was made.
+// validate does not validate a key of which there is a record.
 func validate(w *backend.Write, r *record) error {
 	if r != nil {
 		return w.ValidateBody()
@@ -52,7 +52,7 @@ func validate(w *backend.Write, r *record) error {
 	return w.Validate()
 }
 
-// apply judges one valid write; r is its record where that is known.
+// apply checks and applies one valid write. r is its record, or nil if that is not known.
 func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 	if r != nil && r.change(w, o) {
 		return
@@ -69,7 +69,7 @@ func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 	sh.lock.Lock()
 	defer sh.lock.Unlock()
 	if s.closed.Load() {
-		o.Applied, o.Err = false, backend.ErrClosed // else the write would make a record in an emptied table
+		o.Applied, o.Err = false, backend.ErrClosed // else the write would create a record in an emptied table
 		return
 	}
 	if sh.listed {
@@ -83,8 +83,8 @@ func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 	}
 }
 
-// change judges w on r under nothing but r's own lock. It reports false where that is not enough: r is dead, or w
-// would remove or move it.
+// change checks and applies w to r, holding nothing but r's own lock. It returns false if that is not enough: r is dead, or
+// w may remove or move it.
 func (r *record) change(w *backend.Write, o *backend.Outcome) bool {
 	r.lock.Lock()
 	if r.dead() || w.Remove || w.Index != nil && *w.Index != r.place() {
@@ -100,12 +100,12 @@ func (r *record) change(w *backend.Write, o *backend.Outcome) bool {
 	return true
 }
 
-// checkAndApplyLocked lets w happen on r's values, if its conditions hold, and fills o.
+// checkAndApplyLocked checks and applies w to the values of r, and fills o.
 func (r *record) checkAndApplyLocked(w *backend.Write, o *backend.Outcome) {
 	o.Applied, o.Err = false, nil
 	if r.body.Layout() != w.Layout {
 		if w.Remove && len(w.Conds) == 0 {
-			o.Applied = true // there is nothing to judge
+			o.Applied = true // there are no conditions
 			return
 		}
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
@@ -120,7 +120,7 @@ func (r *record) checkAndApplyLocked(w *backend.Write, o *backend.Outcome) {
 	o.Record.CopyFrom(&r.body)
 }
 
-// createLocked judges w where there is no record, under the shard's lock, and makes it.
+// createLocked checks w on a missing record, under the shard's lock, and creates the record.
 func (s *Store) createLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
 	o.Record.Reset(w.Layout)
 	o.Applied, o.Err = backend.Check(&o.Record, w), nil
@@ -136,7 +136,7 @@ func (s *Store) createLocked(sh *shard, hash uint64, w *backend.Write, o *backen
 	w.Memo = r
 }
 
-// installLocked gives a record that was just made its first values, which are copied at their exact size.
+// installLocked sets the values of a record that was just created.
 func (s *Store) installLocked(sh *shard, r *record, now *backend.Record) {
 	if s.queue != nil {
 		var before backend.Record
@@ -150,7 +150,7 @@ func (s *Store) installLocked(sh *shard, r *record, now *backend.Record) {
 	}
 }
 
-// removeOrMoveLocked judges a write that may remove or move r, under the locks of shard and order.
+// removeOrMoveLocked checks and applies a write that may remove or move r, under the locks of shard and order.
 func (s *Store) removeOrMoveLocked(sh *shard, r *record, w *backend.Write, o *backend.Outcome) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
@@ -172,7 +172,7 @@ func (s *Store) removeOrMoveLocked(sh *shard, r *record, w *backend.Write, o *ba
 	}
 }
 
-// dropLocked makes r go; the caller holds shard, order and record.
+// dropLocked removes r. The caller holds the locks of shard, order and record.
 func (s *Store) dropLocked(sh *shard, r *record) {
 	if s.queue != nil {
 		var after backend.Record
@@ -186,7 +186,7 @@ func (s *Store) dropLocked(sh *shard, r *record) {
 	r.body.Reset(r.body.Layout())
 }
 
-// moveLocked gives r its place; the caller holds shard, order and record.
+// moveLocked changes the place of r. The caller holds the locks of shard, order and record.
 func (s *Store) moveLocked(sh *shard, r *record, to backend.Place) {
 	if r.place() == to {
 		return
@@ -199,7 +199,7 @@ func (s *Store) moveLocked(sh *shard, r *record, to backend.Place) {
 	}
 }
 
-// Commit implements [backend.Backend]. No token is remembered: what was committed is known when Commit returns.
+// Commit implements [backend.Backend]. It ignores the token, because its outcome is always known.
 func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) error {
 	if err := s.begin(ctx); err != nil {
 		return err
