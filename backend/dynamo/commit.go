@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// action is one write of a transaction.
+// action returns one write of a transaction.
 func (s *Store) action(w *backend.Write) types.TransactWriteItem {
 	expression := s.expressions.of(w)
 	key, values := primary(&w.Key), expression.values(w)
@@ -33,7 +33,7 @@ func (s *Store) action(w *backend.Write) types.TransactWriteItem {
 	}}
 }
 
-// canceled finds out why a transaction was not made: of several reasons, a condition that did not hold says most.
+// canceled returns why a transaction was not applied. Of several reasons, a condition that did not hold comes first.
 func (s *Store) canceled(ctx context.Context, err error, writes []backend.Write, bill *bill) error {
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) {

@@ -8,27 +8,27 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// expression is what the expressions of a write depend on: everything but its operands. Buckets have few expressions, so their
-// texts are made once.
+// expression is the texts of a write's expressions, without its operands. Writes on buckets have few different ones, so that
+// each text is made once.
 type expression struct {
-	condition *string           // nil: none
-	update    *string           // nil: none
-	names     map[string]string // of attributes; never changed, as requests share it
+	condition *string           // nil if there is none
+	update    *string           // nil if there is none
+	names     map[string]string // of attributes, by placeholder; requests share it
 	numbers   int               // among the operands
 	operands  int
-	guards    bool // whether sums are bounded by conditions of our own
+	guards    bool // whether the driver has added conditions that bound sums
 }
 
-// mostExpressions bounds the expressions that are kept; engines have dozens.
+// mostExpressions limits the expressions that are kept; a limiter has dozens.
 const mostExpressions = 4096
 
-// expressions are kept by what describes them.
+// expressions keeps expressions by their description.
 type expressions struct {
 	lock sync.RWMutex
 	kept map[string]*expression
 }
 
-// of finds or makes the expression of a write.
+// of returns the expression of a write.
 func (s *expressions) of(w *backend.Write) *expression {
 	var space [256]byte
 	described := describe(space[:0], w)
@@ -48,7 +48,7 @@ func (s *expressions) of(w *backend.Write) *expression {
 	return made
 }
 
-// describe appends what tells expressions apart.
+// describe appends a description of the expression: equal ones have equal texts.
 func describe(to []byte, w *backend.Write) []byte {
 	to = append(to, w.Layout.Name()...)
 	to = append(to, 0, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
@@ -71,8 +71,8 @@ func flag(b bool) byte {
 	return 0
 }
 
-// writer makes the texts of a expression. Attributes are named #SLOT; the operands of the i-th condition are :cI and :dI, those
-// of the i-th effect :eI, :bI (its base) and :gI (its guard).
+// writer writes the texts of an expression. Attributes are named #SLOT. The operands of the i-th condition are :cI and :dI,
+// those of the i-th effect :eI, :bI (its base) and :gI (its guard).
 type writer struct {
 	w          *backend.Write
 	expression *expression
@@ -98,7 +98,7 @@ func newExpression(w *backend.Write) *expression {
 	}
 	b.expression.update = joined(update, " ")
 	if len(b.expression.names) == 0 {
-		b.expression.names = nil // an empty map is an error to DynamoDB
+		b.expression.names = nil // DynamoDB refuses an empty map
 	}
 	return b.expression
 }
@@ -111,14 +111,14 @@ func joined(parts []string, by string) *string {
 	return &s
 }
 
-// name is the placeholder of a slot's attribute.
+// name returns the placeholder of a slot's attribute.
 func (b *writer) name(s backend.Slot) string {
 	placeholder := "#" + strconv.Itoa(int(s))
 	b.expression.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
 	return placeholder
 }
 
-// operand counts one and gives its placeholder.
+// operand counts an operand and returns its placeholder.
 func (b *writer) operand(kind string, i int, number bool) string {
 	b.expression.operands++
 	if number {
@@ -127,7 +127,7 @@ func (b *writer) operand(kind string, i int, number bool) string {
 	return operand(kind, i)
 }
 
-// operand is a placeholder; most are made without allocating.
+// operand returns a placeholder, usually without an allocation.
 func operand(kind string, i int) string {
 	if i < len(operands[0]) {
 		switch kind {
@@ -155,7 +155,7 @@ var comparisons = map[backend.Op]string{
 	backend.Equal: " = ", backend.NotEqual: " <> ", backend.Less: " < ", backend.AtMost: " <= ", backend.AtLeast: " >= ",
 }
 
-// condition appends the i-th. A missing attribute makes every comparison false but <>, which it makes true.
+// condition appends the i-th condition.
 func (b *writer) condition(i int) {
 	c := &b.w.Conds[i]
 	name, number := b.name(c.Slot), c.Slot.IsNumber()
@@ -178,7 +178,7 @@ func (b *writer) condition(i int) {
 	b.conds = append(b.conds, term)
 }
 
-// effect appends the i-th.
+// effect appends the i-th effect.
 func (b *writer) effect(i int) {
 	e := &b.w.Effects[i]
 	name, number := b.name(e.Slot), e.Slot.IsNumber()
@@ -209,7 +209,7 @@ func (b *writer) effect(i int) {
 	}
 }
 
-// frame appends index place and expiry, and what makes a record of a write that sets nothing.
+// frame appends place and expiry, and sets emptyField if the write sets nothing else.
 func (b *writer) frame() {
 	set := func(placeholder, attribute, value string, number bool) {
 		b.expression.names[placeholder] = attribute
@@ -231,8 +231,8 @@ func (b *writer) frame() {
 	}
 }
 
-// needsGuard reports whether a sum must be bounded, so that it does not leave 38 digits: DynamoDB takes numbers beyond
-// where they have few significant ones. Conditions of the write's own will do.
+// needsGuard reports whether a sum needs a condition that keeps it within 38 digits, because DynamoDB accepts larger numbers
+// with few significant digits. A condition of the write may be enough.
 func needsGuard(w *backend.Write, e *backend.Effect) bool {
 	if e.Op != backend.Add {
 		return false
@@ -256,7 +256,7 @@ func needsGuard(w *backend.Write, e *backend.Effect) bool {
 	return true
 }
 
-// needsField reports whether a sum leaves 38 digits where the field is missing.
+// needsField reports whether a sum would have more than 38 digits if the field is missing.
 func needsField(e *backend.Effect) bool { return e.Op == backend.Add && !sumFits(e.Base, e) }
 
 func sumFits(bound backend.Num, e *backend.Effect) bool { return bound.Add(e.Num).Fits38() }
