@@ -6,42 +6,45 @@ import (
 	"slices"
 )
 
-// What a caller did wrong. Nothing was written.
+// Errors of calls that a caller must change. Nothing was written.
 var (
-	// ErrInvalid reports a write, key or query that no store accepts, or a sum that leaves 38 digits.
+	// ErrInvalid reports a write, key or query that no store accepts, or a sum of more than 38 digits.
 	ErrInvalid = errors.New("backend: invalid request")
-	// ErrTooLarge reports a key, a record or a commit beyond the limits in this package.
+	// ErrTooLarge reports a key, a record or a commit beyond the limits of this package.
 	ErrTooLarge = errors.New("backend: too large")
 	// ErrClosed reports a call on a closed store.
 	ErrClosed = errors.New("backend: store is closed")
 )
 
-// What happened on the way to the store. The driver's own error stays reachable by errors.As.
+// Errors of the store, or on the way to it. The driver's own error is reachable by errors.As.
 var (
-	// ErrUnavailable reports trouble reaching the store: the request was certainly not applied.
+	// ErrUnavailable reports that the store could not be reached, or did not accept the request. The request was certainly
+	// not applied, and may be sent again.
 	ErrUnavailable = errors.New("backend: store unavailable")
-	// ErrOutcomeUnknown reports a request that was sent and perhaps applied.
+	// ErrOutcomeUnknown reports a request that was sent and may have been applied. The caller looks at the records before
+	// it sends the request again.
 	ErrOutcomeUnknown = errors.New("backend: outcome unknown")
-	// ErrRejected reports that the store does not serve this caller: no permission, bad credentials, nothing there under
-	// that name, a schema of another version. Nothing was applied, and trying again does not help.
+	// ErrRejected reports that the store does not serve this caller: a permission is missing, credentials are wrong, there
+	// is no table or file of that name, or its schema has another version. Nothing was applied, and sending the request
+	// again does not help.
 	ErrRejected = errors.New("backend: request rejected")
-	// ErrCorrupt reports that what is stored is damaged or another program's, as a file with a damaged page. Nothing was
-	// applied, and trying again does not help.
+	// ErrCorrupt reports that the stored data is damaged or belongs to another program. Nothing was applied, and sending
+	// the request again does not help.
 	ErrCorrupt = errors.New("backend: store damaged or foreign")
-	// ErrContention reports a write that met another one on its way and was certainly not applied: a lost race,
-	// to be tried again. It is neither a refusal (no condition was judged) nor trouble reaching the store.
+	// ErrContention reports a write that lost a race with another one in the store. It was certainly not applied, its
+	// conditions were not checked, and the caller sends it again at once.
 	ErrContention = errors.New("backend: lost a race with another write")
 )
 
-// ErrConflict is what every [ConflictError] is.
+// ErrConflict is matched by every [ConflictError].
 var ErrConflict = errors.New("backend: a condition of the commit does not hold")
 
-// ConflictError names the write whose conditions did not hold, and carries its record. Nothing was changed.
-// Of several such writes any one may be named.
+// ConflictError reports a commit of which a write has a condition that does not hold. Nothing was changed. If there are
+// several such writes, it names any one of them.
 type ConflictError struct {
 	Index  int    // of the refused write in the commit
 	Key    Key    // its key
-	Record Record // as it stood when the commit was judged; not present where there was none
+	Record Record // the record that its conditions were checked on; not present if there was none
 }
 
 // Error names the refused write.
@@ -52,15 +55,15 @@ func (e *ConflictError) Error() string {
 // Unwrap makes errors.Is(err, ErrConflict) true.
 func (e *ConflictError) Unwrap() error { return ErrConflict }
 
-// UnreadableError reports records that are there and do not fit the layouts that were asked for: they have a field that
-// the layout does not have, or a value of another kind, because a newer program or somebody else wrote them. It is an
+// UnreadableError reports records that exist and do not fit the layouts that the caller asked for: they have a field that
+// the layout does not have, or a value of another type, because a newer program or somebody else wrote them. It matches
 // [ErrInvalid].
 type UnreadableError struct {
 	Indexes []int // of these records among the keys of the call, ascending, at least one
 	Err     error // why the first of them cannot be read
 }
 
-// Error tells why the first record cannot be read, and how many there are.
+// Error says why the first record cannot be read, and how many there are.
 func (e *UnreadableError) Error() string {
 	if len(e.Indexes) == 1 {
 		return e.Err.Error()
@@ -68,10 +71,10 @@ func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("%v (the first of %d such records)", e.Err, len(e.Indexes))
 }
 
-// Unwrap gives the cause, and makes errors.Is(err, ErrInvalid) true.
+// Unwrap returns the cause, and makes errors.Is(err, ErrInvalid) true.
 func (e *UnreadableError) Unwrap() []error { return []error{ErrInvalid, e.Err} }
 
-// Add notes that the record at an index cannot be read; indexes may come in any order. For stores.
+// Add adds the record at an index, for an implementation of Read. Indexes may come in any order.
 func (e *UnreadableError) Add(index int, err error) {
 	if len(e.Indexes) == 0 || index < e.Indexes[0] {
 		e.Err = err
@@ -80,7 +83,7 @@ func (e *UnreadableError) Add(index int, err error) {
 	e.Indexes = slices.Insert(e.Indexes, at, index)
 }
 
-// OrNil is what Read returns when it is done: nil if nothing was added.
+// OrNil returns e, or nil if nothing was added, for an implementation of Read to return.
 func (e *UnreadableError) OrNil() error {
 	if len(e.Indexes) == 0 {
 		return nil

@@ -5,24 +5,24 @@ import (
 	"unicode/utf8"
 )
 
-// Lengths that every store keeps, in bytes. DynamoDB takes 2,048 for a partition key, in which the namespace stands before
-// the partition, and 1,024 for a sort key. What is left is for what a driver adds or escapes.
+// The longest parts of keys and places, in bytes. DynamoDB takes 2,048 bytes for a partition key, which holds namespace and
+// partition, and 1,024 for a sort key; the rest is left for what a driver adds or escapes.
 const (
 	MaxNamespace = 64
 	MaxPartition = 1000
 	MaxSort      = 800
 )
 
-// Key is the primary place of a record. Its three parts are never joined outside a driver, and a driver joins them so
-// that no two keys can meet. All are valid UTF-8 and not empty.
+// Key identifies a record. Its parts are valid UTF-8 and not empty. Only a driver joins them, in a way in which different
+// keys stay different.
 type Key struct {
-	Namespace string // no call ever sees across it
-	Partition string // the unit of listing
-	Sort      string // orders a partition, by bytes
+	Namespace string // no call sees records of more than one namespace
+	Partition string // what List lists
+	Sort      string // orders the records of a partition, by bytes
 }
 
-// Place is where a record stands in the index: a second partition, with an order of its own.
-// In what order records with equal places come is the store's own business (DynamoDB promises none).
+// Place is where a record is listed in the index, besides its key: a partition, and an order within it. The order of
+// records with equal places is the store's own.
 type Place struct{ Partition, Sort string }
 
 // Compare orders keys by namespace, partition and sort, each by its bytes.
@@ -30,7 +30,7 @@ func (k Key) Compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.Namespace, o.Namespace), cmp.Compare(k.Partition, o.Partition), cmp.Compare(k.Sort, o.Sort))
 }
 
-// Validate reports whether every store accepts the key.
+// Validate returns an error that is ErrInvalid or ErrTooLarge if the key is not legal.
 func (k Key) Validate() error {
 	if err := part("namespace", k.Namespace, MaxNamespace); err != nil {
 		return err
@@ -38,7 +38,7 @@ func (k Key) Validate() error {
 	return Place{k.Partition, k.Sort}.Validate()
 }
 
-// Validate reports whether every store accepts the place.
+// Validate returns an error that is ErrInvalid or ErrTooLarge if the place is not legal.
 func (p Place) Validate() error {
 	if err := part("partition", p.Partition, MaxPartition); err != nil {
 		return err
@@ -49,11 +49,11 @@ func (p Place) Validate() error {
 func part(what, s string, most int) error {
 	switch {
 	case s == "":
-		return invalid("%s of a key is empty", what)
+		return invalid("the %s of a key or place is empty: give it a name", what)
 	case len(s) > most:
-		return tooLarge("%s of a key has %d bytes, at most %d", what, len(s), most)
+		return tooLarge("the %s of a key or place has %d bytes: use at most %d", what, len(s), most)
 	case !utf8.ValidString(s):
-		return invalid("%s of a key is not UTF-8: %q", what, s)
+		return invalid("the %s %q of a key or place is not UTF-8: encode it", what, s)
 	}
 	return nil
 }

@@ -2,14 +2,14 @@ package backend
 
 import "fmt"
 
-// Kind is what a field holds.
+// Kind is the type of a field.
 type Kind uint8
 
 // The kinds of fields.
 const (
-	Number Kind = iota // a Num
-	Text               // UTF-8, may be empty
-	Bytes              // any bytes in a string, may be empty
+	Number Kind = iota // a Num of up to 38 digits
+	Text               // UTF-8, possibly empty
+	Bytes              // any bytes in a string, possibly empty
 )
 
 // Field is one named value of a layout.
@@ -18,11 +18,11 @@ type Field struct {
 	Kind Kind
 }
 
-// Slot is where a layout keeps a field: numbers and strings are counted apart.
+// Slot identifies a field of a layout. Numbers and strings are counted apart.
 type Slot uint8
 
-// The most fields of either kind that a layout may have. Slots are the bits of Record.fields: those of numbers come
-// first, and the last one says whether there is a record.
+// The most fields that a layout may have: numbers, and texts and bytes together. Slots are the bits of Record.fields: those
+// of numbers come first, and the last bit says whether the record is present.
 const (
 	MaxNumbers = 48
 	MaxStrings = 15
@@ -34,8 +34,9 @@ const (
 // IsNumber reports whether the slot holds a number.
 func (s Slot) IsNumber() bool { return s < stringSlot }
 
-// Layout maps the field names of one kind of record to slots, in the order in which they were given.
-// Layouts are made once, when the program starts, and compared by pointer. Safe for concurrent use.
+// Layout is the names and types of the fields of one kind of record. A program creates each layout once, when it starts;
+// layouts are compared by pointer. A store keeps fields by their names, because the next version of a program may have a
+// layout with more of them. Safe for concurrent use.
 type Layout struct {
 	name    string
 	numbers []string
@@ -44,8 +45,8 @@ type Layout struct {
 	common  commonTexts
 }
 
-// NewLayout makes a layout of up to [MaxNumbers] numbers and [MaxStrings] strings. It panics on more, or on a name that comes twice:
-// layouts are part of the program.
+// NewLayout returns a layout of up to [MaxNumbers] numbers and [MaxStrings] texts and bytes, whose slots are in the order of
+// the fields. It panics if there are more, or if a name is empty or repeated, because layouts are part of the program.
 func NewLayout(name string, fields ...Field) *Layout {
 	l := &Layout{name: name, slots: make(map[string]Slot, len(fields))}
 	for _, f := range fields {
@@ -66,16 +67,16 @@ func NewLayout(name string, fields ...Field) *Layout {
 	return l
 }
 
-// Name is the layout's own, for messages.
+// Name returns the layout's name, for messages.
 func (l *Layout) Name() string { return l.name }
 
-// Slot finds a field by name.
+// Slot returns the slot of a field, and whether there is a field of that name.
 func (l *Layout) Slot(name string) (Slot, bool) {
 	s, ok := l.slots[name]
 	return s, ok
 }
 
-// MustSlot is Slot for names that are part of the program; it panics where there is none.
+// MustSlot is Slot for names that are part of the program. It panics if there is no such field.
 func (l *Layout) MustSlot(name string) Slot {
 	s, ok := l.slots[name]
 	if !ok {
@@ -92,7 +93,7 @@ func (l *Layout) Has(s Slot) bool {
 	return int(s-stringSlot) < len(l.strings)
 }
 
-// Field tells the name and kind of a slot that the layout has.
+// Field returns the name and type of a slot, which the layout must have.
 func (l *Layout) Field(s Slot) Field {
 	if s.IsNumber() {
 		return Field{l.numbers[s], Number}
@@ -100,7 +101,7 @@ func (l *Layout) Field(s Slot) Field {
 	return l.strings[s-stringSlot]
 }
 
-// Slots lists all slots, numbers first, in their order.
+// Slots returns all slots in order, those of numbers first.
 func (l *Layout) Slots() []Slot {
 	all := make([]Slot, 0, len(l.numbers)+len(l.strings))
 	for i := range l.numbers {

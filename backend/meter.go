@@ -2,8 +2,8 @@ package backend
 
 import "context"
 
-// Meter counts what the calls made under its context have cost. A store that knows prices adds to it before the call
-// returns; others leave it alone. One call at a time.
+// Meter counts what the calls of its context cost. A store that knows its prices adds to it before a call returns; others
+// leave it alone. A Meter serves one call at a time.
 type Meter struct {
 	Requests int     // sent to the store
 	Units    float64 // of write or read capacity, as the store bills them
@@ -11,12 +11,12 @@ type Meter struct {
 
 type meterKey struct{}
 
-// WithMeter returns a context under which stores report to m.
+// WithMeter returns a context with a meter, to which stores report.
 func WithMeter(ctx context.Context, m *Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-// MeterOf finds the context's meter, nil where there is none.
+// MeterOf returns the context's meter, or nil if it has none.
 func MeterOf(ctx context.Context) *Meter {
 	m, _ := ctx.Value(meterKey{}).(*Meter)
 	return m

@@ -6,52 +6,56 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// Num is a signed 128-bit integer. Stores keep those of up to 38 decimal digits.
+// Num is the number of the records, a signed 128-bit integer; package num has its methods. Stores keep numbers of up to 38
+// decimal digits.
 type Num = num.Int
 
-// MaxRecord is the most a record may weigh, in bytes: its names and values, as [Record.Size] counts them.
+// MaxRecord is the largest [Record.Size], in bytes.
 const MaxRecord = 300 << 10
 
-// Expiry is a hint when a record may be dropped: an instant in whole seconds since the Unix epoch.
-// A record is never dropped before that instant, and may linger after it. In a [Write], 0 keeps what is there.
+// Expiry is the time from which on a record may be dropped, in whole seconds since the Unix epoch. A record is never dropped
+// before that time, and may stay after it.
 type Expiry int64
 
-// What a write says of expiry, besides an instant.
+// The values of an Expiry that are no time.
 const (
-	KeepExpiry Expiry = 0
+	KeepExpiry Expiry = 0  // in a [Write]: the expiry stays as it is, and a new record has none
 	NoExpiry   Expiry = -1 // the record stays until it is removed
 )
 
-// Record is one record: the values of a layout's fields, each of them present or absent, and its expiry.
-// The zero Record is no record. A Record is the caller's: stores fill it and keep nothing of it, so it can be used
-// again for the next call without allocating. Not safe for concurrent use.
+// Record is one record: the values of a layout's fields, each of them present or absent, and its expiry. A record without
+// any field can be present. The zero Record is not present and has no layout.
+//
+// A Record belongs to the caller of a store: the store fills it and keeps nothing of it, so that it can be passed to the
+// next call without allocating memory. Not safe for concurrent use.
 type Record struct {
 	layout  *Layout
-	texts   *texts // nil where none was ever set
+	texts   *texts // nil if none was ever set
 	numbers []Num
 	fields  uint64 // the slots that are present, and recordSlot
 	expiry  Expiry
 }
 
-// Reset empties r and makes it ready to be filled with a record of layout l, keeping its memory.
+// Reset makes r a record of layout l that is not present. It keeps the memory of its numbers.
 func (r *Record) Reset(l *Layout) { *r = Record{layout: l, numbers: r.numbers[:0]} }
 
-// Span is how many numbers r keeps: those up to the last one that was set.
+// Span returns how many numbers r has memory in use for: those up to the last one that was set.
 func (r *Record) Span() int { return len(r.numbers) }
 
-// Settle makes room, in which nobody else writes, the memory for r's numbers, as far as it goes. There must be none yet.
-func (r *Record) Settle(room []Num) { r.numbers = room[:0] }
+// Reserve gives r the memory for its numbers, which nobody else may use from then on. It is for stores that keep a record
+// and its numbers in one piece, before any number was set.
+func (r *Record) Reserve(memory []Num) { r.numbers = memory[:0] }
 
-// Layout is the one given to Reset, nil for the zero Record.
+// Layout returns the layout that was passed to Reset, or nil for the zero Record.
 func (r *Record) Layout() *Layout { return r.layout }
 
-// Present tells whether there is a record at all; one without any field is possible.
+// Present reports whether there is a record at all.
 func (r *Record) Present() bool { return r.fields>>recordSlot == 1 }
 
-// SetPresent makes r a record; setting a field does so too.
+// SetPresent makes r present. Setting a field does so, too.
 func (r *Record) SetPresent() { r.fields |= 1 << recordSlot }
 
-// Expiry is [NoExpiry] for a record that stays, and means nothing for an absent one.
+// Expiry returns the time of expiry, or [NoExpiry]. It means nothing if the record is not present.
 func (r *Record) Expiry() Expiry {
 	if r.expiry == 0 {
 		return NoExpiry
@@ -59,7 +63,7 @@ func (r *Record) Expiry() Expiry {
 	return r.expiry
 }
 
-// SetExpiry notes an instant or [NoExpiry]; [KeepExpiry] changes nothing.
+// SetExpiry sets a time or [NoExpiry]. [KeepExpiry] changes nothing.
 func (r *Record) SetExpiry(e Expiry) {
 	if e != KeepExpiry {
 		r.expiry = e
@@ -69,7 +73,7 @@ func (r *Record) SetExpiry(e Expiry) {
 // Has reports whether the field is present.
 func (r *Record) Has(s Slot) bool { return r.fields>>s&1 == 1 }
 
-// Num is the number in s, and whether it is present.
+// Num returns the number in s, and whether it is present.
 func (r *Record) Num(s Slot) (Num, bool) {
 	if int(s) >= len(r.numbers) || !r.Has(s) {
 		return Num{}, false
@@ -77,13 +81,13 @@ func (r *Record) Num(s Slot) (Num, bool) {
 	return r.numbers[s], true
 }
 
-// Int64 is the number in s; 0 where it is absent, clamped where it does not fit.
+// Int64 returns the number in s: 0 if it is absent, and the nearest int64 if it does not fit.
 func (r *Record) Int64(s Slot) int64 {
 	n, _ := r.Num(s)
 	return n.SaturateInt64()
 }
 
-// Text is the text or the bytes in s, and whether they are present.
+// Text returns the text or the bytes in s, and whether they are present.
 func (r *Record) Text(s Slot) (string, bool) {
 	switch {
 	case s.IsNumber() || !r.Has(s):
@@ -118,26 +122,27 @@ func (r *Record) Unset(s Slot) {
 	r.fields &^= 1 << s
 }
 
-// CopyFrom makes r equal to o, in r's own memory.
+// CopyFrom makes r equal to o, in memory of its own.
 func (r *Record) CopyFrom(o *Record) {
 	r.layout, r.texts, r.fields, r.expiry = o.layout, o.texts, o.fields, o.expiry
 	r.numbers = copyNumbers(r.numbers, o.numbers)
 }
 
-// copyNumbers copies half by half, as CopyFrom does field by field: a processor that is asked for both in one, some of them written just now, waits until
-// those have left its store buffer.
+// copyNumbers copies a number at a time. A processor that reads numbers in larger pieces, some of which were written just
+// before, waits until those have left its store buffer.
 func copyNumbers(to, from []Num) []Num {
 	if cap(to) < len(from) {
 		return append(to[:0], from...)
 	}
 	to = to[:len(from)]
-	for i := range from { //nolint:staticcheck // copy would take both halves in one
+	for i := range from { //nolint:staticcheck // copy would read larger pieces
 		to[i] = from[i]
 	}
 	return to
 }
 
-// Equal compares layout, fields, expiry and presence; absent records of one layout are equal.
+// Equal reports whether both records have the same layout, presence, fields and expiry. Records that are not present are
+// equal if their layouts are.
 func (r *Record) Equal(o *Record) bool {
 	if r.layout != o.layout || r.fields != o.fields {
 		return false
@@ -171,8 +176,8 @@ func (r *Record) all(yield func(Slot) bool) {
 	}
 }
 
-// Size is what the record weighs in bytes for [MaxRecord]: names and strings with their lengths, a number with 21
-// (DynamoDB's largest). Keys are not counted.
+// Size returns the size that counts for [MaxRecord], in bytes: the lengths of names, texts and bytes, and 21 for each number,
+// as the largest number takes in DynamoDB. The key does not count.
 func (r *Record) Size() int {
 	size := 0
 	for s := range r.all {
@@ -185,7 +190,7 @@ func (r *Record) Size() int {
 	return size
 }
 
-// grow makes room for n numbers, exactly: records are many, and rarely grow twice.
+// grow makes room for exactly n numbers: there are many records, and they rarely grow twice.
 //
 //go:noinline
 func (r *Record) grow(n int) {
@@ -197,5 +202,5 @@ func (r *Record) grow(n int) {
 	}
 }
 
-// Int is n as a Num.
+// Int returns n as a Num.
 func Int(n int64) Num { return num.FromInt64(n) }

@@ -5,13 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// texts are the strings of a record. They never change once they are made, so copies of a record share them.
+// texts are the texts and bytes of a record. They never change, so that copies of a record share them.
 type texts struct {
-	first string   // in the first slot, the only one that most records use
+	first string   // in the first slot, which is the only one that most records use
 	more  []string // in the others
 }
 
-// with is what t (nil: nothing) becomes with v as the i-th string of a record of layout l.
+// with returns t, or an empty one if t is nil, with v as the i-th text of a record of layout l.
 func (t *texts) with(i int, v string, l *Layout) *texts {
 	var n texts
 	if t != nil {
@@ -33,19 +33,19 @@ func (t *texts) with(i int, v string, l *Layout) *texts {
 	return &made
 }
 
-// Of the texts that many records say, such as the limits of a plan, a layout remembers a few, so that millions of
-// records share them: memory, and work for the collector, which is not spent.
+// A layout remembers a few texts that many records hold, such as the limits of a plan, so that millions of records share
+// them. That saves memory, and work for the garbage collector.
 const (
 	commonSlots = 16
 	commonMost  = 1 << 10 // bytes of a text that is remembered
 )
 
-// commonTexts remembers texts of records with a single string, each in the place that its hash gives.
+// commonTexts remembers texts of records with a single text, each in the place that its hash gives.
 type commonTexts [commonSlots]atomic.Pointer[texts]
 
 var commonSeed = maphash.MakeSeed()
 
-// share is the texts whose first one is v, the same as before where they are remembered.
+// share returns texts whose first one is v: the same as before if they are remembered.
 func (c *commonTexts) share(v string) *texts {
 	if len(v) > commonMost {
 		return &texts{first: v}

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Benchmark measures each operation of a store, and fails where a loop has not done the work that its name says.
+// Benchmark measures each operation of a store, and fails if a loop has not done the work that its name says.
 func Benchmark(b *testing.B, open Open) {
 	for _, c := range []struct {
 		name string

@@ -10,9 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Compare gives the same random list of operations to all stores and compares their answers line by line. A failure is
-// made as small as can be and printed with its operations, the last lines of each store, the seed, and the command
-// that runs it again.
+// Compare gives all stores the same random list of operations and compares their results line by line. A failure is reduced
+// to a short list, and printed with its operations, the last lines of each store, the seed, and the command that runs it
+// again.
 func Compare(t *testing.T, stores map[string]Open) {
 	names := slices.Sorted(maps.Keys(stores))
 	tests := map[string]*storeTest{}
@@ -39,7 +39,7 @@ func Compare(t *testing.T, stores map[string]Open) {
 	})
 }
 
-// line is an answer as far as all stores must give the same one.
+// line returns the part of a result that must be the same for all stores.
 func (p *player) line(a asked) string {
 	line, _ := p.answer(a)
 	if a.op == OpCommit {

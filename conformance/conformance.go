@@ -6,8 +6,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Open gives a fresh, empty store for one subtest, benchmark or fuzzed input, and ends that test where it cannot.
-// The suite closes the store; whatever lies beneath is cleaned up by the closure's own t.Cleanup.
+// Open returns a new, empty store for one subtest, benchmark or fuzzed input, or ends that test if it cannot. Subtests run in
+// parallel, so that no two stores may share records. The suite closes the store; Open registers any other clean-up with
+// t.Cleanup.
 type Open func(t testing.TB) backend.Backend
 
 // promise is one sentence of the contract, by its name in package backend, and what proves it.
@@ -56,8 +57,8 @@ func having(open Open, name string, has func(backend.Capabilities) bool) Open {
 	}
 }
 
-// Run proves that the stores which open gives keep the contract of package backend: one parallel subtest for each
-// promise, of the same name, and below it one for each side of the promise, with a store of its own.
+// Run proves that the stores of open keep the contract of package backend. It has one parallel subtest for each promise, of
+// the same name, and below it one for each side of the promise, with a store of its own.
 func Run(t *testing.T, open Open) { run(t, open, promises) }
 
 func run(t *testing.T, open Open, promises []promise) {

@@ -1,7 +1,7 @@
-// Package conformance is the proof that a store keeps the contract of package backend, and that the engine does over it
-// what its users rely on. The test of a new store, in an external test package, calls it in five lines:
+// Package conformance proves that a store keeps the contract of package backend, and that the limiter keeps its guarantees
+// over the store. The tests of a store, in an external test package, call it:
 //
-//	func open(t testing.TB) backend.Backend { return mustOpen(t, t.TempDir()) } // fresh and empty, each time
+//	func open(t testing.TB) backend.Backend { return mustOpen(t, t.TempDir()) } // new and empty each time
 //
 //	func TestConformance(t *testing.T)   { conformance.Run(t, open) }
 //	func TestModel(t *testing.T)         { conformance.RunModel(t, open) }
@@ -9,28 +9,31 @@
 //	func FuzzModel(f *testing.F)         { conformance.Fuzz(f, open) }
 //	func BenchmarkStore(b *testing.B)    { conformance.Benchmark(b, open) }
 //
-// and, where the store has these powers, [RunFeed] and [RunUsage], [RunSweep], [RunScan], [RunMax] and [RunDurable].
+// If the store has the capabilities, they also call [RunScan], [RunSweep], [RunFeed], [RunUsage] and [RunMax], and
+// [RunDurable] if it keeps its records when it is closed. docs/writing-a-backend.md explains how to write a store, how to
+// run the suite, and how to read its failures.
 //
 // # The contract
 //
-// [Run] has one subtest for each promise of the contract, of the same name, and below it one for each side of it, with
-// a store of its own. When a store has a bug, the promise that it breaks fails, and as few others as can be: the suite
-// is run on stores that are broken on purpose, each of which must fail its own promise alone. After every subtest the
-// store is looked over, if it can be scanned: reads, listings and scan must agree.
+// [Run] has one subtest for each promise of the contract, of the same name, and below it one for each side of the promise,
+// each with a store of its own. If a store has a mistake, the promise that it breaks fails, and as few others as possible:
+// the suite is tested on stores that are broken on purpose, each of which fails its own promise alone. A failure says what
+// the promise means, where the guide explains it, and how to run it again. After every subtest the suite compares reads,
+// listings and scan of the whole store, if it can be scanned.
 //
-// [RunModel] asks the store and a model the same random things, and [Compare] several stores: what the model leaves
-// open, such as the reason of several for which a commit is refused, is left open there too. rapid makes failures
-// small, and prints how to run them again.
+// [RunModel] gives the store and a model of the contract the same random operations, and [Compare] does so with several
+// stores. What the contract leaves open, such as which of several reasons a refused commit names, is left open there, too.
+// A failure is reduced to a short list of operations, and printed with the flags that run it again.
 //
-// Subtests never sleep and read no clock. Where the contract lets a store take its time (an index listing, a feed), they
-// ask again, up to ten seconds; a store that is complete at once is asked once. ErrContention is always tried again.
+// Subtests never sleep and read no clock. If the contract allows a store to lag, in an index listing or a feed, they ask
+// again for up to ten seconds; a store that does not lag is asked once. A write that returns ErrContention is sent again.
 //
 // # Faults
 //
-// [Fault] wraps a store and lets requests go wrong: fail before they are sent, be carried out and reported lost, be
-// carried out late, hang with and without regard for the context, lose races; by a [Plan], which may look at the number
-// of the call, its operation and its keys, or draw by a seed. It counts what befell which requests, so that a test can
-// prove that its fault was met.
+// [Fault] wraps a store and makes requests fail: before they are sent, after they were carried out, later than they were
+// reported lost, by hanging with or without regard for the context, or by losing races. A [Plan] decides which, by the
+// number of the call, its operation and keys, or by a seed. Fault counts what happened to which requests, so that a test can
+// prove that its fault occurred.
 //
 // Package conformance has no part in a running program, and knows no store by name.
 package conformance

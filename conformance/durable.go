@@ -7,9 +7,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunDurable proves that what was acknowledged survives closing and opening again, for stores of which that is true.
-// For each subtest fresh is called once; the Open that it gives opens the same records each time it is called, the
-// first time none. The suite closes a store before it opens the next.
+// RunDurable proves that what was acknowledged is there after a store was closed and opened again. It calls fresh once for each
+// subtest. The Open that fresh returns opens the same records each time, and none the first time. The suite closes a store
+// before it opens the next one.
 func RunDurable(t *testing.T, fresh func(t testing.TB) Open) {
 	durable := promise{name: "Durable", power: true, means: "what was acknowledged is there after the store was closed and opened again."}
 	t.Run(durable.name, func(t *testing.T) {

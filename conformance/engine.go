@@ -100,13 +100,13 @@ var outcomes = []outcome{
 	},
 }
 
-// RunEngine proves that the engine does over the stores that open gives what its users rely on: one parallel subtest
-// for each outcome, and below it one for each story, with a store of its own. The stores need to keep the contract of
-// package backend: see [Run].
+// RunEngine proves that a limiter over the stores of open keeps what its users rely on. It has one parallel subtest for each
+// outcome, and below it one for each story, with a store of its own. The stores must keep the contract of package backend:
+// see [Run]. Stories that need a capability which the store does not have say so in the log and prove nothing.
 func RunEngine(t *testing.T, open Open) { runEngine(t, open, false) }
 
-// RunEngineBriefly is RunEngine for stores of which a call takes milliseconds: all stories, the long ones with a part of
-// their calls.
+// RunEngineBriefly is RunEngine for stores of which a call takes milliseconds: it runs all stories, and makes fewer calls in
+// the long ones.
 func RunEngineBriefly(t *testing.T, open Open) { runEngine(t, open, true) }
 
 func runEngine(t *testing.T, open Open, brief bool) {
@@ -123,7 +123,7 @@ func runEngine(t *testing.T, open Open, brief bool) {
 						r.slow()
 					}
 					if !o.io && !r.noIO && strings.HasSuffix(s.name, "WithIO") {
-						return // it was one with I/O before, so this is what another story has told
+						return // the store has I/O anyway, so that another story has proved this
 					}
 					s.tell(r)
 				})

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Op is what a caller asks of a store.
+// Op is an operation of a store.
 type Op string
 
 // The operations that a [Plan] tells apart.
@@ -24,22 +24,22 @@ const (
 	OpScan   Op = "Scan"
 )
 
-// Act is what befalls a request.
+// Act is what happens to a request.
 type Act uint8
 
-// The acts. Those that speak of writes make a read fail with ErrUnavailable.
+// The acts. Those that are about writes make a read fail with ErrUnavailable.
 const (
-	Pass        Act = iota
-	Fail            // not carried out: ErrUnavailable
-	Throttle        // the same; a [FaultError] tells the difference
-	LoseRace        // not carried out: ErrContention
-	LoseRequest     // not carried out, but who knows: ErrOutcomeUnknown
-	LoseReply       // carried out: ErrOutcomeUnknown
-	Late            // ErrOutcomeUnknown at once; carried out at [Fault.Release]
-	Hang            // not carried out; waits for the context: its error, for writes with ErrOutcomeUnknown
-	HangAfter       // carried out, then as Hang
-	HangDeaf        // not carried out; waits for [Fault.Release] whatever the context says: ErrUnavailable
-	Panic           // not carried out; the call panics with the [FaultError]
+	Pass        Act = iota // carried out
+	Fail                   // not carried out; returns ErrUnavailable
+	Throttle               // the same, with another [FaultError]
+	LoseRace               // not carried out; returns ErrContention
+	LoseRequest            // not carried out; returns ErrOutcomeUnknown
+	LoseReply              // carried out; returns ErrOutcomeUnknown
+	Late                   // returns ErrOutcomeUnknown at once; carried out at [Fault.Release]
+	Hang                   // not carried out; waits for the context and returns its error, for writes with ErrOutcomeUnknown
+	HangAfter              // carried out, and then like Hang
+	HangDeaf               // not carried out; waits for [Fault.Release], whatever the context does, and returns ErrUnavailable
+	Panic                  // not carried out; panics with the [FaultError]
 	acts
 )
 
@@ -49,19 +49,19 @@ var actNames = [acts]string{
 
 func (a Act) String() string { return actNames[a] }
 
-// Call is one request: a whole call of a store, but for Apply, where every write is a request of its own.
+// Call is one request: a whole call of a store, or one write of an Apply.
 type Call struct {
 	Op    Op
 	Index int           // of the call among all
 	Nth   int           // of the call among those of its operation
-	Write int           // Apply: which of its writes; else 0
-	Keys  []backend.Key // Apply: the write's; Commit, Read: all; else none
+	Write int           // the index of the write in an Apply; else 0
+	Keys  []backend.Key // the key of the write in an Apply; all keys of a Commit or Read; else none
 }
 
-// Plan tells what befalls a request. Calls are planned one at a time.
+// Plan decides what happens to a request. It is called for one request at a time.
 type Plan func(Call) Act
 
-// On lets act befall the nth call of an operation, counted from 0, and all others pass.
+// On applies act to the nth call of an operation, counted from 0, and lets all others pass.
 func On(op Op, nth int, act Act) Plan {
 	return func(c Call) Act {
 		if c.Op == op && c.Nth == nth {
@@ -71,7 +71,7 @@ func On(op Op, nth int, act Act) Plan {
 	}
 }
 
-// Where follows plan for the requests that touch a key of which match says yes, and lets all others pass.
+// Where follows plan for requests with a key for which match is true, and lets all others pass.
 func Where(match func(backend.Key) bool, plan Plan) Plan {
 	return func(c Call) Act {
 		for _, k := range c.Keys {
@@ -83,7 +83,7 @@ func Where(match func(backend.Key) bool, plan Plan) Plan {
 	}
 }
 
-// Always lets act befall every request of these operations, of all where none is given.
+// Always applies act to every request of these operations, or of all operations if none is given.
 func Always(act Act, ops ...Op) Plan {
 	return func(c Call) Act {
 		for _, op := range ops {
@@ -98,7 +98,7 @@ func Always(act Act, ops ...Op) Plan {
 	}
 }
 
-// Random lets each act befall its share of all requests, between 0 and 1; the same seed does so in the same order.
+// Random applies each act to a share of all requests, between 0 and 1. The same seed does so in the same order.
 func Random(seed uint64, shares map[Act]float64) Plan {
 	random := rand.New(rand.NewPCG(seed, seed))
 	return func(Call) Act {
@@ -112,7 +112,7 @@ func Random(seed uint64, shares map[Act]float64) Plan {
 	}
 }
 
-// FaultError is what the wrapped store's driver would have said; it is reachable by errors.As.
+// FaultError is in the place of the driver's error, and reachable by errors.As.
 type FaultError struct {
 	Act  Act
 	Call Call
@@ -122,11 +122,11 @@ func (e *FaultError) Error() string {
 	return fmt.Sprintf("conformance: %v: %s %d", e.Act, e.Call.Op, e.Call.Nth)
 }
 
-// Fault is a store that wraps another one and goes wrong as its plan says. It has the powers of the wrapped store and none
-// of its properties, as of [backend.Wrap]. Safe for concurrent use.
+// Fault is a store that wraps another one, and makes its requests fail as a plan says. Like [backend.Wrap] it has the powers
+// of the wrapped store and none of its properties. Safe for concurrent use.
 type Fault struct {
 	inner   backend.Backend
-	wrapped backend.Backend // inner with all calls planned; Apply and Commit are planned here
+	wrapped backend.Backend // inner, with a plan for all calls except Apply and Commit
 	max     bool            // of the wrapped store
 
 	lock   sync.Mutex
@@ -143,7 +143,7 @@ type Fault struct {
 
 var _ backend.Backend = (*Fault)(nil)
 
-// NewFault wraps a store; a plan of nil lets everything pass.
+// NewFault wraps a store. If plan is nil, all requests pass.
 func NewFault(inner backend.Backend, plan Plan) *Fault {
 	f := &Fault{inner: inner, max: inner.Capabilities().Max, calls: map[Op]int{}, done: map[Op]*[acts]int{}}
 	f.wrapped = backend.Wrap(inner, &backend.WrapOptions{
@@ -155,7 +155,7 @@ func NewFault(inner backend.Backend, plan Plan) *Fault {
 	return f
 }
 
-// SetPlan changes the plan; the counts go on.
+// SetPlan changes the plan. Counts continue.
 func (f *Fault) SetPlan(plan Plan) {
 	if plan == nil {
 		plan = Always(Pass)
@@ -165,29 +165,29 @@ func (f *Fault) SetPlan(plan Plan) {
 	f.plan = plan
 }
 
-// SetHooks sets what is called for each request before it reaches the wrapped store, and before its answer comes back;
-// a hook may wait, or call the store. Either may be nil.
+// SetHooks sets functions that are called for each request, before it reaches the wrapped store and before it returns. They
+// may wait, or call the store. Either may be nil.
 func (f *Fault) SetHooks(before, after func(context.Context, Call)) {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	f.before, f.after = before, after
 }
 
-// Calls counts the calls of an operation so far.
+// Calls returns the number of calls of an operation.
 func (f *Fault) Calls(op Op) int {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	return f.calls[op]
 }
 
-// Writes counts the writes in all calls of Apply and Commit so far.
+// Writes returns the number of writes in all calls of Apply and Commit.
 func (f *Fault) Writes() int {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	return f.writes
 }
 
-// Count counts the requests of an operation that an act befell.
+// Count returns the number of requests of an operation to which an act was applied.
 func (f *Fault) Count(op Op, act Act) int {
 	f.lock.Lock()
 	defer f.lock.Unlock()
@@ -197,8 +197,8 @@ func (f *Fault) Count(op Op, act Act) int {
 	return 0
 }
 
-// Release frees all that hang deaf, carries out all late writes, in the order in which they came, and tells their
-// errors. What hangs or comes late afterwards waits for the next Release.
+// Release ends all calls of HangDeaf, carries out all late writes in the order in which they came, and returns their errors.
+// Later ones wait for the next Release.
 func (f *Fault) Release(ctx context.Context) []error {
 	f.lock.Lock()
 	if f.free != nil {
@@ -214,21 +214,21 @@ func (f *Fault) Release(ctx context.Context) []error {
 	return errs
 }
 
-// Waiting counts the late writes that the next Release carries out.
+// Waiting returns the number of late writes that the next Release carries out.
 func (f *Fault) Waiting() int {
 	f.lock.Lock()
 	defer f.lock.Unlock()
 	return len(f.late)
 }
 
-// request is a call, or a write of one, and what befalls it.
+// request is a call, or a write of one, and what happens to it.
 type request struct {
 	Call
 	act  Act
 	free <-chan struct{} // of the next Release
 }
 
-// begin notes one call and plans its requests: one for each of keys where each is true, else one for all.
+// begin counts one call and plans its requests: one for each key if each is true, else one.
 func (f *Fault) begin(op Op, each bool, keys ...backend.Key) []request {
 	f.lock.Lock()
 	defer f.lock.Unlock()

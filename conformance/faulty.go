@@ -8,10 +8,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// carriedOut tells whether the request reaches the store before its answer comes back.
+// carriedOut reports whether the request reaches the store before the call returns.
 func (r *request) carriedOut() bool { return r.act == Pass || r.act == LoseReply || r.act == HangAfter }
 
-// fault is what a request that does not pass comes back with; it waits for that where it hangs.
+// fault returns the error of a request, nil if it passes. It waits first if the request hangs.
 func (r *request) fault(ctx context.Context) error {
 	raw := &FaultError{Act: r.act, Call: r.Call}
 	writes := r.Op == OpApply || r.Op == OpCommit
@@ -40,7 +40,7 @@ func (r *request) fault(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", backend.ErrUnavailable, raw)
 }
 
-// call makes a call that is one request.
+// call makes a call of one request.
 func (f *Fault) call(ctx context.Context, op Op, keys []backend.Key, carryOut func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (f *Fault) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 	if f.refuses(writes) {
 		return f.inner.Commit(ctx, token, writes)
 	}
-	own := cloneWrites(writes) // a late commit is carried out when the caller's slices are his again
+	own := cloneWrites(writes) // a late commit is carried out when the caller may have changed its slices
 	return f.call(ctx, OpCommit, keysIn(writes), func(ctx context.Context) error { return f.inner.Commit(ctx, token, own) })
 }
 
@@ -92,7 +92,7 @@ func (f *Fault) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 // Capabilities implements [backend.Backend].
 func (f *Fault) Capabilities() backend.Capabilities { return f.wrapped.Capabilities() }
 
-// refuses reports whether the wrapped store refuses the whole call, which then is no request.
+// refuses reports whether the wrapped store refuses the whole call, which then does not count as a request.
 func (f *Fault) refuses(writes []backend.Write) bool {
 	for i := range writes {
 		w := &writes[i]
@@ -103,11 +103,11 @@ func (f *Fault) refuses(writes []backend.Write) bool {
 	return false
 }
 
-// Close implements [backend.Backend]; it closes the wrapped store.
+// Close implements [backend.Backend] by closing the wrapped store.
 func (f *Fault) Close() error { return f.inner.Close() }
 
-// Apply implements [backend.Backend]. Every write is planned by itself: those that reach the store do so in one call,
-// then those that hang are waited for.
+// Apply implements [backend.Backend]. The plan decides for each write. Those that reach the store do so in one call, and then
+// Apply waits for those that hang.
 func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	if err := ctx.Err(); err != nil || len(writes) == 0 {
 		return f.inner.Apply(ctx, writes, out)
@@ -131,10 +131,10 @@ func (f *Fault) Apply(ctx context.Context, writes []backend.Write, out []backend
 	return err
 }
 
-// applySome applies the writes that are carried out now, and puts the late ones aside. Errors are left in out.
+// applySome applies the writes that are carried out now, and keeps the late ones. Errors are in out.
 func (f *Fault) applySome(ctx context.Context, requests []request, writes []backend.Write, out []backend.Outcome) error {
 	if !slices.ContainsFunc(requests, func(r request) bool { return r.act != Pass }) {
-		return f.inner.Apply(ctx, writes, out) // nothing is copied: faults cost little where there are none
+		return f.inner.Apply(ctx, writes, out) // nothing is copied if there are no faults
 	}
 	var some []backend.Write
 	var at []int
@@ -153,7 +153,7 @@ func (f *Fault) applySome(ctx context.Context, requests []request, writes []back
 		return nil
 	}
 	outcomes := make([]backend.Outcome, len(some))
-	_ = f.inner.Apply(ctx, some, outcomes) // each outcome has its error
+	_ = f.inner.Apply(ctx, some, outcomes) // the errors are in the outcomes
 	for j, i := range at {
 		out[i], writes[i].Memo = outcomes[j], some[j].Memo
 	}
@@ -168,7 +168,7 @@ func keysIn(writes []backend.Write) []backend.Key {
 	return keys
 }
 
-// cloneWrites copies all that belongs to the caller.
+// cloneWrites copies what belongs to the caller.
 func cloneWrites(writes []backend.Write) []backend.Write {
 	own := slices.Clone(writes)
 	for i := range own {

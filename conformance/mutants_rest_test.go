@@ -190,7 +190,7 @@ func judgesExpired(inner backend.Backend) broken {
 			r, _ := judged(ctx, inner, &writes[0])
 			var none backend.Record
 			none.Reset(writes[0].Layout)
-			if e := r.Expiry(); r.Present() && e != backend.NoExpiry && e < now && !backend.Judge(&none, &writes[0]) {
+			if e := r.Expiry(); r.Present() && e != backend.NoExpiry && e < now && !backend.Check(&none, &writes[0]) {
 				out[0] = backend.Outcome{Record: none}
 				return nil
 			}

@@ -311,7 +311,7 @@ func judged(ctx context.Context, inner backend.Backend, w *backend.Write) (backe
 	r := make([]backend.Record, 1)
 	r[0].Reset(w.Layout)
 	_ = inner.Read(ctx, []backend.Key{w.Key}, r)
-	holds := backend.Judge(&r[0], w)
+	holds := backend.Check(&r[0], w)
 	runtime.Gosched()
 	return r[0], holds
 }

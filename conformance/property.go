@@ -12,9 +12,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// RunModel asks a store and a model of the contract the same random things, and compares every answer, and all records
-// after every step. The flags of rapid apply: -rapid.checks for more runs, -rapid.steps for longer ones, -rapid.seed
-// to repeat one.
+// RunModel gives a store and a model of the contract the same random operations, and compares every result, and all records
+// after every step. The flags of rapid apply: -rapid.checks for more runs, -rapid.steps for longer ones, -rapid.seed to
+// repeat one.
 func RunModel(t *testing.T, open Open) {
 	t.Run("Model", func(t *testing.T) {
 		t.Parallel()
@@ -38,7 +38,7 @@ func Fuzz(f *testing.F, open Open) {
 	})
 }
 
-// under is the test with another tester: failures are those of a random run.
+// under returns the test with another tester, to which it reports failures.
 func (s *storeTest) under(t tester) *storeTest {
 	other := *s
 	other.tester = t
@@ -84,7 +84,7 @@ func (s *storeTest) compareWithModel(rt *rapid.T) {
 	}
 }
 
-// compareAnswer asks both; an index listing is asked again until it has caught up.
+// compareAnswer gives both an operation. It repeats an index listing until that has caught up.
 func (p *player) compareAnswer(m model, a asked) {
 	p.Helper()
 	before := model{}
@@ -111,7 +111,7 @@ func (p *player) compareAnswer(m model, a asked) {
 	}
 }
 
-// compareRecords reads all there may be.
+// compareRecords compares all records.
 func (p *player) compareRecords(m model) {
 	p.Helper()
 	keys := someKeys()

@@ -14,8 +14,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// RunUsage proves that what limiters consume in the stores which open gives is added up once and can be asked for: by the
-// aggregator, from [backend.FeedFunc], which the stores must have.
+// RunUsage proves that the aggregator counts what limiters consume once, from the Feed of the store, and that it can be
+// queried. The store must have Feed.
 func RunUsage(t *testing.T, open Open) {
 	for _, s := range usage {
 		t.Run(s.name, func(t *testing.T) {

@@ -8,17 +8,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// batch is what one transaction does. It keeps the records that it has seen, so that many writes of one record read,
+// batch is the work of one transaction. It keeps the records that it has read, so that many writes on one record read,
 // encode and store it once.
 type batch struct {
 	tx      *bbolt.Tx
 	records *bbolt.Bucket
-	queue   *bbolt.Bucket // the feed; nil where none is kept
+	queue   *bbolt.Bucket // the feed; nil if none is kept
 
 	states map[string]*state // by stored key
-	order  []*state          // as they came, so that a run can be repeated
+	order  []*state          // in the order of arrival, so that a run can be repeated
 	fed    []fed
-	taken  [][]byte // numbers of changes that were handed out
+	taken  [][]byte // numbers of changes that were taken
 	stale  [][]byte // keys of the bucket expiry that belong to no record
 	wrote  bool
 }
@@ -32,9 +32,9 @@ type state struct {
 	now    head
 	there  bool
 	dirty  bool           // may differ from old
-	late   bool           // its instant in the bucket expiry lies behind, and is to be moved
-	fields []byte         // encoded, where record is not decoded
-	record backend.Record // decoded, where it has a layout
+	late   bool           // its time in the bucket expiry has passed and is to be moved
+	fields []byte         // encoded, unless record is decoded
+	record backend.Record // decoded, if it has a layout
 }
 
 // fed is a change for the feed.
@@ -48,11 +48,11 @@ func newBatch(tx *bbolt.Tx, feed bool) *batch {
 	return b
 }
 
-// index and expiry are opened by those who need them: most writes touch neither.
+// index and expiry are opened when they are needed: most writes touch neither.
 func (b *batch) index() *bbolt.Bucket  { return b.tx.Bucket(indexBucket) }
 func (b *batch) expiry() *bbolt.Bucket { return b.tx.Bucket(expiryBucket) }
 
-// load finds the record as the batch has left it.
+// load returns the record as the batch has left it.
 func (b *batch) load(k backend.Key) (*state, error) {
 	stored := appendKey(make([]byte, 0, 128), k)
 	if st := b.states[string(stored)]; st != nil {
@@ -71,22 +71,22 @@ func (b *batch) load(k backend.Key) (*state, error) {
 	return st, nil
 }
 
-// commonNumbers is how many numbers a record is likely to have: those of a bucket with two limits.
+// commonNumbers is how many numbers a bucket with two limits has.
 const commonNumbers = 10
 
-// as decodes the record for a layout.
+// as returns the record, decoded for a layout.
 func (st *state) as(l *backend.Layout) (*backend.Record, error) {
 	has := st.record.Layout()
 	if has == l {
 		return &st.record, nil
 	}
 	if has != nil && st.there {
-		st.fields = appendFields(nil, &st.record) // two layouts in one batch; they are the same but for their address
+		st.fields = appendFields(nil, &st.record) // two layouts in one batch, which differ only in their address
 	}
 	st.record.Reset(l)
 	if st.there {
 		if st.record.Span() == 0 {
-			st.record.Settle(make([]backend.Num, 0, commonNumbers)) // at once, not one by one
+			st.record.Reserve(make([]backend.Num, 0, commonNumbers)) // in one allocation
 		}
 		if err := decodeFields(st.fields, &st.record); err != nil {
 			st.record = backend.Record{}
@@ -97,7 +97,7 @@ func (st *state) as(l *backend.Layout) (*backend.Record, error) {
 	return &st.record, nil
 }
 
-// encode is the record as it would be stored now, nil for none.
+// encode returns the record as it would be stored now, or nil if there is none.
 func (st *state) encode() []byte {
 	if !st.there {
 		return nil
@@ -109,7 +109,7 @@ func (st *state) encode() []byte {
 	return appendFields(dst, &st.record)
 }
 
-// change does f to the record, and notes the change for the feed.
+// change calls f, which changes the record, and notes the change for the feed.
 func (b *batch) change(st *state, f func()) {
 	if st.dirty = true; b.queue == nil {
 		f()
@@ -122,22 +122,22 @@ func (b *batch) change(st *state, f func()) {
 	}
 }
 
-// enact lets a write happen on rec, the record that as decoded: in place.
-func (b *batch) enact(st *state, w *backend.Write, rec *backend.Record) (err error) {
+// applyTo applies a write to rec, which as has decoded, in place.
+func (b *batch) applyTo(st *state, w *backend.Write, rec *backend.Record) (err error) {
 	if !w.Remove && len(w.Effects) == 0 {
 		return nil
 	}
 	b.change(st, func() {
 		if w.Remove {
 			st.remove()
-		} else if err = backend.Enact(rec, w); err == nil {
+		} else if err = backend.Apply(rec, w); err == nil {
 			st.adopt(w)
 		}
 	})
 	return err
 }
 
-// adopt notes what effects mean besides values.
+// adopt sets presence, expiry and place after the effects of a write.
 func (st *state) adopt(w *backend.Write) {
 	st.there, st.now.expiry = true, st.record.Expiry()
 	if w.Index != nil {
@@ -149,7 +149,7 @@ func (st *state) remove() {
 	st.record, st.fields, st.there, st.now = backend.Record{}, nil, false, head{expiry: backend.NoExpiry}
 }
 
-// flush brings what changed into the transaction, and reports whether anything did.
+// flush stores what has changed in the transaction, and reports whether anything has.
 func (b *batch) flush() (wrote bool, err error) {
 	for _, st := range b.order {
 		if st.dirty || st.late {
@@ -216,8 +216,8 @@ func (b *batch) store(st *state) error {
 	return b.put(b.records, st.stored, now)
 }
 
-// dueNow leaves the instant in the bucket expiry alone as long as the record does not expire before it: a record that
-// is written all the time and lives on and on is not moved each time.
+// dueNow returns the time for the bucket expiry. It keeps the one that is there as long as the record does not expire
+// before it, so that a record whose expiry is put off with each write is not moved each time.
 func (st *state) dueNow() backend.Expiry {
 	switch {
 	case !st.there || st.now.expiry == backend.NoExpiry:

@@ -13,44 +13,46 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Options are what a store may be opened with; nil is fine.
+// Options change how a store is opened and works. A nil *Options is valid.
 type Options struct {
-	// NoSync leaves out the syncs: a crash of the machine may then lose what was acknowledged, or the whole file; the
-	// death of the process loses nothing. For tests. Default: every batch is synced.
+	// NoSync omits the syncs, for tests. A crash of the machine may then lose what was acknowledged, or the whole file; the
+	// death of the process loses nothing. Default: every batch is synced.
 	NoSync bool
 
-	// Timeout is how long to wait for another process that has the file open. Default: 900 ms.
+	// Timeout is how long Open waits for another process that has the file open. Default: 900 ms.
 	Timeout time.Duration
 
-	// Feed keeps every change, in the file, until Feed has handed it out. Default: no changes are kept, and Feed is
-	// refused. What was kept before is handed out when the store is opened with Feed again.
+	// Feed keeps every change in the file until it has been taken by Feed of the store's Capabilities. Default: no changes
+	// are kept. Changes that were kept before stay in the file, until they are taken from a store with this option.
 	Feed bool
 
-	// ReadOnly opens a file that is there for reading, as others may at the same time, and writes nothing: the file and its
-	// file system may be read-only. Writes, Sweep and Feed fail with backend.ErrRejected. Default: reading and writing.
+	// ReadOnly opens an existing file for reading, as other processes may at the same time. Nothing is written, so that the
+	// file and its file system may be read-only. Writes fail with backend.ErrRejected. Default: reading and writing.
 	ReadOnly bool
 
-	// OpenFile opens the file, as os.OpenFile does, which is the default.
+	// OpenFile opens the file. Default: os.OpenFile.
 	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error)
 }
 
-// defaultTimeout lets a second process fail within a second.
+// defaultTimeout makes a second process fail within a second.
 const defaultTimeout = 900 * time.Millisecond
 
-// Store is a [backend.Backend] in a file. It is safe for concurrent use.
+// Store is a [backend.Backend] in a file. Safe for concurrent use.
 type Store struct {
 	path  string
 	db    *bbolt.DB
 	feed  bool
 	queue queue
 
-	taking sync.Mutex // held by the call of Feed that runs
+	taking sync.Mutex // held by a running call of Feed
 }
 
 var _ backend.Backend = (*Store)(nil)
 
-// Open opens the store in a file, and makes it where there is no such file or an empty one; its folder must be there.
-// With Options.ReadOnly it makes none, and fails with backend.ErrRejected if there is none. What Open refuses it leaves as it is.
+// Open opens the store in a file. If there is no such file, or an empty one, it creates the store; the folder must exist.
+// With Options.ReadOnly it creates nothing, and returns an error that is backend.ErrRejected if there is no store. A file
+// that another process has open is backend.ErrUnavailable, a damaged or foreign one backend.ErrCorrupt, one of another
+// version backend.ErrInvalid. Open does not change a file that it refuses.
 func Open(path string, o *Options) (*Store, error) {
 	if o == nil {
 		o = &Options{}
@@ -116,7 +118,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 	})
 }
 
-// Close implements [backend.Backend]. It waits for the writes that came before it.
+// Close implements [backend.Backend]. It waits for earlier writes.
 func (s *Store) Close() error {
 	last := &request{run: func(*batch) {}, last: true}
 	if err := s.queue.do(context.Background(), last); err == backend.ErrClosed { //nolint:errorlint // it is ours, unwrapped
@@ -125,7 +127,7 @@ func (s *Store) Close() error {
 	return classify(s.path, s.db.Close())
 }
 
-// begin is what every call that does not write does first.
+// begin is the first step of every call that does not write.
 func (s *Store) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -138,12 +140,12 @@ func (s *Store) begin(ctx context.Context) error {
 	return nil
 }
 
-// view reads the file as it is at one moment.
+// view calls f with the file as it is at one moment.
 func (s *Store) view(f func(*bbolt.Tx) error) error {
 	return classify(s.path, guard(func() error { return s.db.View(f) }))
 }
 
-// commit judges a batch of requests, and commits what took effect; nothing where nothing did.
+// commit runs a batch of requests, and commits if any of them took effect.
 func (s *Store) commit(batch []*request) {
 	err := classify(s.path, guard(func() error { return s.transact(batch) }))
 	if err == nil {
@@ -175,7 +177,7 @@ func (s *Store) transact(requests []*request) error {
 	return nil
 }
 
-// guard turns what a damaged page does to bbolt, or to the reader of mapped memory, into an error.
+// guard returns an error if f panics, as bbolt and readers of mapped memory do on a damaged page.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -8,13 +8,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// A part of a key is ended by end; a zero byte in it is escaped. So a part that begins another comes before it, and
-// no bytes of a part can be taken for its end.
+// A part of a key is followed by zero and end, and a zero byte in it is escaped. So a part that is the beginning of another
+// one sorts before it, and no bytes of a part look like its end.
 const (
 	zero    = 0x00
-	end     = 0x01 // behind zero: the part ends
-	behind  = 0x02 // behind zero: greater than whatever the part goes on with after its end
-	escaped = 0xFF // behind zero: the zero is of the part
+	end     = 0x01 // after zero: the part ends
+	behind  = 0x02 // after zero: greater than any key in which end is after zero
+	escaped = 0xFF // after zero: the zero belongs to the part
 )
 
 // appendPart appends a part without its end.
@@ -41,12 +41,12 @@ func appendKey(dst []byte, k backend.Key) []byte {
 	return appendParts(dst, k.Namespace, k.Partition, k.Sort)
 }
 
-// entry is a key of the index.
+// entry returns a key of the bucket index.
 func entry(k backend.Key, p backend.Place) []byte {
 	return appendParts(nil, k.Namespace, p.Partition, p.Sort, k.Partition, k.Sort)
 }
 
-// cutPart takes a part with its end off b.
+// cutPart returns the part at the beginning of b, and what follows its end.
 func cutPart(b []byte) (part string, rest []byte, err error) {
 	i := bytes.IndexByte(b, zero)
 	if i >= 0 && i+1 < len(b) && b[i+1] == end {
@@ -66,7 +66,7 @@ func cutPart(b []byte) (part string, rest []byte, err error) {
 	return "", nil, errDamaged
 }
 
-// parts takes n parts, which must be all there is.
+// cutParts sets the parts of b, which must have nothing else.
 func cutParts(b []byte, parts ...*string) (err error) {
 	for _, p := range parts {
 		if *p, b, err = cutPart(b); err != nil {
@@ -87,19 +87,19 @@ func decodeEntry(b []byte) (k backend.Key, p backend.Place, err error) {
 	return k, p, cutParts(b, &k.Namespace, &p.Partition, &p.Sort, &k.Partition, &k.Sort)
 }
 
-// appendDue is a key of the bucket expiry. Instants are not negative.
+// appendDue appends a key of the bucket expiry. Times are not negative.
 func appendDue(dst []byte, due backend.Expiry, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(dst, uint64(due)), key...)
 }
 
-// number of the feed, so that bytes are in its order.
+// sequence returns a key of the bucket feed, whose bytes are in the order of numbers.
 func sequence(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func appendString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// reader takes values off b; an error sticks.
+// reader reads values from b. After an error it reads nothing more.
 type reader struct {
 	b   []byte
 	err error

@@ -9,33 +9,33 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Compacted tells what [Compact] has done.
+// Compacted is the result of [Compact].
 type Compacted struct {
 	Before, After int64 // the size of the file, in bytes
 }
 
-// compactTx is about how many bytes one transaction copies.
+// compactTx is about the number of bytes that one transaction copies.
 const compactTx = 16 << 20
 
 // compactAlloc is by how many bytes the new file grows.
 const compactAlloc = 64 << 10
 
-// suffix is added to the name of the file that is being written.
+// suffix follows the name of the file in the name of the new one.
 const suffix = ".compact"
 
-// Compact rewrites the file of a store at its least size. A bbolt file never shrinks by itself: it reuses the pages of
-// records that went. Nothing else may have it open; Compact waits for that as [Open] does. It writes a new file beside the
-// old one, named like it with .compact behind it, syncs it, and renames it over the old one, so that a crash at any moment
-// leaves the old file or the new one, whole. Mode and owner are kept; a symbolic link stays one.
+// Compact rewrites the file of a store at its least size. A bbolt file never shrinks by itself, because it reuses the pages of
+// removed records. No other process may have the file open; Compact waits for that as [Open] does. It writes a new file in
+// the same folder, with the suffix .compact, syncs it, and renames it to the old name, so that a crash at any moment leaves
+// either the old file or the new one, complete. Mode and owner are kept, and a symbolic link stays one.
 //
-// Errors are those of [Open]; a file that does not exist is fs.ErrNotExist, and a backend.ErrRejected. After any error the
-// old file is as it was. Windows cannot replace a file that is open: there Compact is a backend.ErrInvalid.
+// Errors are those of [Open]. A file that does not exist is fs.ErrNotExist and backend.ErrRejected. After any error the old
+// file is unchanged. Windows cannot replace an open file; there the error is backend.ErrInvalid.
 func Compact(path string, o *Options) (Compacted, error) {
 	c := compaction{path: path, o: o, step: func(string) error { return nil }}
 	return c.run()
 }
 
-// compaction is one call of Compact. step is called when each step is done; tests look at the files then, and may fail it.
+// compaction is one call of Compact. step is called after each step; tests look at the files then, and may return an error.
 type compaction struct {
 	path string
 	o    *Options
@@ -50,7 +50,7 @@ func (c *compaction) run() (done Compacted, err error) {
 	if err != nil {
 		return done, errMissing(c.path, err)
 	}
-	s, err := Open(path, c.writing()) // which nobody else can while s is open
+	s, err := Open(path, c.writing()) // while s is open, nobody else can open the file
 	if err != nil {
 		return done, err
 	}
@@ -74,7 +74,7 @@ func (c *compaction) run() (done Compacted, err error) {
 	return Compacted{info.Size(), size.Size()}, c.step("renamed")
 }
 
-// writing are the options to open the file with: also if it is only read, nobody else may have it open.
+// writing returns the options with which the file is opened: for writing, so that nobody else has it open.
 func (c *compaction) writing() *Options {
 	var o Options
 	if c.o != nil {
@@ -84,7 +84,7 @@ func (c *compaction) writing() *Options {
 	return &o
 }
 
-// write makes the new file, and checks it as Open does. What a compaction that was killed has left is overwritten.
+// write writes the new file, and checks it as Open does. It replaces what an interrupted compaction has left.
 func (c *compaction) write(old *bbolt.DB, fresh string, info os.FileInfo) error {
 	if err := removeIfThere(fresh); err != nil {
 		return err

@@ -13,37 +13,37 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// errDamaged is what a page, a key or a record may have wrong with it.
-var errDamaged = errors.New("bolt: the stored bytes make no sense")
+// errDamaged reports a page, a key or a record that cannot be decoded.
+var errDamaged = errors.New("bolt: the stored bytes cannot be decoded")
 
-// errNoFeed is what Feed answers on a store that keeps no changes.
-var errNoFeed = fmt.Errorf("%w: bolt: the store was opened without Options.Feed", backend.ErrInvalid)
+// errNoFeed is returned by Feed of a store that keeps no changes.
+var errNoFeed = fmt.Errorf("%w: bolt: the store keeps no changes: open it with Options.Feed", backend.ErrInvalid)
 
-// errReadOnly is what writes meet on a store that was opened for reading.
-var errReadOnly = fmt.Errorf("%w: bolt: the store was opened with Options.ReadOnly", backend.ErrRejected)
+// errReadOnly is returned by writes on a store that was opened for reading.
+var errReadOnly = fmt.Errorf("%w: bolt: the store is open for reading only: open it without Options.ReadOnly", backend.ErrRejected)
 
 func errNoStore(path string) error {
-	return fmt.Errorf("%w: bolt: %s holds no store yet, and Options.ReadOnly makes none", backend.ErrRejected, path)
+	return fmt.Errorf("%w: bolt: %s has no store, and with Options.ReadOnly none is created: open it once without", backend.ErrRejected, path)
 }
 
 func errLengths(writes, out int) error {
-	return fmt.Errorf("%w: bolt: %d outcomes or records for %d writes or keys", backend.ErrInvalid, out, writes)
+	return fmt.Errorf("%w: bolt: out has length %d for %d writes or keys: make both equally long", backend.ErrInvalid, out, writes)
 }
 
 func errSize(size int) error {
-	return fmt.Errorf("%w: bolt: %d at a time, at least 1", backend.ErrInvalid, size)
+	return fmt.Errorf("%w: bolt: the size is %d: use at least 1", backend.ErrInvalid, size)
 }
 
 func errPosition(after string) error {
-	return fmt.Errorf("%w: bolt: no position of a scan: %q", backend.ErrInvalid, after)
+	return fmt.Errorf("%w: bolt: %q is not a position of a scan: pass the one that Scan returned", backend.ErrInvalid, after)
 }
 
 func errNoLayout(k backend.Key) error {
-	return fmt.Errorf("%w: bolt: no layout is given for the record of %v", backend.ErrInvalid, k)
+	return fmt.Errorf("%w: bolt: the record for %v has no layout: call Reset with one", backend.ErrInvalid, k)
 }
 
 func errField(name string, l *backend.Layout) error {
-	return fmt.Errorf("%w: bolt: the stored record has a field %q that layout %s does not have; was it written by a newer program?",
+	return fmt.Errorf("%w: bolt: the stored record has a field %q that layout %s does not have: use the program that wrote it, or a newer one",
 		backend.ErrInvalid, name, l.Name())
 }
 
@@ -54,20 +54,20 @@ func errRecord(k backend.Key, err error) error {
 	return err
 }
 
-// errUnknown is what a writer hears that did not wait for its batch.
+// errUnknown is returned to a writer that did not wait for its batch.
 func errUnknown(err error) error {
-	return fmt.Errorf("%w: bolt: the write was being committed: %w", backend.ErrOutcomeUnknown, err)
+	return fmt.Errorf("%w: bolt: the context ended while the write was being committed: %w", backend.ErrOutcomeUnknown, err)
 }
 
-// What Open may find. Each text names the file and the way out.
+// Errors of Open. Each names the file and what to do.
 
 func errInUse(path string, waited time.Duration) error {
-	return fmt.Errorf("%w: bolt: %s is in use by another process (or twice by this one), waited %v: "+
-		"one at a time may have it open; end the other one, or use another file", backend.ErrUnavailable, path, waited)
+	return fmt.Errorf("%w: bolt: %s is in use by another process, or twice by this one, for %v: "+
+		"only one may have it open: end the other process, or use another file", backend.ErrUnavailable, path, waited)
 }
 
 func errFolder(path string, err error) error {
-	return fmt.Errorf("%w: bolt: the folder of %s does not exist, create it first: %w", backend.ErrRejected, path, err)
+	return fmt.Errorf("%w: bolt: the folder of %s does not exist: create it first: %w", backend.ErrRejected, path, err)
 }
 
 func errMissing(path string, err error) error {
@@ -75,33 +75,32 @@ func errMissing(path string, err error) error {
 }
 
 func errMoved(path string) error {
-	return fmt.Errorf("%w: bolt: %s was replaced again and again while it was being opened", backend.ErrUnavailable, path)
+	return fmt.Errorf("%w: bolt: %s was replaced each time that it was opened: try again later", backend.ErrUnavailable, path)
 }
 
-// errCompactHere reports a system that cannot replace a file which is open.
-var errCompactHere = fmt.Errorf("%w: bolt: files cannot be compacted on Windows; copy the store to another system", backend.ErrInvalid)
+// errCompactHere reports a system that cannot replace an open file.
+var errCompactHere = fmt.Errorf("%w: bolt: files cannot be compacted on Windows: copy the file to another system", backend.ErrInvalid)
 
 func errNotAFile(path string) error {
-	return fmt.Errorf("%w: bolt: %s is no regular file; name a file, which need not exist", backend.ErrInvalid, path)
+	return fmt.Errorf("%w: bolt: %s is not a regular file: use the name of a file, which need not exist", backend.ErrInvalid, path)
 }
 
 func errForeign(path, why string) error {
-	return fmt.Errorf("%w: bolt: %s is not a store of zae-limiter, it was left as it is: %s; use another file",
+	return fmt.Errorf("%w: bolt: %s is not a store of zae-limiter: %s: use another file; nothing was changed",
 		backend.ErrCorrupt, path, why)
 }
 
 func errFile(path, why string) error {
-	return fmt.Errorf("%w: bolt: %s is damaged, it was left as it is: %s; restore it from a copy, or move it away to begin anew",
+	return fmt.Errorf("%w: bolt: %s is damaged: %s: restore it from a copy, or move it away to start a new one; nothing was changed",
 		backend.ErrCorrupt, path, why)
 }
 
 func errVersion(path, found string) error {
-	return fmt.Errorf("%w: bolt: %s has format version %s, this program reads version %s, it was left as it is: "+
-		"use the version of zae-limiter that wrote it, or move it away to begin anew", backend.ErrInvalid, path, found, version)
+	return fmt.Errorf("%w: bolt: %s has format version %s, and this program reads version %s: "+
+		"use the version of zae-limiter that wrote it, or move it away to start a new one; nothing was changed", backend.ErrInvalid, path, found, version)
 }
 
-// classify makes an error of this package's contract of what bbolt or the system said, before or while a request ran
-// that was certainly not applied.
+// classify returns the contract's error for an error of bbolt or of the system, of a request that was certainly not applied.
 func classify(path string, err error) error {
 	switch {
 	case err == nil || isOurs(err):
@@ -111,7 +110,7 @@ func classify(path string, err error) error {
 	case errors.Is(err, bolterrors.ErrDatabaseReadOnly):
 		return errReadOnly
 	case errors.Is(err, errDamaged):
-		return fmt.Errorf("%w: bolt: %s is damaged: %w; restore it from a copy", backend.ErrCorrupt, path, err)
+		return fmt.Errorf("%w: bolt: %s is damaged: restore it from a copy: %w", backend.ErrCorrupt, path, err)
 	case isNamed(err):
 		return fmt.Errorf("%w: bolt: %s: %w", backend.ErrRejected, path, err)
 	default:
@@ -119,8 +118,8 @@ func classify(path string, err error) error {
 	}
 }
 
-// isNamed reports that the system has no such file for this user: a wrong name, or a missing permission. That does not
-// pass, as a full disk does.
+// isNamed reports whether the system has no such file for this user: the name is wrong, or a permission is missing. Unlike a
+// full disk, that does not pass.
 func isNamed(err error) bool {
 	for _, cause := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
 		if errors.Is(err, cause) {
@@ -136,8 +135,8 @@ func isOurs(err error) bool {
 		errors.Is(err, backend.ErrRejected) || errors.Is(err, backend.ErrCorrupt)
 }
 
-// notCommitted tells what a failed commit means: where the new state is nevertheless the one that readers see, all was
-// written but for a sync, and it may survive or not.
+// notCommitted returns the contract's error for a failed commit. If readers see the new state nevertheless, everything was
+// written except for a sync, and it may survive or not.
 func notCommitted(db *bbolt.DB, id int, err error) error {
 	visible := 0
 	if db.View(func(tx *bbolt.Tx) error { visible = tx.ID(); return nil }) == nil && visible < id {
@@ -146,7 +145,7 @@ func notCommitted(db *bbolt.DB, id int, err error) error {
 	return fmt.Errorf("%w: bolt: %s: the commit failed at its end: %w", backend.ErrOutcomeUnknown, db.Path(), err)
 }
 
-// panicked makes an error of what bbolt or the processor said about a damaged page.
+// panicked returns an error for the panic of bbolt or of the processor on a damaged page.
 func panicked(v any) error {
 	if err, ok := v.(error); ok {
 		return fmt.Errorf("%w: %w", errDamaged, err)

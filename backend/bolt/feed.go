@@ -9,8 +9,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Feed is a [backend.FeedFunc]; it is refused on a store that was opened without Options.Feed. Changes are in the
-// file until they were taken, so they survive the process.
+// Feed is a [backend.FeedFunc]. Changes are in the file until they are taken, so that they survive the process. It returns
+// an error that is backend.ErrInvalid if the store was opened without Options.Feed, and backend.ErrRejected with
+// Options.ReadOnly.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -18,7 +19,7 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 	if !s.feed {
 		return 0, errNoFeed
 	}
-	if s.db.IsReadOnly() { // what is taken could not be forgotten
+	if s.db.IsReadOnly() { // a change that was taken could not be removed
 		return 0, errReadOnly
 	}
 	if size < 1 {
@@ -36,14 +37,14 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 		}
 	}
 	forget := func(b *batch) { b.taken = append(b.taken, numbers...) }
-	// Taken is taken: a context that ends now must not have them taken again.
+	// The changes have been taken: a context that ends now must not cause them to be taken again.
 	if err := s.queue.do(context.WithoutCancel(ctx), &request{run: forget, size: len(numbers)}); err != nil {
 		return 0, err
 	}
 	return len(numbers), nil
 }
 
-// oldest copies the oldest changes for which there is a layout, and the numbers of all.
+// oldest returns copies of the oldest changes for which there is a layout, and the numbers of all of them.
 func (s *Store) oldest(layouts backend.Layouts, size int) (changes []backend.Change, numbers [][]byte, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(feedBucket).Cursor()

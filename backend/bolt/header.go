@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// header is one of the two copies of a bbolt file's first page, as far as Open looks at it: bbolt itself would take the
-// other copy for a damaged one, or end the program, where a store is better refused. Numbers are in the machine's order.
+// header is what Open reads of one of the two copies of a bbolt file's first page. If a copy is damaged, bbolt itself would
+// use the other copy, or end the program. Numbers are in the byte order of the machine.
 type header struct {
 	pageSize int64
 	free     int64 // the page with the list of free pages
-	pages    int64 // that the file must have
+	pages    int64 // the number of pages that the file must have
 	txid     uint64
 }
 
@@ -30,7 +30,7 @@ const (
 	boltVersion = 2
 )
 
-// checkHeaders tells what is wrong with the first pages of a file, an errForeign or errFile.
+// checkHeaders returns the newer copy of the first page, or what is wrong with the file: an errForeign or errFile.
 func checkHeaders(path string, f *os.File) (newest header, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -43,7 +43,7 @@ func checkHeaders(path string, f *os.File) (newest header, err error) {
 				return h, errFile(path, "its first page has a wrong checksum")
 			}
 		}
-		return newest, errForeign(path, "it does not begin as a bbolt file does (or both copies of its first page are damaged)")
+		return newest, errForeign(path, "it does not begin as a bbolt file does, or both copies of its first page are damaged")
 	}
 	second, ok := readHeader(f, newest.pageSize)
 	if !ok || second.pageSize != newest.pageSize {
@@ -74,19 +74,19 @@ func readHeader(f *os.File, at int64) (h header, ok bool) {
 		sum.Sum64() == order.Uint64(b[atChecksum:]) && h.pageSize > 0
 }
 
-// A page begins with its number, and then has these.
+// A page begins with its number. These are the offsets that follow.
 const (
 	atFlags      = 8
 	atCount      = 10
 	pageHeader   = 16
 	isFreeList   = 0x10
-	countFollows = 0xFFFF // the first number of the list is how many follow
+	countFollows = 0xFFFF // the first number of the list is how many numbers follow
 )
 
-// checkFree tells what is wrong with the list of free pages. bbolt reads it when it opens a file for writing, and on a
-// damaged one it panics with the file locked for good.
+// checkFree returns what is wrong with the list of free pages. bbolt reads it when it opens a file for writing, and panics if
+// it is damaged, while the file stays locked.
 func checkFree(path string, f *os.File, h header) error {
-	bad := errFile(path, "its list of free pages makes no sense")
+	bad := errFile(path, "its list of free pages is damaged")
 	if h.free < 2 || h.free >= h.pages {
 		return bad
 	}

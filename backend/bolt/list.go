@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// List implements [backend.Backend]; index listings are as fresh as primary ones.
+// List implements [backend.Backend]. Index listings are as fresh as primary ones.
 func (s *Store) List(ctx context.Context, q backend.Query) (page backend.Keys, err error) {
 	if err := s.begin(ctx); err != nil {
 		return page, err
@@ -50,7 +50,7 @@ func list(c *bbolt.Cursor, q *backend.Query) (page backend.Keys, err error) {
 	return page, nil
 }
 
-// bounds are the first key of the query's listing and the one that ends it, whatever the direction.
+// bounds returns the least key of the query's listing and the one that ends it, in either direction.
 func bounds(q *backend.Query) (from, to []byte) {
 	partition := appendParts(nil, q.Namespace, q.Partition)
 	from = appendPart(bytes.Clone(partition), q.From)
@@ -87,7 +87,7 @@ func seek(c *bbolt.Cursor, to []byte) []byte {
 	return at
 }
 
-// seekBefore finds the last key before one.
+// seekBefore returns the last key before another one.
 func seekBefore(c *bbolt.Cursor, to []byte) []byte {
 	at, _ := c.Seek(to)
 	if at == nil {
@@ -110,7 +110,7 @@ func itemOf(stored []byte, index bool) (item backend.Item, err error) {
 	return item, err
 }
 
-// Scan is a [backend.ScanFunc], in the order of keys. A position is the last key as it is stored.
+// Scan is a [backend.ScanFunc], in the order of keys. A position is the last key, as it is stored.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, "", err

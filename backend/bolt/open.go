@@ -10,7 +10,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// The buckets of a store, and what its bucket meta says.
+// The buckets of a store, and the keys of its bucket meta.
 var (
 	metaBucket    = []byte("meta")
 	recordsBucket = []byte("records")
@@ -31,7 +31,7 @@ const (
 type opening struct {
 	path string
 	o    Options
-	file *os.File // the one that bbolt has open, to be closed where it panics
+	file *os.File // opened for bbolt, to be closed if it panics
 }
 
 func open(path string, o *Options) (*bbolt.DB, error) {
@@ -69,11 +69,10 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// looks is how often headers that make no sense are looked at before the file is called damaged: the first look is
-// without the lock.
+// looks is how often headers are read before the file counts as damaged, because they are read without the lock.
 const looks = 3
 
-// inspect looks at a file that is there, without writing to it.
+// inspect checks an existing file without writing to it.
 func (op *opening) inspect() error {
 	f, err := op.o.OpenFile(op.path, os.O_RDONLY, 0)
 	if err != nil {
@@ -85,7 +84,7 @@ func (op *opening) inspect() error {
 		if err == nil {
 			break
 		}
-		if try == looks { // another process may have been writing just then
+		if try == looks { // another process may have been writing
 			return err
 		}
 	}
@@ -94,7 +93,7 @@ func (op *opening) inspect() error {
 		return err
 	}
 	defer db.Close()                   //nolint:errcheck // it was only read
-	h, err := checkHeaders(op.path, f) // now that nobody writes
+	h, err := checkHeaders(op.path, f) // nobody writes now
 	if err != nil {
 		return err
 	}
@@ -104,11 +103,11 @@ func (op *opening) inspect() error {
 	return checkFree(op.path, f, h)
 }
 
-// mostMoved is how often a file may be replaced while it is being opened.
+// mostMoved is how often a file may be replaced while it is opened.
 const mostMoved = 10
 
-// openCurrent opens the file as the options say. While it waits for another process, that one may replace the file by a
-// compact one: what is written to the old file then would be lost.
+// openCurrent opens the file as the options say. If another process replaces the file by a compact one while openCurrent
+// waits for it, writes to the old file would be lost, so that it opens the new one.
 func (op *opening) openCurrent() (*bbolt.DB, error) {
 	for range mostMoved {
 		db, err := op.open(op.o.ReadOnly)
@@ -136,7 +135,7 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// open has bbolt open the file. Read-only it changes nothing, not even a list of free pages.
+// open opens the file with bbolt. If readOnly is true, it changes nothing, not even the list of free pages.
 func (op *opening) open(readOnly bool) (db *bbolt.DB, err error) {
 	err = guard(func() error {
 		db, err = bbolt.Open(op.path, 0o600, &bbolt.Options{
@@ -163,7 +162,7 @@ func (op *opening) openFile(name string, flag int, perm os.FileMode) (f *os.File
 	return op.file, err
 }
 
-// damaged names the file where pages make no sense.
+// damaged adds the name of the file to an error of damaged pages.
 func (op *opening) damaged(err error) error {
 	if errors.Is(err, errDamaged) {
 		return errFile(op.path, err.Error())
@@ -171,7 +170,7 @@ func (op *opening) damaged(err error) error {
 	return err
 }
 
-// checkFormat accepts a file of this format, and one that was made but got no further.
+// checkFormat accepts a file of this format, and an empty bbolt file.
 func (op *opening) checkFormat(tx *bbolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
@@ -194,12 +193,12 @@ func (op *opening) checkFormat(tx *bbolt.Tx) error {
 	return nil
 }
 
-// prepare makes what a new file needs, in one transaction.
+// prepare creates the buckets of a new file, in one transaction.
 func (op *opening) prepare(db *bbolt.DB) error {
 	fresh := false
 	err := db.View(func(tx *bbolt.Tx) error {
 		fresh = tx.Bucket(metaBucket) == nil
-		return op.checkFormat(tx) // another process may have been here since inspect
+		return op.checkFormat(tx) // another process may have changed it since inspect
 	})
 	switch {
 	case err != nil || !fresh:
@@ -225,7 +224,7 @@ func (op *opening) prepare(db *bbolt.DB) error {
 	return err
 }
 
-// syncFolder makes a new file's name durable where the system lets folders be synced; elsewhere it is done without.
+// syncFolder makes a new file's name durable, on systems that can sync folders.
 func syncFolder(path string) {
 	if d, err := os.Open(filepath.Dir(path)); err == nil {
 		_ = d.Sync()

@@ -4,5 +4,5 @@ package bolt
 
 import "os"
 
-// keepOwner has nothing to do where files are not compacted.
+// keepOwner does nothing on systems on which files are not compacted.
 func keepOwner(string, os.FileInfo) error { return nil }

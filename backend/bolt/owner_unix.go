@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// keepOwner gives a new file the owner and the group of another one: the administrator's compaction must not take the file
-// away from the program that uses it.
+// keepOwner gives a file the owner and the group of another one, so that a program can still use its file after an
+// administrator has compacted it.
 func keepOwner(path string, as os.FileInfo) error {
 	info, err := os.Stat(path)
 	if err != nil {

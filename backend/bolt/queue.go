@@ -9,22 +9,22 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// batchMost is about how many writes one transaction takes in, so that nobody waits for more than that.
+// batchMost is about the largest number of writes in one transaction, so that no writer waits for more than that.
 const batchMost = 1024
 
-// request is what one caller wants of a batch.
+// request is the part of one caller in a batch.
 type request struct {
-	run    func(*batch) // judges, and notes what became of it where the caller looks once it is done
-	size   int          // how many writes it has
-	last   bool         // nothing may follow it
+	run    func(*batch) // checks and applies the writes, and keeps the outcome for the caller
+	size   int          // the number of its writes
+	last   bool         // no request may follow it
 	err    error        // why its batch was not committed
-	signal chan bool    // true: lead; false: done
+	signal chan bool    // receives true if the caller becomes the leader, false if the request is done
 
 	taken bool // into a batch; guarded by the queue
 	leads bool // was told to lead; guarded by the queue
 }
 
-// queue is of those who wait for a batch. One of them leads, if there is any.
+// queue holds the requests that wait for a batch. One of their callers is the leader, if there are any.
 type queue struct {
 	commit func([]*request)
 
@@ -34,8 +34,8 @@ type queue struct {
 	closed  bool
 }
 
-// do waits until r was committed, or failed to be. Its error tells that the caller did not wait so long: the request
-// was not picked up where the error is the context's own, and is out of the caller's hands where it is ErrOutcomeUnknown.
+// do waits until the batch of r was committed, and returns why it was not. If ctx ends before, it returns ctx's error if
+// the request was not taken into a batch, and ErrOutcomeUnknown if it was.
 func (q *queue) do(ctx context.Context, r *request) error {
 	r.signal = make(chan bool, 1)
 	q.lock.Lock()
@@ -58,13 +58,13 @@ func (q *queue) do(ctx context.Context, r *request) error {
 		}
 	}
 	if lead {
-		runtime.Gosched() // let those whom the batch before has answered come again, and share this one
+		runtime.Gosched() // lets the writers of the batch before send their next writes, which then are in this batch
 		q.lead(r)
 	}
 	return r.err
 }
 
-// leave takes a request out of the queue if it is still there.
+// leave removes a request from the queue, if it is still there.
 func (q *queue) leave(r *request, cause error) error {
 	q.lock.Lock()
 	defer q.lock.Unlock()
@@ -83,7 +83,7 @@ func (q *queue) leave(r *request, cause error) error {
 	return cause
 }
 
-// lead commits everything that waits, r first, and hands on the lead.
+// lead commits all requests that wait, r first, and makes the next caller the leader.
 func (q *queue) lead(r *request) {
 	q.lock.Lock()
 	n, size := 0, 0

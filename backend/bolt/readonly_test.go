@@ -61,7 +61,7 @@ func TestReadOnlyMakesNothing(t *testing.T) {
 	mustWrite(t, empty, nil)
 	for _, path := range []string{filepath.Join(folder, "absent.db"), empty, filepath.Join(folder, "nosuch", "x.db")} {
 		_, err := bolt.Open(path, &bolt.Options{ReadOnly: true})
-		if !errors.Is(err, backend.ErrRejected) || !strings.Contains(err.Error(), "holds no store") {
+		if !errors.Is(err, backend.ErrRejected) || !strings.Contains(err.Error(), "has no store") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

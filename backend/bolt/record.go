@@ -9,11 +9,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// head is what the store itself keeps of a record: a stored record is its head, and then its fields.
+// head is what the store itself keeps of a record. A stored record is its head, followed by its fields.
 type head struct {
 	expiry backend.Expiry
-	due    backend.Expiry // under which it lies in the bucket expiry, 0 for none; never later than expiry
-	place  backend.Place  // in the index; no partition for none
+	due    backend.Expiry // its time in the bucket expiry, 0 for none; never later than expiry
+	place  backend.Place  // in the index; without partition if there is none
 }
 
 func appendHead(dst []byte, h *head) []byte {
@@ -36,14 +36,14 @@ func decodeHead(b []byte) (h head, fields []byte, err error) {
 	return h, r.b, r.err
 }
 
-// A field is a byte that tells its kind and, of a number, how many bytes follow the name; then its name, then its value.
+// A stored field is a byte with its type and, for a number, the size of the value in bytes; then its name, then its value.
 const (
 	isText  = 0x20
 	isBytes = 0x21
 	mostNum = 16
 )
 
-// fieldsOf are the fields of a layout, in the order in which they are stored.
+// field is a field of a layout.
 type field struct {
 	slot backend.Slot
 	name string
@@ -52,6 +52,7 @@ type field struct {
 
 var fieldsByLayout sync.Map // *backend.Layout → []field
 
+// fieldsOf returns the fields of a layout in the order in which they are stored.
 func fieldsOf(l *backend.Layout) []field {
 	if known, ok := fieldsByLayout.Load(l); ok {
 		return known.([]field)
@@ -88,7 +89,7 @@ func appendFields(dst []byte, rec *backend.Record) []byte {
 	return dst
 }
 
-// sizeOf is how many bytes of two's complement a number needs, 0 for zero.
+// sizeOf returns how many bytes of two's complement a number needs, 0 for zero.
 func sizeOf(hi int64, lo uint64) byte {
 	if hi == int64(lo)>>63 {
 		if lo == 0 {
@@ -110,7 +111,7 @@ func decodeNum(b []byte) backend.Num {
 	return num.FromParts(int64(binary.BigEndian.Uint64(both[:8])), binary.BigEndian.Uint64(both[8:]))
 }
 
-// decodeFields fills out, which has its layout. Fields mostly come in the layout's order.
+// decodeFields fills out, whose layout is set. It is fastest for fields in the layout's order.
 func decodeFields(b []byte, out *backend.Record) error {
 	fields, next := fieldsOf(out.Layout()), 0
 	r := reader{b: b}

@@ -8,15 +8,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// One transaction looks at up to sweepMost instants of the bucket expiry, and one call makes up to sweepCalls of them, as
-// long as all that it looks at live on.
+// One transaction reads up to sweepMost times of the bucket expiry, and one call makes up to sweepCalls transactions, until
+// one of them has dropped a record.
 const (
 	sweepMost  = 1000
 	sweepCalls = 8
 )
 
-// Sweep is a [backend.SweepFunc]. One call drops up to a thousand records, in one transaction. It returns 0 if there is
-// nothing to drop, and in rare cases if it has looked only at records that live on, which it does not look at again.
+// Sweep is a [backend.SweepFunc]. One call drops up to a thousand records, in one transaction. It returns 0 if no record has
+// expired, and in rare cases if it has found only records whose expiry was put off, which it does not find again. With
+// Options.ReadOnly it returns an error that is backend.ErrRejected.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 	for range sweepCalls {
 		if err := s.begin(ctx); err != nil {
@@ -39,8 +40,8 @@ type sweeping struct {
 	err           error
 }
 
-// run looks at the records whose instants in the bucket have come: expired, or living on, and then moved to
-// the instant of their expiry.
+// run drops the records whose time in the bucket has passed, unless their expiry was put off: then it moves them to the time
+// of their expiry.
 func (sw *sweeping) run(b *batch) {
 	c := b.expiry().Cursor()
 	for at, _ := c.First(); at != nil && sw.seen < sweepMost; at, _ = c.Next() {

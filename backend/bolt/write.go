@@ -28,7 +28,7 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	return err
 }
 
-// own copies writes where the caller may leave before they were made, and then change them: a leader reads them still.
+// own copies writes if the caller may return before a leader has read them.
 func own(ctx context.Context, writes []backend.Write) []backend.Write {
 	if ctx.Done() == nil {
 		return writes
@@ -45,7 +45,7 @@ func own(ctx context.Context, writes []backend.Write) []backend.Write {
 	return writes
 }
 
-// applying is a call of Apply in a batch. The outcomes are its own until the caller takes them.
+// applying is a call of Apply in a batch. It has outcomes of its own, because the caller may return before they are set.
 type applying struct {
 	writes []backend.Write
 	out    []backend.Outcome
@@ -58,7 +58,7 @@ func (a *applying) run(b *batch) {
 	}
 }
 
-// report copies the outcomes to the caller's, and gives the first error.
+// report copies the outcomes to the caller's, and returns the first error.
 func (a *applying) report(out []backend.Outcome) (err error) {
 	for i := range out {
 		from := &a.out[i]
@@ -71,14 +71,14 @@ func (a *applying) report(out []backend.Outcome) (err error) {
 	return err
 }
 
-// apply judges one write and lets it happen; the record is as it is then.
+// apply checks and applies one write, and sets record to the outcome.
 func (b *batch) apply(w *backend.Write, record *backend.Record) (applied bool, err error) {
 	st, err := b.load(w.Key)
 	if err != nil {
 		return false, errRecord(w.Key, err)
 	}
 	if w.Remove && len(w.Conds) == 0 {
-		b.change(st, st.remove) // there is nothing to judge
+		b.change(st, st.remove) // there are no conditions
 		record.Reset(w.Layout)
 		return true, nil
 	}
@@ -86,8 +86,8 @@ func (b *batch) apply(w *backend.Write, record *backend.Record) (applied bool, e
 	if err != nil {
 		return false, errRecord(w.Key, err)
 	}
-	if applied = backend.Judge(now, w); applied {
-		if err := b.enact(st, w, now); err != nil {
+	if applied = backend.Check(now, w); applied {
+		if err := b.applyTo(st, w, now); err != nil {
 			return false, err
 		}
 	}
@@ -99,7 +99,7 @@ func (b *batch) apply(w *backend.Write, record *backend.Record) (applied bool, e
 	return applied, nil
 }
 
-// Commit implements [backend.Backend]. No token is remembered: after ErrOutcomeUnknown the records tell.
+// Commit implements [backend.Backend]. It ignores the token: after ErrOutcomeUnknown a caller reads the records.
 func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -123,7 +123,7 @@ type committing struct {
 func (c *committing) run(b *batch) {
 	states, next := make([]*state, len(c.writes)), make([]backend.Record, len(c.writes))
 	for i := range c.writes {
-		if c.err = b.try(&c.writes[i], i, &states[i], &next[i]); c.err != nil {
+		if c.err = b.check(&c.writes[i], i, &states[i], &next[i]); c.err != nil {
 			return
 		}
 	}
@@ -141,22 +141,22 @@ func (c *committing) run(b *batch) {
 	}
 }
 
-// try finds out whether a write of a commit can happen, and what its record will be then. It changes nothing.
-func (b *batch) try(w *backend.Write, i int, at **state, next *backend.Record) error {
+// check checks the conditions of a write of a commit, and sets next to the record after it. It changes nothing.
+func (b *batch) check(w *backend.Write, i int, at **state, next *backend.Record) error {
 	st, err := b.load(w.Key)
 	if err != nil {
 		return errRecord(w.Key, err)
 	}
 	if *at = st; w.Remove && len(w.Conds) == 0 {
-		return nil // there is nothing to judge
+		return nil // there are no conditions
 	}
 	now, err := st.as(w.Layout)
 	if err != nil {
 		return errRecord(w.Key, err)
 	}
 	next.CopyFrom(now)
-	if !backend.Judge(next, w) {
+	if !backend.Check(next, w) {
 		return &backend.ConflictError{Index: i, Key: w.Key, Record: *next}
 	}
-	return backend.Enact(next, w)
+	return backend.Apply(next, w)
 }

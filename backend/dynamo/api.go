@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	readTries   = 3 // of the SDK, for what changes nothing
+	readTries   = 3 // of the SDK, for requests that change nothing
 	readBackoff = 50 * time.Millisecond
 )
 
-// api is what of the SDK is used. What may write is sent once, since who sends a write again must be able to recognise it
-// (but see resigning); reads have a few tries. They are functions, not interfaces: of a client that is in an interface the linker keeps all calls,
-// and the program is a Lambda function's zip as well.
+// api is the part of the SDK that is used. Writes are sent once (but see resigning), because only a caller who can recognize a
+// write may send it again; reads are retried. The calls are functions, not interfaces, because the linker keeps all methods
+// of a client in an interface, and the program is also a Lambda function's zip.
 type api struct {
 	reads   reads
 	writes  writes
@@ -43,12 +43,12 @@ type writes struct {
 	UpdateItem         func(context.Context, *dynamodb.UpdateItemInput, ...option) (*dynamodb.UpdateItemOutput, error)
 	DeleteItem         func(context.Context, *dynamodb.DeleteItemInput, ...option) (*dynamodb.DeleteItemOutput, error)
 	TransactWriteItems func(context.Context, *dynamodb.TransactWriteItemsInput, ...option) (*dynamodb.TransactWriteItemsOutput, error)
-	// For the schema record, and tables of tests.
+	// These are for the schema record and for the tables of tests.
 	PutItem     func(context.Context, *dynamodb.PutItemInput, ...option) (*dynamodb.PutItemOutput, error)
 	CreateTable func(context.Context, *dynamodb.CreateTableInput, ...option) (*dynamodb.CreateTableOutput, error)
 }
 
-// describing is DescribeTable for who wants an interface.
+// describing makes an interface of DescribeTable.
 type describing func(context.Context, *dynamodb.DescribeTableInput, ...option) (*dynamodb.DescribeTableOutput, error)
 
 // DescribeTable implements [dynamodb.DescribeTableAPIClient].
@@ -63,7 +63,7 @@ type shards struct {
 }
 
 func newAPI(base dynamodb.Options) api {
-	base.DisableValidateResponseChecksum = true // it warns of every refusal (aws-sdk-go-v2 issue 3545)
+	base.DisableValidateResponseChecksum = true // it logs a warning for every refusal (aws-sdk-go-v2 issue 3545)
 	base.RetryMaxAttempts = 0
 	base.Retryer = resigning{}
 	again := retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = readTries, readBackoff })
@@ -81,16 +81,16 @@ func newAPI(base dynamodb.Options) api {
 	}
 }
 
-// resigning sends a write once more if its signature was rejected because this machine's clock and DynamoDB's differ. Signatures
-// are looked at before requests are, so the write was certainly not applied. From the Date of the reply the SDK has learned by
-// how much the clocks differ, and signs this and all later writes by DynamoDB's.
+// resigning sends a write once more if its signature was rejected because this machine's clock and DynamoDB's differ.
+// DynamoDB checks signatures before requests, so that the write was certainly not applied. The SDK learns the difference from
+// the Date of the reply, and signs this write and all later ones by DynamoDB's clock.
 type resigning struct{ aws.NopRetryer }
 
 // MaxAttempts implements [aws.Retryer].
 func (resigning) MaxAttempts() int { return 2 }
 
-// IsErrorRetryable implements [aws.Retryer]. The SDK marks an error so if its code is one of those for signatures, and the time
-// of the signature was wrong by minutes: nothing else has that mark.
+// IsErrorRetryable implements [aws.Retryer]. The SDK marks an error as retryable only if its code is one of those for signatures
+// and the time of the signature was wrong by minutes.
 func (resigning) IsErrorRetryable(err error) bool {
 	return retry.RetryableError{}.IsErrorRetryable(err) == aws.TrueTernary
 }
@@ -98,7 +98,7 @@ func (resigning) IsErrorRetryable(err error) bool {
 // RetryDelay implements [aws.Retryer].
 func (resigning) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
-// closeIdle lets go of connections that nobody uses, if they are ours alone.
+// closeIdle closes idle connections, if the HTTP client is our own.
 func (a *api) closeIdle() {
 	if c, ok := a.http.(*awshttp.BuildableClient); ok {
 		c.GetTransport().CloseIdleConnections()

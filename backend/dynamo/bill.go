@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// bill sums up what the requests of one call cost, for the call's [backend.Meter]. A nil bill counts nothing.
+// bill adds up the cost of the requests of one call, for the call's [backend.Meter]. A nil bill counts nothing.
 type bill struct {
 	meter    *backend.Meter
 	lock     sync.Mutex
@@ -24,7 +24,7 @@ func newBill(ctx context.Context) *bill {
 	return nil
 }
 
-// wanted asks DynamoDB for what a request cost.
+// wanted asks DynamoDB to report the cost of a request.
 func (b *bill) wanted() types.ReturnConsumedCapacity {
 	if b == nil {
 		return ""
@@ -56,7 +56,7 @@ func (b *bill) capacity(c *types.ConsumedCapacity) {
 	}
 }
 
-// pay hands the sum to the meter.
+// pay adds the sum to the meter.
 func (b *bill) pay() {
 	if b == nil {
 		return

@@ -18,23 +18,23 @@ import (
 )
 
 const (
-	connections = 512             // idle ones kept: as many as callers that are expected to be at it together
+	connections = 512             // idle connections kept: as many as callers are expected at once
 	dialing     = 2 * time.Second // at most; a caller's deadline may be earlier
 )
 
-// Its length is looked at apart: {3,255} costs half a millisecond of every program's start.
+// The length is checked separately, because {3,255} costs half a millisecond at every program's start.
 var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]+\z`)
 
-// CheckName reports a name that no table can have, by a [backend.ErrInvalid], as Open does. It talks to nobody, and is safe for
+// CheckName returns an error that is [backend.ErrInvalid] if no table can have the name, as Open does. It does no I/O. Safe for
 // concurrent use.
 func CheckName(name string) error {
 	if len(name) < 3 || len(name) > 255 || !tableName.MatchString(name) {
-		return fmt.Errorf("%w: dynamo: %q is no name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'", backend.ErrInvalid, name)
+		return fmt.Errorf("%w: dynamo: %q is not a name of a table: use 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'", backend.ErrInvalid, name)
 	}
 	return nil
 }
 
-// connect makes a store without looking at the table. It talks to nobody.
+// connect returns a store without reading the table. It does no I/O, except to load the user's AWS configuration.
 func connect(ctx context.Context, name string, o *Options) (*Store, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func connect(ctx context.Context, name string, o *Options) (*Store, error) {
 	return &Store{table: name, api: newAPI(base)}, nil
 }
 
-// clientOptions are those of the SDK's client, made of whatever the caller gave.
+// clientOptions returns the options of the SDK's client.
 func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 	if o.Client != nil {
 		options := o.Client.Options()
@@ -86,17 +86,17 @@ func clientOptions(ctx context.Context, o *Options) (dynamodb.Options, error) {
 		}
 	}
 	if options.Region == "" {
-		return options, fmt.Errorf("%w: dynamo: no AWS region is set; set Options.Region, --region or AWS_REGION", backend.ErrRejected)
+		return options, fmt.Errorf("%w: dynamo: no AWS region is set: set Options.Region, --region or AWS_REGION", backend.ErrRejected)
 	}
 	return options, nil
 }
 
-// atEndpoint is for endpoints that are not the region's own. One on this machine is an emulator, which wants some
-// region and some credentials, and does not care which.
+// atEndpoint sets the options for an endpoint that is not the region's own. One on this machine is an emulator, which needs a
+// region and credentials, whatever they are.
 func atEndpoint(options *dynamodb.Options, o *Options) error {
 	u, err := url.Parse(*options.BaseEndpoint)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("%w: dynamo: endpoint %q is no URL; write http://localhost:8000", backend.ErrInvalid, *options.BaseEndpoint)
+		return fmt.Errorf("%w: dynamo: invalid endpoint %q: use a URL, for example http://localhost:8000", backend.ErrInvalid, *options.BaseEndpoint)
 	}
 	options.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
 	if !awsconfig.Local(*options.BaseEndpoint) {

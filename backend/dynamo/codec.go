@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// decode fills r, which must have been Reset to its layout, with an item; none leaves it not present.
+// decode fills r, whose layout is set, with an item. An empty item leaves r not present.
 func decode(of item, r *backend.Record) error {
 	if len(of) == 0 {
 		return nil
@@ -39,11 +39,11 @@ func decode(of item, r *backend.Record) error {
 }
 
 func unknownAttribute(name string, l *backend.Layout) error {
-	return fmt.Errorf("%w: dynamo: the stored record has an attribute %q that layout %s does not have; was it written by a newer program?",
+	return fmt.Errorf("%w: dynamo: the stored record has an attribute %q that layout %s does not have: use the program that wrote it, or a newer one",
 		backend.ErrInvalid, name, l.Name())
 }
 
-// set reports whether v is a value for the slot.
+// set sets the slot to v, and reports whether v has the right type.
 func set(r *backend.Record, slot backend.Slot, v types.AttributeValue) bool {
 	kind := r.Layout().Field(slot).Kind
 	switch v := v.(type) {
@@ -84,8 +84,8 @@ type values struct {
 	ends    []int
 }
 
-// room makes values for as many numbers, and operands in all.
-func room(numbers, operands int) values {
+// newValues returns values with memory for as many numbers, and operands in all.
+func newValues(numbers, operands int) values {
 	return values{
 		of: make(item, operands), numbers: make([]types.AttributeValueMemberN, 0, numbers),
 		digits: make([]byte, 0, 20*numbers), ends: make([]int, 0, numbers),
@@ -109,7 +109,7 @@ func (v *values) text(name, s string, kind backend.Kind) {
 	}
 }
 
-// done gives all operands, nil where there is none: an empty map is an error to DynamoDB.
+// done returns all operands, or nil if there are none, because DynamoDB refuses an empty map.
 func (v *values) done() item {
 	if len(v.of) == 0 {
 		return nil
@@ -121,10 +121,10 @@ func (v *values) done() item {
 	return v.of
 }
 
-// unitBytes is what one write unit pays for.
+// unitBytes is how many bytes one write unit pays for.
 const unitBytes = 1024
 
-// units are what writing an item costs: its size in bytes by DynamoDB's rules, in units. A write of nothing costs one.
+// units returns what writing an item costs, from its size by DynamoDB's rules. A write of nothing costs one unit.
 func units(of item) float64 {
 	size := 0
 	for name, v := range of {

@@ -10,30 +10,30 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// action is one write of a transaction.
+// action returns one write of a transaction.
 func (s *Store) action(w *backend.Write) types.TransactWriteItem {
-	shape := s.shapes.of(w)
-	key, values := primary(&w.Key), shape.values(w)
+	expression := s.expressions.of(w)
+	key, values := primary(&w.Key), expression.values(w)
 	const allOld = types.ReturnValuesOnConditionCheckFailureAllOld
 	switch {
 	case w.Remove:
 		return types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &s.table, Key: key, ConditionExpression: shape.condition,
-			ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+			TableName: &s.table, Key: key, ConditionExpression: expression.condition,
+			ExpressionAttributeNames: expression.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
 		}}
 	case len(w.Effects) == 0:
 		return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
-			TableName: &s.table, Key: key, ConditionExpression: shape.condition,
-			ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+			TableName: &s.table, Key: key, ConditionExpression: expression.condition,
+			ExpressionAttributeNames: expression.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
 		}}
 	}
 	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &s.table, Key: key, ConditionExpression: shape.condition, UpdateExpression: shape.update,
-		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
+		TableName: &s.table, Key: key, ConditionExpression: expression.condition, UpdateExpression: expression.update,
+		ExpressionAttributeNames: expression.names, ExpressionAttributeValues: values, ReturnValuesOnConditionCheckFailure: allOld,
 	}}
 }
 
-// canceled finds out why a transaction was not made: of several reasons, a condition that did not hold says most.
+// canceled returns why a transaction was not applied. Of several reasons, a condition that did not hold comes first.
 func (s *Store) canceled(ctx context.Context, err error, writes []backend.Write, bill *bill) error {
 	var canceled *types.TransactionCanceledException
 	if errors.As(err, &canceled) {
@@ -55,7 +55,7 @@ func (s *Store) conflict(i int, w *backend.Write, found item) error {
 	if err := decode(found, &conflict.Record); err != nil {
 		return err
 	}
-	if s.shapes.of(w).guards && backend.Judge(&conflict.Record, w) {
+	if s.expressions.of(w).guards && backend.Check(&conflict.Record, w) {
 		return tooManyDigits()
 	}
 	return conflict

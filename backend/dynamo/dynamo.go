@@ -11,30 +11,37 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Options say where the table is; nil is fine.
+// Options say how to reach the table. A nil *Options is valid.
 type Options struct {
-	Region   string           // default: that of Config, else of the environment and the user's AWS configuration
-	Endpoint string           // a URL, for DynamoDB Local and private endpoints. Default: the region's own
-	Config   *aws.Config      // credentials, HTTP client and the rest. Default: the environment and the user's AWS configuration
-	Client   *dynamodb.Client // whose options are taken over but for retries; beats all of the above
+	// Region is the AWS region. Default: that of Config, or else of the environment and the user's AWS configuration.
+	Region string
+
+	// Endpoint is the URL of DynamoDB Local or of a private endpoint. Default: the endpoint of the region.
+	Endpoint string
+
+	// Config has credentials, HTTP client and other settings. Default: the environment and the user's AWS configuration.
+	Config *aws.Config
+
+	// Client is a client whose options are used, except for its retries, instead of all fields above. Default: none.
+	Client *dynamodb.Client
 }
 
-// Store is a [backend.Backend] over one DynamoDB table. It is safe for concurrent use.
+// Store is a [backend.Backend] in one DynamoDB table. Safe for concurrent use.
 type Store struct {
-	table     string
-	api       api
-	shapes    shapes
-	feed      feed
-	ahead     atomic.Int64 // of this machine's clock, ns
-	closed    atomic.Bool
-	unchecked atomic.Bool // whether the table's schema is still to be looked at
+	table       string
+	api         api
+	expressions expressions
+	feed        feed
+	ahead       atomic.Int64 // how far DynamoDB's clock is ahead of this machine's, ns
+	closed      atomic.Bool
+	unchecked   atomic.Bool // whether the schema record is still to be read
 }
 
 var _ backend.Backend = (*Store)(nil)
 
-// Open connects to the table that a deployment of this name has made. It creates nothing. [ErrNotDeployed] reports
-// that there is no such table, or one of something else; [backend.ErrRejected] a schema of another version, or
-// credentials that do not do. A DynamoDB that cannot be reached now is no failure: the first read looks at the schema.
+// Open opens the table of a deployment, and creates nothing. It returns [ErrNotDeployed] if there is no such table, or if it
+// is of something else, and [backend.ErrRejected] if its schema has another version, or if the credentials do not suffice.
+// If DynamoDB cannot be reached, Open succeeds, and the first read checks the schema.
 func Open(ctx context.Context, name string, o *Options) (*Store, error) {
 	s, err := connect(ctx, name, o)
 	if err != nil {
@@ -47,14 +54,14 @@ func Open(ctx context.Context, name string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Capabilities implements [backend.Backend]. Calls end with their context, because the SDK and the HTTP client under it
-// look at it at every step. The store knows Feed, Scan and ClockAhead. DynamoDB drops expired records by itself, and does
-// not know the greater of two numbers.
+// Capabilities implements [backend.Backend]. The store honors contexts, because the SDK and its HTTP client check them at
+// every step, and has Feed, Scan and ClockAhead. It needs no Sweep, because DynamoDB drops expired records by itself, and
+// cannot have Max, because DynamoDB has no expression for the greater of two numbers.
 func (s *Store) Capabilities() backend.Capabilities {
 	return backend.Capabilities{HonorsContext: true, Feed: s.Feed, Scan: s.Scan, ClockAhead: s.clockAhead}
 }
 
-// Close implements [backend.Backend]. Calls on their way end as they would have.
+// Close implements [backend.Backend]. Calls that are under way end as they would have.
 func (s *Store) Close() error {
 	if !s.closed.Swap(true) {
 		s.api.closeIdle()
@@ -62,7 +69,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// begin is what every call does first.
+// begin is the first step of every call.
 func (s *Store) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// ErrNotDeployed reports a name that no table of a limiter has: not in this region of this account. It is a
+// ErrNotDeployed reports that no table of a limiter has this name in this region of this account. It matches
 // [backend.ErrRejected].
 var ErrNotDeployed = fmt.Errorf("%w: dynamo: no such deployment", backend.ErrRejected)
 
@@ -27,8 +27,8 @@ type class struct {
 	codes   []string
 }
 
-// classes are the contract's words for the codes of DynamoDB's errors, of the SDK's, and of the reasons why a transaction
-// is canceled, the gravest last. Other codes are told by their HTTP status.
+// classes are the contract's errors for the codes of errors of DynamoDB and of the SDK, and of the reasons for which a
+// transaction is canceled, the gravest last. Other codes are classified by their HTTP status.
 var classes = []class{
 	{backend.ErrContention, []string{"TransactionConflictException", "TransactionConflict", "ReplicatedWriteConflictException"}},
 	{backend.ErrOutcomeUnknown, []string{"TransactionInProgressException"}},
@@ -43,12 +43,12 @@ var classes = []class{
 	}},
 }
 
-// classOf is a code's place in classes, -1 if it has none.
+// classOf returns the index of a code's class, or -1.
 func classOf(code string) int {
 	return slices.IndexFunc(classes, func(c class) bool { return slices.Contains(c.codes, code) })
 }
 
-// purpose is what a request was for: of one that only reads nothing can have been applied.
+// purpose says whether a request may write. One that only reads cannot have been applied.
 type purpose uint8
 
 const (
@@ -56,8 +56,8 @@ const (
 	writing
 )
 
-// classify makes an error of the contract of whatever the SDK or the network said. The original stays reachable by
-// errors.As; nil stays nil.
+// classify returns the contract's error for an error of the SDK or of the network, which is reachable by errors.As. It
+// returns nil for nil.
 func classify(ctx context.Context, table string, err error, p purpose) error {
 	if err == nil {
 		return nil
@@ -77,10 +77,10 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 	if errors.As(err, &reply) {
 		status = reply.HTTPStatusCode()
 	}
-	meaning := backend.ErrOutcomeUnknown // no answer, or one that makes no sense
+	meaning := backend.ErrOutcomeUnknown // no answer, or one that cannot be understood
 	switch {
 	case errors.As(err, &missing):
-		return fmt.Errorf("%w: there is no table %s; create it with: zae-limiter deploy --name %s (or check region and account): %w",
+		return fmt.Errorf("%w: there is no table %s: create it with: zae-limiter deploy --name %s (or check region and account): %w",
 			ErrNotDeployed, table, table, err)
 	case class >= 0 && strings.Contains(err.Error()+more, "exceeded the maximum allowed size"):
 		meaning = backend.ErrTooLarge
@@ -90,7 +90,7 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 	case status == http.StatusTooManyRequests, errors.As(err, &lookup), errors.As(err, &dialing) && dialing.Op == "dial": // not carried out
 		meaning = backend.ErrUnavailable
 	case code != "", !errors.As(err, &sending) && strings.Contains(err.Error(), "get identity") && ctx.Err() == nil:
-		meaning = backend.ErrRejected // access denied, bad or expired credentials, a signature of yesterday; no credentials
+		meaning = backend.ErrRejected // access denied; missing, wrong or expired credentials; an old signature
 	}
 	if p == reading && errors.Is(meaning, backend.ErrOutcomeUnknown) {
 		if ctx.Err() != nil {
@@ -104,7 +104,7 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 	return fmt.Errorf("%w: dynamo: %s%s: %w", meaning, table, more, err)
 }
 
-// unsigned is for a request that there were no credentials for: it was certainly not sent.
+// unsigned returns the error of a request without credentials, which was certainly not sent.
 func unsigned(ctx context.Context, table string, none *awsconfig.Error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -115,8 +115,8 @@ func unsigned(ctx context.Context, table string, none *awsconfig.Error) error {
 	return fmt.Errorf("%w: dynamo: %s: %w", backend.ErrRejected, table, none)
 }
 
-// told is the code of an answer, "" if there is none, and what its text leaves out: of a transaction the gravest reason,
-// of throttling why. A hot key and a table that grows call for different cures.
+// told returns the code of an answer, "" if there is none, and what its text does not say: the gravest reason of a
+// transaction, or why it was throttled, because a hot key and a growing table need different cures.
 func told(err error) (code, more string) {
 	var (
 		answer      smithy.APIError
@@ -150,7 +150,7 @@ func told(err error) (code, more string) {
 	if errors.As(err, &answer) {
 		code = answer.ErrorCode()
 		if said := answer.ErrorMessage(); strings.Contains(said, "Signature expired") || strings.Contains(said, "Signature not yet current") {
-			more = ": the clocks of this machine and of DynamoDB differ by minutes; set this machine's clock by a time service"
+			more = ": the clocks of this machine and of DynamoDB differ by minutes: set this machine's clock by a time service"
 		}
 	}
 	return code, more

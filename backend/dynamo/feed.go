@@ -15,14 +15,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// feed is a reader's place in the table's stream, in memory: a store that is opened anew begins at the oldest change that
-// the stream has, at most 24 hours old.
+// feed is how far the table's stream has been read. It is in memory: a store that is opened again begins at the oldest change
+// in the stream, which is at most 24 hours old.
 type feed struct {
 	lock   sync.Mutex
 	stream string // its ARN
 	shards []*shard
 	known  map[string]*shard
-	ready  []image // read, and not taken yet
+	ready  []image // read and not taken yet
 }
 
 // shard is a part of the stream. Its records come after those of its parent.
@@ -37,7 +37,7 @@ type shard struct {
 // image is one record of the stream.
 type image struct {
 	before, after item
-	at            int64 // seconds since the Unix epoch; 0: unknown
+	at            int64 // in seconds since the Unix epoch; 0 if unknown
 }
 
 // Feed is a [backend.FeedFunc], from DynamoDB Streams.
@@ -72,7 +72,7 @@ func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, tak
 	}
 }
 
-// some makes changes of the first images. Those that are not wanted count; those that show no change do not.
+// some returns the changes of the first images. Unwanted images count, and images without a change do not.
 func some(ready []image, layouts backend.Layouts, size int) (changes []backend.Change, counted, seen int, err error) {
 	for ; seen < len(ready) && counted < size; seen++ {
 		change, kind, err := ChangeOf(ready[seen].before, ready[seen].after, layouts)
@@ -90,19 +90,19 @@ func some(ready []image, layouts backend.Layouts, size int) (changes []backend.C
 	return changes, counted, seen, nil
 }
 
-// Kind tells what a record of the stream is worth.
+// Kind says what a record of the stream is.
 type Kind uint8
 
 // The kinds of records in a stream.
 const (
-	NoChange Kind = iota // both images say the same, or it is the driver's own
+	NoChange Kind = iota // both images are equal, or the record is the driver's own
 	Unwanted             // of a key without a layout
-	Wanted
+	Wanted               // a change of a key with a layout
 )
 
-// ChangeOf makes a change of the two images of a stream record; an image is empty where there was no item. It is for
-// readers of the stream that get its records by another way, such as the aggregator's Lambda. The event's name is of no
-// use: the images tell what it was. The change's At is the caller's to set.
+// ChangeOf returns the change of a stream record, from its two images, of which one is empty if there was no item. It is for
+// readers that do not get the records from [Store.Feed], such as the aggregator's Lambda function. The caller sets At of the
+// change. It returns an error that is backend.ErrInvalid if an image does not fit the layout of its key.
 func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Layouts) (c backend.Change, k Kind, err error) {
 	either := after
 	if len(either) == 0 {
@@ -131,7 +131,7 @@ func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Lay
 	return c, Wanted, nil
 }
 
-// fill reads from each shard whose parent is done; more reports whether there was something, or may be now.
+// fill reads from each shard whose parent is done, and reports whether there were records, or there may be more now.
 func (s *Store) fill(ctx context.Context, limit int32) (more bool, err error) {
 	f := &s.feed
 	if err := s.discover(ctx); err != nil {
@@ -150,7 +150,7 @@ func (s *Store) fill(ctx context.Context, limit int32) (more bool, err error) {
 	return more, nil
 }
 
-// discover learns of shards that are new since it was last asked.
+// discover finds shards that are new.
 func (s *Store) discover(ctx context.Context) error {
 	f := &s.feed
 	if f.stream == "" {
@@ -160,7 +160,7 @@ func (s *Store) discover(ctx context.Context) error {
 		}
 		spec := table.Table.StreamSpecification
 		if spec == nil || spec.StreamViewType != types.StreamViewTypeNewAndOldImages || table.Table.LatestStreamArn == nil {
-			return fmt.Errorf("%w: dynamo: table %s has no stream with both images; deploy it again with the aggregator", backend.ErrInvalid, s.table)
+			return fmt.Errorf("%w: dynamo: table %s has no stream with both images: deploy it again with the aggregator", backend.ErrInvalid, s.table)
 		}
 		f.stream, f.known = *table.Table.LatestStreamArn, map[string]*shard{}
 	}
@@ -184,7 +184,7 @@ func (s *Store) discover(ctx context.Context) error {
 	}
 }
 
-// learn takes a shard in. Parents come before their children, or are gone.
+// learn adds a shard. Parents come before their children, or do not exist any more.
 func (f *feed) learn(found *streams.Shard) {
 	id := aws.ToString(found.ShardId)
 	if f.known[id] != nil {
@@ -205,7 +205,7 @@ func (s *Store) readShard(ctx context.Context, sh *shard, limit int32) (n int, e
 	}
 	reply, err := s.api.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: sh.iterator, Limit: &limit})
 	if err != nil {
-		sh.iterator = nil // it may have expired: the next call asks for another, behind the last record
+		sh.iterator = nil // it may have expired: the next call gets another one, behind the last record
 		var trimmed *streams.TrimmedDataAccessException
 		if errors.As(err, &trimmed) {
 			sh.last = nil
@@ -240,7 +240,7 @@ func (s *Store) iterator(ctx context.Context, sh *shard) (*string, error) {
 	return reply.ShardIterator, nil
 }
 
-// itemOf makes an item of what the stream's part of the SDK calls one.
+// itemOf converts an item of the stream's part of the SDK.
 func itemOf(of map[string]streams.AttributeValue) item {
 	made := make(item, len(of))
 	for name, v := range of {
@@ -251,7 +251,7 @@ func itemOf(of map[string]streams.AttributeValue) item {
 			made[name] = text(v.Value)
 		case *streams.AttributeValueMemberB:
 			made[name] = &types.AttributeValueMemberB{Value: v.Value}
-		default: // a kind that no record of ours has; decode says so
+		default: // no record of ours has this type; decode returns an error
 			made[name] = &types.AttributeValueMemberNULL{}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Attributes and indexes of the table, as the deployment's template has them too.
+// The attributes and the index of the table, as in the deployment's template.
 const (
 	hashKey   = "PK"
 	rangeKey  = "SK"
@@ -20,14 +20,14 @@ const (
 	expiresAt = "ttl"
 )
 
-// mark is the attribute that begins the names which are the driver's own, beside those above.
+// mark is the first character of attributes that are the driver's own, besides those above.
 const mark = '~'
 
-// emptyField is set where nothing else would be: an update that sets nothing creates no item.
+// emptyField is set by an update that sets nothing else, because such an update creates no item.
 const emptyField = "~"
 
-// The record that says which version of the schema the table has. It stands in the reserved namespace, and no namespace
-// policy may write there.
+// The record with the version of the table's schema. It is in the reserved namespace, which no policy for a namespace may
+// write.
 const (
 	schemaHash    = "_/schema|"
 	schemaRange   = "schema"
@@ -35,7 +35,7 @@ const (
 	schemaVersion = 1
 )
 
-// attributeOf is the attribute of a layout's field. No field meets an attribute that has another meaning.
+// attributeOf returns the attribute of a layout's field, which has no other meaning.
 func attributeOf(field string) string {
 	switch field {
 	case hashKey, rangeKey, indexHash, indexSort, expiresAt:
@@ -47,7 +47,7 @@ func attributeOf(field string) string {
 	return field
 }
 
-// fieldOf is the opposite of attributeOf; false for attributes that are no fields.
+// fieldOf returns the field of an attribute, and whether it is one.
 func fieldOf(attribute string) (string, bool) {
 	switch attribute {
 	case hashKey, rangeKey, indexHash, indexSort, expiresAt, emptyField:
@@ -59,8 +59,8 @@ func fieldOf(attribute string) (string, bool) {
 	return attribute, true
 }
 
-// A partition key is NAMESPACE/PARTITION, the namespace escaped so that the first slash ends it: policies can then
-// hold a caller to namespaces (dynamodb:LeadingKeys), and no two keys meet. The sort key is the key's own.
+// A partition key is NAMESPACE/PARTITION. The namespace is escaped, so that the first slash ends it: then policies can restrict
+// a caller to namespaces (dynamodb:LeadingKeys), and different keys stay different. The sort key is that of the key.
 
 var (
 	escapes   = strings.NewReplacer("%", "%25", "/", "%2F")
@@ -82,12 +82,12 @@ func keyOf(hash, sort string) backend.Key {
 	return backend.Key{Namespace: namespace, Partition: partition, Sort: sort}
 }
 
-// longPlace is from where on the index has a digest in place of a partition: every index entry has the record's ids in
-// its primary key anyway, and its own keys are paid for with each record.
+// longPlace is the least length of a partition that the index replaces by a digest. Every index entry has the record's ids in
+// its primary key, and its own keys add to the size that each write of the record pays for.
 const longPlace = 25
 
-// indexHashOf is the index's partition key. Nothing needs to be read from it, so a long partition is a digest of 128 bits
-// (SHA-256), which no short one looks like.
+// indexHashOf returns the index's partition key. It is never decoded, so that a long partition can be a digest of 128 bits
+// (SHA-256), which looks like no short one.
 func indexHashOf(namespace, partition string) string {
 	if len(partition) >= longPlace || partition[0] == mark {
 		sum := sha256.Sum256([]byte(partition))
@@ -96,7 +96,7 @@ func indexHashOf(namespace, partition string) string {
 	return hashOf(namespace, partition)
 }
 
-// item is what the SDK speaks of.
+// item is an item of the SDK.
 type item = map[string]types.AttributeValue
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -105,7 +105,7 @@ func primary(k *backend.Key) item {
 	return item{hashKey: text(hashOf(k.Namespace, k.Partition)), rangeKey: text(k.Sort)}
 }
 
-// textOf is a text attribute, "" where there is none.
+// textOf returns a text attribute, or "" if there is none.
 func textOf(of item, attribute string) string {
 	if v, ok := of[attribute].(*types.AttributeValueMemberS); ok {
 		return v.Value
@@ -113,5 +113,5 @@ func textOf(of item, attribute string) string {
 	return ""
 }
 
-// keyIn is the key in an item.
+// keyIn returns the key of an item.
 func keyIn(of item) backend.Key { return keyOf(textOf(of, hashKey), textOf(of, rangeKey)) }

@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// List implements [backend.Backend]: consistent in a primary partition, as fresh as the index is in one of those.
+// List implements [backend.Backend]. Primary listings are consistent; index listings are as fresh as the index.
 func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	if err := s.begin(ctx); err != nil {
 		return backend.Keys{}, err
@@ -46,11 +46,11 @@ func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 	}
 }
 
-// mostForeign is from how many foreign entries on a listing stops before its page is full: a call stays bounded, however many
+// mostForeign is how many foreign entries end a call before its page is full, so that a call stays bounded, however many
 // entries somebody writes into another namespace's index.
 const mostForeign = backend.MaxPage
 
-// listing is a query under way.
+// listing is a query in progress.
 type listing struct {
 	s      *Store
 	q      *backend.Query
@@ -59,7 +59,7 @@ type listing struct {
 	input  dynamodb.QueryInput
 }
 
-// newListing is nil where nothing can be in the listing.
+// newListing returns nil if the listing is empty in any case.
 func newListing(s *Store, q *backend.Query) *listing {
 	l := &listing{s: s, q: q, sort: rangeKey, prefix: hashOf(q.Namespace, "")}
 	hash, of := hashKey, hashOf(q.Namespace, q.Partition)
@@ -70,7 +70,7 @@ func newListing(s *Store, q *backend.Query) *listing {
 	names, values := map[string]string{"#h": hash, "#s": l.sort}, item{":h": text(of)}
 	condition := "#h=:h"
 	from, to := q.From, q.To
-	if a := q.After; a != nil { // DynamoDB refuses to go on behind what is outside of the bounds
+	if a := q.After; a != nil { // DynamoDB refuses a start outside of the bounds
 		if !q.Reverse && to != "" && a.Sort >= to || q.Reverse && a.Sort < from {
 			return nil
 		}
@@ -78,9 +78,9 @@ func newListing(s *Store, q *backend.Query) *listing {
 			l.input.ExclusiveStartKey = l.position(a, of)
 		}
 	}
-	switch { // between includes its upper bound, which is left out below
+	switch { // BETWEEN includes its upper bound, which is left out below
 	case l.input.ExclusiveStartKey != nil && q.After.Sort == from && q.Reverse:
-		condition += " AND #s=:f" // DynamoDB refuses to go on behind the lower bound of between, though equal sorts may follow
+		condition += " AND #s=:f" // DynamoDB refuses a start at the lower bound of BETWEEN, although equal sorts may follow
 		values[":f"] = text(from)
 	case from != "" && to != "":
 		condition += " AND #s BETWEEN :f AND :t"
@@ -104,7 +104,7 @@ func newListing(s *Store, q *backend.Query) *listing {
 	return l
 }
 
-// position is that of an item of the listing whose partition key is hash.
+// position returns the start key behind an item of the listing, whose partition key is hash.
 func (l *listing) position(a *backend.Item, hash string) item {
 	at := primary(&a.Key)
 	if l.q.Index {
@@ -113,10 +113,10 @@ func (l *listing) position(a *backend.Item, hash string) item {
 	return at
 }
 
-// next appends a part of the listing to the page: one item more than the page has, where there are as many. It reports
-// whether there may be more.
+// next appends the next part of the listing to the page, up to one item more than its size, and reports whether there may be
+// more.
 func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (more bool, err error) {
-	size := min(l.q.Size-len(page.Items)+1+page.Foreign, backend.MaxPage+1) // where foreign entries were, more may follow
+	size := min(l.q.Size-len(page.Items)+1+page.Foreign, backend.MaxPage+1) // if there were foreign entries, more may follow
 	l.input.Limit = aws.Int32(int32(size))                                  //nolint:gosec // at most MaxPage + 1
 	l.input.ReturnConsumedCapacity = bill.wanted()
 	reply, err := l.s.api.reads.Query(ctx, &l.input)
@@ -138,17 +138,17 @@ func (l *listing) next(ctx context.Context, bill *bill, page *backend.Keys) (mor
 	return reply.LastEvaluatedKey != nil, nil
 }
 
-// rest is the position of the listing, for another call.
+// rest returns where another call continues the listing.
 func (l *listing) rest() *backend.Item {
 	at := l.input.ExclusiveStartKey
 	return &backend.Item{Key: keyIn(at), Sort: textOf(at, l.sort)}
 }
 
-// scanned is how many records one request of a scan looks at, at least.
+// scanned is the least number of records that one request of a scan reads.
 const scanned = 1000
 
-// Scan is a [backend.ScanFunc], in an order that DynamoDB makes of the keys. It reads the whole table, whose
-// namespaces are not kept apart: for rare acts only. A position is the last key's parts, the first with its length.
+// Scan is a [backend.ScanFunc], in DynamoDB's order of keys. It reads the whole table, all namespaces included, so that it is
+// for rare calls only. A position is the length of a partition key, the partition key and the sort key.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, "", err
@@ -194,7 +194,7 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) (ke
 }
 
 func badSize(size int) error {
-	return fmt.Errorf("%w: dynamo: %d at a time, at least 1", backend.ErrInvalid, size)
+	return fmt.Errorf("%w: dynamo: the size is %d: use at least 1", backend.ErrInvalid, size)
 }
 
 func scanPosition(of item) string {
@@ -202,7 +202,7 @@ func scanPosition(of item) string {
 	return strconv.Itoa(len(hash)) + ":" + hash + textOf(of, rangeKey)
 }
 
-// positionOf is the opposite of scanPosition; nil for a scan that begins.
+// positionOf returns the start key of a position, or nil for the beginning.
 func positionOf(after, namespace string) (item, error) {
 	if after == "" {
 		return nil, nil
@@ -210,7 +210,7 @@ func positionOf(after, namespace string) (item, error) {
 	length, parts, _ := strings.Cut(after, ":")
 	n, err := strconv.Atoi(length)
 	if err != nil || n < 1 || n >= len(parts) || !strings.HasPrefix(parts, hashOf(namespace, "")) {
-		return nil, fmt.Errorf("%w: dynamo: no position of a scan: %q", backend.ErrInvalid, after)
+		return nil, fmt.Errorf("%w: dynamo: %q is not a position of a scan: pass the one that Scan returned", backend.ErrInvalid, after)
 	}
 	return item{hashKey: text(parts[:n]), rangeKey: &types.AttributeValueMemberS{Value: parts[n:]}}, nil
 }

@@ -11,23 +11,23 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// batch is how many keys one request may read.
+// batch is the largest number of keys in one request.
 const batch = 100
 
-// Read implements [backend.Backend]: consistent reads, a hundred keys a request.
+// Read implements [backend.Backend], with a hundred keys in a request.
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
 	if len(keys) != len(out) {
-		return fmt.Errorf("%w: dynamo: %d records for %d keys", backend.ErrInvalid, len(out), len(keys))
+		return fmt.Errorf("%w: dynamo: out has length %d for %d keys: make both equally long", backend.ErrInvalid, len(out), len(keys))
 	}
 	for i := range keys {
 		if err := keys[i].Validate(); err != nil {
 			return err
 		}
 		if out[i].Layout() == nil {
-			return fmt.Errorf("%w: dynamo: no layout is given for the record of %v", backend.ErrInvalid, keys[i])
+			return fmt.Errorf("%w: dynamo: the record for %v has no layout: call Reset with one", backend.ErrInvalid, keys[i])
 		}
 		out[i].Reset(out[i].Layout())
 	}
@@ -64,7 +64,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 	return odd.OrNil()
 }
 
-// readable decodes an item into out[i], or notes that this cannot be done.
+// readable decodes an item into out[i], or notes that it is unreadable.
 func readable(found item, out []backend.Record, i int, odd *backend.UnreadableError) {
 	if err := decode(found, &out[i]); err != nil {
 		out[i].Reset(out[i].Layout())
@@ -85,7 +85,7 @@ func (s *Store) get(ctx context.Context, k *backend.Key, bill *bill) (item, erro
 	return reply.Item, nil
 }
 
-// getAll reads until DynamoDB has served all keys: of a large or throttled batch it leaves some for later.
+// getAll reads until DynamoDB has returned all keys, because it omits some of a large or throttled batch.
 func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found func(item)) error {
 	for len(wanted) > 0 {
 		some := wanted[:min(batch, len(wanted))]
@@ -106,7 +106,7 @@ func (s *Store) getAll(ctx context.Context, wanted []item, bill *bill, found fun
 		}
 		left := reply.UnprocessedKeys[s.table].Keys
 		if len(left) == len(some) {
-			return fmt.Errorf("%w: dynamo: the table serves none of the keys now; it is throttled", backend.ErrUnavailable)
+			return fmt.Errorf("%w: dynamo: the table is throttled: it returned none of the keys: try again", backend.ErrUnavailable)
 		}
 		wanted = append(left, wanted[len(some):]...)
 	}

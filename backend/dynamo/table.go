@@ -15,12 +15,12 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// tableWait bounds waiting for a new table; DynamoDB takes seconds, DynamoDB Local none.
+// tableWait limits the wait for a new table. DynamoDB takes seconds, DynamoDB Local no time.
 const tableWait = 2 * time.Minute
 
-// CreateTable makes the table as a deployment's template has it, waits until it can be used, and writes the schema
-// record: for DynamoDB Local and tests. A table that is there already is an error. Expired records are dropped only by
-// tables of a deployment: an emulator does so within seconds by the machine's clock, which a test's need not be.
+// CreateTable creates a table as in the deployment's template, waits until it can be used, and writes the schema record. It is
+// for DynamoDB Local and tests. It returns an error if the table exists. The table keeps expired records, unlike that of a
+// deployment, because an emulator would drop them within seconds by the machine's clock, which need not be the test's.
 func CreateTable(ctx context.Context, name string, o *Options) error {
 	s, err := connect(ctx, name, o)
 	if err != nil {
@@ -39,10 +39,10 @@ func CreateTable(ctx context.Context, name string, o *Options) error {
 	return s.initialize(ctx)
 }
 
-// Initialize makes a table usable that something else has created: it checks the keys of the table and of its index, and
-// writes the schema record if there is none. [ErrNotDeployed] reports that there is no such table, [backend.ErrRejected] a
-// table that cannot hold a limiter's records, or one with a schema of another version; it stays as it is. A table without a
-// stream or without TTL is fine: it books no usage, and keeps expired records. It makes the table no part of a stack.
+// Initialize prepares a table that another program has created: it checks the keys of the table and of its index, and writes
+// the schema record if there is none. It returns [ErrNotDeployed] if there is no such table, and [backend.ErrRejected] if the
+// table cannot hold a limiter's records or has a schema of another version; then it changes nothing. A table may be without
+// stream, and then has no usage, and without TTL, and then keeps expired records. It does not become part of a stack.
 func Initialize(ctx context.Context, name string, o *Options) error {
 	s, err := connect(ctx, name, o)
 	if err != nil {
@@ -59,7 +59,7 @@ func Initialize(ctx context.Context, name string, o *Options) error {
 	return s.initialize(ctx)
 }
 
-// unfit is why a table cannot hold a limiter's records; "" if it can.
+// unfit returns why a table cannot hold a limiter's records, or "" if it can.
 func unfit(t *types.TableDescription) string {
 	are := func(schema []types.KeySchemaElement, hash, sort string) bool {
 		return len(schema) == 2 && aws.ToString(schema[0].AttributeName) == hash && aws.ToString(schema[1].AttributeName) == sort
@@ -128,13 +128,13 @@ func (s *Store) initialize(ctx context.Context) error {
 	return classify(ctx, s.table, err, writing)
 }
 
-// check looks at the schema record, once.
+// check reads the schema record, until it was valid once.
 func (s *Store) check(ctx context.Context) error {
 	if !s.unchecked.Load() {
 		return nil
 	}
 	out, err := s.api.reads.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: schemaKey, ConsistentRead: aws.Bool(true)})
-	if err = classify(ctx, s.table, err, reading); errors.Is(err, backend.ErrInvalid) { // the key is not one of this table
+	if err = classify(ctx, s.table, err, reading); errors.Is(err, backend.ErrInvalid) { // the table has other keys
 		return fmt.Errorf("%w: table %s is of something else: its keys are not %s and %s, both strings: check the name: %w",
 			ErrNotDeployed, s.table, hashKey, rangeKey, err)
 	}
@@ -143,7 +143,7 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	version, ok := out.Item[schemaField].(*types.AttributeValueMemberN)
 	if !ok {
-		return fmt.Errorf("%w: table %s has no schema record; write it with: zae-limiter init --name %s (or check the name)",
+		return fmt.Errorf("%w: table %s has no schema record: write it with: zae-limiter init --name %s (or check the name)",
 			ErrNotDeployed, s.table, s.table)
 	}
 	if version.Value != versionText {

@@ -15,13 +15,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// together bounds the requests of one call that are on their way at once.
+// together is the largest number of requests of one call at the same time.
 const together = 32
 
-// Apply implements [backend.Backend]: one request per write. One that has only conditions is a consistent read.
+// Apply implements [backend.Backend], with one request for each write. A write with conditions alone is a consistent read.
 func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	if len(writes) != len(out) {
-		return fmt.Errorf("%w: dynamo: %d outcomes for %d writes", backend.ErrInvalid, len(out), len(writes))
+		return fmt.Errorf("%w: dynamo: out has length %d for %d writes: make both equally long", backend.ErrInvalid, len(out), len(writes))
 	}
 	err := s.begin(ctx)
 	for i := 0; err == nil && i < len(writes); i++ {
@@ -95,18 +95,18 @@ func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcom
 		return
 	}
 	bill.add(units(refused.Item))
-	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.shapes.of(w).guards && backend.Judge(&out.Record, w) {
-		out.Err = tooManyDigits() // what did not hold was a guard
+	if out.Err = decode(refused.Item, &out.Record); out.Err == nil && s.expressions.of(w).guards && backend.Check(&out.Record, w) {
+		out.Err = tooManyDigits() // a guard did not hold
 	}
 }
 
-// refuse is for effects that no expression of DynamoDB has.
+// refuse refuses effects for which DynamoDB has no expression.
 func refuse(writes []backend.Write) error {
 	for i := range writes {
 		for _, e := range writes[i].Effects {
 			if e.Op == backend.AddFrom {
-				return fmt.Errorf("%w: dynamo: %s: DynamoDB does not know the greater of two numbers, so AddFrom is for stores with Capabilities.Max: "+
-					"read the record, then Set or Add, with a condition on what was read", backend.ErrInvalid, writes[i].Layout.Field(e.Slot).Name)
+				return fmt.Errorf("%w: dynamo: AddFrom on %s is for stores with Capabilities.Max, because DynamoDB does not know the greater of two numbers: "+
+					"read the record, then use Set or Add, with a condition on what was read", backend.ErrInvalid, writes[i].Layout.Field(e.Slot).Name)
 			}
 		}
 	}
@@ -114,15 +114,15 @@ func refuse(writes []backend.Write) error {
 }
 
 func tooManyDigits() error {
-	return fmt.Errorf("%w: dynamo: a sum would have more than 38 digits", backend.ErrInvalid)
+	return fmt.Errorf("%w: dynamo: a sum would have more than 38 digits: add less", backend.ErrInvalid)
 }
 
 func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item, error) {
-	shape := s.shapes.of(w)
+	expression := s.expressions.of(w)
 	reply, err := s.api.writes.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: primary(&w.Key),
-		ConditionExpression: shape.condition, UpdateExpression: shape.update,
-		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		ConditionExpression: expression.condition, UpdateExpression: expression.update,
+		ExpressionAttributeNames: expression.names, ExpressionAttributeValues: expression.values(w),
 		ReturnValues:                        types.ReturnValueAllNew,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              bill.wanted(),
@@ -137,10 +137,10 @@ func (s *Store) update(ctx context.Context, w *backend.Write, bill *bill) (item,
 }
 
 func (s *Store) remove(ctx context.Context, w *backend.Write, bill *bill) error {
-	shape := s.shapes.of(w)
+	expression := s.expressions.of(w)
 	reply, err := s.api.writes.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.table, Key: primary(&w.Key), ConditionExpression: shape.condition,
-		ExpressionAttributeNames: shape.names, ExpressionAttributeValues: shape.values(w),
+		TableName: &s.table, Key: primary(&w.Key), ConditionExpression: expression.condition,
+		ExpressionAttributeNames: expression.names, ExpressionAttributeValues: expression.values(w),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		ReturnConsumedCapacity:              bill.wanted(),
 	})
@@ -152,18 +152,18 @@ func (s *Store) remove(ctx context.Context, w *backend.Write, bill *bill) error 
 	return err
 }
 
-// look judges a write that changes nothing.
+// look checks a write that changes nothing.
 func (s *Store) look(ctx context.Context, w *backend.Write, out *backend.Outcome, bill *bill) {
 	found, err := s.get(ctx, &w.Key, bill)
 	if err == nil {
 		err = decode(found, &out.Record)
 	}
 	if out.Err = err; err == nil {
-		out.Applied = backend.Judge(&out.Record, w)
+		out.Applied = backend.Check(&out.Record, w)
 	}
 }
 
-// Commit implements [backend.Backend]: one transaction, whose token DynamoDB remembers for ten minutes.
+// Commit implements [backend.Backend] by one transaction, whose token DynamoDB remembers for ten minutes.
 func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -196,9 +196,9 @@ func (s *Store) Commit(ctx context.Context, token [16]byte, writes []backend.Wri
 	return nil
 }
 
-// values are the operands of a write of this shape.
-func (shape *shape) values(w *backend.Write) item {
-	v := room(shape.numbers, shape.operands)
+// values returns the operands of a write that has this expression.
+func (expression *expression) values(w *backend.Write) item {
+	v := newValues(expression.numbers, expression.operands)
 	for i := range w.Conds {
 		c := &w.Conds[i]
 		switch {
@@ -213,7 +213,7 @@ func (shape *shape) values(w *backend.Write) item {
 		}
 	}
 	for i := range w.Effects {
-		shape.effect(&v, w, i)
+		expression.effect(&v, w, i)
 	}
 	if w.Index != nil {
 		v.text(operand(":h", 0), indexHashOf(w.Key.Namespace, w.Index.Partition), backend.Text)
@@ -222,19 +222,19 @@ func (shape *shape) values(w *backend.Write) item {
 	if w.Expiry > 0 {
 		v.int(operand(":x", 0), int64(w.Expiry))
 	}
-	if shape.names["#e"] != "" {
+	if expression.names["#e"] != "" {
 		v.int(operand(":n", 0), 0)
 	}
 	return v.done()
 }
 
-// largest has 38 digits, as many as a number may have.
+// largest is the largest number, of 38 digits.
 var largest = func() backend.Num {
 	n, _ := num.Parse("99999999999999999999999999999999999999")
 	return n
 }()
 
-func (shape *shape) effect(v *values, w *backend.Write, i int) {
+func (expression *expression) effect(v *values, w *backend.Write, i int) {
 	e := &w.Effects[i]
 	switch {
 	case e.Op == backend.Unset:
@@ -247,7 +247,7 @@ func (shape *shape) effect(v *values, w *backend.Write, i int) {
 	if e.Op == backend.Add && !e.Base.IsZero() {
 		v.number(operand(":b", i), e.Base)
 	}
-	if shape.guards && needsGuard(w, e) {
+	if expression.guards && needsGuard(w, e) {
 		bound := largest
 		if e.Num.Sign() < 0 {
 			bound = largest.Neg()

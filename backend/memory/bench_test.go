@@ -112,7 +112,7 @@ func BenchmarkTry(b *testing.B) {
 	var r backend.Record
 	r.Reset(bucket)
 	for b.Loop() {
-		if applied, err := backend.Try(&r, &w); !applied || err != nil {
+		if applied, err := backend.CheckAndApply(&r, &w); !applied || err != nil {
 			b.Fatal(applied, err)
 		}
 	}

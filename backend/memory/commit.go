@@ -2,7 +2,7 @@ package memory
 
 import "github.com/zeroae/zae-limiter-go/backend"
 
-// commit is a set of writes that happens as a whole.
+// commit is the writes of one Commit.
 type commit struct {
 	store  *Store
 	shards []int // numbers, ascending
@@ -14,11 +14,11 @@ type step struct {
 	w    *backend.Write
 	hash uint64
 	sh   *shard
-	r    *rec           // its record, nil where there is none
-	now  backend.Record // as it will be
+	r    *record        // its record, nil if there is none
+	now  backend.Record // after the commit
 }
 
-// lock takes everything that the commit touches, in the order of the package's comment.
+// lock locks everything that the commit touches, in the order of the package's comment.
 func (c *commit) lock() {
 	for _, i := range c.shards {
 		c.store.shards[i].lock.Lock()
@@ -44,33 +44,33 @@ func (c *commit) unlock() {
 	}
 }
 
-// judgeLocked finds out whether all writes can happen, and what the records will be then. It changes none.
-func (c *commit) judgeLocked() error {
+// checkLocked checks the conditions of all writes, and computes the records after the commit. It changes nothing.
+func (c *commit) checkLocked() error {
 	for i := range c.steps {
 		st := &c.steps[i]
 		st.now.Reset(st.w.Layout)
 		if st.r != nil {
 			has := st.r.body.Layout()
 			if has != st.w.Layout && st.w.Remove && len(st.w.Conds) == 0 {
-				continue // there is nothing to judge
+				continue // there are no conditions
 			}
 			if has != st.w.Layout {
 				return errLayout(st.w.Key, has, st.w.Layout)
 			}
 			st.now.CopyFrom(&st.r.body)
 		}
-		if !backend.Judge(&st.now, st.w) {
+		if !backend.Check(&st.now, st.w) {
 			return &backend.ConflictError{Index: i, Key: st.w.Key, Record: st.now}
 		}
-		if err := backend.Enact(&st.now, st.w); err != nil {
+		if err := backend.Apply(&st.now, st.w); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// enactLocked cannot fail.
-func (c *commit) enactLocked() {
+// applyLocked stores what checkLocked has computed. It cannot fail.
+func (c *commit) applyLocked() {
 	s := c.store
 	for i := range c.steps {
 		st := &c.steps[i]

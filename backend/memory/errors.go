@@ -6,25 +6,25 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// errNoFeed is what Feed answers on a store that keeps no changes.
-var errNoFeed = fmt.Errorf("%w: memory: the store was opened without Options.Feed", backend.ErrInvalid)
+// errNoFeed is returned by Feed of a store that keeps no changes.
+var errNoFeed = fmt.Errorf("%w: memory: the store keeps no changes: open it with Options.Feed", backend.ErrInvalid)
 
 func errLengths(writes, out int) error {
-	return fmt.Errorf("%w: memory: %d outcomes or records for %d writes or keys", backend.ErrInvalid, out, writes)
+	return fmt.Errorf("%w: memory: out has length %d for %d writes or keys: make both equally long", backend.ErrInvalid, out, writes)
 }
 
 func errSize(size int) error {
-	return fmt.Errorf("%w: memory: %d at a time, at least 1", backend.ErrInvalid, size)
+	return fmt.Errorf("%w: memory: the size is %d: use at least 1", backend.ErrInvalid, size)
 }
 
 func errPosition(after string) error {
-	return fmt.Errorf("%w: memory: no position of a scan: %q", backend.ErrInvalid, after)
+	return fmt.Errorf("%w: memory: %q is not a position of a scan: pass the one that Scan returned", backend.ErrInvalid, after)
 }
 
 func errLayout(k backend.Key, has, wants *backend.Layout) error {
 	if wants == nil {
-		return fmt.Errorf("%w: memory: no layout is given for the record of %v", backend.ErrInvalid, k)
+		return fmt.Errorf("%w: memory: the record for %v has no layout: call Reset with one", backend.ErrInvalid, k)
 	}
-	return fmt.Errorf("%w: memory: the record of %v has layout %s (%p), not %s (%p)", backend.ErrInvalid,
+	return fmt.Errorf("%w: memory: the record of %v was written with layout %s (%p): read it with this one, not with %s (%p)", backend.ErrInvalid,
 		k, has.Name(), has, wants.Name(), wants)
 }

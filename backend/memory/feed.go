@@ -7,14 +7,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// queue holds the changes that were not taken yet, the oldest first.
+// queue holds the changes that have not been taken yet, oldest first.
 type queue struct {
-	taking  sync.Mutex // held by the call of Feed that runs
+	taking  sync.Mutex // held by a running call of Feed
 	lock    sync.Mutex
 	changes []backend.Change
 }
 
-// push copies the records. The caller holds what guards them, so the changes of one key come in order.
+// push copies the records. The caller holds their locks, so that the changes of one key come in order.
 func (q *queue) push(k backend.Key, before, after *backend.Record) {
 	c := backend.Change{Key: k}
 	c.Before.CopyFrom(before)
@@ -24,17 +24,17 @@ func (q *queue) push(k backend.Key, before, after *backend.Record) {
 	q.lock.Unlock()
 }
 
-// noteLocked is judgeLocked with a note of what it changed.
-func (s *Store) noteLocked(r *rec, w *backend.Write, o *backend.Outcome) {
+// noteLocked is checkAndApplyLocked, and adds the change to the queue.
+func (s *Store) noteLocked(r *record, w *backend.Write, o *backend.Outcome) {
 	var before backend.Record
 	before.CopyFrom(&r.body)
-	r.judgeLocked(w, o)
+	r.checkAndApplyLocked(w, o)
 	if o.Applied && !(r.body.Equal(&before) && (w.Index == nil || *w.Index == r.place())) {
 		s.queue.push(r.key(), &before, &r.body)
 	}
 }
 
-// Feed is a [backend.FeedFunc]; it is refused on a store that was opened without Options.Feed.
+// Feed is a [backend.FeedFunc]. It returns an error that is backend.ErrInvalid if the store was opened without Options.Feed.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -67,7 +67,7 @@ func (q *queue) feed(layouts backend.Layouts, size int, take func([]backend.Chan
 	}
 	q.lock.Lock()
 	defer q.lock.Unlock()
-	clear(q.changes[:len(oldest)]) // their records may go, though the array stays
+	clear(q.changes[:len(oldest)]) // frees the records, although the array stays
 	if q.changes = q.changes[len(oldest):]; len(q.changes) == 0 {
 		q.changes = nil
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// List implements [backend.Backend]; index listings are as fresh as primary ones.
+// List implements [backend.Backend]. Index listings are as fresh as primary ones.
 func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	if err := s.begin(ctx); err != nil {
 		return backend.Keys{}, err
@@ -42,7 +42,7 @@ func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 	return page, nil
 }
 
-// bounds are the first position of the query's listing and the one that ends it, whatever the direction.
+// bounds returns the least position of the query's listing and the one that ends it, in either direction.
 func bounds(q *backend.Query) (from, to position) {
 	from = position{q.Namespace, q.Partition, q.From}
 	to = from.behind(2)
@@ -66,7 +66,7 @@ func bounds(q *backend.Query) (from, to position) {
 	return from, to
 }
 
-// build brings all records into the order, shard by shard, when somebody lists for the first time.
+// build puts all records into the order, shard by shard, before the first listing.
 func (o *order) build(s *Store) {
 	if o.built.Load() {
 		return
@@ -87,7 +87,7 @@ func (sh *shard) list(o *order) {
 	}
 	o.lock.Lock()
 	defer o.lock.Unlock()
-	for _, r := range sh.table.recs {
+	for _, r := range sh.table.records {
 		if r != nil {
 			o.addLocked(r)
 		}
@@ -95,7 +95,7 @@ func (sh *shard) list(o *order) {
 	sh.listed = true
 }
 
-// Scan is a [backend.ScanFunc], in the order of keys. A position is the last key's parts, the first with its length.
+// Scan is a [backend.ScanFunc], in the order of keys. A position is the length of a partition, the partition and the sort.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
 	if err := s.begin(ctx); err != nil {
 		return nil, "", err

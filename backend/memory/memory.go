@@ -9,17 +9,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// Options are what a store may be opened with; nil is fine.
+// Options change how a store works. A nil *Options is valid.
 type Options struct {
-	// Feed keeps every change until Feed has handed it out. Default: no changes are kept, and Feed is refused.
+	// Feed keeps every change until it has been taken by Feed of the store's Capabilities. Default: no changes are kept.
 	Feed bool
 }
 
-// Store is a [backend.Backend] in memory. It is safe for concurrent use.
+// Store is a [backend.Backend] in memory. Safe for concurrent use.
 type Store struct {
 	seed   maphash.Seed
 	closed atomic.Bool
-	queue  *queue // nil without Feed
+	queue  *queue // nil without Options.Feed
 	shards [shardCount]shard
 	order  order
 
@@ -27,13 +27,13 @@ type Store struct {
 	sweepAt  int // the shard at which the next Sweep begins
 }
 
-// New makes an empty store.
+// New returns an empty store.
 func New(o *Options) *Store {
 	s := &Store{seed: maphash.MakeSeed()}
 	if o != nil && o.Feed {
 		s.queue = &queue{}
 	}
-	s.order.primary.at, s.order.index.at = (*rec).position, (*rec).standing
+	s.order.primary.at, s.order.index.at = (*record).position, (*record).standing
 	for i := range s.shards {
 		s.shards[i].soonest.Store(never)
 	}
@@ -113,7 +113,7 @@ func (s *Store) Close() error {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.lock.Lock()
-		sh.table, sh.spares, sh.homes = table{}, spares{}, nil
+		sh.table, sh.spares, sh.groups = table{}, spares{}, nil
 		sh.lock.Unlock()
 	}
 	s.order.lock.Lock()
@@ -122,7 +122,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// begin is what every call does first.
+// begin is the first step of every call.
 func (s *Store) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// order is how the records lie in listings: empty until somebody lists for the first time.
+// order is the order of the records in listings. It is empty before the first listing.
 type order struct {
 	building sync.Mutex
 	built    atomic.Bool
@@ -17,14 +17,15 @@ type order struct {
 	index   sorted // those with a place
 }
 
-// position is where a record lies among others: namespace, partition and sort, in the index of the place, then the key.
+// position is where a record is in an order: namespace, partition and sort of the key; or, in the index, namespace, partition
+// and sort of the place, and then partition and sort of the key.
 type position [5]string
 
-func (r *rec) position() position { return position{r.home.namespace, r.partition, r.home.sort} }
+func (r *record) position() position { return position{r.group.namespace, r.partition, r.group.sort} }
 
-func (r *rec) standing() position {
+func (r *record) standing() position {
 	at := r.place()
-	return position{r.home.namespace, at.Partition, at.Sort, r.partition, r.home.sort}
+	return position{r.group.namespace, at.Partition, at.Sort, r.partition, r.group.sort}
 }
 
 func (p *position) compare(o *position) int {
@@ -36,56 +37,56 @@ func (p *position) compare(o *position) int {
 	return 0
 }
 
-// behind is the least position that is greater than any which begins with the first n parts of p.
+// behind returns the least position that is greater than all that begin with the first n parts of p.
 func (p position) behind(n int) position {
 	p[n-1] += "\x00"
 	clear(p[n:])
 	return p
 }
 
-func (o *order) addLocked(r *rec) {
+func (o *order) addLocked(r *record) {
 	o.primary.add(r)
 	if r.place().Partition != "" {
 		o.index.add(r)
 	}
 }
 
-func (o *order) removeLocked(r *rec) {
+func (o *order) removeLocked(r *record) {
 	o.primary.remove(r)
 	o.index.remove(r)
 }
 
-// chunkMost is how many records a chunk holds before it is split.
+// chunkMost is the largest number of records in a chunk.
 const chunkMost = 512
 
-// sorted is records in order, in chunks, none of them empty.
+// sorted is records in order, in chunks that are not empty.
 type sorted struct {
-	at     func(*rec) position
-	chunks [][]*rec
+	at     func(*record) position
+	chunks [][]*record
 }
 
-// spot is a place between records: before the one at chunks[chunk][i], or behind all.
+// spot is a position between records: before chunks[chunk][i], or behind all.
 type spot struct{ chunk, i int }
 
-// seek finds the first record at or behind p.
+// seek returns the spot before the first record at or behind p.
 func (s *sorted) seek(p position) spot {
-	n, _ := slices.BinarySearchFunc(s.chunks, p, func(c []*rec, p position) int {
+	n, _ := slices.BinarySearchFunc(s.chunks, p, func(c []*record, p position) int {
 		last := s.at(c[len(c)-1])
 		return last.compare(&p)
 	})
 	if n == len(s.chunks) {
 		return spot{n, 0}
 	}
-	i, _ := slices.BinarySearchFunc(s.chunks[n], p, func(r *rec, p position) int {
+	i, _ := slices.BinarySearchFunc(s.chunks[n], p, func(r *record, p position) int {
 		at := s.at(r)
 		return at.compare(&p)
 	})
 	return spot{n, i}
 }
 
-func (s *sorted) add(r *rec) {
+func (s *sorted) add(r *record) {
 	if len(s.chunks) == 0 {
-		s.chunks = [][]*rec{{r}}
+		s.chunks = [][]*record{{r}}
 		return
 	}
 	at := s.seek(s.at(r))
@@ -102,7 +103,7 @@ func (s *sorted) add(r *rec) {
 	}
 }
 
-func (s *sorted) remove(r *rec) {
+func (s *sorted) remove(r *record) {
 	at := s.seek(s.at(r))
 	if at.chunk == len(s.chunks) || s.chunks[at.chunk][at.i] != r {
 		return
@@ -114,8 +115,8 @@ func (s *sorted) remove(r *rec) {
 	}
 }
 
-// next steps over a record; it is nil at the end.
-func (s *sorted) next(at *spot) *rec {
+// next moves over the next record and returns it, or nil at the end.
+func (s *sorted) next(at *spot) *record {
 	if at.chunk == len(s.chunks) {
 		return nil
 	}
@@ -126,8 +127,8 @@ func (s *sorted) next(at *spot) *rec {
 	return r
 }
 
-// previous steps back over a record; it is nil at the beginning.
-func (s *sorted) previous(at *spot) *rec {
+// previous moves back over a record and returns it, or nil at the beginning.
+func (s *sorted) previous(at *spot) *record {
 	if at.i == 0 {
 		if at.chunk == 0 {
 			return nil

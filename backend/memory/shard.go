@@ -15,14 +15,14 @@ const (
 	never      = math.MaxInt64
 )
 
-// shard is a part of the store. Its lock guards which records there are.
+// shard is a part of the store. Its lock guards all but soonest, and which records there are.
 type shard struct {
 	lock    sync.RWMutex
 	table   table
 	spares  spares
-	listed  bool               // whether its records are in the store's order
-	homes   map[homeName]*home // those that records have
-	soonest atomic.Int64       // no record of the shard expires before; may be too low
+	listed  bool                       // whether its records are in the store's order
+	groups  map[keyGroupName]*keyGroup // those of its records
+	soonest atomic.Int64               // no record of the shard expires before this time, in seconds since the Unix epoch
 }
 
 func (s *Store) hash(k *backend.Key) uint64 {
@@ -34,40 +34,41 @@ func (s *Store) hash(k *backend.Key) uint64 {
 
 func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-shardBits)] }
 
-// find needs the shard's lock, shared at least.
-func (sh *shard) find(hash uint64, k *backend.Key) *rec {
+// find returns the record of a key, or nil. The caller holds the shard's lock, at least for reading.
+func (sh *shard) find(hash uint64, k *backend.Key) *record {
 	t := &sh.table
 	if t.count == 0 {
 		return nil
 	}
 	tag := tagOf(hash)
-	for i := t.home(tag); t.tags[i] != 0; i = t.after(i) {
-		if t.tags[i] == tag && t.recs[i].is(k) {
-			return t.recs[i]
+	for i := t.start(tag); t.tags[i] != 0; i = t.after(i) {
+		if t.tags[i] == tag && t.records[i].is(k) {
+			return t.records[i]
 		}
 	}
 	return nil
 }
 
-// insertLocked makes a record of the write's key and place, with room for n numbers; body and order are the caller's to do.
-func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *rec {
+// insertLocked creates a record with the write's key and place, and capacity for n numbers. The caller sets its values and
+// puts it into the order.
+func (sh *shard) insertLocked(s *Store, hash uint64, w *backend.Write, n int) *record {
 	r := sh.spares.take(n, sh.table.count)
-	r.home, r.partition = sh.homeLocked(s, &w.Key), w.Key.Partition
+	r.group, r.partition = sh.joinLocked(s, &w.Key), w.Key.Partition
 	if w.Index != nil {
-		r.settle(*w.Index)
+		r.setPlace(*w.Index)
 	}
 	sh.table.add(tagOf(hash), r)
 	return r
 }
 
-// unlinkLocked takes a record out of the table.
-func (sh *shard) unlinkLocked(s *Store, r *rec) {
+// unlinkLocked removes a record from the table.
+func (sh *shard) unlinkLocked(s *Store, r *record) {
 	k := r.key()
 	sh.table.remove(sh.table.find(tagOf(s.hash(&k)), r))
-	sh.leaveLocked(r.home)
+	sh.leaveLocked(r.group)
 }
 
-// expects lowers the shard's soonest expiry.
+// expects lowers the shard's earliest expiry.
 func (sh *shard) expects(e backend.Expiry) {
 	if e <= 0 {
 		return

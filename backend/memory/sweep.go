@@ -2,11 +2,11 @@ package memory
 
 import "context"
 
-// sweepMost is how many records one Sweep looks at, once it has dropped one.
+// sweepMost is how many records one Sweep looks at after it has dropped one.
 const sweepMost = 1 << 15
 
-// Sweep is a [backend.SweepFunc]. It skips shards in which nothing can have expired, and leaves the rest of a long
-// way to the next call; it returns 0 only when it went all the way.
+// Sweep is a [backend.SweepFunc]. It skips shards in which no record can have expired. One call may stop early, and the next
+// continues there; it returns 0 only if no record has expired.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 	if err := s.begin(ctx); err != nil {
 		return 0, err
@@ -32,7 +32,7 @@ func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 	return dropped, nil
 }
 
-// sweep drops the expired records of one shard, and finds out when the next expires.
+// sweep drops the expired records of one shard, and finds the earliest expiry of the others.
 func (s *Store) sweep(sh *shard, now int64) (seen, dropped int) {
 	sh.lock.Lock()
 	defer sh.lock.Unlock()
@@ -41,16 +41,16 @@ func (s *Store) sweep(sh *shard, now int64) (seen, dropped int) {
 		defer s.order.lock.Unlock()
 	}
 	seen = sh.table.count
-	sh.soonest.Store(never) // writes lower it again while we look
-	for i := 0; i < len(sh.table.recs); {
-		r := sh.table.recs[i]
+	sh.soonest.Store(never) // writes lower it while the loop runs
+	for i := 0; i < len(sh.table.records); {
+		r := sh.table.records[i]
 		if r == nil {
 			i++
 			continue
 		}
 		r.lock.Lock()
 		if e := r.body.Expiry(); e > 0 && int64(e) < now {
-			s.dropLocked(sh, r) // and look at who stands there now
+			s.dropLocked(sh, r) // another record may have moved to i
 			dropped++
 		} else {
 			sh.expects(e)

@@ -1,20 +1,21 @@
 package memory
 
-// table finds records by their tags: open addressing with linear probing. A tag's home is in proportion to it, so a
-// table may have any length. Tags stand apart from the records, so that looking for one touches few lines of the
-// processor's cache, and no other record; and there are no chains, which the collector could follow only one by one.
+// table finds records by their tags, by open addressing with linear probing. The position at which the search for a tag
+// starts is proportional to the tag, so that a table may have any length. Tags are apart from the records, so that a
+// search touches few lines of the processor's cache and no other record. There are no chains, which the garbage collector
+// could only follow record by record.
 type table struct {
-	tags  []uint32 // 0: empty
-	recs  []*rec
-	count int
+	tags    []uint32 // 0: empty
+	records []*record
+	count   int
 }
 
 const leastTable = 8
 
-// tagOf is what the table keeps of a hash, of which the highest bits choose the shard.
+// tagOf returns the part of a hash that the table keeps. The highest bits of the hash select the shard.
 func tagOf(hash uint64) uint32 { return uint32(hash) | 1 }
 
-func (t *table) home(tag uint32) int { return int(uint64(tag) * uint64(len(t.tags)) >> 32) }
+func (t *table) start(tag uint32) int { return int(uint64(tag) * uint64(len(t.tags)) >> 32) }
 
 func (t *table) after(i int) int {
 	if i++; i < len(t.tags) {
@@ -23,49 +24,49 @@ func (t *table) after(i int) int {
 	return 0
 }
 
-// add puts a record that is not there yet into the table, which grows by about half once it is seven eighths full.
-func (t *table) add(tag uint32, r *rec) {
+// add puts a record into the table, which must not have it yet and grows by about half when it is seven eighths full.
+func (t *table) add(tag uint32, r *record) {
 	if t.count >= len(t.tags)/8*7 {
 		was := *t
 		n := len(was.tags) + max(leastTable, len(was.tags)/2&^7)
-		*t = table{make([]uint32, n), make([]*rec, n), 0}
+		*t = table{make([]uint32, n), make([]*record, n), 0}
 		for i, tag := range was.tags {
 			if tag != 0 {
-				t.put(tag, was.recs[i])
+				t.put(tag, was.records[i])
 			}
 		}
 	}
 	t.put(tag, r)
 }
 
-func (t *table) put(tag uint32, r *rec) {
-	i := t.home(tag)
+func (t *table) put(tag uint32, r *record) {
+	i := t.start(tag)
 	for t.tags[i] != 0 {
 		i = t.after(i)
 	}
-	t.tags[i], t.recs[i] = tag, r
+	t.tags[i], t.records[i] = tag, r
 	t.count++
 }
 
-// find is where a record that is there stands.
-func (t *table) find(tag uint32, r *rec) int {
-	i := t.home(tag)
-	for t.recs[i] != r {
+// find returns the position of a record, which must be in the table.
+func (t *table) find(tag uint32, r *record) int {
+	i := t.start(tag)
+	for t.records[i] != r {
 		i = t.after(i)
 	}
 	return i
 }
 
-// remove empties the i-th spot. Records behind it move up where they would not be found otherwise; none of them comes to
-// stand before i, but around the end.
+// remove removes the record at position i. It moves up the records behind it that would not be found otherwise, to no
+// position before i, except around the end of the table.
 func (t *table) remove(i int) {
 	n := len(t.tags)
 	for j := t.after(i); t.tags[j] != 0; j = t.after(j) {
-		if (j-t.home(t.tags[j])+n)%n >= (j-i+n)%n {
-			t.tags[i], t.recs[i] = t.tags[j], t.recs[j]
+		if (j-t.start(t.tags[j])+n)%n >= (j-i+n)%n {
+			t.tags[i], t.records[i] = t.tags[j], t.records[j]
 			i = j
 		}
 	}
-	t.tags[i], t.recs[i] = 0, nil
+	t.tags[i], t.records[i] = 0, nil
 	t.count--
 }

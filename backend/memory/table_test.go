@@ -10,23 +10,23 @@ import (
 )
 
 // spots are the records that a table finds by a tag.
-func (t *table) spots(tag uint32) (recs []*rec) {
+func (t *table) spots(tag uint32) (records []*record) {
 	if len(t.tags) == 0 {
 		return nil
 	}
-	for i := t.home(tag); t.tags[i] != 0; i = t.after(i) {
+	for i := t.start(tag); t.tags[i] != 0; i = t.after(i) {
 		if t.tags[i] == tag {
-			recs = append(recs, t.recs[i])
+			records = append(records, t.records[i])
 		}
 	}
-	return recs
+	return records
 }
 
 // TestTableFindsAll adds and removes at random, with many tags that lie around the table's end or are the same.
 func TestTableFindsAll(t *testing.T) {
 	type entry struct {
 		tag uint32
-		r   *rec
+		r   *record
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	var tab table
@@ -38,7 +38,7 @@ func TestTableFindsAll(t *testing.T) {
 			there = slices.Delete(there, i, i+1)
 			tab.remove(tab.find(e.tag, e.r))
 		} else {
-			e := entry{tagOf(random.Uint64N(1<<16)<<16 | 0xFFFE0000*random.Uint64N(2)), &rec{}}
+			e := entry{tagOf(random.Uint64N(1<<16)<<16 | 0xFFFE0000*random.Uint64N(2)), &record{}}
 			tab.add(e.tag, e.r)
 			there = append(there, e)
 		}
@@ -60,21 +60,21 @@ func TestTableFindsAll(t *testing.T) {
 func TestTableStaysSmall(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	var tab table
-	var recs [100]*rec
+	var records [100]*record
 	var tags [100]uint32
 	for i := range 100_000 {
 		at := i % 100
-		if r := recs[at]; r != nil {
+		if r := records[at]; r != nil {
 			tab.remove(tab.find(tags[at], r))
 		}
-		recs[at], tags[at] = &rec{}, tagOf(random.Uint64())
-		tab.add(tags[at], recs[at])
+		records[at], tags[at] = &record{}, tagOf(random.Uint64())
+		tab.add(tags[at], records[at])
 	}
 	if len(tab.tags) > 200 {
 		t.Errorf("%d spots for 100 records", len(tab.tags))
 	}
 	left := 0
-	for _, r := range tab.recs {
+	for _, r := range tab.records {
 		if r != nil {
 			left++
 		}
@@ -108,8 +108,8 @@ func TestHomesGoWithTheirRecords(t *testing.T) {
 	homes, records := 0, 0
 	for i := range s.shards {
 		sh := &s.shards[i]
-		homes += len(sh.homes)
-		for _, h := range sh.homes {
+		homes += len(sh.groups)
+		for _, h := range sh.groups {
 			records += h.count
 		}
 	}

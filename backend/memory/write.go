@@ -36,24 +36,24 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	return err
 }
 
-// recall is the record of the write's memo, if that is one of this store and of this key; it may be dead.
-func (s *Store) recall(w *backend.Write) *rec {
-	if r, ok := w.Memo.(*rec); ok && r != nil && r.home.store == s && r.is(&w.Key) {
+// recall returns the record of the write's memo, or nil if it is of another store or key. The record may be dead.
+func (s *Store) recall(w *backend.Write) *record {
+	if r, ok := w.Memo.(*record); ok && r != nil && r.group.store == s && r.is(&w.Key) {
 		return r
 	}
 	return nil
 }
 
-// validate saves the work on a key that was valid when its record was made.
-func validate(w *backend.Write, r *rec) error {
+// validate does not validate a key of which there is a record.
+func validate(w *backend.Write, r *record) error {
 	if r != nil {
 		return w.ValidateBody()
 	}
 	return w.Validate()
 }
 
-// apply judges one valid write; r is its record where that is known.
-func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
+// apply checks and applies one valid write. r is its record, or nil if that is not known.
+func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 	if r != nil && r.change(w, o) {
 		return
 	}
@@ -69,7 +69,7 @@ func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
 	sh.lock.Lock()
 	defer sh.lock.Unlock()
 	if s.closed.Load() {
-		o.Applied, o.Err = false, backend.ErrClosed // else the write would make a record in an emptied table
+		o.Applied, o.Err = false, backend.ErrClosed // else the write would create a record in an emptied table
 		return
 	}
 	if sh.listed {
@@ -77,57 +77,57 @@ func (s *Store) apply(w *backend.Write, r *rec, o *backend.Outcome) {
 		defer s.order.lock.Unlock()
 	}
 	if r = sh.find(hash, &w.Key); r == nil {
-		s.makeLocked(sh, hash, w, o)
+		s.createLocked(sh, hash, w, o)
 	} else {
-		s.reshapeLocked(sh, r, w, o)
+		s.removeOrMoveLocked(sh, r, w, o)
 	}
 }
 
-// change judges w on r under nothing but r's own lock. It reports false where that is not enough: r is dead, or w
-// would remove or move it.
-func (r *rec) change(w *backend.Write, o *backend.Outcome) bool {
+// change checks and applies w to r, holding nothing but r's own lock. It returns false if that is not enough: r is dead, or
+// w may remove or move it.
+func (r *record) change(w *backend.Write, o *backend.Outcome) bool {
 	r.lock.Lock()
 	if r.dead() || w.Remove || w.Index != nil && *w.Index != r.place() {
 		r.lock.Unlock()
 		return false
 	}
-	if r.home.store.queue == nil {
-		r.judgeLocked(w, o)
+	if r.group.store.queue == nil {
+		r.checkAndApplyLocked(w, o)
 	} else {
-		r.home.store.noteLocked(r, w, o)
+		r.group.store.noteLocked(r, w, o)
 	}
 	r.lock.Unlock()
 	return true
 }
 
-// judgeLocked lets w happen on r's values, if its conditions hold, and fills o.
-func (r *rec) judgeLocked(w *backend.Write, o *backend.Outcome) {
+// checkAndApplyLocked checks and applies w to the values of r, and fills o.
+func (r *record) checkAndApplyLocked(w *backend.Write, o *backend.Outcome) {
 	o.Applied, o.Err = false, nil
 	if r.body.Layout() != w.Layout {
 		if w.Remove && len(w.Conds) == 0 {
-			o.Applied = true // there is nothing to judge
+			o.Applied = true // there are no conditions
 			return
 		}
 		o.Err = errLayout(w.Key, r.body.Layout(), w.Layout)
 		return
 	}
-	if o.Applied, o.Err = backend.Try(&r.body, w); o.Err != nil {
+	if o.Applied, o.Err = backend.CheckAndApply(&r.body, w); o.Err != nil {
 		return
 	}
 	if o.Applied && w.Expiry != backend.KeepExpiry {
-		r.home.shard.expects(w.Expiry)
+		r.group.shard.expects(w.Expiry)
 	}
 	o.Record.CopyFrom(&r.body)
 }
 
-// makeLocked judges w where there is no record, under the shard's lock, and makes it.
-func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
+// createLocked checks w on a missing record, under the shard's lock, and creates the record.
+func (s *Store) createLocked(sh *shard, hash uint64, w *backend.Write, o *backend.Outcome) {
 	o.Record.Reset(w.Layout)
-	o.Applied, o.Err = backend.Judge(&o.Record, w), nil
+	o.Applied, o.Err = backend.Check(&o.Record, w), nil
 	if !o.Applied || len(w.Effects) == 0 {
 		return
 	}
-	if o.Err = backend.Enact(&o.Record, w); o.Err != nil {
+	if o.Err = backend.Apply(&o.Record, w); o.Err != nil {
 		o.Applied = false
 		return
 	}
@@ -136,8 +136,8 @@ func (s *Store) makeLocked(sh *shard, hash uint64, w *backend.Write, o *backend.
 	w.Memo = r
 }
 
-// installLocked gives a record that was just made its first values, which are copied at their exact size.
-func (s *Store) installLocked(sh *shard, r *rec, now *backend.Record) {
+// installLocked sets the values of a record that was just created.
+func (s *Store) installLocked(sh *shard, r *record, now *backend.Record) {
 	if s.queue != nil {
 		var before backend.Record
 		before.Reset(now.Layout())
@@ -150,12 +150,12 @@ func (s *Store) installLocked(sh *shard, r *rec, now *backend.Record) {
 	}
 }
 
-// reshapeLocked judges a write that may remove or move r, under the locks of shard and order.
-func (s *Store) reshapeLocked(sh *shard, r *rec, w *backend.Write, o *backend.Outcome) {
+// removeOrMoveLocked checks and applies a write that may remove or move r, under the locks of shard and order.
+func (s *Store) removeOrMoveLocked(sh *shard, r *record, w *backend.Write, o *backend.Outcome) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	if w.Remove {
-		r.judgeLocked(w, o)
+		r.checkAndApplyLocked(w, o)
 		if o.Applied {
 			s.dropLocked(sh, r)
 			o.Record.Reset(w.Layout)
@@ -163,7 +163,7 @@ func (s *Store) reshapeLocked(sh *shard, r *rec, w *backend.Write, o *backend.Ou
 		return
 	}
 	if w.Memo = r; s.queue == nil {
-		r.judgeLocked(w, o)
+		r.checkAndApplyLocked(w, o)
 	} else {
 		s.noteLocked(r, w, o)
 	}
@@ -172,8 +172,8 @@ func (s *Store) reshapeLocked(sh *shard, r *rec, w *backend.Write, o *backend.Ou
 	}
 }
 
-// dropLocked makes r go; the caller holds shard, order and record.
-func (s *Store) dropLocked(sh *shard, r *rec) {
+// dropLocked removes r. The caller holds the locks of shard, order and record.
+func (s *Store) dropLocked(sh *shard, r *record) {
 	if s.queue != nil {
 		var after backend.Record
 		after.Reset(r.body.Layout())
@@ -186,20 +186,20 @@ func (s *Store) dropLocked(sh *shard, r *rec) {
 	r.body.Reset(r.body.Layout())
 }
 
-// moveLocked gives r its place; the caller holds shard, order and record.
-func (s *Store) moveLocked(sh *shard, r *rec, to backend.Place) {
+// moveLocked changes the place of r. The caller holds the locks of shard, order and record.
+func (s *Store) moveLocked(sh *shard, r *record, to backend.Place) {
 	if r.place() == to {
 		return
 	}
 	if sh.listed {
 		s.order.index.remove(r)
 	}
-	if r.settle(to); sh.listed {
+	if r.setPlace(to); sh.listed {
 		s.order.index.add(r)
 	}
 }
 
-// Commit implements [backend.Backend]. No token is remembered: what was committed is known when Commit returns.
+// Commit implements [backend.Backend]. It ignores the token, because its outcome is always known.
 func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) error {
 	if err := s.begin(ctx); err != nil {
 		return err
@@ -220,9 +220,9 @@ func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) 
 	if s.closed.Load() {
 		return backend.ErrClosed
 	}
-	if err := c.judgeLocked(); err != nil {
+	if err := c.checkLocked(); err != nil {
 		return err
 	}
-	c.enactLocked()
+	c.applyLocked()
 	return nil
 }

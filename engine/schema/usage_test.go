@@ -97,7 +97,7 @@ func count(t *rapid.T, r, known *backend.Record, add []schema.Counter) bool {
 	if err := w.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	applied, err := backend.Try(r, &w)
+	applied, err := backend.CheckAndApply(r, &w)
 	if err != nil {
 		t.Fatal(err)
 	}

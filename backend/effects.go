@@ -6,15 +6,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// Enact lets the effects of w happen on r, whose conditions hold and whose layout is the write's. An invalid effect or a
-// sum beyond 38 digits is ErrInvalid, a record beyond [MaxRecord] is ErrTooLarge; then r is unchanged. Removal and place are left
-// to the store.
-func Enact(r *Record, w *Write) error {
+// Apply applies the effects of w to r, whose conditions hold: see [Check]. It returns an error that is ErrInvalid for an
+// invalid effect or a sum of more than 38 digits, and ErrTooLarge for a record beyond [MaxRecord]; then r is unchanged.
+// Removal and place are left to the store.
+func Apply(r *Record, w *Write) error {
 	if len(w.Effects) == 0 {
 		return nil
 	}
-	if !r.enactPlain(w) {
-		if err := r.enactAny(w); err != nil {
+	if !r.applyPlain(w) {
+		if err := r.applyAny(w); err != nil {
 			return err
 		}
 	}
@@ -23,12 +23,12 @@ func Enact(r *Record, w *Write) error {
 	return nil
 }
 
-// plainMost is how many effects may be plain; an acquire of three limits has nine.
+// plainMost is the largest number of effects that applyPlain takes; an acquire of three limits has nine.
 const plainMost = 10
 
-// enactPlain is for what most writes are: legal, on numbers that are there, few, and of not too many digits. It changes
-// nothing where it finds anything else. It calls nothing, so that all is in registers.
-func (r *Record) enactPlain(w *Write) (done bool) {
+// applyPlain applies effects of the most frequent kind: few, legal, on numbers that are present, of not too many digits. It
+// changes nothing if it finds anything else. It calls hardly anything, so that everything stays in registers.
+func (r *Record) applyPlain(w *Write) (done bool) {
 	effects, numbers, fields, some := w.Effects, r.numbers, r.fields, len(w.Layout.numbers)
 	if len(effects) > plainMost {
 		return false
@@ -64,10 +64,10 @@ func (r *Record) enactPlain(w *Write) (done bool) {
 	return true
 }
 
-// enactAny is for all writes. Nothing happens before all of it can.
-func (r *Record) enactAny(w *Write) error {
+// applyAny applies the effects of any write, after it has found that all of them can be applied.
+func (r *Record) applyAny(w *Write) error {
 	var changed uint64
-	var grows uint64 // effects on strings, or on fields that are not there
+	var grows uint64 // effects on texts, or on missing fields
 	for i := range w.Effects {
 		e := &w.Effects[i]
 		if err := e.validateAfter(changed, w.Layout); err != nil {
@@ -76,7 +76,7 @@ func (r *Record) enactAny(w *Write) error {
 		switch n, has := r.Num(e.Slot); {
 		case !has:
 			grows |= 1 << i
-		case e.Op == Add && !n.Add(e.Num).Fits38(), e.Op == AddFrom && !e.from(n).Fits38(): // one that wraps around has 39 digits, too
+		case e.Op == Add && !n.Add(e.Num).Fits38(), e.Op == AddFrom && !e.from(n).Fits38(): // a sum that wraps around has 39 digits, too
 			return errSum(w, e)
 		}
 		changed |= 1 << e.Slot
@@ -87,18 +87,18 @@ func (r *Record) enactAny(w *Write) error {
 		}
 	}
 	for i := range w.Effects {
-		r.enact(&w.Effects[i])
+		r.apply(&w.Effects[i])
 	}
 	return nil
 }
 
-// from is what AddFrom makes of n.
+// from returns what AddFrom makes of n.
 func (e *Effect) from(n Num) Num {
 	return num.Max(n, e.Base).Add(e.Num)
 }
 
-// enact lets one effect happen, which can.
-func (r *Record) enact(e *Effect) {
+// apply applies one effect, which is known to be possible.
+func (r *Record) apply(e *Effect) {
 	switch n, has := r.Num(e.Slot); {
 	case e.Op == Unset:
 		r.Unset(e.Slot)
@@ -116,8 +116,8 @@ func (r *Record) enact(e *Effect) {
 	}
 }
 
-// feasible finds out whether one of the effects, which are on strings or on fields that are not there, would leave the
-// limits of numbers and records.
+// feasible returns an error if one of the effects, which are on texts or on missing fields, would exceed the limits of
+// numbers and records.
 func feasible(r *Record, w *Write, effects uint64) error {
 	growth := 0
 	for left := effects; left != 0; left &= left - 1 {
@@ -137,11 +137,11 @@ func feasible(r *Record, w *Write, effects uint64) error {
 		return nil
 	}
 	if size := r.Size() + growth; size > MaxRecord {
-		return tooLarge("a record of %d bytes, at most %d", size, MaxRecord)
+		return tooLarge("the record would have %d bytes: store less in it, there may be %d", size, MaxRecord)
 	}
 	return nil
 }
 
 func errSum(w *Write, e *Effect) error {
-	return invalid("the sum in %s would have more than 38 digits", w.Layout.Field(e.Slot).Name)
+	return invalid("the sum in %s would have more than 38 digits: add less", w.Layout.Field(e.Slot).Name)
 }

@@ -82,8 +82,8 @@ func (v values) holds(c *backend.Cond) bool {
 	}[c.Op]
 }
 
-// enact is false where a sum has more than 38 digits.
-func (v values) enact(e *backend.Effect) bool {
+// apply is false where a sum has more than 38 digits.
+func (v values) apply(e *backend.Effect) bool {
 	old, there := v[e.Slot]
 	switch {
 	case e.Op == backend.Unset:
@@ -105,8 +105,8 @@ func (v values) enact(e *backend.Effect) bool {
 	return true
 }
 
-// try is Try as anybody would write it; valid tells whether there was nothing to complain about.
-func (v values) try(w *backend.Write) (after values, applied, valid bool) {
+// checkAndApply is CheckAndApply as anybody would write it; valid tells whether there was nothing to complain about.
+func (v values) checkAndApply(w *backend.Write) (after values, applied, valid bool) {
 	for i := range w.Conds {
 		if !v.holds(&w.Conds[i]) {
 			return v, false, true
@@ -117,14 +117,14 @@ func (v values) try(w *backend.Write) (after values, applied, valid bool) {
 		after[s] = value
 	}
 	for i := range w.Effects {
-		if !after.enact(&w.Effects[i]) {
+		if !after.apply(&w.Effects[i]) {
 			return v, false, false
 		}
 	}
 	return after, true, true
 }
 
-func TestTryDoesWhatItsWordsSay(t *testing.T) {
+func TestCheckAndApply(t *testing.T) {
 	r := rand.New(rand.NewPCG(38, 128))
 	var rec, before backend.Record
 	rec.Reset(plain)
@@ -137,9 +137,9 @@ func TestTryDoesWhatItsWordsSay(t *testing.T) {
 		before.CopyFrom(&rec)
 		want, wantApplied, valid := valuesOf(&rec), false, w.ValidateBody() == nil
 		if valid {
-			want, wantApplied, valid = want.try(w)
+			want, wantApplied, valid = want.checkAndApply(w)
 		}
-		applied, err := backend.Try(&rec, w)
+		applied, err := backend.CheckAndApply(&rec, w)
 		if applied != wantApplied || (err == nil) != valid || err != nil && !errors.Is(err, backend.ErrInvalid) {
 			t.Fatalf("%+v on %v: applied %v, %v, not %v, %v", w, valuesOf(&before), applied, err, wantApplied, valid)
 		}

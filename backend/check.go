@@ -1,8 +1,9 @@
 package backend
 
-// Try is [Write.ValidateBody], [Judge] and [Enact] one after the other, in half as many passes over the conditions and
-// effects: it reports whether w took effect on r. An invalid write changes nothing.
-func Try(r *Record, w *Write) (applied bool, err error) {
+// CheckAndApply checks the conditions of w on r, and applies its effects if they hold. It reports whether they did. It does
+// what [Write.ValidateBody], [Check] and [Apply] do one after the other, faster; r has the layout of the write. On an error
+// r is unchanged. Removal and place are left to the store.
+func CheckAndApply(r *Record, w *Write) (applied bool, err error) {
 	if err := w.validateFrame(); err != nil {
 		return false, err
 	}
@@ -15,14 +16,14 @@ func Try(r *Record, w *Write) (applied bool, err error) {
 			return false, validateRest(w, i)
 		}
 	}
-	if err := Enact(r, w); err != nil {
+	if err := Apply(r, w); err != nil {
 		return false, err
 	}
 	return true, nil
 }
 
-// hold goes over the conditions from the i-th, up to one that does not hold or takes a closer look. It calls next to
-// nothing, so that all is in registers.
+// hold returns the index of the first condition, from the i-th on, that does not hold or that it does not know. It calls
+// hardly anything, so that everything stays in registers.
 func (r *Record) hold(w *Write, i int) int {
 	conds, numbers, fields, some := w.Conds, r.numbers, r.fields, len(w.Layout.numbers)
 	for ; i < len(conds); i++ {
@@ -50,7 +51,7 @@ func (r *Record) hold(w *Write, i int) int {
 	return i
 }
 
-// validateRest is for a write of which the conditions before the i-th are valid.
+// validateRest validates a write of which the conditions before the i-th are valid.
 func validateRest(w *Write, i int) error {
 	if err := validateConds(w.Conds[i:], w.Layout); err != nil {
 		return err
@@ -58,9 +59,9 @@ func validateRest(w *Write, i int) error {
 	return validateEffects(w.Effects, w.Layout)
 }
 
-// Judge reports whether all conditions of w hold on r, the record as it stands (not present where there is none).
-// It changes nothing.
-func Judge(r *Record, w *Write) bool {
+// Check reports whether all conditions of w hold on r, which is not present if there is no record. It changes nothing. The
+// write must be valid, and r must have its layout.
+func Check(r *Record, w *Write) bool {
 	for i := r.hold(w, 0); i < len(w.Conds); i = r.hold(w, i+1) {
 		if !w.Conds[i].holds(r) {
 			return false

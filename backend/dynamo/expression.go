@@ -8,28 +8,28 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// shape is what the expressions of a write depend on: everything but its operands. Buckets have few shapes, so their
-// texts are made once.
-type shape struct {
-	condition *string           // nil: none
-	update    *string           // nil: none
-	names     map[string]string // of attributes; never changed, as requests share it
+// expression is the texts of a write's expressions, without its operands. Writes on buckets have few different ones, so that
+// each text is made once.
+type expression struct {
+	condition *string           // nil if there is none
+	update    *string           // nil if there is none
+	names     map[string]string // of attributes, by placeholder; requests share it
 	numbers   int               // among the operands
 	operands  int
-	guards    bool // whether sums are bounded by conditions of our own
+	guards    bool // whether the driver has added conditions that bound sums
 }
 
-// mostShapes bounds the shapes that are kept; engines have dozens.
-const mostShapes = 4096
+// mostExpressions limits the expressions that are kept; a limiter has dozens.
+const mostExpressions = 4096
 
-// shapes are kept by what describes them.
-type shapes struct {
+// expressions keeps expressions by their description.
+type expressions struct {
 	lock sync.RWMutex
-	kept map[string]*shape
+	kept map[string]*expression
 }
 
-// of finds or makes the shape of a write.
-func (s *shapes) of(w *backend.Write) *shape {
+// of returns the expression of a write.
+func (s *expressions) of(w *backend.Write) *expression {
 	var space [256]byte
 	described := describe(space[:0], w)
 	s.lock.RLock()
@@ -38,17 +38,17 @@ func (s *shapes) of(w *backend.Write) *shape {
 	if found != nil {
 		return found
 	}
-	made := newShape(w)
+	made := newExpression(w)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.kept == nil || len(s.kept) >= mostShapes {
-		s.kept = make(map[string]*shape)
+	if s.kept == nil || len(s.kept) >= mostExpressions {
+		s.kept = make(map[string]*expression)
 	}
 	s.kept[string(described)] = made
 	return made
 }
 
-// describe appends what tells shapes apart.
+// describe appends a description of the expression: equal ones have equal texts.
 func describe(to []byte, w *backend.Write) []byte {
 	to = append(to, w.Layout.Name()...)
 	to = append(to, 0, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
@@ -71,17 +71,17 @@ func flag(b bool) byte {
 	return 0
 }
 
-// writer makes the texts of a shape. Attributes are named #SLOT; the operands of the i-th condition are :cI and :dI, those
-// of the i-th effect :eI, :bI (its base) and :gI (its guard).
+// writer writes the texts of an expression. Attributes are named #SLOT. The operands of the i-th condition are :cI and :dI,
+// those of the i-th effect :eI, :bI (its base) and :gI (its guard).
 type writer struct {
-	w     *backend.Write
-	shape *shape
-	conds []string
-	parts map[string][]string // of the update, by keyword
+	w          *backend.Write
+	expression *expression
+	conds      []string
+	parts      map[string][]string // of the update, by keyword
 }
 
-func newShape(w *backend.Write) *shape {
-	b := writer{w: w, shape: &shape{names: map[string]string{}}, parts: map[string][]string{}}
+func newExpression(w *backend.Write) *expression {
+	b := writer{w: w, expression: &expression{names: map[string]string{}}, parts: map[string][]string{}}
 	for i := range w.Conds {
 		b.condition(i)
 	}
@@ -89,18 +89,18 @@ func newShape(w *backend.Write) *shape {
 		b.effect(i)
 	}
 	b.frame()
-	b.shape.condition = joined(b.conds, " AND ")
+	b.expression.condition = joined(b.conds, " AND ")
 	var update []string
 	for _, keyword := range []string{"SET", "ADD", "REMOVE"} {
 		if parts := b.parts[keyword]; parts != nil {
 			update = append(update, keyword+" "+strings.Join(parts, ","))
 		}
 	}
-	b.shape.update = joined(update, " ")
-	if len(b.shape.names) == 0 {
-		b.shape.names = nil // an empty map is an error to DynamoDB
+	b.expression.update = joined(update, " ")
+	if len(b.expression.names) == 0 {
+		b.expression.names = nil // DynamoDB refuses an empty map
 	}
-	return b.shape
+	return b.expression
 }
 
 func joined(parts []string, by string) *string {
@@ -111,23 +111,23 @@ func joined(parts []string, by string) *string {
 	return &s
 }
 
-// name is the placeholder of a slot's attribute.
+// name returns the placeholder of a slot's attribute.
 func (b *writer) name(s backend.Slot) string {
 	placeholder := "#" + strconv.Itoa(int(s))
-	b.shape.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
+	b.expression.names[placeholder] = attributeOf(b.w.Layout.Field(s).Name)
 	return placeholder
 }
 
-// operand counts one and gives its placeholder.
+// operand counts an operand and returns its placeholder.
 func (b *writer) operand(kind string, i int, number bool) string {
-	b.shape.operands++
+	b.expression.operands++
 	if number {
-		b.shape.numbers++
+		b.expression.numbers++
 	}
 	return operand(kind, i)
 }
 
-// operand is a placeholder; most are made without allocating.
+// operand returns a placeholder, usually without an allocation.
 func operand(kind string, i int) string {
 	if i < len(operands[0]) {
 		switch kind {
@@ -155,7 +155,7 @@ var comparisons = map[backend.Op]string{
 	backend.Equal: " = ", backend.NotEqual: " <> ", backend.Less: " < ", backend.AtMost: " <= ", backend.AtLeast: " >= ",
 }
 
-// condition appends the i-th. A missing attribute makes every comparison false but <>, which it makes true.
+// condition appends the i-th condition.
 func (b *writer) condition(i int) {
 	c := &b.w.Conds[i]
 	name, number := b.name(c.Slot), c.Slot.IsNumber()
@@ -178,7 +178,7 @@ func (b *writer) condition(i int) {
 	b.conds = append(b.conds, term)
 }
 
-// effect appends the i-th.
+// effect appends the i-th effect.
 func (b *writer) effect(i int) {
 	e := &b.w.Effects[i]
 	name, number := b.name(e.Slot), e.Slot.IsNumber()
@@ -196,11 +196,11 @@ func (b *writer) effect(i int) {
 		add("SET", name+"=if_not_exists("+name+","+b.operand(":b", i, true)+")+"+b.operand(":e", i, true))
 	}
 	if needsField(e) {
-		b.shape.guards = true
+		b.expression.guards = true
 		b.conds = append(b.conds, "attribute_exists("+name+")")
 	}
 	if needsGuard(b.w, e) {
-		b.shape.guards = true
+		b.expression.guards = true
 		comparison := "<="
 		if e.Num.Sign() < 0 {
 			comparison = ">="
@@ -209,10 +209,10 @@ func (b *writer) effect(i int) {
 	}
 }
 
-// frame appends index place and expiry, and what makes a record of a write that sets nothing.
+// frame appends place and expiry, and sets emptyField if the write sets nothing else.
 func (b *writer) frame() {
 	set := func(placeholder, attribute, value string, number bool) {
-		b.shape.names[placeholder] = attribute
+		b.expression.names[placeholder] = attribute
 		b.parts["SET"] = append(b.parts["SET"], placeholder+"="+b.operand(value, 0, number))
 	}
 	if b.w.Index != nil {
@@ -223,7 +223,7 @@ func (b *writer) frame() {
 	case b.w.Expiry > 0:
 		set("#x", expiresAt, ":x", true)
 	case b.w.Expiry == backend.NoExpiry:
-		b.shape.names["#x"] = expiresAt
+		b.expression.names["#x"] = expiresAt
 		b.parts["REMOVE"] = append(b.parts["REMOVE"], "#x")
 	}
 	if b.parts["REMOVE"] != nil && b.parts["SET"] == nil && b.parts["ADD"] == nil {
@@ -231,8 +231,8 @@ func (b *writer) frame() {
 	}
 }
 
-// needsGuard reports whether a sum must be bounded, so that it does not leave 38 digits: DynamoDB takes numbers beyond
-// where they have few significant ones. Conditions of the write's own will do.
+// needsGuard reports whether a sum needs a condition that keeps it within 38 digits, because DynamoDB accepts larger numbers
+// with few significant digits. A condition of the write may be enough.
 func needsGuard(w *backend.Write, e *backend.Effect) bool {
 	if e.Op != backend.Add {
 		return false
@@ -256,7 +256,7 @@ func needsGuard(w *backend.Write, e *backend.Effect) bool {
 	return true
 }
 
-// needsField reports whether a sum leaves 38 digits where the field is missing.
+// needsField reports whether a sum would have more than 38 digits if the field is missing.
 func needsField(e *backend.Effect) bool { return e.Op == backend.Add && !sumFits(e.Base, e) }
 
 func sumFits(bound backend.Num, e *backend.Effect) bool { return bound.Add(e.Num).Fits38() }

@@ -33,8 +33,8 @@ func TestCutPlaces(t *testing.T) {
 		if _, ok := cut(c.text, &want); ok != (c.within && c.partition != "") {
 			t.Errorf("%q, %q in %q: %v", c.partition, c.sort, c.text, ok)
 		}
-		r := &rec{partition: c.text}
-		r.settle(want)
+		r := &record{partition: c.text}
+		r.setPlace(want)
 		if got := r.place(); got != want {
 			t.Errorf("%q, %q in %q became %q, %q", c.partition, c.sort, c.text, got.Partition, got.Sort)
 		}
@@ -52,9 +52,9 @@ func TestRecordsHaveRoom(t *testing.T) {
 	}
 	layout := backend.NewLayout("twenty", fields...)
 	for n := 1; n <= 20; n++ {
-		made := testing.AllocsPerRun(10, func() { newRec(room(n)) })
+		made := testing.AllocsPerRun(10, func() { newRecord(capacity(n)) })
 		filled := testing.AllocsPerRun(10, func() {
-			r := newRec(room(n))
+			r := newRecord(capacity(n))
 			r.body.Reset(layout)
 			for i := range n {
 				r.body.SetNum(backend.Slot(i), backend.Int(1))
@@ -66,10 +66,10 @@ func TestRecordsHaveRoom(t *testing.T) {
 	}
 }
 
-// TestSparesFit takes records of several sizes in turn: each has the room asked for, none comes twice, few are left over.
+// TestSparesFit takes records of several sizes in turn: each has the capacity asked for, none comes twice, few are left over.
 func TestSparesFit(t *testing.T) {
 	var s spares
-	taken := map[*rec]bool{}
+	taken := map[*record]bool{}
 	for i := range 10_000 {
 		n := []int{10, 10, 10, 3, 14, 20}[i/7%6]
 		r := s.take(n, i)
@@ -83,9 +83,9 @@ func TestSparesFit(t *testing.T) {
 			body.SetNum(backend.Slot(n-1), backend.Int(1))
 		})
 		if allocs > 0 && n < 20 {
-			t.Fatalf("record %d has no room for %d numbers", i, n)
+			t.Fatalf("record %d has no capacity for %d numbers", i, n)
 		}
-		if spare := len(s.recs); spare > sparesMost || spare > i/16 {
+		if spare := len(s.records); spare > sparesMost || spare > i/16 {
 			t.Fatalf("%d records are spare beside %d", spare, i)
 		}
 	}
