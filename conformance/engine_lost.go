@@ -89,7 +89,7 @@ func lostConverting(r *engineTest) {
 	}
 }
 
-// unsettle lets another process use the bucket and refund by turns, before each of the next writes of l, so that it
+// unsettle lets another process use the bucket and refund, one after the other, before each of the next writes of l, so that it
 // always guesses wrong; then, before the one that would be a compare-and-set, last. It returns when the caller has made
 // that many writes.
 func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {

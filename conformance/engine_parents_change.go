@@ -27,7 +27,7 @@ func parentMoved(r *engineTest) {
 }
 
 // parentMovedElsewhere: another process learns of a move when it is refused, long before its configuration expires; so
-// it does when the entity was deleted and made anew, even by a clock that is behind.
+// it does when the entity was deleted and created again, even by a clock that is behind.
 func parentMovedElsewhere(r *engineTest) {
 	l, other, parent := r.limiter(by(newClock(-3*time.Second))), r.limiter(), "other"
 	r.family(l, 2)
@@ -43,7 +43,7 @@ func parentMovedElsewhere(r *engineTest) {
 	r.wantLeftOf(fresh, "parent-1", "moved by another process", "a:199")
 }
 
-// parentMadeAnew: an entity that is deleted and made anew begins with versions of its own; its bucket follows.
+// parentMadeAnew: an entity that is deleted and created again begins with versions of its own; its bucket follows.
 func parentMadeAnew(r *engineTest) {
 	l, behind := r.limiter(), r.limiter(by(newClock(-5*time.Second)))
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "first", Cascade: true})
@@ -59,8 +59,8 @@ func parentMadeAnew(r *engineTest) {
 	r.clock.advance(time.Minute)
 	r.mustAcquire(l, ask(tokens("a", 1), mine))
 	fresh := r.limiter()
-	r.wantLeft(fresh, "made anew by a clock that is behind", "a:97 second a:38", mine)
-	r.wantLeftOf(fresh, "first", "made anew by a clock that is behind", "a:48")
+	r.wantLeft(fresh, "created again by a clock that is behind", "a:97 second a:38", mine)
+	r.wantLeftOf(fresh, "first", "created again by a clock that is behind", "a:48")
 }
 
 // parentMadeAnewBehind: the bucket says that it was written with a later version of its entity than there is, because a
@@ -76,7 +76,7 @@ func parentMadeAnewBehind(r *engineTest) {
 	r.mustEntity(behind, engine.Entity{ID: user, Parent: "parent-1", Cascade: true})
 	r.mustAcquire(behind, ask(tokens("a", 1), mine))
 	r.mustAcquire(behind, ask(tokens("a", 1), mine))
-	r.wantLeft(r.limiter(), "made anew by a clock that is behind", "a:97 parent-1 a:48", mine)
+	r.wantLeft(r.limiter(), "created again by a clock that is behind", "a:97 parent-1 a:48", mine)
 }
 
 // parentFlag: without cascade a parent is a parent in name.

@@ -160,7 +160,7 @@ func purgeLate(r *engineTest) {
 	r.wantError("purged again", err, engine.ErrNamespaceNotFound)
 }
 
-// deletionLate carries out the end of a deletion when the entity has been made anew and is being deleted once more: that
+// deletionLate carries out the end of a deletion when the entity has been created again and is being deleted once more: that
 // deletion is brought to its end all the same.
 func deletionLate(r *engineTest) {
 	l := r.limiter()

@@ -170,7 +170,7 @@ func unknownThenMore(r *engineTest) {
 			q := ask(tokens("a", 10), limits...)
 			q.Entity = fmt.Sprintf("user-%d-%d-%d", u.act, c.adjust["a"]+100, c.adjust["b"])
 			lease := r.flushLost(l, q, u.act)
-			r.wantInvalid(what+": more is taken back than is held", lease.Adjust(tokens("a", -61)))
+			r.wantInvalid(what+": more is refunded than is held", lease.Adjust(tokens("a", -61)))
 			r.must(lease.Adjust(c.adjust))
 			r.late()
 			if u.unknown { // else nothing is unknown, and one write does both

@@ -185,7 +185,7 @@ func resetParentThenLess(r *engineTest) {
 	r.wantLeft(r.limiter(), "the parent was reset", "a:60 parent-1 a:200")
 }
 
-// droppedThenLess: an adjustment of a limit that is no more has no effect, and may be taken back.
+// droppedThenLess: an adjustment of a limit that is no more has no effect, and may be undone.
 func droppedThenLess(r *engineTest) {
 	l := r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 100)}))

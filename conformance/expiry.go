@@ -117,7 +117,7 @@ func clocklessPast(s *storeTest) {
 		}
 		s.mustPut(write(k, setText(slotS, "x"), backend.NoExpiry))
 		if r := s.mustRead(k); !r[0].Has(slotS) || r[0].Expiry() != backend.NoExpiry {
-			s.Errorf("an expired record that was written anew reads as %s", show(&r[0]))
+			s.Errorf("an expired record that was written again reads as %s", show(&r[0]))
 		}
 	}
 }

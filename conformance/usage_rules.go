@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// usageDeleted: an entity goes with its usage, also what is counted late; one that is made anew begins at zero.
+// usageDeleted: an entity goes with its usage, also what is counted late; one that is created again begins at zero.
 func usageDeleted(r *engineTest) {
 	l := r.limiter()
 	hourly := engine.UsageQuery{Entity: user, Window: engine.WindowHourly}

@@ -17,14 +17,17 @@ const (
 	mostRestarts     = 4  // of one acquire, if its configuration changes under it
 )
 
-// decide admits the request or denies it. An error is no decision. The path of an acquire is
+// decide admits the request or denies it. If it returns an error, the request was neither admitted nor denied. It calls
+// these functions, in this order:
 //
-//	resolve       validate the request, and find the limits of each bucket on the path (path.go, resolve.go)
-//	known denial  if the last seen record denies the request, nothing is written (denial.go)
-//	chargeAll     one conditional write per bucket (cascade.go); charge retries one bucket
-//	finish        a lease (lease.go), or a denial (denial.go), for which the other buckets are refunded
+//	resolve          validates the request and makes a charge for each bucket on the path (path.go, resolve.go, charge.go)
+//	neverFits        denies a request that is larger than a capacity (denial.go)
+//	decideByReading  decides a request that takes no tokens, by reading the buckets (readings.go)
+//	denyKnown        denies without a write if a last seen record suffices for that (denial.go)
+//	chargeAll        calls charge for each bucket, and refunds the others if one of them denies (cascade.go)
 //
-// An acquire whose configuration changes under it begins again.
+// The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
+// acquire begins again.
 func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted bool, err error) {
 	if l.closed.Load() {
 		return false, ErrClosed
@@ -104,7 +107,7 @@ func (l *Limiter) interpretApplied(c *bucketCharge) {
 	c.rememberOutcome(c.record(), c.active, true)
 }
 
-// rememberOutcome takes the record and the regimes that held into the last seen record.
+// rememberOutcome makes r the last seen record, and adds the regimes that held to the moving average.
 func (c *bucketCharge) rememberOutcome(r *backend.Record, active uint16, mine bool) {
 	h := c.h
 	h.lock.Lock()
@@ -126,18 +129,18 @@ func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCha
 		return nil
 	}
 	l.checkClock(ctx, c, r)
-	plan, err := l.limitSetOfRecord(c, r)
+	set, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		c.assume(plan, o.req.Consume)
+		c.assume(set, o.req.Consume)
 		c.result = applied
-		c.remember(r, plan, true)
+		c.remember(r, set, true)
 		return nil
 	}
-	if plan.text != c.assumed.text || c.mode == converting {
-		return l.limitsDiffer(ctx, o, c, plan)
+	if set.text != c.assumed.text || c.mode == converting {
+		return l.limitsDiffer(ctx, o, c, set)
 	}
 	if path := r.Int64(schema.Path); path > c.conf.version {
 		return l.entityChanged(ctx, o, c, path)
@@ -163,27 +166,28 @@ func (c *bucketCharge) judge(r *backend.Record) {
 	}
 }
 
-// limitsDiffer is for a record with other limits than assumed. They may do; else the configuration is read again, after
-// the refusal, and the bucket is converted.
-func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge, plan *limitSet) error {
+// limitsDiffer is called if the record has other limits than assumed. If the charge can use them, it assumes them and is
+// judged again. Otherwise the configuration is read again, and if the limits still do not fit, the next write converts the
+// bucket.
+func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge, set *limitSet) error {
 	r := c.record()
-	c.remember(r, plan, false)
-	c.partial = c.partial || !covers(plan, o.req.Consume, c.required)
+	c.remember(r, set, false)
+	c.partial = c.partial || !covers(set, o.req.Consume, c.required)
 	if c.mode == converting {
 		c.lost++
 		c.convertAlone()
 	}
 	if c.lost >= mostLostRaces {
-		return l.judgeByRecord(o, c, plan)
+		return l.judgeByRecord(o, c, set)
 	}
-	if ver, _ := r.Num(schema.Ver); !plan.fits(c.required, c.stored) && ver != c.reread {
+	if ver, _ := r.Num(schema.Ver); !set.fits(c.required, c.stored) && ver != c.reread {
 		if err := l.reconfigure(ctx, o, c); err != nil {
 			return err
 		}
 		c.reread = ver
 	}
-	if plan.fits(c.required, c.stored) {
-		c.assume(plan, o.req.Consume)
+	if set.fits(c.required, c.stored) {
+		c.assume(set, o.req.Consume)
 		c.judge(r)
 		return nil
 	}
@@ -193,46 +197,48 @@ func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge,
 
 // judgeByRecord judges by the limits in the record, as everybody else does who does not know the change yet: others write
 // the bucket too fast for it to be converted.
-func (l *Limiter) judgeByRecord(o *attempt, c *bucketCharge, plan *limitSet) error {
+func (l *Limiter) judgeByRecord(o *attempt, c *bucketCharge, set *limitSet) error {
 	if c.partial {
 		return ErrContention
 	}
 	l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource})
-	c.assume(plan, o.req.Consume)
+	c.assume(set, o.req.Consume)
 	c.judge(c.record())
 	return nil
 }
 
-// covers reports whether limit set has every required limit that the request takes tokens of.
-func covers(plan *limitSet, consume Tokens, view *limitSet) bool {
+// covers reports whether set has every limit of required that the request takes tokens of.
+func covers(set *limitSet, consume Tokens, required *limitSet) bool {
 	for name, n := range consume {
-		if n > 0 && view.index(name) >= 0 && plan.index(name) < 0 {
+		if n > 0 && required.index(name) >= 0 && set.index(name) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// reconfigure reads the configuration again. An acquire whose path or names no longer hold begins again.
+// reconfigure reads the configuration again. It returns errRestart if the path has changed, or a limit that the request
+// takes tokens of is gone.
 func (l *Limiter) reconfigure(ctx context.Context, o *attempt, c *bucketCharge) error {
 	conf, err := l.reload(ctx, c.h, c.now)
 	if err != nil {
 		return err
 	}
-	parent, view := c.conf.parent, c.required
+	parent, required := c.conf.parent, c.required
 	c.conf, c.stored, c.required = conf, conf.stored, conf.stored
 	if c.root {
 		if err := l.require(o, c); err != nil {
 			return err
 		}
 	}
-	if c.required == nil || conf.parent != parent || !covers(c.required, o.req.Consume, view) {
+	if c.required == nil || conf.parent != parent || !covers(c.required, o.req.Consume, required) {
 		return errRestart
 	}
 	return nil
 }
 
-// entityChanged is for a bucket that was written with a later version of its entity than is known here.
+// entityChanged is called if the bucket was written with a later version of its entity's record than is known here: it
+// reads the configuration again and judges by it.
 func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge, path int64) error {
 	if err := l.reconfigure(ctx, o, c); err != nil {
 		return err
@@ -250,7 +256,7 @@ func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge
 	return nil
 }
 
-// buildNext writes the next try of a charge after a refusal.
+// buildNext builds the next write of a charge after a refusal.
 func (l *Limiter) buildNext(o *attempt, c *bucketCharge) error {
 	r := c.record()
 	switch c.mode {

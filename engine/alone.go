@@ -11,7 +11,7 @@ func (c *bucketCharge) convertAlone() {
 	c.alone = c.alone || c.h.converting.CompareAndSwap(false, true)
 }
 
-// endConvertAlone ends claimAlone.
+// endConvertAlone lets the others go on, if convertAlone made them wait.
 func (c *bucketCharge) endConvertAlone() {
 	if c.alone {
 		c.alone = false

@@ -8,8 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/spin"
 )
 
-// state is what this process knows of one bucket: its key, its configuration and how its record looked last. All of it
-// may be out of date: the conditions of the next write tell.
+// bucketState is what this process knows of one bucket: its key, its configuration and its last seen record. All of it may
+// be out of date: the conditions of the next write find that out.
 type bucketState struct {
 	id         bucketID
 	partition  string                   // of the key
@@ -67,15 +67,15 @@ func (h *bucketState) store(c *config, now int64, epoch uint32) (current bool) {
 	return true
 }
 
-// remember takes a record into the last seen record of the charge's state; see view.take.
+// remember makes r the last seen record of the charge's bucket; see lastSeen.take.
 func (c *bucketCharge) remember(r *backend.Record, p *limitSet, mine bool) {
 	c.h.lock.Lock()
 	c.rememberLocked(r, p, mine)
 	c.h.lock.Unlock()
 }
 
-// rememberLocked takes a record into the last seen record, unless an own reset or change of configuration came since the charge began: then
-// the record may be of before, and would bring back a denial that no longer holds.
+// rememberLocked makes r the last seen record, unless this process has reset the bucket or changed its configuration since
+// the charge began: r may be older than that, and would repeat a denial that no longer holds. The caller holds the lock.
 func (c *bucketCharge) rememberLocked(r *backend.Record, p *limitSet, mine bool) {
 	if c.h.epoch.Load() != c.epoch {
 		return

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	resends     = 3 // of a request whose failure is worth it
+	resends     = 3 // how often a request is sent again after trouble that passes
 	backoffUnit = 10 * time.Millisecond
 )
 
 // budgeted is a context within the budget of an operation.
 type budgeted struct{ context.Context }
 
-// budget bounds one operation on the store, resends included. What an operation is made of shares its budget. Stores
-// without I/O need none: a deadline costs more than their answer.
+// budget returns a context that bounds one operation on the store, resends included. If ctx has such a bound already, it is
+// kept, so that all calls of an operation share one budget. Stores without I/O get none: a deadline would cost more than
+// the call.
 func (l *Limiter) budget(ctx context.Context) (context.Context, context.CancelFunc) {
 	_, within := ctx.(budgeted)
 	d := l.allowance(ctx)

@@ -36,7 +36,7 @@ func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err
 	return false, err
 }
 
-// chargeInTurn stops at the first bucket that does not admit: nothing was saved by asking the others.
+// chargeInTurn charges the buckets one after the other, and stops at the first one that does not admit the request.
 func (l *Limiter) chargeInTurn(ctx context.Context, o *attempt) error {
 	for i := range o.n {
 		if err := l.charge(ctx, o, &o.charges[i]); err != nil || o.charges[i].result != applied {
@@ -113,7 +113,7 @@ func (l *Limiter) refundOthers(ctx context.Context, o *attempt) {
 	}
 }
 
-// eachPart does f for all parts, at the same time where the store takes its time.
+// eachPart calls f for all parts, concurrently if the store does I/O.
 func (l *Limiter) eachPart(parts []*part, f func(*part) error) error {
 	errs := make([]error, len(parts))
 	if len(parts) == 1 || l.noIO {

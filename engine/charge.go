@@ -23,7 +23,7 @@ type attempt struct {
 	n         int             // of charges in use, the entity's first
 	inspects  bool            // asks for no tokens: Consume may be empty
 	admitted  bool            // all charges are applied, or nothing was asked for
-	within    bool            // a lease: no new acquire
+	within    bool            // by Lease.Consume: it does not count as a new acquire
 	pinned    *limitSet       // the limits that the lease's acquire brought, nil: none
 	overrides bool            // pinned beats what is stored
 	abandoned atomic.Bool     // a store call still has buffers of the charges
@@ -59,8 +59,8 @@ type bucketCharge struct {
 	beyond    bool  // some amount is above a capacity
 	creates   bool  // the next guess may find no record
 	noRegimes bool  // the guess needs no regimes
-	// The condition on the version of the entity's record is in every write. The effect is written only if the record that
-	// was seen last has another version.
+	// path says that the next guess must write the version of the entity's record, since the last seen record has another
+	// one. The condition on that version is in every write.
 	path   bool
 	known  bool        // the last seen record has denied the request
 	unsure bool        // the outcome of some try is unknown
@@ -91,13 +91,13 @@ func newAttempt(opts *Options) *attempt {
 	return o
 }
 
-// mode is how the next try is written.
+// mode is how the next write is built.
 type mode uint8
 
 const (
-	guessing   mode = iota // by the regimes that the last record shows
-	swapping               // by compare-and-set on the record seen
-	converting             // the same, with other limits
+	guessing   mode = iota // by buildGuess, for the regimes that are likely
+	swapping               // by buildSwap: compare-and-set on the record seen
+	converting             // by buildConversion: compare-and-set that also changes the limits
 )
 
 // result is how a charge stands.
@@ -109,8 +109,9 @@ const (
 	denied         // by the record in outs, or in the last seen record
 )
 
-// addCharge empties the i-th charge but for its buffers, for a bucket at depth i of the path or above.
-func (o *attempt) addCharge(h *bucketState, conf *config, root, lifts bool) *bucketCharge {
+// addCharge returns the first charge that is not in use, prepared for the bucket of h. It keeps the buffers of the charge.
+// The caller increments o.n if the charge counts.
+func (o *attempt) addCharge(h *bucketState, conf *config, root, noRegimes bool) *bucketCharge {
 	c := &o.charges[o.n]
 	if c.h != h {
 		c.h = h
@@ -125,7 +126,7 @@ func (o *attempt) addCharge(h *bucketState, conf *config, root, lifts bool) *buc
 	c.mode, c.result, c.active = guessing, pending, 0
 	c.tries, c.lost, c.ahead = 0, 0, 0
 	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
-	c.noRegimes = lifts
+	c.noRegimes = noRegimes
 	c.reread = backend.Num{}
 	c.fromLastSeen = false
 	return c
@@ -141,8 +142,9 @@ func (l *Limiter) release(o *attempt) {
 	l.attempts.Put(o)
 }
 
-// prepare settles what the charge requires of its bucket, given what is stored, and how it is to be written, given the
-// last record seen. Nothing is required where its view is nil then. It returns how many names of the request are known.
+// prepare sets which limits the charge requires of its bucket, by the configuration, and how the first write is built, by
+// the last seen record. If c.required is nil afterwards, the entity has no limits and is not charged. It returns how many
+// names of the request are required limits.
 func (l *Limiter) prepare(o *attempt, c *bucketCharge) (known int, err error) {
 	c.stored, c.required = c.conf.stored, c.conf.stored
 	if c.root {
@@ -156,12 +158,12 @@ func (l *Limiter) prepare(o *attempt, c *bucketCharge) (known int, err error) {
 	h := c.h
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	shape := c.required
-	if seen := h.seen.plan; seen != nil && seen.fits(c.required, c.stored) {
-		shape = seen
+	set := c.required
+	if seen := h.seen.set; seen != nil && seen.fits(c.required, c.stored) {
+		set = seen
 	}
-	known = c.assume(shape, o.req.Consume)
-	if h.seen.plan == shape {
+	known = c.assume(set, o.req.Consume)
+	if h.seen.set == set {
 		c.useLastSeenLocked()
 		if l.fresh(c) && !c.admits() {
 			c.known = true
@@ -210,22 +212,22 @@ func (l *Limiter) limitsOfRequest(h *bucketState, field string, limits []Limit) 
 	return p, nil
 }
 
-// assume assumes that the record has these limits, and distributes the request over them. It returns how many names of
-// the request the last seen record has.
-func (c *bucketCharge) assume(shape *limitSet, consume Tokens) (known int) {
-	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != shape {
-		c.assumed = shape
+// assume assumes that the record has the limits of set, and distributes the request over them. It returns how many names
+// of the request are required limits in set.
+func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
+	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != set {
+		c.assumed = set
 	}
-	for i := range shape.rates {
-		n, asked := consume[shape.terms[i].Name]
+	for i := range set.rates {
+		n, asked := consume[set.terms[i].Name]
 		if asked {
-			if shape == c.required || c.required.index(shape.terms[i].Name) >= 0 {
+			if set == c.required || c.required.index(set.terms[i].Name) >= 0 {
 				known++
 			} else {
 				n = 0
 			}
 		}
-		rate := &shape.rates[i]
+		rate := &set.rates[i]
 		c.need[i], c.costs[i], c.ys[i] = n, rate.Cost(n), rate.Y(c.now)
 		switch {
 		case n == 0:
@@ -267,7 +269,7 @@ func (c *bucketCharge) useLastSeenLocked() {
 	c.fromLastSeen = true
 }
 
-// observe makes the record in outs what the charge has seen. It has the limits of shape.
+// observe makes the record in outs what the charge has seen. The record must have the limits of c.assumed.
 func (c *bucketCharge) observe() {
 	for i := range c.assumed.rates {
 		c.tats[i] = arrival(c.record(), i)

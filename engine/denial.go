@@ -29,7 +29,7 @@ func (l *Limiter) denyKnown(ctx context.Context, o *attempt) error {
 // fresh reports whether the last seen record shows the charge's limits, and not too long ago. The caller holds the state's lock.
 func (l *Limiter) fresh(c *bucketCharge) bool {
 	v := &c.h.seen
-	if v.seen == 0 || v.plan != c.assumed {
+	if v.seen == 0 || v.set != c.assumed {
 		return false
 	}
 	age := c.now - v.seen
@@ -37,8 +37,8 @@ func (l *Limiter) fresh(c *bucketCharge) bool {
 	return ttl > 0 && -ttl <= age && age <= ttl
 }
 
-// neverFits reports whether some charge is above a capacity. It may just have been raised: unless it was brought by the
-// request, the configuration is read once more before that is said.
+// neverFits reports whether some charge is above a capacity, and denies the request then. As the capacity may just have been
+// raised, the configuration is first read again, unless it is new enough or the request has an override.
 func (l *Limiter) neverFits(ctx context.Context, o *attempt) (bool, error) {
 	if !o.any((*bucketCharge).neverFits) {
 		return false, nil
@@ -52,7 +52,7 @@ func (l *Limiter) neverFits(ctx context.Context, o *attempt) (bool, error) {
 		if err := l.reconfigure(ctx, o, c); err != nil {
 			return false, err
 		}
-		c.known, c.fromLastSeen = false, false // what the charge has seen was in the positions of another shape
+		c.known, c.fromLastSeen = false, false // c.tats are by position in the limits assumed before
 		if c.assume(c.required, o.req.Consume); !c.neverFits() {
 			return false, errRestart
 		}
@@ -68,35 +68,35 @@ func (l *Limiter) reportAhead(ctx context.Context, c *bucketCharge, ahead int64)
 		"entity", c.h.id.entity, "resource", c.h.id.resource, "ahead", time.Duration(ahead))
 }
 
-// states are the arrivals of the charge's limits by the record it has seen, as if it had been converted to what the
-// bucketCharge requires; to is that conversion, nil if none is needed.
+// states returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
+// have the limits that the charge requires, they are those after a conversion, which is then returned as to.
 func (l *Limiter) states(c *bucketCharge) (_ *limitSet, _ *arrivals, to *converted, err error) {
 	if c.fromLastSeen {
 		return c.assumed, &c.tats, nil, nil
 	}
 	r := c.record()
-	plan, err := l.limitSetOfRecord(c, r)
+	set, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if plan == nil {
+	if set == nil {
 		return c.required, new(arrivals), nil, nil
 	}
-	if plan == c.assumed && plan.fits(c.required, c.stored) {
+	if set == c.assumed && set.fits(c.required, c.stored) {
 		c.observe()
-		return plan, &c.tats, nil, nil
+		return set, &c.tats, nil, nil
 	}
-	if plan.fits(c.required, c.stored) {
+	if set.fits(c.required, c.stored) {
 		tats := new(arrivals)
-		for i := range plan.terms {
+		for i := range set.terms {
 			tats[i] = arrival(r, i)
 		}
-		return plan, tats, nil, nil
+		return set, tats, nil, nil
 	}
-	if to, err = l.reconcile(r, plan, c.required, c.stored, c.now); err != nil {
+	if to, err = l.reconcile(r, set, c.required, c.stored, c.now); err != nil {
 		return nil, nil, nil, err
 	}
-	return to.plan, &to.tats, to, nil
+	return to.set, &to.tats, to, nil
 }
 
 // limitSetOfRecord is the limit set of a record's L, nil where there is no record.
@@ -126,8 +126,8 @@ func (l *Limiter) exceeded(o *attempt) error {
 	return e
 }
 
-// readOthers reads the buckets of charges whose state is not known, for the statuses of a denial. That is one also where
-// they cannot be read: then they are listed as they were seen last.
+// readOthers reads the buckets whose state is not known, for the statuses of a denial. If they cannot be read the request
+// is denied all the same, and the statuses show these buckets as they were last seen.
 func (l *Limiter) readOthers(ctx context.Context, o *attempt) error {
 	err := l.readUnseen(ctx, o, true)
 	if errors.Is(err, ErrUnavailable) { // also where reading has used up the budget
@@ -147,7 +147,7 @@ func (o *attempt) useLastSeenOfOthers() {
 		clear(c.tats[:])
 		c.fromLastSeen = true
 		c.h.lock.Lock()
-		if c.h.seen.plan == c.assumed {
+		if c.h.seen.set == c.assumed {
 			c.useLastSeenLocked()
 		}
 		c.h.lock.Unlock()

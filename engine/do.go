@@ -10,10 +10,10 @@ import (
 // mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
 const mostJitter = 10 * time.Millisecond
 
-// Acquire takes the tokens of the request, all of them or none, in one attempt. A denial is an *ExceededError. Other
-// errors: *ValidationError, ErrUnknownLimit, ErrNoLimits for a bad request; ErrUnavailable where the store cannot be
-// reached and the policy is Block; ErrContention. The lease must be ended by Commit or Rollback. Parents are charged
-// with the same amounts where the entity cascades.
+// Acquire takes the tokens of the request, all of them or none, without waiting for tokens. If the entity cascades, its
+// parents are charged the same amounts. The lease must be ended by Commit or Rollback. A denial is an *ExceededError. For
+// a bad request Acquire returns a *ValidationError, ErrUnknownLimit or ErrNoLimits. It returns ErrUnavailable if the store
+// cannot be reached and the policy is PolicyBlock, and ErrContention if it loses to other writers again and again.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	o := l.attempts.Get().(*attempt)
 	defer l.release(o)
@@ -71,9 +71,9 @@ func (l *Limiter) observeDecision(o *attempt, r *Request, admitted bool) {
 	l.observe(e)
 }
 
-// Wait is Acquire that waits for the time of a denial, again and again until the request is admitted. It fails at once
-// with the *ExceededError where the request can never fit, or where ctx ends too early to wait (then errors.Is also
-// finds context.DeadlineExceeded).
+// Wait is like Acquire, but after a denial it waits for the denial's RetryAfter and tries again, until the request is
+// admitted. It returns the *ExceededError at once if the request can never fit, or if ctx ends before the wait would (then
+// errors.Is also finds context.DeadlineExceeded).
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 	for {
 		lease, err := l.Acquire(ctx, r)

@@ -15,12 +15,12 @@
 // the bucket until it is refilled.
 //
 // Limits are stored, for an entity and resource, an entity, a resource or the system: the first level that has any
-// supplies all of them ([Limiter.Explain]). Request.Limits count where nothing is stored, Request.Override beats what
-// is. Changes reach buckets that live at the next acquire of whoever knows them, and everybody else's at their next
-// refusal, or after Options.ConfigTTL.
+// supplies all of them ([Limiter.Explain]). Request.Limits are used where nothing is stored, and Request.Override is used
+// instead of what is stored. A change of the limits takes effect in a bucket at the next acquire by a process that knows
+// the change. Other processes learn of it when the store refuses one of their writes, or after Options.ConfigTTL.
 //
-// A [Setting] is one thing that can be stored of configuration. A manifest, a name for what is declared together, manages
-// those that [Limiter.ApplyManifest] sets in its name: many in few commits, each audited.
+// A [Setting] is one part of the configuration. A manifest is a name for settings that are declared together. It manages
+// the settings that [Limiter.ApplyManifest] sets in its name: many settings in few commits, with an audit event for each.
 //
 // Time is Options.Now; nothing else reads a clock, so programs can be tested without waiting (the memory store does no
 // I/O). Clocks of several processes may disagree by s: that adds rate·s to the bound, once.
@@ -29,5 +29,5 @@
 // through. Bad input is a [ValidationError] or one of the other errors of this package before anything is done; a denial
 // is an [ExceededError], which tells what is available and when to come again. All work with errors.Is and errors.As.
 //
-// Package engine knows no store by name, and starts, deploys or bills nothing.
+// Package engine does not depend on any particular store, and deploys nothing.
 package engine

@@ -33,7 +33,9 @@ const (
 	firstCharge = 2
 )
 
-// buildGuess writes the charge for the regimes in c.active: the whole token check in conditions, the whole charge in effects.
+// buildGuess builds the write of the charge for the regimes in c.active: the conditions are the whole token check, and the
+// effects are the whole charge. Here tat is the arrival time of a limit, y is now in units, n is how many tokens are asked
+// for, p is the cost of one token in units, and C is the capacity.
 //
 //	full    tat absent or ≤ y                 tat ← y + n·p
 //	active  y+1 ≤ tat ≤ y + (C−n)·p           tat ← tat + n·p
@@ -140,13 +142,13 @@ func (c *bucketCharge) placed() {
 	c.writes[0].Index = &c.place
 }
 
-// guessRegimesLocked chooses the regimes by what is known of the bucket: the last view, or, where others write it too, what was
-// so more often.
+// guessRegimesLocked guesses the regimes: those that the last seen record shows, or, if others write the bucket, too,
+// those that held more often. The caller holds the state's lock.
 func (c *bucketCharge) guessRegimesLocked() {
 	v := &c.h.seen
 	c.writes[0].Memo = c.h.memo
 	c.active = 0
-	c.creates = v.plan == nil || v.plan != c.assumed || v.gone(c.now)
+	c.creates = v.set == nil || v.set != c.assumed || v.gone(c.now)
 	c.path = c.creates || v.path != c.conf.version
 	if c.creates {
 		return

@@ -6,19 +6,19 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// view is what matters of the last record seen, from a refusal or a success. A state keeps one for every bucket, so it
-// is small.
+// lastSeen is what matters of the last record seen, from a refusal or a success. Each bucketState has one, so it is
+// small.
 type lastSeen struct {
-	plan   *limitSet // of the record's L; nil: no record
-	seen   int64     // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
-	ver    int64
-	path   int64
-	expiry backend.Expiry
-	set    uint16         // by position: the arrival time is present
-	shared int8           // own writes since others were seen to write, counted down
-	few    [2]backend.Num // the arrival times, by position in limit set
-	born   backend.Num
-	rare   *rareSeen // nil: nothing of it
+	set     *limitSet // of the record's L; nil: no record
+	seen    int64     // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+	ver     int64
+	path    int64
+	expiry  backend.Expiry
+	present uint16         // by position: the arrival time is present
+	shared  int8           // for how many more own writes the bucket counts as shared with other writers
+	few     [2]backend.Num // the arrival times, by position in limit set
+	born    backend.Num
+	rare    *rareSeen // nil: nothing of it
 }
 
 // rareSeen is what few last seen records have.
@@ -42,7 +42,7 @@ const sharedFor = 32
 
 // arrival is the state of the i-th limit.
 func (v *lastSeen) arrival(i int) (a bucket.Arrival) {
-	if a.Seen = v.set>>i&1 == 1; !a.Seen {
+	if a.Seen = v.present>>i&1 == 1; !a.Seen {
 		return a
 	}
 	if i < len(v.few) {
@@ -57,12 +57,12 @@ func (v *lastSeen) arrival(i int) (a bucket.Arrival) {
 // mine tells whether the record is what a write of this process left.
 func (v *lastSeen) take(r *backend.Record, p *limitSet, now int64, mine bool) {
 	if p == nil {
-		v.plan, v.seen = nil, now
+		v.set, v.seen = nil, now
 		return
 	}
 	ver := r.Int64(schema.Ver)
 	born, _ := r.Num(schema.Born)
-	if v.plan != nil {
+	if v.set != nil {
 		moved := ver - v.ver
 		if moved < 0 && born == v.born {
 			return
@@ -76,13 +76,13 @@ func (v *lastSeen) take(r *backend.Record, p *limitSet, now int64, mine bool) {
 			v.shared--
 		}
 	}
-	v.plan, v.ver, v.born, v.seen = p, ver, born, now
+	v.set, v.ver, v.born, v.seen = p, ver, born, now
 	v.path, v.expiry = r.Int64(schema.Path), r.Expiry()
 	v.takeArrivals(r, len(p.terms))
 }
 
 func (v *lastSeen) takeArrivals(r *backend.Record, n int) {
-	v.set = 0
+	v.present = 0
 	if more := n - len(v.few); more > 0 && more > len(v.rarely().more) {
 		v.rare.more = make([]backend.Num, more)
 	}
@@ -91,7 +91,7 @@ func (v *lastSeen) takeArrivals(r *backend.Record, n int) {
 		if !present {
 			continue
 		}
-		v.set |= 1 << i
+		v.present |= 1 << i
 		if i < len(v.few) {
 			v.few[i] = at
 		} else {

@@ -67,7 +67,7 @@ func (l *Limiter) newLease(o *attempt, r *Request) *Lease {
 	return lease
 }
 
-// holdNothing is hold for a charge that was judged by what its bucket's record says.
+// holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
 func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
 	all, tats, _, err := l.states(c)
 	p.h, p.required = c.h, c.required

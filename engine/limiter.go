@@ -44,8 +44,8 @@ type Limiter struct {
 	ctx       context.Context // of background work
 }
 
-// New makes a limiter over a store, which it does not close. It does no I/O: names are checked, the rest shows at first
-// use. Bad options are a *ValidationError.
+// New returns a limiter over a store, which the limiter does not close. It does no I/O, so trouble with the store shows at
+// the first use. It returns a *ValidationError for bad options.
 func New(store backend.Backend, o *Options) (*Limiter, error) {
 	l := &Limiter{store: store, opts: o.withDefaults()}
 	if store == nil {

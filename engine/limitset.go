@@ -101,18 +101,18 @@ func (p *limitSet) bringsUnordered(limits []Limit) bool {
 	return true
 }
 
-// fits reports whether a record with the limits of p can be used as it is by a writer who requires required and knows that
-// stored is what is stored: every required limit is there with its parameters and origin, and the others either were
-// brought by other callers or are stored, though not part of an override.
-func (p *limitSet) fits(view, stored *limitSet) bool {
-	if p == view {
+// fits reports whether a writer can charge a record with the limits of p without converting it: p has every limit of
+// required, with the same parameters and origin, and no limit besides them that is configured but no longer stored. Limits
+// that other callers brought may be there, too.
+func (p *limitSet) fits(required, stored *limitSet) bool {
+	if p == required {
 		return true
 	}
 	found := 0
 	for i := range p.terms {
 		t := &p.terms[i]
-		if j := view.index(t.Name); j >= 0 {
-			if *t != view.terms[j] {
+		if j := required.index(t.Name); j >= 0 {
+			if *t != required.terms[j] {
 				return false
 			}
 			found++
@@ -120,7 +120,7 @@ func (p *limitSet) fits(view, stored *limitSet) bool {
 			return false
 		}
 	}
-	return found == len(view.terms)
+	return found == len(required.terms)
 }
 
 // expiry is the instant, in seconds, after which the record of a bucket may be dropped that is full at full (ns since

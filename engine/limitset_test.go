@@ -142,13 +142,13 @@ func TestPlanCache(t *testing.T) {
 	if _, err := c.get(""); !errors.Is(err, schema.ErrFormat) {
 		t.Error(err)
 	}
-	for i := range 2 * mostPlans {
+	for i := range 2 * mostCached {
 		q, err := c.get(limitSetOf([]Limit{PerMinute("b", int64(i+1))}, false).text)
 		if err != nil || q.limits()[0] != PerMinute("b", int64(i+1)) {
 			t.Fatal(strconv.Itoa(i), q, err)
 		}
 	}
-	if len(c.sets) > mostPlans {
+	if len(c.sets) > mostCached {
 		t.Errorf("%d plans are kept", len(c.sets))
 	}
 }

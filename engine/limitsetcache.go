@@ -2,8 +2,9 @@ package engine
 
 import "sync"
 
-// mostPlans bounds a planCache; configurations are few, and whoever makes more of them pays for unpacking.
-const mostPlans = 4096
+// mostCached is the most entries of a limitSetCache or a configCache. Configurations are few. A cache that is full is
+// emptied, and its entries are then made again.
+const mostCached = 4096
 
 // limitSetCache shares the limit sets of equal texts, so that comparing pointers mostly suffices. Safe for concurrent use.
 type limitSetCache struct {
@@ -33,7 +34,7 @@ func (c *limitSetCache) share(p *limitSet) *limitSet {
 	if first := c.sets[p.text]; first != nil {
 		return first
 	}
-	if c.sets == nil || len(c.sets) >= mostPlans {
+	if c.sets == nil || len(c.sets) >= mostCached {
 		c.sets = make(map[string]*limitSet)
 	}
 	c.sets[p.text] = p
@@ -59,7 +60,7 @@ func (c *configCache) share(conf *config) *config {
 	if first := c.configs[*conf]; first != nil {
 		return first
 	}
-	if c.configs == nil || len(c.configs) >= mostPlans {
+	if c.configs == nil || len(c.configs) >= mostCached {
 		c.configs = make(map[config]*config)
 	}
 	shared := *conf

@@ -54,7 +54,7 @@ type amount struct {
 	gone    int64       // charged, and not to be refunded any more: too late, or to a bucket that was reset or removed
 	void    int64       // what may be adjusted downwards without effect: it was charged to a bucket that was reset or removed, or could not be
 	asked   int64       // at the acquire
-	left    backend.Num // arrival time right after the acquire, in units of those of the last seen record rate
+	left    backend.Num // arrival time right after the acquire, in units of the required limit's rate
 }
 
 // hold makes p what an applied charge leaves in a lease's hands.
@@ -79,8 +79,8 @@ func (p *part) hold(c *bucketCharge) {
 	}
 }
 
-// leaves is the arrival time of the i-th limit of p that says what a says of a limit with that rate, mostly p's own: how
-// many tokens that are is worked out only when somebody asks.
+// leaves returns the arrival time at which the i-th limit of p has as many tokens available as a limit with the given rate
+// has at a. If the rates are equal, as they mostly are, that is a itself, and the tokens need not be computed.
 func (p *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
 	own := &p.rates[i]
 	switch {
@@ -92,7 +92,8 @@ func (p *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64)
 	return own.Y(now).Add(own.Cost(own.Capacity() - rate.Available(a, rate.Y(now))))
 }
 
-// since makes a part that came at now one of a lease whose acquire, at charged, asked for nothing of it.
+// since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
+// bucket: the arrival times are moved back to that time.
 func (p *part) since(charged, now int64) {
 	for i := range p.required.terms {
 		a, rate := p.at(i), &p.required.rates[i]
@@ -181,10 +182,10 @@ func (p *part) pending() bool {
 	return false
 }
 
-// dueIn reports whether shape has all limits that something is due of.
-func (p *part) dueIn(shape *limitSet) bool {
+// dueIn reports whether set has every limit for which something is due.
+func (p *part) dueIn(set *limitSet) bool {
 	for i := range p.size() {
-		if p.due(i) != 0 && shape.index(p.name(i)) < 0 {
+		if p.due(i) != 0 && set.index(p.name(i)) < 0 {
 			return false
 		}
 	}

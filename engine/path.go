@@ -19,7 +19,7 @@ func (l *Limiter) resolve(ctx context.Context, o *attempt) error {
 	id, names, depth := bucketID{o.req.Entity, o.req.Resource}, 0, 0
 	for o.n = 0; id.entity != "" || depth == 0; depth++ {
 		if depth == mostPath {
-			return fmt.Errorf("%w: %s has more than %d", ErrCycle, o.req.Entity, mostPath)
+			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, o.req.Entity, mostPath)
 		}
 		h, conf, err := l.stateOf(ctx, o, &id, depth == 0)
 		if err != nil {
@@ -119,8 +119,8 @@ func (o *attempt) any(f func(*bucketCharge) bool) bool {
 	return false
 }
 
-// send makes one write, again where its outcome is unknown or it certainly was not applied: its nonce tells whether an
-// earlier try was. An error is none of the store's answers.
+// send sends the charge's write, and sends it again after trouble that passes, also if the outcome is unknown: the nonce
+// then shows whether an earlier try was applied. A refusal by the store is not an error; it is in c.outs.
 func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
 	l.waitForConversion(ctx, c)
 	return l.retry(ctx, func() (final bool, err error) {
@@ -152,7 +152,8 @@ func isTransient(err error) bool {
 	return (unreachable(err) || errors.Is(err, backend.ErrContention)) && !errors.As(err, &bug)
 }
 
-// giveWay lets others go first: by sleeping a little, or, where a store without I/O makes them quick, by giving way.
+// giveWay lets other writers go first. It sleeps a little, or, over a store without I/O, yields the processor. It reports
+// false if ctx ends first.
 func (l *Limiter) giveWay(ctx context.Context, n int) bool {
 	if l.noIO {
 		runtime.Gosched()

@@ -47,11 +47,11 @@ func (l *Limiter) useLastSeen(c *bucketCharge) bool {
 
 // rememberRead takes the record that was read into the last seen record.
 func (l *Limiter) rememberRead(c *bucketCharge) error {
-	plan, err := l.limitSetOfRecord(c, c.record())
+	set, err := l.limitSetOfRecord(c, c.record())
 	if err != nil {
 		return err
 	}
-	c.remember(c.record(), plan, false)
+	c.remember(c.record(), set, false)
 	return nil
 }
 
@@ -77,15 +77,15 @@ func (l *Limiter) decideByReading(ctx context.Context, o *attempt) (admitted boo
 func (l *Limiter) recordsAdmit(o *attempt) (admitted bool, err error) {
 	for i := range o.n {
 		c := &o.charges[i]
-		plan, tats, _, err := l.states(c)
+		set, tats, _, err := l.states(c)
 		if err != nil {
 			return false, err
 		}
-		for j := range plan.rates {
-			rate := &plan.rates[j]
+		for j := range set.rates {
+			rate := &set.rates[j]
 			var n int64
-			if c.required.index(plan.terms[j].Name) >= 0 {
-				n = o.req.Consume[plan.terms[j].Name]
+			if c.required.index(set.terms[j].Name) >= 0 {
+				n = o.req.Consume[set.terms[j].Name]
 			}
 			if !rate.Admits(tats[j], rate.Y(c.now), n) {
 				return false, nil

@@ -14,28 +14,29 @@ import (
 type converted struct {
 	from  *limitSet
 	was   arrivals // by position in from
-	plan  *limitSet
+	set   *limitSet
 	tats  arrivals
 	moved [schema.MaxLimits]int // by position: where the limit stood before, -1 if it is new
 	at    int64                 // instant of the conversion
 }
 
-// reconcile carries a record with the limits of from over to what a writer requires (required) and knows to be stored, at
-// the later of now and the last conversion, so that clocks that disagree mint nothing by flipping. See the table in
-// ARCHITECTURE.md. It does not decide whether that is needed: limitSet.fits does.
-func (l *Limiter) reconcile(r *backend.Record, from, view, stored *limitSet, now int64) (*converted, error) {
+// reconcile computes how a record with the limits of from looks after its conversion to the limits that a writer requires
+// and those that are stored. The instant of the conversion is the later of now and the last conversion, so that writers
+// whose clocks disagree cannot create tokens by converting the bucket back and forth. See the table in ARCHITECTURE.md.
+// Whether a conversion is needed is decided by limitSet.fits.
+func (l *Limiter) reconcile(r *backend.Record, from, required, stored *limitSet, now int64) (*converted, error) {
 	c := &converted{from: from, at: max(now, r.Int64(schema.Conv))}
-	terms, before := c.terms(r, from, view, stored)
-	terms = c.makeRoom(terms, r, from, view)
+	terms, before := c.terms(r, from, required, stored)
+	terms = c.makeRoom(terms, r, from, required)
 	if len(terms) > schema.MaxLimits {
 		return nil, &ValidationError{
 			"Limits", len(terms),
 			"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource",
 		}
 	}
-	c.plan = l.limitSets.share(newLimitSet(terms)) // reorders terms by name
-	for i := range c.plan.terms {
-		term, to := &c.plan.terms[i], &c.plan.rates[i]
+	c.set = l.limitSets.share(newLimitSet(terms)) // reorders terms by name
+	for i := range c.set.terms {
+		term, to := &c.set.terms[i], &c.set.rates[i]
 		was, known := before[term.Name]
 		if !known {
 			c.moved[i], c.tats[i] = -1, bucket.Arrival{At: to.Y(c.at), Seen: true}
@@ -49,7 +50,7 @@ func (l *Limiter) reconcile(r *backend.Record, from, view, stored *limitSet, now
 
 // cuts reports whether a deficit of the i-th limit that exceeds its new capacity is cut.
 func (c *converted) cuts(i int) bool {
-	old, term := &c.from.terms[c.moved[i]], &c.plan.terms[i]
+	old, term := &c.from.terms[c.moved[i]], &c.set.terms[i]
 	return !old.Brought && !term.Brought && old.Limit != term.Limit
 }
 
@@ -60,7 +61,7 @@ func (c *converted) wait(i int, now, n int64, otherwise time.Duration) time.Dura
 		return otherwise
 	}
 	was := c.moved[i]
-	wait, _ := bucket.WaitConverted(&c.from.rates[was], &c.plan.rates[i], c.was[was], now, n, c.cuts(i))
+	wait, _ := bucket.WaitConverted(&c.from.rates[was], &c.set.rates[i], c.was[was], now, n, c.cuts(i))
 	return wait
 }
 
@@ -70,9 +71,9 @@ const keptFull = int64(time.Minute)
 
 // makeRoom drops limits that other callers brought from a bucket that would have too many: those that are full, and all
 // of them if limits that are stored need their places.
-func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view *limitSet) []schema.Term {
+func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, required *limitSet) []schema.Term {
 	needed := slices.ContainsFunc(terms, func(t schema.Term) bool { return !t.Brought })
-	for i := len(terms) - 1; i >= len(view.terms) && len(terms) > schema.MaxLimits; i-- {
+	for i := len(terms) - 1; i >= len(required.terms) && len(terms) > schema.MaxLimits; i-- {
 		j := from.index(terms[i].Name)
 		if terms[i].Brought && (needed || from.rates[j].IsFull(arrival(r, j), from.rates[j].Y(c.at))) {
 			terms = slices.Delete(terms, i, i+1)
@@ -82,13 +83,13 @@ func (c *converted) makeRoom(terms []schema.Term, r *backend.Record, from, view 
 }
 
 // terms chooses the limits that the bucket will have, and tells where those stood that it had.
-func (c *converted) terms(r *backend.Record, from, view, stored *limitSet) (terms []schema.Term, before map[string]int) {
+func (c *converted) terms(r *backend.Record, from, required, stored *limitSet) (terms []schema.Term, before map[string]int) {
 	before = make(map[string]int, len(from.terms))
-	terms = append(terms, view.terms...)
+	terms = append(terms, required.terms...)
 	for i := range from.terms {
 		t := from.terms[i]
 		before[t.Name] = i
-		if view.index(t.Name) >= 0 {
+		if required.index(t.Name) >= 0 {
 			continue
 		}
 		if t.Brought {

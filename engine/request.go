@@ -9,7 +9,7 @@ type Tokens map[string]int64
 type Request struct {
 	Entity        string  // 1 to 256 bytes of valid UTF-8 without control characters; need not be created
 	Resource      string  // 1 to 128 bytes: letters, digits and _.-:/, beginning with a letter or digit
-	Consume       Tokens  // not empty; the bucket's other limits take part with 0
+	Consume       Tokens  // not empty; of the bucket's other limits 0 tokens are asked, which only debt denies
 	Limits        []Limit // used where nothing is stored for the entity and resource at any level
 	Override      []Limit // beats what is stored
 	OnUnavailable Policy  // PolicyDefault: the limiter's
@@ -29,7 +29,7 @@ type Policy uint8
 
 // The policies. The value of PolicyAllow is stored: do not renumber.
 const (
-	PolicyDefault Policy = iota // the next wider one: call, limiter, stored for the system, PolicyBlock
+	PolicyDefault Policy = iota // not set: the request's policy comes first, then the limiter's, then the one stored for the system, then PolicyBlock
 	PolicyBlock                 // the acquire fails with ErrUnavailable
 	PolicyAllow                 // the acquire is admitted with a degraded lease that does nothing
 )

@@ -28,8 +28,8 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 	c.nonce, c.assumed = p.nonce(), p.required
 	clear(c.tats[:])
 	c.h.lock.Lock()
-	if c.h.seen.plan != nil {
-		c.assumed = c.h.seen.plan
+	if c.h.seen.set != nil {
+		c.assumed = c.h.seen.set
 		c.useLastSeenLocked()
 	}
 	c.writes[0].Memo = c.h.memo
@@ -65,13 +65,13 @@ func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part)
 	if err != nil {
 		return err
 	}
-	plan, err := l.limitSetOfRecord(c, r)
+	set, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
 	c.record().CopyFrom(r)
-	c.remember(r, plan, false)
-	if c.assumed = plan; plan == nil {
+	c.remember(r, set, false)
+	if c.assumed = set; set == nil {
 		c.assumed = p.required
 		clear(c.tats[:])
 		return nil
@@ -185,13 +185,13 @@ func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error 
 		c.remember(r, nil, false)
 		return nil
 	}
-	plan, err := l.limitSetOfRecord(c, r)
+	set, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
-	c.assumed = plan
+	c.assumed = set
 	c.observe()
-	c.remember(r, plan, false)
+	c.remember(r, set, false)
 	return nil
 }
 

@@ -20,11 +20,11 @@ type LimitStatus struct {
 	RetryAfter       time.Duration // until the same request fits, if nobody else comes; 0 after an admission; meaningless if NeverFits
 }
 
-// snapshot is what a decision keeps of the limits that it judged: enough to compute their statuses when somebody asks.
-// Few limits need no allocation. Its copies share nothing that changes.
+// snapshot holds the limits that a decision was made by: enough to compute their statuses if they are asked for. Up to
+// four limits need no allocation. A snapshot that was copied is not changed any more.
 type snapshot struct {
 	now  int64 // ns since the Unix epoch
-	n    int   // of few
+	n    int   // how many of few are in use
 	few  [4]limitState
 	more []limitState
 }
@@ -49,7 +49,8 @@ func (s *snapshot) add(state limitState) {
 	s.more = append(s.more, state)
 }
 
-// statuses computes the statuses of the limits that keep wants, of all for nil. They are the caller's own.
+// statuses computes the statuses of the limits for which keep returns true, or of all limits if keep is nil. The slice
+// belongs to the caller.
 func (s *snapshot) statuses(keep func(*limitState) bool) []LimitStatus {
 	var all []LimitStatus
 	for _, states := range [][]limitState{s.few[:s.n], s.more} {

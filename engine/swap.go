@@ -25,10 +25,10 @@ func (c *bucketCharge) buildSwap(r *backend.Record) {
 // buildConversion writes the charge by compare-and-set on the record r, which has other limits: to, with the charge where the
 // request is admitted. It reports whether it is.
 func (c *bucketCharge) buildConversion(r *backend.Record, from *limitSet, to *converted, consume Tokens) (admitted bool) {
-	c.assume(to.plan, consume)
+	c.assume(to.set, consume)
 	admitted = c.acquire || len(consume) > 0
-	for i := range to.plan.rates {
-		rate := &to.plan.rates[i]
+	for i := range to.set.rates {
+		rate := &to.set.rates[i]
 		admitted = admitted && rate.Admits(to.tats[i], rate.Y(c.now), c.need[i])
 	}
 	c.compareWith(r)
@@ -44,8 +44,8 @@ func (c *bucketCharge) buildConversion(r *backend.Record, from *limitSet, to *co
 	c.nonce, c.acquire = nonce, acquire
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: backend.Int(to.at)})
-	if from.text != to.plan.text {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.plan.text})
+	if from.text != to.set.text {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.set.text})
 	}
 	c.write(c.expiryAt(&to.tats))
 	return admitted
@@ -90,7 +90,7 @@ func (c *bucketCharge) addToArrivals(tats *arrivals) {
 
 // addMoves writes every limit's arrival and counter to its new position, and clears the positions behind them.
 func (c *bucketCharge) addMoves(r *backend.Record, from *limitSet, to *converted, charged bool) {
-	for i := range to.plan.terms {
+	for i := range to.set.terms {
 		var used backend.Num
 		if to.moved[i] >= 0 {
 			used, _ = r.Num(schema.Used(to.moved[i]))
@@ -102,14 +102,14 @@ func (c *bucketCharge) addMoves(r *backend.Record, from *limitSet, to *converted
 			backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: to.tats[i].At},
 			backend.Effect{Slot: schema.Used(i), Op: backend.Set, Num: used})
 	}
-	for i := len(to.plan.terms); i < len(from.terms); i++ {
+	for i := len(to.set.terms); i < len(from.terms); i++ {
 		c.effects = append(c.effects,
 			backend.Effect{Slot: schema.Tat(i), Op: backend.Unset},
 			backend.Effect{Slot: schema.Used(i), Op: backend.Unset})
 	}
 }
 
-// expiryAt is the expiry of a record with these arrivals under the charge's shape.
+// expiryAt is the expiry of a record with these arrival times and the limits of c.assumed.
 func (c *bucketCharge) expiryAt(tats *arrivals) backend.Expiry {
 	full := saturatedAdd(c.now, c.assumed.fill)
 	for i := range c.assumed.rates {

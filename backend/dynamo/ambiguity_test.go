@@ -28,7 +28,7 @@ func rounds() int {
 type world struct {
 	*testing.T
 	l, direct *engine.Limiter
-	lost      atomic.Int64 // give-backs of unknown outcome
+	lost      atomic.Int64 // refunds of unknown outcome
 }
 
 // Observe implements [engine.Observer].
@@ -164,9 +164,9 @@ func TestLateReply(t *testing.T) {
 	}
 }
 
-// TestLostGiveBack loses the reply of every give-back, while others write in between: it is given back once or not at
+// TestLostRefund loses the reply of every refund, while others write in between: it is refunded once or not at
 // all, and counted.
-func TestLostGiveBack(t *testing.T) {
+func TestLostRefund(t *testing.T) {
 	t.Parallel()
 	name, o := Table(t)
 	var spoil atomic.Bool
@@ -201,7 +201,7 @@ func TestLostGiveBack(t *testing.T) {
 		spoil.Store(false)
 	}
 	if got := 1_000_000 - w.left(); got != taken || w.lost.Load() != int64(rounds()) {
-		t.Errorf("%d tokens are taken, not %d; %d give-backs were counted as lost, of %d", got, taken, w.lost.Load(), rounds())
+		t.Errorf("%d tokens are taken, not %d; %d refunds were counted as lost, of %d", got, taken, w.lost.Load(), rounds())
 	}
 }
 

@@ -80,7 +80,7 @@ func TestMemoOfARemovedRecordIsLookedUp(t *testing.T) {
 	mustApply(t, s, &w)
 	mustApply(t, s, &gone)
 	if o := mustApply(t, s, &w); o.Record.Int64(0) != 1 {
-		t.Errorf("a record made anew has %d, not 1", o.Record.Int64(0))
+		t.Errorf("a record created again has %d, not 1", o.Record.Int64(0))
 	}
 	if n := mustRead(t, s, w.Key); n != 1 {
 		t.Errorf("%d was written to a record that nobody finds, not 1", n)

@@ -43,7 +43,7 @@ func (c *Counter) Spoiled() int {
 	return c.spoiled
 }
 
-// Reset begins to count anew.
+// Reset begins to count again.
 func (c *Counter) Reset() {
 	c.lock.Lock()
 	defer c.lock.Unlock()
