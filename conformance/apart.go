@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// apart proves that keys which differ never meet, whatever characters they are made of.
+// apart proves that different keys stay different, whatever characters they have.
 var apart = cases{
 	{"Namespaces", apartNamespaces},
 	{"Keys", apartKeys},
@@ -15,7 +15,7 @@ var apart = cases{
 	{"Indexes", apartIndexes},
 }
 
-// odd are characters by which drivers join or escape.
+// odd are characters with which drivers join or escape.
 var odd = []string{"/", "#", "|", "\\", "%", ":", "\x00", "\x01", "\xc3\xbf", " ", ".", "~", "_", "\U0010ffff"}
 
 // apartNamespaces uses the same partitions and sorts in several namespaces.
@@ -38,7 +38,7 @@ func apartNamespaces(s *storeTest) {
 	}
 }
 
-// awkward are keys that are easily taken for one another once their parts are joined.
+// awkward are keys that are easily confused when their parts are joined.
 func awkward() []backend.Key {
 	var keys []backend.Key
 	for _, c := range odd {
@@ -91,7 +91,7 @@ func apartKeys(s *storeTest) {
 	}
 }
 
-// apartLists lists every partition of awkward keys: each has its own keys, unharmed.
+// apartLists lists every partition of awkward keys: each has its own keys, unchanged.
 func apartLists(s *storeTest) {
 	keys := awkward()
 	s.mustFill(keys)
@@ -113,7 +113,7 @@ func apartLists(s *storeTest) {
 	}
 }
 
-// apartIndexes has places that are easily taken for one another, and for primary partitions.
+// apartIndexes has places that are easily confused with one another, and with primary partitions.
 func apartIndexes(s *storeTest) {
 	var keys []backend.Key
 	var places []backend.Place

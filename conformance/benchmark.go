@@ -36,7 +36,7 @@ func Benchmark(b *testing.B, open Open) {
 	}
 }
 
-// take is a write as an acquire sends it: conditions, additions, an expiry.
+// take returns a write like that of an acquire: conditions, additions, an expiry.
 func take(k backend.Key, atMost int64) []backend.Write {
 	return []backend.Write{write(k, backend.Cond{Slot: slotN, Op: backend.AtMost, OrAbsent: true, A: numOf(atMost)},
 		backend.Cond{Slot: slotS, Op: backend.Equal, OrAbsent: true, Text: "limits"}, add(1), setNum(slotM, numOf(1)), setText(slotS, "limits"),
@@ -45,7 +45,7 @@ func take(k backend.Key, atMost int64) []backend.Write {
 
 const unlimited = 1 << 60
 
-// total is the sum of n in the records of keys.
+// total returns the sum of n in the records of keys.
 func (s *storeTest) total(keys ...backend.Key) (sum int64) {
 	for _, r := range s.mustRead(keys...) {
 		sum += r.Int64(slotN)
@@ -53,7 +53,7 @@ func (s *storeTest) total(keys ...backend.Key) (sum int64) {
 	return sum
 }
 
-// wantWork compares what was done with what was asked for.
+// wantWork compares the work that was done with what was wanted.
 func wantWork(b *testing.B, what string, got, want int64) {
 	b.Helper()
 	if b.StopTimer(); got != want {
@@ -61,7 +61,7 @@ func wantWork(b *testing.B, what string, got, want int64) {
 	}
 }
 
-// count applies writes again and again, with their memos, and counts the outcomes.
+// count applies writes repeatedly, with their memos, and counts the outcomes.
 func count(ctx context.Context, b *testing.B, s *storeTest, writes []backend.Write, next func() bool) (applied, refused int64) {
 	out := make([]backend.Outcome, len(writes))
 	for next() {
@@ -105,7 +105,7 @@ func benchRefuse(b *testing.B, s *storeTest) {
 	wantWork(b, "what was there before", s.total(keyOf("k")), 7)
 }
 
-// benchHot writes one key from all sides; half of what is asked for is there.
+// benchHot writes one key from several goroutines, and half of the writes are refused.
 func benchHot(b *testing.B, s *storeTest) {
 	var admitted, denied atomic.Int64
 	capacity := int64(b.N+1) / 2
@@ -119,7 +119,7 @@ func benchHot(b *testing.B, s *storeTest) {
 	wantWork(b, "what they added up to", s.total(keyOf("k")), capacity)
 }
 
-// benchSpread writes a thousand keys from all sides, each as often as the others.
+// benchSpread writes a thousand keys from several goroutines, each equally often.
 func benchSpread(b *testing.B, s *storeTest) {
 	var at atomic.Int64
 	keys := make([]backend.Key, 1000)

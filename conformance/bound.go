@@ -37,15 +37,15 @@ type bound struct {
 	seen       bool
 }
 
-// units are what n tokens are worth.
+// units returns the units of n tokens.
 func (b *bound) units(n int64) backend.Num { return num.Mul64(n, int64(b.limit.RefillPeriod)) }
 
-// refilled is what refills in d.
+// refilled returns the units that refill in d.
 func (b *bound) refilled(d time.Duration) backend.Num {
 	return num.Mul64(b.limit.RefillAmount, int64(d))
 }
 
-// advance moves to a time since the beginning; times never go back.
+// advance moves to a time since the beginning, which is never before the last one.
 func (b *bound) advance(at time.Duration) {
 	b.level = b.level.Sub(b.refilled(at - b.at))
 	b.at = at
@@ -57,7 +57,7 @@ func (b *bound) advance(at time.Duration) {
 	}
 }
 
-// admit notes n tokens that were admitted at a time since the beginning; a negative n was refunded.
+// admit notes n tokens that were admitted at a time since the beginning, or refunded if n is negative.
 func (b *bound) admit(at time.Duration, n int64) {
 	b.advance(at)
 	b.admitted += n
@@ -74,7 +74,7 @@ func (b *bound) begin(at time.Duration) {
 	b.level = b.level.Sub(b.units(b.limit.Capacity)).Sub(b.refilled(b.slack))
 }
 
-// broken says in which interval the bound was exceeded by most, and by how much; "" if it never was.
+// broken says in which interval the bound was exceeded most, and by how much, or returns "" if it never was.
 func (b *bound) broken() string {
 	if b.worst.Sign() <= 0 {
 		return ""

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// errorsPromise proves that an error says what it is, in the contract's words.
+// errorsPromise proves that errors are those of the contract.
 var errorsPromise = cases{
 	{"Classes", errorsClasses},
 	{"Grown", errorsGrown},
@@ -18,13 +18,13 @@ var errorsPromise = cases{
 	{"Unreadable", errorsUnreadable},
 }
 
-// sentinels are the classes that an error of a store may have; it has one of them, and perhaps ctx's beside it.
+// sentinels are the errors that an error of a store can match. It matches one of them, and perhaps ctx's error, too.
 var sentinels = []error{
 	backend.ErrInvalid, backend.ErrTooLarge, backend.ErrClosed, backend.ErrUnavailable, backend.ErrOutcomeUnknown,
 	backend.ErrRejected, backend.ErrContention, backend.ErrConflict,
 }
 
-// wantClass looks at an error that there is; whether there is one is another promise's.
+// wantClass checks the class of an error, if there is one; that there is one is proved by another promise.
 func (s *storeTest) wantClass(what string, err, want error) {
 	s.Helper()
 	if err == nil {
@@ -37,7 +37,7 @@ func (s *storeTest) wantClass(what string, err, want error) {
 	}
 }
 
-// tooLarge are those of badKeys and badWrites that are not invalid otherwise.
+// tooLarge are those of badKeys and badWrites that are too large and otherwise valid.
 var tooLarge = map[string]bool{
 	"a long namespace": true, "a long partition": true, "a long sort": true, "a sort of many bytes": true,
 	"a text larger than any record": true, "bytes larger than any record": true, "a listing of a long name": true,
@@ -80,7 +80,7 @@ func errorsClasses(s *storeTest) {
 	}
 }
 
-// errorsGrown has what only the record shows to be too much.
+// errorsGrown has writes that are too much only because of what the record holds.
 func errorsGrown(s *storeTest) {
 	k, most := keyOf("k"), strings.Repeat("x", backend.MaxRecord-100)
 	s.mustPut(write(k, setNum(slotN, number(nines)), setText(slotS, most)))
@@ -98,7 +98,7 @@ func errorsGrown(s *storeTest) {
 	}
 }
 
-// errorsEveryOutcome wants an error of the whole call to stand in every outcome too.
+// errorsEveryOutcome wants an error of the whole call in every outcome, too.
 func errorsEveryOutcome(s *storeTest) {
 	writes := []backend.Write{write(keyOf("a"), set(1)), write(keyOf("b")), write(keyOf("c"), set(1))}
 	out := make([]backend.Outcome, 3)
@@ -120,8 +120,8 @@ func errorsConflict(s *storeTest) {
 	}
 }
 
-// errorsUnreadable reads records of another layout beside others: the error names them, and the others are there. A removal
-// without conditions removes them; one with conditions cannot judge them.
+// errorsUnreadable reads records of another layout beside others: the error names them, and the others are read. A removal
+// without conditions removes them, and one with conditions cannot.
 func errorsUnreadable(s *storeTest) {
 	odd := backend.NewLayout("odd", backend.Field{Name: "n"}, backend.Field{Name: "z"})
 	in := func(sort string) backend.Key { return backend.Key{Namespace: "odd", Partition: part, Sort: sort} }

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// allOrNothing proves that a commit happens as a whole.
+// allOrNothing proves that a commit applies all its writes or none.
 var allOrNothing = cases{
 	{"All", commitAll},
 	{"Nothing", commitNothing},
@@ -28,7 +28,7 @@ func commitAll(s *storeTest) {
 	}
 }
 
-// commitNothing lets every write of a commit fail in turn.
+// commitNothing has commits of which each write fails in turn.
 func commitNothing(s *storeTest) {
 	keys := keysOf("a", "b", "c", "d", "new")
 	s.mustPut(write(keys[0], set(0)), write(keys[1], set(1), backend.Expiry(future), place("b")), write(keys[2], set(2)), write(keys[3], set(3)))
@@ -50,7 +50,7 @@ func commitNothing(s *storeTest) {
 	}
 }
 
-// commitSum has a write whose conditions hold and whose effects no store can carry out.
+// commitSum has a write whose conditions hold and whose effects no store can apply.
 func commitSum(s *storeTest) {
 	keys := keysOf("a", "b", "c")
 	s.mustPut(write(keys[0], set(1)), write(keys[1], setNum(slotN, number(nines))))
@@ -62,7 +62,7 @@ func commitSum(s *storeTest) {
 	})
 }
 
-// commitMost has as many writes as a commit may hold, and refuses the last.
+// commitMost has as many writes as a commit may have, of which the last is refused.
 func commitMost(s *storeTest) {
 	var keys []backend.Key
 	var writes []backend.Write
@@ -85,8 +85,8 @@ func commitMost(s *storeTest) {
 	}
 }
 
-// commitResent sends a commit that was made again, under its token and under another. Stores that remember tokens say
-// yes to the first, others judge it again; none makes it twice.
+// commitResent sends a commit again after it was applied, with its token and with another one. Stores that remember tokens
+// accept the first, others check its conditions again, and none applies it twice.
 func commitResent(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	s.mustPut(write(a, set(1)))
@@ -131,7 +131,7 @@ func verdictConflict(s *storeTest) {
 	}
 }
 
-// verdictAnyConflict has several writes that fail, of which any one may be named.
+// verdictAnyConflict has several writes that are refused, of which any one may be named.
 func verdictAnyConflict(s *storeTest) {
 	var writes []backend.Write
 	for i := range 6 {

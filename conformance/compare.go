@@ -52,7 +52,7 @@ func agree(histories [][]string, step int) bool {
 	return !slices.ContainsFunc(histories, func(lines []string) bool { return lines[step] != histories[0][step] })
 }
 
-// catchUp asks for an index listing again, until all agree.
+// catchUp repeats an index listing until all stores agree.
 func catchUp(players []*player, histories [][]string, a asked) bool {
 	step := len(histories[0]) - 1
 	players[0].eventually(fmt.Sprintf("all agree on %v", a), func() bool {
@@ -64,10 +64,10 @@ func catchUp(players []*player, histories [][]string, a asked) bool {
 	return true
 }
 
-// lastLines is how much of each history a report shows; the operations are shown whole.
+// lastLines is how many lines of each history a report shows. It shows all operations.
 const lastLines = 3
 
-// report ends where rapid goes on with the flags, seed included.
+// report is followed by rapid's flags, seed included.
 func report(names []string, list []asked, histories [][]string) string {
 	var b strings.Builder
 	b.WriteString("the stores disagree\noperations:\n")

@@ -9,10 +9,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// workers is how many goroutines race; what they do is bounded so that slow stores get through it.
+// workers is how many goroutines race. They do a bounded number of calls, so that slow stores finish.
 const workers = 8
 
-// oneMoment proves that nothing comes between judging the conditions and taking effect.
+// oneMoment proves that no write comes between checking conditions and applying effects.
 var oneMoment = cases{
 	{"Admissions", momentAdmissions},
 	{"Amounts", momentAmounts},
@@ -24,7 +24,7 @@ var oneMoment = cases{
 	{"Linearizable", momentLinearizable},
 }
 
-// together runs several goroutines, which begin at once, and waits for all of them.
+// together runs several goroutines, which start at the same time, and waits for all of them.
 func (s *storeTest) together(n int, work func(worker int)) {
 	var all sync.WaitGroup
 	start := make(chan struct{})
@@ -38,7 +38,7 @@ func (s *storeTest) together(n int, work func(worker int)) {
 	all.Wait()
 }
 
-// applied applies one write from any goroutine and tells whether it took effect; errors are the subtest's.
+// applied applies one write from any goroutine and reports whether it was applied. An error fails the subtest.
 func (s *storeTest) applied(w backend.Write) bool {
 	out, err := s.one(w)
 	if err != nil || out.Err != nil {
@@ -48,7 +48,7 @@ func (s *storeTest) applied(w backend.Write) bool {
 	return out.Applied
 }
 
-// committed commits from any goroutine and tells whether it was made.
+// committed commits from any goroutine and reports whether the commit was applied.
 func (s *storeTest) committed(writes ...backend.Write) bool {
 	err := s.commit(writes...)
 	if err != nil && !errors.Is(err, backend.ErrConflict) {
@@ -69,7 +69,7 @@ func (s *storeTest) peek(keys ...backend.Key) []backend.Record {
 	return out
 }
 
-// momentAdmissions takes from one key until nothing is left: exactly as much as there was.
+// momentAdmissions takes from one key until nothing is left: exactly what there was is taken.
 func momentAdmissions(s *storeTest) {
 	k, admitted := keyOf("k"), atomic.Int64{}
 	const capacity = 100
@@ -102,7 +102,7 @@ func momentAmounts(s *storeTest) {
 	s.want(k, fmt.Sprintf("n=%d", admitted.Load()))
 }
 
-// momentCreate makes records that only one of all may make.
+// momentCreate creates records that only one of all goroutines may create.
 func momentCreate(s *storeTest) {
 	const races = 20
 	var won [races]atomic.Int64
@@ -135,7 +135,7 @@ func momentSwap(s *storeTest) {
 	s.want(k, fmt.Sprintf("n=%d", swapped.Load()))
 }
 
-// momentBoth sends some writes alone and others in commits, which have another key beside them, in either order.
+// momentBoth sends some writes alone and others in commits, with another key before or after them.
 func momentBoth(s *storeTest) {
 	k, beside, admitted := keyOf("k"), keyOf("beside"), atomic.Int64{}
 	const capacity = 100
@@ -162,7 +162,7 @@ func momentBoth(s *storeTest) {
 	}
 }
 
-// momentComeAndGo makes and removes one record, with the memo that the store leaves in the writes.
+// momentComeAndGo creates and removes one record, with the memo that the store leaves in the writes.
 func momentComeAndGo(s *storeTest) {
 	k := keyOf("k")
 	var there atomic.Int64
@@ -189,7 +189,7 @@ func momentComeAndGo(s *storeTest) {
 	}
 }
 
-// momentTransfer moves amounts between accounts. Whoever sees all accounts at one moment sees the same sum.
+// momentTransfer moves amounts between accounts. Their sum is the same at every moment.
 func momentTransfer(s *storeTest) {
 	accounts := keysOf("0", "1", "2", "3")
 	const each = 20

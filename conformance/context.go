@@ -8,13 +8,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// cancelled proves that a context which is done is obeyed, and that nobody else suffers.
+// cancelled proves that a call whose context is done stops, and that other calls do not.
 var cancelled = cases{
 	{"Before", cancelledBefore},
 	{"InFlight", cancelledInFlight},
 }
 
-// doneContexts are done already, each in its way.
+// doneContexts returns contexts that are done, each for another reason.
 func doneContexts(ctx context.Context) map[string]context.Context {
 	stopped, stop := context.WithCancel(ctx)
 	stop()
@@ -48,8 +48,8 @@ func cancelledBefore(s *storeTest) {
 	}
 }
 
-// cancelledInFlight cancels the contexts of some callers again and again, while others go on with theirs. Every
-// addition that was acknowledged is there, and none that was certainly not applied.
+// cancelledInFlight cancels the contexts of some callers repeatedly, while others continue. Every addition that was
+// acknowledged is there, and none that was certainly not applied.
 func cancelledInFlight(s *storeTest) {
 	k := keyOf("k")
 	var sure, perhaps atomic.Int64
@@ -74,7 +74,7 @@ func cancelledInFlight(s *storeTest) {
 	}
 }
 
-// untilCancelled lets four callers add until one context is cancelled, after so many calls; the first has another.
+// untilCancelled has four callers add until a context is cancelled after so many calls. The first caller has another context.
 func (s *storeTest) untilCancelled(k backend.Key, after int, note func(context.Context, error)) {
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()

@@ -79,7 +79,7 @@ func durableRemoved(s *storeTest, reopen func()) {
 	s.wantIndex(index, nil, a, b)
 }
 
-// durableRefused has nothing to survive: a refusal beside what took effect.
+// durableRefused has writes that were refused beside others that were applied.
 func durableRefused(s *storeTest, reopen func()) {
 	a, b, c := keyOf("a"), keyOf("b"), keyOf("c")
 	writes := []backend.Write{write(a, set(1)), write(b, is(backend.Present), set(1))}
@@ -106,7 +106,7 @@ func durableViews(s *storeTest, reopen func()) {
 	s.wantIndex("moved", []backend.Key{keyOf("b")})
 }
 
-// durableConcurrent counts what was acknowledged to many.
+// durableConcurrent counts what was acknowledged to several goroutines.
 func durableConcurrent(s *storeTest, reopen func()) {
 	for round := 1; round <= 2; round++ {
 		s.together(workers, func(worker int) {
@@ -125,7 +125,7 @@ func durableConcurrent(s *storeTest, reopen func()) {
 	}
 }
 
-// durableLayout reads with another program's layout: the same fields by name, in another order, and one more.
+// durableLayout reads with the layout of another program: the same fields in another order, and one more.
 func durableLayout(s *storeTest, reopen func()) {
 	s.namespaces = nil
 	s.mustPut(write(keyOf("k"), set(1), setNum(slotM, numOf(2)), setText(slotS, "x"), setText(slotB, "\xff"), backend.Expiry(future)))
@@ -143,7 +143,7 @@ func durableLayout(s *storeTest, reopen func()) {
 	s.wantRecord("a layout with one more name", &r[0], `new=7 m=2 n=6 b="\xff" s="x" until 4102444800`)
 }
 
-// durablePowers looks at the powers that the store has: what was not taken, swept or scanned is still to be.
+// durablePowers checks the powers of the store: what was not taken, swept or scanned still can be.
 func durablePowers(s *storeTest, reopen func()) {
 	s.mustPut(write(keyOf("a"), set(1), backend.Expiry(1000)), write(keyOf("b"), set(1)), write(keyOf("b"), add(1)))
 	reopen()

@@ -6,10 +6,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// future is an instant that is not over soon, in the year 2100.
+// future is a time in the year 2100.
 const future = 4_102_444_800
 
-// readOwnCommit proves that what was acknowledged is what later reads by key see.
+// readOwnCommit proves that later reads by key see what was acknowledged.
 var readOwnCommit = cases{
 	{"Effects", effectsAlone},
 	{"EffectsCommitted", effectsCommitted},
@@ -19,7 +19,7 @@ var readOwnCommit = cases{
 	{"Memo", readMemo},
 }
 
-// effectTable has what one effect makes of a record: of one with n and s, and of none.
+// effectTable has the result of one effect on a record with n and s, and on no record.
 var effectTable = []struct {
 	effect           backend.Effect
 	onRecord, onNone string
@@ -80,7 +80,7 @@ func effectsTogether(s *storeTest) {
 	s.want(b, `n=0 m=12 s="y" b="z"`)
 }
 
-// readMany asks for more keys than any store fetches at once, some of them twice.
+// readMany reads more keys than any store fetches at once, some of them twice.
 func readMany(s *storeTest) {
 	keys, want := []backend.Key{}, []string{}
 	for i := range 130 {
@@ -96,7 +96,7 @@ func readMany(s *storeTest) {
 	}
 }
 
-// readElsewhere reads what another goroutine was told is written.
+// readElsewhere reads what was acknowledged to another goroutine.
 func readElsewhere(s *storeTest) {
 	k, acknowledged, seen := keyOf("k"), make(chan int), make(chan struct{})
 	go func() {
@@ -116,7 +116,7 @@ func readElsewhere(s *storeTest) {
 	}
 }
 
-// readMemo sends one write again and again with the memo that the store left in it, while the record comes and goes.
+// readMemo sends one write repeatedly with the memo that the store has left in it, while the record is created and removed.
 func readMemo(s *storeTest) {
 	k := keyOf("k")
 	writes, out := []backend.Write{write(k, add(1), place("p"))}, make([]backend.Outcome, 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// admitsExactly proves that of a limit of C exactly C are admitted while no time passes, whoever asks.
+// admitsExactly proves that of a limit of C exactly C are admitted while no time passes, however many processes ask.
 var admitsExactly = stories{
 	{"OneProcess", func(r *engineTest) { r.exactly(1, 0) }},
 	{"SeveralProcesses", func(r *engineTest) { r.exactly(4, 0) }},
@@ -24,10 +24,10 @@ var admitsExactly = stories{
 	{"CascadeWithIO", func(r *engineTest) { r.slow().exactlyBelow(3) }},
 }
 
-// crowd is how many goroutines ask at once.
+// crowd is how many goroutines acquire at once.
 const crowd = 24
 
-// take asks until it is denied, and tells how many requests were admitted. To lose a race is no denial.
+// take acquires until it is denied, and returns how many requests were admitted. A lost race is not a denial.
 func (r *engineTest) take(l *engine.Limiter, q engine.Request) (admitted int64) {
 	var exceeded *engine.ExceededError
 	for {
@@ -44,7 +44,7 @@ func (r *engineTest) take(l *engine.Limiter, q engine.Request) (admitted int64) 
 	}
 }
 
-// processes are limiters whose clocks stand between ahead and behind the story's.
+// processes returns limiters whose clocks are between apart ahead of the story's and apart behind it.
 func (r *engineTest) processes(n int, apart time.Duration) []*engine.Limiter {
 	all := make([]*engine.Limiter, n)
 	for i := range all {
@@ -57,7 +57,7 @@ func (r *engineTest) processes(n int, apart time.Duration) []*engine.Limiter {
 	return all
 }
 
-// storm lets the crowd take from several processes at once; request tells what each of it asks for.
+// storm has the crowd take from several processes at once. request returns the request of each goroutine.
 func (r *engineTest) storm(all []*engine.Limiter, request func(i int) engine.Request) int64 {
 	var admitted atomic.Int64
 	s := &storeTest{tester: r.T}
@@ -65,7 +65,7 @@ func (r *engineTest) storm(all []*engine.Limiter, request func(i int) engine.Req
 	return admitted.Load()
 }
 
-// exactly races for the first use of a bucket, and for all the rest of it.
+// exactly races for the first use of a bucket, and for all that follows.
 func (r *engineTest) exactly(processes int, apart time.Duration) {
 	all := r.processes(processes, apart)
 	for round := range 5 {
@@ -121,8 +121,8 @@ func admitsLive(r *engineTest) {
 	}
 }
 
-// exactlyBelow races children for what their parent has: never more than that while they do, and all of it once it is
-// quiet.
+// exactlyBelow has children race for what their parent has: never more than that is admitted while they race, and all of it
+// afterwards.
 func (r *engineTest) exactlyBelow(processes int) {
 	const children, capacity = 6, 60
 	all := r.processes(processes, 0)
@@ -156,10 +156,10 @@ func (r *engineTest) exactlyBelow(processes int) {
 	}
 }
 
-// unborn are options with which parents need not exist.
+// unborn are options that allow missing parents.
 var unborn = &engine.EntityOptions{AllowMissingParent: true}
 
-// mustEntity makes an entity, whose parent need not exist.
+// mustEntity creates an entity, whose parent may be missing.
 func (r *engineTest) mustEntity(l *engine.Limiter, e engine.Entity) {
 	r.Helper()
 	if err := l.CreateEntity(r.Context(), e, unborn); err != nil {

@@ -8,7 +8,7 @@ import (
 
 const aDay = 24 * time.Hour
 
-// requests counts what reaches the store while act runs.
+// requests counts the requests that reach the store while act runs.
 func (r *engineTest) requests(act func()) (writes, reads int) {
 	w, c, n := r.faults.Calls(OpApply), r.faults.Calls(OpCommit), r.faults.Calls(OpRead)
 	act()

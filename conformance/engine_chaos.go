@@ -11,8 +11,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// neverOverAdmits proves the bound for random histories: what is admitted and not refunded never exceeds capacity +
-// rate·T, whatever goes wrong, for each begun life of the bucket.
+// neverOverAdmits proves the bound for random histories: what is admitted and not refunded never exceeds capacity + rate·T
+// for each life of the bucket, whatever goes wrong.
 var neverOverAdmits = stories{
 	{"Alone", func(r *engineTest) { r.chaos(chaos{processes: 1}) }},
 	{"Together", func(r *engineTest) { r.chaos(chaos{processes: 3}) }},
@@ -25,7 +25,7 @@ var neverOverAdmits = stories{
 	{"AtOnceWithFaults", func(r *engineTest) { r.slow().atOnce(.2) }},
 }
 
-// chaos is what may go wrong.
+// chaos says what may go wrong.
 type chaos struct {
 	processes int
 	apart     time.Duration // clocks are that far ahead or behind
@@ -33,7 +33,7 @@ type chaos struct {
 	faults    bool
 }
 
-// history is one random run: its processes, and what it has seen.
+// history is one random run: its processes, and what they have admitted.
 type history struct {
 	*rapid.T
 	test   *engineTest
@@ -47,7 +47,7 @@ type history struct {
 	bounds map[string]*bound // of each limit: what was admitted and not refunded, as far as the leases know
 }
 
-// chaosLimits refill often, now and then, and hardly ever.
+// chaosLimits refill often, sometimes, and rarely.
 var chaosLimits = []engine.Limit{
 	engine.PerSecond("a", 5), engine.Every("b", 7, 13*time.Second).WithBurst(11), engine.PerDay("c", 30).WithBurst(40),
 }
@@ -92,7 +92,7 @@ func (h *history) close() {
 	}
 }
 
-// tick lets time go by, and sets the clocks.
+// tick advances the time and sets the clocks.
 func (h *history) tick(d time.Duration) {
 	h.test.clock.set(max(h.test.clock.ns.Load(), h.begun) + int64(d))
 	for i, c := range h.clocks {
@@ -112,7 +112,7 @@ func (h *history) pick(t *rapid.T) *engine.Limiter {
 	return h.all[rapid.IntRange(0, len(h.all)-1).Draw(t, "process")]
 }
 
-// trouble are errors that say nothing about the engine.
+// trouble reports whether an error is one that faults cause.
 func trouble(err error) bool {
 	return errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrContention)
 }
@@ -138,7 +138,7 @@ func (h *history) acquire(t *rapid.T) {
 	}
 }
 
-// settle ends a lease, or corrects it.
+// settle rolls back a lease, or releases a part of it.
 func (h *history) settle(t *rapid.T) {
 	if len(h.held) == 0 {
 		return
@@ -172,7 +172,7 @@ func (h *history) advance(t *rapid.T) {
 	h.tick(time.Duration(rapid.Int64Range(0, int64(4*time.Second)).Draw(t, "advance")))
 }
 
-// reset begins a new life now and then: seldom, for it makes the bound wide.
+// reset begins a new life now and then, but rarely, because that makes the bound wide.
 func (h *history) reset(t *rapid.T) {
 	if rapid.IntRange(0, 9).Draw(t, "really") > 0 {
 		return
@@ -188,7 +188,7 @@ func (h *history) reset(t *rapid.T) {
 
 func (h *history) elapsed() time.Duration { return time.Duration(h.test.clock.ns.Load() - h.begun) }
 
-// checkBounds holds what was admitted so far against the guarantee.
+// checkBounds compares what was admitted so far with the guarantee.
 func (h *history) checkBounds(t *rapid.T) {
 	for _, b := range h.bounds {
 		if broken := b.broken(); broken != "" {
@@ -197,8 +197,8 @@ func (h *history) checkBounds(t *rapid.T) {
 	}
 }
 
-// atOnce lets actors of several processes acquire, correct and roll back at the same virtual time, with faults in a share
-// of all requests, and holds every moment against the bound.
+// atOnce has actors of several processes acquire and roll back at the same virtual time, with faults in a share of all requests,
+// and compares every moment with the bound.
 func (r *engineTest) atOnce(share float64) {
 	for seed := range uint64(r.of(3, 1)) { //nolint:gosec // a few
 		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)

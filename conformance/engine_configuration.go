@@ -18,7 +18,7 @@ var configuration = stories{
 	{"AuditQueries", configurationAuditQueries},
 }
 
-// configurationPolicyAlone stores a policy where there are no limits, and then beside limits, which stay.
+// configurationPolicyAlone stores a policy without limits, and then one beside limits, which stay.
 func configurationPolicyAlone(r *engineTest) {
 	l, ctx := r.limiter(), r.Context()
 	limits := []engine.Limit{stored("a", 10)}
@@ -69,8 +69,8 @@ func (r *engineTest) wantResources(what string, want ...string) {
 	}
 }
 
-// configurationResources lists a resource from the first of its entities' limits to the last, whichever way they come and go.
-// Names that are prefixes of each other come in the store's order.
+// configurationResources lists a resource as long as an entity has limits for it, however they are set and deleted. Names that
+// are prefixes of each other come in the store's order.
 func configurationResources(r *engineTest) {
 	l, ctx := r.limiter(), r.Context()
 	limits := []engine.Limit{stored("a", 10)}
@@ -134,8 +134,8 @@ func (r *engineTest) byManifest(l *engine.Limiter, limits []engine.Limit) {
 	r.wantResources("removed by a manifest")
 }
 
-// configurationResourcesAtOnce sets and deletes limits of many entities for one resource at the same time. Those whose limits
-// are left keep it in the list.
+// configurationResourcesAtOnce sets and deletes limits of many entities for one resource at the same time. It stays in the list
+// as long as one of them has limits.
 func configurationResourcesAtOnce(r *engineTest) {
 	limits := []engine.Limit{stored("a", 10)}
 	check := func(err error) {

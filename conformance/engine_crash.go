@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// crashes proves what is left of a lease whose holder is gone, or could not end it: its charge, which refills.
+// crashes proves that of a lease whose holder is gone, or could not end it, the charge stays until it has refilled.
 var crashes = stories{
 	{"Gone", crashGone},
 	{"CommitFailed", crashCommitFailed},
@@ -33,8 +33,8 @@ var readOnly = stories{
 	{"NothingChanged", readsNothingChanged},
 }
 
-// crashGone: the charge and what was flushed stay, in every process, until they have refilled; what was only adjusted is
-// lost with the process.
+// crashGone: the charge and what was flushed stay, for every process, until they have refilled. What was only adjusted is lost
+// with the process.
 func crashGone(r *engineTest) {
 	limits := []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
 	lease := r.mustAcquire(r.limiter(), ask(tokens("a", 20), limits...))
@@ -52,7 +52,7 @@ func crashGone(r *engineTest) {
 	}
 }
 
-// crashCommitFailed: what is deferred after a commit that failed gives nothing back; the commit can be made again.
+// crashCommitFailed: a deferred rollback after a commit that failed refunds nothing, and the commit can be repeated.
 func crashCommitFailed(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 	lease := r.mustAcquire(l, ask(tokens("a", 20), limits...))
@@ -69,7 +69,7 @@ func crashCommitFailed(r *engineTest) {
 	r.wantError("a third Commit", lease.Commit(r.Context()), engine.ErrLeaseClosed)
 }
 
-// crashCommitFailedOnPath: over a cascade a commit is made bucket by bucket; what was settled is not settled again.
+// crashCommitFailedOnPath: a commit settles the buckets of a cascade one by one, and none of them twice.
 func crashCommitFailedOnPath(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
@@ -88,14 +88,14 @@ func crashCommitFailedOnPath(r *engineTest) {
 	}
 }
 
-// endPath makes the buckets of a path of two full again.
+// endPath resets the buckets of a path of two.
 func (r *engineTest) endPath() {
 	l := r.limiter()
 	r.must(l.ResetBucket(r.Context(), user, api))
 	r.must(l.ResetBucket(r.Context(), "parent-1", api))
 }
 
-// crashRollbackFailed: a rollback that the store certainly did not see can be made again.
+// crashRollbackFailed: a rollback that certainly did not reach the store can be repeated.
 func crashRollbackFailed(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.mustAcquire(l, ask(tokens("a", 20), limit))
@@ -108,7 +108,7 @@ func crashRollbackFailed(r *engineTest) {
 	r.wantLeft(l, "rolled back at last", "a:100", limit)
 }
 
-// crashClosed: after Close every call says so, and charges stay.
+// crashClosed: after Close every call returns ErrClosed, and charges stay.
 func crashClosed(r *engineTest) {
 	l, q := r.limiter(), ask(tokens("a", 20), stored("a", 100))
 	lease := r.mustAcquire(l, q)
@@ -126,7 +126,7 @@ func crashClosed(r *engineTest) {
 	r.wantLeft(r.limiter(), "after Close", "a:80", q.Limits...)
 }
 
-// acquires is how many a million are here: ZAE_LIMITER_TEST_ACQUIRES of them, else few enough for every day.
+// acquires returns how many acquires to make: ZAE_LIMITER_TEST_ACQUIRES, or few enough for every day.
 func (r *engineTest) acquires() int {
 	if n, err := strconv.Atoi(os.Getenv("ZAE_LIMITER_TEST_ACQUIRES")); err == nil {
 		return n
@@ -166,7 +166,7 @@ func (r *engineTest) million(processes int) {
 	}
 }
 
-// settle makes one of everything there is to read.
+// settle creates one record of each kind.
 func (r *engineTest) settle() {
 	l := r.limiter()
 	r.family(l, 3)
@@ -180,7 +180,7 @@ func (r *engineTest) settle() {
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 70)}))
 }
 
-// readAll calls all that reads, in a process that knows everything and in one that knows nothing.
+// readAll makes every call that only reads, in a process with full caches and in a new one.
 func (r *engineTest) readAll() {
 	warm, page := r.limiter(), engine.Page{}
 	r.clock.advance(time.Hour)
@@ -237,7 +237,7 @@ func (r *engineTest) readAll() {
 	}
 }
 
-// orDenied takes a denial for an answer.
+// orDenied returns nil for a denial.
 func orDenied(err error) error {
 	var exceeded *engine.ExceededError
 	if errors.As(err, &exceeded) {
@@ -246,7 +246,7 @@ func orDenied(err error) error {
 	return err
 }
 
-// readsNothingChanged: what would change nothing writes nothing, and makes no audit event.
+// readsNothingChanged: a change that would change nothing writes nothing, and has no audit event.
 func readsNothingChanged(r *engineTest) {
 	l := r.limiter()
 	for what, call := range map[string]func() error{

@@ -8,17 +8,17 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// longest is an id of an entity that takes most room in keys.
+// longest is an id of an entity that is longest in keys.
 var longest = strings.Repeat("|", 256)
 
-// strangeIDs are ids of entities as callers have them, and some that look like keys, or like what a key makes of others.
+// strangeIDs are ids of entities that callers use, and some that look like keys or like escaped ids.
 var strangeIDs = []string{
 	"::1", "fe80::1%eth0", "auth0|5f7c", "auth0%7C5f7c", "auth0%257C5f7c", "joe+dev@example.com", "+491701234", "sk-abc==", "_internal", "_",
 	"-", "--help", " ", "a b", "a  b", ".", "..", "*", "#", "~", "$", "{}", "'", `"`, `\`, "日本語", "é", "e\u0301", "\u202eabc", "abc", "a\u200bbc", "\u2028",
 	"|", "||", "%", "%25", "|entities", "e|a", "limits|" + api, user + "|" + api, longest, strings.Repeat("%", 256), strings.Repeat("é", 128),
 }
 
-// namesOfEntities: all of them are apart, in every operation on a bucket.
+// namesOfEntities: entities with such ids stay apart in every operation on a bucket.
 func namesOfEntities(r *engineTest) {
 	l, names := r.limiter(), []string{"rpd", "tpd"}
 	for i, id := range strangeIDs[:r.of(len(strangeIDs), 12)] {
@@ -57,7 +57,7 @@ func namesOfFamilies(r *engineTest) {
 	}
 }
 
-// lifeOfFamily goes through the life of a parent and a child.
+// lifeOfFamily makes every change to a parent and a child.
 func (r *engineTest) lifeOfFamily(l *engine.Limiter, parent, child string) {
 	r.Helper()
 	ctx := r.Context()
@@ -102,7 +102,7 @@ func (r *engineTest) lifeOfFamily(l *engine.Limiter, parent, child string) {
 	r.apply(l, wanted...)
 }
 
-// wantFamily looks for both in all lists.
+// wantFamily wants both in all lists.
 func (r *engineTest) wantFamily(l *engine.Limiter, parent, child string) {
 	r.Helper()
 	ctx, both := r.Context(), []string{parent, child}

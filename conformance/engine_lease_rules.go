@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// leaseDebt: adjusting may lead to debt, which blocks every request of the bucket until it has refilled.
+// leaseDebt: an adjustment may lead to debt, which denies every request of the bucket until it has refilled.
 func leaseDebt(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
 	lease := r.mustAcquire(l, ask(tokens("a", 1), limits...))
@@ -34,7 +34,7 @@ func leaseDebt(r *engineTest) {
 	r.wantLeft(l, "in debt again", "a:-30 b:0", limits...)
 }
 
-// leaseGate: Consume takes what fits, and nothing else.
+// leaseGate: Consume charges what fits, and nothing else.
 func leaseGate(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
 	lease := r.mustAcquire(l, ask(tokens("a", 4), limits...))
@@ -124,7 +124,7 @@ func leaseClosed(r *engineTest) {
 	}
 }
 
-// leaseNil: a nil lease and a degraded one do nothing, whatever they are asked.
+// leaseNil: calls on a nil lease and on a degraded one do nothing.
 func leaseNil(r *engineTest) {
 	r.slow().faults.SetPlan(Always(Fail))
 	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), ask(tokens("a", 1), stored("a", 10)))
@@ -145,7 +145,7 @@ func leaseNil(r *engineTest) {
 	}
 }
 
-// leaseLimitsChanged: a refund is computed by the limits as they are then; of one that is gone it is void.
+// leaseLimitsChanged: a refund is computed by the present limits, and is void for a limit that was removed.
 func leaseLimitsChanged(r *engineTest) {
 	l := r.limiter()
 	set := func(limits ...engine.Limit) { r.must(l.SetLimits(r.Context(), user, api, limits)) }
@@ -167,7 +167,7 @@ func leaseLimitsChanged(r *engineTest) {
 	r.wantLeft(l, "the limit that was gone", "b:100")
 }
 
-// leaseLimitComesBack: a limit that was gone when this process saw the bucket last, and is there again.
+// leaseLimitComesBack: a limit was removed when this process last saw the bucket, and is back.
 func leaseLimitComesBack(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	set := func(limits ...engine.Limit) { r.must(other.SetLimits(r.Context(), user, api, limits)) }
@@ -181,7 +181,7 @@ func leaseLimitComesBack(r *engineTest) {
 	r.wantLeft(other, "adjusted when the limit was back", "a:99 b:70")
 }
 
-// leaseZeros: a lease of nothing was judged without a write, and can be adjusted as any other.
+// leaseZeros: a lease of zero tokens is decided without a write, and can be adjusted like any other.
 func leaseZeros(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
 	var lease *engine.Lease

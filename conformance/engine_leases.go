@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// leases proves that leases move exactly the tokens that they say, on every path that leads to one.
+// leases proves that a lease moves exactly the tokens that it reports, in whatever way it was acquired.
 var leases = stories{
 	{"FirstUse", func(r *engineTest) { r.atEachPath(pathFirstUse) }},
 	{"LiveBucket", func(r *engineTest) { r.atEachPath(pathLive) }},
@@ -31,7 +31,7 @@ var leases = stories{
 	{"Zeros", leaseZeros},
 }
 
-// path brings a bucket into a state and gives a lease of 10 a; afterwards 10 a and nothing else of all limits is used.
+// path brings a bucket into a state and returns a lease of 10 a, after which exactly 10 a are used.
 type path func(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease
 
 func pathFirstUse(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
@@ -55,7 +55,7 @@ func pathFullAgain(r *engineTest, l *engine.Limiter, q engine.Request) *engine.L
 	return r.mustAcquire(l, q)
 }
 
-// pathWrongView lets another process change the bucket before and after.
+// pathWrongView has another process change the bucket before and after.
 func pathWrongView(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	other, big := r.limiter(), q
 	big.Consume = engine.Tokens{"a": 20, "b": 20}
@@ -75,7 +75,7 @@ func pathConverted(r *engineTest, l *engine.Limiter, q engine.Request) *engine.L
 	return r.mustAcquire(l, q)
 }
 
-// pathOtherLimits has a bucket whose limits somebody else changes while the lease is held: others come to stand between.
+// pathOtherLimits has a bucket whose limits another process changes while the lease is held, so that others are between them.
 func pathOtherLimits(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
 	lease := r.mustAcquire(l, q)
 	other := ask(tokens("aa", 1))
@@ -85,8 +85,8 @@ func pathOtherLimits(r *engineTest, l *engine.Limiter, q engine.Request) *engine
 	return lease
 }
 
-// atEachPath goes through all that a lease can do, with a limit that its acquire has named and one that it has not: with
-// limits that are brought, stored, and override.
+// atEachPath does everything that a lease can do, with a limit that its request has named and one that it has not. The limits
+// are in Request.Limits, stored, or in Request.Override.
 func (r *engineTest) atEachPath(way path) {
 	limits := []engine.Limit{stored("a", 100), stored("b", 100)}
 	for i, v := range []string{"brought", "stored", "override"} {
@@ -115,7 +115,7 @@ func (r *engineTest) atEachPath(way path) {
 	}
 }
 
-// wantUsed reads, in a fresh process, what is used of a and b, of 100.
+// wantUsed compares, in a new process, how many of 100 a and b are used.
 func (r *engineTest) wantUsed(q engine.Request, what string, a, b int64) {
 	r.Helper()
 	probe := q
@@ -177,7 +177,7 @@ func adjusting(deltas ...engine.Tokens) func(*engineTest, *engine.Lease) error {
 	}
 }
 
-// steps goes on until one fails.
+// steps calls functions until one fails.
 func steps(all ...func() error) error {
 	for _, step := range all {
 		if err := step(); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // listsSkip proves that records which cannot be read fail no list, deletion or purge: they are skipped, or removed, and
-// reported. So a newer program, or somebody who writes past the engine, hides nothing but what they wrote.
+// reported. So records of a newer program, or of somebody who writes to the store directly, hide no others.
 var listsSkip = stories{
 	{"EveryList", skipInLists},
 	{"Pages", skipInPages},
@@ -20,7 +20,7 @@ var listsSkip = stories{
 	{"Purge", scanning(skipInPurge)},
 }
 
-// noting is a store that remembers where the records are that the engine makes, so that a story can spoil them.
+// noting is a store that remembers the places of the engine's records, so that a story can spoil the records.
 type noting struct {
 	backend.Backend
 	lock   sync.Mutex
@@ -61,7 +61,7 @@ func (n *noting) Commit(ctx context.Context, token [16]byte, writes []backend.Wr
 // oddLayout is one that no record of the engine has.
 var oddLayout = backend.NewLayout("odd", backend.Field{Name: "of another program"})
 
-// spoil puts records of an unknown layout in the place of those whose key has "bad" in it, and tells how many.
+// spoil replaces records whose key contains "bad" by records of an unknown layout, and returns how many.
 func (n *noting) spoil(r *engineTest) (spoiled int) {
 	r.Helper()
 	n.lock.Lock()
@@ -82,8 +82,8 @@ func (n *noting) spoil(r *engineTest) (spoiled int) {
 	return spoiled
 }
 
-// spoilable is a limiter over a store whose records can be spoiled. The stories of lists need a store that can be walked
-// through only for some of them: walks reports whether this one can.
+// spoilable returns a limiter over a store whose records can be spoiled. walks reports whether the store can be scanned, which
+// only some lists need.
 func (r *engineTest) spoilable(change ...func(*engine.Options)) (l *engine.Limiter, n *noting, walks bool) {
 	r.Helper()
 	n = &noting{Backend: backend.Wrap(r.store, nil), places: map[backend.Key]*backend.Place{}}
@@ -104,7 +104,7 @@ func (r *engineTest) skippedSoFar() (n int) {
 	return n
 }
 
-// goodAndBad makes a record of each kind whose names are good, and one whose names are bad.
+// goodAndBad creates one record of each kind with "good" in its key, and one with "bad".
 func (r *engineTest) goodAndBad(l *engine.Limiter) {
 	r.Helper()
 	limit := []engine.Limit{stored("a", 9)}
@@ -119,7 +119,7 @@ func (r *engineTest) goodAndBad(l *engine.Limiter) {
 	}
 }
 
-// listed makes a list one of names, without repetition.
+// listed returns the names of a list, each once.
 func listed[T any](list engine.List[T], err error) (text string, _ error) {
 	var names []string
 	for _, it := range list.Items {
@@ -186,7 +186,7 @@ func skipInLists(r *engineTest) {
 	}
 }
 
-// skipInPages: pages are full, whatever is skipped, and each record stands on one of them.
+// skipInPages: pages are full, whatever is skipped, and each record is on one page.
 func skipInPages(r *engineTest) {
 	l, n, _ := r.spoilable()
 	for i := range 12 {
@@ -206,7 +206,7 @@ func skipInPages(r *engineTest) {
 	})
 }
 
-// skipInDeletion deletes an entity some of whose limits and buckets cannot be read: all of them go, and nothing of others.
+// skipInDeletion deletes an entity of which some limits and buckets cannot be read: all of them are removed, and no others.
 func skipInDeletion(r *engineTest) {
 	l, n, walks := r.spoilable()
 	limit := []engine.Limit{stored("a", 9)}

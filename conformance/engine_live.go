@@ -8,8 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// liveChanges proves that limits which change while buckets live are followed: at the next acquire of the process that
-// changed them, and in others at the next refusal or when their configuration has expired.
+// liveChanges proves that limits which change while buckets are in use are followed: in the process that changed them at the
+// next acquire, and in others at the next refused write or when their configuration has expired.
 var liveChanges = stories{
 	{"Raise", func(r *engineTest) { r.atEachLevel(liveRaise) }},
 	{"Lower", func(r *engineTest) { r.atEachLevel(liveLower) }},
@@ -62,8 +62,8 @@ type change struct {
 	l *engine.Limiter
 }
 
-// atEachLevel tells the same story at each level, from the widest, so that each stands over those before it, with a full
-// bucket each time.
+// atEachLevel tells the same story at each level, with a full bucket each time. It begins with the widest level, so that each
+// level overrides those before it.
 func (r *engineTest) atEachLevel(story func(*change)) {
 	for i := len(levels) - 1; i >= 0; i-- {
 		c := &change{engineTest: r, level: levels[i], l: r.limiter()}
@@ -85,7 +85,7 @@ func (c *change) use(consume engine.Tokens) *engine.Lease {
 	return c.mustAcquire(c.l, ask(consume))
 }
 
-// stored is a limit whose refill does not matter while a story is told: with clocks that stand, none.
+// stored returns a limit that does not refill while the clock stands.
 func stored(name string, n int64) engine.Limit { return engine.PerDay(name, n) }
 
 func liveRaise(c *change) {
@@ -131,7 +131,7 @@ func liveAdd(c *change) {
 	c.wantLeft(c.l, "the other used", "a:0 m:38 z:0")
 }
 
-// liveRemove: a removed limit blocks no more, is unknown, and is full when it comes back.
+// liveRemove: a removed limit denies nothing any more, is unknown, and is full when it is added again.
 func liveRemove(c *change) {
 	c.store(stored("a", 10), stored("b", 10), stored("c", 10))
 	lease := c.use(engine.Tokens{"a": 10, "b": 5, "c": 1})
@@ -148,7 +148,7 @@ func liveRemove(c *change) {
 	c.wantLeft(c.l, "the removed one came back", "a:9 b:5 c:8")
 }
 
-// liveDelete: where a level has nothing any more, the next one counts; what was used stays used.
+// liveDelete: if the limits of a level are deleted, the next level counts, and what was used stays used.
 func liveDelete(r *engineTest) {
 	l := r.limiter()
 	for i, v := range levels {
@@ -165,7 +165,7 @@ func liveDelete(r *engineTest) {
 	r.wantLeft(l, "limits that the request brought", "a:54", stored("a", 60))
 }
 
-// liveDebt: debt is kept, whatever the new capacity; what may be no more than clocks that disagree counts as none.
+// liveDebt: debt is kept, whatever the new capacity. An amount that may be due to clocks that disagree is not debt.
 func liveDebt(c *change) {
 	owe := func(n int64) {
 		lease := c.use(tokens("a", 1))
@@ -194,7 +194,7 @@ func liveDebt(c *change) {
 	c.wantLeft(c.l, "11 s of the old rate in debt", "a:-1150")
 }
 
-// liveRate: what was refilled until the change was at the old rate, what comes after at the new one.
+// liveRate: until the change the limit refills at the old rate, and then at the new one.
 func liveRate(c *change) {
 	c.store(engine.PerHour("a", 60))
 	c.use(tokens("a", 60))
@@ -234,7 +234,7 @@ func liveRefused(c *change) {
 	}
 }
 
-// liveExpired: another process that meets no refusal learns when its configuration is a minute old.
+// liveExpired: another process whose writes are not refused learns when its configuration is a minute old.
 func liveExpired(c *change) {
 	other := c.limiter()
 	c.store(stored("a", 100))
@@ -251,7 +251,7 @@ func liveExpired(c *change) {
 	}
 }
 
-// liveNeverFits: that a request never fits is said only after a look at what is stored.
+// liveNeverFits: before a request is denied because it never fits, the stored limits are read again.
 func liveNeverFits(c *change) {
 	other := c.limiter()
 	c.store(stored("a", 100))

@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// liveAtOnce: setting an entity's limits for a resource converts the bucket there and then.
+// liveAtOnce: setting an entity's limits for a resource converts the bucket at once.
 func liveAtOnce(r *engineTest) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100)}
 	r.must(l.SetLimits(r.Context(), user, api, limits))
@@ -18,8 +18,7 @@ func liveAtOnce(r *engineTest) {
 	r.wantRequests("the next one", 1, 0, func() { r.mustAcquire(l, ask(tokens("a", 1))) })
 }
 
-// liveWhileBusy raises a limit while a crowd takes from it: nobody gets more than the new capacity, and in the end all
-// of it is given out.
+// liveWhileBusy raises a limit while a crowd takes from it: no more than the new capacity is admitted, and in the end all of it.
 func liveWhileBusy(r *engineTest) {
 	all := r.processes(3, 0)
 	r.must(all[0].SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
@@ -47,8 +46,8 @@ func liveWhileBusy(r *engineTest) {
 	}
 }
 
-// liveDisagreeing: callers who bring different limits for one bucket are each judged by their own, and share the
-// tokens: never more than the largest in sum.
+// liveDisagreeing: callers who bring different limits for one bucket are each decided by their own limits, and share the
+// tokens: in sum never more than the largest limit.
 func liveDisagreeing(r *engineTest) {
 	for i, other := range []engine.Limit{
 		stored("a", 10), stored("a", 100).WithBurst(30), engine.PerHour("a", 100).WithBurst(99), engine.Every("a", 1, 1000*time.Hour).WithBurst(50),
@@ -76,7 +75,7 @@ func liveDisagreeing(r *engineTest) {
 	}
 }
 
-// liveDisagreeingClocks: flips between limits and clocks that disagree mint nothing, whoever of them is ahead.
+// liveDisagreeingClocks: changes between limits, by clocks that disagree, create no tokens.
 func liveDisagreeingClocks(r *engineTest) {
 	fast, slow := engine.PerSecond("a", 20), engine.PerSecond("a", 4).WithBurst(12)
 	for i, turns := range [][]struct {
@@ -106,7 +105,7 @@ func liveDisagreeingClocks(r *engineTest) {
 	}
 }
 
-// liveOverride: limits that beat what is stored do so for their request only.
+// liveOverride: Request.Override replaces the stored limits for that request only.
 func liveOverride(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 3)}))
@@ -131,7 +130,7 @@ func liveOverride(r *engineTest) {
 	r.wantError("a stored name that the override has not", err, engine.ErrUnknownLimit)
 }
 
-// liveBroughtThenStored: who is given stored limits keeps what was used under those of the requests.
+// liveBroughtThenStored: what was used under the limits of requests stays used when limits are stored.
 func liveBroughtThenStored(r *engineTest) {
 	l := r.limiter()
 	q := ask(tokens("a", 60), stored("a", 100))
@@ -148,7 +147,7 @@ func liveBroughtThenStored(r *engineTest) {
 	}
 }
 
-// liveTooMany: a bucket holds 16 limits, those that other callers bring included while they are not full.
+// liveTooMany: a bucket holds 16 limits, including those that other callers bring while they are not full.
 func liveTooMany(r *engineTest) {
 	var some, others []engine.Limit
 	for i := range 10 {

@@ -7,8 +7,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// lostReplies proves that a charge whose reply was lost is not made again, as long as no other writer comes between, and
-// never admits twice.
+// lostReplies proves that a charge whose reply was lost is not made twice, unless another write comes between, and never admits
+// twice.
 var lostReplies = stories{
 	{"Acquire", lostAcquire},
 	{"Converting", lostConverting},
@@ -23,19 +23,19 @@ var lostReplies = stories{
 	{"Configuration", lostConfiguration},
 }
 
-// troubles are what may befall one request whose sender then tries again.
+// troubles are faults of a request that is then resent.
 var troubles = []Act{Fail, Throttle, LoseRace, LoseRequest, LoseReply, Late}
 
-// next lets act befall the next request of an operation.
+// next applies act to the next request of an operation.
 func (r *engineTest) next(op Op, act Act) { r.faults.SetPlan(On(op, r.faults.Calls(op), act)) }
 
-// late carries out what is late, and lets everything pass from then on.
+// late carries out late writes, and lets all requests pass from then on.
 func (r *engineTest) late() {
 	r.faults.SetPlan(nil)
 	r.faults.Release(context.WithoutCancel(r.Context()))
 }
 
-// states bring a bucket of 100 a day into all regimes; 10 are used at most.
+// states bring a bucket of 100 a day into all states, with at most 10 used.
 var states = []struct {
 	name string
 	prep func(r *engineTest, l *engine.Limiter, q engine.Request)
@@ -89,9 +89,8 @@ func lostConverting(r *engineTest) {
 	}
 }
 
-// unsettle lets another process use the bucket and refund, one after the other, before each of the next writes of l, so that it
-// always guesses wrong; then, before the one that would be a compare-and-set, last. It returns when the caller has made
-// that many writes.
+// unsettle has another process charge the bucket and refund it in turn, before each of the next three writes, so that the writer
+// always guesses wrong. Before the fourth, which is a compare-and-set, it calls last. It stops when the caller calls stop.
 func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
 	var held *engine.Lease
 	tries, busy := 0, false
@@ -115,7 +114,7 @@ func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func
 	return func() { r.faults.SetHooks(nil, nil) }
 }
 
-// lostSwapping loses the reply to a compare-and-set, which follows when guesses went wrong three times.
+// lostSwapping loses the reply to a compare-and-set, which follows three wrong guesses.
 func lostSwapping(r *engineTest) {
 	for _, act := range troubles {
 		l, limit := r.limiter(), stored("a", 100)
@@ -134,7 +133,7 @@ func lostSwapping(r *engineTest) {
 	}
 }
 
-// swapMeetsWriter lets another process take all that is left just before a compare-and-set, or reset the bucket.
+// swapMeetsWriter has another process take all that is left just before a compare-and-set, or reset the bucket.
 func swapMeetsWriter(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 10), limit)
@@ -168,7 +167,7 @@ func lostConvertingDenied(r *engineTest) {
 	}
 }
 
-// lostAll loses every reply: the outcome stays unknown, nothing is admitted, and no more than once is charged.
+// lostAll loses every reply: the outcome stays unknown, nothing is admitted, and the charge is made at most once.
 func lostAll(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	for i, act := range []Act{LoseReply, LoseRequest, Fail} {
@@ -180,8 +179,8 @@ func lostAll(r *engineTest) {
 	}
 }
 
-// lostBetween lets another process write after the write whose reply is lost: it may be made again, and what is
-// admitted is charged.
+// lostBetween has another process write after the write whose reply is lost: the charge may be made twice, and what is admitted
+// is charged.
 func lostBetween(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 30), limit)
@@ -204,7 +203,7 @@ func lostBetween(r *engineTest) {
 	}
 }
 
-// lostForced loses the reply to a charge without the gate, alone and beside a refund.
+// lostForced loses the reply to a charge without token check, alone and beside a refund.
 func lostForced(r *engineTest) {
 	for _, act := range troubles {
 		for _, state := range states {
@@ -260,7 +259,7 @@ func lostCascade(r *engineTest) {
 	}
 }
 
-// lostRead reads again.
+// lostRead: reads that fail are resent.
 func lostRead(r *engineTest) {
 	for _, act := range []Act{Fail, Throttle, LoseRequest} {
 		l := r.limiter()
@@ -273,7 +272,7 @@ func lostRead(r *engineTest) {
 	r.wantLeft(r.limiter(), "after reads that failed", "a:97", stored("a", 100))
 }
 
-// lostConfiguration changes limits and resets a bucket with trouble on the way: each is done once.
+// lostConfiguration changes limits and resets a bucket with faults: each change is made once.
 func lostConfiguration(r *engineTest) {
 	for _, act := range troubles[:5] {
 		l := r.limiter()

@@ -17,16 +17,16 @@ var legalNames = stories{
 	{"Families", namesOfFamilies},
 }
 
-// hardNames are words that stores and schemas of such libraries reserve, the longest name, and signs at its end.
+// hardNames are words that stores and schemas reserve, the longest name, and names with signs.
 var hardNames = []string{
 	"window", "ttl", "resource", "entity", "PK", "SK", "GSI1PK", "size", "name", "status", "L", "v", "b", "t0", "u15",
 	"a.b", "a-b", "a_b", "a.b-c_d", "A", "a", "Z.", "total_events", strings.Repeat("n", 64), "limit.v1", "x.t0",
 }
 
-// groups are the names in buckets of 16, the most that one holds.
+// groups returns the names in groups of 16, which is the most that one bucket holds.
 func groups() [][]string { return slices.Collect(slices.Chunk(hardNames, 16)) }
 
-// tour goes through every operation on a bucket with these limits of 100 a day, one token each at first.
+// tour makes every operation on a bucket with these limits of 100 a day.
 func (r *engineTest) tour(l *engine.Limiter, q engine.Request, names []string) {
 	q.Consume = engine.Tokens{}
 	for i, name := range names {
@@ -107,7 +107,7 @@ func namesStored(r *engineTest) {
 	}
 }
 
-// hardIDs are legal ids of entities and of resources, where those are not longer.
+// hardIDs are legal ids of both entities and resources.
 var hardIDs = []string{
 	"a", "A", "0", "a/b", "a//b", "a:b", "a::b", "a/", "a:", "a.", "a-", "a_", "system", "entity", "bucket", "limits", "default", "e",
 	"user/1:x.y-z_w", strings.Repeat("r", 128),
@@ -126,7 +126,7 @@ func namesOfIDs(r *engineTest) {
 	}
 }
 
-// namesApart: ids that look alike, and pairs that would be the same if they were joined, are different buckets.
+// namesApart: ids that look alike, and pairs that would be equal if they were joined, have different buckets.
 func namesApart(r *engineTest) {
 	l, limit := r.limiter(), engine.PerDay("rpd", 1)
 	type pair struct{ entity, resource string }

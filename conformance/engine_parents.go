@@ -36,7 +36,7 @@ var parents = stories{
 	{"Debt", parentDebt},
 }
 
-// family makes a path of entities, the user first, each with a limit of 100, 200, 300… a of its own.
+// family creates a path of entities, the user first, with limits of 100, 200, 300… a.
 func (r *engineTest) family(l *engine.Limiter, depth int) []string {
 	r.Helper()
 	ids := []string{user}
@@ -85,7 +85,7 @@ func parentsDepth(r *engineTest) {
 	}
 }
 
-// parentsTooDeep: a path of nine is refused when it is made, or when it is used; nothing is charged.
+// parentsTooDeep: a path of nine is refused when it is created or used, and nothing is charged.
 func parentsTooDeep(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 8)
@@ -143,7 +143,7 @@ func childExhausted(r *engineTest) {
 	r.wantLeft(l, "denied by its own limit", "a:0 parent-1 a:100")
 }
 
-// parentAbsent: a parent without a record is limited by the defaults, as anybody.
+// parentAbsent: a parent without a record is limited by the defaults.
 func parentAbsent(r *engineTest) {
 	l, mine := r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "nobody", Cascade: true})
@@ -160,7 +160,7 @@ func parentAbsent(r *engineTest) {
 	r.wantError("the parent", err, engine.ErrEntityNotFound)
 }
 
-// parentWithoutLimits takes no part, and names that only it has, or has not, are no matter.
+// parentWithoutLimits: a parent without limits is not charged, and names that only some entities of a path have do not matter.
 func parentWithoutLimits(r *engineTest) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "middle", Cascade: true})
@@ -201,8 +201,8 @@ func parentOwnLimits(r *engineTest) {
 	}
 }
 
-// parentCreatedLater: it counts from the next acquire of the process that made it, and everywhere once the configuration
-// there has expired.
+// parentCreatedLater: it counts from the next acquire of the process that created it, and elsewhere when the configuration has
+// expired.
 func parentCreatedLater(r *engineTest) {
 	l, other, mine := r.limiter(), r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "later", Cascade: true})
@@ -221,7 +221,7 @@ func parentCreatedLater(r *engineTest) {
 	}
 }
 
-// parentDeleted: while it has children it is not deleted, unless by force; then they have none, at once.
+// parentDeleted: a parent with children is not deleted, except with Force; then they have no parent, at once.
 func parentDeleted(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	r.family(l, 3)
@@ -240,7 +240,7 @@ func parentDeleted(r *engineTest) {
 	r.wantError("the one that was deleted", err, engine.ErrNoLimits)
 }
 
-// parentCycle: whatever would close a circle is refused, and the path stays as it was.
+// parentCycle: a change that would close a cycle is refused, and the path stays as it was.
 func parentCycle(r *engineTest) {
 	l := r.limiter()
 	ids := r.family(l, 3)
@@ -255,7 +255,7 @@ func parentCycle(r *engineTest) {
 	r.wantLeft(l, "the path is as it was", "a:99 parent-1 a:199 parent-2 a:299")
 }
 
-// parentCycleRace: of changes that would close a circle together one is refused.
+// parentCycleRace: of changes that would together close a cycle, one is refused.
 func parentCycleRace(r *engineTest) {
 	const ring = 3
 	all := r.processes(ring, 0)

@@ -6,7 +6,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentMoved: the new parent pays from then on; leases refund those whom they charged.
+// parentMoved: the new parent is charged from then on, and leases refund those that they charged.
 func parentMoved(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
@@ -26,8 +26,8 @@ func parentMoved(r *engineTest) {
 	r.wantLeftOf(l, "parent-1", "rolled back after the move", "a:200")
 }
 
-// parentMovedElsewhere: another process learns of a move when it is refused, long before its configuration expires; so
-// it does when the entity was deleted and created again, even by a clock that is behind.
+// parentMovedElsewhere: another process learns of a move when a write is refused, long before its configuration expires, even if
+// the clock of the process that moved it is behind.
 func parentMovedElsewhere(r *engineTest) {
 	l, other, parent := r.limiter(by(newClock(-3*time.Second))), r.limiter(), "other"
 	r.family(l, 2)
@@ -43,7 +43,7 @@ func parentMovedElsewhere(r *engineTest) {
 	r.wantLeftOf(fresh, "parent-1", "moved by another process", "a:199")
 }
 
-// parentMadeAnew: an entity that is deleted and created again begins with versions of its own; its bucket follows.
+// parentMadeAnew: an entity that is deleted and created again has other versions, and its bucket follows.
 func parentMadeAnew(r *engineTest) {
 	l, behind := r.limiter(), r.limiter(by(newClock(-5*time.Second)))
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "first", Cascade: true})
@@ -59,12 +59,12 @@ func parentMadeAnew(r *engineTest) {
 	r.clock.advance(time.Minute)
 	r.mustAcquire(l, ask(tokens("a", 1), mine))
 	fresh := r.limiter()
-	r.wantLeft(fresh, "created again by a clock that is behind", "a:97 second a:38", mine)
-	r.wantLeftOf(fresh, "first", "created again by a clock that is behind", "a:48")
+	r.wantLeft(fresh, "made again by a clock that is behind", "a:97 second a:38", mine)
+	r.wantLeftOf(fresh, "first", "made again by a clock that is behind", "a:48")
 }
 
-// parentMadeAnewBehind: the bucket says that it was written with a later version of its entity than there is, because a
-// process that had not heard of the deletion made it.
+// parentMadeAnewBehind: the bucket has a later version of its entity than there is, because a process wrote it that did not know
+// of the deletion.
 func parentMadeAnewBehind(r *engineTest) {
 	l, other, behind := r.limiter(), r.limiter(), r.limiter(by(newClock(-5*time.Second)))
 	mine := stored("a", 100)
@@ -76,10 +76,10 @@ func parentMadeAnewBehind(r *engineTest) {
 	r.mustEntity(behind, engine.Entity{ID: user, Parent: "parent-1", Cascade: true})
 	r.mustAcquire(behind, ask(tokens("a", 1), mine))
 	r.mustAcquire(behind, ask(tokens("a", 1), mine))
-	r.wantLeft(r.limiter(), "created again by a clock that is behind", "a:97 parent-1 a:48", mine)
+	r.wantLeft(r.limiter(), "made again by a clock that is behind", "a:97 parent-1 a:48", mine)
 }
 
-// parentFlag: without cascade a parent is a parent in name.
+// parentFlag: without Cascade a parent is not charged.
 func parentFlag(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 2)
@@ -98,7 +98,7 @@ func parentFlag(r *engineTest) {
 	r.wantLeftOf(l, "parent-1", "cascade on and off", "a:199")
 }
 
-// parentLeases: all that a lease does happens along the path; what it has consumed is told once.
+// parentLeases: all that a lease does is done on the whole path, and Consumed counts each limit once.
 func parentLeases(r *engineTest) {
 	l := r.limiter()
 	r.family(l, 3)

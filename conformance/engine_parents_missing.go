@@ -7,8 +7,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentMissing: a parent that is named must exist, unless it is allowed that it does not; a cascade to one that has no
-// limits is warned of.
+// parentMissing: a parent must exist, unless AllowMissingParent is set, and there is a warning of a cascade to one without
+// limits.
 func parentMissing(r *engineTest) {
 	l, ctx, ghost := r.limiter(), r.Context(), "ghosst"
 	r.wantError("an entity below nobody", l.CreateEntity(ctx, engine.Entity{ID: user, Parent: ghost, Cascade: true}, nil), engine.ErrEntityNotFound)
@@ -32,8 +32,8 @@ func parentMissing(r *engineTest) {
 	r.wantLeft(r.limiter(), "below a parent without a record", "a:96 ghosst a:6", stored("a", 100))
 }
 
-// parentRaces: of the deletion of a parent and a child that is given to it at the same time, either comes first: there
-// never is a child whose parent is not there.
+// parentRaces: if a parent is deleted while it gets a child, one of the changes is refused, so that no child has a missing
+// parent.
 func parentRaces(r *engineTest) {
 	l, ctx, org := r.limiter(), r.Context(), "org"
 	adopt := map[string]func(id string) error{

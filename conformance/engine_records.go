@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// records proves when the records of a bucket, an entity and a namespace begin and end: that no removal or reset harms
-// what was set after it was asked for, and that a bucket is kept as long as a lease on it can be refunded, and not longer.
+// records proves when the records of a bucket, an entity and a namespace begin and end: no removal or reset harms what was
+// written after it was requested, and a bucket is kept exactly as long as a lease on it can be refunded.
 var records = stories{
 	{"ResetOfABusyBucket", resetBusy},
 	{"ResetBesideAConversion", resetBesideConversion},
@@ -21,7 +21,7 @@ var records = stories{
 	{"KeptForDebt", keptForDebt},
 }
 
-// resetBusy writes the bucket before each commit of a reset: it succeeds at the second, and forgets the charge between.
+// resetBusy writes the bucket before each commit of a reset: the second commit succeeds, and the charge between is reset.
 func resetBusy(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 10), limit)
@@ -45,7 +45,7 @@ func resetBusy(r *engineTest) {
 	r.mustDeny(r.limiter(), ask(tokens("a", 1), limit))
 }
 
-// resetBesideConversion adds a limit, and takes another away, between what a reset reads and its commit.
+// resetBesideConversion adds a limit and removes another one between the read and the commit of a reset.
 func resetBesideConversion(r *engineTest) {
 	l, other := r.limiter(), r.limiter()
 	old, now := []engine.Limit{stored("a", 100), stored("b", 100)}, []engine.Limit{stored("b", 50), stored("c", 20)}
@@ -85,8 +85,7 @@ func (r *engineTest) wantConsumed(l *engine.Limiter, entity, what, want string) 
 	}
 }
 
-// lateOnce makes the first request of these operations that touches a key of which match says yes late, with all of its
-// call.
+// lateOnce makes the first call of these operations late that has a key for which match is true.
 func lateOnce(match func(backend.Key) bool, ops ...Op) Plan {
 	first := -1
 	return func(c Call) Act {
@@ -98,7 +97,7 @@ func lateOnce(match func(backend.Key) bool, ops ...Op) Plan {
 	}
 }
 
-// furnishing is what purgeLate sets in a namespace.
+// furnishing sets what purgeLate looks for in a namespace.
 func (r *engineTest) furnishing(l *engine.Limiter) {
 	r.Helper()
 	limits := []engine.Limit{stored("a", 100)}
@@ -137,8 +136,8 @@ func (r *engineTest) wantFurnishing(l *engine.Limiter, what string) {
 	r.wantLeft(l, what, "a:90")
 }
 
-// purgeLate carries out a request of a purge when the name has been registered again, by a clock that stands still, so that
-// all versions are as they were. Nothing that was set since is lost.
+// purgeLate carries out a request of a purge after the name was registered again. The clock stands, so that all versions are
+// equal to those before. Nothing that was set since is lost.
 func purgeLate(r *engineTest) {
 	admin := r.limiter()
 	in := func(o *engine.Options) { o.Namespace, o.CreateNamespace = "team", true }
@@ -160,8 +159,8 @@ func purgeLate(r *engineTest) {
 	r.wantError("purged again", err, engine.ErrNamespaceNotFound)
 }
 
-// deletionLate carries out the end of a deletion when the entity has been created again and is being deleted once more: that
-// deletion is brought to its end all the same.
+// deletionLate carries out the end of a deletion after the entity was created again and while it is deleted once more: the
+// second deletion is completed all the same.
 func deletionLate(r *engineTest) {
 	l := r.limiter()
 	many := func() {
@@ -197,7 +196,7 @@ func deletionLate(r *engineTest) {
 	}
 }
 
-// there counts the buckets of an entity that a store may not have dropped.
+// there counts the buckets of an entity that have not expired.
 func (r *engineTest) there(l *engine.Limiter, entity string) int {
 	r.Helper()
 	page, err := l.Buckets(r.Context(), engine.BucketQuery{Entity: entity})
@@ -205,7 +204,7 @@ func (r *engineTest) there(l *engine.Limiter, entity string) int {
 	return len(page.Items)
 }
 
-// sweep lets a store that does not drop what has expired by itself do so.
+// sweep drops expired records, unless the store does so by itself.
 func (r *engineTest) sweep() {
 	r.Helper()
 	if sweep := r.store.Capabilities().Sweep; sweep != nil {
@@ -214,7 +213,7 @@ func (r *engineTest) sweep() {
 	}
 }
 
-// keptForRefunds: a record is kept until it is full, no lease on it can be refunded any more, and ten minutes more.
+// keptForRefunds: a record is kept until it is full and no lease on it can be refunded, and ten minutes more.
 func keptForRefunds(r *engineTest) {
 	limit := engine.PerSecond("a", 10)
 	for hold, kept := range map[time.Duration]time.Duration{0: time.Hour, 20 * time.Minute: 20 * time.Minute, -1: 0} {

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// refunds proves that what goes back goes back once, and only to the bucket it was taken from.
+// refunds proves that a refund is made once, and only to the bucket that was charged.
 var refunds = stories{
 	{"LostReply", refundLost},
 	{"Mixed", refundMixed},
@@ -35,7 +35,7 @@ var refundOps = []struct {
 	}},
 }
 
-// refundLost: where the outcome of a refund is unknown, it is not made again, and is told to the observer.
+// refundLost: a refund of unknown outcome is not made again, and is reported to the observer.
 func refundLost(r *engineTest) {
 	for i, op := range refundOps {
 		for _, c := range []struct {
@@ -91,7 +91,7 @@ func refundMixed(r *engineTest) {
 	}
 }
 
-// refundDenied: what a denied acquire has taken on its path goes back, once.
+// refundDenied: what a denied acquire has charged on its path is refunded once.
 func refundDenied(r *engineTest) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
@@ -116,7 +116,7 @@ func refundDenied(r *engineTest) {
 	}
 }
 
-// end makes an end of a bucket's life, by another process.
+// end ends the life of a bucket, in another process.
 type end func(r *engineTest)
 
 func endByReset(r *engineTest) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
@@ -129,8 +129,8 @@ func endByDeletion(r *engineTest) {
 
 func endByExpiry(r *engineTest) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
 
-// expire lets the user's record expire and be dropped, if the store does that when it is asked to. The last to charge it
-// holds leases for a shorter time than others.
+// expire has the user's record expire and be swept, or reset if the store has no Sweep. The last process to charge it has the
+// shortest MaxHold.
 func (r *engineTest) expire(limits ...engine.Limit) {
 	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limits...))
 	r.clock.advance(100 * time.Hour)
@@ -144,7 +144,7 @@ func (r *engineTest) expire(limits ...engine.Limit) {
 	}
 }
 
-// afterEnd refunds a bucket whose life is over, when it is empty again, full, or gone: no tokens are created.
+// afterEnd refunds a bucket after the end of its life, when it is empty again, full, or gone: no tokens are created.
 func (r *engineTest) afterEnd(over end) {
 	limits := []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
 	forever := func(o *engine.Options) { o.MaxHold = 1000 * time.Hour }
@@ -174,7 +174,7 @@ func (r *engineTest) afterEnd(over end) {
 	}
 }
 
-// refundAfterRefill: a bucket that is full gets no fuller.
+// refundAfterRefill: a refund to a full bucket has no effect.
 func refundAfterRefill(r *engineTest) {
 	l, q := r.limiter(), ask(tokens("a", 60), engine.PerMinute("a", 60))
 	lease := r.mustAcquire(l, q)

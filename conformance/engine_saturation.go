@@ -8,8 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// saturation proves that those who ask for more than there is get all of it, and no more: at least 99.9 % of capacity +
-// rate·T, while every call of the store takes its time and clocks disagree.
+// saturation proves that callers who ask for more than there is get all of it and no more: at least 99.9 % of capacity +
+// rate·T, while every call of the store takes time and clocks disagree.
 var saturation = stories{
 	{"OneProcess", func(r *engineTest) { r.saturate(load{processes: 1}) }},
 	{"SeveralProcesses", func(r *engineTest) { r.saturate(load{processes: 3}) }},
@@ -21,7 +21,7 @@ var saturation = stories{
 	{"Cascade", func(r *engineTest) { r.saturate(load{processes: 2, cascade: true}) }},
 }
 
-// load is who asks for too much, and how.
+// load says who acquires, and how.
 type load struct {
 	processes int
 	callers   int           // in each process; default 3
@@ -94,11 +94,11 @@ func (r *engineTest) saturate(c load) {
 	}
 	s.delay(r, time.Millisecond, slowest)
 	s.run()
-	r.judgeSaturation(s, c, admitted)
-	r.judgeRequests(s, c, decisions)
+	r.checkSaturation(s, c, admitted)
+	r.checkRequests(s, c, decisions)
 }
 
-func (r *engineTest) judgeRequests(s *simulation, c load, decisions int) {
+func (r *engineTest) checkRequests(s *simulation, c load, decisions int) {
 	requests := r.faults.Calls(OpApply)
 	each := float64(requests) / float64(decisions)
 	r.Logf("%d requests for %d decisions (%.3f)", requests, decisions, each)
@@ -107,7 +107,7 @@ func (r *engineTest) judgeRequests(s *simulation, c load, decisions int) {
 	}
 }
 
-// skewed is the clock of the i-th process.
+// skewed returns the clock of the i-th process.
 func (s *simulation) skewed(c load, i int) func() time.Time {
 	ahead := c.apart
 	if c.processes > 1 {
@@ -121,9 +121,9 @@ func (s *simulation) skewed(c load, i int) func() time.Time {
 	}
 }
 
-// judgeSaturation holds what was admitted in all, and in every interval, against the bounds. An answer is late by what
-// the store's call took, a decision early by as much.
-func (r *engineTest) judgeSaturation(s *simulation, c load, admitted *bound) {
+// checkSaturation compares what was admitted, in all and in every interval, with the bounds. A decision may be noted later than
+// it was made, by as much as a call of the store takes.
+func (r *engineTest) checkSaturation(s *simulation, c load, admitted *bound) {
 	total := admitted.admitted
 	entitled := saturationRate * (1 + c.time.Seconds())
 	share := float64(total) / entitled

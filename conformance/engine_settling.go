@@ -7,8 +7,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// settling proves that a lease settles what its caller asked for: whatever becomes of the context of its request, and also
-// if the outcome of an earlier write is unknown, or the bucket was reset.
+// settling proves that a lease is settled as its caller asked for, whatever becomes of the context of its request, and also if
+// the outcome of an earlier write is unknown, or the bucket was reset.
 var settling = stories{
 	{"ContextEnded", settleEnded},
 	{"ContextEndedWithIO", slowly(settleEnded)},
@@ -30,7 +30,7 @@ var settling = stories{
 	{"DroppedThenLess", droppedThenLess},
 }
 
-// slowly tells a story with a store that may lose replies, or hang.
+// slowly tells a story over a store that may lose replies or hang.
 func slowly(tell func(*engineTest)) func(*engineTest) { return func(r *engineTest) { tell(r.slow()) } }
 
 // ends are the ways in which the context of a request ends before its lease is settled.
@@ -58,7 +58,7 @@ var settlements = []struct {
 	{"Rollback", tokens("a", 900), func(ctx context.Context, s *engine.Lease) error { return s.Rollback(ctx) }, 0, 0},
 }
 
-// eachSettlement tells of each settlement, on an entity of its own; spoil may end the context that it is given.
+// eachSettlement makes each settlement, on an entity of its own. spoil may end the context.
 func (r *engineTest) eachSettlement(name string, spoil func(context.Context) (context.Context, context.CancelFunc)) {
 	limits := []engine.Limit{stored("a", 500), stored("b", 500)}
 	l := r.limiter()
@@ -80,7 +80,7 @@ func (r *engineTest) eachSettlement(name string, spoil func(context.Context) (co
 	}
 }
 
-// settleEnded: what was used is booked and what was not is refunded, by each call and by Do, although ctx has ended.
+// settleEnded: each call and Do charge what was used and refund what was not, although ctx has ended.
 func settleEnded(r *engineTest) {
 	for _, e := range ends {
 		r.eachSettlement(e.name, func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -129,14 +129,14 @@ func settleEndedOnPath(r *engineTest) {
 	r.wantLeft(r.limiter(), "Release on a path", "a:-10 parent-1 a:90 parent-2 a:190")
 }
 
-// unknowns are what may befall all writes of a call, and how much of what it charges is there then.
+// unknowns are faults of all writes of a call, whether it has charged then, and whether its outcome is unknown.
 var unknowns = []struct {
 	act     Act
 	charged bool
 	unknown bool
 }{{LoseReply, true, true}, {LoseRequest, false, true}, {Late, false, true}, {Fail, false, false}}
 
-// flushLost acquires 10 a, adjusts by 50, and flushes with an act that befalls each try.
+// flushLost acquires 10 a, adjusts by 50, and flushes with an act on each attempt.
 func (r *engineTest) flushLost(l *engine.Limiter, q engine.Request, act Act) *engine.Lease {
 	r.Helper()
 	lease := r.mustAcquire(l, q)
@@ -184,7 +184,7 @@ func unknownThenMore(r *engineTest) {
 	r.wantNothingLost()
 }
 
-// unknownThenConsume takes more after a flush of unknown outcome.
+// unknownThenConsume consumes more after a flush of unknown outcome.
 func unknownThenConsume(r *engineTest) {
 	for _, u := range unknowns {
 		for i, want := range []string{"a:37", "a:100"} {
@@ -200,7 +200,7 @@ func unknownThenConsume(r *engineTest) {
 	}
 }
 
-// unknownThenRollback: a charge of unknown outcome is refunded if its record shows it, and else counted.
+// unknownThenRollback: a charge of unknown outcome is refunded if its record shows it, and else reported as lost.
 func unknownThenRollback(r *engineTest) {
 	rollbacks := map[string]func(*engine.Limiter, engine.Request, Act){
 		"Rollback": func(l *engine.Limiter, q engine.Request, act Act) {
@@ -241,7 +241,7 @@ func unknownThenRollback(r *engineTest) {
 	}
 }
 
-// unknownOvertaken: if another writer came after the write of unknown outcome, the record does not show it any more.
+// unknownOvertaken: after another write the record does not show the write of unknown outcome any more.
 func unknownOvertaken(r *engineTest) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.flushLost(l, ask(tokens("a", 10), limit), LoseReply)

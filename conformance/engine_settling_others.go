@@ -10,7 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// unknownTooLate: later than MaxHold a charge is settled as ever, and a refund is counted.
+// unknownTooLate: after MaxHold a charge is settled as before, and a refund is reported as lost.
 func unknownTooLate(r *engineTest) {
 	limit := engine.Every("a", 100, 1000*time.Hour)
 	short := func(o *engine.Options) { o.MaxHold = time.Minute }
@@ -30,7 +30,7 @@ func unknownTooLate(r *engineTest) {
 	}
 }
 
-// lost is how many tokens of a were reported as lost.
+// lost returns how many tokens of a were reported as lost.
 func (r *engineTest) lost() (n int64) {
 	for _, e := range r.events.of(engine.EventRefundLost) {
 		n += e.Tokens["a"]
@@ -45,7 +45,7 @@ func (r *engineTest) wantNothingLost() {
 	}
 }
 
-// unknownConsume: a Consume that failed, and may have charged, is refunded by whichever call settles the lease, or counted.
+// unknownConsume: a Consume that failed and may have charged is refunded by the call that settles the lease, or reported.
 func unknownConsume(r *engineTest) {
 	limit := stored("a", 100)
 	for _, u := range unknowns {
@@ -90,7 +90,7 @@ func unknownConsume(r *engineTest) {
 	}
 }
 
-// bucketOf lets a plan befall writes to the bucket of one entity only.
+// bucketOf applies a plan to writes on the bucket of one entity only.
 func bucketOf(entity string, plan Plan) Plan {
 	return Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "|"+entity+"|"+api) }, plan)
 }
@@ -126,7 +126,7 @@ func unknownOnPath(r *engineTest) {
 	}
 }
 
-// unknownConsumeOnPath: the Consume that failed on one bucket of a path leaves nothing behind on any of them.
+// unknownConsumeOnPath: a Consume that failed on one bucket of a path leaves no charge on any of them.
 func unknownConsumeOnPath(r *engineTest) {
 	setup := r.limiter()
 	for _, lost := range r.family(setup, 2) {
@@ -142,8 +142,7 @@ func unknownConsumeOnPath(r *engineTest) {
 	}
 }
 
-// resetThenLess: what was charged before the bucket's life was over passes silently when it is adjusted downwards, and
-// mints nothing.
+// resetThenLess: an adjustment downwards of what was charged in a former life of the bucket has no effect and is no error.
 func resetThenLess(r *engineTest) {
 	limit := stored("a", 1000)
 	for i, over := range []end{endByReset, endByDeletion, func(r *engineTest) { r.expire(limit) }} {
@@ -185,7 +184,7 @@ func resetParentThenLess(r *engineTest) {
 	r.wantLeft(r.limiter(), "the parent was reset", "a:60 parent-1 a:200")
 }
 
-// droppedThenLess: an adjustment of a limit that is no more has no effect, and may be undone.
+// droppedThenLess: an adjustment of a removed limit has no effect, and can be adjusted downwards.
 func droppedThenLess(r *engineTest) {
 	l := r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 100)}))
@@ -198,7 +197,7 @@ func droppedThenLess(r *engineTest) {
 	r.wantLeft(r.limiter(), "a limit that is no more", "a:93")
 }
 
-// unknownTwice flushes again and again, each time with an unknown outcome, and adjusts in between.
+// unknownTwice flushes repeatedly, each time with an unknown outcome, and adjusts in between.
 func unknownTwice(r *engineTest) {
 	for _, act := range []Act{LoseReply, LoseRequest} {
 		l, limit := r.limiter(), stored("a", 100)

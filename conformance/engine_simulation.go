@@ -10,9 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// simulation runs actors one at a time in virtual time, which goes by only while all of them wait. The order of all that
-// happens follows from the seed, whatever the machine does; only where the engine works for one actor on several
-// goroutines some run at once.
+// simulation runs actors one at a time in virtual time, which passes only while all of them wait. The order of events follows
+// from the seed, on every machine, except while the engine works for one actor on several goroutines.
 type simulation struct {
 	seed uint64
 
@@ -26,7 +25,7 @@ type simulation struct {
 	done   chan struct{}
 }
 
-// turn is when an actor goes on.
+// turn is when an actor continues.
 type turn struct {
 	at    int64
 	count int // in order, where several are due at once
@@ -58,14 +57,14 @@ func newSimulation(seed uint64) *simulation {
 	return &simulation{seed: seed, random: rand.New(rand.NewPCG(seed, 1)), done: make(chan struct{})}
 }
 
-// now is the virtual time since the beginning.
+// now returns the virtual time since the beginning.
 func (s *simulation) now() time.Duration {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return time.Duration(s.ns)
 }
 
-// actor adds one that begins at a time.
+// actor adds an actor that begins at a time.
 func (s *simulation) actor(at time.Duration, act func()) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
@@ -88,7 +87,7 @@ func (s *simulation) turnLocked(at int64) *turn {
 	return t
 }
 
-// nextLocked lets the next actor run. When the last one is through, it frees who still waits on behalf of none.
+// nextLocked runs the next actor. After the last one it frees goroutines that still wait for no actor.
 func (s *simulation) nextLocked() {
 	if s.alive == 0 && !s.over {
 		s.over = true
@@ -105,7 +104,7 @@ func (s *simulation) nextLocked() {
 	}
 }
 
-// pause lets the caller, a running actor, wait in virtual time.
+// pause has the caller, a running actor, wait in virtual time.
 func (s *simulation) pause(d time.Duration) {
 	s.lock.Lock()
 	if s.over {
@@ -118,7 +117,7 @@ func (s *simulation) pause(d time.Duration) {
 	<-t.wake
 }
 
-// run goes on until the last actor is through.
+// run returns after the last actor.
 func (s *simulation) run() {
 	s.lock.Lock()
 	s.nextLocked()
@@ -133,20 +132,20 @@ func (s *simulation) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(s.random.Int64N(int64(high-low)+1))
 }
 
-// note lets f write down, alone, what has happened.
+// note calls f while no other note is made.
 func (s *simulation) note(f func()) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	f()
 }
 
-// delay makes every call of the story's store take between low and high, half of it before the store judges.
+// delay makes every call of the story's store take between low and high, half of it before the store acts.
 func (s *simulation) delay(r *engineTest, low, high time.Duration) {
 	pause := func(context.Context, Call) { s.pause(s.between(low/2, high/2)) }
 	r.faults.SetHooks(pause, pause)
 }
 
-// clock is a process's own, ahead of the virtual time.
+// clock is an option: a clock that is ahead of the virtual time.
 func (s *simulation) clock(ahead time.Duration) func(*engine.Options) {
 	return func(o *engine.Options) {
 		o.Now = func() time.Time { return time.Unix(0, epoch+int64(s.now()+ahead)) }

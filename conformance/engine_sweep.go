@@ -7,8 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// levelling proves that a store which does not drop expired records by itself stops growing, whatever share of the buckets
-// is new each day.
+// levelling proves that a store with Sweep stops growing, whatever share of the buckets is new each day.
 var levelling = stories{
 	{"AllNew", scanning(func(r *engineTest) { r.levelsOff(4_500, 0) })},
 	{"FewNew", scanning(func(r *engineTest) { r.levelsOff(1_500, 3_000) })},
@@ -20,8 +19,8 @@ const (
 	unswept       = 4096 // writes between two sweeps
 )
 
-// levelsOff has callers come for five days, each day some that never come again, besides regular ones. What may remain are
-// the records of two days and what the last sweep has not come to.
+// levelsOff has callers for five days: some that never return, and regular ones. What may remain are the records of two days,
+// and those that the last sweep has not reached.
 func (r *engineTest) levelsOff(strangers, others int) {
 	can := r.store.Capabilities()
 	if can.Sweep == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// truth proves that a denial is true for as long as it is repeated, and that the time it names is the time at which the
-// same request is admitted.
+// truth proves that a denial is true for as long as it is repeated, and that the same request is admitted at the time that it
+// states.
 var truth = stories{
 	{"ZerosConvert", truthZeros},
 	{"TimeBeforeConversion", func(r *engineTest) { r.timeBeforeConversion(user, 2) }},
@@ -54,8 +54,8 @@ func truthZeros(r *engineTest) {
 	}
 }
 
-// timeBeforeConversion: as long as nobody converts the bucket it refills by the limits in its record, and that is what
-// TimeUntilAvailable goes by. It writes nothing.
+// timeBeforeConversion: until the bucket is converted it refills by the limits in its record, which TimeUntilAvailable uses. It
+// writes nothing.
 func (r *engineTest) timeBeforeConversion(spender string, reads int) {
 	l := r.limiter()
 	r.slowThenFast(l, spender)
@@ -97,7 +97,7 @@ func truthDenialTTL(r *engineTest) {
 	r.mustAcquire(l, q)
 }
 
-// truthOwnReset: a slower reply of before an own reset does not bring a denial back.
+// truthOwnReset: a slow reply from before the process's own reset does not restore a denial.
 func truthOwnReset(r *engineTest) {
 	for i, then := range []func(l *engine.Limiter, id string){
 		func(l *engine.Limiter, id string) { r.must(l.ResetBucket(r.Context(), id, api)) },
@@ -124,7 +124,7 @@ func truthOwnReset(r *engineTest) {
 	}
 }
 
-// truthOwnChange: a slower read of before an own change does not bring the old configuration back.
+// truthOwnChange: a slow read from before the process's own change does not restore the old configuration.
 func truthOwnChange(r *engineTest) {
 	change := func(l *engine.Limiter, level, n int64) error {
 		limits := []engine.Limit{stored("a", n)}
@@ -158,7 +158,7 @@ func truthOwnChange(r *engineTest) {
 	}
 }
 
-// truthSixteen: limits that are stored have their places, whatever others have brought.
+// truthSixteen: 16 stored limits fit into a bucket, whatever limits other callers have brought.
 func truthSixteen(r *engineTest) {
 	l := r.limiter()
 	r.mustAcquire(r.limiter(), ask(tokens("zz", 3), stored("zz", 5)))

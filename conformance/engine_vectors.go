@@ -13,8 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// vectors proves that decisions, waits and balances are those of the ideal bucket, computed elsewhere in exact rational
-// arithmetic; equal, not close.
+// vectors proves that decisions, waits and balances equal those of the ideal bucket, computed elsewhere in rational numbers.
 var vectors = stories{
 	{"DenialsFromMemory", func(r *engineTest) { r.runVectors(func(*engine.Options) {}) }},
 	{"DenialsFromStore", func(r *engineTest) {
@@ -76,7 +75,7 @@ func mustVectors(t testing.TB) []vector {
 	return all
 }
 
-// someVectors are all, or in brief every fourth.
+// someVectors returns all vectors, or every fourth if the test is brief.
 func (r *engineTest) someVectors() (some []vector) {
 	for i, v := range mustVectors(r) {
 		if i%r.of(1, 4) == 0 {
@@ -101,8 +100,8 @@ func vectorsSecondProcess(r *engineTest) {
 	}
 }
 
-// vectorsEveryOther lets three processes take turns on each bucket. Denials are not repeated from memory: another
-// process may have refunded.
+// vectorsEveryOther has three processes use each bucket in turn. Denials are not repeated from memory, because another process
+// may have refunded.
 func vectorsEveryOther(r *engineTest) {
 	var all []*engine.Limiter
 	for range 3 {
@@ -113,7 +112,7 @@ func vectorsEveryOther(r *engineTest) {
 	}
 }
 
-// runVector runs one sequence: the i-th operation, where it is an acquire, by process(i).
+// runVector runs one sequence. The i-th operation, if it is an acquire, is made by process(i).
 func (r *engineTest) runVector(v vector, process func(i int) *engine.Limiter, reader *engine.Limiter) {
 	r.Helper()
 	entity, held := fmt.Sprintf("line-%d", v.line), map[int]*engine.Lease{}
@@ -124,7 +123,7 @@ func (r *engineTest) runVector(v vector, process func(i int) *engine.Limiter, re
 		case "acquire":
 			q := engine.Request{Entity: entity, Resource: api, Consume: op.Consume, Limits: v.limits}
 			lease, err := process(i).Acquire(r.Context(), q)
-			r.judgeVector(where, op, err)
+			r.checkVector(where, op, err)
 			held[i] = lease
 		case "adjust_commit":
 			if err := held[op.Lease].Adjust(op.Delta); err != nil {
@@ -146,8 +145,8 @@ func (r *engineTest) runVector(v vector, process func(i int) *engine.Limiter, re
 	}
 }
 
-// judgeVector compares decision and wait.
-func (r *engineTest) judgeVector(where string, op vectorOp, err error) {
+// checkVector compares decision and wait.
+func (r *engineTest) checkVector(where string, op vectorOp, err error) {
 	r.Helper()
 	var exceeded *engine.ExceededError
 	switch {

@@ -15,8 +15,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// engineTest is one story of the engine, and what it is told with: a fresh store behind a [Fault] that lets everything pass
-// until the story says otherwise, and a clock that stands until it is set.
+// engineTest is one story of the engine: a new store behind a [Fault] that lets all requests pass until the story changes that,
+// and a clock that stands until it is set.
 type engineTest struct {
 	*testing.T
 	faults *Fault
@@ -27,7 +27,7 @@ type engineTest struct {
 	events events // of all limiters
 }
 
-// settable is a clock that stands where it was set. It is in the future: a store that knows the time drops nothing.
+// settable is a clock that stands until it is set. It is in the future, so that a store that knows the time drops nothing.
 type settable struct{ ns atomic.Int64 }
 
 const epoch = int64(2_000_000_000) * int64(time.Second) // in ns since 1970
@@ -38,14 +38,14 @@ func newClock(ahead time.Duration) *settable {
 	return c
 }
 
-// Now is what the clock says.
+// Now returns the time of the clock.
 func (c *settable) Now() time.Time { return time.Unix(0, c.ns.Load()) }
 
 func (c *settable) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 func (c *settable) set(ns int64) { c.ns.Store(ns) }
 
-// events collects what limiters tell their observer.
+// events collects the events of limiters.
 type events struct {
 	lock sync.Mutex
 	all  []engine.Event
@@ -61,7 +61,7 @@ func (e *events) Observe(event engine.Event) {
 	e.all = append(e.all, event)
 }
 
-// of lists the events of one kind.
+// of returns the events of one kind.
 func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 	e.lock.Lock()
 	defer e.lock.Unlock()
@@ -73,7 +73,7 @@ func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 	return found
 }
 
-// of is n, or in brief few.
+// of returns n, or few if the test is brief.
 func (r *engineTest) of(n, few int) int {
 	if r.brief {
 		return few
@@ -98,7 +98,7 @@ func newEngineTest(t *testing.T, open Open) *engineTest {
 	return r
 }
 
-// slow makes the engine treat the store as one that may hang, whatever it is.
+// slow makes the engine treat the store as one with I/O.
 func (r *engineTest) slow() *engineTest {
 	r.noIO = false
 	r.store = r.faults
@@ -107,8 +107,8 @@ func (r *engineTest) slow() *engineTest {
 
 func (r *engineTest) canScan() bool { return r.store.Capabilities().Scan != nil }
 
-// scanning is for stories that need to walk through a namespace. Over a store that cannot there is nothing to tell: the
-// limiter's calls that need it return a *ValidationError, which is a test of the engine.
+// scanning is for stories that need Scan. A store without it has nothing to prove: the limiter's calls that need it return a
+// *ValidationError, which tests of the engine prove.
 func scanning(tell func(*engineTest)) func(*engineTest) {
 	return func(r *engineTest) {
 		if !r.canScan() {
@@ -119,7 +119,7 @@ func scanning(tell func(*engineTest)) func(*engineTest) {
 	}
 }
 
-// orCannotScan takes a *ValidationError for an answer if the store cannot be scanned.
+// orCannotScan returns nil for the *ValidationError of a store that cannot be scanned.
 func (r *engineTest) orCannotScan(err error) error {
 	var invalid *engine.ValidationError
 	if !r.canScan() && errors.As(err, &invalid) && invalid.Field == "store" {
@@ -131,7 +131,7 @@ func (r *engineTest) orCannotScan(err error) error {
 // patient is the budget of limiters whose story is not about time.
 const patient = time.Minute
 
-// options are what the limiters of a story have in common, changed as they need it.
+// options returns the options that the limiters of a story have in common, with changes.
 func (r *engineTest) options(change ...func(*engine.Options)) *engine.Options {
 	o := &engine.Options{
 		Now: r.clock.Now, Timeout: patient, Observer: &r.events, Logger: slog.New(slog.DiscardHandler),
@@ -143,7 +143,7 @@ func (r *engineTest) options(change ...func(*engine.Options)) *engine.Options {
 	return o
 }
 
-// limiter is a process on the story's store.
+// limiter returns a limiter on the story's store, as another process has one.
 func (r *engineTest) limiter(change ...func(*engine.Options)) *engine.Limiter {
 	r.Helper()
 	l, err := engine.New(r.store, r.options(change...))
@@ -154,21 +154,21 @@ func (r *engineTest) limiter(change ...func(*engine.Options)) *engine.Limiter {
 	return l
 }
 
-// by is an option: the clock of the process.
+// by is an option: the clock of the limiter.
 func by(c *settable) func(*engine.Options) { return func(o *engine.Options) { o.Now = c.Now } }
 
-// Names of most stories: what they are called does not matter there.
+// The entity and the resource of most stories.
 const (
 	user = "user-1"
 	api  = "gpt-4"
 )
 
-// ask is a request of the user for the api, whose limits it brings.
+// ask returns a request of the user for the api, with limits of its own.
 func ask(consume engine.Tokens, limits ...engine.Limit) engine.Request {
 	return engine.Request{Entity: user, Resource: api, Consume: consume, Limits: limits}
 }
 
-// tokens is short for one limit.
+// tokens returns an amount of one limit.
 func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }
 
 func (r *engineTest) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
@@ -190,7 +190,7 @@ func (r *engineTest) mustDeny(l *engine.Limiter, q engine.Request) *engine.Excee
 	return exceeded
 }
 
-// must ends the story where a step of it fails.
+// must ends the story if a step fails.
 func (r *engineTest) must(err error) {
 	r.Helper()
 	if err != nil {
@@ -198,7 +198,7 @@ func (r *engineTest) must(err error) {
 	}
 }
 
-// wantError compares what a call answered with a sentinel.
+// wantError compares an error with a sentinel.
 func (r *engineTest) wantError(what string, err, want error) {
 	r.Helper()
 	if !errors.Is(err, want) {
@@ -206,7 +206,7 @@ func (r *engineTest) wantError(what string, err, want error) {
 	}
 }
 
-// until waits for what a store may take its time for, a bounded time.
+// until waits until done returns true, because a store may lag.
 func (r *engineTest) until(what string, done func() bool) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
@@ -229,7 +229,7 @@ func (r *engineTest) wantInvalid(what string, err error) {
 	}
 }
 
-// left reads what is available of the user's limits, by name; those of parents as "parent limit".
+// left returns what remains of an entity's limits, by name; those of parents as "parent limit".
 func (r *engineTest) left(l *engine.Limiter, entity string, limits ...engine.Limit) map[string]int64 {
 	r.Helper()
 	all, err := l.Available(r.Context(), entity, api, limits...)
@@ -247,7 +247,7 @@ func (r *engineTest) left(l *engine.Limiter, entity string, limits ...engine.Lim
 	return left
 }
 
-// wantLeft compares what is available of the user's limits with "a:1 b:2".
+// wantLeft compares what remains of the user's limits with "a:1 b:2".
 func (r *engineTest) wantLeft(l *engine.Limiter, what, want string, limits ...engine.Limit) {
 	r.Helper()
 	r.wantLeftOf(l, user, what, want, limits...)

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// expiry proves that an instant is kept as it was said, and that nothing is dropped before it.
+// expiry proves that a time of expiry is kept exactly, and that no record is dropped before it.
 var expiry = cases{
 	{"Said", expirySaid},
 	{"Committed", expiryCommitted},
@@ -15,7 +15,7 @@ var expiry = cases{
 	{"NewLife", expiryNewLife},
 }
 
-// expiryTable has what becomes of a record's expiry, from row to row.
+// expiryTable has a record's expiry after one write after the other.
 var expiryTable = []struct{ say, want backend.Expiry }{
 	{backend.KeepExpiry, backend.NoExpiry}, // of a new record
 	{future, future},
@@ -45,7 +45,7 @@ func (s *storeTest) tryExpiry(send func(backend.Write)) {
 	s.wantExpiry(keyOf("first"), "of a new record", future)
 }
 
-// wantExpiry looks at the expiry alone.
+// wantExpiry compares the expiry alone.
 func (s *storeTest) wantExpiry(k backend.Key, what string, want backend.Expiry) {
 	s.Helper()
 	if got := s.mustRead(k)[0].Expiry(); got != want {
@@ -53,7 +53,7 @@ func (s *storeTest) wantExpiry(k backend.Key, what string, want backend.Expiry) 
 	}
 }
 
-// expiryStays has records with all kinds of expiry that lie ahead: they stay, whatever happens beside them.
+// expiryStays has records with all kinds of expiry in the future: they stay, whatever happens to others.
 func expiryStays(s *storeTest) {
 	var keys []backend.Key
 	for i, e := range []backend.Expiry{future, backend.NoExpiry, 1 << 40, backend.KeepExpiry, future + 1} {
@@ -82,7 +82,7 @@ func expiryStays(s *storeTest) {
 	}
 }
 
-// expiryNewLife gives a record that was removed another life, which has no expiry from the former.
+// expiryNewLife creates a record again after it was removed: it does not have the former expiry.
 func expiryNewLife(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(1), backend.Expiry(future)), remove(k), write(k, set(2)))
@@ -93,14 +93,14 @@ func expiryNewLife(s *storeTest) {
 	s.wantExpiry(k, "after a committed removal", backend.NoExpiry)
 }
 
-// clockless proves that a store's idea of now decides nothing but when an expired record goes.
+// clockless proves that the store's clock decides nothing except when an expired record is dropped.
 var clockless = cases{
 	{"Past", clocklessPast},
 	{"Judged", clocklessJudged},
 	{"Backwards", clocklessBackwards},
 }
 
-// clocklessPast writes records that expired long ago: each is there as it was written or gone for good.
+// clocklessPast writes records that expired long ago: each is there as it was written, or was dropped for good.
 func clocklessPast(s *storeTest) {
 	for i, e := range []backend.Expiry{1, 86_400, 946_684_800, 1_600_000_000} {
 		k := keyOf(fmt.Sprint(i))
@@ -122,7 +122,7 @@ func clocklessPast(s *storeTest) {
 	}
 }
 
-// clocklessJudged wants an expired record to be there for reads and writes alike.
+// clocklessJudged wants an expired record to be present for reads and writes alike.
 func clocklessJudged(s *storeTest) {
 	for i := range 10 {
 		k := keyOf(fmt.Sprint(i))
@@ -144,7 +144,7 @@ func clocklessJudged(s *storeTest) {
 	}
 }
 
-// clocklessBackwards lets the callers' clocks run backwards: what is written last is what is there.
+// clocklessBackwards writes with times that decrease: the last write counts.
 func clocklessBackwards(s *storeTest) {
 	k := keyOf("k")
 	for i := range 10 {

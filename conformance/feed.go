@@ -32,7 +32,7 @@ var feeds = cases{
 
 func ourLayout(backend.Key) *backend.Layout { return layout }
 
-// mustFeed takes up to size changes, each shown in one line; it tells how many were counted.
+// mustFeed takes up to size changes, and returns each in one line, and how many were counted.
 func (s *storeTest) mustFeed(size int) (lines []string, n int) {
 	s.Helper()
 	n, err := s.store.Capabilities().Feed(s.Context(), ourLayout, size, func(changes []backend.Change) error {
@@ -54,8 +54,8 @@ func (s *storeTest) mustFeed(size int) (lines []string, n int) {
 	return lines, n
 }
 
-// mustDrain takes changes until there are as many as expected, which a store may take its time for. A change that
-// comes twice in a row is one: at least once is the promise.
+// mustDrain takes changes until there are as many as expected; a store may lag. A change that comes twice in a row counts once,
+// because the promise is at least once.
 func (s *storeTest) mustDrain(expected int) []string {
 	s.Helper()
 	var all []string
@@ -72,7 +72,7 @@ func (s *storeTest) mustDrain(expected int) []string {
 	}
 }
 
-// wantChanges compares what was fed, key by key: among keys there is no order.
+// wantChanges compares the changes of each key. Changes of different keys have no order.
 func (s *storeTest) wantChanges(want ...string) {
 	s.Helper()
 	got := s.mustDrain(len(want))
@@ -108,7 +108,7 @@ func feedCommitted(s *storeTest) {
 	s.wantChanges("a: none > n=1", "a: n=1 > n=2", "a: n=2 > none", "b: none > n=2", "b: n=2 > n=3", "c: none > n=3")
 }
 
-// feedNoChange has what is written and changes nothing, and what is not written.
+// feedNoChange has writes that change nothing, and writes that are refused.
 func feedNoChange(s *storeTest) {
 	a, none := keyOf("a"), keyOf("n")
 	s.mustPut(write(a, set(1), setText(slotS, "x"), backend.Expiry(future)))
@@ -123,7 +123,7 @@ func feedNoChange(s *storeTest) {
 	s.wantChanges()
 }
 
-// feedAgain fails to take: nothing is forgotten.
+// feedAgain returns an error from take: nothing is forgotten.
 func feedAgain(s *storeTest) {
 	s.mustPut(write(keyOf("a"), set(1)), write(keyOf("a"), set(2)), write(keyOf("a"), set(3)))
 	for range 3 {
@@ -157,7 +157,7 @@ func feedPages(s *storeTest) {
 	s.wantChanges(want...)
 }
 
-// feedForgotten leaves out keys for which there is no layout: they count, and are not seen.
+// feedForgotten has keys without a layout: their changes count, and are not passed on.
 func feedForgotten(s *storeTest) {
 	for i := range 10 {
 		s.mustPut(write(keyOf("a"), set(i)), write(keyOf("b"), set(i)))
@@ -189,7 +189,7 @@ func feedForgotten(s *storeTest) {
 	}
 }
 
-// feedInOrder writes from many sides: each key's changes are a chain.
+// feedInOrder writes from several goroutines: the changes of each key are a chain.
 func feedInOrder(s *storeTest) {
 	s.together(workers, func(worker int) {
 		for i := range 20 {
@@ -219,7 +219,7 @@ func feedInOrder(s *storeTest) {
 	}
 }
 
-// feedWhole takes while others write: nothing is lost in between.
+// feedWhole takes changes while others write: none is lost.
 func feedWhole(s *storeTest) {
 	var lines []string
 	s.together(2, func(worker int) {

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// independent proves that the writes of one Apply do not know of each other.
+// independent proves that the writes of one Apply do not depend on each other.
 var independent = cases{
 	{"Mixed", independentMixed},
 	{"SameKey", independentSameKey},
@@ -42,7 +42,7 @@ func independentMixed(s *storeTest) {
 	}
 }
 
-// independentSameKey has several writes on one key, in an order that is the store's.
+// independentSameKey has several writes on one key, whose order is the store's.
 func independentSameKey(s *storeTest) {
 	k, made := keyOf("k"), keyOf("made")
 	var writes []backend.Write
@@ -84,7 +84,7 @@ func independentMany(s *storeTest) {
 	}
 }
 
-// independentSum has a write in the middle whose sum no store can hold: it alone goes wrong.
+// independentSum has a write in the middle whose sum no store can keep: it alone fails.
 func independentSum(s *storeTest) {
 	a, large, b := keyOf("a"), keyOf("large"), keyOf("b")
 	s.mustPut(write(large, setNum(slotN, number("-"+nines))))

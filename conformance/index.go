@@ -7,8 +7,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// wantIndex waits until the suite's index partition lists these keys in this order; meanwhile it may list no others
-// than candidates.
+// wantIndex waits until the suite's index partition lists these keys in this order. Until then it may list no other keys than
+// candidates.
 func (s *storeTest) wantIndex(partition string, want []backend.Key, candidates ...backend.Key) {
 	s.Helper()
 	q := backend.Query{Namespace: space, Partition: partition, Index: true, Size: 3}
@@ -25,7 +25,7 @@ func (s *storeTest) wantIndex(partition string, want []backend.Key, candidates .
 	})
 }
 
-// viewsEqualPlaces has places that are equal: all their records are listed, each once, whatever the pages.
+// viewsEqualPlaces has equal places: all their records are listed once, whatever the size of pages.
 func viewsEqualPlaces(s *storeTest) {
 	var keys []backend.Key
 	for _, partition := range []string{"A", "a", "a\x00", "aa", "b", "é"} {
@@ -72,7 +72,7 @@ func viewsMoves(s *storeTest) {
 	s.wantIndex("other", []backend.Key{a})
 	s.mustRefuse(write(b, is(backend.Present), set(5), place("9")))
 	s.wantIndex(index, []backend.Key{c, b})
-	// A place written by a caller who then uses its own again.
+	// The caller changes the place after the write.
 	w := write(c, add(1), place("5"))
 	s.mustPut(w)
 	w.Index.Partition, w.Index.Sort = "other", "0"
@@ -114,7 +114,7 @@ func viewsLarge(s *storeTest) {
 	s.eventually("the index lists all records", func() bool { return slices.Equal(sortsOf(s.mustList(q)), want) })
 }
 
-// viewsNeverInvents lists while records come and go.
+// viewsNeverInvents lists while records are created and removed.
 func viewsNeverInvents(s *storeTest) {
 	stay, comes := keyOf("m"), keyOf("n")
 	s.mustPut(write(stay, set(0), place("m")))
@@ -136,7 +136,7 @@ func viewsNeverInvents(s *storeTest) {
 	})
 }
 
-// wantAround wants listings to have a record that stays, and perhaps one that comes and goes.
+// wantAround wants listings to have a record that stays, and perhaps one that is created and removed.
 func (s *storeTest) wantAround(stay, comes backend.Key) {
 	for _, q := range []backend.Query{{Namespace: space, Partition: part, Size: 9}, {Namespace: space, Partition: index, Index: true, Size: 9}} {
 		page, err := s.store.List(s.Context(), q)

@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// checkInvariants holds whatever a subtest leaves behind to what must be true at any time.
+// checkInvariants checks the whole store after a subtest.
 func (s *storeTest) checkInvariants() {
 	scan := s.store.Capabilities().Scan
 	if scan == nil || s.Failed() {
@@ -35,7 +35,7 @@ func (s *storeTest) checkInvariants() {
 	}
 }
 
-// checkScanned reads what Scan found. An expired record may go at any time: it is wrong only if its key stays.
+// checkScanned reads what Scan has found. An expired record may be dropped at any time, but then Scan must not find it again.
 func (s *storeTest) checkScanned(scan backend.ScanFunc, namespace string, keys []backend.Key) {
 	missing := map[backend.Key]bool{}
 	for i, r := range s.mustRead(keys...) {
@@ -57,7 +57,7 @@ func (s *storeTest) checkScanned(scan backend.ScanFunc, namespace string, keys [
 	}
 }
 
-// checkListed compares all listings with what Scan found: the primary ones have the same keys, those of the index no
+// checkListed compares all listings with what Scan has found: primary listings have the same keys, and index listings have no
 // others.
 func (s *storeTest) checkListed(namespace string, there map[backend.Key]bool) {
 	partitions, listed := map[string]bool{}, 0

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// closed proves that Close ends everything, once.
+// closed proves that Close ends all calls, and that a second Close returns nil.
 var closed = cases{
 	{"Twice", closedTwice},
 	{"Calls", closedCalls},
@@ -42,7 +42,7 @@ func closedCalls(s *storeTest) {
 	}
 }
 
-// callAll makes every call that the store knows, and tells their errors.
+// callAll makes every call of the store once, and returns their errors.
 func (s *storeTest) callAll(ctx context.Context, writes []backend.Write) map[string]error {
 	out, r := make([]backend.Outcome, len(writes)), make([]backend.Record, 1)
 	r[0].Reset(layout)
@@ -64,7 +64,7 @@ func (s *storeTest) callAll(ctx context.Context, writes []backend.Write) map[str
 	return errs
 }
 
-// closedBusy closes a store while it is at work: every call comes back, with an answer or with ErrClosed.
+// closedBusy closes a store during calls: every call returns, with a result or with ErrClosed.
 func closedBusy(s *storeTest) {
 	var done atomic.Bool
 	s.together(5, func(worker int) {

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// limits proves that what is too long, too many or makes no sense is refused, before any effect; and that what is just
+// limits proves that what is too long, too many or invalid is refused before anything is written, and that what is just
 // within the limits is not.
 var limits = cases{
 	{"Keys", limitsKeys},
@@ -22,7 +22,8 @@ var limits = cases{
 	{"LargestRecords", limitsLargestRecords},
 }
 
-// wantRefused sends a write that no store accepts, alone, beside others and in a commit: an error, and nothing is written.
+// wantRefused sends a write that no store accepts, alone, beside others and in a commit: each returns an error and writes
+// nothing.
 func (s *storeTest) wantRefused(what string, w backend.Write) {
 	s.Helper()
 	keys := keysOf("k", "beside")
@@ -40,7 +41,7 @@ func (s *storeTest) wantRefused(what string, w backend.Write) {
 	})
 }
 
-// badKeys no store accepts.
+// badKeys are keys that no store accepts.
 var badKeys = map[string]backend.Key{
 	"no namespace":             {Namespace: "", Partition: part, Sort: "k"},
 	"no partition":             {Namespace: space, Partition: "", Sort: "k"},
@@ -72,7 +73,7 @@ func limitsKeys(s *storeTest) {
 	s.wantRefused("a place without a sort", write(keyOf("k"), set(1), backend.Place{Partition: "p"}))
 }
 
-// limitsLongestKeys are just short enough, also for a driver that escapes every byte.
+// limitsLongestKeys has keys that are just short enough, also for a driver that escapes every byte.
 func limitsLongestKeys(s *storeTest) {
 	s.namespaces, s.indexes = nil, nil
 	for _, c := range []string{"a", "\x00", "%", "\\", "~", "\x7f"} {
@@ -93,7 +94,7 @@ func limitsLongestKeys(s *storeTest) {
 	}
 }
 
-// badWrites no store accepts.
+// badWrites returns writes that no store accepts.
 func badWrites() map[string]backend.Write {
 	k, large := keyOf("k"), number(nines).Add(numOf(1))
 	return map[string]backend.Write{
@@ -139,7 +140,7 @@ func limitsWrites(s *storeTest) {
 	}
 }
 
-// limitsWithoutMax has the effect that only stores with Max know; what it does there is RunMax's.
+// limitsWithoutMax has the effect that only stores with Max know; RunMax proves what it does there.
 func limitsWithoutMax(s *storeTest) {
 	if s.store.Capabilities().Max {
 		return
@@ -188,7 +189,7 @@ func limitsQueries(s *storeTest) {
 	}
 }
 
-// limitsSums adds beyond 38 digits: an error of that write, and no effect.
+// limitsSums adds beyond 38 digits: the write returns an error and changes nothing.
 func limitsSums(s *storeTest) {
 	for _, start := range []string{nines, "-" + nines} {
 		k, step := keyOf("k"), backend.Effect{Slot: slotN, Op: backend.Add, Num: number(start)}
@@ -208,7 +209,7 @@ func limitsSums(s *storeTest) {
 	}
 }
 
-// limitsLargestSums are just within 38 digits.
+// limitsLargestSums has sums that are just within 38 digits.
 func limitsLargestSums(s *storeTest) {
 	for _, sign := range []string{"", "-"} {
 		k, rest := keyOf("k"+sign), number(sign+nines[:37]+"0")
@@ -219,7 +220,7 @@ func limitsLargestSums(s *storeTest) {
 	}
 }
 
-// limitsRecords makes a record too large at once, and lets one grow, each write within the limits, until it is.
+// limitsRecords has a write that is too large, and a record that becomes too large by writes within the limits.
 func limitsRecords(s *storeTest) {
 	k, most := keyOf("k"), strings.Repeat("x", backend.MaxRecord-100)
 	s.mustPut(write(k, setText(slotS, most)))
@@ -237,7 +238,7 @@ func limitsRecords(s *storeTest) {
 	}
 }
 
-// limitsLargestRecords are just small enough; what takes a field's place does not come on top of it.
+// limitsLargestRecords has records that are just small enough. A new value of a field replaces the size of the old one.
 func limitsLargestRecords(s *storeTest) {
 	k, most := keyOf("k"), backend.MaxRecord-100
 	s.mustPut(write(k, setText(slotS, strings.Repeat("x", most)), set(1)))

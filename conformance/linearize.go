@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// step is what one worker asked of one register: a record with a number, or none.
+// step is an operation of one worker on one register, which is a record with a number, or none.
 type step struct {
 	key     int
 	op      string // read, add, swap, make, remove
@@ -27,7 +27,7 @@ type register struct {
 	n     int
 }
 
-// next tells what a step makes of a register and whether its answer fits.
+// next returns the register after a step, and whether the step's result is right.
 func (r register) next(st step) (bool, register) {
 	switch st.op {
 	case "add":
@@ -52,7 +52,7 @@ func (r register) next(st step) (bool, register) {
 	}
 }
 
-// registers are independent of each other: a history is checked key by key.
+// registers are independent of each other, so that a history is checked for each key.
 var registers = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		var byKey [registerCount][]porcupine.Operation
@@ -72,7 +72,7 @@ var registers = porcupine.Model{
 
 const registerCount = 3
 
-// do sends a step to the store and fills in the answer.
+// do sends a step to the store and sets its result.
 func (s *storeTest) do(st *step) {
 	k := keyOf(fmt.Sprint(st.key))
 	switch st.op {
@@ -90,8 +90,8 @@ func (s *storeTest) do(st *step) {
 	}
 }
 
-// momentLinearizable records what many workers asked and were answered, and looks for an order of single steps which
-// explains all answers. Time is counted, not measured: a call begins and ends at a number.
+// momentLinearizable records the operations of several workers and their results, and searches an order of single steps that
+// explains all results. Time is counted, not measured: a call begins and ends at a number.
 func momentLinearizable(s *storeTest) {
 	var clock atomic.Int64
 	var lock sync.Mutex

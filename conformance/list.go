@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// views proves that listings are in order, in both directions, whole, and unaware of page borders.
+// views proves that listings are in order, in both directions, and complete across pages.
 var views = cases{
 	{"Primary", viewsPrimary},
 	{"Index", viewsIndex},
@@ -21,21 +21,21 @@ var views = cases{
 	{"NeverInvents", viewsNeverInvents},
 }
 
-// sorts are in the order of their bytes, which is neither that of letters nor that of UTF-16.
+// sorts are in the order of their bytes, which is neither the order of letters nor that of UTF-16.
 var sorts = []string{
 	"\x00", "\x00\x00", "\x00a", "\x01", " ", "#", "%", "/", "0", "1", "10", "2", ":", "A", "B", "\\", "_", "a", "a\x00", "a\x00b",
 	"a ", "a#", "a/b", "aa", "b", "|", "~", "\x7f", "é", "日", "\uffff", "\U00010000", "\U0010ffff",
 }
 
-// backwards reverses what is no caller's own.
+// backwards returns a reversed copy.
 func backwards[T any](list []T) []T {
 	list = slices.Clone(list)
 	slices.Reverse(list)
 	return list
 }
 
-// wantSorts lists q whole, in both directions, in pages of several sizes. An index listing may lag: then it is given
-// time, but may not be out of order meanwhile.
+// wantSorts lists all of q, in both directions, in pages of several sizes. An index listing may lag, but is never out of
+// order.
 func (s *storeTest) wantSorts(q backend.Query, want []string, sizes ...int) {
 	s.Helper()
 	for _, q.Size = range sizes {
@@ -65,8 +65,7 @@ func ordered(sorts []string, reverse bool) bool {
 	return slices.IsSorted(sorts)
 }
 
-// mustSpread makes a record for each of sorts, in a scrambled order, and others next to them that no listing of theirs
-// has.
+// mustSpread creates a record for each of sorts, in random order, and other records that are not in their listing.
 func (s *storeTest) mustSpread(sorts []string) {
 	s.Helper()
 	for i := range sorts {
@@ -129,7 +128,7 @@ func (s *storeTest) tryBounds(q backend.Query) {
 	}
 }
 
-// viewsAfter goes on behind keys that are there, that are gone, and that lie before the bounds.
+// viewsAfter continues behind keys that exist, that were removed, and that are before the bounds.
 func viewsAfter(s *storeTest) {
 	few := []string{"a", "b", "c", "d", "e"}
 	s.mustSpread(few)

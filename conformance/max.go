@@ -20,11 +20,11 @@ var greater = cases{
 	{"OneMoment", maxOneMoment},
 }
 
-// nextToNines is the largest number but one.
+// nextToNines is the second largest number.
 const nextToNines = "99999999999999999999999999999999999998"
 
-// maxTable has what AddFrom makes of a field, "" for a missing one: "" where the sum has more than 38 digits. Of the sum
-// with the lesser number nobody speaks, however large it is.
+// maxTable has what AddFrom makes of a field, which is "" if it is missing, and "" if the sum has more than 38 digits. The sum
+// with the lesser number does not matter, however large it is.
 var maxTable = []struct{ field, base, num, want string }{
 	{"7", "5", "1", "8"},
 	{"7", "9", "1", "10"},
@@ -76,8 +76,8 @@ func maxCommitted(s *storeTest) {
 	s.tryMax(func(w, beside backend.Write, _ string) error { return s.commit(beside, w) })
 }
 
-// tryMax sends each row to a record with other fields, which other effects change, and, where the field is missing, to
-// none. Where a row is refused nothing may change, beside it neither.
+// tryMax sends each row to a record with other fields, which other effects change, and to no record if the field is missing. If
+// a row is refused, nothing may change.
 func (s *storeTest) tryMax(send func(w, beside backend.Write, want string) error) {
 	for i, row := range maxTable {
 		there, none, beside := keyOf(fmt.Sprint("there ", i)), keyOf(fmt.Sprint("none ", i)), keyOf(fmt.Sprint("beside ", i))
@@ -113,7 +113,7 @@ func (s *storeTest) tryMax(send func(w, beside backend.Write, want string) error
 	}
 }
 
-// maxRefused has conditions that do not hold: the sum is not made, whatever it would be.
+// maxRefused has conditions that do not hold: the sum does not matter.
 func maxRefused(s *storeTest) {
 	k := keyOf("k")
 	s.mustPut(write(k, set(7)))
@@ -124,7 +124,7 @@ func maxRefused(s *storeTest) {
 	s.want(k, "n=7")
 }
 
-// maxOneMoment adds from many sides: one of them finds the base to be greater, and no sum is lost.
+// maxOneMoment adds from several goroutines: for one of them the base is greater, and no sum is lost.
 func maxOneMoment(s *storeTest) {
 	const base = 1000
 	k, seen := keyOf("k"), [workers * 20]atomic.Bool{}

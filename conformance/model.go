@@ -9,9 +9,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// model is the contract once more, in the plainest way there is: maps, names and big integers. It is written from the
-// words of package backend and shares none of its code that judges or enacts. It has no limits: what it is asked to do
-// is legal. Not safe for concurrent use.
+// model is the contract in the simplest form: maps, names and big integers. It is written from the words of package backend and
+// shares none of its code that checks or applies writes. It has no limits, because it gets valid operations only. Not safe
+// for concurrent use.
 type model map[backend.Key]*entry
 
 // entry is one record.
@@ -30,7 +30,7 @@ func bigOf(n backend.Num) *big.Int {
 	return v
 }
 
-// copyOf is a record that can be changed without changing e; of none, one without fields.
+// copyOf returns a copy of e, or a record without fields if e is nil.
 func (e *entry) copyOf() *entry {
 	c := &entry{numbers: map[string]*big.Int{}, texts: map[string]string{}}
 	if e != nil {
@@ -45,7 +45,7 @@ func (e *entry) copyOf() *entry {
 	return c
 }
 
-// holds judges one condition on a record, nil where there is none.
+// holds reports whether one condition holds on a record, which is nil if there is none.
 func (e *entry) holds(c *backend.Cond, f backend.Field) bool {
 	var order int // of the field against A; texts are equal or not
 	var between, there bool
@@ -83,7 +83,7 @@ func (e *entry) holds(c *backend.Cond, f backend.Field) bool {
 	}
 }
 
-// holdsAll judges all conditions of a write.
+// holdsAll reports whether all conditions of a write hold.
 func (e *entry) holdsAll(w *backend.Write) bool {
 	for i := range w.Conds {
 		if c := &w.Conds[i]; !e.holds(c, w.Layout.Field(c.Slot)) {
@@ -93,9 +93,9 @@ func (e *entry) holdsAll(w *backend.Write) bool {
 	return true
 }
 
-func (m model) judge(w *backend.Write) bool { return m[w.Key].holdsAll(w) }
+func (m model) holds(w *backend.Write) bool { return m[w.Key].holdsAll(w) }
 
-// after is the record as a write whose conditions hold leaves it, nil for none. It is false where a sum has more than
+// after returns the record after a write whose conditions hold, or nil if there is none. It returns false if a sum has more than
 // 38 digits.
 func (m model) after(w *backend.Write) (*entry, bool) {
 	old := m[w.Key]
@@ -107,7 +107,7 @@ func (m model) after(w *backend.Write) (*entry, bool) {
 	}
 	e := old.copyOf()
 	for i := range w.Effects {
-		if !e.enact(&w.Effects[i], w.Layout.Field(w.Effects[i].Slot)) {
+		if !e.apply(&w.Effects[i], w.Layout.Field(w.Effects[i].Slot)) {
 			return old, false
 		}
 	}
@@ -124,8 +124,8 @@ func (m model) after(w *backend.Write) (*entry, bool) {
 	return e, true
 }
 
-// enact lets one effect happen. No two effects of a write are on one field, so each sees the field as it was.
-func (e *entry) enact(f *backend.Effect, field backend.Field) bool {
+// apply applies one effect. A write has one effect on a field at most, so that each effect sees the field as it was.
+func (e *entry) apply(f *backend.Effect, field backend.Field) bool {
 	name := field.Name
 	if field.Kind != backend.Number {
 		_, there := e.texts[name]
@@ -167,7 +167,7 @@ func (m model) put(k backend.Key, e *entry) {
 	}
 }
 
-// text shows a record as show does.
+// text returns a record as show does.
 func (e *entry) text(l *backend.Layout) string {
 	if e == nil {
 		return "none"
@@ -204,7 +204,7 @@ func inOrder(a, b backend.Item, reverse bool) int {
 	return by
 }
 
-// list gives a whole listing, from q.After on, whatever the size of its pages.
+// list returns a whole listing behind q.After, whatever the size of pages.
 func (m model) list(q backend.Query) []backend.Item {
 	var items []backend.Item
 	for k, e := range m {

@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// drawing draws operations for stores that know AddFrom, or for any.
+// drawing draws operations, with AddFrom if max is true.
 type drawing struct{ max bool }
 
 // asked is one operation of a random list.
@@ -20,7 +20,7 @@ type asked struct {
 	query  backend.Query   // List
 }
 
-// A small world, so that operations meet: few keys, few values, few places.
+// There are few keys, values and places, so that operations meet.
 var (
 	someParts  = []string{"p", "p\x00", "é"}
 	someSorts  = []string{"a", "a\x00", "b", "\U00010000"}
@@ -28,7 +28,7 @@ var (
 	someTexts  = []string{"", "x", "y\x00"}
 )
 
-// someKeys are all the keys of the small world.
+// someKeys returns all keys.
 func someKeys() []backend.Key {
 	var keys []backend.Key
 	for _, p := range someParts {
@@ -39,8 +39,8 @@ func someKeys() []backend.Key {
 	return keys
 }
 
-// Numbers end in digits other than 0 and additions in 0, so that no sum is a round number of 39 digits: those have few
-// significant digits, and DynamoDB keeps them.
+// Numbers do not end in 0 and additions do, so that no sum is a round number of 39 digits, which DynamoDB keeps because it has
+// few significant digits.
 var (
 	someNumbers = []string{"1", "-1", "2", "7", "-9", "18446744073709551617", nines, "-" + nines}
 	someAmounts = []string{"0", "10", "-10", "20", "18446744073709551610", nines[:37] + "0", "-" + nines[:37] + "0"}
@@ -50,7 +50,7 @@ func numberIn(list []string) *rapid.Generator[backend.Num] {
 	return rapid.Map(rapid.SampledFrom(list), number)
 }
 
-// drawSlot prefers the fields that others draw, too.
+// drawSlot prefers some fields, so that operations meet.
 var drawSlot = rapid.SampledFrom([]backend.Slot{slotN, slotN, slotN, slotM, slotS, slotB})
 
 var drawCond = rapid.Custom(func(t *rapid.T) backend.Cond {
@@ -114,7 +114,7 @@ func (d drawing) write(t *rapid.T, key backend.Key) backend.Write {
 	return w
 }
 
-// writes are on different keys: the order of writes on one key is the store's.
+// writes draws writes on different keys, because the order of writes on one key is the store's.
 func (d drawing) writes(t *rapid.T, most int) []backend.Write {
 	var writes []backend.Write
 	for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(someKeys()), 1, most, rapid.ID[backend.Key]).Draw(t, "keys") {

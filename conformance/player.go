@@ -12,8 +12,8 @@ import (
 
 var namespaces atomic.Int64
 
-// player asks one store, and carries the memos of its writes along. Random operations are all in one namespace; the
-// player gives each run another, for opening a store for each would take longer than the run.
+// player gives operations to one store, and keeps the memos of its writes. Random operations are all in one namespace, and the
+// player uses another one in each run, because opening a store for each run would take longer than the run.
 type player struct {
 	*storeTest
 	namespace string
@@ -50,8 +50,8 @@ func (p *player) query(q backend.Query) backend.Query {
 	return q
 }
 
-// answer carries an operation out and tells the answer in one line. Of a commit that was not made it tells nothing
-// after the colon that another store would have to tell as well.
+// answer carries out an operation and returns the result in one line. For a refused commit, what follows the colon may differ
+// between stores.
 func (p *player) answer(a asked) (line string, conflict *backend.ConflictError) {
 	p.Helper()
 	switch a.op {
@@ -124,7 +124,7 @@ func itemsText(items []backend.Item) string {
 	return strings.Join(words, "; ")
 }
 
-// answers carries an operation out on the model, and tells the answers that the contract allows.
+// answers carries out an operation on the model, and returns the results that the contract allows.
 func (m model) answers(a asked) []string {
 	var words []string
 	switch a.op {
@@ -139,7 +139,7 @@ func (m model) answers(a asked) []string {
 	case OpApply:
 		for i := range a.writes {
 			w := &a.writes[i]
-			if !m.judge(w) {
+			if !m.holds(w) {
 				words = append(words, "refused: "+m[w.Key].text(layout))
 			} else if e, ok := m.after(w); ok {
 				m.put(w.Key, e)
@@ -157,7 +157,7 @@ func (m model) commit(writes []backend.Write) []string {
 	after := make([]*entry, len(writes))
 	for i := range writes {
 		e, ok := m.after(&writes[i])
-		if !m.judge(&writes[i]) {
+		if !m.holds(&writes[i]) {
 			answers = append(answers, "not made: conflict")
 		} else if !ok {
 			answers = append(answers, "not made: invalid")
@@ -173,7 +173,7 @@ func (m model) commit(writes []backend.Write) []string {
 	return []string{"made"}
 }
 
-// other is a record that no subtest writes: what a store leaves of it in an outcome shows.
+// other is a record that no subtest writes, so that a part of it that a store leaves in an outcome is found.
 func other() (r backend.Record) {
 	r.Reset(layout)
 	r.SetNum(slotM, numOf(-77))

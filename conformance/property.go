@@ -103,7 +103,7 @@ func (p *player) compareAnswer(m model, a asked) {
 	if conflict == nil {
 		return
 	}
-	if i := conflict.Index; i < 0 || i >= len(a.writes) || p.writes(a.writes)[i].Key != conflict.Key || before.judge(&a.writes[i]) {
+	if i := conflict.Index; i < 0 || i >= len(a.writes) || p.writes(a.writes)[i].Key != conflict.Key || before.holds(&a.writes[i]) {
 		p.Fatalf("%v\n  the conflict names write %d on %v", a, i, conflict.Key)
 	}
 	if got, want := show(&conflict.Record), before[a.writes[conflict.Index].Key].text(layout); got != want {

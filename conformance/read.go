@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// absent proves that what is not there reads as no record, and comes to be by a write with effects only.
+// absent proves that an unknown key reads as no record, and that only a write with effects creates one.
 var absent = cases{
 	{"Unknown", absentUnknown},
 	{"Removed", absentRemoved},
@@ -28,7 +28,7 @@ func absentUnknown(s *storeTest) {
 	for i, want := range []string{"none", "n=0", "none", "n=0"} {
 		s.wantRecord(fmt.Sprintf("record %d of four", i), &records[i], want)
 	}
-	// The caller's record is used again: nothing of what it held may come through.
+	// The caller's record is used again: nothing of its former content may remain.
 	r := records[1:2]
 	r[0].Reset(layout)
 	if err := s.store.Read(s.Context(), near[:1], r); err != nil {
@@ -90,7 +90,7 @@ var roundTrip = cases{
 	{"Wide", roundTripWide},
 }
 
-// numbers are those that stores trip over; all have at most 38 digits.
+// numbers are numbers on which stores fail; all have at most 38 digits.
 var numbers = []string{
 	"0", "1", "-1", "9", "10", "-10", "100", "255", "256", "-128", "2147483648", "9007199254740993", "-9007199254740993",
 	"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809",
@@ -135,7 +135,7 @@ func roundTripBytes(s *storeTest) {
 	}
 }
 
-// roundTripFields tells fields that are absent from those that are zero or empty.
+// roundTripFields distinguishes missing fields from those that are zero or empty.
 func roundTripFields(s *storeTest) {
 	for subset := range 32 {
 		key := keyOf(fmt.Sprint(subset))

@@ -71,7 +71,7 @@ func scanApart(s *storeTest) {
 	}
 }
 
-// scanMeanwhile removes what was scanned, page by page, as a purge does: nothing is passed over.
+// scanMeanwhile removes the keys of each page, as a purge does: no key is missed.
 func scanMeanwhile(s *storeTest) {
 	for i := range 50 {
 		s.mustPut(write(keyOf(fmt.Sprint(i)), set(i)))

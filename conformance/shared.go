@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// shared proves that many may use a store at once, and that what they give it stays theirs.
+// shared proves that many goroutines can use a store at once, and that what they pass belongs to them.
 var shared = cases{
 	{"Mixed", sharedMixed},
 	{"Whole", sharedWhole},
@@ -16,7 +16,7 @@ var shared = cases{
 	{"RecordsOwn", sharedRecordsOwn},
 }
 
-// sharedMixed lets everybody do everything, each with keys of its own, whose records are as they left them.
+// sharedMixed makes all kinds of calls from several goroutines, each with keys of its own.
 func sharedMixed(s *storeTest) {
 	s.together(workers, func(worker int) {
 		a, b := keyOf(fmt.Sprint("a", worker)), keyOf(fmt.Sprint("b", worker))
@@ -38,7 +38,7 @@ func sharedMixed(s *storeTest) {
 	})
 }
 
-// sharedWhole reads records while they are written: never half of one write and half of another.
+// sharedWhole reads records while they are written: no record is half of one write and half of another.
 func sharedWhole(s *storeTest) {
 	k, writers := keyOf("k"), atomic.Int64{}
 	state := func(i int) backend.Write {
@@ -67,7 +67,7 @@ func sharedWhole(s *storeTest) {
 	})
 }
 
-// sharedCold makes the first calls of all kinds at once, on a store that has done nothing yet.
+// sharedCold makes the first calls of all kinds at the same time.
 func sharedCold(s *storeTest) {
 	s.together(workers, func(worker int) {
 		switch worker % 4 {
@@ -89,7 +89,7 @@ func sharedCold(s *storeTest) {
 	s.want(keyOf("other"), "n=2")
 }
 
-// sharedCallersOwn uses the slices of a write for something else once the call returned.
+// sharedCallersOwn changes the slices of a write after the call has returned.
 func sharedCallersOwn(s *storeTest) {
 	a, b := keyOf("a"), keyOf("b")
 	writes := []backend.Write{

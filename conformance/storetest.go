@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// patience bounds all waiting: for index listings and feeds that lag, for calls that should return promptly, for
-// races to be won at last. Nothing waits that long on a store that works.
+// patience limits all waiting: for index listings and feeds that lag, for calls that should return promptly, for writes that
+// lose races. Nothing waits that long on a store that works.
 var patience = 10 * time.Second
 
 // tester is a subtest, or one run of a random property.
@@ -32,7 +32,7 @@ type storeTest struct {
 	indexes    []string // and in which partitions of the index
 }
 
-// newStoreTest opens a store, and sees to it that it is checked and closed when the subtest is over.
+// newStoreTest opens a store, which is checked and closed after the subtest.
 func newStoreTest(t testing.TB, open Open) *storeTest {
 	t.Helper()
 	s := &storeTest{tester: t, store: open(t), namespaces: []string{space}, indexes: []string{index}}
@@ -45,10 +45,10 @@ func newStoreTest(t testing.TB, open Open) *storeTest {
 	return s
 }
 
-// Context outlives the subtest: the invariants are looked at when it is over.
+// Context does not end with the subtest, because the store is checked after it.
 func (s *storeTest) Context() context.Context { return context.WithoutCancel(s.tester.Context()) }
 
-// again makes a call until it has not lost a race.
+// again repeats a call while it returns ErrContention.
 func again(ctx context.Context, call func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -60,7 +60,7 @@ func again(ctx context.Context, call func() error) error {
 	return err
 }
 
-// eventually waits until done says yes; stores that are complete at once never wait.
+// eventually waits until done returns true. Stores that do not lag never wait.
 func (s *storeTest) eventually(what string, done func() bool) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
@@ -85,7 +85,7 @@ func (s *storeTest) commit(writes ...backend.Write) error {
 	return again(s.Context(), func() error { return s.store.Commit(s.Context(), token(), writes) })
 }
 
-// mustApply applies one write, which must be judged.
+// mustApply applies one write, whose conditions must be checked.
 func (s *storeTest) mustApply(w backend.Write) backend.Outcome {
 	s.Helper()
 	out, err := s.one(w)
@@ -95,7 +95,7 @@ func (s *storeTest) mustApply(w backend.Write) backend.Outcome {
 	return out
 }
 
-// mustPut applies writes one after the other, which must take effect.
+// mustPut applies writes one after the other, which must be applied.
 func (s *storeTest) mustPut(writes ...backend.Write) {
 	s.Helper()
 	for _, w := range writes {
@@ -140,7 +140,7 @@ func (s *storeTest) mustReadAs(l *backend.Layout, keys ...backend.Key) []backend
 	return out
 }
 
-// want reads a record, which must be as show tells it.
+// want reads a record, which must be shown as want.
 func (s *storeTest) want(key backend.Key, want string) {
 	s.Helper()
 	if got := show(&s.mustRead(key)[0]); got != want {
@@ -148,7 +148,7 @@ func (s *storeTest) want(key backend.Key, want string) {
 	}
 }
 
-// wantRecord compares a record that came with an outcome.
+// wantRecord compares the record of an outcome.
 func (s *storeTest) wantRecord(what string, r *backend.Record, want string) {
 	s.Helper()
 	if got := show(r); got != want {
@@ -156,7 +156,7 @@ func (s *storeTest) wantRecord(what string, r *backend.Record, want string) {
 	}
 }
 
-// unchanged runs act, which must leave the records of keys as they are.
+// unchanged runs act, which must not change the records of keys.
 func (s *storeTest) unchanged(what string, keys []backend.Key, act func()) {
 	s.Helper()
 	before := s.mustRead(keys...)
@@ -168,8 +168,7 @@ func (s *storeTest) unchanged(what string, keys []backend.Key, act func()) {
 	}
 }
 
-// mustList gives a whole listing, read page by page. It looks at each page: never too long, never empty with more to
-// come.
+// mustList returns a whole listing, page by page. A page is never too long, and never empty if more follow.
 func (s *storeTest) mustList(q backend.Query) []backend.Item {
 	s.Helper()
 	var all []backend.Item
@@ -192,7 +191,7 @@ func (s *storeTest) mustList(q backend.Query) []backend.Item {
 	}
 }
 
-// sortsOf are the places of items in their listing.
+// sortsOf returns the sorts of items.
 func sortsOf(items []backend.Item) []string {
 	sorts := make([]string, len(items))
 	for i, item := range items {

@@ -22,7 +22,7 @@ var sweeps = cases{
 	{"Cancelled", sweepCancelled},
 }
 
-// mustSweep sweeps until nothing is left to sweep, and tells how many records went.
+// mustSweep sweeps until nothing is left to sweep, and returns how many records were dropped.
 func (s *storeTest) mustSweep(now int64) int {
 	s.Helper()
 	for all := 0; ; {
@@ -36,7 +36,7 @@ func (s *storeTest) mustSweep(now int64) int {
 	}
 }
 
-// wantThere compares which of the records are there.
+// wantThere compares which records are present.
 func (s *storeTest) wantThere(what string, want map[string]bool) {
 	s.Helper()
 	for sort, there := range want {
@@ -75,7 +75,7 @@ func sweepExpired(s *storeTest) {
 	}
 }
 
-// sweepMoved has expiries that were changed after they were first said.
+// sweepMoved has expiries that were changed later.
 func sweepMoved(s *storeTest) {
 	for i, e := range []backend.Expiry{2000, backend.NoExpiry, backend.KeepExpiry, 500} {
 		k := keyOf(fmt.Sprint(i))
@@ -93,7 +93,7 @@ func sweepMoved(s *storeTest) {
 	s.wantThere("two were put off", map[string]bool{"0": true, "1": true, "2": false, "3": false, "again": true})
 }
 
-// sweepViews sweeps many, which go from the listings too.
+// sweepViews sweeps many records, which must disappear from listings, too.
 func sweepViews(s *storeTest) {
 	var stay []backend.Key
 	for i := range 300 {
@@ -111,7 +111,7 @@ func sweepViews(s *storeTest) {
 	s.wantIndex(index, stay, keysIn(nil)...)
 }
 
-// sweepMemo goes on with a memo of a record that was swept.
+// sweepMemo writes with the memo of a record that was swept.
 func sweepMemo(s *storeTest) {
 	k := keyOf("k")
 	writes, out := []backend.Write{write(k, add(1), backend.Expiry(1000))}, make([]backend.Outcome, 1)
@@ -125,7 +125,7 @@ func sweepMemo(s *storeTest) {
 	}
 }
 
-// sweepBusy sweeps beside writers who put the expiry off with each write: nothing that was saved in time may go.
+// sweepBusy sweeps while others put off the expiry with each write: no record whose expiry was put off may be dropped.
 func sweepBusy(s *storeTest) {
 	s.together(4, func(worker int) {
 		for i := range 100 {

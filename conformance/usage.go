@@ -38,13 +38,13 @@ var usage = stories{
 	{"RefusesBadInput", usageInput},
 }
 
-// kinds are all windows that can be asked for.
+// kinds are all kinds of windows.
 var kinds = []engine.Window{engine.WindowHourly, engine.WindowDaily, engine.WindowMonthly}
 
 // anyNumber of changes is expected.
 const anyNumber = -1
 
-// aggregate takes changes in, each batch twice, until as many as expected were counted and none is left.
+// aggregate processes changes, each batch twice, until as many as expected were counted and none is left.
 func (r *engineTest) aggregate(expected int) {
 	r.Helper()
 	a, err := aggregator.New(r.store, &aggregator.Options{
@@ -80,7 +80,7 @@ func (r *engineTest) aggregate(expected int) {
 	}
 }
 
-// usage lists snapshots as "entity resource start tokens", from pages of the size.
+// usage returns snapshots as "entity resource start tokens", from pages of the size.
 func (r *engineTest) usage(l *engine.Limiter, q engine.UsageQuery, size int) (lines []string) {
 	r.Helper()
 	for q.Page.Size = size; ; {
@@ -107,7 +107,7 @@ func (r *engineTest) wantUsage(l *engine.Limiter, q engine.UsageQuery, want ...s
 	}
 }
 
-// consume acquires n tokens a day without end.
+// consume acquires n tokens of a limit that is large enough.
 func (r *engineTest) consume(l *engine.Limiter, entity, resource string, n int64) *engine.Lease {
 	r.Helper()
 	return r.mustAcquire(l, engine.Request{Entity: entity, Resource: resource, Consume: tokens("tpd", n), Limits: []engine.Limit{engine.PerDay("tpd", 1e9)}})
@@ -150,7 +150,7 @@ func usageSums(r *engineTest) {
 		"user-1 gpt-4 05-01T00 tpd:30 q:4", "user-1 other 05-01T00 tpd:28 q:4", "user-1 gpt-4 06-01T00 tpd:11 q:2", "user-1 other 06-01T00 tpd:7 q:1")
 }
 
-// usageNames: every legal name of limits, entities and resources has its usage.
+// usageNames: limits, entities and resources of every legal name have usage.
 func usageNames(r *engineTest) {
 	l := r.limiter()
 	for i, names := range groups() {
@@ -190,7 +190,7 @@ func usageNames(r *engineTest) {
 	}
 }
 
-// usageOfResource: all who used a resource, by time and name, wherever the index has them; and nobody else.
+// usageOfResource: all entities that used a resource, by time and name, and no others.
 func usageOfResource(r *engineTest) {
 	l, others := r.limiter(), r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "other", true })
 	var want []string
@@ -212,7 +212,7 @@ func usageOfResource(r *engineTest) {
 	r.wantUsage(l, engine.UsageQuery{Resource: api, Window: engine.WindowHourly, From: from.Add(time.Nanosecond), To: from.Add(2 * time.Hour)}, want[12:24]...)
 }
 
-// usageWithin: a time range is of the starts of windows, its beginning is in it and its end is not.
+// usageWithin: a time range selects windows by their start, includes its beginning and excludes its end.
 func usageWithin(r *engineTest) {
 	l := r.limiter()
 	start := time.Unix(0, epoch).UTC().Truncate(time.Hour)

@@ -7,7 +7,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// usageDeleted: an entity goes with its usage, also what is counted late; one that is created again begins at zero.
+// usageDeleted: an entity is deleted with its usage, also with what is counted later; one that is created again begins at zero.
 func usageDeleted(r *engineTest) {
 	l := r.limiter()
 	hourly := engine.UsageQuery{Entity: user, Window: engine.WindowHourly}
@@ -33,7 +33,7 @@ func usageDeleted(r *engineTest) {
 	r.wantError("deleting it again", l.DeleteEntity(r.Context(), "user-2", nil), engine.ErrEntityNotFound)
 }
 
-// usagePurged: a namespace that is purged takes its usage with it, also what is counted late.
+// usagePurged: a namespace is purged with its usage, also with what is counted later.
 func usagePurged(r *engineTest) {
 	l, in := r.limiter(), r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = "gone", true })
 	r.consume(in, user, api, 5)
@@ -54,7 +54,7 @@ func usagePurged(r *engineTest) {
 	r.wantUsage(l, q, "user-1 gpt-4 05-18T00 tpd:5 q:1")
 }
 
-// usageRefunded: a refund a second before it would be too late, of a bucket that has long been full, counts.
+// usageRefunded: a refund counts if it comes a second before it is too late, also of a bucket that has long been full.
 func usageRefunded(r *engineTest) {
 	l := r.limiter()
 	lease := r.mustAcquire(l, ask(tokens("a", 3), engine.PerSecond("a", 10)))

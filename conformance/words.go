@@ -11,7 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 )
 
-// Where the suite's records live unless a subtest says otherwise: the invariants look here.
+// Where the suite's records are, unless a subtest says otherwise: checkInvariants looks here.
 const (
 	space = "ns"
 	part  = "part"
@@ -55,7 +55,7 @@ func keysOf(sorts ...string) []backend.Key {
 	return keys
 }
 
-// write puts a write together: conditions, effects, an expiry, a place or a layout, in any order.
+// write returns a write of conditions, effects, an expiry, a place or a layout, in any order.
 func write(key backend.Key, parts ...any) backend.Write {
 	w := backend.Write{Key: key, Layout: layout}
 	for _, p := range parts {
@@ -104,7 +104,7 @@ func addFrom(base, v string) backend.Effect {
 	return backend.Effect{Slot: slotN, Op: backend.AddFrom, Num: number(v), Base: number(base)}
 }
 
-// is makes a condition on n.
+// is returns a condition on n.
 func is(op backend.Op, bounds ...int) backend.Cond {
 	c := backend.Cond{Slot: slotN, Op: op}
 	for i, bound := range bounds {
@@ -115,13 +115,13 @@ func is(op backend.Op, bounds ...int) backend.Cond {
 
 func place(sort string) backend.Place { return backend.Place{Partition: index, Sort: sort} }
 
-// token is fresh: a store that outlives the test may remember those of former runs.
+// token returns a new token, because a store may remember those of earlier runs.
 func token() (t [16]byte) {
 	_, _ = rand.Read(t[:]) // never fails
 	return t
 }
 
-// show tells all there is in a record, in one line: its fields in the layout's order, then its expiry.
+// show returns a record in one line: its fields in the layout's order, then its expiry.
 func show(r *backend.Record) string {
 	if !r.Present() {
 		return "none"
@@ -148,7 +148,7 @@ func showWords(words []string, expiry backend.Expiry) string {
 	return strings.Join(words, " ")
 }
 
-// quote is short for long texts, and different for different ones.
+// quote quotes a text, and replaces a long one by its length and a digest.
 func quote(v string) string {
 	if len(v) <= 100 {
 		return strconv.Quote(v)

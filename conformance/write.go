@@ -9,7 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
-// verdict proves that a write is refused exactly when a condition does not hold, and tells its record either way.
+// verdict proves that a write is refused exactly if a condition does not hold, and returns its record either way.
 var verdict = cases{
 	{"Numbers", verdictNumbers},
 	{"Between", verdictBetween},
@@ -23,13 +23,13 @@ var verdict = cases{
 	{"AnyConflict", verdictAnyConflict},
 }
 
-// compares tells for which signs of (field − bound) a condition holds.
+// compares says for which signs of (field − bound) a condition holds.
 var compares = map[backend.Op][]int{
 	backend.Present: {-1, 0, 1}, backend.Absent: {}, backend.Equal: {0}, backend.NotEqual: {-1, 1},
 	backend.Less: {-1}, backend.AtMost: {-1, 0}, backend.AtLeast: {0, 1},
 }
 
-// missing tells whether a condition holds where the field is missing.
+// missing says whether a condition holds if the field is missing.
 func missing(op backend.Op) bool { return op == backend.Absent || op == backend.NotEqual }
 
 func verdictNumbers(s *storeTest) {
@@ -131,7 +131,7 @@ func verdictRefused(s *storeTest) {
 	s.mustPut(write(k, set(5), setText(slotS, "x"), backend.Expiry(future)))
 	for _, w := range []backend.Write{
 		write(k, is(backend.Less, 5)), write(k, is(backend.Less, 5), set(9), place("p")), remove(k, is(backend.Absent)),
-		// Refused before its effects are looked at, which no store could do.
+		// The conditions do not hold, so that the effects, which no store could apply, do not matter.
 		write(k, is(backend.Less, 5), backend.Effect{Slot: slotN, Op: backend.Add, Num: number(nines)}),
 	} {
 		out := s.mustApply(w)
@@ -169,7 +169,7 @@ func verdictApplied(s *storeTest) {
 	}
 }
 
-// verdictReused gives the same outcomes to call after call, which leave other records in them.
+// verdictReused passes the same outcomes to several calls, which set other records in them.
 func verdictReused(s *storeTest) {
 	small := backend.NewLayout("small", backend.Field{Name: "a", Kind: backend.Number}, backend.Field{Name: "z", Kind: backend.Text})
 	a, z, out := small.MustSlot("a"), small.MustSlot("z"), make([]backend.Outcome, 1)
@@ -192,8 +192,8 @@ func verdictReused(s *storeTest) {
 	}
 }
 
-// verdictDistinct adds from many sides: every answer is the sum at its own moment. A refusal that comes meanwhile has a
-// record on which the condition really fails.
+// verdictDistinct adds from several goroutines: every outcome has the sum of its own moment. A refusal has a record on which
+// the condition fails.
 func verdictDistinct(s *storeTest) {
 	k, seen := keyOf("k"), [workers * 20]atomic.Int64{}
 	s.together(workers, func(int) {

@@ -18,7 +18,7 @@ func TestRefusesBadInput(t *testing.T) { tellEach(t, badInput, false) }
 // TestNeverFits tells neverFits.
 func TestNeverFits(t *testing.T) { tellEach(t, neverFits, false) }
 
-// badInput proves that what is wrong is refused before any effect, the same on every path, whatever state the store is in.
+// badInput proves that invalid input is refused before anything is written, by every call, whatever state the store is in.
 var badInput = stories{
 	{"Requests", func(r *story) { r.refuseAll(badRequests()) }},
 	{"StoreDown", func(r *story) {
@@ -33,7 +33,7 @@ var badInput = stories{
 	{"Largest", inputLargest},
 }
 
-// neverFits proves that what is above a capacity is said never to fit, at no effect.
+// neverFits proves that a request above a capacity never fits, and changes nothing.
 var neverFits = stories{
 	{"Brought", func(r *story) { r.neverFits(false) }},
 	{"Stored", func(r *story) { r.neverFits(true) }},
@@ -42,7 +42,7 @@ var neverFits = stories{
 	{"Parent", neverFitsParent},
 }
 
-// badRequests are requests that no state of the store makes right, by what is wrong with them.
+// badRequests returns invalid requests, by what is wrong with them.
 func badRequests() map[string]engine.Request {
 	good := stored("a", 10)
 	bad := map[string]engine.Request{}
@@ -71,7 +71,7 @@ func badRequests() map[string]engine.Request {
 	return bad
 }
 
-// badLimits are lists of limits that are refused wherever they are given.
+// badLimits returns lists of limits that are refused everywhere.
 func badLimits() map[string][]engine.Limit {
 	good := stored("a", 10)
 	bad := map[string][]engine.Limit{"twice the same": {good, stored("b", 1), good}}
@@ -93,7 +93,7 @@ func badLimits() map[string][]engine.Limit {
 	return bad
 }
 
-// refuseAll wants each request refused by every call that takes one, at no request to the store.
+// refuseAll wants each request refused by every call that takes one, without a request to the store.
 func (r *story) refuseAll(bad map[string]engine.Request) {
 	r.Helper()
 	for _, policy := range []engine.Policy{engine.PolicyBlock, engine.PolicyAllow} {
@@ -121,7 +121,7 @@ func (r *story) refuse(l *engine.Limiter, what string, q engine.Request) {
 	r.wantInvalid("Available, "+what, err)
 }
 
-// inputWarm refuses the same where everything is known already, and the bucket is live.
+// inputWarm: invalid input is also refused if everything is cached and the bucket is in use.
 func inputWarm(r *story) {
 	l := r.limiter()
 	good := request(tokens("a", 1), stored("a", 10), stored("b", 10))
@@ -183,7 +183,7 @@ func inputNoLimits(r *story) {
 	r.wantWrites("no limits", 0)
 }
 
-// inputConfiguration refuses bad limits at every level, and keeps those that are stored.
+// inputConfiguration: bad limits are refused at every level, and the stored ones stay.
 func inputConfiguration(r *story) {
 	l := r.limiter()
 	for _, v := range configLevels {
@@ -204,7 +204,7 @@ func inputConfiguration(r *story) {
 	}
 }
 
-// inputClock: a clock outside 2020 to 2200 is an error of every call, and no admission.
+// inputClock: with a clock outside of 2020 to 2200 every call returns an error.
 func inputClock(r *story) {
 	good := request(tokens("a", 1), stored("a", 10))
 	for _, at := range []time.Time{time.Date(2019, 12, 31, 23, 59, 59, 999, time.UTC), time.Date(2200, 1, 1, 0, 0, 1, 0, time.UTC), time.Unix(0, 0)} {
@@ -292,7 +292,7 @@ func fitsWholeCapacity(r *story) {
 	}
 }
 
-// neverFitsParent: what is above a parent's capacity never fits, and charges nobody.
+// neverFitsParent: a request above a parent's capacity never fits, and charges no bucket.
 func neverFitsParent(r *story) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "parent", Cascade: true})

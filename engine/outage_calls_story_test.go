@@ -13,13 +13,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// operation is something that a limiter is asked to do, and that needs its store.
+// operation is a call of a limiter that needs its store.
 type operation struct {
 	name string
 	do   func(context.Context, *engine.Limiter) error
 }
 
-// operations are all of a limiter, but for those of leases, which do not depend on the caller's context.
+// operations returns all calls of a limiter, except those of leases, which do not depend on the caller's context.
 func operations() []operation {
 	return slices.Concat(decisions(), configurations(), registrations(), insights())
 }
@@ -120,8 +120,8 @@ func insights() []operation {
 	}
 }
 
-// outageEveryOperation: whatever is asked of a store that is out of reach is over before the caller's deadline, with
-// ErrUnavailable; at once when the breaker is open. A store that panics is an error of another kind.
+// outageEveryOperation: every call with a store that cannot be reached returns ErrUnavailable before the caller's deadline, and
+// at once if the breaker is open. A store that panics is another error.
 func outageEveryOperation(r *story) {
 	for _, act := range []conformance.Act{conformance.Fail, conformance.Hang, conformance.HangDeaf, conformance.Panic} {
 		for _, o := range operations() {
@@ -150,7 +150,7 @@ func outageEveryOperation(r *story) {
 	}
 }
 
-// wantPanic wants a panic of the store as an error, which no policy lets through.
+// wantPanic wants the error of a store that panics, for which no policy admits.
 func (r *story) wantPanic(what string, err error) {
 	r.Helper()
 	var raw *conformance.FaultError
@@ -159,8 +159,8 @@ func (r *story) wantPanic(what string, err error) {
 	}
 }
 
-// outagePanics: a store that panics is no outage and ends nobody's program, on whatever goroutine it was called. A probe
-// that panics leaves the breaker as it was, so that the next call finds the store back.
+// outagePanics: a store that panics is no outage and does not end the program, on whatever goroutine it was called. A probe that
+// panics leaves the breaker as it was, so that the next call reaches the store.
 func outagePanics(r *story) {
 	store := r.store
 	prompt := backend.Wrap(store, &backend.WrapOptions{HonorsContext: true}) // is called on the caller's own goroutine
@@ -191,7 +191,7 @@ func outagePanics(r *story) {
 	r.panicOnPath()
 }
 
-// panicOnPath lets one bucket of a path panic: what the other one was charged goes back.
+// panicOnPath has the store panic for one bucket of a path: the charge of the other one is refunded.
 func (r *story) panicOnPath() {
 	l := r.limiter(under(engine.PolicyAllow))
 	r.family(l, 2)

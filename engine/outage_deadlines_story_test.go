@@ -10,14 +10,14 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// shortDeadline is the deadline of callers who wait for less than the budget.
+// shortDeadline is the deadline of callers that wait for less than the budget.
 const shortDeadline = budget / 2
 
 // longestPause is longer than any pause of the breaker between two probes.
 const longestPause = 10 * time.Second
 
-// hurried lets n goroutines acquire at once, each with a shortDeadline deadline. All must be answered by the policy before their
-// deadline. It returns how many had to wait for the store, and how many requests the store got.
+// hurried has n goroutines acquire at once, each with a short deadline, before which the policy must answer. It returns how many
+// waited for the store, and how many requests the store got.
 func (r *story) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q engine.Request) (waited, requests int) {
 	r.Helper()
 	calls := func() int { return r.faults.Calls(conformance.OpApply) + r.faults.Calls(conformance.OpRead) }
@@ -48,7 +48,7 @@ func (r *story) hurried(what string, l *engine.Limiter, p engine.Policy, n int, 
 }
 
 // outageShortDeadlines: the store hangs, and callers have deadlines shorter than the budget. The policy answers each of them
-// before its deadline, and at once when the breaker is open, but for one probe in each pause of the breaker.
+// before its deadline, and at once if the breaker is open, except for one probe after each pause.
 func outageShortDeadlines(r *story) {
 	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		for _, p := range policies {
@@ -67,7 +67,7 @@ func outageShortDeadlines(r *story) {
 	}
 }
 
-// outageFirstUseDeadlines is the same where the configuration was never read, which callers of one bucket do together.
+// outageFirstUseDeadlines is the same before the configuration was read, which callers of one bucket do together.
 func outageFirstUseDeadlines(r *story) {
 	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		p := policies[i]
@@ -95,8 +95,8 @@ func (r *story) hurriedUntilOpen(l *engine.Limiter, p engine.Policy, q engine.Re
 	}
 }
 
-// outageOneCaller: a single caller that asks one request after the other pays for a probe at most once in each pause of
-// the breaker, which grows from one second to ten.
+// outageOneCaller: a single caller that makes one request after the other waits for a probe at most once after each pause of the
+// breaker, which grows from one second to ten.
 func outageOneCaller(r *story) {
 	const timeout = 300 * time.Millisecond
 	now := r.clock.Now // in virtual time the clock goes on by itself
@@ -144,8 +144,8 @@ func outageOneCaller(r *story) {
 // span is from the beginning of a call to its end.
 type span struct{ begin, end time.Time }
 
-// wantPauses compares the pauses between the last calls of the store with 1, 2, 4, 8, 8 … s and a quarter of that more at
-// most. Before the breaker opened there were none of a second.
+// wantPauses wants pauses of 1, 2, 4, 8, 8 … s, and at most a quarter more, between the last calls of the store. Before the
+// breaker opened there were none of a second.
 func (r *story) wantPauses(calls []span) {
 	r.Helper()
 	const step = 100 * time.Millisecond

@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// outageRecovery: once the store answers again, so do decisions, and what was admitted meanwhile is not charged.
+// outageRecovery: when the store answers again, it decides again, and what was admitted meanwhile is not charged.
 func outageRecovery(r *story) {
 	l, q := r.limiter(under(engine.PolicyAllow)), request(tokens("a", 1), stored("a", 10))
 	r.mustAcquire(l, q)
@@ -57,7 +57,7 @@ func (r *story) atOnceAgain(l *engine.Limiter) {
 	})
 }
 
-// outageStartDown: a limiter can be made and used while the store is down.
+// outageStartDown: a limiter can be created and used while the store is down.
 func outageStartDown(r *story) {
 	r.faults.SetPlan(conformance.Always(conformance.Fail))
 	for _, p := range policies {
@@ -90,7 +90,7 @@ func outageStartDown(r *story) {
 
 func second[T any](_ T, err error) error { return err }
 
-// outageCancelled: who gives up gets the error of his context, whatever the policy, and the store is not blamed for it.
+// outageCancelled: a caller who gives up gets the error of its context, whatever the policy, and it is no failure of the store.
 func outageCancelled(r *story) {
 	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		for _, p := range policies {
@@ -137,8 +137,8 @@ func outageCancelled(r *story) {
 	}
 }
 
-// outageOwnDeadline: a context whose deadline has passed before is the caller's matter: the store was not asked, and no
-// policy admits. One that passes while the store is asked is an outage (ShortDeadlines).
+// outageOwnDeadline: if the context's deadline has passed before the call, the store is not asked, and no policy admits. A
+// deadline that passes during the call is an outage (ShortDeadlines).
 func outageOwnDeadline(r *story) {
 	ctx, cancel := context.WithTimeout(r.Context(), -time.Second)
 	defer cancel()
@@ -160,7 +160,7 @@ func outageOwnDeadline(r *story) {
 	}
 }
 
-// stubborn is a store that answers writes with an error that is none of the contract's: a missing permission, a bug.
+// stubborn is a store whose writes return an error that is not one of the contract.
 type stubborn struct{ backend.Backend }
 
 // Apply implements [backend.Backend].
@@ -171,7 +171,7 @@ func (stubborn) Apply(_ context.Context, _ []backend.Write, out []backend.Outcom
 	return errBroken
 }
 
-// outageWrong: what is wrong is an error under every policy, whether the store is there or not.
+// outageWrong: a mistake is an error under every policy, whether the store can be reached or not.
 func outageWrong(r *story) {
 	allow := under(engine.PolicyAllow)
 	good := request(tokens("a", 1), stored("a", 10))
@@ -200,8 +200,8 @@ func outageWrong(r *story) {
 	}
 }
 
-// outageDenied: a request that a parent has denied stays denied when the store goes down before the child got back what
-// it gave; that is reported.
+// outageDenied: a request that a parent has denied stays denied if the store goes down before the child is refunded, which is
+// reported.
 func outageDenied(r *story) {
 	r.family(r.limiter(), 2)
 	r.mustAcquire(r.limiter(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 200)})
@@ -263,7 +263,7 @@ func outagePolicies(r *story) {
 	}
 }
 
-// outageOldConfiguration: where only the configuration cannot be read, the bucket is still judged, by the limits known.
+// outageOldConfiguration: if only the configuration cannot be read, the known limits decide.
 func outageOldConfiguration(r *story) {
 	l := r.limiter(under(engine.PolicyBlock))
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{engine.Every("a", 10, 1000*aDay)}))

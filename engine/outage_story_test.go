@@ -18,8 +18,8 @@ import (
 // TestUnavailableWithinBudget tells outages.
 func TestUnavailableWithinBudget(t *testing.T) { tellEach(t, outages, true) }
 
-// outages proves that the policies hold at every call of the store, within the budget, and that only trouble reaching the
-// store is let through. Where a store hangs, time is virtual, and nothing reaches the store beneath.
+// outages proves that the policies hold at every call of the store, within the budget, and that they admit only if the store
+// cannot be reached. If a store hangs, time is virtual, and nothing reaches the store beneath.
 var outages = stories{
 	{"CrowdOnHang", func(r *story) { r.crowdOn(conformance.Hang) }},
 	{"CrowdOnDeafHang", func(r *story) { r.crowdOn(conformance.HangDeaf) }},
@@ -45,7 +45,7 @@ var outages = stories{
 
 const budget = time.Second
 
-// policies are what may happen to an acquire that cannot reach the store.
+// policies are the policies for an acquire that cannot reach the store.
 var policies = []engine.Policy{engine.PolicyBlock, engine.PolicyAllow}
 
 // under is an option: the policy, and the budget of these stories.
@@ -53,10 +53,10 @@ func under(p engine.Policy) func(*engine.Options) {
 	return func(o *engine.Options) { o.OnUnavailable, o.Timeout = p, budget }
 }
 
-// sleeping is an option: pauses take their time, which must be virtual.
+// sleeping is an option: pauses take time, which must be virtual.
 func sleeping(o *engine.Options) { o.Sleep = nil }
 
-// virtually runs f in virtual time. What hangs then hangs until f is over.
+// virtually runs f in virtual time. Calls that hang end after f.
 func (r *story) virtually(f func(r *story)) {
 	r.Helper()
 	outside := r.T
@@ -69,7 +69,7 @@ func (r *story) virtually(f func(r *story)) {
 	r.T = outside
 }
 
-// within wants f to be over before that much of virtual time has gone by.
+// within wants f to return within a virtual time.
 func (r *story) within(what string, d time.Duration, f func()) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), d+time.Nanosecond)
@@ -80,7 +80,7 @@ func (r *story) within(what string, d time.Duration, f func()) {
 	}
 }
 
-// answer wants what a policy says of an acquire that did not reach the store.
+// answer compares the result of an acquire that did not reach the store with what the policy demands.
 func (r *story) answer(what string, p engine.Policy, lease *engine.Lease, err error) {
 	if p == engine.PolicyAllow {
 		if err != nil || !lease.Degraded() {
@@ -93,7 +93,7 @@ func (r *story) answer(what string, p engine.Policy, lease *engine.Lease, err er
 	}
 }
 
-// thousand lets a thousand goroutines acquire at once; all are answered within twice the budget.
+// thousand has a thousand goroutines acquire at once, and wants all results within twice the budget.
 func (r *story) thousand(l *engine.Limiter, p engine.Policy, q func(i int) engine.Request) {
 	r.Helper()
 	r.within(fmt.Sprintf("a thousand acquires under %v", p), 2*budget, func() {
@@ -116,7 +116,7 @@ func (r *story) should(err error) {
 	}
 }
 
-// crowdOn hangs once everything was known and used.
+// crowdOn hangs after everything is cached.
 func (r *story) crowdOn(act conformance.Act) {
 	for _, p := range policies {
 		l := r.limiter(under(p), sleeping)
@@ -131,7 +131,7 @@ func (r *story) crowdOn(act conformance.Act) {
 	}
 }
 
-// crowdAtFirstUse hangs from the beginning, in reading the configuration; for one bucket, and for many.
+// crowdAtFirstUse hangs from the beginning, while the configuration is read, for one bucket and for many.
 func crowdAtFirstUse(r *story) {
 	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
 		p := policies[i]
@@ -150,7 +150,7 @@ func crowdAtFirstUse(r *story) {
 	}
 }
 
-// crowdOnPath hangs at one bucket of a path of three: what the others were charged has to go back besides.
+// crowdOnPath hangs on the buckets of a path of three.
 func crowdOnPath(r *story) {
 	setup := r.limiter()
 	r.family(setup, 3)
@@ -165,7 +165,7 @@ func crowdOnPath(r *story) {
 	}
 }
 
-// outageEveryCall lets the store be down from its nth request on, for each n that an acquire below a parent makes.
+// outageEveryCall has the store fail from its nth request on, for each n of an acquire below a parent.
 func outageEveryCall(r *story) {
 	r.family(r.limiter(), 2)
 	for _, p := range policies {
@@ -196,8 +196,8 @@ func outageEveryCall(r *story) {
 	}
 }
 
-// outageLeases: no policy lets a lease's own calls through; each is over within twice the budget, also when its caller has
-// given up before.
+// outageLeases: no policy applies to a lease's own calls. Each returns within twice the budget, also if its caller has given up
+// before.
 func outageLeases(r *story) {
 	l := r.limiter(under(engine.PolicyAllow))
 	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
@@ -221,7 +221,7 @@ func outageLeases(r *story) {
 	}
 }
 
-// outageOneProbe: after failures in a row calls fail at once, but for one after each pause, which probes the store.
+// outageOneProbe: after several failures calls fail at once, except for one after each pause, which probes the store.
 func outageOneProbe(r *story) {
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
@@ -271,7 +271,7 @@ func outageOneProbe(r *story) {
 	}
 }
 
-// wait lets virtual time go by.
+// wait waits in virtual time.
 func (r *story) wait(d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()

@@ -16,8 +16,8 @@ func TestRequestsPerDecision(t *testing.T) {
 	t.Run("IO", func(t *testing.T) { tellEach(t, requestsPerDecision, true) })
 }
 
-// requestsPerDecision proves what a decision costs: one write where the writer's view is right, nothing where it is a
-// denial that is known, and not many more where others write, too.
+// requestsPerDecision proves what a decision costs: one write if the last seen record is current, nothing for a known denial,
+// and not many more if others write, too.
 var requestsPerDecision = stories{
 	{"Sequential", requestsSequential},
 	{"KnownDenials", requestsKnownDenials},
@@ -29,7 +29,7 @@ var requestsPerDecision = stories{
 	{"FirstUse", requestsFirstUse},
 }
 
-// requests counts what reaches the store while act runs.
+// requests counts the requests that reach the store while act runs.
 func (r *story) requests(act func()) (writes, reads int) {
 	w, c, n := r.faults.Calls(conformance.OpApply), r.faults.Calls(conformance.OpCommit), r.faults.Calls(conformance.OpRead)
 	act()
@@ -43,8 +43,8 @@ func (r *story) wantRequests(what string, writes, reads int, act func()) {
 	}
 }
 
-// arrivals lets decisions arrive at random times, at a share of the rate, for random ones of several processes, and
-// tells how many requests a decision took.
+// arrivals makes decisions at random times, at a share of the rate, in random processes, and returns the number of requests for
+// a decision.
 func (r *story) arrivals(seed uint64, clients, decisions int, share float64, names ...string) float64 {
 	random := rand.New(rand.NewPCG(seed, uint64(clients)))
 	const rate = 100 // a second
@@ -94,7 +94,7 @@ func requestsSequential(r *story) {
 	}
 }
 
-// requestsShared has many processes that know nothing of each other.
+// requestsShared has many processes that share a bucket.
 func requestsShared(r *story) {
 	for _, c := range []struct {
 		clients int
@@ -120,8 +120,8 @@ func requestsShared(r *story) {
 	}
 }
 
-// requestsKnownDenials: the first denial is free where the last success showed the bucket empty; repeated ones are
-// until their time, and a second later at the latest the store is asked again.
+// requestsKnownDenials: the first denial needs no request if the last success left the bucket empty. Repeated ones need none
+// until the time that they state, and for a second at most.
 func requestsKnownDenials(r *story) {
 	limit := engine.PerMinute("rpm", 6)
 	l, q := r.limiter(), request(tokens("rpm", 1), limit)
@@ -147,7 +147,7 @@ func requestsKnownDenials(r *story) {
 	r.wantRequests("the same again", 0, 0, func() { r.mustDeny(other, q) })
 }
 
-// requestsSmaller: what is known of a bucket denies only requests that it denies.
+// requestsSmaller: a known denial denies only requests that do not fit.
 func requestsSmaller(r *story) {
 	limit := engine.PerHour("rph", 10)
 	l := r.limiter()
@@ -167,7 +167,7 @@ func requestsOffDenials(r *story) {
 	})
 }
 
-// requestsCommit: settling costs one write, and none where nothing is to be settled.
+// requestsCommit: settling costs one write, and none if there is nothing to settle.
 func requestsCommit(r *story) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
 	lease := r.mustAcquire(l, request(tokens("a", 10), limits...))

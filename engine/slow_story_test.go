@@ -10,7 +10,7 @@ import (
 // TestSlowLimitBesideBusyOne tells slowLimits.
 func TestSlowLimitBesideBusyOne(t *testing.T) { tellEach(t, slowLimits, false) }
 
-// slowLimits proves that a limit of one a day refills on time, whatever its siblings do meanwhile.
+// slowLimits proves that a limit of one a day refills on time, however busy the other limits of the bucket are.
 var slowLimits = stories{
 	{"BesideAdmitted", func(r *story) { r.besideBusy(300, nil) }},
 	{"BesideDenied", func(r *story) { r.besideBusy(5000, nil) }},
@@ -22,8 +22,7 @@ var slowLimits = stories{
 
 const aDay = 24 * time.Hour
 
-// besideBusy uses the busy limit all day long, and asks for the slow one now and then: it is there again to the
-// nanosecond.
+// besideBusy uses the busy limit all day, and the slow one now and then, which is full again at the exact nanosecond.
 func (r *story) besideBusy(n int64, adjust engine.Tokens) {
 	l := r.limiter()
 	limits := []engine.Limit{engine.PerDay("rpd", 1), engine.PerMinute("rpm", 1000)}
@@ -65,7 +64,7 @@ func (r *story) wantWait(e *engine.ExceededError, name string, want time.Duratio
 	r.Errorf("the denial does not list %s: %v", name, e)
 }
 
-// slowNeverNamed: no request names the slow limit after the first; it refills all the same.
+// slowNeverNamed: only the first request names the slow limit, which refills all the same.
 func slowNeverNamed(r *story) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerDay("rpd", 24), engine.PerSecond("rps", 10)}
 	r.mustAcquire(l, request(engine.Tokens{"rpd": 24, "rps": 1}, limits...))
@@ -80,7 +79,7 @@ func slowNeverNamed(r *story) {
 	}
 }
 
-// slowPrime has a rate that no binary or decimal fraction holds: 7 tokens in 13 hours, touched every second.
+// slowPrime has a rate that is no binary or decimal fraction: 7 tokens in 13 hours.
 func slowPrime(r *story) {
 	l, limits := r.limiter(), []engine.Limit{engine.Every("slow", 7, 13*time.Hour), engine.PerSecond("rps", 100)}
 	r.mustAcquire(l, request(engine.Tokens{"slow": 7, "rps": 1}, limits...))

@@ -63,14 +63,14 @@ func newClock(ahead time.Duration) *settable {
 	return c
 }
 
-// Now is what the clock says.
+// Now returns the time of the clock.
 func (c *settable) Now() time.Time { return time.Unix(0, c.ns.Load()) }
 
 func (c *settable) advance(d time.Duration) { c.ns.Add(int64(d)) }
 
 func (c *settable) set(ns int64) { c.ns.Store(ns) }
 
-// events collects what limiters tell their observer.
+// events collects the events of limiters.
 type events struct {
 	lock sync.Mutex
 	all  []engine.Event
@@ -86,7 +86,7 @@ func (e *events) Observe(event engine.Event) {
 	e.all = append(e.all, event)
 }
 
-// of lists the events of one kind.
+// of returns the events of one kind.
 func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 	e.lock.Lock()
 	defer e.lock.Unlock()
@@ -98,7 +98,7 @@ func (e *events) of(kind engine.EventKind) (found []engine.Event) {
 	return found
 }
 
-// limiter is a process on the story's store.
+// limiter returns a limiter on the story's store, as another process has one.
 func (r *story) limiter(change ...func(*engine.Options)) *engine.Limiter {
 	r.Helper()
 	l, err := engine.New(r.store, r.options(change...))
@@ -120,7 +120,7 @@ func (r *story) options(change ...func(*engine.Options)) *engine.Options {
 	return o
 }
 
-// Names of most stories: what they are called does not matter there.
+// The entity and the resource of most stories.
 const (
 	user = "user-1"
 	api  = "gpt-4"
@@ -133,7 +133,7 @@ func request(consume engine.Tokens, limits ...engine.Limit) engine.Request {
 
 func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }
 
-// stored is a limit whose refill does not matter while a story is told: with clocks that stand, none.
+// stored returns a limit that does not refill while the clock stands.
 func stored(name string, n int64) engine.Limit { return engine.PerDay(name, n) }
 
 func (r *story) mustAcquire(l *engine.Limiter, q engine.Request) *engine.Lease {
@@ -155,7 +155,7 @@ func (r *story) mustDeny(l *engine.Limiter, q engine.Request) *engine.ExceededEr
 	return exceeded
 }
 
-// take acquires until it is denied, and tells how many requests were admitted.
+// take acquires until it is denied, and returns how many requests were admitted.
 func (r *story) take(l *engine.Limiter, q engine.Request) (admitted int64) {
 	r.Helper()
 	for ; ; admitted++ {
@@ -170,7 +170,7 @@ func (r *story) take(l *engine.Limiter, q engine.Request) (admitted int64) {
 	}
 }
 
-// must ends the story where a step of it fails.
+// must ends the story if a step fails.
 func (r *story) must(err error) {
 	r.Helper()
 	if err != nil {
@@ -233,7 +233,7 @@ func amounts[M ~map[string]int64](m M) string {
 	return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(map[string]int64(m)), "map["), "]")
 }
 
-// unborn are options with which parents need not exist.
+// unborn are options that allow missing parents.
 var unborn = &engine.EntityOptions{AllowMissingParent: true}
 
 func (r *story) mustEntity(l *engine.Limiter, e engine.Entity) {
@@ -243,7 +243,7 @@ func (r *story) mustEntity(l *engine.Limiter, e engine.Entity) {
 	}
 }
 
-// family makes a path of entities, the user first, each with a limit of 100, 200, 300… a of its own.
+// family creates a path of entities, the user first, with limits of 100, 200, 300… a.
 func (r *story) family(l *engine.Limiter, depth int) {
 	r.Helper()
 	ids := []string{user}
@@ -260,7 +260,7 @@ func (r *story) family(l *engine.Limiter, depth int) {
 	}
 }
 
-// endPath makes the buckets of a path of two full again.
+// endPath resets the buckets of a path of two.
 func (r *story) endPath() {
 	l := r.limiter()
 	r.must(l.ResetBucket(r.Context(), user, api))
