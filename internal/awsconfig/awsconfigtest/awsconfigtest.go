@@ -156,6 +156,7 @@ func homeOf(t testing.TB) *home {
 	h.env("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(h.folder, ".aws", "credentials"))
 	h.env("AWS_EC2_METADATA_DISABLED", "true")
 	h.env("AWS_REGION", "us-east-1")
+	h.env("AWS_MAX_ATTEMPTS", "1") // the SDK waits between attempts for seconds, by a clock of its own
 	return h
 }
 
