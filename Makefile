@@ -62,7 +62,8 @@ fmt: ## format all Go files
 
 ##@ Tests
 tests: ## the tests that `race` leaves out, with the emulators and tools that they need
-	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
+	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) -skip '^TestColdStart$$' $(PLAIN)
+	@.ci/gotest.sh cold-start -count=1 -timeout=$(TIMEOUT) -run '^TestColdStart$$' ./aggregator/lambda
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 

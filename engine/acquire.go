@@ -49,6 +49,9 @@ func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted 
 			}
 			return admitted, err
 		}
+		if o.abandoned.Load() { // the store still has buffers of the charges
+			return false, notSent(ctx)
+		}
 	}
 	return false, ErrContention
 }

@@ -41,6 +41,16 @@ func (l *Limiter) stateAt(id *bucketID) (*bucketState, error) {
 	return l.cache.add(&bucketState{id: *id, partition: key.Partition}), nil
 }
 
+// current returns the state by which others decide now: the one that the cache remembers, or h if it remembers none.
+func (l *Limiter) current(h *bucketState) *bucketState {
+	if h.dropped.Load() {
+		if now := l.cache.get(&h.id); now != nil {
+			return now
+		}
+	}
+	return h
+}
+
 // key is that of the state's bucket.
 func (l *Limiter) key(h *bucketState) backend.Key {
 	return schema.BucketAt(l.opts.Namespace, h.partition)

@@ -40,7 +40,7 @@ func newCache(size int) *cache {
 }
 
 func (c *cache) shard(id *bucketID) *cacheShard {
-	return &c.shards[maphash.String(c.seed, id.entity)%uint64(len(c.shards))]
+	return &c.shards[maphash.Comparable(c.seed, *id)%uint64(len(c.shards))]
 }
 
 // get finds a state, nil where it is not remembered.

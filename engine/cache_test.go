@@ -36,6 +36,20 @@ func TestCacheKeepsUpToItsSize(t *testing.T) {
 	}
 }
 
+// One entity with many resources finds as much room as many entities.
+func TestCacheOfOneEntity(t *testing.T) {
+	c := newCache(100_000)
+	id := func(i int) bucketID { return bucketID{"tenant", fmt.Sprintf("resource-%d", i)} }
+	for i := range 5_000 {
+		c.add(&bucketState{id: id(i)})
+	}
+	for i := range 5_000 {
+		if one := id(i); c.get(&one) == nil {
+			t.Fatalf("%v is not remembered in a cache for 100,000", one)
+		}
+	}
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache(64)
 	for i := range 10_000 {

@@ -32,6 +32,7 @@ func (l *Limiter) tryChange(ctx context.Context, id SettingID, creates bool, now
 		}
 	}
 	if c.before.SameContent(&c.after) {
+		l.forgetChanged(changes)
 		l.notePolicy(c)
 		return nil
 	}
@@ -68,6 +69,7 @@ func (l *Limiter) commitChanges(ctx context.Context, changes []*change, parents 
 	if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
 		return n, err
 	}
+	l.forgetChanged(changes[:n]) // before the policy is noted: a read of before the commit may still be on its way
 	for _, c := range changes[:n] {
 		l.notePolicy(c)
 		if c.after.ID.Kind == SettingEntity && c.after.Exists && parents != nil {

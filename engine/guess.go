@@ -183,3 +183,10 @@ func (c *bucketCharge) mayBeActive(i int) bool {
 func random() backend.Num {
 	return backend.Int(rand.Int64() | 1)
 }
+
+func later(a, b backend.Num) backend.Num {
+	if a.Less(b) {
+		return b
+	}
+	return a
+}

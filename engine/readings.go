@@ -68,6 +68,9 @@ func (l *Limiter) decideByReading(ctx context.Context, o *attempt) (admitted boo
 		c := &o.charges[i]
 		c.acquire = false
 		if err := l.convertUntilDone(ctx, o, c); err != nil { // the denial stands all the same
+			if o.abandoned.Load() {
+				return false, err
+			}
 			l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource, Err: err})
 		}
 	}

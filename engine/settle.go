@@ -15,6 +15,7 @@ import (
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	o := l.attempts.Get().(*attempt)
 	defer l.release(o)
+	p.h = l.current(p.h)
 	o.n, o.now = 0, now
 	c := o.addCharge(p.h, nil, false, l.noRegimes)
 	err := l.settleCharge(ctx, o, c, p)
@@ -290,11 +291,4 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	if !active && !downs {
 		c.placed()
 	}
-}
-
-func later(a, b backend.Num) backend.Num {
-	if a.Less(b) {
-		return b
-	}
-	return a
 }

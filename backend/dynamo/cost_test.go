@@ -209,15 +209,14 @@ const costsFoot = `
 - The aggregator, backups and readers of the stream are not in the table.
 
 If several processes share a half-used bucket, they need a second write now and then: a write states whether it expects the bucket to be full or
-in use, and a wrong guess is refused. This table shows the requests that a decision takes. The named tests assert the bound, on every store unless
-the row says otherwise:
+in use, and a wrong guess is refused. This table shows the requests that a decision takes. The named tests assert the bound:
 
 | who | requests per decision | bound | test |
 |---|--:|--:|---|
-| one process, at any utilisation | 1.000 | 1 | ` + "`RequestsPerDecision/Sequential`" + ` |
-| 8 processes at half of the limit; two limits | 1.47; 1.64 | 1.5; 1.65 | ` + "`RequestsPerDecision/SharedBucket`" + ` |
+| one process, at any utilisation | 1.000 | 1 | ` + "`TestRequestsPerDecision/IO/Sequential`" + ` |
+| 8 processes at half of the limit; two limits | 1.47; 1.64 | 1.5; 1.65 | ` + "`TestRequestsPerDecision/IO/SharedBucket`" + ` |
 | 8 processes at a tenth; nine tenths; twice the limit | 1.11; 1.08; 1.00 | 1.15; 1.55; 1.01 | the same |
 | 8 saturating processes, every denial asked of the store | 1.001 | 1.01 | ` + "`Saturation/EightProcesses`" + ` |
-| 100 processes at nine tenths (not on DynamoDB) | 1.06 | 1.2 | ` + "`RequestsPerDecision/SharedBucket`" + ` |
-| a denial repeated within its time, a second at most | 0 | 0 | ` + "`RequestsPerDecision/KnownDenials`" + ` |
+| 100 processes at nine tenths | 1.06 | 1.2 | ` + "`TestRequestsPerDecision/IO/SharedBucket`" + ` |
+| a denial repeated within its time, a second at most | 0 | 0 | ` + "`TestRequestsPerDecision/IO/KnownDenials`" + ` |
 `

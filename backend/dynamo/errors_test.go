@@ -138,7 +138,7 @@ func TestAddFrom(t *testing.T) {
 		"Apply": s.Apply(t.Context(), both[1:], out[:1]), "Apply beside another": s.Apply(t.Context(), both, out),
 		"Commit": s.Commit(t.Context(), [16]byte{1}, both), "the outcome": out[0].Err, "the other outcome": out[1].Err,
 	} {
-		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), "n: DynamoDB") || !strings.Contains(err.Error(), "Set or Add") {
+		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), "AddFrom on n") || !strings.Contains(err.Error(), "Set or Add") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+	"runtime"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/backend/memory"
+)
+
+// TestPolicyIsNotedAfterForgetting: a read that began before an own change of the policy may end after it, and may store the
+// old policy until the change is known to the cache. So the new policy is noted afterwards.
+func TestPolicyIsNotedAfterForgetting(t *testing.T) {
+	committed := make(chan struct{}, 2)
+	store := backend.Wrap(memory.New(nil), &backend.WrapOptions{
+		Around: func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
+			err := next(ctx)
+			if c.Method == "Commit" {
+				committed <- struct{}{}
+			}
+			return err
+		},
+	})
+	l, err := New(store, &Options{CacheSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shard := &l.cache.shards[0]
+	shard.lock.Lock() // whoever tells the cache of a change waits
+	done := make(chan error, 1)
+	go func() {
+		done <- l.SetSystemDefaults(context.Background(), nil, &SystemOptions{OnUnavailable: PolicyAllow})
+	}()
+	<-committed
+	for range 1000 {
+		runtime.Gosched()
+	}
+	early := Policy(l.policy.Load())
+	shard.lock.Unlock()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if late := Policy(l.policy.Load()); early == PolicyAllow || late != PolicyAllow {
+		t.Errorf("the policy is %v before the cache knows of the change, and %v after it", early, late)
+	}
+}
