@@ -94,6 +94,7 @@ var rooms = map[string]room{
 		what: "it gives tests a DynamoDB and faults, and does nothing else",
 		ours: []string{"backend/dynamo", "internal/dynamolocal"},
 		third: append([]string{
+			"github.com/testcontainers/testcontainers-go", "github.com/moby/moby/api",
 			"github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
 		}, awsSDK...),
 	},

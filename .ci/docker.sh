@@ -59,6 +59,9 @@ if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 300 docker pull 
 	go run ./internal/dynamolocal/image | docker import -c 'ENV PATH=/jre/bin' -c 'WORKDIR /home/dynamodblocal' \
 		-c 'ENTRYPOINT ["/jre/bin/java"]' -c 'CMD ["-jar","DynamoDBLocal.jar","-inMemory"]' -c 'EXPOSE 8000' - "$made" >/dev/null
 	image=$made
+	# The reaper of testcontainers is an image too. Without it, containers of a test process that is killed would stay,
+	# but not longer than the engine.
+	export TESTCONTAINERS_RYUK_DISABLED=true
 fi
 echo "docker.sh: engine $(docker version --format '{{.Server.Version}}'), image $image"
 export ZAE_LIMITER_TEST_DYNAMODB_IMAGE=$image

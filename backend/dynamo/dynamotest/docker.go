@@ -2,12 +2,15 @@ package dynamotest
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
+	"net/netip"
 	"os"
-	"os/exec"
-	"strings"
+	"slices"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
@@ -15,49 +18,43 @@ import (
 // image is what Docker runs unless the environment names another.
 const image = "amazon/dynamodb-local:" + dynamolocal.Version
 
+const port = "8000/tcp"
+
 // docker starts DynamoDB Local in a container whose port is published on this machine's loopback only.
 func docker(ctx context.Context, _ string, o Options) (*Server, error) {
 	if o != (Options{}) {
 		return nil, errNoVersion
 	}
-	if _, err := dockerCLI(ctx, "version", "--format", "{{.Server.Version}}"); err != nil {
-		return nil, err
-	}
+	log.SetDefault(log.NewNoopLogger()) // else each start is a page, on whatever go test -v prints
 	name := os.Getenv(imageVariable)
 	if name == "" {
 		name = image
 	}
-	container := "zae-limiter-test-" + strings.ToLower(rand.Text())
-	stop, err := removeAtEnd(container)
-	if err != nil {
-		return nil, err
+	// The entry point and the command are those of the image, but for the flags of Java and the database that all credentials share. Nothing
+	// is waited for: what testcontainers calls the host is another address wherever it takes this for a container.
+	c, err := testcontainers.Run(ctx, name,
+		testcontainers.WithEntrypoint("java"),
+		testcontainers.WithCmd(append(slices.Clone(dynamolocal.Quick), "-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar",
+			"-inMemory", "-sharedDb", "-disableTelemetry")...),
+		testcontainers.WithExposedPorts(port),
+		testcontainers.WithHostConfigModifier(func(hc *container.HostConfig) {
+			hc.PortBindings = network.PortMap{network.MustParsePort(port): {{HostIP: netip.AddrFrom4([4]byte{127, 0, 0, 1})}}}
+		}))
+	stop := func() error {
+		if err := testcontainers.TerminateContainer(c); err != nil {
+			return fmt.Errorf("dynamotest: %w", err)
+		}
+		return nil
 	}
-	// The entry point and the command are those of the image, except for the flags of Java and the database that all
-	// credentials share.
-	run := []string{"run", "--detach", "--rm", "--name", container, "--publish", "127.0.0.1::8000", "--entrypoint", "java", name}
-	run = append(append(run, dynamolocal.Quick...),
-		"-Djava.library.path=./DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-disableTelemetry")
-	_, err = dockerCLI(ctx, run...)
 	if err == nil {
-		var address string
-		if address, err = dockerCLI(ctx, "port", container, "8000/tcp"); err == nil {
-			endpoint := "http://" + address
+		var mapped network.Port
+		if mapped, err = c.MappedPort(ctx, port); err == nil {
+			endpoint := "http://127.0.0.1:" + mapped.Port()
 			if err = dynamolocal.Await(ctx, endpoint, nil, ""); err == nil {
 				return &Server{Endpoint: endpoint, stop: stop}, nil
 			}
 		}
 	}
-	return nil, errors.Join(err, stop())
-}
-
-// dockerCLI returns the first line that a docker command prints; its error has the last line of standard error.
-func dockerCLI(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "docker", args...).Output()
-	first, _, _ := strings.Cut(string(out), "\n")
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		lines := strings.Split(strings.TrimSpace(string(exit.Stderr)), "\n")
-		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, lines[len(lines)-1])
-	}
-	return first, err
+	_ = stop() // the first error tells more
+	return nil, err
 }

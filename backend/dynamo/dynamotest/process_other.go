@@ -12,8 +12,3 @@ func guarded(folder string, line []string) *exec.Cmd {
 }
 
 func killGroup(c *exec.Cmd) { _ = c.Process.Kill() } // it may have ended
-
-// removeAtEnd returns a function that removes a container. On this system one outlives a test process that is killed.
-func removeAtEnd(container string) (stop func() error, err error) {
-	return exec.Command("docker", "rm", "--force", "--volumes", container).Run, nil
-}

@@ -3,8 +3,6 @@
 package dynamotest
 
 import (
-	"errors"
-	"fmt"
 	"os/exec"
 	"syscall"
 )
@@ -35,18 +33,3 @@ func guarded(folder string, line []string) *exec.Cmd {
 }
 
 func killGroup(c *exec.Cmd) { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) } // it may have ended
-
-// removeAtEnd starts a process that removes a container when stop is called, or when this process has ended, even if it was
-// killed.
-func removeAtEnd(container string) (stop func() error, err error) {
-	command := exec.Command("/bin/sh", "-c", `read -r never; exec docker rm --force --volumes "$0" >/dev/null 2>&1`, container)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	in, err := command.StdinPipe()
-	if err == nil {
-		err = command.Start()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("dynamotest: %w", err)
-	}
-	return func() error { return errors.Join(in.Close(), command.Wait()) }, nil
-}
