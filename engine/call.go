@@ -178,9 +178,12 @@ func unreachable(err error) bool {
 // failure is the error that the engine's caller gets for one from the store. Only trouble reaching the store becomes
 // ErrUnavailable, which a policy may let through. The caller's own context comes first, unless the budget ended before it.
 func failure(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	var bug *panicError
 	switch {
-	case err == nil || errors.Is(err, ErrUnavailable) || errors.As(err, &bug):
+	case errors.Is(err, ErrUnavailable) || errors.As(err, &bug):
 		return err
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
