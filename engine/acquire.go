@@ -150,20 +150,26 @@ func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCha
 	}
 	c.observe()
 	c.rememberOutcome(r, c.regimes(), false)
-	c.judge(r)
+	c.judge()
 	return nil
 }
 
-// judge denies, or chooses how the next write is built: for the regimes that the record shows, or, if those have changed
-// again and again, every other time by compare-and-set.
-func (c *bucketCharge) judge(r *backend.Record) {
+// judgeWith judges by the record, which has the limits of set.
+func (c *bucketCharge) judgeWith(set *limitSet, consume Tokens) {
+	c.assume(set, consume)
 	c.observe()
+	c.judge()
+}
+
+// judge denies by what the charge has seen, or chooses how the next write is built: for the regimes that the record shows,
+// or, if those have changed again and again, every other time by compare-and-set.
+func (c *bucketCharge) judge() {
 	if !c.admits() {
 		c.result = denied
 		return
 	}
 	c.active, c.mode, c.creates = c.regimes(), guessing, false
-	c.path = r.Int64(schema.Path) != c.conf.version
+	c.path = c.record().Int64(schema.Path) != c.conf.version
 	if c.tries >= mostWrongGuesses && c.tries%2 == 1 {
 		c.mode = swapping
 	}
@@ -190,8 +196,7 @@ func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge,
 		c.reread = ver
 	}
 	if set.fits(c.required, c.stored) {
-		c.assume(set, o.req.Consume)
-		c.judge(r)
+		c.judgeWith(set, o.req.Consume)
 		return nil
 	}
 	c.mode = converting
@@ -205,8 +210,7 @@ func (l *Limiter) judgeByRecord(o *attempt, c *bucketCharge, set *limitSet) erro
 		return ErrContention
 	}
 	l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource})
-	c.assume(set, o.req.Consume)
-	c.judge(c.record())
+	c.judgeWith(set, o.req.Consume)
 	return nil
 }
 
@@ -246,13 +250,11 @@ func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge
 	if err := l.reconfigure(ctx, o, c); err != nil {
 		return err
 	}
-	r := c.record()
 	if !c.assumed.fits(c.required, c.stored) {
 		c.mode = converting
 		return nil
 	}
-	c.assume(c.assumed, o.req.Consume)
-	c.judge(r)
+	c.judgeWith(c.assumed, o.req.Consume)
 	if c.conf.version < path { // the entity was deleted since, and perhaps created again by a clock that is behind
 		c.mode = swapping
 	}

@@ -15,8 +15,11 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 	if err := l.inspect(ctx, o); err != nil {
 		return nil, failure(ctx, err)
 	}
-	s, _, _, err := l.snapshot(o)
-	return s.statuses(nil), failure(ctx, err)
+	var s snapshot
+	if _, _, err := l.snapshot(o, &s); err != nil {
+		return nil, failure(ctx, err)
+	}
+	return s.statuses(nil), nil
 }
 
 // TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
@@ -31,7 +34,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := l.inspect(ctx, o); err != nil {
 		return 0, failure(ctx, err)
 	}
-	_, wait, fits, err := l.snapshot(o)
+	wait, fits, err := l.snapshot(o, new(snapshot))
 	if err != nil {
 		return 0, failure(ctx, err)
 	}

@@ -24,9 +24,9 @@ type cache struct {
 }
 
 type cacheShard struct {
-	lock    sync.Mutex
-	most    int
-	handles map[bucketID]*bucketState
+	lock   sync.Mutex
+	most   int
+	states map[bucketID]*bucketState
 }
 
 // newCache makes a cache for size states, at least one.
@@ -34,7 +34,7 @@ func newCache(size int) *cache {
 	n := min(max(size/perShard, 1), mostShards)
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]cacheShard, n)}
 	for i := range c.shards {
-		c.shards[i].most, c.shards[i].handles = (size+n-1)/n, make(map[bucketID]*bucketState)
+		c.shards[i].most, c.shards[i].states = (size+n-1)/n, make(map[bucketID]*bucketState)
 	}
 	return c
 }
@@ -47,7 +47,7 @@ func (c *cache) shard(id *bucketID) *cacheShard {
 func (c *cache) get(id *bucketID) *bucketState {
 	s := c.shard(id)
 	s.lock.Lock()
-	h := s.handles[*id]
+	h := s.states[*id]
 	s.lock.Unlock()
 	if h != nil && !h.used.Load() {
 		h.used.Store(true)
@@ -60,22 +60,22 @@ func (c *cache) add(h *bucketState) *bucketState {
 	s := c.shard(&h.id)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if first := s.handles[h.id]; first != nil {
+	if first := s.states[h.id]; first != nil {
 		return first
 	}
-	for len(s.handles) >= s.most {
+	for len(s.states) >= s.most {
 		s.dropLocked()
 	}
-	s.handles[h.id] = h
+	s.states[h.id] = h
 	return h
 }
 
 // dropLocked drops one state that was not used since it was last looked at. A range over a map begins anywhere.
 func (s *cacheShard) dropLocked() {
-	for id, h := range s.handles {
+	for id, h := range s.states {
 		if !h.used.Swap(false) {
 			h.dropped.Store(true)
-			delete(s.handles, id)
+			delete(s.states, id)
 			return
 		}
 	}
@@ -86,7 +86,7 @@ func (c *cache) forget(matches func(*bucketState) bool) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.lock.Lock()
-		for _, h := range s.handles {
+		for _, h := range s.states {
 			if matches(h) {
 				h.forget()
 			}

@@ -21,17 +21,15 @@ func (l *Limiter) tryChange(ctx context.Context, id SettingID, creates bool, now
 	}
 	c := &change{before: before, after: before}
 	changes := []*change{c}
-	defer l.forgetChanged(changes) // also if nothing changes, or if it is not known: this process may know less than the store
-	if err := next(c); err != nil {
-		return err
-	}
 	var parents *parentGraph
-	if c.moves() || c.requiresParent {
-		if parents, err = l.readParents(ctx, changes); err != nil {
-			return err
-		}
+	if err = next(c); err == nil && (c.moves() || c.requiresParent) {
+		parents, err = l.readParents(ctx, changes)
 	}
-	if c.before.SameContent(&c.after) {
+	switch {
+	case err != nil:
+		l.forgetChanged(changes) // this process may know less than the store
+		return err
+	case c.before.SameContent(&c.after):
 		l.forgetChanged(changes)
 		l.notePolicy(c)
 		return nil
@@ -60,16 +58,20 @@ func (l *Limiter) settingToChange(ctx context.Context, id SettingID, creates boo
 }
 
 // commitChanges makes the first n changes, as many as fit into one commit, or none of them. It returns a
-// *backend.ConflictError if a condition of these n does not hold. After other errors they may have been made.
+// *backend.ConflictError if a condition of these n does not hold. After other errors they may have been made. Whatever
+// became of the commit, this process reads again what they affect.
 func (l *Limiter) commitChanges(ctx context.Context, changes []*change, parents *parentGraph, now int64) (n int, err error) {
 	writes, n, err := l.packChanges(changes, parents, now)
 	if err != nil {
 		return 0, err
 	}
-	if err := l.commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
+	err = l.commit(ctx, writes, writes[len(writes)-1].Key)
+	// Also if it is not known whether the changes were made. And before the policy is noted: a read of before the commit may
+	// still be on its way.
+	l.forgetChanged(changes[:n])
+	if err != nil {
 		return n, err
 	}
-	l.forgetChanged(changes[:n]) // before the policy is noted: a read of before the commit may still be on its way
 	for _, c := range changes[:n] {
 		l.notePolicy(c)
 		if c.after.ID.Kind == SettingEntity && c.after.Exists && parents != nil {

@@ -271,11 +271,16 @@ func (c *bucketCharge) useLastSeenLocked() {
 
 // observe makes the record in outs what the charge has seen. The record must have the limits of c.assumed.
 func (c *bucketCharge) observe() {
-	for i := range c.assumed.rates {
-		c.tats[i] = arrival(c.record(), i)
-	}
+	c.tats.read(c.record(), len(c.assumed.rates))
 	c.fromLastSeen = false
 }
 
 // arrivals are the states of a bucket's limits.
 type arrivals [schema.MaxLimits]bucket.Arrival
+
+// read reads the states of the first n limits of a bucket's record.
+func (a *arrivals) read(r *backend.Record, n int) {
+	for i := range n {
+		a[i] = arrival(r, i)
+	}
+}

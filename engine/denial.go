@@ -82,15 +82,12 @@ func (l *Limiter) states(c *bucketCharge) (_ *limitSet, _ *arrivals, to *convert
 	if set == nil {
 		return c.required, new(arrivals), nil, nil
 	}
-	if set == c.assumed && set.fits(c.required, c.stored) {
-		c.observe()
-		return set, &c.tats, nil, nil
-	}
 	if set.fits(c.required, c.stored) {
-		tats := new(arrivals)
-		for i := range set.terms {
-			tats[i] = arrival(r, i)
+		tats := &c.tats
+		if set != c.assumed { // c.tats are by position in c.assumed
+			tats = new(arrivals)
 		}
+		tats.read(r, len(set.terms))
 		return set, tats, nil, nil
 	}
 	if to, err = l.reconcile(r, set, c.required, c.stored, c.now); err != nil {
@@ -113,11 +110,12 @@ func (l *Limiter) limitSetOfRecord(c *bucketCharge, r *backend.Record) (*limitSe
 
 // exceeded is the denial of an attempt as an error.
 func (l *Limiter) exceeded(o *attempt) error {
-	s, wait, fits, err := l.snapshot(o)
+	e := &ExceededError{entity: o.root.id.entity}
+	wait, fits, err := l.snapshot(o, &e.limits)
 	if err != nil {
 		return failure(context.Background(), err)
 	}
-	e := &ExceededError{RetryAfter: wait, NeverFits: !fits, entity: o.root.id.entity, limits: s}
+	e.RetryAfter, e.NeverFits = wait, !fits
 	for i := range o.n {
 		if ahead := o.charges[i].ahead; ahead > 0 {
 			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", o.charges[i].h.id.entity, readable.Wait(time.Duration(ahead)))

@@ -45,8 +45,10 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	}
 	l.observeDecision(o, &r, admitted)
 	d := Decision{Allowed: admitted}
-	d.limits, d.RetryAfter, _, err = l.snapshot(o)
-	return d, failure(ctx, err)
+	if d.RetryAfter, _, err = l.snapshot(o, &d.limits); err != nil {
+		return Decision{Allowed: admitted}, failure(ctx, err)
+	}
+	return d, nil
 }
 
 // admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.

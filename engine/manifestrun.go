@@ -143,7 +143,6 @@ func (m *manifestRun) commitNext(ctx context.Context, group changeGroup) (left c
 		return group, err
 	}
 	n, err := m.l.commitChanges(ctx, group, m.parents, now)
-	m.l.forgetChanged(group[:n]) // also if it is not known whether they were made
 	if conflict := (*backend.ConflictError)(nil); errors.As(err, &conflict) {
 		return m.giveUpStale(ctx, group, n, conflict, now)
 	}

@@ -124,17 +124,13 @@ func (o *attempt) any(f func(*bucketCharge) bool) bool {
 func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
 	l.waitForConversion(ctx, c)
 	return l.retry(ctx, func() (final bool, err error) {
-		abandoned, err := l.apply(ctx, c)
-		if abandoned {
-			o.abandoned.Store(true)
-		}
-		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
-		return abandoned, err
+		return l.apply(ctx, o, c)
 	})
 }
 
-// apply makes the charge's write once. After an abandoned call nothing of the charge may be touched.
-func (l *Limiter) apply(ctx context.Context, c *bucketCharge) (abandoned bool, err error) {
+// apply makes the charge's write once, and notes what is not known of it. After an abandoned call the store has the
+// buffers of the charge: nothing of them may be touched.
+func (l *Limiter) apply(ctx context.Context, o *attempt, c *bucketCharge) (abandoned bool, err error) {
 	if l.noIO {
 		err = l.store.Apply(ctx, c.writes[:], c.outs[:])
 	} else {
@@ -142,6 +138,10 @@ func (l *Limiter) apply(ctx context.Context, c *bucketCharge) (abandoned bool, e
 			return l.store.Apply(ctx, c.writes[:], c.outs[:])
 		})
 	}
+	if abandoned {
+		o.abandoned.Store(true)
+	}
+	c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
 	c.fromLastSeen = false // outs has what the store says
 	return abandoned, err
 }

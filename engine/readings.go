@@ -86,10 +86,7 @@ func (l *Limiter) recordsAdmit(o *attempt) (admitted bool, err error) {
 		}
 		for j := range set.rates {
 			rate := &set.rates[j]
-			var n int64
-			if c.required.index(set.terms[j].Name) >= 0 {
-				n = o.req.Consume[set.terms[j].Name]
-			}
+			n, _ := c.requested(o, set, j)
 			if !rate.Admits(tats[j], rate.Y(c.now), n) {
 				return false, nil
 			}

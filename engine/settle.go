@@ -144,11 +144,7 @@ func (l *Limiter) sendOnce(ctx context.Context, o *attempt, c *bucketCharge) err
 		if ctx.Err() != nil {
 			return ctx.Err() // nothing was sent, so nothing is lost
 		}
-		abandoned, err := l.apply(ctx, c)
-		c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
-		if abandoned {
-			o.abandoned.Store(true)
-		}
+		_, err := l.apply(ctx, o, c)
 		certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
 		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.giveWay(ctx, try) {
 			return err

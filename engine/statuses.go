@@ -77,21 +77,21 @@ func (s *limitState) status(now int64) LimitStatus {
 // parents'. It is nil if Degraded.
 func (d Decision) Statuses() []LimitStatus { return d.limits.statuses(nil) }
 
-// snapshot keeps what the decision says of every limit of every bucket on the path. It returns how long until all of them
-// admit the request, and false if they never will.
-func (l *Limiter) snapshot(o *attempt) (s snapshot, wait time.Duration, fits bool, err error) {
+// snapshot keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
+// long until all of them admit the request, and false if they never will. After an error s is of no use.
+func (l *Limiter) snapshot(o *attempt, s *snapshot) (wait time.Duration, fits bool, err error) {
 	s.now, fits = o.now, true
 	for i := range o.n {
-		after, within, err := l.snapshotOf(o, &o.charges[i], &s)
+		after, within, err := l.snapshotOf(o, &o.charges[i], s)
 		if err != nil {
-			return snapshot{}, 0, false, err
+			return 0, false, err
 		}
 		wait, fits = max(wait, after), fits && within
 	}
 	if !fits {
 		wait = math.MaxInt64
 	}
-	return s, wait, fits, nil
+	return wait, fits, nil
 }
 
 // snapshotOf keeps the limits that the charge requires, and those that others brought if they block it.

@@ -28,19 +28,20 @@ func markWrite(key backend.Key, set bool, now int64) backend.Write {
 
 // versionIs demands that a record has this version, or that there is no record.
 func versionIs(version backend.Slot, exists bool, n int64) backend.Cond {
-	if !exists {
-		return backend.Cond{Slot: version, Op: backend.Absent}
-	}
-	return backend.Cond{Slot: version, Op: backend.Equal, A: backend.Int(n)}
+	return numberIs(version, exists, backend.Int(n))
 }
 
 // unchanged demands that a record's version is that of r, or that there still is no record.
 func unchanged(r *backend.Record, version backend.Slot) backend.Cond {
 	n, exists := r.Num(version)
+	return numberIs(version, exists, n)
+}
+
+func numberIs(s backend.Slot, exists bool, n backend.Num) backend.Cond {
 	if !exists {
-		return backend.Cond{Slot: version, Op: backend.Absent}
+		return backend.Cond{Slot: s, Op: backend.Absent}
 	}
-	return backend.Cond{Slot: version, Op: backend.Equal, A: n}
+	return backend.Cond{Slot: s, Op: backend.Equal, A: n}
 }
 
 // nextVersion is the version after that of r.
