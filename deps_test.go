@@ -55,9 +55,14 @@ var rooms = map[string]room{
 		what: "the schema only translates between typed records and backend.Record",
 		ours: []string{"backend", "backend/num", "engine/bucket"},
 	},
+	"engine/internal/store": {
+		what:  "the calls of the store know records, and neither limits nor who is limited",
+		ours:  []string{"backend", "engine/schema", "internal/spin"},
+		third: []string{"golang.org/x/sync"},
+	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"github.com/maypok86/otter/v2", "github.com/oklog/ulid/v2", "golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -29,7 +30,7 @@ const (
 // The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
 // acquire begins again.
 func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted bool, err error) {
-	if l.closed.Load() {
+	if l.store.Closed() {
 		return false, ErrClosed
 	}
 	if o.now, err = l.now(); err != nil {
@@ -38,7 +39,7 @@ func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted 
 	o.req = *r
 	if !l.noIO {
 		var cancel context.CancelFunc
-		ctx, cancel = l.budget(ctx)
+		ctx, cancel = l.store.Budget(ctx)
 		defer cancel()
 	}
 	for range mostRestarts {
@@ -50,7 +51,7 @@ func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted 
 			return admitted, err
 		}
 		if o.abandoned.Load() { // the store still has buffers of the charges
-			return false, notSent(ctx)
+			return false, store.NotSent(ctx)
 		}
 	}
 	return false, ErrContention
@@ -92,7 +93,7 @@ func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error
 		if err := l.interpretRefusal(ctx, o, c); err != nil || c.result != pending {
 			return err
 		}
-		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.giveWay(ctx, c.tries-mostWrongGuesses) {
+		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
 			return ErrContention
 		}
 		if err := l.buildNext(o, c); err != nil {

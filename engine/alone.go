@@ -21,6 +21,6 @@ func (c *bucketCharge) endConvertAlone() {
 
 // waitForConversion waits for the charge of another caller that converts the bucket, a bounded number of times.
 func (l *Limiter) waitForConversion(ctx context.Context, c *bucketCharge) {
-	for n := 1; n <= mostWaits && c.h.converting.Load() && !c.alone && l.giveWay(ctx, n); n++ {
+	for n := 1; n <= mostWaits && c.h.converting.Load() && !c.alone && l.store.GiveWay(ctx, n); n++ {
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -78,15 +79,15 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 	if err := l.checkNamespace(ctx); err != nil {
 		return AuditPage{}, err
 	}
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.AuditIndex, Index: true, Reverse: true}}
 	if q.Entity != "" || q.System {
-		s.query.Partition, s.query.Index = schema.AuditPartition(q.Entity), false
+		s.Query.Partition, s.Query.Index = schema.AuditPartition(q.Entity), false
 	}
 	if !q.From.IsZero() {
-		s.query.From = firstID(q.From.UnixMilli())
+		s.Query.From = firstID(q.From.UnixMilli())
 	}
 	if !q.To.IsZero() {
-		s.query.To = firstID(q.To.Add(time.Millisecond - 1).UnixMilli())
+		s.Query.To = firstID(q.To.Add(time.Millisecond - 1).UnixMilli())
 	}
 	return walk(ctx, l, q.Page, s, func(it backend.Item, r *backend.Record) (AuditEvent, bool, error) {
 		if !r.Present() {
@@ -139,7 +140,7 @@ func (l *Limiter) commitAudited(ctx context.Context, now int64, e event, writes 
 	if err != nil {
 		return err
 	}
-	return l.commit(ctx, append(writes, w), w.Key)
+	return l.store.Commit(ctx, append(writes, w), w.Key)
 }
 
 // audit returns the write of an event, with a new id.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
@@ -13,11 +15,11 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 	defer l.release(o)
 	o.req, o.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
 	if err := l.inspect(ctx, o); err != nil {
-		return nil, failure(ctx, err)
+		return nil, store.Failure(ctx, err)
 	}
 	var s snapshot
 	if _, _, err := l.snapshot(o, &s); err != nil {
-		return nil, failure(ctx, err)
+		return nil, store.Failure(ctx, err)
 	}
 	return s.statuses(nil), nil
 }
@@ -32,11 +34,11 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	defer l.release(o)
 	o.req = r
 	if err := l.inspect(ctx, o); err != nil {
-		return 0, failure(ctx, err)
+		return 0, store.Failure(ctx, err)
 	}
 	wait, fits, err := l.snapshot(o, new(snapshot))
 	if err != nil {
-		return 0, failure(ctx, err)
+		return 0, store.Failure(ctx, err)
 	}
 	if !fits {
 		return wait, ErrNeverFits
@@ -46,13 +48,13 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 
 // inspect resolves the path and reads its buckets.
 func (l *Limiter) inspect(ctx context.Context, o *attempt) (err error) {
-	if l.closed.Load() {
+	if l.store.Closed() {
 		return ErrClosed
 	}
 	if o.now, err = l.now(); err != nil {
 		return err
 	}
-	ctx, cancel := l.budget(ctx)
+	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
 	if err := l.resolve(ctx, o); err != nil {
 		return err
@@ -71,7 +73,7 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string) erro
 		return err
 	}
 	o.now = now
-	ctx, cancel := l.budget(ctx)
+	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
 	if err := l.resolve(ctx, o); err != nil {
 		return err

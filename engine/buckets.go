@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -94,8 +95,8 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 
 // everyBucket scans the namespace until it has found at least one bucket.
 func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list BucketPage, err error) {
-	if l.caps.Scan == nil {
-		return list, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace; set Entity to list the buckets of one entity"}
+	if l.store.Capabilities().Scan == nil {
+		return list, &ValidationError{"store", fmt.Sprintf("%T", l.store.Backend), "cannot list a whole namespace; set Entity to list the buckets of one entity"}
 	}
 	size, err := p.size()
 	if err != nil {
@@ -106,7 +107,7 @@ func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list Buck
 		return list, err
 	}
 	for {
-		keys, next, err := l.scan(ctx, l.opts.Namespace, position, size)
+		keys, next, err := l.store.Scan(ctx, l.opts.Namespace, position, size)
 		if err != nil {
 			return list, err
 		}
@@ -132,7 +133,7 @@ func (p *Page) scanned() (string, error) {
 	text, err := base64.RawURLEncoding.DecodeString(p.After)
 	position, known := strings.CutPrefix(string(text), allBuckets)
 	if err != nil || !known || position == "" {
-		return "", &ValidationError{"Page.After", p.After, badCursor}
+		return "", p.badCursor()
 	}
 	return position, nil
 }
@@ -148,26 +149,26 @@ func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (
 	if len(buckets) == 0 {
 		return nil, nil
 	}
-	out, unreadable, err := l.readable(ctx, buckets)
+	out, unreadable, err := l.store.ReadMany(ctx, buckets)
 	if err != nil {
 		return nil, err
 	}
-	var skip skipped
+	var skip store.Skipped
 	for i := range out {
 		s, exists, err := l.bucketState(buckets[i], &out[i], now)
 		if err = cmp.Or(unreadable[i], err); err != nil {
-			skip.add(1, err)
+			skip.Add(1, err)
 		} else if exists {
 			states = append(states, s)
 		}
 	}
-	l.report(ctx, skip)
+	l.store.Report(ctx, skip)
 	return states, nil
 }
 
 // bucketState decodes a record; false if there is none or if it has expired.
 func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s BucketState, exists bool, err error) {
-	if !r.Present() || expired(r.Expiry(), now) {
+	if !r.Present() || store.Expired(r.Expiry(), now) {
 		return s, false, nil
 	}
 	packed, _ := r.Text(schema.L)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // chargeAll charges every bucket on the path or none: one write each, all at the same time if the store does I/O. If one
@@ -29,7 +31,7 @@ func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err
 	switch {
 	case err == nil:
 		return false, l.readOthers(ctx, o)
-	case refused && verdict(ctx, err) == failing: // one bucket out of reach makes no admission of what another one denies
+	case refused && store.OutOfReach(ctx, err): // one bucket out of reach makes no admission of what another one denies
 		o.useLastSeenOfOthers()
 		return false, nil
 	}
@@ -58,7 +60,7 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, o *attempt) error {
 	// Whatever else happened: an acquire whose configuration changed under it begins again. And an outage of one bucket
 	// must not hide what is wrong with another one, which no policy lets through.
 	all := errs[:o.n]
-	for _, first := range []func(error) bool{isRestart, isWrong} {
+	for _, first := range []func(error) bool{isRestart, store.IsWrong} {
 		if i := slices.IndexFunc(all, first); i >= 0 {
 			return all[i]
 		}
@@ -67,12 +69,6 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, o *attempt) error {
 }
 
 func isRestart(err error) bool { return errors.Is(err, errRestart) }
-
-// isWrong reports an error that is no trouble reaching the store.
-func isWrong(err error) bool {
-	var bug *panicError
-	return err != nil && (!unreachable(err) || errors.As(err, &bug))
-}
 
 // refundOthers refunds what the charges of an acquire that is not admitted have charged. A charge whose outcome is
 // unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the same. The refund has a
@@ -93,7 +89,7 @@ func (l *Limiter) refundOthers(ctx context.Context, o *attempt) {
 	now, done := o.now, make(chan struct{})
 	refund := func(context.Context) {
 		defer close(done)
-		inner, cancel := l.budget(context.WithoutCancel(ctx))
+		inner, cancel := l.store.Budget(context.WithoutCancel(ctx))
 		defer cancel()
 		_ = l.eachPart(parts, func(p *part) error {
 			err := l.settle(inner, p, now)

@@ -45,10 +45,10 @@ func (l *Limiter) settingToChange(ctx context.Context, id SettingID, creates boo
 	if creates && id.Entity != "" {
 		keys = append(keys, schema.Deletion(l.opts.Namespace, id.Entity))
 	}
-	out, err := l.read(ctx, keys)
+	out, err := l.store.Read(ctx, keys)
 	if err == nil && len(keys) == 2 && out[1].Present() {
 		if err = l.finishDeletion(ctx, id.Entity, out[1].Int64(schema.MarkAt), now); err == nil {
-			out, err = l.read(ctx, keys[:1])
+			out, err = l.store.Read(ctx, keys[:1])
 		}
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (l *Limiter) commitChanges(ctx context.Context, changes []*change, parents 
 	if err != nil {
 		return 0, err
 	}
-	err = l.commit(ctx, writes, writes[len(writes)-1].Key)
+	err = l.store.Commit(ctx, writes, writes[len(writes)-1].Key)
 	// Also if it is not known whether the changes were made. And before the policy is noted: a read of before the commit may
 	// still be on its way.
 	l.forgetChanged(changes[:n])

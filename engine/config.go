@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -130,7 +131,7 @@ func (l *Limiter) configured(ctx context.Context, partition string, p Page, name
 	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: partition, Index: true}}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: partition, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (string, bool, error) {
 		return name(it.Sort), r.Has(schema.ConfigLimits), nil
 	})

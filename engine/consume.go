@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
@@ -32,7 +33,7 @@ func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	admitted, err := s.l.decide(ctx, o, &r)
 	s.keepUnknown(o.unknown)
 	if err != nil {
-		return failure(ctx, err)
+		return store.Failure(ctx, err)
 	}
 	s.l.observeDecision(o, &r, admitted)
 	if !admitted {

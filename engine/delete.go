@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -37,7 +38,7 @@ func (l *Limiter) deleteEntity(ctx context.Context, id string, force bool, now i
 	setting := SettingID{Kind: SettingEntity, Entity: id}
 	key, _ := setting.record(l.opts.Namespace)
 	mark := requireNoDeletion(l.opts.Namespace, id)
-	out, err := l.read(ctx, []backend.Key{key, mark.Key, schema.Adoption(l.opts.Namespace, id)})
+	out, err := l.store.Read(ctx, []backend.Key{key, mark.Key, schema.Adoption(l.opts.Namespace, id)})
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func (l *Limiter) commitDeletion(ctx context.Context, deletions []*change, now i
 	if err != nil {
 		return err
 	}
-	return l.commit(ctx, append(others, writes...), writes[len(writes)-1].Key)
+	return l.store.Commit(ctx, append(others, writes...), writes[len(writes)-1].Key)
 }
 
 // detachChildren takes the parent from the entity's children, or returns ErrHasChildren unless forced. Children that kept
@@ -119,38 +120,32 @@ func (o *ownedRecords) empty() bool { return len(o.limits) == 0 && len(o.buckets
 
 func (l *Limiter) ownedRecords(ctx context.Context, id string) (owned ownedRecords, err error) {
 	unreadable := func(backend.Key) { owned.more = true } // no condition of a commit can judge it
-	limits, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, l.limitsListing(id).onUnreadable(unreadable), limitsDeletion)
+	limits, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, l.limitsListing(id).OnUnreadable(unreadable), limitsDeletion)
 	if err != nil {
 		return owned, err
 	}
-	buckets, err := walk(ctx, l, Page{Size: maxBucketsAtOnce}, l.bucketListing(id).onUnreadable(unreadable), bucketDeletion)
+	buckets, err := walk(ctx, l, Page{Size: maxBucketsAtOnce}, l.bucketListing(id).OnUnreadable(unreadable), bucketDeletion)
 	if err != nil {
 		return owned, err
 	}
-	usage, err := walk(ctx, l, Page{Size: 1}, l.usageListing(id).onUnreadable(unreadable), usageDeletion)
+	usage, err := walk(ctx, l, Page{Size: 1}, l.usageListing(id).OnUnreadable(unreadable), usageDeletion)
 	owned.limits, owned.buckets = limits.Items, buckets.Items
 	owned.more = owned.more || limits.Next != "" || buckets.Next != "" || len(usage.Items) > 0
 	return owned, err
 }
 
-func (l *Limiter) limitsListing(id string) listing {
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id)}}
-	s.query.From, s.query.To = schema.LimitsRange()
+func (l *Limiter) limitsListing(id string) store.Listing {
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id)}}
+	s.Query.From, s.Query.To = schema.LimitsRange()
 	return s
 }
 
-func (l *Limiter) bucketListing(id string) listing {
-	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id), Index: true}}
+func (l *Limiter) bucketListing(id string) store.Listing {
+	return store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntityPartition(id), Index: true}}
 }
 
-func (l *Limiter) usageListing(id string) listing {
-	return listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
-}
-
-// onUnreadable returns the listing with a function that is called for each record that cannot be read.
-func (s listing) onUnreadable(f func(backend.Key)) listing {
-	s.unreadable = f
-	return s
+func (l *Limiter) usageListing(id string) store.Listing {
+	return store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.UsagePartition(id)}}
 }
 
 // limitsDeletion deletes an entity's limits as they were read.
@@ -178,7 +173,7 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int
 	mark := requireNoDeletion(l.opts.Namespace, id)
 	mark.Conds[0] = backend.Cond{Slot: schema.MarkAt, Op: backend.Equal, A: backend.Int(marked)}
 	goesOn := func() (bool, error) {
-		r, err := l.readOne(ctx, mark.Key)
+		r, err := l.store.ReadOne(ctx, mark.Key)
 		return err == nil && r.Present() && r.Int64(schema.MarkAt) == marked, err
 	}
 	if finished, err := l.deleteLimitsOf(ctx, id, mark, goesOn, now); err != nil || !finished {
@@ -191,7 +186,7 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int
 		return err
 	}
 	mark.Remove = true
-	return l.applyAll(ctx, []backend.Write{mark})
+	return l.store.ApplyAll(ctx, []backend.Write{mark})
 }
 
 // deleteLimitsOf deletes an entity's limits in commits that demand its deletion mark, with an event for each resource.
@@ -199,7 +194,7 @@ func (l *Limiter) finishDeletion(ctx context.Context, id string, marked, now int
 func (l *Limiter) deleteLimitsOf(ctx context.Context, id string, mark backend.Write, goesOn func() (bool, error), now int64) (finished bool, err error) {
 	for {
 		var unreadable []backend.Write
-		of := l.limitsListing(id).onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		of := l.limitsListing(id).OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		page, err := walk(ctx, l, Page{Size: maxLimitsAtOnce}, of, limitsDeletion)
 		if err != nil {
 			return false, err
@@ -211,7 +206,7 @@ func (l *Limiter) deleteLimitsOf(ctx context.Context, id string, mark backend.Wr
 			if on, err := goesOn(); err != nil || !on {
 				return false, err
 			}
-			return true, l.applyAll(ctx, unreadable)
+			return true, l.store.ApplyAll(ctx, unreadable)
 		}
 		if err := l.commitDeletion(ctx, page.Items, now, mark); err != nil {
 			return false, err
@@ -222,11 +217,11 @@ func (l *Limiter) deleteLimitsOf(ctx context.Context, id string, mark backend.Wr
 // deleteListed deletes what is listed, also what cannot be read, until nothing is listed. It stops if goesOn is false after
 // a page was listed.
 func (l *Limiter) deleteListed(
-	ctx context.Context, of listing, deletion func(backend.Item, *backend.Record) (backend.Write, bool, error), goesOn func() (bool, error),
+	ctx context.Context, of store.Listing, deletion func(backend.Item, *backend.Record) (backend.Write, bool, error), goesOn func() (bool, error),
 ) (finished bool, err error) {
 	for {
 		var unreadable []backend.Write
-		of := of.onUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
+		of := of.OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		page, err := walk(ctx, l, Page{Size: backend.MaxPage}, of, deletion)
 		if err != nil || len(page.Items)+len(unreadable) == 0 {
 			return err == nil, err
@@ -234,7 +229,7 @@ func (l *Limiter) deleteListed(
 		if on, err := goesOn(); err != nil || !on {
 			return false, err
 		}
-		if err := l.applyAll(ctx, append(page.Items, unreadable...)); err != nil {
+		if err := l.store.ApplyAll(ctx, append(page.Items, unreadable...)); err != nil {
 			return false, err
 		}
 	}

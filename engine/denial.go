@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
@@ -113,7 +114,7 @@ func (l *Limiter) exceeded(o *attempt) error {
 	e := &ExceededError{entity: o.root.id.entity}
 	wait, fits, err := l.snapshot(o, &e.limits)
 	if err != nil {
-		return failure(context.Background(), err)
+		return store.Failure(context.Background(), err)
 	}
 	e.RetryAfter, e.NeverFits = wait, !fits
 	for i := range o.n {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
@@ -20,7 +22,7 @@ func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	admitted, err := l.decide(ctx, o, &r)
 	switch {
 	case err != nil:
-		if err = failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
+		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
 			return &Lease{degraded: true}, nil
 		}
 		return nil, err
@@ -38,7 +40,7 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	defer l.release(o)
 	admitted, err := l.decide(ctx, o, &r)
 	if err != nil {
-		if err = failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
+		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
 			return Decision{Allowed: true, Degraded: true}, nil
 		}
 		return Decision{}, err
@@ -46,7 +48,7 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
 	l.observeDecision(o, &r, admitted)
 	d := Decision{Allowed: admitted}
 	if d.RetryAfter, _, err = l.snapshot(o, &d.limits); err != nil {
-		return Decision{Allowed: admitted}, failure(ctx, err)
+		return Decision{Allowed: admitted}, store.Failure(ctx, err)
 	}
 	return d, nil
 }
@@ -83,7 +85,7 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 		if err == nil || !errors.As(err, &exceeded) || exceeded.NeverFits {
 			return lease, err
 		}
-		left := remaining(ctx)
+		left := store.Remaining(ctx)
 		if left < exceeded.RetryAfter {
 			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -27,7 +28,7 @@ func (s *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *
 	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
 		return nil
 	}
-	if s.l.closed.Load() {
+	if s.l.store.Closed() {
 		return ErrClosed
 	}
 	now, err := s.l.now()
@@ -35,9 +36,9 @@ func (s *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	inner, cancel := s.l.budget(ctx)
+	inner, cancel := s.l.store.Budget(ctx)
 	defer cancel()
-	return failure(ctx, s.l.eachPart(s.parts(), func(p *part) error { return f(inner, p, now) }))
+	return store.Failure(ctx, s.l.eachPart(s.parts(), func(p *part) error { return f(inner, p, now) }))
 }
 
 // unsure is a charge whose outcome is unknown: it is neither held nor pending. A part has at most one, and it is settled
@@ -111,7 +112,7 @@ func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
 	if !u.unwanted {
 		return l.settle(ctx, p, now)
 	}
-	r, err := l.readOne(ctx, l.key(p.h))
+	r, err := l.store.ReadOne(ctx, l.key(p.h))
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -105,7 +106,7 @@ func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 	if err := l.checkNamespace(ctx); err != nil {
 		return List[Entity]{}, err
 	}
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Entity, bool, error) {
 		e, err := entityOf(schema.EntityOf(it.Sort), r)
 		if errors.Is(err, ErrEntityNotFound) {

@@ -1,55 +1,28 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
-	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // Trouble with the store.
 var (
 	// ErrUnavailable reports that the store could not be reached within the budget; it wraps the cause. It is the only
 	// error that a [Policy] can turn into an admission.
-	ErrUnavailable = errors.New("engine: store unavailable")
+	ErrUnavailable = store.ErrUnavailable
 	// ErrContention reports a call that lost its race against other writers again and again. Nothing was
 	// admitted; a few tokens may have been charged. Trying again is right. No [Policy] admits a request because of it.
-	ErrContention = errors.New("engine: lost the race against other writers again and again; try again")
+	ErrContention = store.ErrContention
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
-	ErrSchema = errors.New("engine: the store has another schema, upgrade this program or the store")
+	ErrSchema = store.ErrSchema
 	// ErrCorrupt reports a store whose data is damaged or of another program, such as a bbolt file with a damaged page. It
 	// wraps the cause. No [Policy] admits a request on account of it.
-	ErrCorrupt = errors.New("engine: the store is damaged, or another program's")
+	ErrCorrupt = store.ErrCorrupt
 	// ErrClosed reports a call on a closed limiter.
-	ErrClosed = errors.New("engine: limiter is closed")
+	ErrClosed = store.ErrClosed
 )
-
-// Causes of ErrUnavailable.
-var (
-	errBreaker = errors.New("engine: the store failed several times in a row, it is probed again after a pause")
-	errBudget  = fmt.Errorf("engine: no answer within the budget (Options.Timeout, at most four fifths of the caller's deadline): %w",
-		context.DeadlineExceeded)
-)
-
-// What lists skip.
-var (
-	errForeign = errors.New("engine: an index entry that is not of this namespace or list; somebody wrote it without this library")
-	errKey     = errors.New("engine: a key that this library does not make; somebody wrote it without this library, or with a newer version")
-)
-
-// panicError reports a panic in the store: a bug, whatever the store was asked. A write may have been applied.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string { return fmt.Sprintf("engine: the store panicked: %v", e.value) }
-
-// Unwrap gives the panic's value too, if it is an error.
-func (e *panicError) Unwrap() []error {
-	if err, ok := e.value.(error); ok {
-		return []error{backend.ErrOutcomeUnknown, err}
-	}
-	return []error{backend.ErrOutcomeUnknown}
-}
 
 // errRestart makes an acquire begin again, because the configuration it began with has changed under it.
 var errRestart = errors.New("engine: configuration changed during the acquire")
@@ -158,26 +131,6 @@ type deadlineError struct {
 func (e *deadlineError) Error() string { return e.ExceededError.Error() + ": " + e.cause.Error() }
 
 func (e *deadlineError) Unwrap() []error { return []error{e.ExceededError, e.cause} }
-
-// canceledError reports a call whose caller gave up. Its text does not blame the store, which has not been shown to be out of
-// reach; what the store said stays reachable.
-type canceledError struct{ cause, err error }
-
-func (e *canceledError) Error() string {
-	if errors.Is(e.err, backend.ErrOutcomeUnknown) {
-		return "engine: canceled while the store worked on it, so it may have taken effect: " + e.cause.Error()
-	}
-	return "engine: canceled before the store answered: " + e.cause.Error()
-}
-
-func (e *canceledError) Unwrap() []error { return []error{context.Canceled, e.cause, e.err} }
-
-func canceled(ctx context.Context, err error) error {
-	if already := (*canceledError)(nil); errors.As(err, &already) {
-		return err
-	}
-	return &canceledError{context.Cause(ctx), err}
-}
 
 // unknownLimits names what was asked for and what there is.
 func unknownLimits(unknown, known []string) error {

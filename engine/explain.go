@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -41,7 +42,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		}
 		c, err := l.reload(ctx, h, now)
 		if err != nil {
-			return Explanation{}, failure(ctx, err)
+			return Explanation{}, store.Failure(ctx, err)
 		}
 		x.Path = append(x.Path, PathLevel{id, c.parent != "", c.level, c.stored.limits()})
 		id = c.parent
@@ -93,7 +94,7 @@ func (l *Limiter) parentWarning(ctx context.Context, parent string) (string, err
 	if err != nil || len(own.Items) > 0 {
 		return "", err
 	}
-	system, err := l.readOne(ctx, schema.System(l.opts.Namespace))
+	system, err := l.store.ReadOne(ctx, schema.System(l.opts.Namespace))
 	if err != nil {
 		return "", err
 	}

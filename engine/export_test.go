@@ -7,4 +7,4 @@ var Started = started
 func SystemClock() int64 { return new(clock).now() }
 
 // CloseBreaker makes the limiter call its store again at once, as if a probe had found it back.
-func (l *Limiter) CloseBreaker() { l.breaker.leave(&l.clock, false, healthy) }
+func (l *Limiter) CloseBreaker() { l.store.CloseBreaker() }

@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -128,7 +129,7 @@ func (v *lastSeen) mostlyActive(i int) bool {
 }
 
 // gone reports whether the record may have been dropped since it was seen.
-func (v *lastSeen) gone(now int64) bool { return expired(v.expiry, now) }
+func (v *lastSeen) gone(now int64) bool { return store.Expired(v.expiry, now) }
 
 // arrival is the state of the i-th limit of a bucket's record.
 func arrival(r *backend.Record, i int) (a bucket.Arrival) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -14,7 +15,7 @@ func (l *Limiter) ResourcesWithEntityLimits(ctx context.Context, p Page) (List[s
 	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, keys: l.limitedKeys}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, Keys: l.limitedKeys}
 	return walk(ctx, l, p, s, func(it backend.Item, _ *backend.Record) (string, bool, error) {
 		resource, _ := schema.LimitedResource(it.Sort)
 		return resource, true, nil // also if this entity's limits were deleted since: another's may be there
@@ -30,7 +31,7 @@ func (l *Limiter) limitedKeys(ctx context.Context, q backend.Query) (found backe
 		q.After = nil
 	}
 	for found.More = true; found.More && len(found.Items) < size; {
-		next, err := l.keys(ctx, q)
+		next, err := l.store.Keys(ctx, q)
 		if err != nil {
 			return backend.Keys{}, err
 		}

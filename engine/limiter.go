@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // DefaultNamespace is the one that exists without being registered.
@@ -17,28 +18,23 @@ const DefaultNamespace = "default"
 
 // Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
 type Limiter struct {
-	store     backend.Backend
+	store     *store.Store
 	opts      Options
 	noIO      bool
 	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
-	prompt    bool // the store heeds contexts
-	caps      backend.Capabilities
 	clock     clock
 	trust     int64 // age up to which configuration is used without a look at its refresh, ns
 	cache     *cache
 	limitSets limitSetCache
 	configs   configCache
 	flights   singleflight.Group // configuration being read
-	breaker   breaker
 	sweeps    sweeper
 	events    eventIDs      // of audit events
 	attempts  sync.Pool     // of *attempt
 	policy    atomic.Uint32 // the Policy last seen stored for the system
 	checked   atomic.Bool   // the schema's version was read
 	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
-	apart     atomic.Int64  // when it was last reported that the store's clock is another, likewise
-	closed    atomic.Bool
-	closing   sync.RWMutex // held for reading while background work is started
+	closing   sync.RWMutex  // held for reading while background work is started
 	work      sync.WaitGroup
 	stop      context.CancelFunc
 	ctx       context.Context // of background work
@@ -46,9 +42,9 @@ type Limiter struct {
 
 // New returns a limiter over a store, which the limiter does not close. It does no I/O, so trouble with the store shows at
 // the first use. It returns a *ValidationError for bad options.
-func New(store backend.Backend, o *Options) (*Limiter, error) {
-	l := &Limiter{store: store, opts: o.withDefaults()}
-	if store == nil {
+func New(b backend.Backend, o *Options) (*Limiter, error) {
+	l := &Limiter{opts: o.withDefaults()}
+	if b == nil {
 		return nil, &ValidationError{"store", nil, "must not be nil; memory.New(nil) is one for tests"}
 	}
 	if err := namespaceRule.check("Options.Namespace", l.opts.Namespace); err != nil {
@@ -57,11 +53,12 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	if err := checkPolicy("Options.OnUnavailable", l.opts.OnUnavailable); err != nil {
 		return nil, err
 	}
-	l.caps = store.Capabilities()
+	l.clock.settable = l.opts.Now // nil: the system's
+	l.store = store.New(l.storeOptions(b))
+	caps := l.store.Capabilities()
 	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
 	// the writes that DynamoDB gets are then tested without DynamoDB.
-	l.noIO, l.noRegimes, l.prompt = l.caps.NoIO, l.caps.Max && l.caps.NoIO, l.caps.HonorsContext
-	l.clock.settable = l.opts.Now // nil: the system's
+	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.cache = newCache(l.opts.CacheSize)
 	l.attempts.New = func() any { return newAttempt(&l.opts) }
@@ -69,11 +66,25 @@ func New(store backend.Backend, o *Options) (*Limiter, error) {
 	return l, nil
 }
 
+// storeOptions lets the store tell the observer and the log what it meets.
+func (l *Limiter) storeOptions(b backend.Backend) store.Options {
+	o := store.Options{
+		Backend: b, Timeout: l.opts.Timeout, Now: l.clock.now, Sleep: l.opts.Sleep, Logger: l.opts.Logger,
+		OnSkip: l.reportSkipped, OnClockAhead: l.reportStoreClock,
+	}
+	if l.opts.Observer != nil {
+		o.OnCall = func(c store.Call) {
+			l.observe(Event{Kind: EventStoreCall, Call: c.Name, Latency: c.Latency, Requests: c.Requests, Units: c.Units, Err: c.Err})
+		}
+	}
+	return o
+}
+
 // Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer
 // ErrClosed; a second Close does nothing.
 func (l *Limiter) Close() error {
 	l.closing.Lock()
-	first := l.closed.CompareAndSwap(false, true)
+	first := l.store.Close()
 	l.closing.Unlock()
 	if !first {
 		return nil
@@ -97,7 +108,7 @@ func (l *Limiter) Close() error {
 func (l *Limiter) background(f func(context.Context)) bool {
 	l.closing.RLock()
 	defer l.closing.RUnlock()
-	if l.closed.Load() {
+	if l.store.Closed() {
 		return false
 	}
 	l.work.Go(func() { f(l.ctx) })
@@ -119,4 +130,16 @@ func (l *Limiter) warn(ctx context.Context, now int64, msg string, args ...any) 
 	if (now-last >= int64(time.Second) || now < last) && l.warned.CompareAndSwap(last, now) {
 		l.opts.Logger.WarnContext(ctx, msg, args...)
 	}
+}
+
+// reportSkipped reports what a list has skipped.
+func (l *Limiter) reportSkipped(ctx context.Context, s store.Skipped) {
+	l.observe(Event{Kind: EventSkipped, Call: "list", Skipped: s.N, Err: s.Err})
+	l.warn(ctx, l.clock.now(), "limiter: a list skips records that it cannot read", "namespace", l.opts.Namespace, "skipped", s.N, "error", s.Err)
+}
+
+// reportStoreClock reports that the store's clock is ahead of this machine's, or behind.
+func (l *Limiter) reportStoreClock(ctx context.Context, ahead time.Duration) {
+	l.observe(Event{Kind: EventStoreClock, Ahead: ahead})
+	l.opts.Logger.WarnContext(ctx, "limiter: the store's clock and this machine's differ; set this machine's by a time service", "ahead", ahead)
 }

@@ -120,14 +120,14 @@ func (l *Limiter) checkOrphans(ctx context.Context, changes []*change) error {
 	}
 	orphaned := make([]error, len(changes))
 	var group errgroup.Group
-	group.SetLimit(l.parallelCalls())
+	group.SetLimit(l.store.ParallelCalls())
 	for i, c := range changes {
 		id := c.after.ID
 		if id.Kind != SettingEntity || c.after.Exists {
 			continue
 		}
 		group.Go(func() (err error) {
-			if c.adoptions, err = l.readOne(ctx, schema.Adoption(l.opts.Namespace, id.Entity)); err != nil {
+			if c.adoptions, err = l.store.ReadOne(ctx, schema.Adoption(l.opts.Namespace, id.Entity)); err != nil {
 				return err
 			}
 			child, err := l.remainingChild(ctx, id.Entity, after)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -79,7 +80,7 @@ func (m *manifestRun) commitStage(ctx context.Context, groups []changeGroup) err
 		parallel errgroup.Group
 		failed   atomic.Bool
 	)
-	parallel.SetLimit(m.l.parallelCalls())
+	parallel.SetLimit(m.l.store.ParallelCalls())
 	for _, group := range m.packCommits(groups) {
 		parallel.Go(func() error {
 			for conflicts := 0; len(group) > 0 && !failed.Load(); {
@@ -87,7 +88,7 @@ func (m *manifestRun) commitStage(ctx context.Context, groups []changeGroup) err
 				if conflicts++; len(left) < len(group) {
 					conflicts = 0
 				}
-				if err == nil && conflicts > maxConflicts {
+				if err == nil && conflicts > store.MaxConflicts {
 					err = ErrContention
 				}
 				if err != nil {
@@ -196,7 +197,7 @@ func (m *manifestRun) convertBuckets(ctx context.Context, changes []*change) {
 	if len(keys) == 0 {
 		return
 	}
-	out, err := l.read(ctx, keys)
+	out, err := l.store.Read(ctx, keys)
 	for i := range out {
 		if out[i].Present() {
 			err = errors.Join(err, l.convertLive(ctx, ids[i].Entity, ids[i].Resource))

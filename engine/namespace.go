@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -85,7 +86,7 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 	if err := l.checkSchema(ctx); err != nil {
 		return Namespace{}, err
 	}
-	r, err := l.readOne(ctx, schema.Namespace(name))
+	r, err := l.store.ReadOne(ctx, schema.Namespace(name))
 	if err != nil {
 		return Namespace{}, err
 	}
@@ -100,7 +101,7 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 	if err := l.checkSchema(ctx); err != nil {
 		return List[Namespace]{}, err
 	}
-	s := listing{query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, keys: l.namespaceKeys}
+	s := store.Listing{Query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, Keys: l.namespaceKeys}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Namespace, bool, error) {
 		n := namespaceOf(it.Sort, r)
 		if n == nil {
@@ -112,7 +113,7 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 
 // namespaceKeys lists the registered namespaces, with "default" among them in order.
 func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
-	found, err := l.keys(ctx, q)
+	found, err := l.store.Keys(ctx, q)
 	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
 		return found, err
 	}
@@ -134,7 +135,7 @@ func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(be
 	}
 	key := schema.Namespace(name)
 	return l.retryConflicts(ctx, func(now int64) error {
-		r, err := l.readOne(ctx, key)
+		r, err := l.store.ReadOne(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -179,7 +180,7 @@ func (l *Limiter) checkRecords(ctx context.Context, keys []backend.Key) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	out, err := l.read(ctx, keys)
+	out, err := l.store.Read(ctx, keys)
 	if err != nil {
 		return err
 	}

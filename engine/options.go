@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -71,15 +70,6 @@ func (c *clock) now() int64 {
 		return c.settable().UnixNano()
 	}
 	return started.UnixNano() + int64(time.Since(started))
-}
-
-// remaining is how long ctx lasts. Deadlines are of the system's clock, whatever Options.Now says.
-func remaining(ctx context.Context) time.Duration {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return math.MaxInt64
-	}
-	return time.Until(deadline)
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

@@ -46,7 +46,7 @@ func (l *Limiter) readParents(ctx context.Context, changes []*change) (*parentGr
 				unknown, keys = append(unknown, id), append(keys, key)
 			}
 		}
-		out, unreadable, err := l.readMany(ctx, keys)
+		out, unreadable, err := l.store.ReadMany(ctx, keys)
 		if err != nil {
 			return nil, err
 		}

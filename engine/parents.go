@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -24,9 +25,9 @@ func (l *Limiter) Children(ctx context.Context, id string, p Page) (List[Entity]
 
 func (l *Limiter) children(ctx context.Context, id string, p Page) (List[Entity], error) {
 	ns := l.opts.Namespace
-	s := listing{query: backend.Query{Namespace: ns, Partition: schema.EntityPartition(id)}}
-	s.query.From, s.query.To = schema.ChildRange()
-	s.record = func(it backend.Item) backend.Key {
+	s := store.Listing{Query: backend.Query{Namespace: ns, Partition: schema.EntityPartition(id)}}
+	s.Query.From, s.Query.To = schema.ChildRange()
+	s.Record = func(it backend.Item) backend.Key {
 		key, _ := schema.Entity(ns, schema.ChildOf(it.Key))
 		return key
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -123,7 +122,7 @@ func (o *attempt) any(f func(*bucketCharge) bool) bool {
 // then shows whether an earlier try was applied. A refusal by the store is not an error; it is in c.outs.
 func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
 	l.waitForConversion(ctx, c)
-	return l.retry(ctx, func() (final bool, err error) {
+	return l.store.Retry(ctx, func() (final bool, err error) {
 		return l.apply(ctx, o, c)
 	})
 }
@@ -131,33 +130,11 @@ func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
 // apply makes the charge's write once, and notes what is not known of it. After an abandoned call the store has the
 // buffers of the charge: nothing of them may be touched.
 func (l *Limiter) apply(ctx context.Context, o *attempt, c *bucketCharge) (abandoned bool, err error) {
-	if l.noIO {
-		err = l.store.Apply(ctx, c.writes[:], c.outs[:])
-	} else {
-		abandoned, err = l.call(ctx, "apply", func(ctx context.Context) error {
-			return l.store.Apply(ctx, c.writes[:], c.outs[:])
-		})
-	}
+	abandoned, err = l.store.Apply(ctx, c.writes[:], c.outs[:])
 	if abandoned {
 		o.abandoned.Store(true)
 	}
 	c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
 	c.fromLastSeen = false // outs has what the store says
 	return abandoned, err
-}
-
-// isTransient tells trouble that passes.
-func isTransient(err error) bool {
-	var bug *panicError
-	return (unreachable(err) || errors.Is(err, backend.ErrContention)) && !errors.As(err, &bug)
-}
-
-// giveWay lets other writers go first. It sleeps a little, or, over a store without I/O, yields the processor. It reports
-// false if ctx ends first.
-func (l *Limiter) giveWay(ctx context.Context, n int) bool {
-	if l.noIO {
-		runtime.Gosched()
-		return ctx.Err() == nil
-	}
-	return l.pause(ctx, n)
 }

@@ -15,8 +15,8 @@ import (
 // active or is "default", or if the store cannot list a namespace, and ErrNamespaceNotFound if it is not registered.
 // Audited as namespace_purged when it begins and when it ends.
 func (l *Limiter) PurgeNamespace(ctx context.Context, name string) error {
-	if l.caps.Scan == nil {
-		return &ValidationError{"store", fmt.Sprintf("%T", l.store), "must be able to list a whole namespace to purge it"}
+	if l.store.Capabilities().Scan == nil {
+		return &ValidationError{"store", fmt.Sprintf("%T", l.store.Backend), "must be able to list a whole namespace to purge it"}
 	}
 	if name == DefaultNamespace {
 		return &ValidationError{"Namespace", name, "always exists and cannot be purged"}
@@ -61,11 +61,11 @@ const purgedAtOnce = 50
 // if the namespace is still being purged after the page was read.
 func (l *Limiter) deleteAll(ctx context.Context, namespace string) error {
 	for position, found := "", 0; ; {
-		keys, next, err := l.scan(ctx, namespace, position, backend.MaxPage)
+		keys, next, err := l.store.Scan(ctx, namespace, position, backend.MaxPage)
 		if err != nil {
 			return err
 		}
-		r, err := l.readOne(ctx, schema.Namespace(namespace))
+		r, err := l.store.ReadOne(ctx, schema.Namespace(namespace))
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (l *Limiter) deletePurged(ctx context.Context, namespace string, keys []bac
 		Conds: []backend.Cond{{Slot: schema.NamespaceState, Op: backend.Equal, Text: NamespacePurging}},
 	}
 	for chunk := range slices.Chunk(records, purgedAtOnce) {
-		err := l.commit(ctx, append([]backend.Write{purging}, chunk...), purging.Key)
+		err := l.store.Commit(ctx, append([]backend.Write{purging}, chunk...), purging.Key)
 		if errors.Is(err, backend.ErrConflict) {
 			return nil // somebody else has finished the purge, as the next read of the namespace shows
 		}
@@ -110,28 +110,5 @@ func (l *Limiter) deletePurged(ctx context.Context, namespace string, keys []bac
 			return err
 		}
 	}
-	return l.applyAll(ctx, events)
-}
-
-// scan returns the next keys of a namespace. It skips and reports those that this library cannot have written.
-func (l *Limiter) scan(ctx context.Context, namespace, after string, size int) (keys []backend.Key, next string, err error) {
-	var scanned []backend.Key
-	var position string
-	err = l.request(ctx, "scan", func(ctx context.Context) (err error) {
-		scanned, position, err = l.caps.Scan(ctx, namespace, after, size)
-		return err
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	var skip skipped
-	keys = slices.DeleteFunc(scanned, func(k backend.Key) bool {
-		bad := k.Validate() != nil
-		if bad {
-			skip.add(1, errKey)
-		}
-		return bad
-	})
-	l.report(ctx, skip)
-	return keys, position, nil
+	return l.store.ApplyAll(ctx, events)
 }

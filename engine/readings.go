@@ -19,7 +19,7 @@ func (l *Limiter) readUnseen(ctx context.Context, o *attempt, recall bool) error
 	if len(keys) == 0 {
 		return nil
 	}
-	out, err := l.read(ctx, keys)
+	out, err := l.store.Read(ctx, keys)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 	tries := 0
 	return l.administer(ctx, func(now int64) error {
 		tries++
-		r, err := l.readOne(ctx, key)
+		r, err := l.store.ReadOne(ctx, key)
 		if err != nil || !r.Present() {
 			return err
 		}

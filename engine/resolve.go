@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -54,7 +55,7 @@ func (l *Limiter) config(ctx context.Context, h *bucketState, now int64) (*confi
 	case age < ttl && !l.noIO:
 		l.refresh(h, now)
 		return c, nil
-	case l.breaker.isOpen(): // the write is what shall probe the store
+	case l.store.BreakerIsOpen(): // the write is what shall probe the store
 		return c, nil
 	}
 	fresh, err := l.load(ctx, h, now)
@@ -71,7 +72,7 @@ func (l *Limiter) refresh(h *bucketState, now int64) {
 	}
 	l.background(func(ctx context.Context) {
 		defer h.renewed.Store(false)
-		if _, err := l.load(context.WithValue(ctx, aside{}, true), h, now); err != nil {
+		if _, err := l.load(store.Aside(ctx), h, now); err != nil {
 			l.observe(Event{Kind: EventRefresh, Entity: h.id.entity, Resource: h.id.resource, Err: err})
 		}
 	})
@@ -80,13 +81,13 @@ func (l *Limiter) refresh(h *bucketState, now int64) {
 // load reads the configuration; those who ask for the same at the same time share one flight. With an open breaker they
 // do not, as all would wait for the one that probes the store; nor without Options.Timeout, as nothing would end it.
 func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config, error) {
-	if l.noIO || l.opts.Timeout == 0 || l.breaker.isOpen() {
+	if l.noIO || l.opts.Timeout == 0 || l.store.BreakerIsOpen() {
 		return l.fetch(ctx, h, now)
 	}
 	if ctx.Err() != nil {
-		return nil, failure(ctx, notSent(ctx))
+		return nil, store.Failure(ctx, store.NotSent(ctx))
 	}
-	ctx, cancel := l.budget(ctx)
+	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
 	// A flight that began before an own change must not serve those who come after it, nor must one of a bucket state that
 	// the cache has dropped: that counts no changes.
@@ -102,8 +103,8 @@ func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config,
 		return r.Val.(*config), nil
 	case <-ctx.Done():
 		err := fmt.Errorf("%w: %w", backend.ErrUnavailable, context.Cause(ctx))
-		l.breaker.leave(&l.clock, false, verdict(ctx, err)) // the flight ends later than this caller, who must count too
-		return nil, failure(ctx, err)
+		l.store.Missed(ctx, err) // the flight ends later than this caller, who must count too
+		return nil, store.Failure(ctx, err)
 	}
 }
 
@@ -132,7 +133,7 @@ func (l *Limiter) fetch(ctx context.Context, h *bucketState, now int64) (*config
 	keys[readEntityDefault], _ = schema.EntityLimits(ns, h.id.entity, "")
 	keys[readResource], _ = schema.Resource(ns, h.id.resource)
 	keys[readSystem] = schema.System(ns)
-	out, err := l.read(ctx, append(keys[:], l.namespaceCheckKeys()...))
+	out, err := l.store.Read(ctx, append(keys[:], l.namespaceCheckKeys()...))
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (l *Limiter) mergeLevels(out []backend.Record) (*config, error) {
 		}
 		p, err := l.limitSets.get(packed)
 		if err != nil {
-			return nil, failure(context.Background(), err)
+			return nil, store.Failure(context.Background(), err)
 		}
 		c.stored, c.level = p, level
 		break

@@ -5,17 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
-)
-
-const (
-	readChunk        = 100 // keys of one read, the most that DynamoDB takes at once
-	maxParallelCalls = 8   // of an operation that makes many calls
 )
 
 // Settings reads any number of settings and returns them in the order of the ids; Exists is false for those that are not
@@ -31,7 +24,7 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
-	out, unreadable, err := l.readMany(ctx, keys)
+	out, unreadable, err := l.store.ReadMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +60,15 @@ func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setti
 // the namespace, also buckets: on DynamoDB that reads the whole table. It returns a *ValidationError if the store cannot
 // scan.
 func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
-	if l.caps.Scan == nil {
-		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store), "cannot list a whole namespace, which reading all settings needs"}
+	if l.store.Capabilities().Scan == nil {
+		return nil, &ValidationError{"store", fmt.Sprintf("%T", l.store.Backend), "cannot list a whole namespace, which reading all settings needs"}
 	}
 	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
 	}
 	var found []backend.Key
 	for position := ""; ; {
-		keys, next, err := l.scan(ctx, l.opts.Namespace, position, backend.MaxPage)
+		keys, next, err := l.store.Scan(ctx, l.opts.Namespace, position, backend.MaxPage)
 		if err != nil {
 			return nil, err
 		}
@@ -93,12 +86,12 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 // settingsAt reads the settings whose records have these keys, and sorts them. It leaves out those that were deleted
 // meanwhile, and keys of other records. It skips and reports those that cannot be read.
 func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting, error) {
-	out, unreadable, err := l.readMany(ctx, keys)
+	out, unreadable, err := l.store.ReadMany(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
 	var settings []Setting
-	var skip skipped
+	var skip store.Skipped
 	for i, k := range keys {
 		id, ok := settingAt(k)
 		if !ok || unreadable[i] == nil && !out[i].Present() {
@@ -106,12 +99,12 @@ func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting
 		}
 		s, err := settingOf(id, &out[i])
 		if err = cmp.Or(unreadable[i], err); err != nil {
-			skip.add(1, err)
+			skip.Add(1, err)
 			continue
 		}
 		settings = append(settings, s)
 	}
-	l.report(ctx, skip)
+	l.store.Report(ctx, skip)
 	slices.SortFunc(settings, func(a, b Setting) int { return a.ID.Compare(b.ID) })
 	return settings, nil
 }
@@ -121,18 +114,18 @@ func (l *Limiter) managedKeys(ctx context.Context, manifest string) ([]backend.K
 	ns := l.opts.Namespace
 	q := backend.Query{Namespace: ns, Partition: schema.ManagedPartition(manifest), Size: backend.MaxPage}
 	var keys, long []backend.Key
-	var skip skipped
-	defer func() { l.report(ctx, skip) }()
+	var skip store.Skipped
+	defer func() { l.store.Report(ctx, skip) }()
 	add := func(id string) {
 		k, ok := schema.ManagedRecord(ns, id)
 		if !ok || k.Validate() != nil {
-			skip.add(1, errKey)
+			skip.Add(1, store.ErrKey)
 			return
 		}
 		keys = append(keys, k)
 	}
 	for {
-		found, err := l.keys(ctx, q)
+		found, err := l.store.Keys(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -148,48 +141,16 @@ func (l *Limiter) managedKeys(ctx context.Context, manifest string) ([]backend.K
 		}
 		q.After = &found.Items[len(found.Items)-1]
 	}
-	out, unreadable, err := l.readMany(ctx, long)
+	out, unreadable, err := l.store.ReadMany(ctx, long)
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
 		if unreadable[i] != nil {
-			skip.add(1, unreadable[i])
+			skip.Add(1, unreadable[i])
 		} else if id, ok := out[i].Text(schema.ManagedText); ok { // else it was deleted meanwhile
 			add(id)
 		}
 	}
 	return keys, nil
-}
-
-// readMany reads any number of records, several calls at a time. unreadable has the reason for each that cannot be read, by
-// index.
-func (l *Limiter) readMany(ctx context.Context, keys []backend.Key) (out []backend.Record, unreadable map[int]error, err error) {
-	out, unreadable = make([]backend.Record, len(keys)), map[int]error{}
-	var group errgroup.Group
-	var lock sync.Mutex // guards unreadable
-	group.SetLimit(l.parallelCalls())
-	for from := 0; from < len(keys); from += readChunk {
-		to := min(from+readChunk, len(keys))
-		group.Go(func() error {
-			chunk, reasons, err := l.readable(ctx, keys[from:to])
-			copy(out[from:to], chunk)
-			lock.Lock()
-			defer lock.Unlock()
-			for i, err := range reasons {
-				unreadable[from+i] = err
-			}
-			return err
-		})
-	}
-	err = group.Wait()
-	return out, unreadable, err
-}
-
-// parallelCalls is how many calls of the store an operation makes at the same time.
-func (l *Limiter) parallelCalls() int {
-	if l.noIO {
-		return 1
-	}
-	return maxParallelCalls
 }

@@ -52,7 +52,7 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 		if done, err := l.sendSettlement(ctx, o, c, p, ups, downs); done || err != nil {
 			return err
 		}
-		if c.tries > mostWrongGuesses && !l.giveWay(ctx, c.tries-mostWrongGuesses) {
+		if c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
 			break
 		}
 	}
@@ -62,7 +62,7 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 // readLimitsAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
 // them since, and only what has nowhere to go now is void.
 func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part) error {
-	r, err := l.readOne(ctx, l.key(c.h))
+	r, err := l.store.ReadOne(ctx, l.key(c.h))
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,10 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 // sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
 func (l *Limiter) sendSettlement(ctx context.Context, o *attempt, c *bucketCharge, p *part, ups, downs bool) (done bool, err error) {
 	if downs {
-		err = l.sendOnce(ctx, o, c)
+		err = l.store.RetryOnce(ctx, func() error {
+			_, err := l.apply(ctx, o, c)
+			return err
+		})
 	} else {
 		err = l.send(ctx, o, c)
 	}
@@ -136,20 +139,6 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *attempt, c *bucketCharg
 func (c *bucketCharge) isMine(r *backend.Record) bool {
 	nonce, ok := r.Num(schema.Nonce)
 	return ok && nonce == c.nonce
-}
-
-// sendOnce makes a write that must not be made twice: again only if it certainly was not applied.
-func (l *Limiter) sendOnce(ctx context.Context, o *attempt, c *bucketCharge) error {
-	for try := 1; ; try++ {
-		if ctx.Err() != nil {
-			return ctx.Err() // nothing was sent, so nothing is lost
-		}
-		_, err := l.apply(ctx, o, c)
-		certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
-		if err == nil || !certain || try > resends || errors.Is(err, errBreaker) || ctx.Err() != nil || !l.giveWay(ctx, try) {
-			return err
-		}
-	}
 }
 
 // lose gives up refunds whose outcome is not known, or that came too late.

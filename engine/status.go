@@ -23,7 +23,7 @@ type Status struct {
 func (l *Limiter) Status(ctx context.Context) (Status, error) {
 	s := Status{Schema: strconv.Itoa(schema.CurrentVersion), Namespace: l.opts.Namespace, Records: -1}
 	start := l.clock.now()
-	r, err := l.readOne(ctx, schema.Version())
+	r, err := l.store.ReadOne(ctx, schema.Version())
 	s.Latency = time.Duration(l.clock.now() - start)
 	if errors.Is(err, ErrUnavailable) {
 		return s, nil
@@ -40,6 +40,6 @@ func (l *Limiter) Status(ctx context.Context) (Status, error) {
 
 // Ping reads the store once and writes nothing. It returns ErrUnavailable if the store cannot be reached.
 func (l *Limiter) Ping(ctx context.Context) error {
-	_, err := l.readOne(ctx, schema.Version())
+	_, err := l.store.ReadOne(ctx, schema.Version())
 	return err
 }

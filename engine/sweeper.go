@@ -29,7 +29,7 @@ const sweepBatch = 64
 // countWrites counts an attempt's writes, and sweeps when it is time to.
 func (l *Limiter) countWrites(o *attempt) {
 	s := &l.sweeps
-	if o.writes += o.n; l.caps.Sweep == nil || o.writes < sweepBatch {
+	if o.writes += o.n; l.store.Capabilities().Sweep == nil || o.writes < sweepBatch {
 		return
 	}
 	writes := int64(o.writes)
@@ -43,25 +43,8 @@ func (l *Limiter) countWrites(o *attempt) {
 	most, before := sweepShare*s.writes.Swap(0), s.slowest.Swap(math.MaxInt64)
 	l.background(func(ctx context.Context) {
 		defer s.running.Store(false)
-		if err := l.sweep(ctx, before/int64(time.Second), most); err != nil && ctx.Err() == nil {
+		if err := l.store.Sweep(ctx, before/int64(time.Second), most); err != nil && ctx.Err() == nil {
 			l.warn(ctx, before, "limiter: dropping expired records failed", "error", err)
 		}
 	})
-}
-
-// sweep drops records that expired before now (seconds since the Unix epoch) until none is left, or about as many as most
-// are gone. Each call of the store is short, and other writes come between.
-func (l *Limiter) sweep(ctx context.Context, now, most int64) error {
-	for most > 0 {
-		dropped := 0
-		_, err := l.call(ctx, "sweep", func(ctx context.Context) (err error) {
-			dropped, err = l.caps.Sweep(ctx, now)
-			return err
-		})
-		if err != nil || dropped == 0 {
-			return err
-		}
-		most -= int64(dropped)
-	}
-	return nil
 }

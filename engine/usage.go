@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -136,22 +137,22 @@ func (q *UsageQuery) bounds() (from, to int64) {
 }
 
 // usage returns the listing that a query asks for.
-func (l *Limiter) usage(q UsageQuery) listing {
+func (l *Limiter) usage(q UsageQuery) store.Listing {
 	window := schema.Window(q.Window)
-	s := listing{query: backend.Query{Namespace: l.opts.Namespace}}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace}}
 	from, to := q.bounds()
 	if q.Entity != "" {
-		s.query.Partition = schema.UsagePartition(q.Entity)
-		s.query.From, s.query.To = schema.UsageRange(window, from, to)
+		s.Query.Partition = schema.UsagePartition(q.Entity)
+		s.Query.From, s.Query.To = schema.UsageRange(window, from, to)
 		if q.Resource != "" {
-			s.keys = l.usageKeysOf(q.Resource)
+			s.Keys = l.usageKeysOf(q.Resource)
 		}
 		return s
 	}
 	parts := schema.UsageIndex(window, q.Resource)
-	s.query.Partition, s.query.Index = strings.TrimSuffix(parts[0], "|0"), true
-	s.query.From, s.query.To = schema.UsageIndexRange(from, to)
-	s.keys = l.usageKeysIn(parts)
+	s.Query.Partition, s.Query.Index = strings.TrimSuffix(parts[0], "|0"), true
+	s.Query.From, s.Query.To = schema.UsageIndexRange(from, to)
+	s.Keys = l.usageKeysIn(parts)
 	return s
 }
 
@@ -160,7 +161,7 @@ func (l *Limiter) usageKeysOf(resource string) func(context.Context, backend.Que
 	return func(ctx context.Context, q backend.Query) (of backend.Keys, err error) {
 		size := q.Size
 		for q.Size = backend.MaxPage; ; {
-			found, err := l.keys(ctx, q)
+			found, err := l.store.Keys(ctx, q)
 			if err != nil {
 				return backend.Keys{}, err
 			}
@@ -191,7 +192,7 @@ func (l *Limiter) usageKeysIn(parts []string) func(context.Context, backend.Quer
 			of := q
 			of.Partition = parts[i]
 			group.Go(func() (err error) {
-				found[i], err = l.keys(ctx, of)
+				found[i], err = l.store.Keys(ctx, of)
 				return err
 			})
 		}
@@ -217,7 +218,7 @@ func snapshotOf(it backend.Item, r *backend.Record) (s UsageSnapshot, wanted boo
 	}
 	counters, err := schema.Counters(r)
 	if err != nil {
-		return s, false, failure(context.Background(), err)
+		return s, false, store.Failure(context.Background(), err)
 	}
 	s = UsageSnapshot{
 		Entity: entity, Resource: resource, Window: Window(window),

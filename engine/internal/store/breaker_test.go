@@ -1,4 +1,4 @@
-package engine
+package store
 
 import (
 	"testing"
@@ -7,20 +7,20 @@ import (
 
 // TestBreaker goes through what a probe may come to, on a clock that the test sets.
 func TestBreaker(t *testing.T) {
-	at := time.Unix(2_000_000_000, 0)
-	c := &clock{settable: func() time.Time { return at }}
+	at := int64(2_000_000_000) * int64(time.Second)
+	now := func() int64 { return at }
 	b := &breaker{}
 	want := func(what string, allowed, probe bool) {
 		t.Helper()
-		if gotAllowed, gotProbe := b.enter(c); gotAllowed != allowed || gotProbe != probe {
+		if gotAllowed, gotProbe := b.enter(now); gotAllowed != allowed || gotProbe != probe {
 			t.Fatalf("%s: allowed %v, probe %v; want %v, %v", what, gotAllowed, gotProbe, allowed, probe)
 		}
 	}
-	pass := func(d time.Duration) { at = at.Add(d) }
+	pass := func(d time.Duration) { at += int64(d) }
 	trip := func() {
 		for range tripAfter {
 			want("closed", true, false)
-			b.leave(c, false, failing)
+			b.leave(now(), false, failing)
 		}
 		want("open", false, false)
 	}
@@ -31,32 +31,32 @@ func TestBreaker(t *testing.T) {
 		pass(time.Second/4 + 1)
 		want("after the pause", true, true)
 		want("while a probe is under way", false, false)
-		b.leave(c, false, failing) // a call of before it opened
+		b.leave(now(), false, failing) // a call of before it opened
 		pass(time.Minute)
 		want("when a probe has not ended for long", true, true)
 		pass(time.Minute)
-		b.leave(c, true, unknown)
+		b.leave(now(), true, unknown)
 		want("after the caller of a probe gave up", false, false)
 		pass(time.Second + time.Second/4)
 		want("a pause later", true, true)
-		b.leave(c, true, panicking)
+		b.leave(now(), true, panicking)
 		want("after a probe that panicked", true, true)
 		for d := 2 * time.Second; d < time.Minute; d *= 2 {
-			b.leave(c, true, failing)
+			b.leave(now(), true, failing)
 			d := min(d, 8*time.Second)
 			pass(d - 1)
 			want("before a longer pause is over", false, false)
 			pass(d/4 + 1)
 			want("after it", true, true)
 		}
-		b.leave(c, true, failing)
+		b.leave(now(), true, failing)
 		pass(-time.Hour)
 		want("when the clock was set back", true, true)
-		b.leave(c, true, healthy)
+		b.leave(now(), true, healthy)
 	}
 	trip() // begins with the shortest pause again
 	pass(time.Second + time.Second/4)
 	want("a second time", true, true)
-	b.leave(c, false, healthy) // a call of before it opened, which was slow
+	b.leave(now(), false, healthy) // a call of before it opened, which was slow
 	want("when any call has found the store back", true, false)
 }

@@ -1,4 +1,4 @@
-package engine
+package store
 
 import (
 	"math/rand/v2"
@@ -35,20 +35,20 @@ func (b *breaker) isOpen() bool {
 }
 
 // enter reports whether a call may be made; probe, whether it is one that probes the store.
-func (b *breaker) enter(c *clock) (allowed, probe bool) {
+func (b *breaker) enter(now func() int64) (allowed, probe bool) {
 	if !b.isOpen() {
 		return true, false
 	}
-	now := c.now()
+	at := now()
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.failures < tripAfter {
 		return true, false
 	}
-	if passed := now - b.since; passed >= 0 && passed < int64(b.length) { // a clock that was set back must not block
+	if passed := at - b.since; passed >= 0 && passed < int64(b.length) { // a clock that was set back must not block
 		return false, false
 	}
-	b.since = now
+	b.since = at
 	return true, true
 }
 
@@ -63,8 +63,7 @@ const (
 )
 
 // leave notes how a call went.
-func (b *breaker) leave(c *clock, probe bool, h health) {
-	now := c.now()
+func (b *breaker) leave(now int64, probe bool, h health) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	switch h {
