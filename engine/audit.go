@@ -2,30 +2,20 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// auditRetention is how long the store keeps an audit event.
-const auditRetention = 90 * 24 * time.Hour
-
-// The actions of audit events. Events of namespaces are stored in the namespace "default".
+// The actions of audit events that package changes does not make. Events of namespaces are stored in the namespace "default".
 const (
-	actionEntityCreated      = "entity_created"
-	actionEntityUpdated      = "entity_updated"
-	actionEntityDeleted      = "entity_deleted"
-	actionLimitsSet          = "limits_set"
-	actionLimitsDeleted      = "limits_deleted"
 	actionBucketReset        = "bucket_reset"
 	actionNamespaceRegister  = "namespace_registered"
 	actionNamespaceDeleted   = "namespace_deleted"
@@ -109,7 +99,7 @@ func firstID(ms int64) string {
 
 // eventOf decodes the record of an event. It returns ErrSchema if a document is not JSON, because nobody could print it.
 func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
-	e := AuditEvent{ID: it.Key.Sort, Entity: schema.AuditedOf(it.Key), Time: instant(r.Int64(schema.AuditTime))}
+	e := AuditEvent{ID: it.Key.Sort, Entity: schema.AuditedOf(it.Key), Time: changes.Instant(r.Int64(schema.AuditTime))}
 	e.Action, _ = r.Text(schema.AuditAction)
 	e.Resource, _ = r.Text(schema.AuditResource)
 	e.Principal, _ = r.Text(schema.AuditPrincipal)
@@ -125,79 +115,4 @@ func eventOf(it backend.Item, r *backend.Record) (AuditEvent, error) {
 		}
 	}
 	return e, nil
-}
-
-// event is an audit event to be written.
-type event struct {
-	action, entity, resource string
-	namespace                string // in which it is written; "" for the limiter's
-	before, after            any    // documents; nil for none
-}
-
-// commitAudited commits writes together with the audit event of the change.
-func (l *Limiter) commitAudited(ctx context.Context, now int64, e event, writes ...backend.Write) error {
-	w, err := l.audit(now, &e)
-	if err != nil {
-		return err
-	}
-	return l.store.Commit(ctx, append(writes, w), w.Key)
-}
-
-// audit returns the write of an event, with a new id.
-func (l *Limiter) audit(now int64, e *event) (backend.Write, error) {
-	id, err := l.events.next(now)
-	if err != nil {
-		return backend.Write{}, err
-	}
-	if e.namespace == "" {
-		e.namespace = l.opts.Namespace
-	}
-	before, err := document(e.before)
-	if err != nil {
-		return backend.Write{}, err
-	}
-	after, err := document(e.after)
-	if err != nil {
-		return backend.Write{}, err
-	}
-	key, place := schema.Audit(e.namespace, e.entity, id)
-	return backend.Write{
-		Key: key, Layout: schema.AuditLayout, Index: &place,
-		Expiry: backend.Expiry((now + int64(auditRetention)) / int64(time.Second)),
-		Conds:  []backend.Cond{{Slot: schema.AuditTime, Op: backend.Absent}},
-		Effects: []backend.Effect{
-			setNum(schema.AuditTime, now), setText(schema.AuditAction, e.action), setText(schema.AuditResource, e.resource),
-			setText(schema.AuditPrincipal, strings.ToValidUTF8(l.opts.Principal, "\uFFFD")),
-			setText(schema.AuditBefore, before), setText(schema.AuditAfter, after),
-		},
-	}, nil
-}
-
-// document encodes a value as JSON, with sorted maps; "" for nil.
-func document(v any) (string, error) {
-	if v == nil {
-		return "", nil
-	}
-	var text strings.Builder
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false) // it would make metadata longer than what was checked
-	err := encoder.Encode(v)
-	return strings.TrimSuffix(text.String(), "\n"), err
-}
-
-// eventIDs creates the ids of events, increasing also within a millisecond. The zero value is ready to use. Safe for
-// concurrent use.
-type eventIDs struct {
-	lock    sync.Mutex
-	entropy *ulid.MonotonicEntropy
-}
-
-func (g *eventIDs) next(now int64) (string, error) {
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	if g.entropy == nil {
-		g.entropy = ulid.Monotonic(rand.Reader, 0)
-	}
-	id, err := ulid.New(uint64(now/int64(time.Millisecond)), g.entropy)
-	return id.String(), err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -65,7 +66,7 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 	if err := checkEntity(q.Entity); err != nil {
 		return BucketPage{}, err
 	}
-	return walk(ctx, l, q.Page, l.bucketListing(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
+	return walk(ctx, l, q.Page, l.admin.BucketsOf(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
 		return l.bucketState(it.Key, r, now)
 	})
 }
@@ -177,7 +178,7 @@ func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s 
 		return s, false, fmt.Errorf("%w: %w", ErrSchema, err)
 	}
 	s = BucketState{
-		Acquires: r.Int64(schema.Acq), Version: r.Int64(schema.Ver), WrittenAt: instant(r.Int64(schema.At)),
+		Acquires: r.Int64(schema.Acq), Version: r.Int64(schema.Ver), WrittenAt: changes.Instant(r.Int64(schema.At)),
 		Limits: make([]LimitState, len(p.terms)),
 	}
 	s.Entity, s.Resource, _ = schema.BucketOf(key)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -144,21 +145,21 @@ func (l *Limiter) setLimits(ctx context.Context, id SettingID, limits []Limit, p
 			return err
 		}
 	}
-	return l.changeSetting(ctx, id, true, func(c *change) error {
-		c.after.Exists = true
+	return l.change(ctx, id, true, func(c *changes.Change) error {
+		c.After.Exists = true
 		if len(limits) > 0 {
-			c.after.Limits = limits
+			c.After.Limits = limits
 		}
 		if policy != PolicyDefault {
-			c.after.OnUnavailable = policy
+			c.After.OnUnavailable = changes.Policy(policy)
 		}
 		return nil
 	})
 }
 
 func (l *Limiter) deleteSetting(ctx context.Context, id SettingID) error {
-	return l.changeSetting(ctx, id, false, func(c *change) error {
-		c.after = Setting{ID: id}
+	return l.change(ctx, id, false, func(c *changes.Change) error {
+		c.After = changes.Setting{ID: id.internal()}
 		return nil
 	})
 }
@@ -167,5 +168,14 @@ func (l *Limiter) setting(ctx context.Context, id SettingID) (Setting, error) {
 	if err := l.checkNamespace(ctx); err != nil {
 		return Setting{}, err
 	}
-	return l.settingToChange(ctx, id, false, 0)
+	s, err := l.admin.Read(ctx, id.internal())
+	return settingFrom(s), err
+}
+
+// change makes one change in the limiter's namespace, which must be active. See [changes.Admin.Change].
+func (l *Limiter) change(ctx context.Context, id SettingID, creates bool, next func(*changes.Change) error) error {
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
+	return l.admin.Change(ctx, id.internal(), creates, next)
 }

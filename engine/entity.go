@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -53,11 +54,11 @@ func (l *Limiter) CreateEntity(ctx context.Context, e Entity, o *EntityOptions) 
 	if err := checkEntityFields(&e); err != nil {
 		return err
 	}
-	return l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: e.ID}, true, func(c *change) error {
-		if c.before.Exists {
+	return l.change(ctx, SettingID{Kind: SettingEntity, Entity: e.ID}, true, func(c *changes.Change) error {
+		if c.Before.Exists {
 			return fmt.Errorf("%w: %q", ErrEntityExists, e.ID)
 		}
-		c.after.Exists, c.after.Record, c.requiresParent = true, e, !o.allowMissing()
+		c.After.Exists, c.After.Record, c.RequiresParent = true, changes.Entity(e), !o.allowMissing()
 		return nil
 	})
 }
@@ -74,18 +75,38 @@ func (l *Limiter) UpdateEntity(ctx context.Context, id string, u EntityUpdate, o
 		return Entity{}, err
 	}
 	var e Entity
-	err := l.changeSetting(ctx, SettingID{Kind: SettingEntity, Entity: id}, false, func(c *change) error {
-		if !c.before.Exists {
+	err := l.change(ctx, SettingID{Kind: SettingEntity, Entity: id}, false, func(c *changes.Change) error {
+		if !c.Before.Exists {
 			return fmt.Errorf("%w: %q", ErrEntityNotFound, id)
 		}
-		u.apply(&c.after.Record)
-		e, c.requiresParent = c.after.Record, u.Parent != nil && !o.allowMissing()
+		e = Entity(c.Before.Record)
+		u.apply(&e)
+		c.After.Record, c.RequiresParent = changes.Entity(e), u.Parent != nil && !o.allowMissing()
 		return nil
 	})
 	if err != nil {
 		return Entity{}, err
 	}
 	return e, nil
+}
+
+// DeleteOptions are options of DeleteEntity; nil means their zero values.
+type DeleteOptions struct {
+	Force bool // children lose their parent instead of preventing the deletion
+}
+
+// DeleteEntity deletes an entity with its limits, its buckets and its usage. It returns ErrEntityNotFound if there is
+// nothing of it, and ErrHasChildren if it is another's parent, unless forced. A deletion that was interrupted goes on when
+// it is called again, and before the entity is created or configured again. Audited as entity_deleted, with a
+// limits_deleted for each resource that it had limits for, and an entity_updated for each child.
+func (l *Limiter) DeleteEntity(ctx context.Context, id string, o *DeleteOptions) error {
+	if err := checkEntity(id); err != nil {
+		return err
+	}
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
+	return l.admin.Delete(ctx, id, o != nil && o.Force)
 }
 
 // Entity reads an entity. It returns ErrEntityNotFound if the entity does not exist.
@@ -108,11 +129,26 @@ func (l *Limiter) Entities(ctx context.Context, p Page) (List[Entity], error) {
 	}
 	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.EntitiesIndex, Index: true}}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Entity, bool, error) {
-		e, err := entityOf(schema.EntityOf(it.Sort), r)
+		e, err := changes.EntityOf(schema.EntityOf(it.Sort), r)
 		if errors.Is(err, ErrEntityNotFound) {
-			return e, false, nil
+			return Entity{}, false, nil
 		}
-		return e, true, err
+		return Entity(e), true, err
+	})
+}
+
+// Children lists the entities whose parent is id, by id. They may be there although the parent does not exist, see
+// [EntityOptions].
+func (l *Limiter) Children(ctx context.Context, id string, p Page) (List[Entity], error) {
+	if err := checkEntity(id); err != nil {
+		return List[Entity]{}, err
+	}
+	if err := l.checkNamespace(ctx); err != nil {
+		return List[Entity]{}, err
+	}
+	return walk(ctx, l, p, l.admin.ChildrenOf(id), func(it backend.Item, r *backend.Record) (Entity, bool, error) {
+		e, wanted, err := changes.Child(id, it, r)
+		return Entity(e), wanted, err
 	})
 }
 
@@ -152,17 +188,9 @@ func checkEntityFields(e *Entity) error {
 			return &ValidationError{"Metadata[" + k + "]", v, "must be UTF-8, with a key of 1 to 128 bytes"}
 		}
 	}
-	text, err := encodeMetadata(e.Metadata)
+	text, err := changes.EncodeMetadata(e.Metadata)
 	if len(text) > maxMetadata {
 		return &ValidationError{"Metadata", len(text), "must be at most 65536 bytes as JSON"}
 	}
 	return err
-}
-
-// encodeMetadata returns metadata as it is stored, "" if there is none.
-func encodeMetadata(m map[string]string) (string, error) {
-	if len(m) == 0 {
-		return "", nil
-	}
-	return document(m)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -46,11 +47,11 @@ var (
 	// ErrEntityExists reports the creation of an entity that exists.
 	ErrEntityExists = errors.New("engine: entity exists; update it instead")
 	// ErrEntityNotFound reports an entity that does not exist.
-	ErrEntityNotFound = errors.New("engine: no such entity; create it first")
+	ErrEntityNotFound = changes.ErrEntityNotFound
 	// ErrHasChildren reports the deletion of an entity that is some other's parent.
-	ErrHasChildren = errors.New("engine: entity has children; move them, or delete with Force")
+	ErrHasChildren = changes.ErrHasChildren
 	// ErrCycle reports a parent that is the entity itself or one of its descendants, or a path of more than 8.
-	ErrCycle = errors.New("engine: parents would form a cycle or a path longer than 8")
+	ErrCycle = changes.ErrCycle
 	// ErrNamespaceNotFound reports a namespace that is not registered, or deleted.
 	ErrNamespaceNotFound = errors.New("engine: namespace is not registered; register or recover it, or set Options.CreateNamespace")
 )
@@ -60,7 +61,7 @@ var (
 	// ErrManaged reports a setting that another manifest manages.
 	ErrManaged = errors.New("engine: managed by another manifest; let go of it there, or take it over")
 	// ErrStale reports settings that were changed after they had been read. Read them again.
-	ErrStale = errors.New("engine: changed meanwhile, read again")
+	ErrStale = changes.ErrStale
 )
 
 // ValidationError reports bad input. Nothing was done.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -90,7 +91,9 @@ func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings 
 
 // parentWarning returns the warning about one parent, "" if there is none.
 func (l *Limiter) parentWarning(ctx context.Context, parent string) (string, error) {
-	own, err := walk(ctx, l, Page{Size: 1}, l.limitsListing(parent), limitsDeletion)
+	own, err := walk(ctx, l, Page{Size: 1}, l.admin.LimitsOf(parent), func(_ backend.Item, r *backend.Record) (struct{}, bool, error) {
+		return struct{}{}, r.Has(schema.ConfigLimits), nil
+	})
 	if err != nil || len(own.Items) > 0 {
 		return "", err
 	}

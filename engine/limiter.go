@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -19,6 +20,7 @@ const DefaultNamespace = "default"
 // Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
 type Limiter struct {
 	store     *store.Store
+	admin     *changes.Admin
 	opts      Options
 	noIO      bool
 	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
@@ -29,7 +31,6 @@ type Limiter struct {
 	configs   configCache
 	flights   singleflight.Group // configuration being read
 	sweeps    sweeper
-	events    eventIDs      // of audit events
 	attempts  sync.Pool     // of *attempt
 	policy    atomic.Uint32 // the Policy last seen stored for the system
 	checked   atomic.Bool   // the schema's version was read
@@ -55,6 +56,7 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
+	l.admin = l.newAdmin()
 	caps := l.store.Capabilities()
 	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
 	// the writes that DynamoDB gets are then tested without DynamoDB.
@@ -78,6 +80,23 @@ func (l *Limiter) storeOptions(b backend.Backend) store.Options {
 		}
 	}
 	return o
+}
+
+// newAdmin lets the changes that this limiter makes take effect in it at once.
+func (l *Limiter) newAdmin() *changes.Admin {
+	return &changes.Admin{
+		Store: l.store, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
+		Forget:        l.forget,
+		SetPolicy:     func(p changes.Policy) { l.policy.Store(uint32(p)) },
+		MissingParent: func(entity, parent string) error { return &MissingParentError{entity, parent} },
+		Orphaned:      func(entity, child string) error { return &ParentError{entity, child} },
+	}
+}
+
+// forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
+// instead of deciding from memory.
+func (l *Limiter) forget(affected func(entity, resource string) bool) {
+	l.cache.forget(func(h *bucketState) bool { return affected(h.id.entity, h.id.resource) })
 }
 
 // Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer

@@ -1,15 +1,12 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -42,40 +39,35 @@ type ManifestOptions struct {
 // Nothing is changed if the error is a *ValidationError, ErrCycle or ErrManaged, or joins a *MissingParentError for each
 // newly named parent that will not exist in the end, and a *ParentError for each deleted entity that would still be a
 // parent. ErrStale names settings that were changed after they had been read: all other changes were made.
-func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, changes []SettingChange, o *ManifestOptions) error {
+func (l *Limiter) ApplyManifest(ctx context.Context, manifest string, wanted []SettingChange, o *ManifestOptions) error {
 	if o == nil {
 		o = &ManifestOptions{}
 	}
-	if err := checkChanges(manifest, changes, o.TakeOver); err != nil {
+	if err := checkChanges(manifest, wanted, o.TakeOver); err != nil {
 		return err
 	}
 	if err := l.checkNamespace(ctx); err != nil {
 		return err
 	}
-	all := settingChanges(manifest, changes, o.AllowMissingParent)
-	parents, err := l.readParents(ctx, all)
+	all := settingChanges(manifest, wanted, o.AllowMissingParent)
+	parents, err := l.admin.ReadParents(ctx, all)
 	if err != nil {
 		return err
 	}
-	if err := l.checkOrphans(ctx, all); err != nil || o.DryRun {
+	if err := l.admin.CheckOrphans(ctx, all); err != nil || o.DryRun {
 		return err
 	}
-	run := &manifestRun{l: l, parents: parents, progress: o.Progress}
-	for _, stage := range run.stages(all) {
-		if err := run.commitStage(ctx, stage.groups); err != nil {
-			return err
-		}
-	}
-	return run.staleError()
+	run := &changes.Run{Admin: l.admin, Parents: parents, Progress: o.Progress, LimitsSet: l.convertBuckets}
+	return run.Make(ctx, all)
 }
 
-func checkChanges(manifest string, changes []SettingChange, takeOver bool) error {
+func checkChanges(manifest string, wanted []SettingChange, takeOver bool) error {
 	if err := CheckManifest(manifest); err != nil {
 		return err
 	}
-	seen := make(map[SettingID]bool, len(changes))
-	for i := range changes {
-		c := &changes[i]
+	seen := make(map[SettingID]bool, len(wanted))
+	for i := range wanted {
+		c := &wanted[i]
 		if c.After.ID != c.Before.ID || seen[c.After.ID] {
 			return &ValidationError{"changes", c.After.ID.String(), "must be there once, with the same ID before and after"}
 		}
@@ -95,70 +87,34 @@ func checkChanges(manifest string, changes []SettingChange, takeOver bool) error
 }
 
 // settingChanges are the changes of a manifest, which manages all that it sets.
-func settingChanges(manifest string, changes []SettingChange, allowMissingParent bool) []*change {
-	all := make([]*change, len(changes))
-	for i := range changes {
-		c := &change{before: changes[i].Before, after: changes[i].After, manifest: manifest}
-		c.after.Manifest = ""
-		if c.after.Exists {
-			c.after.Manifest = manifest
+func settingChanges(manifest string, wanted []SettingChange, allowMissingParent bool) []*changes.Change {
+	all := make([]*changes.Change, len(wanted))
+	for i := range wanted {
+		c := &changes.Change{Before: wanted[i].Before.internal(), After: wanted[i].After.internal(), Manifest: manifest}
+		c.After.Manifest = ""
+		if c.After.Exists {
+			c.After.Manifest = manifest
 		}
-		c.requiresParent = c.moves() && !allowMissingParent
+		c.RequiresParent = c.Moves() && !allowMissingParent
 		all[i] = c
 	}
 	return all
 }
 
-// checkOrphans returns a *ParentError for each entity that is deleted and would still be another's parent. It reads the
-// mark of adoptions first, so that entities which are given a child later are not deleted.
-func (l *Limiter) checkOrphans(ctx context.Context, changes []*change) error {
-	after := map[string]*Setting{}
-	for _, c := range changes {
-		if c.after.ID.Kind == SettingEntity {
-			after[c.after.ID.Entity] = &c.after
+// convertBuckets converts the buckets for which limits were set. If it fails, their next acquires convert them, so that is
+// no error.
+func (l *Limiter) convertBuckets(ctx context.Context, ids []changes.ID) {
+	keys := make([]backend.Key, len(ids))
+	for i, id := range ids {
+		keys[i], _ = schema.Bucket(l.opts.Namespace, id.Entity, id.Resource)
+	}
+	out, err := l.store.Read(ctx, keys)
+	for i := range out {
+		if out[i].Present() {
+			err = errors.Join(err, l.convertLive(ctx, ids[i].Entity, ids[i].Resource))
 		}
 	}
-	orphaned := make([]error, len(changes))
-	var group errgroup.Group
-	group.SetLimit(l.store.ParallelCalls())
-	for i, c := range changes {
-		id := c.after.ID
-		if id.Kind != SettingEntity || c.after.Exists {
-			continue
-		}
-		group.Go(func() (err error) {
-			if c.adoptions, err = l.store.ReadOne(ctx, schema.Adoption(l.opts.Namespace, id.Entity)); err != nil {
-				return err
-			}
-			child, err := l.remainingChild(ctx, id.Entity, after)
-			if child != "" {
-				orphaned[i] = &ParentError{id.Entity, child}
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	orphaned = slices.DeleteFunc(orphaned, func(err error) bool { return err == nil })
-	slices.SortFunc(orphaned, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	return errors.Join(orphaned...)
-}
-
-// remainingChild returns a child that the entity still has when all changes are made, "" if there is none.
-func (l *Limiter) remainingChild(ctx context.Context, id string, after map[string]*Setting) (string, error) {
-	for p := (Page{Size: backend.MaxPage}); ; {
-		children, err := l.children(ctx, id, p)
-		if err != nil {
-			return "", err
-		}
-		for _, child := range children.Items {
-			if s := after[child.ID]; s == nil || s.Exists && s.Record.Parent == id {
-				return child.ID, nil
-			}
-		}
-		if p.After = children.Next; p.After == "" {
-			return "", nil
-		}
+	if err != nil && !errors.Is(err, ErrNoLimits) {
+		l.warn(ctx, l.clock.now(), "limiter: limits are stored, buckets will be converted at their next acquire", "error", err)
 	}
 }

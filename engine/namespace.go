@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -17,7 +18,7 @@ import (
 const (
 	NamespaceActive  = "active"
 	NamespaceDeleted = "deleted"
-	NamespacePurging = "purging"
+	NamespacePurging = changes.Purging
 )
 
 // Namespace is a separate part of a store: limiters of one namespace never see the records of another. "default" exists
@@ -35,7 +36,7 @@ func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
 	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
 		switch {
 		case before == nil:
-			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: instant(now)}, actionNamespaceRegister, nil
+			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: changes.Instant(now)}, actionNamespaceRegister, nil
 		case before.State != NamespaceActive:
 			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before registering it again"}
 		}
@@ -56,7 +57,7 @@ func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
 		case before.State != NamespaceActive:
 			return before, "", nil
 		}
-		return before.in(NamespaceDeleted, instant(now)), actionNamespaceDeleted, nil
+		return before.in(NamespaceDeleted, changes.Instant(now)), actionNamespaceDeleted, nil
 	})
 }
 
@@ -134,7 +135,7 @@ func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(be
 		return err
 	}
 	key := schema.Namespace(name)
-	return l.retryConflicts(ctx, func(now int64) error {
+	return l.admin.Retry(ctx, func(now int64) error {
 		r, err := l.store.ReadOne(ctx, key)
 		if err != nil {
 			return err
@@ -145,14 +146,14 @@ func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(be
 			return err
 		}
 		defer l.forgetNamespace(name)
-		w := backend.Write{Key: key, Layout: schema.NamespaceLayout, Conds: []backend.Cond{unchanged(r, schema.NamespaceVer)}}
+		w := backend.Write{Key: key, Layout: schema.NamespaceLayout, Conds: []backend.Cond{changes.Unchanged(r, schema.NamespaceVer)}}
 		if after == nil {
 			w.Remove = true
 		} else {
-			w.Effects = after.effects(nextVersion(now, r, schema.NamespaceVer))
+			w.Effects = after.effects(changes.NextVersion(now, r, schema.NamespaceVer))
 		}
-		e := event{action: action, namespace: DefaultNamespace, before: before.document(), after: after.document()}
-		return l.commitAudited(ctx, now, e, w)
+		e := changes.Event{Action: action, Namespace: DefaultNamespace, Before: before.document(), After: after.document()}
+		return l.admin.Commit(ctx, now, e, w)
 	})
 }
 
@@ -234,10 +235,10 @@ func namespaceOf(name string, r *backend.Record) *Namespace {
 		}
 		return nil
 	}
-	n := &Namespace{Name: name, CreatedAt: instant(r.Int64(schema.NamespaceCreated))}
+	n := &Namespace{Name: name, CreatedAt: changes.Instant(r.Int64(schema.NamespaceCreated))}
 	n.State, _ = r.Text(schema.NamespaceState)
 	if r.Has(schema.NamespaceDeleted) {
-		n.DeletedAt = instant(r.Int64(schema.NamespaceDeleted))
+		n.DeletedAt = changes.Instant(r.Int64(schema.NamespaceDeleted))
 	}
 	return n
 }
@@ -250,11 +251,11 @@ func (n *Namespace) in(state string, deleted time.Time) *Namespace {
 func (n *Namespace) effects(ver int64) []backend.Effect {
 	deleted := backend.Effect{Slot: schema.NamespaceDeleted, Op: backend.Unset}
 	if !n.DeletedAt.IsZero() {
-		deleted = setNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
+		deleted = changes.SetNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
 	}
 	return []backend.Effect{
-		setNum(schema.NamespaceVer, ver), setNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
-		setText(schema.NamespaceState, n.State),
+		changes.SetNum(schema.NamespaceVer, ver), changes.SetNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
+		changes.SetText(schema.NamespaceState, n.State),
 	}
 }
 

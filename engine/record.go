@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 )
 
 // actionRule says which actions callers may record.
@@ -28,14 +30,17 @@ func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 	if err := checkRecorded(&r); err != nil {
 		return err
 	}
-	e := event{action: r.Action, entity: r.Entity, resource: r.Resource}
+	e := changes.Event{Action: r.Action, Entity: r.Entity, Resource: r.Resource}
 	if r.Before != nil {
-		e.before = r.Before
+		e.Before = r.Before
 	}
 	if r.After != nil {
-		e.after = r.After
+		e.After = r.After
 	}
-	return l.administer(ctx, func(now int64) error { return l.commitAudited(ctx, now, e) })
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
+	return l.admin.Retry(ctx, func(now int64) error { return l.admin.Commit(ctx, now, e) })
 }
 
 func checkRecorded(r *Recorded) error {

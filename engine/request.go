@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+)
 
 // Tokens are amounts by limit name.
 type Tokens map[string]int64
@@ -35,13 +39,4 @@ const (
 )
 
 // String is the policy's name as the command line spells it.
-func (p Policy) String() string {
-	switch p {
-	case PolicyBlock:
-		return "block"
-	case PolicyAllow:
-		return "allow"
-	default:
-		return "default"
-	}
-}
+func (p Policy) String() string { return changes.Policy(p).String() }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -19,52 +20,29 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 		return err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
 	tries := 0
-	return l.administer(ctx, func(now int64) error {
+	return l.admin.Retry(ctx, func(now int64) error {
 		tries++
 		r, err := l.store.ReadOne(ctx, key)
 		if err != nil || !r.Present() {
 			return err
 		}
-		defer l.forget(SettingID{SettingLimits, entity, resource}.affects)
-		e := event{action: actionBucketReset, entity: entity, resource: resource, before: l.bucketDocument(r, now)}
-		w := resetWrite(key, r, now)
+		defer l.forget(changes.ID{Kind: changes.KindLimits, Entity: entity, Resource: resource}.Affects)
+		e := changes.Event{Action: actionBucketReset, Entity: entity, Resource: resource, Before: l.bucketDocument(r, now)}
+		w := changes.ResetWrite(key, r, random(), now)
 		if tries == 1 { // then the event has exactly the state before the reset; later tries do without, so that a busy bucket can be reset
-			w.Conds = append(w.Conds, unchanged(r, schema.Ver))
+			w.Conds = append(w.Conds, changes.Unchanged(r, schema.Ver))
 		}
-		return l.commitAudited(ctx, now, e, w)
+		return l.admin.Commit(ctx, now, e, w)
 	})
-}
-
-// resetWrite begins a new life of the bucket r, in which it is full; counters, limits and expiry stay.
-//
-// It demands only that r is still in the same life (its Born), not that r is unchanged, because it computes nothing from r.
-// It unsets every arrival time, also those of limits that a conversion added since, and increments the version. So the
-// result is right whatever was written between reading r and this write, as if all of that had come before the call: the
-// arrival times forget a charge or a refund, the counters keep its tokens, and the expiry is that of the last charge. A
-// compare-and-set on its way fails, because version and Born are different, and so do refunds of earlier charges. With a
-// condition on the version, a reset would lose against every charge.
-func resetWrite(key backend.Key, r *backend.Record, now int64) backend.Write {
-	w := backend.Write{
-		Key: key, Layout: schema.BucketLayout,
-		Conds: []backend.Cond{unchanged(r, schema.Born)},
-		Effects: []backend.Effect{
-			{Slot: schema.Ver, Op: backend.Add, Num: one},
-			{Slot: schema.Born, Op: backend.Set, Num: random()},
-			setNum(schema.At, now),
-			{Slot: schema.Nonce, Op: backend.Unset},
-			{Slot: schema.Conv, Op: backend.Unset},
-		},
-	}
-	for i := range schema.MaxLimits {
-		w.Effects = append(w.Effects, backend.Effect{Slot: schema.Tat(i), Op: backend.Unset})
-	}
-	return w
 }
 
 // stateDocument is one limit of a bucket in an audit event.
 type stateDocument struct {
-	limitDocument
+	changes.LimitDocument
 	Available int64 `json:"available"`
 	Used      int64 `json:"used"`
 }
@@ -79,7 +57,7 @@ func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	states := make([]stateDocument, len(p.terms))
 	for i := range p.terms {
 		rate := &p.rates[i]
-		states[i] = stateDocument{documentOf(p.terms[i].Limit), rate.Available(arrival(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
+		states[i] = stateDocument{changes.DocumentOf(p.terms[i].Limit), rate.Available(arrival(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
 	}
 	return struct {
 		Limits []stateDocument `json:"limits"`

@@ -2,12 +2,8 @@ package engine
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
-	"slices"
 
-	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 )
 
 // SettingKind is the kind of a setting.
@@ -29,20 +25,7 @@ type SettingID struct {
 }
 
 // String is the id in words: "the system", "resource gpt-4", "limits of user-1 on gpt-4".
-func (id SettingID) String() string {
-	switch id.Kind {
-	case SettingSystem:
-		return "the system"
-	case SettingResource:
-		return "resource " + id.Resource
-	case SettingEntity:
-		return "entity " + id.Entity
-	}
-	if id.Resource == "" {
-		return "limits of " + id.Entity
-	}
-	return "limits of " + id.Entity + " on " + id.Resource
-}
+func (id SettingID) String() string { return id.internal().String() }
 
 // Compare orders ids: first the system, then resources, then entities, each before its limits. It returns -1, 0 or 1.
 func (id SettingID) Compare(o SettingID) int {
@@ -60,19 +43,14 @@ type Setting struct {
 	OnUnavailable Policy  // of SettingSystem
 	Record        Entity  // of SettingEntity; CreatedAt is set when the entity is created
 
-	ver int64 // of the record when it was read
+	version int64 // of the record when it was read
 }
 
 // SameContent reports whether two settings are equal, apart from the order of their limits and the manifests that manage
 // them.
 func (s *Setting) SameContent(o *Setting) bool {
-	a, b := &s.Record, &o.Record
-	return s.Exists == o.Exists && s.OnUnavailable == o.OnUnavailable && slices.Equal(byName(s.Limits), byName(o.Limits)) &&
-		a.Name == b.Name && a.Parent == b.Parent && a.Cascade == b.Cascade && maps.Equal(a.Metadata, b.Metadata)
-}
-
-func byName(limits []Limit) []Limit {
-	return slices.SortedFunc(slices.Values(limits), func(a, b Limit) int { return cmp.Compare(a.Name, b.Name) })
+	a, b := s.internal(), o.internal()
+	return a.SameContent(&b)
 }
 
 // CheckManifest returns a *ValidationError unless name can be the name of a manifest: 1 to 64 bytes, letters, digits and
@@ -122,85 +100,23 @@ func (id SettingID) check() error {
 	return &ValidationError{"Kind", id.Kind, "must be SettingSystem, SettingResource, SettingEntity or SettingLimits"}
 }
 
-// record is the key of the setting's record, and its place in an index; nil if it is in none.
-func (id SettingID) record(namespace string) (backend.Key, *backend.Place) {
-	var key backend.Key
-	var place backend.Place
-	switch id.Kind {
-	case SettingSystem:
-		return schema.System(namespace), nil
-	case SettingResource:
-		key, place = schema.Resource(namespace, id.Resource)
-	case SettingEntity:
-		key, place = schema.Entity(namespace, id.Entity)
-	default:
-		key, place = schema.EntityLimits(namespace, id.Entity, id.Resource)
-	}
-	return key, &place
+// internal is the id as package changes has it.
+func (id SettingID) internal() changes.ID {
+	return changes.ID{Kind: changes.Kind(id.Kind), Entity: id.Entity, Resource: id.Resource}
 }
 
-// versionSlot is where the setting's record has its version.
-func (id SettingID) versionSlot() backend.Slot {
-	if id.Kind == SettingEntity {
-		return schema.EntityVer
+// internal is the setting as package changes has it.
+func (s *Setting) internal() changes.Setting {
+	return changes.Setting{
+		ID: s.ID.internal(), Exists: s.Exists, Manifest: s.Manifest, Limits: s.Limits,
+		OnUnavailable: changes.Policy(s.OnUnavailable), Record: changes.Entity(s.Record), Version: s.version,
 	}
-	return schema.ConfigVer
 }
 
-// affects reports whether the limits or the parent of an entity for a resource may come from the setting.
-func (id SettingID) affects(entity, resource string) bool {
-	return (id.Entity == "" || id.Entity == entity) && (id.Resource == "" || id.Resource == resource)
-}
-
-// settingOf decodes a setting's record. It returns ErrSchema if a newer program wrote it.
-func settingOf(id SettingID, r *backend.Record) (s Setting, err error) {
-	s = Setting{ID: id, Exists: r.Present()}
-	switch {
-	case !s.Exists:
-		return s, nil
-	case id.Kind == SettingEntity:
-		s.Manifest, _ = r.Text(schema.EntityManifest)
-		s.Record, err = entityOf(id.Entity, r)
-	default:
-		s.Manifest, _ = r.Text(schema.ConfigManifest)
-		s.OnUnavailable = Policy(r.Int64(schema.ConfigUnavailable))
-		s.Limits, err = limitsOf(r)
+// settingFrom is a setting of package changes.
+func settingFrom(s changes.Setting) Setting {
+	return Setting{
+		ID: SettingID{SettingKind(s.ID.Kind), s.ID.Entity, s.ID.Resource}, Exists: s.Exists, Manifest: s.Manifest, Limits: s.Limits,
+		OnUnavailable: Policy(s.OnUnavailable), Record: Entity(s.Record), version: s.Version,
 	}
-	s.ver = r.Int64(id.versionSlot())
-	return s, err
-}
-
-// limitsOf decodes the limits in a record, by name; nil if there are none.
-func limitsOf(r *backend.Record) ([]Limit, error) {
-	packed, ok := r.Text(schema.ConfigLimits)
-	if !ok {
-		return nil, nil
-	}
-	terms, err := schema.Unpack(packed)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSchema, err)
-	}
-	limits := make([]Limit, len(terms))
-	for i := range terms {
-		limits[i] = terms[i].Limit
-	}
-	return limits, nil
-}
-
-// settingAt is the setting whose record has a key; false if the key is of another kind.
-func settingAt(k backend.Key) (id SettingID, ok bool) {
-	entity, resource := schema.ConfiguredBy(k)
-	switch schema.LayoutOf(k) {
-	case schema.EntityLayout:
-		id = SettingID{Kind: SettingEntity, Entity: entity}
-	case schema.ConfigLayout:
-		id = SettingID{SettingLimits, entity, resource}
-		if entity == "" {
-			id.Kind = SettingResource
-		}
-		if entity == "" && resource == "" {
-			id.Kind = SettingSystem
-		}
-	}
-	return id, id.Kind != 0
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -19,7 +20,7 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 		if err := id.check(); err != nil {
 			return nil, err
 		}
-		keys[i], _ = id.record(l.opts.Namespace)
+		keys[i], _ = id.internal().Record(l.opts.Namespace)
 	}
 	if err := l.checkNamespace(ctx); err != nil {
 		return nil, err
@@ -33,9 +34,11 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 		if unreadable[i] != nil {
 			return nil, unreadable[i]
 		}
-		if settings[i], err = settingOf(ids[i], &out[i]); err != nil {
+		s, err := changes.SettingOf(ids[i].internal(), &out[i])
+		if err != nil {
 			return nil, err
 		}
+		settings[i] = settingFrom(s)
 	}
 	return settings, nil
 }
@@ -73,7 +76,7 @@ func (l *Limiter) AllSettings(ctx context.Context) ([]Setting, error) {
 			return nil, err
 		}
 		for _, k := range keys {
-			if _, ok := settingAt(k); ok {
+			if _, ok := changes.IDAt(k); ok {
 				found = append(found, k)
 			}
 		}
@@ -93,16 +96,16 @@ func (l *Limiter) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting
 	var settings []Setting
 	var skip store.Skipped
 	for i, k := range keys {
-		id, ok := settingAt(k)
+		id, ok := changes.IDAt(k)
 		if !ok || unreadable[i] == nil && !out[i].Present() {
 			continue
 		}
-		s, err := settingOf(id, &out[i])
+		s, err := changes.SettingOf(id, &out[i])
 		if err = cmp.Or(unreadable[i], err); err != nil {
 			skip.Add(1, err)
 			continue
 		}
-		settings = append(settings, s)
+		settings = append(settings, settingFrom(s))
 	}
 	l.store.Report(ctx, skip)
 	slices.SortFunc(settings, func(a, b Setting) int { return a.ID.Compare(b.ID) })

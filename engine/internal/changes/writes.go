@@ -1,16 +1,17 @@
-package engine
+package changes
 
 import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-func setNum(s backend.Slot, n int64) backend.Effect {
+// SetNum stores a number.
+func SetNum(s backend.Slot, n int64) backend.Effect {
 	return backend.Effect{Slot: s, Op: backend.Set, Num: backend.Int(n)}
 }
 
-// setText stores a text, or removes the field if the text is empty.
-func setText(s backend.Slot, text string) backend.Effect {
+// SetText stores a text, or removes the field if the text is empty.
+func SetText(s backend.Slot, text string) backend.Effect {
 	if text == "" {
 		return backend.Effect{Slot: s, Op: backend.Unset}
 	}
@@ -21,7 +22,7 @@ func setText(s backend.Slot, text string) backend.Effect {
 func markWrite(key backend.Key, set bool, now int64) backend.Write {
 	w := backend.Write{Key: key, Layout: schema.MarkLayout, Remove: !set}
 	if set {
-		w.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
+		w.Effects = []backend.Effect{SetNum(schema.MarkAt, now)}
 	}
 	return w
 }
@@ -31,8 +32,8 @@ func versionIs(version backend.Slot, exists bool, n int64) backend.Cond {
 	return numberIs(version, exists, backend.Int(n))
 }
 
-// unchanged demands that a record's version is that of r, or that there still is no record.
-func unchanged(r *backend.Record, version backend.Slot) backend.Cond {
+// Unchanged demands that a record's version is that of r, or that there still is no record.
+func Unchanged(r *backend.Record, version backend.Slot) backend.Cond {
 	n, exists := r.Num(version)
 	return numberIs(version, exists, n)
 }
@@ -44,19 +45,19 @@ func numberIs(s backend.Slot, exists bool, n backend.Num) backend.Cond {
 	return backend.Cond{Slot: s, Op: backend.Equal, A: n}
 }
 
-// nextVersion is the version after that of r.
-func nextVersion(now int64, r *backend.Record, version backend.Slot) int64 {
+// NextVersion is the version after that of r.
+func NextVersion(now int64, r *backend.Record, version backend.Slot) int64 {
 	return max(now, r.Int64(version)+1)
 }
 
 // deleteUnchanged deletes the record if its version is that of r.
 func deleteUnchanged(key backend.Key, r *backend.Record, version backend.Slot) backend.Write {
-	return backend.Write{Key: key, Layout: r.Layout(), Conds: []backend.Cond{unchanged(r, version)}, Remove: true}
+	return backend.Write{Key: key, Layout: r.Layout(), Conds: []backend.Cond{Unchanged(r, version)}, Remove: true}
 }
 
-// deleteAny deletes a record of any kind, also one that cannot be read. If another record may have the key by then, the
+// DeleteAny deletes a record of any kind, also one that cannot be read. If another record may have the key by then, the
 // commit needs a condition on a record that tells.
-func deleteAny(key backend.Key) backend.Write {
+func DeleteAny(key backend.Key) backend.Write {
 	layout := schema.LayoutOf(key)
 	if layout == nil {
 		layout = schema.MarkLayout // any layout does: without conditions the store reads no field
@@ -68,7 +69,7 @@ func deleteAny(key backend.Key) backend.Write {
 func countAdoption(namespace, parent string, now int64) backend.Write {
 	return backend.Write{
 		Key: schema.Adoption(namespace, parent), Layout: schema.MarkLayout,
-		Effects: []backend.Effect{{Slot: schema.MarkAt, Op: backend.Add, Num: one, Base: backend.Int(now - 1)}},
+		Effects: []backend.Effect{{Slot: schema.MarkAt, Op: backend.Add, Num: backend.Int(1), Base: backend.Int(now - 1)}},
 	}
 }
 

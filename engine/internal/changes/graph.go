@@ -1,4 +1,4 @@
-package engine
+package changes
 
 import (
 	"context"
@@ -11,42 +11,42 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// parentGraph has the entities that are to be changed and all entities above them, each with the parent that it has once
+// Graph has the entities that are to be changed and all entities above them, each with the parent that it has once
 // all changes are made. Safe for concurrent use.
-type parentGraph struct {
+type Graph struct {
 	lock  sync.Mutex // guards exists and version of all nodes
 	nodes map[string]*parentNode
 }
 
-// parentNode is one entity of a parentGraph, with or without a record.
+// parentNode is one entity of a Graph, with or without a record.
 type parentNode struct {
 	parent  string
 	exists  bool // it has a record now
 	version int64
 }
 
-// readParents reads what is above the entities that the changes set, one generation after the other. It returns ErrCycle
-// if that leads back or too far, and a *MissingParentError for each change whose parent must exist and will not.
-func (l *Limiter) readParents(ctx context.Context, changes []*change) (*parentGraph, error) {
-	g := &parentGraph{nodes: map[string]*parentNode{}}
+// ReadParents reads what is above the entities that the changes set, one generation after the other. It returns ErrCycle
+// if that leads back or too far, and an error of MissingParent for each change whose parent must exist and will not.
+func (a *Admin) ReadParents(ctx context.Context, changes []*Change) (*Graph, error) {
+	g := &Graph{nodes: map[string]*parentNode{}}
 	var parents []string
 	for _, c := range changes {
-		if id := c.after.ID; id.Kind == SettingEntity {
-			g.nodes[id.Entity] = &parentNode{c.after.Record.Parent, c.before.Exists, c.before.ver}
-			parents = append(parents, c.after.Record.Parent)
+		if id := c.After.ID; id.Kind == KindEntity {
+			g.nodes[id.Entity] = &parentNode{c.After.Record.Parent, c.Before.Exists, c.Before.Version}
+			parents = append(parents, c.After.Record.Parent)
 		}
 	}
-	for range mostPath - 1 { // a path that is longer is an error, whatever is above
+	for range MostPath - 1 { // a path that is longer is an error, whatever is above
 		var unknown []string
 		var keys []backend.Key
 		for _, id := range parents {
 			if id != "" && g.nodes[id] == nil {
 				g.nodes[id] = &parentNode{}
-				key, _ := schema.Entity(l.opts.Namespace, id)
+				key, _ := schema.Entity(a.Namespace, id)
 				unknown, keys = append(unknown, id), append(keys, key)
 			}
 		}
-		out, unreadable, err := l.store.ReadMany(ctx, keys)
+		out, unreadable, err := a.Store.ReadMany(ctx, keys)
 		if err != nil {
 			return nil, err
 		}
@@ -63,22 +63,22 @@ func (l *Limiter) readParents(ctx context.Context, changes []*change) (*parentGr
 	if err := g.checkDepth(changes); err != nil {
 		return nil, err
 	}
-	if err := g.checkExistence(changes); err != nil {
+	if err := g.checkExistence(changes, a.MissingParent); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
 // checkDepth returns ErrCycle if the way up from an entity leads back to it, or over more than seven others.
-func (g *parentGraph) checkDepth(changes []*change) error {
+func (g *Graph) checkDepth(changes []*Change) error {
 	for _, c := range changes {
-		id := c.after.ID
-		if id.Kind != SettingEntity || !c.after.Exists {
+		id := c.After.ID
+		if id.Kind != KindEntity || !c.After.Exists {
 			continue
 		}
 		depth := 0
 		for parent := range g.ancestors(id.Entity) {
-			if depth++; parent == id.Entity || depth == mostPath {
+			if depth++; parent == id.Entity || depth == MostPath {
 				return fmt.Errorf("%w: above %q", ErrCycle, id.Entity)
 			}
 		}
@@ -87,28 +87,28 @@ func (g *parentGraph) checkDepth(changes []*change) error {
 }
 
 // checkExistence returns an error for each parent that must exist and will not when all changes are made.
-func (g *parentGraph) checkExistence(changes []*change) error {
+func (g *Graph) checkExistence(changes []*Change, missingParent func(entity, parent string) error) error {
 	exists := map[string]bool{}
 	for _, c := range changes {
-		if c.after.ID.Kind == SettingEntity {
-			exists[c.after.ID.Entity] = c.after.Exists
+		if c.After.ID.Kind == KindEntity {
+			exists[c.After.ID.Entity] = c.After.Exists
 		}
 	}
 	var missing []error
 	for _, c := range changes {
-		parent := c.after.Record.Parent
-		if !c.requiresParent || parent == "" {
+		parent := c.After.Record.Parent
+		if !c.RequiresParent || parent == "" {
 			continue
 		}
 		if known, changed := exists[parent]; changed && !known || !changed && !g.nodes[parent].exists {
-			missing = append(missing, &MissingParentError{c.after.ID.Entity, parent})
+			missing = append(missing, missingParent(c.After.ID.Entity, parent))
 		}
 	}
 	return errors.Join(missing...)
 }
 
 // ancestors are an entity's parent, the parent's parent, and so on.
-func (g *parentGraph) ancestors(id string) iter.Seq[string] {
+func (g *Graph) ancestors(id string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for parent := g.nodes[id].parent; parent != "" && yield(parent); parent = g.nodes[parent].parent {
 		}
@@ -116,7 +116,7 @@ func (g *parentGraph) ancestors(id string) iter.Seq[string] {
 }
 
 // depthAndRoot returns how many entities are above an entity, and the uppermost of them; without any that is itself.
-func (g *parentGraph) depthAndRoot(id string) (depth int, root string) {
+func (g *Graph) depthAndRoot(id string) (depth int, root string) {
 	root = id
 	for parent := range g.ancestors(id) {
 		depth, root = depth+1, parent
@@ -125,7 +125,7 @@ func (g *parentGraph) depthAndRoot(id string) (depth int, root string) {
 }
 
 // versionChecks demands that no entity above this one changes, whether it exists or not.
-func (g *parentGraph) versionChecks(namespace, id string) (writes []backend.Write) {
+func (g *Graph) versionChecks(namespace, id string) (writes []backend.Write) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	for parent := range g.ancestors(id) {
@@ -139,14 +139,14 @@ func (g *parentGraph) versionChecks(namespace, id string) (writes []backend.Writ
 }
 
 // exists reports whether an entity has a record now.
-func (g *parentGraph) exists(id string) bool {
+func (g *Graph) exists(id string) bool {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	return g.nodes[id].exists
 }
 
 // changed records an entity's new version.
-func (g *parentGraph) changed(id string, version int64) {
+func (g *Graph) changed(id string, version int64) {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	g.nodes[id].exists, g.nodes[id].version = true, version
