@@ -11,12 +11,10 @@ func (c *bucketCharge) convertAlone() {
 	c.alone = c.alone || c.h.converting.CompareAndSwap(false, true)
 }
 
-// endConvertAlone lets the others go on, if convertAlone made them wait.
+// endConvertAlone lets the others go on, which convertAlone made wait.
 func (c *bucketCharge) endConvertAlone() {
-	if c.alone {
-		c.alone = false
-		c.h.converting.Store(false)
-	}
+	c.alone = false
+	c.h.converting.Store(false)
 }
 
 // waitForConversion waits for the charge of another caller that converts the bucket, a bounded number of times.
