@@ -22,9 +22,10 @@ const (
 // these functions, in this order:
 //
 //	resolve          validates the request and makes a charge for each bucket on the path (path.go, resolve.go, charge.go)
-//	neverFits        denies a request that is larger than a capacity (denial.go)
+//	denyBeyond       denies a request that is larger than a capacity (denial.go)
 //	decideByReading  decides a request that takes no tokens, by reading the buckets (readings.go)
 //	denyKnown        denies without a write if a last seen record suffices for that (denial.go)
+//	charge           charges the bucket; or, if the path has several,
 //	chargeAll        calls charge for each bucket, and refunds the others if one of them denies (cascade.go)
 //
 // The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
@@ -46,7 +47,9 @@ func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted 
 		admitted, err = l.tryOnce(ctx, o)
 		if err == nil || !errors.Is(err, errRestart) {
 			if o.admitted = admitted; admitted {
-				l.countWrites(o)
+				if o.writes += o.n; o.writes >= sweepBatch {
+					l.countWrites(o)
+				}
 			}
 			return admitted, err
 		}
@@ -61,16 +64,20 @@ func (l *Limiter) tryOnce(ctx context.Context, o *attempt) (admitted bool, err e
 	if err := l.resolve(ctx, o); err != nil {
 		return false, err
 	}
-	if impossible, err := l.neverFits(ctx, o); impossible || err != nil {
-		return false, err
-	}
-	if !o.any((*bucketCharge).takes) {
+	switch {
+	case o.beyond:
+		return false, l.denyBeyond(ctx, o)
+	case !o.takes:
 		return l.decideByReading(ctx, o)
-	}
-	if o.any(func(c *bucketCharge) bool { return c.known }) {
+	case o.known:
 		return false, l.denyKnown(ctx, o)
+	case o.n == 1:
+		c := &o.charges[0]
+		err = l.charge(ctx, o, c)
+		admitted = err == nil && c.result == applied
+	default:
+		admitted, err = l.chargeAll(ctx, o)
 	}
-	admitted, err = l.chargeAll(ctx, o)
 	if o.within && !admitted {
 		o.noteUnknown()
 	}
@@ -87,7 +94,7 @@ func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error
 			return err
 		}
 		if c.outs[0].Applied {
-			l.interpretApplied(c)
+			c.interpretApplied()
 			return nil
 		}
 		if err := l.interpretRefusal(ctx, o, c); err != nil || c.result != pending {
@@ -103,24 +110,27 @@ func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error
 }
 
 // interpretApplied notes that the last write took effect: an admission, or a conversion whose request is denied.
-func (l *Limiter) interpretApplied(c *bucketCharge) {
+func (c *bucketCharge) interpretApplied() {
 	c.result = applied
 	if c.denies {
 		c.result = denied
 	}
-	c.rememberOutcome(c.record(), c.active, true)
+	c.rememberOutcome(c.active, true)
 }
 
-// rememberOutcome makes r the last seen record, and adds the regimes that held to the moving average.
-func (c *bucketCharge) rememberOutcome(r *backend.Record, active uint16, mine bool) {
-	h := c.h
-	h.lock.Lock()
-	h.memo = c.writes[0].Memo
-	c.rememberLocked(r, c.assumed, mine)
-	if c.mode == guessing && !c.noRegimes && h.seen.shared > 0 {
-		h.seen.average(c, active)
+// rememberOutcome makes the record of the last outcome the last seen record, and adds the regimes that held to the moving
+// average.
+func (c *bucketCharge) rememberOutcome(active uint16, mine bool) {
+	b := c.h
+	b.lock.Lock()
+	if memo := c.writes[0].Memo; b.memo != memo {
+		b.memo = memo
 	}
-	h.lock.Unlock()
+	c.rememberLocked(c.record(), c.assumed, mine)
+	if c.mode == guessing && !c.noRegimes && b.seen.shared > 0 {
+		b.seen.average(c, active)
+	}
+	b.lock.Unlock()
 }
 
 // interpretRefusal learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
@@ -150,7 +160,7 @@ func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCha
 		return l.entityChanged(ctx, o, c, path)
 	}
 	c.observe()
-	c.rememberOutcome(r, c.regimes(), false)
+	c.rememberOutcome(c.regimes(), false)
 	c.judge()
 	return nil
 }

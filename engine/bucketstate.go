@@ -61,7 +61,7 @@ func (h *bucketState) forget() {
 	h.lock.Lock()
 	h.epoch.Add(1)
 	h.conf.Store(nil)
-	h.seen.seen = 0
+	h.seen.at = 0
 	h.lock.Unlock()
 }
 

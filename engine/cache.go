@@ -12,7 +12,8 @@ type bucketID struct{ entity, resource string }
 // part drops states when it is full, however many the others have.
 const (
 	mostShards = 64
-	perShard   = 512 // states, at least
+	perShard   = 512                // states, at least
+	odd        = 0x9E3779B97F4A7C15 // spreads a hash over all bits
 )
 
 // cache remembers the states of the buckets used most, up to a bound. A full part drops a state that was not used
@@ -26,56 +27,72 @@ type cache struct {
 type cacheShard struct {
 	lock   sync.Mutex
 	most   int
-	states map[bucketID]*bucketState
+	states map[uint64]*bucketState // by hash
 }
 
 // newCache makes a cache for size states, at least one.
 func newCache(size int) *cache {
-	n := min(max(size/perShard, 1), mostShards)
+	n := 1
+	for n < mostShards && 2*n*perShard <= size {
+		n *= 2
+	}
 	c := &cache{seed: maphash.MakeSeed(), shards: make([]cacheShard, n)}
 	for i := range c.shards {
-		c.shards[i].most, c.shards[i].states = (size+n-1)/n, make(map[bucketID]*bucketState)
+		c.shards[i].most, c.shards[i].states = (size+n-1)/n, make(map[uint64]*bucketState)
 	}
 	return c
 }
 
-func (c *cache) shard(id *bucketID) *cacheShard {
-	return &c.shards[maphash.Comparable(c.seed, *id)%uint64(len(c.shards))]
+// find returns the shard of a bucket, and the hash under which the shard has its state. If two buckets ever have the same
+// hash, the cache remembers one of them at a time.
+func (c *cache) find(id *bucketID) (*cacheShard, uint64) {
+	hash := maphash.String(c.seed, id.entity)*odd + maphash.String(c.seed, id.resource)
+	return &c.shards[hash&uint64(len(c.shards)-1)], hash // as many as a power of two
 }
 
-// get finds a state, nil where it is not remembered.
+// get returns the state of a bucket, or nil if it is not remembered.
 func (c *cache) get(id *bucketID) *bucketState {
-	s := c.shard(id)
+	s, hash := c.find(id)
 	s.lock.Lock()
-	h := s.states[*id]
+	b := s.states[hash]
 	s.lock.Unlock()
-	if h != nil && !h.used.Load() {
-		h.used.Store(true)
+	if b == nil || b.id != *id {
+		return nil
 	}
-	return h
+	if !b.used.Load() {
+		b.used.Store(true)
+	}
+	return b
 }
 
-// add remembers h, and returns what is remembered now: h, or a state that came first.
-func (c *cache) add(h *bucketState) *bucketState {
-	s := c.shard(&h.id)
+// add remembers b, and returns what is remembered now: b, or a state of the same bucket that came first.
+func (c *cache) add(b *bucketState) *bucketState {
+	s, hash := c.find(&b.id)
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if first := s.states[h.id]; first != nil {
-		return first
+	if first := s.states[hash]; first != nil {
+		if first.id == b.id {
+			return first
+		}
+		s.dropLocked(hash, first)
 	}
 	for len(s.states) >= s.most {
-		s.dropLocked()
+		s.dropUnusedLocked()
 	}
-	s.states[h.id] = h
-	return h
+	s.states[hash] = b
+	return b
 }
 
-// dropLocked drops one state that was not used since it was last looked at. A range over a map begins anywhere.
-func (s *cacheShard) dropLocked() {
-	for id, h := range s.states {
-		if !h.used.Swap(false) {
-			h.dropped.Store(true)
-			delete(s.states, id)
+func (s *cacheShard) dropLocked(hash uint64, b *bucketState) {
+	b.dropped.Store(true)
+	delete(s.states, hash)
+}
+
+// dropUnusedLocked drops one state that was not used since it was last looked at. A range over a map begins anywhere.
+func (s *cacheShard) dropUnusedLocked() {
+	for hash, b := range s.states {
+		if !b.used.Swap(false) {
+			s.dropLocked(hash, b)
 			return
 		}
 	}
@@ -86,9 +103,9 @@ func (c *cache) forget(matches func(*bucketState) bool) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.lock.Lock()
-		for _, h := range s.states {
-			if matches(h) {
-				h.forget()
+		for _, b := range s.states {
+			if matches(b) {
+				b.forget()
 			}
 		}
 		s.lock.Unlock()

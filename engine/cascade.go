@@ -9,21 +9,19 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-// chargeAll charges every bucket on the path or none: one write each, all at the same time if the store does I/O. If one
+// chargeAll charges every bucket on a path of several, or none: one write each, all at the same time if the store does I/O. If one
 // bucket denies, the others are refunded: nobody is ever over-admitted, but for some milliseconds others may see the
 // tokens as taken. A transaction would cost twice the write units and four times the latency.
 func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err error) {
-	if o.n == 1 {
-		c := &o.charges[0]
-		err = l.charge(ctx, o, c)
-		return err == nil && c.result == applied, err
-	}
 	if l.noIO {
 		err = l.chargeInTurn(ctx, o)
 	} else {
 		err = l.chargeAtOnce(ctx, o)
 	}
-	refused := o.any(func(c *bucketCharge) bool { return c.result == denied })
+	refused := false
+	for i := range o.n {
+		refused = refused || o.charges[i].result == denied
+	}
 	if err == nil && !refused {
 		return true, nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -21,6 +22,9 @@ type attempt struct {
 	now       int64
 	charges   [mostPath]bucketCharge
 	n         int             // of charges in use, the entity's first
+	takes     bool            // some charge takes tokens
+	beyond    bool            // some charge is above a capacity
+	known     bool            // some charge is denied by the last seen record
 	inspects  bool            // asks for no tokens: Consume may be empty
 	admitted  bool            // all charges are applied, or nothing was asked for
 	within    bool            // by Lease.Consume: it does not count as a new acquire
@@ -34,46 +38,20 @@ type attempt struct {
 
 // bucketCharge is one bucket's part in an acquire.
 type bucketCharge struct {
-	h        *bucketState
-	root     bool // of the entity that the request names
-	conf     *config
-	required *limitSet                     // what this writer requires of the bucket
-	stored   *limitSet                     // what is stored, the same as required but for requests with limits of their own
-	assumed  *limitSet                     // what it assumes the record's L to be; has every required limit
-	need     [schema.MaxLimits]int64       // tokens, by position in assumed
-	costs    [schema.MaxLimits]backend.Num // of need, in units
-	ys       [schema.MaxLimits]backend.Num // now in units
-	asks     uint16                        // by position: need is above zero
-	now      int64
-	nonce    backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
-	acquire  bool        // counts as an acquire
+	h *bucketState
+	progress
 
-	mode      mode
-	active    uint16 // by position in assumed: the regime guessed is active
-	tries     int
-	lost      int   // races lost in converting
-	partial   bool  // some record met on the way lacked a limit that is needed
-	denies    bool  // the write being sent converts a bucket that does not admit the request
-	ahead     int64 // ns by which the record's writer was ahead of this clock, where that is much
-	illegal   bool  // some amount is out of range
-	beyond    bool  // some amount is above a capacity
-	creates   bool  // the next guess may find no record
-	noRegimes bool  // the guess needs no regimes
-	// path says that the next guess must write the version of the entity's record, since the last seen record has another
-	// one. The condition on that version is in every write.
-	path   bool
-	known  bool        // the last seen record has denied the request
-	unsure bool        // the outcome of some try is unknown
-	reread backend.Num // ver of the record after which the configuration was read
-	result result
+	assumed *limitSet                     // what it assumes the record's L to be; has every required limit
+	need    [schema.MaxLimits]int64       // tokens, by position in assumed
+	costs   [schema.MaxLimits]backend.Num // of need, in units
+	ys      [schema.MaxLimits]backend.Num // now in units
+	asks    uint16                        // by position: need is above zero
+	illegal bool                          // some amount is out of range
+	beyond  bool                          // some amount is above a capacity
+	tats    arrivals                      // seen last, by position in assumed
 
-	alone bool // others of this process wait for its conversion
-
-	tats         arrivals // seen last, by position in assumed
-	fromLastSeen bool     // tats are those of the last seen record, with no record in outs
-	epoch        uint32   // the state's when the charge began
-
-	hold time.Duration // Options.MaxHold of the limiter
+	hold      time.Duration // Options.MaxHold of the limiter
+	noRegimes bool          // a guess needs no regimes
 
 	place   backend.Place
 	writes  [1]backend.Write
@@ -81,6 +59,37 @@ type bucketCharge struct {
 	conds   []backend.Cond
 	effects []backend.Effect
 	form    form // of conds and effects, where they are those of a guess
+}
+
+// progress is what is known of a charge so far. It begins anew with each acquire.
+type progress struct {
+	root     bool // of the entity that the request names
+	conf     *config
+	required *limitSet // what this writer requires of the bucket
+	stored   *limitSet // what is stored, the same as required but for requests with limits of their own
+	now      int64
+	nonce    backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
+	acquire  bool        // counts as an acquire
+	epoch    uint32      // the state's when the charge began
+
+	mode    mode
+	active  uint16 // by position in assumed: the regime guessed is active
+	tries   int
+	lost    int   // races lost in converting
+	partial bool  // some record met on the way lacked a limit that is needed
+	denies  bool  // the write being sent converts a bucket that does not admit the request
+	ahead   int64 // ns by which the record's writer was ahead of this clock, where that is much
+	creates bool  // the next guess may find no record
+	// path says that the next guess must write the version of the entity's record, since the last seen record has another
+	// one. The condition on that version is in every write.
+	path   bool
+	known  bool        // the last seen record has denied the request
+	unsure bool        // the outcome of some try is unknown
+	reread backend.Num // ver of the record after which the configuration was read
+	result result
+	alone  bool // others of this process wait for its conversion
+
+	fromLastSeen bool // tats are those of the last seen record, with no record in outs
 }
 
 func newAttempt(opts *Options) *attempt {
@@ -118,17 +127,8 @@ func (o *attempt) addCharge(h *bucketState, conf *config, root, noRegimes bool) 
 		w := &c.writes[0]
 		w.Key, w.Layout, w.Memo = schema.BucketAt(o.namespace, h.partition), schema.BucketLayout, nil
 	}
-	c.root = root
-	if c.conf != conf { // pointers are written only where they change: the collector is told of each, 7 ns of an acquire
-		c.conf = conf
-	}
-	c.now, c.acquire, c.epoch = o.now, !o.within, h.epoch.Load()
-	c.mode, c.result, c.active = guessing, pending, 0
-	c.tries, c.lost, c.ahead = 0, 0, 0
-	c.partial, c.denies, c.creates, c.path, c.known, c.unsure = false, false, false, true, false, false
+	c.progress = progress{root: root, conf: conf, now: o.now, acquire: !o.within, epoch: h.epoch.Load(), path: true}
 	c.noRegimes = noRegimes
-	c.reread = backend.Num{}
-	c.fromLastSeen = false
 	return c
 }
 
@@ -155,23 +155,39 @@ func (l *Limiter) prepare(o *attempt, c *bucketCharge) (known int, err error) {
 	if c.required == nil {
 		return 0, nil
 	}
-	h := c.h
-	h.lock.Lock()
-	defer h.lock.Unlock()
+	seen, mostlyActive := c.look()
 	set := c.required
-	if seen := h.seen.set; seen != nil && seen.fits(c.required, c.stored) {
-		set = seen
+	if seen.set != set && seen.set != nil && seen.set.fits(c.required, c.stored) {
+		set = seen.set
 	}
 	known = c.assume(set, o.req.Consume)
-	if h.seen.set == set {
-		c.useLastSeenLocked()
-		if l.fresh(c) && !c.admits() {
-			c.known = true
-			return known, nil
-		}
+	c.fromLastSeen = seen.set == set
+	if c.fromLastSeen && l.fresh(seen.at, c.now) && !c.admits() {
+		c.known = true
+		return known, nil
 	}
-	c.guessRegimesLocked()
+	c.creates = !c.fromLastSeen || store.Expired(seen.expiry, c.now)
+	c.path = c.creates || seen.path != c.conf.version
+	if !c.creates && !c.noRegimes {
+		c.guessRegimes(seen.shared > 0, mostlyActive)
+	}
 	return known, nil
+}
+
+// look returns the last seen record, whose arrivals it makes those that the charge has seen.
+func (c *bucketCharge) look() (seen lastSeen, mostlyActive uint16) {
+	b := c.h
+	b.lock.Lock()
+	seen = b.seen
+	if seen.set != nil {
+		b.seen.read(&c.tats)
+	}
+	if seen.shared > 0 {
+		mostlyActive = b.seen.mostlyActive()
+	}
+	c.writes[0].Memo = b.memo
+	b.lock.Unlock()
+	return seen, mostlyActive
 }
 
 // require is what the request's own entity must be held to. Limits of a request do not count for its parents.
@@ -183,13 +199,13 @@ func (l *Limiter) require(o *attempt, c *bucketCharge) (err error) {
 		}
 		return nil
 	}
-	if len(r.Limits) > 0 {
-		p, err := l.limitsOfRequest(c.h, "Limits", r.Limits) // if only to check them
+	if len(r.Limits) > 0 { // they are checked even if others count
+		set, err := l.limitsOfRequest(c.h, "Limits", r.Limits)
 		if err != nil {
 			return err
 		}
 		if c.required == nil {
-			c.required = p
+			c.required = set
 		}
 	}
 	if len(r.Override) > 0 {
@@ -219,15 +235,14 @@ func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
 		c.assumed = set
 	}
 	for i := range set.rates {
-		n, asked := consume[set.terms[i].Name]
-		if asked {
-			if set == c.required || c.required.index(set.terms[i].Name) >= 0 {
-				known++
-			} else {
-				n = 0
-			}
+		rate, name := &set.rates[i], set.terms[i].Name
+		n, asked := consume[name]
+		if asked && set != c.required && c.required.index(name) < 0 {
+			n, asked = 0, false
 		}
-		rate := &set.rates[i]
+		if asked {
+			known++
+		}
 		c.need[i], c.costs[i], c.ys[i] = n, rate.Cost(n), rate.Y(c.now)
 		switch {
 		case n == 0:
@@ -245,12 +260,6 @@ func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
 // record is the one that the last try has shown.
 func (c *bucketCharge) record() *backend.Record { return &c.outs[0].Record }
 
-// neverFits reports whether the request is above a capacity.
-func (c *bucketCharge) neverFits() bool { return c.beyond }
-
-// takes reports whether the charge takes any tokens.
-func (c *bucketCharge) takes() bool { return c.asks != 0 }
-
 // admits judges the request by what the charge has seen.
 func (c *bucketCharge) admits() bool {
 	for i := range c.assumed.rates {
@@ -259,14 +268,6 @@ func (c *bucketCharge) admits() bool {
 		}
 	}
 	return true
-}
-
-// useLastSeenLocked makes the last seen record what the charge has seen. The caller holds the state's lock.
-func (c *bucketCharge) useLastSeenLocked() {
-	for i := range c.assumed.rates {
-		c.tats[i] = c.h.seen.arrival(i)
-	}
-	c.fromLastSeen = true
 }
 
 // observe makes the record in outs what the charge has seen. The record must have the limits of c.assumed.

@@ -27,38 +27,30 @@ func (l *Limiter) denyKnown(ctx context.Context, o *attempt) error {
 	return l.readOthers(ctx, o)
 }
 
-// fresh reports whether the last seen record shows the charge's limits, and not too long ago. The caller holds the state's lock.
-func (l *Limiter) fresh(c *bucketCharge) bool {
-	v := &c.h.seen
-	if v.seen == 0 || v.set != c.assumed {
-		return false
-	}
-	age := c.now - v.seen
-	ttl := int64(l.opts.DenialTTL)
-	return ttl > 0 && -ttl <= age && age <= ttl
+// fresh reports whether a record that was seen at the given time is young enough to deny by it. If that is 0, it is not.
+func (l *Limiter) fresh(seenAt, now int64) bool {
+	age, ttl := now-seenAt, int64(l.opts.DenialTTL)
+	return seenAt != 0 && ttl > 0 && -ttl <= age && age <= ttl
 }
 
-// neverFits reports whether some charge is above a capacity, and denies the request then. As the capacity may just have been
-// raised, the configuration is first read again, unless it is new enough or the request has an override.
-func (l *Limiter) neverFits(ctx context.Context, o *attempt) (bool, error) {
-	if !o.any((*bucketCharge).neverFits) {
-		return false, nil
-	}
+// denyBeyond denies a request of which a charge is above a capacity. As the capacity may just have been raised, the
+// configuration is first read again, unless it is new enough or the request has an override.
+func (l *Limiter) denyBeyond(ctx context.Context, o *attempt) error {
 	for i := range o.n {
 		c := &o.charges[i]
 		overridden := c.root && len(o.req.Override) > 0
-		if !c.neverFits() || overridden || c.now-c.h.loaded.Load() <= l.configAge() && c.now >= c.h.loaded.Load() {
+		if !c.beyond || overridden || c.now-c.h.loaded.Load() <= l.configAge() && c.now >= c.h.loaded.Load() {
 			continue
 		}
 		if err := l.reconfigure(ctx, o, c); err != nil {
-			return false, err
+			return err
 		}
 		c.known, c.fromLastSeen = false, false // c.tats are by position in the limits assumed before
-		if c.assume(c.required, o.req.Consume); !c.neverFits() {
-			return false, errRestart
+		if c.assume(c.required, o.req.Consume); !c.beyond {
+			return errRestart
 		}
 	}
-	return true, l.denyKnown(ctx, o)
+	return l.denyKnown(ctx, o)
 }
 
 // reportAhead tells the operator of a clock that is far ahead; the denial's text will, too.
@@ -147,7 +139,7 @@ func (o *attempt) useLastSeenOfOthers() {
 		c.fromLastSeen = true
 		c.h.lock.Lock()
 		if c.h.seen.set == c.assumed {
-			c.useLastSeenLocked()
+			c.h.seen.read(&c.tats)
 		}
 		c.h.lock.Unlock()
 	}

@@ -142,23 +142,15 @@ func (c *bucketCharge) placed() {
 	c.writes[0].Index = &c.place
 }
 
-// guessRegimesLocked guesses the regimes: those that the last seen record shows, or, if others write the bucket, too,
-// those that held more often. The caller holds the state's lock.
-func (c *bucketCharge) guessRegimesLocked() {
-	v := &c.h.seen
-	c.writes[0].Memo = c.h.memo
-	c.active = 0
-	c.creates = v.set == nil || v.set != c.assumed || v.gone(c.now)
-	c.path = c.creates || v.path != c.conf.version
-	if c.creates {
-		return
-	}
-	if v.shared == 0 {
+// guessRegimes guesses the regimes: those that the last seen record shows, or, if others write the bucket, too, those that
+// held more often.
+func (c *bucketCharge) guessRegimes(shared bool, mostlyActive uint16) {
+	if !shared {
 		c.active = c.regimes()
 		return
 	}
 	for i := range c.assumed.rates {
-		if v.mostlyActive(i) && c.mayBeActive(i) {
+		if mostlyActive>>i&1 == 1 && c.mayBeActive(i) {
 			c.active |= 1 << i
 		}
 	}

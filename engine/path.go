@@ -16,7 +16,8 @@ func (l *Limiter) resolve(ctx context.Context, o *attempt) error {
 		nonce = random()
 	}
 	id, names, depth := bucketID{o.req.Entity, o.req.Resource}, 0, 0
-	for o.n = 0; id.entity != "" || depth == 0; depth++ {
+	o.n, o.takes, o.beyond, o.known = 0, false, false, false
+	for ; id.entity != "" || depth == 0; depth++ {
 		if depth == mostPath {
 			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, o.req.Entity, mostPath)
 		}
@@ -39,6 +40,7 @@ func (l *Limiter) resolve(ctx context.Context, o *attempt) error {
 				return o.check()
 			}
 			o.n++
+			o.takes, o.beyond, o.known = o.takes || c.asks != 0, o.beyond || c.beyond, o.known || c.known
 		}
 		id.entity = conf.parent
 	}
@@ -90,15 +92,6 @@ func (o *attempt) checkNames() error {
 		return err
 	}
 	var unknown, known []string
-	for name := range o.req.Consume {
-		has := func(c *bucketCharge) bool { return c.required.index(name) >= 0 }
-		if !o.any(has) {
-			unknown = append(unknown, name)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
 	for i := range o.n {
 		for _, t := range o.charges[i].required.terms {
 			if !slices.Contains(known, t.Name) {
@@ -106,22 +99,23 @@ func (o *attempt) checkNames() error {
 			}
 		}
 	}
-	return unknownLimits(unknown, known)
-}
-
-func (o *attempt) any(f func(*bucketCharge) bool) bool {
-	for i := range o.n {
-		if f(&o.charges[i]) {
-			return true
+	for name := range o.req.Consume {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
 		}
 	}
-	return false
+	if len(unknown) == 0 {
+		return nil
+	}
+	return unknownLimits(unknown, known)
 }
 
 // send sends the charge's write, and sends it again after trouble that passes, also if the outcome is unknown: the nonce
 // then shows whether an earlier try was applied. A refusal by the store is not an error; it is in c.outs.
 func (l *Limiter) send(ctx context.Context, o *attempt, c *bucketCharge) error {
-	l.waitForConversion(ctx, c)
+	if c.h.converting.Load() {
+		l.waitForConversion(ctx, c)
+	}
 	return l.store.Retry(ctx, func() (final bool, err error) {
 		return l.apply(ctx, o, c)
 	})

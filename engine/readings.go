@@ -38,10 +38,12 @@ func (l *Limiter) readUnseen(ctx context.Context, o *attempt, recall bool) error
 func (l *Limiter) useLastSeen(c *bucketCharge) bool {
 	c.h.lock.Lock()
 	defer c.h.lock.Unlock()
-	if !l.fresh(c) {
+	seen := &c.h.seen
+	if seen.set != c.assumed || !l.fresh(seen.at, c.now) {
 		return false
 	}
-	c.useLastSeenLocked()
+	seen.read(&c.tats)
+	c.fromLastSeen = true
 	return true
 }
 

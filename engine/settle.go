@@ -31,7 +31,7 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 	c.h.lock.Lock()
 	if c.h.seen.set != nil {
 		c.assumed = c.h.seen.set
-		c.useLastSeenLocked()
+		c.h.seen.read(&c.tats)
 	}
 	c.writes[0].Memo = c.h.memo
 	c.h.lock.Unlock()

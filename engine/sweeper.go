@@ -26,14 +26,13 @@ type sweeper struct {
 // number: the pool drops attempts at any time, and what those have counted must not be missing on average.
 const sweepBatch = 64
 
-// countWrites counts an attempt's writes, and sweeps when it is time to.
+// countWrites counts the writes that an attempt has counted, and sweeps when it is time to.
 func (l *Limiter) countWrites(o *attempt) {
-	s := &l.sweeps
-	if o.writes += o.n; l.store.Capabilities().Sweep == nil || o.writes < sweepBatch {
+	s, writes := &l.sweeps, int64(o.writes)
+	o.writes = 0
+	if l.store.Capabilities().Sweep == nil {
 		return
 	}
-	writes := int64(o.writes)
-	o.writes = 0
 	if slowest := s.slowest.Load(); slowest == 0 || o.now < slowest {
 		s.slowest.Store(o.now)
 	}
