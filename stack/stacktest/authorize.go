@@ -96,8 +96,11 @@ func s3Requests(r *http.Request) []Request {
 	return []Request{{Action: "s3:GetObject", Resource: object}, {Action: "s3:ListBucket", Resource: arn}}
 }
 
-// stackRequests are what IAM authorizes of a call to CloudFormation.
-func stackRequests(c call) []Request {
+// queryRequests returns what IAM authorizes of a request to CloudFormation or STS.
+func queryRequests(c call) []Request {
+	if c.action == "GetCallerIdentity" {
+		return []Request{{Action: "sts:GetCallerIdentity", Resource: "*"}}
+	}
 	name := c.text("StackName")
 	resource := "*"
 	switch {

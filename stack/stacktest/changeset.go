@@ -31,11 +31,8 @@ type change struct {
 	properties  []string
 }
 
-// changeSetIDs is the result of CreateChangeSet.
-type changeSetIDs struct{ Id, StackId string }
-
 // createChangeSet is CreateChangeSet.
-func (a *AWS) createChangeSet(c call) (any, error) {
+func (a *AWS) createChangeSet(c call) (result, error) {
 	name, kind := c.text("StackName"), c.text("ChangeSetType")
 	s := a.find(name)
 	isNew := s == nil || s.status == "REVIEW_IN_PROGRESS"
@@ -62,7 +59,7 @@ func (a *AWS) createChangeSet(c call) (any, error) {
 		a.record(s, nil, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	if same := s.changeSets[c.text("ChangeSetName")]; same != nil && same.token != "" && same.token == c.text("ClientToken") {
-		return changeSetIDs{same.id, s.id}, nil // the request is sent again
+		return result{"Id": same.id, "StackId": s.id}, nil // the request is sent again
 	} else if same != nil {
 		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("ChangeSet %s already exists", c.text("ChangeSetName"))}
 	}
@@ -75,7 +72,7 @@ func (a *AWS) createChangeSet(c call) (any, error) {
 		return nil, err
 	}
 	s.changeSets[set.name] = set
-	return changeSetIDs{set.id, s.id}, nil
+	return result{"Id": set.id, "StackId": s.id}, nil
 }
 
 // examine finds out what a change set does, and whether it can be executed.
@@ -185,7 +182,7 @@ func (a *AWS) changeSet(c call) (*stack, *changeSet, error) {
 }
 
 // executeChangeSet is ExecuteChangeSet.
-func (a *AWS) executeChangeSet(c call) (any, error) {
+func (a *AWS) executeChangeSet(c call) (result, error) {
 	s, set, err := a.changeSet(c)
 	switch {
 	case err != nil && a.executed(c):
@@ -214,7 +211,7 @@ func (a *AWS) executed(c call) bool {
 }
 
 // deleteChangeSet is DeleteChangeSet.
-func (a *AWS) deleteChangeSet(c call) (any, error) {
+func (a *AWS) deleteChangeSet(c call) (result, error) {
 	s, set, err := a.changeSet(c)
 	if err == nil {
 		delete(s.changeSets, set.name)

@@ -7,11 +7,8 @@ import (
 	"time"
 )
 
-// ofStack is the result of those requests that return the stack's id.
-type ofStack struct{ StackId string }
-
 // createStack is CreateStack, which other tools than this project's use.
-func (a *AWS) createStack(c call) (any, error) {
+func (a *AWS) createStack(c call) (result, error) {
 	if s := a.find(c.text("StackName")); s != nil {
 		return nil, &Answer{400, "AlreadyExistsException", "Stack [" + s.name + "] already exists"}
 	}
@@ -23,11 +20,11 @@ func (a *AWS) createStack(c call) (any, error) {
 	}
 	s.token = c.text("ClientRequestToken")
 	a.create(s, want, nil, c.text("OnFailure"))
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, nil
 }
 
 // updateStack is UpdateStack, which other tools than this project's use.
-func (a *AWS) updateStack(c call) (any, error) {
+func (a *AWS) updateStack(c call) (result, error) {
 	s, err := a.lookUp(c, "Stack [%s] does not exist")
 	if err != nil {
 		return nil, err
@@ -41,11 +38,11 @@ func (a *AWS) updateStack(c call) (any, error) {
 	}
 	s.token = c.text("ClientRequestToken")
 	a.update(s, want, nil, "UPDATE")
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, nil
 }
 
 // deleteStack is DeleteStack.
-func (a *AWS) deleteStack(c call) (any, error) {
+func (a *AWS) deleteStack(c call) (result, error) {
 	s := a.find(c.text("StackName"))
 	switch {
 	case s == nil || !s.exists() || s.status == "DELETE_IN_PROGRESS":
@@ -78,7 +75,7 @@ func (a *AWS) deleteStack(c call) (any, error) {
 }
 
 // continueUpdateRollback is ContinueUpdateRollback.
-func (a *AWS) continueUpdateRollback(c call) (any, error) {
+func (a *AWS) continueUpdateRollback(c call) (result, error) {
 	s, err := a.lookUp(c, "Stack [%s] does not exist")
 	if err != nil {
 		return nil, err
@@ -92,13 +89,13 @@ func (a *AWS) continueUpdateRollback(c call) (any, error) {
 }
 
 // updateTerminationProtection is UpdateTerminationProtection.
-func (a *AWS) updateTerminationProtection(c call) (any, error) {
+func (a *AWS) updateTerminationProtection(c call) (result, error) {
 	s, err := a.lookUp(c, "Stack [%s] does not exist")
 	if err != nil {
 		return nil, err
 	}
 	s.protected = c.text("EnableTerminationProtection") == "true"
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, nil
 }
 
 // Stack is what tests can read of a stack.

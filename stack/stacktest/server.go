@@ -104,8 +104,6 @@ func (a *AWS) Environment() map[string]string {
 // signed is the scope of a signature: key, day, region, service.
 var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
 
-const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-
 // ServeHTTP implements [http.Handler]. Which service a request is for stands in its signature.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
@@ -118,10 +116,8 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch service := found[1]; service {
-	case "cloudformation":
-		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
-	case "sts":
-		a.query(w, r, stsNamespace, map[string]action{"GetCallerIdentity": callerIdentity})
+	case "cloudformation", "sts":
+		a.query(w, r)
 	case "s3":
 		a.lock.Lock()
 		a.authorize(s3Requests(r)...)
@@ -169,11 +165,8 @@ func receive(r *http.Request) error {
 	return nil
 }
 
-// action is one of the query protocol.
-type action func(c call) (any, error)
-
-// query serves a request of the query protocol.
-func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, actions map[string]action) {
+// query serves a request of the query protocol, to CloudFormation or STS.
+func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -181,37 +174,32 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 	c := call{r.PostForm.Get("Action"), r.PostForm}
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	var result any
-	var err error
-	if namespace == stsNamespace {
-		a.authorize(Request{Action: "sts:" + c.action, Resource: "*"})
-	} else {
-		a.authorize(stackRequests(c)...)
-	}
+	a.authorize(queryRequests(c)...)
 	answer := a.nextAnswer(c.action)
 	a.catchUp()
-	switch do := actions[c.action]; {
+	var reply result
+	var err error
+	switch do := a.actions()[c.action]; {
 	case answer != nil:
 		err = answer
 	case do == nil:
 		err = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
 	default:
-		result, err = do(c)
+		reply, err = do(c)
 	}
-	writeXML(w, namespace, c.action, result, err)
+	writeXML(w, c.action, reply, err)
 }
 
-// actions are those of CloudFormation.
-func (a *AWS) actions() map[string]action {
-	return map[string]action{
+func (a *AWS) actions() map[string]func(call) (result, error) {
+	return map[string]func(call) (result, error){
 		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack,
 		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
 		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
 		"ExecuteChangeSet": a.executeChangeSet, "ListStackResources": a.listStackResources, "UpdateStack": a.updateStack,
-		"UpdateTerminationProtection": a.updateTerminationProtection,
+		"UpdateTerminationProtection": a.updateTerminationProtection, "GetCallerIdentity": callerIdentity,
 	}
 }
 
-func callerIdentity(call) (any, error) {
-	return struct{ Account, Arn, UserId string }{Account, "arn:aws:iam::" + Account + ":user/test", "AIDATEST"}, nil
+func callerIdentity(call) (result, error) {
+	return result{"Account": Account, "Arn": "arn:aws:iam::" + Account + ":user/test", "UserId": "AIDATEST"}, nil
 }
