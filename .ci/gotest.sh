@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# gotest.sh NAME ARGUMENTS…: `go test ARGUMENTS…` with short output, all failures repeated at the end. Its events are
-# kept as NAME.json under stages.sh, to be counted; else it says itself what was skipped.
+# gotest.sh NAME ARGUMENTS…: runs `go test ARGUMENTS…` with short output and repeats all failures at the end. Under
+# stages.sh it keeps its events as NAME.json, to be counted there; otherwise it prints what was skipped.
 set -euo pipefail
 name=$1
 shift

@@ -12,7 +12,7 @@ const LeadingKeys = "dynamodb:LeadingKeys"
 
 type withKey struct{ PK struct{ S string } }
 
-// tableBody is what IAM looks at in a request to DynamoDB.
+// tableBody is the part of a request to DynamoDB that IAM reads.
 type tableBody struct {
 	TableName                 string
 	Key, Item                 *withKey
@@ -25,8 +25,8 @@ type tableBody struct {
 	}
 }
 
-// DynamoDBRequests are what IAM authorizes of one request to DynamoDB: of a transaction each of its actions. The function tells
-// the ARN of a table by its name.
+// DynamoDBRequests returns what IAM authorizes of one request to DynamoDB: for a transaction, each of its actions. The function
+// table returns the ARN of a table.
 func DynamoDBRequests(operation string, body []byte, table func(name string) string) ([]Request, error) {
 	var b tableBody
 	if err := json.Unmarshal(body, &b); err != nil {
@@ -71,7 +71,7 @@ func DynamoDBRequests(operation string, body []byte, table func(name string) str
 	return []Request{of(operation, b.TableName, "", b.Key, b.Item)}, nil
 }
 
-// s3Requests are what IAM authorizes of one request to S3.
+// s3Requests returns what IAM authorizes of one request to S3.
 func s3Requests(r *http.Request) []Request {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	query, arn := r.URL.Query(), "arn:aws:s3:::"+bucket
@@ -116,10 +116,10 @@ func queryRequests(c call) []Request {
 	return all
 }
 
-// authorize notes what IAM is asked.
+// authorize records what IAM is asked.
 func (a *AWS) authorize(requests ...Request) { a.asked = append(a.asked, requests...) }
 
-// Authorized are the requests that IAM has been asked to authorize: what callers ask for, and what CloudFormation does on their
+// Authorized returns the requests that IAM was asked to authorize: those of callers, and those that CloudFormation makes on their
 // behalf. A request that was made several times is in it once.
 func (a *AWS) Authorized() (all []Request) {
 	a.lock.Lock()
@@ -134,7 +134,7 @@ func (a *AWS) Authorized() (all []Request) {
 	return all
 }
 
-// requests are those of a handler for a resource.
+// requests returns those of a handler for a resource.
 func (r *resource) requests(step string) []Request {
 	return HandlerRequests(step, r.rendered(Place{}))
 }

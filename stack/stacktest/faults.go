@@ -2,7 +2,7 @@ package stacktest
 
 import "maps"
 
-// faults are what is to go wrong.
+// faults are what tests want to go wrong.
 type faults struct {
 	counts    map[string]int
 	answers   map[string][]*Answer // by action, for its next requests
@@ -36,14 +36,14 @@ func (a *AWS) nextAnswer(action string) *Answer {
 	return queue[0]
 }
 
-// failure is why a resource fails this once, "" if it does not.
+// failure returns why a resource fails this time, "" if it does not.
 func (a *AWS) failure(reasons map[string]string, logical string) string {
 	reason := reasons[logical]
 	delete(reasons, logical)
 	return reason
 }
 
-// set changes a map of faults.
+// set sets an entry in a map of faults.
 func set[V any](a *AWS, m *map[string]V, key string, v V) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
@@ -53,47 +53,47 @@ func set[V any](a *AWS, m *map[string]V, key string, v V) {
 	(*m)[key] = v
 }
 
-// Counts is how many requests there were of each action; those of S3 are called s3:PUT, s3:GET and so on.
+// Counts returns the number of requests of each action. Those of S3 are called s3:PUT, s3:GET and so on.
 func (a *AWS) Counts() map[string]int {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	return maps.Clone(a.counts)
 }
 
-// Answer answers the next requests of an action so; nil answers one as it is.
+// Answer sets the answers to the next requests of an action; nil is the ordinary answer.
 func (a *AWS) Answer(action string, answers ...*Answer) { set(a, &a.answers, action, answers) }
 
-// On calls a function before each request of an action, with the request's number from 1. It may call what the account
-// offers to tests.
+// On calls a function before each request of an action, with the request's number from 1. It may call the methods of the
+// account.
 func (a *AWS) On(action string, hook func(n int)) { set(a, &a.hooks, action, hook) }
 
-// FailCreate has the next creation of a resource fail, for a reason.
+// FailCreate makes the next creation of a resource fail for a reason.
 func (a *AWS) FailCreate(logical, reason string) { set(a, &a.creations, logical, reason) }
 
-// FailUpdate has the next change of a resource fail, for a reason.
+// FailUpdate makes the next change of a resource fail for a reason.
 func (a *AWS) FailUpdate(logical, reason string) { set(a, &a.updates, logical, reason) }
 
-// FailRollback has the next attempt fail to bring a resource back to what it was before an update.
+// FailRollback makes the next rollback of a resource fail for a reason.
 func (a *AWS) FailRollback(logical, reason string) { set(a, &a.rollbacks, logical, reason) }
 
-// FailDelete has the next removal of a resource fail, for a reason. A bucket with something in it needs no such help.
+// FailDelete makes the next deletion of a resource fail for a reason. That of a bucket with objects fails anyway.
 func (a *AWS) FailDelete(logical, reason string) { set(a, &a.removals, logical, reason) }
 
-// Reject has the next change set fail, for a reason.
+// Reject makes the next change set fail for a reason.
 func (a *AWS) Reject(reason string) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.rejection = reason
 }
 
-// ValidateEarly has change sets fail whose resources exist outside of the stack, which otherwise only their execution does.
+// ValidateEarly makes change sets fail if their resources exist outside of the stack. Otherwise only their execution fails.
 func (a *AWS) ValidateEarly() {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.early = true
 }
 
-// RefuseNoChange has CreateChangeSet refuse what would change nothing, which otherwise is a change set that failed.
+// RefuseNoChange makes CreateChangeSet reject a change set without changes. Otherwise it creates one that has failed.
 func (a *AWS) RefuseNoChange() {
 	a.lock.Lock()
 	defer a.lock.Unlock()

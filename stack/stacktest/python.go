@@ -28,8 +28,8 @@ const (
 	allVariable     = "ZAE_LIMITER_TEST_ALL"
 )
 
-// Moto starts an account of Python's moto, and returns its endpoint, for all services. It ends with the test, or with the
-// test process. Where moto is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has moto in it.
+// Moto starts an account of Python's moto and returns its endpoint, which serves all services. It ends with the test, or with
+// the test process. Without moto the test is skipped or fails: see the package comment.
 func Moto(t testing.TB) (endpoint string) {
 	t.Helper()
 	command := exec.Command(python(t, "moto", "python"), "-I", "-c", motoServer)
@@ -62,9 +62,8 @@ func Moto(t testing.TB) (endpoint string) {
 	return "http://127.0.0.1:" + strings.TrimSpace(port)
 }
 
-// CfnLint fails a test whose template files have something that cfn-lint finds fault with. A run takes seconds: give it
-// all files at once. Where cfn-lint is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has cfn-lint
-// in it.
+// CfnLint fails a test if cfn-lint complains about one of its templates. A run takes seconds: give it all files at once.
+// Without cfn-lint the test is skipped or fails: see the package comment.
 func CfnLint(t testing.TB, files ...string) {
 	t.Helper()
 	out, err := exec.Command(python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
@@ -73,7 +72,7 @@ func CfnLint(t testing.TB, files ...string) {
 	}
 }
 
-// python is a program of the set-up that requirements.txt describes, for one purpose.
+// python returns the path of a program among the packages in requirements.txt, for one purpose.
 func python(t testing.TB, purpose, program string) string {
 	t.Helper()
 	return tool(t, purpose, func() (string, error) { return installed(program) })
@@ -123,7 +122,7 @@ func installed(program string) (string, error) {
 	return filepath.Join(folder, "bin", program), err
 }
 
-// installedFor is the folder that was made for a list of packages, if it is complete.
+// installedFor returns the folder that was made for a list of packages, if it is complete.
 func installedFor(kind string, list []byte, missing error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

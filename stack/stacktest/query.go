@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// call is a request of the query protocol: a form.
+// call is a request of the query protocol, which is a form.
 type call struct {
 	action string
 	form   url.Values
@@ -22,7 +22,7 @@ type call struct {
 
 func (c call) text(name string) string { return c.form.Get(name) }
 
-// list is NAME.member.1, NAME.member.2 and so on.
+// list returns NAME.member.1, NAME.member.2 and so on.
 func (c call) list(name string) (all []string) {
 	for n := 1; ; n++ {
 		v := c.form.Get(name + ".member." + strconv.Itoa(n))
@@ -33,7 +33,7 @@ func (c call) list(name string) (all []string) {
 	}
 }
 
-// pairs is a list of keys with their values.
+// pairs returns a list of keys with their values.
 func (c call) pairs(name, key, value string) map[string]string {
 	all := map[string]string{}
 	for n := 1; ; n++ {

@@ -21,17 +21,17 @@ import (
 
 // Options of [Start]; nil is fine.
 type Options struct {
-	Now      func() time.Time // what operations go by. Default: a [Clock] of the server's own
-	Pace     time.Duration    // what a resource takes to be made, changed or removed. Default: 4 s
-	PageSize int              // how many items lists and events have in a page. Default: 20
-	DynamoDB string           // endpoint of a DynamoDB in which tables of stacks are made. Default: they are names only
+	Now      func() time.Time // the time of operations. Default: that of AWS.Clock
+	Pace     time.Duration    // the time to create, change or delete a resource. Default: 4 s
+	PageSize int              // the number of items in a page of a list. Default: 20
+	DynamoDB string           // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
 }
 
-// AWS is an account of which CloudFormation and what it needs works. All services are at one endpoint, for AWS_ENDPOINT_URL.
-// It is safe for concurrent use.
+// AWS is an account with CloudFormation and what it needs. All services are at one endpoint, for AWS_ENDPOINT_URL. It is safe
+// for concurrent use.
 type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
-	Clock    *Clock // nil where Options.Now is given
+	Clock    *Clock // nil if Options.Now is set
 
 	clock    func() time.Time
 	pace     time.Duration
@@ -50,7 +50,7 @@ type AWS struct {
 	faults
 }
 
-// Start is an account without anything, until the test ends.
+// Start returns an empty account, which ends with the test.
 func Start(t testing.TB, o *Options) *AWS {
 	t.Helper()
 	if o == nil {
@@ -85,7 +85,7 @@ func Start(t testing.TB, o *Options) *AWS {
 	return a
 }
 
-// Config is what SDK clients need to speak to it; the credentials are nobody's.
+// Config returns the configuration of SDK clients for the account. The credentials are invented.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
 		Region: Region, BaseEndpoint: aws.String(a.Endpoint),
@@ -93,7 +93,7 @@ func (a *AWS) Config() aws.Config {
 	}
 }
 
-// Environment is what a program needs to speak to it.
+// Environment returns the variables of a program that uses the account.
 func (a *AWS) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -101,10 +101,10 @@ func (a *AWS) Environment() map[string]string {
 	}
 }
 
-// signed is the scope of a signature: key, day, region, service.
+// signed matches the scope of a signature: key, day, region, service.
 var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
 
-// ServeHTTP implements [http.Handler]. Which service a request is for stands in its signature.
+// ServeHTTP implements [http.Handler]. The service of a request is in its signature.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
 	if found == nil {
@@ -135,7 +135,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answered answers in place of a service, if that is asked for.
+// answered answers in place of a service, if a test wants that.
 func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	a.lock.Lock()
 	answer := a.nextAnswer(name)
@@ -148,8 +148,8 @@ func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	return true
 }
 
-// receive reads the whole request and waits for a moment, as the network does: the SDK closes a request's body when it sees
-// the answer, and the connection breaks if that is before it saw the body's end.
+// receive reads the whole request and waits for a moment, as a network does: the SDK closes a request's body when it sees the
+// answer, and the connection breaks if it has not seen the end of the body by then.
 func receive(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -27,12 +27,12 @@ import hcl2, json, sys
 print(json.dumps({name: hcl2.load(open(name)) for name in sys.argv[1:]}))
 `
 
-// Block is one of Terraform's language: attributes and, as lists, the blocks in it. Literal strings are without quotes; of an
-// expression there is its text, ${var.name} and the like. What a dynamic block makes is among the blocks.
+// Block is a block of Terraform's language: attributes and, as lists, the blocks in it. Literal strings have no quotes, and an
+// expression is its text, such as ${var.name}. The blocks of a dynamic block are among the others.
 type Block map[string]any
 
 // Terraform parses the files of a module, and returns its resources and data sources by "resource KIND NAME" and "data KIND
-// NAME". If the parser is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has terraform in it.
+// NAME". Without the parser the test is skipped or fails: see the package comment.
 func Terraform(t testing.TB, folder string) map[string]Block {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.tf"))
@@ -72,7 +72,7 @@ func unquoted(text string) string {
 	return text
 }
 
-// blockOf cleans what the parser returns of its marks.
+// blockOf removes the parser's marks from what it returns.
 func blockOf(body map[string]any) Block {
 	b := Block{}
 	for name, v := range body {
@@ -109,7 +109,7 @@ func valueOf(v any) any {
 	return v
 }
 
-// Blocks are the blocks of a name in this one.
+// Blocks returns the blocks of a name in this one.
 func (b Block) Blocks(name string) (all []Block) {
 	items, _ := b[name].([]any)
 	for _, item := range items {
@@ -120,7 +120,7 @@ func (b Block) Blocks(name string) (all []Block) {
 	return all
 }
 
-// Text is an attribute as a text, "" if there is none.
+// Text returns an attribute as text, "" if there is none.
 func (b Block) Text(name string) string {
 	if v, ok := b[name]; ok {
 		return fmt.Sprint(v)
@@ -128,7 +128,7 @@ func (b Block) Text(name string) string {
 	return ""
 }
 
-// TableInput is what Terraform asks DynamoDB for to create a table that is declared so, under a name.
+// TableInput returns the request with which Terraform creates a table that is declared like this, under a name.
 func (b Block) TableInput(name string) *dynamodb.CreateTableInput {
 	keys := func(of Block) []types.KeySchemaElement {
 		return []types.KeySchemaElement{
@@ -158,9 +158,9 @@ func (b Block) TableInput(name string) *dynamodb.CreateTableInput {
 
 var declaration = regexp.MustCompile(`(?m)^(resource|data) "aws_([a-z0-9_]+)"`)
 
-// ProviderTypes is the text of the declarations that Terraform's AWS provider has of a resource, or of a data source, by
-// "resource KIND" and "data KIND", for those that a module has. .ci/npm.sh fetches them; if it has not the test is skipped, or
-// fails if ZAE_LIMITER_TEST_REQUIRE has terraform in it.
+// ProviderTypes returns the declarations of Terraform's AWS provider for the resources and data sources of a module, by
+// "resource KIND" and "data KIND". .ci/npm.sh fetches them. Without them the test is skipped or fails: see the package
+// comment.
 func ProviderTypes(t testing.TB, module string) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(module, "*.tf"))

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// typesText is what AWS publishes of each type of resource, in its CloudFormation schema: the properties whose change replaces
+// typesText is what AWS publishes about each type of resource, in its CloudFormation schema: the properties whose change replaces
 // the resource (createOnlyProperties and conditionalCreateOnlyProperties, which its documentation calls "Update requires:
 // Replacement"), and the permissions that its handlers use. Source: the schemas of August 2026 (aws cloudformation
 // describe-type, which github.com/pulumi/pulumi-aws-native keeps in aws-cloudformation-schema).
@@ -15,7 +15,7 @@ import (
 //go:embed types.json
 var typesText []byte
 
-// typeSchema is what is known of a type.
+// typeSchema is what is known about a type.
 type typeSchema struct {
 	Replaces                     []string
 	Create, Read, Update, Delete []string
@@ -28,15 +28,15 @@ var schemas = func() (all map[string]typeSchema) {
 	return all
 }()
 
-// Replaces are the properties of a type whose change has CloudFormation replace the resource, which it refuses where the
+// Replaces returns the properties of a type whose change makes CloudFormation replace the resource, which it refuses if the
 // resource keeps its name. It reports whether the type is known.
 func Replaces(kind string) (properties []string, known bool) {
 	schema, known := schemas[kind]
 	return schema.Replaces, known
 }
 
-// only are actions of handlers which are called only for what has a property; "" is never, in a template of one account and
-// region.
+// only lists the actions that handlers call only for resources with a property; "" means never, in a template of one account
+// and region.
 var only = map[string]map[string][]string{
 	"AWS::DynamoDB::Table": {
 		"ContributorInsightsSpecification": {"dynamodb:UpdateContributorInsights"},
@@ -86,20 +86,20 @@ var only = map[string]map[string][]string{
 	},
 }
 
-// everywhere are actions for which IAM knows no resource, or which are asked of all.
+// everywhere lists actions for which IAM knows no resource, or which concern all.
 var everywhere = []string{
 	"cloudwatch:DescribeAlarms", "kms:ListAliases", "lambda:CreateEventSourceMapping", "logs:DescribeIndexPolicies",
 	"logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 }
 
-// bounded are actions that IAM authorizes with the role's boundary of permissions for a condition key.
+// bounded lists actions that have the role's permissions boundary as a condition key.
 var bounded = []string{
 	"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
 	"iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
 }
 
-// HandlerRequests are what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource: it does so with the
-// permissions of its caller. The step is create, read, update or delete.
+// HandlerRequests returns what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource, which it does
+// with the permissions of its caller. The step is create, read, update or delete.
 func HandlerRequests(step string, r Rendered) (all []Request) {
 	schema := schemas[r.Type]
 	actions := map[string][]string{
@@ -123,7 +123,7 @@ func needed(action string, r Rendered) bool {
 	return true
 }
 
-// requestOf is a handler's request: mostly about the resource itself.
+// requestOf returns a handler's request, which mostly concerns the resource itself.
 func requestOf(action string, r Rendered) Request {
 	q := Request{By: "CloudFormation for " + r.Type, Action: action, Resource: strings.TrimSuffix(r.ARN, ":*")}
 	service, _, _ := strings.Cut(action, ":")
