@@ -28,7 +28,7 @@ func allOn() map[string]string {
 // rendered returns the template's resources in an account.
 func rendered(t *testing.T, parameters map[string]string) map[string]stacktest.Rendered {
 	t.Helper()
-	return stacktest.Render(t, template, app, parameters, stacktest.Place{})
+	return stacktest.Render(t, template, app, parameters, stacktest.Region)
 }
 
 // documentOf returns the document of a managed policy, or of the policy in a role.

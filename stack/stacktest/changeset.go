@@ -116,21 +116,21 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 		old := before.resource(r.logical)
 		switch {
 		case old == nil && imported[r.logical]:
-			changes = append(changes, change{action: "Import", resource: r, physical: r.physical})
+			changes = append(changes, change{action: "Import", resource: r, physical: r.ID})
 			continue
 		case old == nil:
 			changes = append(changes, change{action: "Add", resource: r})
 			continue
 		}
-		ch := change{action: "Modify", resource: r, physical: old.physical, replacement: "False", properties: differing(old.properties, r.properties)}
+		ch := change{action: "Modify", resource: r, physical: old.ID, replacement: "False", properties: differing(old.Properties, r.Properties)}
 		if len(ch.properties) > 0 {
 			ch.scope = append(ch.scope, "Properties")
-			replacing, _ := Replaces(r.kind)
+			replacing, _ := Replaces(r.Type)
 			if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
 				ch.replacement = "True"
 			}
 		}
-		if !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.kind) {
+		if !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.Type) {
 			ch.scope = append(ch.scope, "Tags")
 		}
 		if len(ch.scope) > 0 {
@@ -139,7 +139,7 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 	}
 	for _, r := range slices.Backward(before.resources) {
 		if want.resource(r.logical) == nil {
-			changes = append(changes, change{action: "Remove", resource: r, physical: r.physical})
+			changes = append(changes, change{action: "Remove", resource: r, physical: r.ID})
 		}
 	}
 	return changes

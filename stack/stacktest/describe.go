@@ -67,7 +67,7 @@ func (a *AWS) listStackResources(c call) (result, error) {
 	var resources []result
 	for _, r := range some {
 		resources = append(resources, result{
-			"LogicalResourceId": r.logical, "PhysicalResourceId": new(r.physical), "ResourceType": r.kind, "ResourceStatus": r.status,
+			"LogicalResourceId": r.logical, "PhysicalResourceId": new(r.ID), "ResourceType": r.Type, "ResourceStatus": r.status,
 			"ResourceStatusReason": r.reason, "LastUpdatedTimestamp": r.updated,
 		})
 	}
@@ -99,7 +99,7 @@ func (a *AWS) describeChangeSet(c call) (result, error) {
 			details = append(details, result{"Target": result{"Attribute": "Tags"}})
 		}
 		changes = append(changes, result{"Type": "Resource", "ResourceChange": result{
-			"Action": ch.action, "LogicalResourceId": ch.resource.logical, "ResourceType": ch.resource.kind, "PhysicalResourceId": ch.physical,
+			"Action": ch.action, "LogicalResourceId": ch.resource.logical, "ResourceType": ch.resource.Type, "PhysicalResourceId": ch.physical,
 			"Replacement": ch.replacement, "Scope": ch.scope, "Details": details,
 		}})
 	}
@@ -118,9 +118,9 @@ func (a *AWS) describeEvents(c call) (result, error) {
 		if set.status == "FAILED" && s.resource(r.logical) == nil && a.taken(r) {
 			events = append(events, result{
 				"StackId": s.id, "EventId": "validation-" + r.logical, "EventType": "VALIDATION_ERROR", "OperationType": "CREATE_CHANGESET",
-				"OperationStatus": "FAILED", "LogicalResourceId": r.logical, "ResourceType": r.kind, "ValidationName": "NAME_CONFLICT_VALIDATION",
+				"OperationStatus": "FAILED", "LogicalResourceId": r.logical, "ResourceType": r.Type, "ValidationName": "NAME_CONFLICT_VALIDATION",
 				"ValidationStatus": "FAILED", "ValidationFailureMode": "FAIL", "Timestamp": set.ready,
-				"ValidationStatusReason": "Resource of type '" + r.kind + "' with identifier '" + r.physical + "' already exists.",
+				"ValidationStatusReason": "Resource of type '" + r.Type + "' with identifier '" + r.ID + "' already exists.",
 			})
 		}
 	}

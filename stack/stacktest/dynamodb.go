@@ -11,6 +11,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // tableRequest is what is understood of a request to DynamoDB.
@@ -35,7 +39,7 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var requests []Request
 	if err == nil {
-		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(tableKind, shortName(name)) })
+		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(Region, tableKind, shortName(name)) })
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -44,40 +48,36 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	var request tableRequest
 	_ = json.Unmarshal(body, &request) // the rest is for the DynamoDB behind
 	a.lock.Lock()
+	defer a.lock.Unlock()
 	answer := a.nextAnswer(operation)
 	a.catchUp()
 	if answer == nil {
 		a.authorize(requests...)
 	}
-	a.lock.Unlock()
-	proxied := answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" // which DynamoDB Local does not know
-	if proxied {
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		a.proxy.ServeHTTP(w, r)
-	}
-	a.lock.Lock()
-	defer a.lock.Unlock()
 	name := shortName(request.TableName)
 	e := a.existing[tableKind+" "+name]
-	var result any
+	if answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" { // which DynamoDB Local does not know
+		a.lock.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a.proxy.ServeHTTP(w, r)
+		a.lock.Lock()
+	} else {
+		var result any
+		if answer == nil {
+			result, answer = e.answer(name, operation, request)
+		}
+		if answer != nil {
+			writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
+			return
+		}
+		writeJSON(w, http.StatusOK, result)
+	}
 	switch {
-	case answer != nil:
 	case operation == "DeleteTable" && !e.protected():
-		defer delete(a.existing, tableKind+" "+name)
+		delete(a.existing, tableKind+" "+name)
 	case operation == "UpdateTable" && e != nil && request.DeletionProtectionEnabled != nil:
 		e.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
 	}
-	if proxied {
-		return
-	}
-	if answer == nil {
-		result, answer = e.answer(name, operation, request)
-	}
-	if answer != nil {
-		writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
-		return
-	}
-	writeJSON(w, http.StatusOK, result)
 }
 
 func shortName(nameOrARN string) string { return nameOrARN[strings.LastIndex(nameOrARN, "/")+1:] }
@@ -142,7 +142,7 @@ func (e *existing) update(request tableRequest) {
 // description is the answer of DescribeTable, without what a table does not have.
 func (e *existing) description(name string) map[string]any {
 	d := map[string]any{
-		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
+		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(Region, tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
 		"DeletionProtectionEnabled": e.protected(),
 	}
 	for _, same := range []string{
@@ -201,43 +201,23 @@ func limiterTable(name string) map[string]any {
 
 // createTable creates a table in the DynamoDB behind, if there is one.
 func (a *AWS) createTable(properties map[string]any) error {
-	if a.dynamo == "" {
+	if a.tables == nil {
 		return nil
 	}
-	request := map[string]any{}
-	for _, name := range []string{"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"} {
-		if v, ok := properties[name]; ok {
-			request[name] = v
-		}
+	of := maps.Clone(properties)
+	for _, name := range []string{"PointInTimeRecoverySpecification", "TimeToLiveSpecification", "SSESpecification", "StreamSpecification", "Tags"} {
+		delete(of, name)
 	}
-	request["DeletionProtectionEnabled"] = text(properties["DeletionProtectionEnabled"]) == "true"
-	if stream := mapping(properties["StreamSpecification"]); stream != nil {
-		request["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": stream["StreamViewType"]}
+	var in dynamodb.CreateTableInput
+	text, err := json.Marshal(of)
+	if err == nil {
+		err = json.Unmarshal(text, &in)
 	}
-	return a.ask("CreateTable", request)
-}
-
-// ask sends a request to the DynamoDB behind.
-func (a *AWS) ask(operation string, request any) error {
-	encoded, err := json.Marshal(request)
-	if err != nil {
-		return err
+	if view := mapping(properties["StreamSpecification"])["StreamViewType"]; view != nil {
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view.(string))}
 	}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, a.dynamo, bytes.NewReader(encoded))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260304/"+Region+"/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-	reply, err := a.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer reply.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(reply.Body)
-	if err == nil && reply.StatusCode != http.StatusOK {
-		err = &Answer{reply.StatusCode, operation, string(body)}
+	if err == nil {
+		_, err = a.tables.CreateTable(context.Background(), &in)
 	}
 	return err
 }

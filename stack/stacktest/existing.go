@@ -1,6 +1,7 @@
 package stacktest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 )
 
@@ -30,11 +32,11 @@ const (
 
 // taken reports whether a resource's name is taken.
 func (a *AWS) taken(r *resource) bool {
-	if r.kind == bucketKind {
-		exists, err := a.buckets.BucketExists(r.physical)
+	if r.Type == bucketKind {
+		exists, err := a.buckets.BucketExists(r.ID)
 		return err == nil && exists
 	}
-	return a.existing[r.kind+" "+r.physical] != nil
+	return a.existing[r.Type+" "+r.ID] != nil
 }
 
 // createResource creates a resource, or returns why that fails.
@@ -43,16 +45,16 @@ func (a *AWS) createResource(r *resource) (reason string) {
 		return reason
 	}
 	if a.taken(r) {
-		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
+		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.Type, r.ID)
 	}
-	a.authorize(r.requests("create")...)
-	e := &existing{properties: maps.Clone(r.properties), declared: r.properties, items: map[string]values{}}
+	a.authorize(HandlerRequests("create", r.Rendered)...)
+	e := &existing{properties: maps.Clone(r.Properties), declared: r.Properties, items: map[string]values{}}
 	var err error
-	switch r.kind {
+	switch r.Type {
 	case bucketKind:
-		err = a.buckets.CreateBucket(r.physical)
+		err = a.buckets.CreateBucket(r.ID)
 		if err == nil && e.at("VersioningConfiguration", "Status") == "Enabled" {
-			err = a.buckets.SetVersioningConfiguration(r.physical, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
+			err = a.buckets.SetVersioningConfiguration(r.ID, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
 		}
 	case tableKind:
 		err = a.createTable(e.properties)
@@ -64,31 +66,31 @@ func (a *AWS) createResource(r *resource) (reason string) {
 	if err != nil {
 		return err.Error()
 	}
-	a.existing[r.kind+" "+r.physical] = e
+	a.existing[r.Type+" "+r.ID] = e
 	return ""
 }
 
 // claim notes what a template says of something that exists. An import compares nothing and changes nothing.
 func (a *AWS) claim(r *resource) {
-	if e := a.existing[r.kind+" "+r.physical]; e != nil {
-		e.declared = r.properties
+	if e := a.existing[r.Type+" "+r.ID]; e != nil {
+		e.declared = r.Properties
 	}
 }
 
 // updateResource changes those properties of a resource in which its template differs from what it said before.
 func (a *AWS) updateResource(r *resource) {
-	e := a.existing[r.kind+" "+r.physical]
+	e := a.existing[r.Type+" "+r.ID]
 	if e == nil {
 		return
 	}
-	for _, name := range differing(e.declared, r.properties) {
-		if v, ok := r.properties[name]; ok {
+	for _, name := range differing(e.declared, r.Properties) {
+		if v, ok := r.Properties[name]; ok {
 			e.properties[name] = v
 		} else {
 			delete(e.properties, name)
 		}
 	}
-	if e.declared = r.properties; r.kind == functionKind {
+	if e.declared = r.Properties; r.Type == functionKind {
 		_ = a.load(e) // the old code stays
 	}
 }
@@ -98,18 +100,18 @@ func (a *AWS) deleteResource(r *resource) (reason string) {
 	if reason := a.failure(a.removals, r.logical); reason != "" {
 		return reason
 	}
-	a.authorize(r.requests("delete")...)
+	a.authorize(HandlerRequests("delete", r.Rendered)...)
 	switch {
-	case r.kind == bucketKind && a.taken(r):
-		if err := a.buckets.DeleteBucket(r.physical); err != nil {
+	case r.Type == bucketKind && a.taken(r):
+		if err := a.buckets.DeleteBucket(r.ID); err != nil {
 			return "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: TEST)"
 		}
-	case r.kind == tableKind && a.existing[r.kind+" "+r.physical].protected():
+	case r.Type == tableKind && a.existing[r.Type+" "+r.ID].protected():
 		return "Resource handler returned message: \"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.\" (Service: DynamoDb, Status Code: 400, HandlerErrorCode: InvalidRequest)"
-	case r.kind == tableKind && a.dynamo != "":
-		_ = a.ask("DeleteTable", map[string]any{"TableName": r.physical}) // it may be gone
+	case r.Type == tableKind && a.tables != nil:
+		_, _ = a.tables.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &r.ID}) // it may be gone
 	}
-	delete(a.existing, r.kind+" "+r.physical)
+	delete(a.existing, r.Type+" "+r.ID)
 	return ""
 }
 
@@ -195,7 +197,7 @@ func (a *AWS) Exists(kind, name string) bool {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.catchUp()
-	return a.taken(&resource{declared: declared{kind: kind}, physical: name})
+	return a.taken(&resource{Rendered: Rendered{Type: kind, ID: name}})
 }
 
 // Property returns a property of a table, a bucket or a function as it is, whatever the template of its stack says, or nil.

@@ -118,17 +118,17 @@ func (a *AWS) createAll(s *stack, all []*resource, imported map[string]bool, wai
 		r := *want
 		s.resources = append(s.resources, &r)
 		if imported[r.logical] {
-			a.authorize(r.requests("read")...)
+			a.authorize(HandlerRequests("read", r.Rendered)...)
 			a.claim(&r)
 			a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
 			wait(a.pace)
 			a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
 			continue
 		}
-		r.physical = ""
+		r.ID = ""
 		a.record(s, &r, "CREATE_IN_PROGRESS", "")
 		wait(a.pace / 2)
-		r.physical = want.physical
+		r.ID = want.ID
 		a.record(s, &r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
 		wait(a.pace - a.pace/2)
 		if reason := a.createResource(&r); reason != "" {
@@ -136,7 +136,7 @@ func (a *AWS) createAll(s *stack, all []*resource, imported map[string]bool, wai
 			s.drop(&r)
 			if i+1 < len(all) { // which was begun meanwhile
 				next := *all[i+1]
-				next.physical = ""
+				next.ID = ""
 				a.record(s, &next, "CREATE_IN_PROGRESS", "")
 				a.record(s, &next, "CREATE_FAILED", "Resource creation cancelled")
 			}
@@ -216,15 +216,15 @@ func (a *AWS) modify(s *stack, ch change, wait pause) (failed string) {
 	a.record(s, r, "UPDATE_IN_PROGRESS", reason)
 	wait(a.pace)
 	reason = a.failure(a.updates, r.logical)
-	if name := r.properties[nameOf[r.kind]]; ch.replacement == "True" && name != nil && name == ch.resource.properties[nameOf[r.kind]] {
+	if name := r.Properties[nameOf[r.Type]]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[nameOf[r.Type]] {
 		reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
 	}
 	if reason != "" {
 		a.record(s, r, "UPDATE_FAILED", reason)
 		return r.logical
 	}
-	r.declared, r.physical, r.properties = ch.resource.declared, ch.resource.physical, ch.resource.properties
-	a.authorize(r.requests("update")...)
+	r.declared, r.ID, r.Properties = ch.resource.declared, ch.resource.ID, ch.resource.Properties
+	a.authorize(HandlerRequests("update", r.Rendered)...)
 	a.updateResource(r)
 	a.record(s, r, "UPDATE_COMPLETE", "")
 	return ""
@@ -241,7 +241,7 @@ func (a *AWS) rollBack(s *stack, reason string, skipped []string, wait pause) {
 			added = append(added, r)
 			continue
 		}
-		if reflect.DeepEqual(before.properties, r.properties) && r.status != "UPDATE_FAILED" {
+		if reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
 			continue
 		}
 		a.record(s, r, "UPDATE_IN_PROGRESS", "")

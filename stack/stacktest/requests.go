@@ -3,24 +3,17 @@ package stacktest
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
 // createStack is CreateStack, which other tools than this project's use.
 func (a *AWS) createStack(c call) (result, error) {
-	if s := a.find(c.text("StackName")); s != nil {
-		return nil, &Answer{400, "AlreadyExistsException", "Stack [" + s.name + "] already exists"}
-	}
 	s := a.newStack(c.text("StackName"))
 	want, err := a.wanted(c, s)
-	if err != nil {
-		a.stacks = a.stacks[:len(a.stacks)-1]
-		return nil, err
+	if err == nil {
+		a.create(s, want, nil, "")
 	}
-	s.token = c.text("ClientRequestToken")
-	a.create(s, want, nil, c.text("OnFailure"))
-	return result{"StackId": s.id}, nil
+	return result{"StackId": s.id}, err
 }
 
 // updateStack is UpdateStack, which other tools than this project's use.
@@ -29,16 +22,12 @@ func (a *AWS) updateStack(c call) (result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.canUpdate() {
-		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
-	}
 	want, err := a.wanted(c, s)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.token = c.text("ClientRequestToken")
+		a.update(s, want, nil, "UPDATE")
 	}
-	s.token = c.text("ClientRequestToken")
-	a.update(s, want, nil, "UPDATE")
-	return result{"StackId": s.id}, nil
+	return result{"StackId": s.id}, err
 }
 
 // deleteStack is DeleteStack.
@@ -49,14 +38,8 @@ func (a *AWS) deleteStack(c call) (result, error) {
 		return nil, nil
 	case s.protected:
 		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)
-	case s.inProgress() && s.status != "REVIEW_IN_PROGRESS":
-		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.id, s.status)
 	}
-	retained := c.list("RetainResources")
-	if len(retained) > 0 && s.status != "DELETE_FAILED" {
-		return nil, invalid("Invalid operation on stack [%s]. RetainResources can only be specified for a stack in DELETE_FAILED state", s.id)
-	}
-	for _, logical := range retained {
+	for _, logical := range c.list("RetainResources") {
 		if r := s.resource(logical); r != nil {
 			r.deletion = "Retain"
 		}
@@ -79,9 +62,6 @@ func (a *AWS) continueUpdateRollback(c call) (result, error) {
 	s, err := a.lookUp(c, "Stack [%s] does not exist")
 	if err != nil {
 		return nil, err
-	}
-	if s.status != "UPDATE_ROLLBACK_FAILED" {
-		return nil, invalid("Stack:%s is in %s state and can not continue update rollback.", s.id, s.status)
 	}
 	s.token = c.text("ClientRequestToken")
 	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", c.list("ResourcesToSkip"), wait) })
@@ -125,7 +105,7 @@ func (a *AWS) Stack(name string) (view Stack) {
 			view.Template = s.template.body
 		}
 		for _, r := range s.resources {
-			view.Resources[r.logical] = r.physical
+			view.Resources[r.logical] = r.ID
 		}
 	}
 	return view
@@ -174,9 +154,4 @@ func (a *AWS) Vanish(name string) {
 		s.token = "somebody-else"
 		a.end(s)
 	}
-}
-
-// sortedList returns names in order, separated by commas.
-func sortedList(names []string) string {
-	return strings.Join(sorted(names), ", ")
 }

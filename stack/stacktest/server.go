@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
@@ -36,9 +37,8 @@ type AWS struct {
 	clock    func() time.Time
 	pace     time.Duration
 	pageSize int
-	client   *http.Client
-	dynamo   string
-	proxy    *httputil.ReverseProxy
+	tables   *dynamodb.Client       // of the DynamoDB behind, nil if there is none
+	proxy    *httputil.ReverseProxy // to it
 	s3       http.Handler
 	buckets  *s3mem.Backend
 
@@ -57,18 +57,18 @@ func Start(t testing.TB, o *Options) *AWS {
 		o = &Options{}
 	}
 	a := &AWS{
-		clock: o.Now, pace: cmp.Or(o.Pace, 4*time.Second), pageSize: cmp.Or(o.PageSize, 20), dynamo: o.DynamoDB, client: &http.Client{},
-		buckets: s3mem.New(), existing: map[string]*existing{},
+		clock: o.Now, pace: cmp.Or(o.Pace, 4*time.Second), pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
 	}
 	if a.clock == nil {
 		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 		a.clock = a.Clock.Now
 	}
-	if a.dynamo != "" {
-		upstream, err := url.Parse(a.dynamo)
+	if o.DynamoDB != "" {
+		upstream, err := url.Parse(o.DynamoDB)
 		if err != nil {
 			t.Fatal(err)
 		}
+		a.tables = dynamodb.NewFromConfig(a.Config(), func(to *dynamodb.Options) { to.BaseEndpoint = &o.DynamoDB })
 		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
 	}
 	a.s3 = gofakes3.New(a.buckets, gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
@@ -77,7 +77,6 @@ func Start(t testing.TB, o *Options) *AWS {
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		a.client.CloseIdleConnections()
 		for _, s := range a.stacks {
 			s.halt()
 		}

@@ -15,10 +15,12 @@ import (
 //go:embed types.json
 var typesText []byte
 
-// typeSchema is what is known about a type.
+// typeSchema is what is known about a type. Only lists the actions that handlers call only for resources with a property; ""
+// means never, in a template of one account and region, whose properties and boundaries stay.
 type typeSchema struct {
 	Replaces                     []string
 	Create, Read, Update, Delete []string
+	Only                         map[string][]string
 }
 
 var schemas = func() (all map[string]typeSchema) {
@@ -33,57 +35,6 @@ var schemas = func() (all map[string]typeSchema) {
 func Replaces(kind string) (properties []string, known bool) {
 	schema, known := schemas[kind]
 	return schema.Replaces, known
-}
-
-// only lists the actions that handlers call only for resources with a property; "" means never, in a template of one account
-// and region.
-var only = map[string]map[string][]string{
-	"AWS::DynamoDB::Table": {
-		"ContributorInsightsSpecification": {"dynamodb:UpdateContributorInsights"},
-		"ImportSourceSpecification":        {"dynamodb:*Import*", "dynamodb:ImportTable", "logs:*", "s3:*"},
-		"KinesisStreamSpecification":       {"kinesis:*", "dynamodb:EnableKinesis*", "dynamodb:DisableKinesis*", "dynamodb:UpdateKinesis*"},
-		"ResourcePolicy":                   {"dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"},
-		"SSESpecification":                 {"kms:*"},
-		"":                                 {"dynamodb:*Replica", "dynamodb:*Item", "dynamodb:Scan", "dynamodb:Query", "iam:*"},
-	},
-	"AWS::IAM::ManagedPolicy": {
-		"Groups": {"iam:*GroupPolicy"}, "Roles": {"iam:*RolePolicy"}, "Users": {"iam:*UserPolicy"},
-	},
-	"AWS::IAM::Role":                  {"": {"iam:DeleteRolePermissionsBoundary"}}, // of a boundary that goes
-	"AWS::Lambda::EventSourceMapping": {"KmsKeyArn": {"kms:*"}},
-	"AWS::Lambda::Function": {
-		"CodeSigningConfigArn": {"lambda:PutFunctionCodeSigningConfig", "lambda:DeleteFunctionCodeSigningConfig", "lambda:GetCodeSigningConfig"},
-		"FileSystemConfigs":    {"elasticfilesystem:*", "s3files:*"},
-		"KmsKeyArn":            {"kms:*"}, "Layers": {"lambda:GetLayerVersion"}, "VpcConfig": {"ec2:*"},
-		"CapacityProviderConfig":       {"lambda:PassCapacityProvider", "lambda:PutFunctionScalingConfig", "lambda:PublishVersion"},
-		"RecursiveLoop":                {"lambda:PutFunctionRecursionConfig"},
-		"ReservedConcurrentExecutions": {"lambda:*FunctionConcurrency"},
-		"RuntimeManagementConfig":      {"lambda:PutRuntimeManagementConfig"},
-	},
-	"AWS::Logs::LogGroup": {
-		"BearerTokenAuthenticationEnabled": {"logs:PutBearerTokenAuthentication"},
-		"DataProtectionPolicy":             {"logs:PutDataProtectionPolicy", "logs:CreateLogDelivery", "s3:*", "firehose:*"},
-		"DeletionProtectionEnabled":        {"logs:PutLogGroupDeletionProtection"},
-		"FieldIndexPolicies":               {"logs:PutIndexPolicy", "logs:DeleteIndexPolicy"},
-		"KmsKeyId":                         {"logs:*KmsKey"},
-		"ResourcePolicyDocument":           {"logs:PutResourcePolicy", "logs:DeleteResourcePolicy"},
-	},
-	"AWS::S3::Bucket": {
-		"AbacStatus": {"s3:PutBucketAbac"}, "AccelerateConfiguration": {"s3:PutAccelerateConfiguration"},
-		"AccessControl":                    {"s3:PutObjectAcl", "s3:PutBucketAcl", "s3:GetBucketAcl", "s3:DeleteObject"},
-		"AnalyticsConfigurations":          {"s3:PutAnalyticsConfiguration", "s3:DeleteBucketAnalyticsConfiguration"},
-		"CorsConfiguration":                {"s3:PutBucketCORS", "s3:DeleteBucketCors"},
-		"IntelligentTieringConfigurations": {"s3:PutIntelligentTieringConfiguration"},
-		"InventoryConfigurations":          {"s3:PutInventoryConfiguration"},
-		"LoggingConfiguration":             {"s3:PutBucketLogging"},
-		"MetadataConfiguration":            {"s3tables:*", "s3:CreateBucketMetadata*", "s3:DeleteBucketMetadata*", "s3:UpdateBucketMetadata*"},
-		"MetricsConfigurations":            {"s3:PutMetricsConfiguration", "s3:DeleteBucketMetricsConfiguration"},
-		"NotificationConfiguration":        {"s3:PutBucketNotification"},
-		"ObjectLockConfiguration":          {"s3:PutBucketObjectLockConfiguration", "s3:PutObjectLockConfiguration"},
-		"ReplicationConfiguration":         {"s3:PutBucketReplication", "s3:PutReplicationConfiguration", "s3:DeleteBucketReplication", "iam:*"},
-		"WebsiteConfiguration":             {"s3:PutBucketWebsite", "s3:DeleteBucketWebsite"},
-		"":                                 {"s3:DeleteBucketEncryption", "s3:DeleteBucketLifecycle"}, // of properties that go
-	},
 }
 
 // everywhere lists actions for which IAM knows no resource, or which concern all.
@@ -115,7 +66,7 @@ func HandlerRequests(step string, r Rendered) (all []Request) {
 }
 
 func needed(action string, r Rendered) bool {
-	for property, patterns := range only[r.Type] {
+	for property, patterns := range schemas[r.Type].Only {
 		if slices.ContainsFunc(patterns, func(p string) bool { return like(p, action) }) {
 			return r.Properties[property] != nil
 		}
