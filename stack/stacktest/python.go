@@ -20,6 +20,9 @@ import (
 //go:embed requirements.txt
 var requirements []byte
 
+//go:embed provider.txt
+var provider string
+
 //go:embed serve_moto.py
 var motoServer string
 
@@ -32,7 +35,7 @@ const (
 // the test process. Without moto the test is skipped or fails: see the package comment.
 func Moto(t testing.TB) (endpoint string) {
 	t.Helper()
-	command := exec.Command(python(t, "moto", "python"), "-I", "-c", motoServer)
+	command := exec.Command(Python(t, "moto", "python"), "-I", "-c", motoServer)
 	var complaint bytes.Buffer
 	command.Stderr = &complaint
 	in, err := command.StdinPipe() // whose end it ends with
@@ -66,16 +69,29 @@ func Moto(t testing.TB) (endpoint string) {
 // Without cfn-lint the test is skipped or fails: see the package comment.
 func CfnLint(t testing.TB, files ...string) {
 	t.Helper()
-	out, err := exec.Command(python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
+	out, err := exec.Command(Python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("cfn-lint: %v\n%s", err, out)
 	}
 }
 
-// python returns the path of a program among the packages in requirements.txt, for one purpose.
-func python(t testing.TB, purpose, program string) string {
+// Python returns the path of a program among the packages in requirements.txt, the interpreter included, for one purpose.
+// Without it the test is skipped or fails: see the package comment.
+func Python(t testing.TB, purpose, program string) string {
 	t.Helper()
-	return tool(t, purpose, func() (string, error) { return installed(program) })
+	return tool(t, purpose, func() (string, error) {
+		folder, err := installedFor("python", requirements, errNoPython)
+		return filepath.Join(folder, "bin", program), err
+	})
+}
+
+// Provider returns the folder with the declarations of Terraform's AWS provider for kinds of blocks ("resource
+// dynamodb_table"), which .ci/npm.sh fetches. Without them the test is skipped or fails: see the package comment.
+func Provider(t testing.TB, kinds []string) (folder string) {
+	t.Helper()
+	slices.Sort(kinds)
+	list := []byte(provider + strings.Join(kinds, "\n") + "\n")
+	return tool(t, "terraform", func() (string, error) { return installedFor("terraform", list, errNoProvider) })
 }
 
 // tool returns the path of something that a test needs for a purpose. These tests start programs that take seconds: they run
@@ -114,12 +130,6 @@ func missed(purpose, test string, why error) {
 		told.lines = append(told.lines, line)
 		fmt.Fprintln(os.Stdout, line)
 	}
-}
-
-// installed finds a program where .ci/python.sh installs it.
-func installed(program string) (string, error) {
-	folder, err := installedFor("python", requirements, errNoPython)
-	return filepath.Join(folder, "bin", program), err
 }
 
 // installedFor returns the folder that was made for a list of packages, if it is complete.

@@ -85,7 +85,7 @@ func TestHandlers(t *testing.T) {
 // TestReplacesAsCfnLint compares the properties that replace a resource with those in cfn-lint's copy of AWS's schemas.
 func TestReplacesAsCfnLint(t *testing.T) {
 	t.Parallel()
-	interpreter := python(t, "cfn-lint", "python")
+	interpreter := Python(t, "cfn-lint", "python")
 	script := filepath.Join(t.TempDir(), "schemas.py")
 	if err := os.WriteFile(script, []byte(`
 import sys
