@@ -16,7 +16,6 @@ type changeSet struct {
 	want                      content
 	changes                   []change
 	imported                  map[string]bool
-	onFailure                 string
 	created, ready            time.Time
 	failure                   string // why it will have failed when it is ready, "" if it will not
 }
@@ -27,8 +26,8 @@ type change struct {
 	resource    *resource // as it will be; the one that is removed
 	physical    string
 	replacement string
-	scope       []string
-	properties  []string
+	properties  []string // that differ
+	tags        bool     // whether the tags differ
 }
 
 // createChangeSet is CreateChangeSet.
@@ -65,7 +64,7 @@ func (a *AWS) createChangeSet(c call) (result, error) {
 	}
 	set := &changeSet{
 		name: c.text("ChangeSetName"), kind: kind, token: c.text("ClientToken"), status: "CREATE_PENDING", execution: "UNAVAILABLE",
-		want: want, imported: map[string]bool{}, onFailure: c.text("OnStackFailure"), created: a.now(), ready: a.now().Add(a.pace),
+		want: want, imported: map[string]bool{}, created: a.now(), ready: a.now().Add(pace),
 	}
 	set.id = strings.Replace(s.id, ":stack/"+s.name, ":changeSet/"+set.name, 1)
 	if err := a.examine(c, s, set); err != nil {
@@ -123,17 +122,12 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 			continue
 		}
 		ch := change{action: "Modify", resource: r, physical: old.ID, replacement: "False", properties: differing(old.Properties, r.Properties)}
-		if len(ch.properties) > 0 {
-			ch.scope = append(ch.scope, "Properties")
-			replacing, _ := Replaces(r.Type)
-			if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
-				ch.replacement = "True"
-			}
+		replacing, _ := Replaces(r.Type)
+		if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
+			ch.replacement = "True"
 		}
-		if !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.Type) {
-			ch.scope = append(ch.scope, "Tags")
-		}
-		if len(ch.scope) > 0 {
+		ch.tags = !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.Type)
+		if len(ch.properties) > 0 || ch.tags {
 			changes = append(changes, ch)
 		}
 	}
@@ -147,17 +141,13 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 
 // differing returns the names of the properties that are not the same.
 func differing(before, after map[string]any) (names []string) {
-	all := maps.Clone(before)
-	if all == nil {
-		all = map[string]any{}
-	}
-	maps.Copy(all, after)
-	for name := range all {
+	all := maps.Clone(after)
+	maps.Copy(all, before)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !reflect.DeepEqual(before[name], after[name]) {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -197,7 +187,7 @@ func (a *AWS) executeChangeSet(c call) (result, error) {
 	clear(s.changeSets) // the others were made for what the stack no longer is
 	s.token, s.executed = c.text("ClientRequestToken"), c.text("ChangeSetName")
 	if set.kind == "CREATE" {
-		a.create(s, set.want, set.imported, set.onFailure)
+		a.create(s, set.want, set.imported)
 	} else {
 		a.update(s, set.want, set.imported, set.kind)
 	}

@@ -17,60 +17,41 @@ func (a *AWS) describeStack(s *stack) result {
 
 // describeStacks is DescribeStacks.
 func (a *AWS) describeStacks(c call) (result, error) {
-	if c.text("StackName") != "" {
-		s, err := a.lookUp(c, "Stack with id %s does not exist")
-		if err != nil {
-			return nil, err
-		}
-		return result{"Stacks": []result{a.describeStack(s)}}, nil
-	}
 	var all []*stack
-	for _, s := range slices.Backward(a.stacks) {
-		if s.exists() {
-			all = append(all, s)
-		}
+	name := c.text("StackName")
+	if s := a.find(name); s != nil {
+		all = []*stack{s}
+	} else if name != "" {
+		return nil, invalid("Stack with id %s does not exist", name)
+	} else {
+		all = slices.DeleteFunc(slices.Clone(a.stacks), func(s *stack) bool { return !s.exists() })
+		slices.Reverse(all)
 	}
-	some, next := page(a, c, all)
-	var stacks []result
-	for _, s := range some {
-		stacks = append(stacks, a.describeStack(s))
-	}
+	stacks, next := page(a, c, all, a.describeStack)
 	return result{"Stacks": stacks, "NextToken": next}, nil
 }
 
 // describeStackEvents is DescribeStackEvents: the newest first.
-func (a *AWS) describeStackEvents(c call) (result, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
+func (a *AWS) describeStackEvents(s *stack, c call) (result, error) {
 	newest := slices.Clone(s.events)
 	slices.Reverse(newest)
-	some, next := page(a, c, newest)
-	var events []result
-	for _, e := range some {
-		events = append(events, result{
+	events, next := page(a, c, newest, func(e event) result {
+		return result{
 			"StackId": s.id, "StackName": s.name, "EventId": e.id, "LogicalResourceId": e.logical, "PhysicalResourceId": new(e.physical),
 			"ResourceType": e.kind, "ResourceStatus": e.status, "ResourceStatusReason": e.reason, "ClientRequestToken": e.token, "Timestamp": e.at,
-		})
-	}
+		}
+	})
 	return result{"StackEvents": events, "NextToken": next}, nil
 }
 
 // listStackResources is ListStackResources.
-func (a *AWS) listStackResources(c call) (result, error) {
-	s, err := a.lookUp(c, "Stack with id %s does not exist")
-	if err != nil {
-		return nil, err
-	}
-	some, next := page(a, c, s.resources)
-	var resources []result
-	for _, r := range some {
-		resources = append(resources, result{
+func (a *AWS) listStackResources(s *stack, c call) (result, error) {
+	resources, next := page(a, c, s.resources, func(r *resource) result {
+		return result{
 			"LogicalResourceId": r.logical, "PhysicalResourceId": new(r.ID), "ResourceType": r.Type, "ResourceStatus": r.status,
 			"ResourceStatusReason": r.reason, "LastUpdatedTimestamp": r.updated,
-		})
-	}
+		}
+	})
 	return result{"StackResourceSummaries": resources, "NextToken": next}, nil
 }
 
@@ -82,28 +63,25 @@ func (a *AWS) describeChangeSet(c call) (result, error) {
 	}
 	r := result{
 		"ChangeSetName": set.name, "ChangeSetId": set.id, "StackId": s.id, "StackName": s.name, "Status": set.status,
-		"ExecutionStatus": set.execution, "StatusReason": set.reason, "OnStackFailure": set.onFailure, "CreationTime": set.created,
+		"ExecutionStatus": set.execution, "StatusReason": set.reason, "CreationTime": set.created,
 		"Parameters": pairsOf(set.want.parameters, "ParameterKey", "ParameterValue"), "Tags": pairsOf(set.want.tags, "Key", "Value"),
 	}
 	if set.status != "CREATE_COMPLETE" {
 		return r, nil
 	}
-	some, next := page(a, c, set.changes)
-	var changes []result
-	for _, ch := range some {
+	r["Changes"], r["NextToken"] = page(a, c, set.changes, func(ch change) result {
 		var details []result
 		for _, name := range ch.properties {
 			details = append(details, result{"Target": result{"Attribute": "Properties", "Name": name}})
 		}
-		if slices.Contains(ch.scope, "Tags") {
+		if ch.tags {
 			details = append(details, result{"Target": result{"Attribute": "Tags"}})
 		}
-		changes = append(changes, result{"Type": "Resource", "ResourceChange": result{
+		return result{"Type": "Resource", "ResourceChange": result{
 			"Action": ch.action, "LogicalResourceId": ch.resource.logical, "ResourceType": ch.resource.Type, "PhysicalResourceId": ch.physical,
-			"Replacement": ch.replacement, "Scope": ch.scope, "Details": details,
-		}})
-	}
-	r["Changes"], r["NextToken"] = changes, next
+			"Replacement": ch.replacement, "Details": details,
+		}}
+	})
 	return r, nil
 }
 

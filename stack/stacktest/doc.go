@@ -2,8 +2,8 @@
 // Lambda and STS, at one endpoint.
 //
 // CloudFormation is scripted: it has the states, events, failures and rollbacks of the service. [Start] returns an account in
-// which all goes well, by a [Clock] of the test's, until a test says what is to go wrong: [AWS.FailCreate] and its like for
-// resources, [AWS.Answer] for requests (throttling, no permission), [AWS.On] for what happens in between, [AWS.Busy] for an
+// which all goes well, by a [Clock] of the test's, until a test says what is to go wrong: [AWS.Fail] for the steps
+// of resources, [AWS.Answer] for requests (throttling, no permission), [AWS.On] for what happens in between, [AWS.Busy] for an
 // update by somebody else, [AWS.Vanish] for a stack that somebody deletes, [AWS.SetStatus] for a state that nothing here leads
 // to. A bucket with objects cannot be deleted and a table that exists cannot be created, as in the service. Templates are
 // evaluated as far as the project's own needs it. Whether a template is right is for [CfnLint] and [Moto].

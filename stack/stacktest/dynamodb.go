@@ -2,6 +2,7 @@ package stacktest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -87,52 +88,46 @@ func (e *existing) answer(name, operation string, request tableRequest) (map[str
 	fails := func(code, message string) (map[string]any, *Answer) {
 		return nil, &Answer{http.StatusBadRequest, code, message}
 	}
+	if e == nil && operation == "DescribeContinuousBackups" { // of a table that only the DynamoDB behind has
+		e = &existing{}
+	}
 	switch {
 	case operation == "TransactWriteItems": // whose effects nobody reads
-		return map[string]any{}, nil
-	case e == nil && operation == "DescribeContinuousBackups": // of a table that only the DynamoDB behind has
-		return map[string]any{"ContinuousBackupsDescription": (&existing{}).backups()}, nil
 	case e == nil:
 		return fails("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
 	case operation == "DeleteTable" && e.protected():
 		return fails("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	case operation == "PutItem" && request.ConditionExpression != nil && e.items[keyOf(request.Item)] != nil:
 		return fails("ConditionalCheckFailedException", "The conditional request failed")
-	}
-	switch operation {
-	case "GetItem":
+	case operation == "GetItem":
 		return map[string]any{"Item": e.items[keyOf(request.Key)]}, nil
-	case "PutItem":
+	case operation == "PutItem":
 		e.items[keyOf(request.Item)] = request.Item
-		return map[string]any{}, nil
-	case "UpdateItem":
+	case operation == "UpdateItem":
 		e.update(request)
-		return map[string]any{}, nil
-	case "DescribeTable":
+	case operation == "DescribeTable":
 		return map[string]any{"Table": e.description(name)}, nil
-	case "DescribeTimeToLive":
+	case operation == "DescribeTimeToLive":
 		return map[string]any{"TimeToLiveDescription": e.expiry()}, nil
-	case "DescribeContinuousBackups":
+	case operation == "DescribeContinuousBackups":
 		return map[string]any{"ContinuousBackupsDescription": e.backups()}, nil
-	case "DeleteTable", "UpdateTable":
+	case operation == "DeleteTable", operation == "UpdateTable":
 		return map[string]any{"TableDescription": e.description(name)}, nil
+	default:
+		return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
 	}
-	return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
+	return map[string]any{}, nil
 }
 
 // setting is one part of an update: #a = :v, or #a = if_not_exists(#a, :v).
-var setting = regexp.MustCompile(`(\S+) = (if_not_exists\(\S+, )?(:\w+)`)
+var setting = regexp.MustCompile(`(#\w+) = (if_not_exists\(#\w+, )?(:\w+)`)
 
 // update changes a record, if the expression only sets attributes to values.
 func (e *existing) update(request tableRequest) {
 	record := maps.Clone(request.Key)
 	maps.Copy(record, e.items[keyOf(request.Key)])
 	for _, part := range setting.FindAllStringSubmatch(request.UpdateExpression, -1) {
-		name := part[1]
-		if long, ok := request.ExpressionAttributeNames[name]; ok {
-			name = long
-		}
-		if part[2] == "" || record[name] == nil {
+		if name := request.ExpressionAttributeNames[part[1]]; part[2] == "" || record[name] == nil {
 			record[name] = request.ExpressionAttributeValues[part[3]]
 		}
 	}
@@ -180,11 +175,8 @@ func (e *existing) expiry() map[string]any {
 func (e *existing) backups() map[string]any {
 	d := map[string]any{"PointInTimeRecoveryStatus": "DISABLED"}
 	if e.isOn("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") {
-		days, err := strconv.Atoi(text(e.at("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")))
-		if err != nil {
-			days = 35
-		}
-		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": days}
+		days, _ := strconv.Atoi(text(e.at("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")))
+		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": cmp.Or(days, 35)}
 	}
 	return map[string]any{"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": d}
 }

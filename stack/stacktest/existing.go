@@ -2,8 +2,6 @@ package stacktest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -20,8 +18,6 @@ type existing struct {
 	properties map[string]any
 	declared   map[string]any    // what the template of its stack said last
 	items      map[string]values // of a table without a DynamoDB behind it
-	sha        string            // of a function's code
-	size       int
 }
 
 const (
@@ -41,7 +37,7 @@ func (a *AWS) taken(r *resource) bool {
 
 // createResource creates a resource, or returns why that fails.
 func (a *AWS) createResource(r *resource) (reason string) {
-	if reason := a.failure(a.creations, r.logical); reason != "" {
+	if reason := a.failure("create", r.logical); reason != "" {
 		return reason
 	}
 	if a.taken(r) {
@@ -90,14 +86,12 @@ func (a *AWS) updateResource(r *resource) {
 			delete(e.properties, name)
 		}
 	}
-	if e.declared = r.Properties; r.Type == functionKind {
-		_ = a.load(e) // the old code stays
-	}
+	e.declared = r.Properties
 }
 
 // deleteResource deletes a resource, or returns why that fails.
 func (a *AWS) deleteResource(r *resource) (reason string) {
-	if reason := a.failure(a.removals, r.logical); reason != "" {
+	if reason := a.failure("delete", r.logical); reason != "" {
 		return reason
 	}
 	a.authorize(HandlerRequests("delete", r.Rendered)...)
@@ -128,45 +122,30 @@ func (e *existing) at(names ...string) any {
 
 func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
 
-// load reads the code of a function from its bucket.
+// load checks that there is the code of a function.
 func (a *AWS) load(e *existing) error {
-	code := []byte(text(e.at("Code", "ZipFile")))
-	if len(code) == 0 {
-		object, err := a.object(text(e.at("Code", "S3Bucket")), text(e.at("Code", "S3Key")))
-		if err != nil {
-			return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
-		}
-		code = object
+	if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
+		return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
 	}
-	sum := sha256.Sum256(code)
-	e.sha, e.size = base64.StdEncoding.EncodeToString(sum[:]), len(code)
 	return nil
-}
-
-func (a *AWS) object(bucket, key string) ([]byte, error) {
-	object, err := a.buckets.GetObject(bucket, key, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer object.Contents.Close() //nolint:errcheck // it is in memory
-	return io.ReadAll(object.Contents)
 }
 
 // fetch reads an object by its URL.
 func (a *AWS) fetch(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return "", invalid("S3 error: invalid URL")
+		return "", err
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if host, _, virtual := strings.Cut(u.Host, ".s3."); virtual {
 		bucket, key = host, strings.TrimPrefix(u.Path, "/")
 	}
-	object, err := a.object(bucket, key)
+	object, err := a.buckets.GetObject(bucket, key, nil)
 	if err != nil {
 		return "", invalid("S3 error: The specified key does not exist.")
 	}
-	return string(object), nil
+	body, err := io.ReadAll(object.Contents)
+	return string(body), err
 }
 
 // Keep creates a table, a bucket or a function outside of any stack, like those that a deleted stack leaves.
@@ -194,18 +173,14 @@ func (a *AWS) KeepTable(name string, properties map[string]any) {
 
 // Exists reports whether there is a table, a bucket or a function with a name, in a stack or not.
 func (a *AWS) Exists(kind, name string) bool {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	return a.taken(&resource{Rendered: Rendered{Type: kind, ID: name}})
 }
 
 // Property returns a property of a table, a bucket or a function as it is, whatever the template of its stack says, or nil.
 // Parts of it are named with dots between them.
 func (a *AWS) Property(kind, name, property string) any {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	if e := a.existing[kind+" "+name]; e != nil {
 		return e.at(strings.Split(property, ".")...)
 	}

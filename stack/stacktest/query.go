@@ -46,8 +46,8 @@ func (c call) pairs(name, key, value string) map[string]string {
 	}
 }
 
-// result is what an action answers, by the names of its members: texts, numbers, booleans, times, and lists of results or
-// texts. What is zero is left out.
+// result is what an action answers, by the names of its members: texts, numbers, booleans, times, and lists of results.
+// What is zero is left out.
 type result map[string]any
 
 // write appends the members as XML, in order.
@@ -55,9 +55,11 @@ func (r result) write(b *bytes.Buffer) {
 	for _, name := range sorted(slices.Collect(maps.Keys(r))) {
 		switch v := r[name].(type) {
 		case []result:
-			writeList(b, name, v, func(item result) { item.write(b) })
-		case []string:
-			writeList(b, name, v, func(item string) { escape(b, item) })
+			element(b, name, func() {
+				for _, item := range v {
+					element(b, "member", func() { item.write(b) })
+				}
+			})
 		case result:
 			element(b, name, func() { v.write(b) })
 		case time.Time:
@@ -72,14 +74,6 @@ func (r result) write(b *bytes.Buffer) {
 			}
 		}
 	}
-}
-
-func writeList[T any](b *bytes.Buffer, name string, all []T, write func(T)) {
-	element(b, name, func() {
-		for _, item := range all {
-			element(b, "member", func() { write(item) })
-		}
-	})
 }
 
 func element(b *bytes.Buffer, name string, content func()) {
@@ -121,13 +115,15 @@ func sorted[T cmp.Ordered](all []T) []T {
 	return all
 }
 
-// page cuts a list as AWS does: the token is where the next page begins.
-func page[T any](a *AWS, c call, all []T) (some []T, next string) {
+// page describes a part of a list as AWS cuts it: the token is where the next page begins.
+func page[T any](a *AWS, c call, all []T, describe func(T) result) (some []result, next string) {
 	from, _ := strconv.Atoi(c.text("NextToken"))
-	from = min(from, len(all))
 	to := min(from+a.pageSize, len(all))
 	if to < len(all) {
 		next = strconv.Itoa(to)
 	}
-	return all[from:to], next
+	for _, item := range all[min(from, to):to] {
+		some = append(some, describe(item))
+	}
+	return some, next
 }

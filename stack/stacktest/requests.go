@@ -1,7 +1,6 @@
 package stacktest
 
 import (
-	"fmt"
 	"maps"
 	"time"
 )
@@ -11,17 +10,13 @@ func (a *AWS) createStack(c call) (result, error) {
 	s := a.newStack(c.text("StackName"))
 	want, err := a.wanted(c, s)
 	if err == nil {
-		a.create(s, want, nil, "")
+		a.create(s, want, nil)
 	}
 	return result{"StackId": s.id}, err
 }
 
 // updateStack is UpdateStack, which other tools than this project's use.
-func (a *AWS) updateStack(c call) (result, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
+func (a *AWS) updateStack(s *stack, c call) (result, error) {
 	want, err := a.wanted(c, s)
 	if err == nil {
 		s.token = c.text("ClientRequestToken")
@@ -51,29 +46,21 @@ func (a *AWS) deleteStack(c call) (result, error) {
 			a.record(s, nil, "DELETE_FAILED", failedTo("delete", left...))
 			return
 		}
-		wait(a.pace)
+		wait(pace)
 		a.end(s)
 	})
 	return nil, nil
 }
 
 // continueUpdateRollback is ContinueUpdateRollback.
-func (a *AWS) continueUpdateRollback(c call) (result, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
+func (a *AWS) continueUpdateRollback(s *stack, c call) (result, error) {
 	s.token = c.text("ClientRequestToken")
 	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", c.list("ResourcesToSkip"), wait) })
 	return nil, nil
 }
 
 // updateTerminationProtection is UpdateTerminationProtection.
-func (a *AWS) updateTerminationProtection(c call) (result, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
+func (a *AWS) updateTerminationProtection(s *stack, c call) (result, error) {
 	s.protected = c.text("EnableTerminationProtection") == "true"
 	return result{"StackId": s.id}, nil
 }
@@ -90,9 +77,7 @@ type Stack struct {
 
 // Stack returns the newest stack with a name, even if it is deleted. If there is none, Status is "".
 func (a *AWS) Stack(name string) (view Stack) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	for _, s := range a.stacks {
 		if s.name != name {
 			continue
@@ -114,9 +99,7 @@ func (a *AWS) Stack(name string) (view Stack) {
 // SetStatus sets a stack's status, and creates an empty stack if there is none with that name. It is for states that no
 // operation here leads to.
 func (a *AWS) SetStatus(name, status, reason string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	s := a.find(name)
 	if s == nil {
 		s = a.newStack(name)
@@ -127,28 +110,21 @@ func (a *AWS) SetStatus(name, status, reason string) {
 
 // Busy updates a stack for so long, as somebody else would. The update succeeds.
 func (a *AWS) Busy(name string, d time.Duration) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	s := a.find(name)
-	if s == nil {
-		panic(fmt.Sprintf("stacktest: there is no stack %q", name))
-	}
 	s.token = "somebody-else"
 	a.begin(s, func(wait pause) {
 		a.record(s, nil, "UPDATE_IN_PROGRESS", "User Initiated")
 		wait(d)
 		a.record(s, nil, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		wait(a.pace)
+		wait(pace)
 		a.record(s, nil, "UPDATE_COMPLETE", "")
 	})
 }
 
 // Vanish deletes a stack at once, as somebody else would, in the middle of whatever happens to it. Its resources stay.
 func (a *AWS) Vanish(name string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	if s := a.find(name); s != nil {
 		s.halt()
 		s.token = "somebody-else"

@@ -20,10 +20,12 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
+// pace is the time to create, change or delete a resource.
+const pace = 4 * time.Second
+
 // Options of [Start]; nil is fine.
 type Options struct {
 	Now      func() time.Time // the time of operations. Default: that of AWS.Clock
-	Pace     time.Duration    // the time to create, change or delete a resource. Default: 4 s
 	PageSize int              // the number of items in a page of a list. Default: 20
 	DynamoDB string           // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
 }
@@ -35,7 +37,6 @@ type AWS struct {
 	Clock    *Clock // nil if Options.Now is set
 
 	clock    func() time.Time
-	pace     time.Duration
 	pageSize int
 	tables   *dynamodb.Client       // of the DynamoDB behind, nil if there is none
 	proxy    *httputil.ReverseProxy // to it
@@ -57,7 +58,8 @@ func Start(t testing.TB, o *Options) *AWS {
 		o = &Options{}
 	}
 	a := &AWS{
-		clock: o.Now, pace: cmp.Or(o.Pace, 4*time.Second), pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
+		clock: o.Now, pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
+		faults: faults{counts: map[string]int{}, answers: map[string][]*Answer{}, hooks: map[string]func(int){}, failures: map[string]string{}},
 	}
 	if a.clock == nil {
 		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
@@ -127,8 +129,6 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.s3.ServeHTTP(w, r)
 	case "dynamodb":
 		a.serveDynamoDB(w, r)
-	case "lambda":
-		a.serveLambda(w, r)
 	default:
 		http.Error(w, "stacktest: there is no service "+service, http.StatusNotImplemented)
 	}
@@ -191,11 +191,21 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 
 func (a *AWS) actions() map[string]func(call) (result, error) {
 	return map[string]func(call) (result, error){
-		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack,
-		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
-		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
-		"ExecuteChangeSet": a.executeChangeSet, "ListStackResources": a.listStackResources, "UpdateStack": a.updateStack,
-		"UpdateTerminationProtection": a.updateTerminationProtection, "GetCallerIdentity": callerIdentity,
+		"CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack, "DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack,
+		"DescribeChangeSet": a.describeChangeSet, "DescribeEvents": a.describeEvents, "DescribeStacks": a.describeStacks,
+		"ExecuteChangeSet": a.executeChangeSet, "GetCallerIdentity": callerIdentity, "UpdateStack": a.of(a.updateStack),
+		"ContinueUpdateRollback": a.of(a.continueUpdateRollback), "DescribeStackEvents": a.of(a.describeStackEvents),
+		"ListStackResources": a.of(a.listStackResources), "UpdateTerminationProtection": a.of(a.updateTerminationProtection),
+	}
+}
+
+// of returns an action of the stack that a request names.
+func (a *AWS) of(do func(*stack, call) (result, error)) func(call) (result, error) {
+	return func(c call) (result, error) {
+		if s := a.find(c.text("StackName")); s != nil {
+			return do(s, c)
+		}
+		return nil, invalid("Stack [%s] does not exist", c.text("StackName"))
 	}
 }
 

@@ -19,31 +19,6 @@ func writeText(w http.ResponseWriter, status int, document string) {
 	_, _ = w.Write([]byte(document)) // a client that has gone reads nothing
 }
 
-// serveLambda answers GetFunction.
-func (a *AWS) serveLambda(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions/")
-	arn := arnOf(Region, functionKind, name)
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.authorize(Request{Action: "lambda:GetFunction", Resource: arn})
-	answer := a.nextAnswer("GetFunction")
-	a.catchUp()
-	e := a.existing[functionKind+" "+name]
-	if answer == nil && e == nil {
-		answer = &Answer{http.StatusNotFound, "ResourceNotFoundException", "Function not found: " + arn}
-	}
-	if answer != nil {
-		w.Header().Set("X-Amzn-Errortype", answer.Code)
-		writeJSON(w, answer.Status, map[string]string{"Message": answer.Message})
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"Configuration": map[string]any{
-		"FunctionName": name, "FunctionArn": arn, "Runtime": e.at("Runtime"), "CodeSha256": e.sha, "CodeSize": e.size, "State": "Active",
-		"LastUpdateStatus": "Successful", "Version": "$LATEST", "Architectures": e.at("Architectures"), "Environment": e.at("Environment"),
-		"Role": e.at("Role"),
-	}})
-}
-
 // describesBucket answers requests for the settings of a bucket, which the S3 behind does not have. It returns false if the
 // request is another one.
 func (a *AWS) describesBucket(w http.ResponseWriter, r *http.Request) bool {
@@ -51,9 +26,7 @@ func (a *AWS) describesBucket(w http.ResponseWriter, r *http.Request) bool {
 	if !settings.Has("lifecycle") && !settings.Has("encryption") {
 		return false
 	}
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	e := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")]
 	if e == nil {
 		e = &existing{}

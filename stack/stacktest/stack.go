@@ -123,14 +123,6 @@ func (a *AWS) find(nameOrID string) *stack {
 	return nil
 }
 
-// lookUp is find for requests that fail without a stack.
-func (a *AWS) lookUp(c call, form string) (*stack, error) {
-	if s := a.find(c.text("StackName")); s != nil {
-		return s, nil
-	}
-	return nil, invalid(form, c.text("StackName"))
-}
-
 // newStack returns a stack without events.
 func (a *AWS) newStack(name string) *stack {
 	s := &stack{
