@@ -1,4 +1,4 @@
-# Shorthand for what is otherwise typed. Whatever needs more than a line or two is a script in .ci.
+# Short names for commands. A command of more than two lines is a script in .ci.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -6,7 +6,7 @@ SHELL       := bash
 MODULES := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod))
 TOOL     = go tool -modfile=$(CURDIR)/tools/go.mod
 
-# Of a benchmark that is run once, the numbers mean nothing.
+# The numbers of a benchmark that runs once mean nothing, so that only the verdicts are printed.
 VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 
 # The race detector multiplies a test's time by ten, so it watches where goroutines of this module meet. It leaves out the
@@ -30,11 +30,11 @@ NEW   ?= new.bench
 .PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
 	bench-peers peers golden life lint fmt release release-check portable clean
 
-help: ## show this help
+help: ## print this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 ##@ Every day
-setup: ## fetch what a fresh machine lacks: Java and Maven, the modules, and the tools compiled once
+setup: ## install what the tests need and this machine lacks; `make test` does it too, without compiling the tools
 	@.ci/setup.sh
 	@$(foreach m,$(MODULES),(cd $(m) && go mod download) &&) $(MAKE) --no-print-directory tools
 
@@ -45,97 +45,97 @@ test: export FUZZTIME     := 3s
 test: export RAPID_CHECKS := 300
 test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
-test: ## everything: lint, race, the engine on DynamoDB, properties, model, fuzz, benchmarks once, peers, the binary's life
+test: ## run everything: lint, all tests, the race detector, DynamoDB, the model, fuzzing, each benchmark once
 	@.ci/setup.sh
 	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers life
 
-# Of the suites on DynamoDB each is run once: those of `race` on Java, those of `dynamodb` on Docker.
+# Each suite on DynamoDB runs once: those of `race` with Java, those of `dynamodb` with Docker.
 check: export OVER = .ci/docker.sh
-check: ## what CI runs: `make test`, with one part of the DynamoDB suites on Docker, compiling for another platform, and the release
+check: ## run what CI runs: `make test` with some DynamoDB suites on Docker, `make portable` and `make release-check`
 	@.ci/stages.sh tools test portable release-check
 
-lint: ## tidy modules, formatting, golangci-lint with go vet in it
+lint: ## check formatting, modules, scripts and code
 	@.ci/lint.sh
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w .
 
 ##@ Tests
-tests: ## the tests that `race` leaves out, with the emulators and tools that they need
+tests: ## run the tests that `make race` leaves out, with emulators and tools
 	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) -skip '^TestColdStart$$' $(PLAIN)
 	@.ci/gotest.sh cold-start -count=1 -timeout=$(TIMEOUT) -run '^TestColdStart$$' ./aggregator/lambda
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 
-race: ## the tests in which goroutines meet, with the race detector, in random order, but those of `make dynamodb`
+race: ## run the tests in which goroutines meet, with the race detector
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
 	.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow|^TestModel(Equal|Bound)$$|$(ALONE)' $$packages ./cmd/zae-limiter/internal/load
 	@.ci/gotest.sh race-plain -race -shuffle=on -timeout=$(TIMEOUT) -run '$(MEET)' ./cmd/zae-limiter ./stack
 
-dynamodb: ## the suites on DynamoDB that are too long for the race detector: engine, model, comparison of the stores
+dynamodb: ## run the suites on DynamoDB that take too long with the race detector
 	@$(OVER) .ci/gotest.sh dynamodb -count=1 -timeout=$(TIMEOUT) -run '^(TestSlow.*|TestTable|TestTTL|TestProxy)$$' \
 		./backend/dynamo ./backend/dynamo/dynamotest
 
-docker: ## the same on Docker; as root on Debian with an engine installed, started and ended, where there is none
+docker: ## run `make dynamodb` on Docker; as root on Debian, install and start an engine if there is none
 	@$(MAKE) --no-print-directory dynamodb OVER=.ci/docker.sh
 
-conformance: ## the conformance suite on memory and bbolt, at length and without the race detector (RAPID_CHECKS=1000)
+conformance: ## run the conformance suite on memory and bbolt with many random checks (RAPID_CHECKS=1000)
 	@packages=$$(.ci/testers.sh conformance) && \
 	.ci/gotest.sh conformance -count=1 -shuffle=on -timeout=$(TIMEOUT) $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
-random: ## what draws at random, more often than `race` does: properties, stores against the model (RAPID_CHECKS=1000)
+random: ## run the tests that draw at random, with many draws (RAPID_CHECKS=1000)
 	@packages=$$(.ci/testers.sh conformance) && \
 	.ci/gotest.sh random-stores -count=1 -timeout=$(TIMEOUT) -run '^TestModel$$|^TestCompare$$|^TestEngine/^NeverOverAdmits$$' \
 		$$packages -args -rapid.checks=$(RAPID_CHECKS)
 	@packages=$$(.ci/testers.sh properties) && \
 	.ci/gotest.sh random -count=1 -shuffle=on -timeout=$(TIMEOUT) -skip '^TestModel|^TestMutants' $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
-model: ## the engine against its exact model, at length (MODEL_STEPS=30000000)
+model: ## compare the engine with its exact model in many steps (MODEL_STEPS=30000000)
 	@go test -list Model ./engine/... | grep '^Test' > /dev/null || { echo "no test of ./engine/... is called Model"; exit 1; }
 	@MODEL_STEPS=$(MODEL_STEPS) .ci/gotest.sh model -count=1 -timeout=$(TIMEOUT) -run Model ./engine/...
 
-fuzz: ## every fuzz target in turn (FUZZTIME=10s, or a count such as 100000x)
+fuzz: ## run each fuzz target for a time (FUZZTIME=10s, or a count such as 100000x)
 	@.ci/fuzz.sh $(FUZZTIME)
 
-peers: ## the tests of bench/peers, its benchmarks once
+peers: ## run the tests of bench/peers, and each of its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
 
-life: ## the built binary through a whole life, the calls that must fail included; and how long its commands take
+life: ## run the compiled program through a whole life, failures included, and time its commands
 	@.ci/life.sh
 	@.ci/brisk.sh
 
-golden: ## renew the golden files; look at the difference before committing it
+golden: ## update the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 go test -count=1 -run '^(TestTemplateGolden|TestDeployerPolicy|TestBoundaryPolicy|TestUpgradeReplacesNothing)$$' ./stack
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/...
 
 ##@ Benchmarks
-bench: ## measure (BENCH=regexp COUNT=6), written to NEW=new.bench for benchstat
+bench: ## run benchmarks (BENCH=regexp COUNT=6) and write NEW=new.bench for benchstat
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -timeout=2h ./bench/... | tee $(NEW)
 
-bench-once: ## every benchmark once, so that none of them rots
+bench-once: ## run each benchmark once, to see that it works
 	go test -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) ./... | $(VERDICTS)
 
 bench-compare: ## compare OLD=bench/baseline.txt with NEW=new.bench
 	$(TOOL) benchstat $(OLD) $(NEW)
 
-bench-peers: ## measure other rate limiters beside this one (BENCH, COUNT)
+bench-peers: ## benchmark other rate limiters beside this one (BENCH, COUNT)
 	cd bench/peers && go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -timeout=2h ./...
 
 ##@ The rest
-tools: ## compile the tools that lint and tests are run with
+tools: ## compile the tools of lint and tests
 	@$(TOOL) golangci-lint --version
 	@$(TOOL) gotestsum --version
 	@$(TOOL) gofumpt --version
 
-release: ## archives with checksums in dist/ for linux, darwin and windows: the same bytes for the same commit
+release: ## build the archives of a release, with checksums, into dist/
 	@.ci/release.sh
 
-release-check: ## build two releases of the last commit in clones, and compare and try them
+release-check: ## build the last commit twice, compare the archives and run the program in one
 	@.ci/release-check.sh
 
 portable: ## compile for another system, of 32 bits
 	GOOS=windows GOARCH=386 CGO_ENABLED=0 go build -trimpath -tags=lambda.norpc ./...
 
-clean: ## remove what was built or measured here
+clean: ## remove what was built or measured
 	rm -rf dist zae-limiter *.bench coverage.out
 	find . -name '*.test' -type f -delete

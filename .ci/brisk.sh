@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# brisk.sh: more than 60 commands of all groups on an embedded store, each a process of its own, in less than 10 seconds; and
-# the start of a local command to its end in 30 ms, with little done before main. Told by the clock, so it is a stage of its own and not a Go test.
+# brisk.sh: checks that more than 60 commands of all groups on an embedded store, each a process of its own, take less than
+# 10 seconds, that one takes at most 30 ms, and that packages do little before main. It is not a Go test because it goes by
+# the clock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +18,7 @@ fail() {
 	printf 'brisk: %s\n' "$*"
 }
 
-# Exit code and arguments of each command.
+# commands prints the exit code and the arguments of each command.
 commands() {
 	cat <<-END
 		0 version
@@ -112,7 +113,7 @@ story() {
 	n=0
 	while read -r -u 3 want line; do
 		n=$((n + 1)) code=0
-		if [[ $line == *'-- sh'* ]]; then # the one with a blank in an argument
+		if [[ $line == *'-- sh'* ]]; then # this one has a blank in an argument
 			zae-limiter ${line%%sh -c*} sh -c 'exit 7' >"$home/out" 2>&1 </dev/null || code=$?
 		else
 			zae-limiter $line >"$home/out" 2>&1 </dev/null || code=$?
@@ -122,7 +123,7 @@ story() {
 	took=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000))
 }
 
-# Again, on a new store, where the machine had other things to do.
+# Three tries, each on a new store, in case the machine is busy.
 for try in 1 2 3; do
 	export ZAE_LIMITER_STORE=bolt://$home/brisk$try.db
 	story
@@ -130,7 +131,7 @@ for try in 1 2 3; do
 done
 if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms; at least 60 in less than 10,000"; fi
 
-# Every command that needs no account is among them.
+# Each command that needs no account must be among them.
 remote=" deploy delete list check upgrade lambda-export init "
 while IFS=$'\t' read -r command _; do
 	if [[ $remote == *" $command "* ]] || commands | grep -qE "^[0-9]+ (-N [a-z]+ )?$command( |$)"; then
@@ -140,7 +141,7 @@ while IFS=$'\t' read -r command _; do
 	fi
 done < <(zae-limiter complete -- "")
 
-# The quickest of some medians: what the machine does besides is not the program's.
+# The fastest of some medians, because the machine does other things too.
 best=
 for _ in 1 2 3 4 5 6; do
 	times=()
@@ -155,7 +156,7 @@ for _ in 1 2 3 4 5 6; do
 done
 if [ "$best" -le 300 ]; then pass; else fail "a command takes $((best / 10)) ms from start to end, of 30"; fi
 
-# What packages do before main is paid by each command. Bytes tell it whatever else the machine does.
+# Each command pays for what packages do before main. Allocated bytes show it, however busy the machine is.
 most=4000000
 trace=$(GODEBUG=inittrace=1 zae-limiter version 2>&1 >/dev/null | sed -n 's/^init \([^ ]*\) .* \([0-9]*\) bytes.*/\2 \1/p' | sort -rn)
 bytes=$(awk '{sum += $1} END {print sum}' <<<"$trace")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# docker.sh COMMAND…: runs the command where tests have a Docker engine and an image of DynamoDB Local: those that are
-# there, else an engine from the system's packages (Debian, as root), which ends with the command, and an image that is
-# made here of Maven's files and never published. Without an engine it is run all the same, unless a DynamoDB is required.
+# docker.sh COMMAND…: runs the command with a Docker engine and an image of DynamoDB Local for its tests. If no engine
+# answers, it installs one from the system's packages (Debian, as root) and ends it with the command. If no registry answers,
+# it builds an image of the files that Maven fetches, which is never published. Without an engine the command runs all the
+# same, unless a DynamoDB is required.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,7 @@ works() { timeout 20 docker info >/dev/null 2>&1; }
 
 packages() {
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-		echo "docker.sh: not on Docker: no engine answers; start one, or run this as root on Debian" >&2
+		echo "docker.sh: no Docker engine answers: the tests run without it: start one, or run this as root on Debian" >&2
 		case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,dynamodb,*) exit 1 ;; esac
 		exec "${command[@]}"
 	fi
@@ -23,13 +24,13 @@ packages() {
 
 home='' engine='' bridge=''
 start() {
-	[ "$(id -u)" = 0 ] || packages docker.io # which tells what is missing
+	[ "$(id -u)" = 0 ] || packages docker.io # prints what is missing
 	command -v dockerd >/dev/null || packages docker.io
 	command -v docker >/dev/null || packages docker-cli
 	[ -e /sys/class/net/docker0 ] || bridge=new
 	home=$(mktemp -d)
 	export DOCKER_HOST=unix://$home/docker.sock
-	# Its own folders, and no rule in the machine's packet filter: ports on the loopback need none.
+	# It has folders of its own, and sets no rules in the packet filter: ports on the loopback need none.
 	dockerd --data-root "$home/data" --exec-root "$home/exec" --pidfile "$home/pid" --host "$DOCKER_HOST" \
 		--iptables=false --ip6tables=false --ip-masq=false >"$home/log" 2>&1 &
 	engine=$!
@@ -39,7 +40,7 @@ start() {
 		sleep 0.3
 	done
 	tail -n 20 "$home/log" >&2
-	echo "docker.sh: the engine does not start" >&2
+	echo "docker.sh: the engine does not start; the end of its log is above" >&2
 	exit 1
 }
 
@@ -47,7 +48,7 @@ stop() {
 	[ -n "$engine" ] || return 0
 	kill "$engine" 2>/dev/null && wait "$engine" || true
 	[ -z "$bridge" ] || ip link delete docker0 2>/dev/null || true
-	# A failure to clean up is not one of the tests.
+	# A failure to clean up is no failure of the tests.
 	sed -n "s|^[^ ]* \($home[^ ]*\) .*|\1|p" /proc/mounts | sort -r | xargs -r umount -l || true
 	rm -rf "$home" || true
 }
@@ -55,7 +56,7 @@ trap stop EXIT
 
 works || start
 if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 300 docker pull -q "$image" >/dev/null 2>&1; then
-	echo "docker.sh: $image cannot be had, an image is made here"
+	echo "docker.sh: the image $image cannot be pulled; one is built here"
 	go run ./internal/dynamolocal/image | docker import -c 'ENV PATH=/jre/bin' -c 'WORKDIR /home/dynamodblocal' \
 		-c 'ENTRYPOINT ["/jre/bin/java"]' -c 'CMD ["-jar","DynamoDBLocal.jar","-inMemory"]' -c 'EXPOSE 8000' - "$made" >/dev/null
 	image=$made

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# fuzz.sh TIME: fuzzes each target there is for TIME (10s, or a number of inputs such as 100000x), all of them even
-# if one fails. go test prints the failing input's file and the command that reruns it.
+# fuzz.sh TIME: fuzzes each target for TIME (10s, or a number of inputs such as 100000x), even if another one fails.
+# go test prints the file of a failing input and the command that reruns it.
 set -euo pipefail
 time=${1:-10s}
 
-# Up to Go 1.26 a target sometimes fails at the very end of its time with this line and no failing input: a race
-# in the fuzzing coordinator (golang/go#75804), which is not the target's fault.
+# Up to Go 1.26 a target sometimes fails at the end of its time with this line and without a failing input, because of a
+# race in the fuzzing coordinator (golang/go#75804).
 harmless() {
 	grep -qx ' *context deadline exceeded' "$1" && ! grep -qE 'Failing input|panic:|\.go:[0-9]+:' "$1"
 }

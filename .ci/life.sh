@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes the built binary through a whole life on an embedded store, the calls that must fail included. Every call
-# is a process of its own, so whatever is seen later was kept by the store.
+# life.sh: runs the compiled program through a whole life on an embedded store, with calls that must fail. Each call is a
+# process of its own, so that what a later one sees was stored.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +37,7 @@ prints() { if grep -qE -- "$1" "$out"; then pass; else fail "standard output has
 says() { if grep -qE -- "$1" "$err"; then pass; else fail "standard error has no $1"; fi; }
 # silent: the last command wrote nothing to standard output.
 silent() { if [ ! -s "$out" ]; then pass; else fail "standard output is not empty"; fi; }
-# json: standard output is one JSON document, as far as a shell can tell.
+# json: standard output looks like one JSON document.
 json() {
 	if [ "$(head -c 1 "$out")" = "{" ] && [ "$(tail -n 1 "$out" | tail -c 2 | head -c 1)" = "}" ]; then
 		pass
@@ -48,7 +48,7 @@ json() {
 
 z=zae-limiter
 
-# Before there is anything: help, versions, and mistakes in the command line.
+# Without a store: help, versions, and mistakes in the command line.
 expect 0 $z --help
 prints 'acquire'
 prints 'system'
@@ -80,7 +80,7 @@ expect 0 $z resource list
 last="read-only commands"
 if [ ! -e "$home/life.db" ]; then pass; else fail "created the store's file"; fi
 
-# Admitted twice, denied once, full again after a reset.
+# Two calls are admitted, one is denied, and a reset fills the bucket.
 expect 0 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
 expect 0 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
 expect 3 $z acquire user-1 gpt-4 -c rpm=1 -l rpm:2/day
@@ -98,7 +98,7 @@ expect 4 $z reset nobody gpt-4
 says 'no bucket'
 expect 0 $z acquire user-1 gpt-4 -c rpm=2 -l rpm:2/day
 
-# Stored limits: what is set is found, the most specific level holds, what is deleted is absent.
+# Stored limits: what is set is found, the most specific level applies, what is deleted is absent.
 expect 0 $z system set-defaults -l rpm:1000 -l tpm:10000
 says 'life\.db'
 expect 0 $z system get-defaults
@@ -142,8 +142,8 @@ expect 0 $z available user-premium gpt-4 -o json
 json
 prints 'tpm'
 
-# A command under the lease: its exit code is ours, it does not start when denied, and one that cannot be started
-# costs nothing. The store is free while the command runs.
+# A command under a lease: its exit code is returned, it does not start when denied, and one that cannot be started consumes
+# nothing. The store is free while the command runs.
 expect 7 $z acquire cmd-1 gpt-4 -c rpm=1 -l rpm:2/day -- sh -c 'echo ran; exit 7'
 prints '^ran$'
 expect 0 $z entity set-limits cmd-2 --resource jobs -l n:1/day
@@ -155,7 +155,7 @@ says 'n'
 last="a denied command"
 if [ ! -e "$home/started" ]; then pass; else fail "was started"; fi
 
-# Waiting: for what comes in time, and not for what comes later or never.
+# Waiting for tokens that come in time, and not for those that come later or never.
 expect 0 $z acquire patient api -c rpm=1 -l rpm:20/s:1 --override
 expect 0 $z acquire patient api -c rpm=1 -l rpm:20/s:1 --override --wait 10s
 expect 3 $z acquire patient slow -c rpm=2 -l rpm:1/day --override --wait 10s
@@ -183,7 +183,7 @@ expect 0 $z entity delete team/ann --yes
 expect 0 $z entity delete team --yes
 expect 4 $z entity show team
 
-# Namespaces see nothing of each other; a deleted one is out of use until it is recovered, a purged one is gone.
+# Namespaces do not see each other; a deleted one cannot be used until it is recovered, and a purged one is gone.
 expect 4 $z -N blue system set-defaults -l n:1/day
 expect 0 $z namespace register blue
 expect 0 $z -N blue system set-defaults -l n:1/day
@@ -199,7 +199,7 @@ expect 0 $z namespace delete blue --yes
 expect 0 $z namespace purge blue --yes
 expect 4 $z namespace show blue
 
-# What was changed is on record, and the store answers.
+# Changes are in the audit log, and the store answers.
 expect 0 $z audit list -o json
 json
 prints 'limits_set'
@@ -210,7 +210,7 @@ expect 0 $z audit list --resource gpt-4
 prints 'user-premium'
 expect 0 $z audit list --entity-id team/ann --limit 2
 prints 'entity_deleted'
-# So is what was consumed; a deleted entity's is gone with it.
+# Usage is recorded; that of a deleted entity is deleted with it.
 expect 0 $z usage summary --entity-id user-premium --window daily -o json
 json
 prints '"rpm": 3'
@@ -228,7 +228,7 @@ says '--name "gw"'
 expect 5 $z --name my-app --endpoint-url http://127.0.0.1:1 system get-defaults
 says "127.0.0.1:1"
 
-# Infrastructure: what can be told without AWS, and AWS out of reach.
+# Infrastructure: what works without AWS, and what happens if AWS does not answer.
 expect 0 $z cfn-template
 prints 'AWS::DynamoDB::Table'
 expect 0 $z lambda-export --info
@@ -253,7 +253,7 @@ for command in list check upgrade 'delete --yes' 'deploy --no-aggregator'; do
 	silent
 done
 
-# Many processes at once: never more than the limit, and all of it.
+# Many processes at once: the whole limit is admitted, and no more.
 expect 0 $z entity set-limits crowd --resource jobs -l n:5/day
 pids=()
 for _ in 1 2 3 4 5 6 7 8; do
@@ -270,7 +270,7 @@ done
 last="8 processes at a limit of 5"
 if [ "$admitted $denied" = "5 3" ]; then pass; else fail "$admitted admitted, $denied denied"; fi
 
-# The end: declined without --yes, then gone; deleting what is absent changes nothing.
+# Deletion: rejected without --yes, then done; deleting what is absent changes nothing.
 expect 0 $z system set-defaults --on-unavailable allow
 prints 'rpm.*1,?000'
 prints 'allow'
@@ -286,7 +286,7 @@ expect 4 $z resource get-defaults gpt-4
 expect 0 $z entity delete-limits user-premium --resource gpt-4 --yes
 expect 4 $z entity get-limits user-premium --resource gpt-4
 
-# The file is rewritten at its least size, and nothing of it is lost. Other stores have none, and neither has a new one.
+# Compaction rewrites the file without losing anything. Other stores have no file, and a missing file is an error.
 expect 0 $z acquire last api -c n=1 -l n:2/day
 expect 0 $z compact
 says 'compacted from .* in bolt://.*life\.db'

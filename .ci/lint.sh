@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every linter over the modules: tidy go.mod files, formatting, golangci-lint, which has go vet in it. All of them are run
-# even if one finds something. The module of the tools has no code, and what is missing there shows when they are built.
+# lint.sh: runs every linter over the modules: go mod tidy, golangci-lint with go vet, gofumpt, bash -n for scripts. All of
+# them run even if one complains. The module of the tools has no code, so that compiling them is its check.
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# node.sh: installs what tests use of npm's packages, the versions in the lock file, into a folder of the user's cache that
-# stack/stacktest finds by the hash of that file. Where that cannot be done it says so; the tests say then what they skip.
+# node.sh: installs the npm packages of the tests, in the versions of the lock file, into a folder of the user's cache, which
+# stack/stacktest finds by the hash of that file. If that fails it says why, and the tests say what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=stack/stacktest/simulate
 
 complain() {
-	echo "node.sh: $*: the second opinion on policies is skipped" >&2
+	echo "node.sh: cannot install iam-simulate: $*: the tests of policies are skipped" >&2
 	case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,iam-simulate,*) exit 1 ;; esac
 	exit 0
 }
@@ -17,8 +17,8 @@ hash() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a
 folder=$cache/zae-limiter/node-$(hash $list/package-lock.json)
 [ ! -e "$folder/complete" ] || exit 0
 
-command -v node >/dev/null || complain "there is no node"
-command -v npm >/dev/null || complain "there is no npm"
+command -v node >/dev/null || complain "node is missing"
+command -v npm >/dev/null || complain "npm is missing"
 rm -rf "$folder"
 mkdir -p "$folder"
 cp $list/package.json $list/package-lock.json "$folder"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# npm.sh: fetches the declarations of Terraform's AWS provider from npm, in the version and with the hash that
-# stack/stacktest/provider.txt has, into a folder of the user's cache that stack/stacktest finds by the hash of that file.
-# Of the package, 390 MB, only those of resources and data sources are kept that deploy/terraform has. Where that cannot be
-# done it says so; the tests say then what they skip.
+# npm.sh: fetches the declarations of Terraform's AWS provider from npm, in the version and with the hash in
+# stack/stacktest/provider.txt, into a folder of the user's cache, which stack/stacktest finds by the hash of that file. Of
+# the package, 390 MB, it keeps only the resources and data sources of deploy/terraform. If that fails it says why, and the
+# tests say what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=stack/stacktest/provider.txt
 
 complain() {
-	echo "npm.sh: $*: the attributes of deploy/terraform are not checked" >&2
+	echo "npm.sh: cannot fetch the declarations of Terraform's provider: $*: the attributes of deploy/terraform are not checked" >&2
 	case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,terraform,*) exit 1 ;; esac
 	exit 0
 }
@@ -16,12 +16,12 @@ complain() {
 cache=${XDG_CACHE_HOME:-$HOME/.cache}
 [ "$(uname)" != Darwin ] || cache=$HOME/Library/Caches
 hash() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-12; }
-# The kinds are part of the name: another resource in the module needs another declaration.
+# The kinds are part of the name, because a new kind of resource in the module needs its declaration.
 kinds=$(sed -nE 's/^(resource|data) "aws_([a-z0-9_]+)".*/\1 \2/p' deploy/terraform/*.tf | LC_ALL=C sort -u)
 folder=$cache/zae-limiter/terraform-$({ cat $list; echo "$kinds"; } | hash)
 [ ! -e "$folder/complete" ] || exit 0
 
-command -v npm >/dev/null || complain "there is no npm"
+command -v npm >/dev/null || complain "npm is missing"
 { read -r package && read -r integrity; } <$list
 rm -rf "$folder"
 mkdir -p "$folder"

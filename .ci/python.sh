@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# python.sh: installs what tests use of Python's packages, into a folder of the user's cache that stack/stacktest finds
-# by the hash of the list. Where that cannot be done it says so; the tests say then what they skip.
+# python.sh: installs the Python packages of the tests into a folder of the user's cache, which stack/stacktest finds by the
+# hash of the list of packages. If that fails it says why, and the tests say what they skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 list=stack/stacktest/requirements.txt
 
 complain() {
-	echo "python.sh: $*: the tests on moto and cfn-lint are skipped" >&2
+	echo "python.sh: cannot install moto and cfn-lint: $*: their tests are skipped" >&2
 	case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,moto,* | *,cfn-lint,*) exit 1 ;; esac
 	exit 0
 }
@@ -17,7 +17,7 @@ hash() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a
 folder=$cache/zae-limiter/python-$(hash $list)
 [ ! -e "$folder/complete" ] || exit 0
 
-command -v python3 >/dev/null || complain "there is no python3"
+command -v python3 >/dev/null || complain "python3 is missing"
 rm -rf "$folder"
 mkdir -p "$(dirname "$folder")"
 echo "python.sh: installing moto and cfn-lint into $folder"

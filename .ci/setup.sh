@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# setup.sh: installs what the tests want and this machine lacks: Java and Maven for the DynamoDB store, zsh and fish for
-# completion, Python for moto and cfn-lint, Node for the second opinion on policies, with the system's own package client; what
-# it cannot install it says, and the tests say then what they skip.
+# setup.sh: installs what the tests need and this machine lacks, with the system's package manager: Java and Maven for DynamoDB
+# Local, zsh and fish for completion, Python for moto and cfn-lint, Node for iam-simulate. It says what it cannot install, and
+# the tests say what they skip. If nothing is missing it prints nothing.
 set -euo pipefail
 
 java_works() { [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ] || java -version >/dev/null 2>&1; }
 
-# as_root COMMAND…: as this user if that is root, else with sudo if it asks for no password.
+# as_root COMMAND…: runs the command as root: directly, or with sudo if that asks for no password.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -17,7 +17,7 @@ as_root() {
 	fi
 }
 
-# install PACKAGE…: by Debian's names.
+# install PACKAGE…: installs packages by the names that Debian has for them.
 install() {
 	if command -v apt-get >/dev/null; then
 		as_root apt-get update -qq &&
@@ -31,22 +31,22 @@ install() {
 	fi
 }
 
-# The shells whose completion is tested. Those that are missing are left out of the tests.
+# The shells whose completion is tested.
 shells=()
 for shell in zsh fish; do
 	command -v $shell >/dev/null || shells+=("$shell")
 done
 if [ ${#shells[@]} -gt 0 ]; then
 	echo "setup.sh: installing ${shells[*]}"
-	install "${shells[@]}" || echo "setup.sh: ${shells[*]} could not be installed: their completion is not tested" >&2
+	install "${shells[@]}" || echo "setup.sh: ${shells[*]} could not be installed: their completion is not tested: install them by hand" >&2
 fi
 
 python_works() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
-python_works || install python3 python3-venv || true # python.sh tells
+python_works || install python3 python3-venv || true # python.sh says what is missing
 "$(dirname "$0")/python.sh"
 "$(dirname "$0")/npm.sh"
 
-command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm || true # node.sh tells
+command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm || true # node.sh says what is missing
 "$(dirname "$0")/node.sh"
 
 missing=()
@@ -57,5 +57,5 @@ echo "setup.sh: installing ${missing[*]}"
 if install "${missing[@]}" && java_works && command -v mvn >/dev/null; then
 	exit 0
 fi
-echo "setup.sh: ${missing[*]} could not be installed: do it by hand, else the DynamoDB tests run on Docker or are skipped" >&2
+echo "setup.sh: ${missing[*]} could not be installed: without them, and without Docker, the tests on DynamoDB are skipped: install them by hand" >&2
 case ",${ZAE_LIMITER_TEST_REQUIRE:-}," in *,dynamodb,*) exit 1 ;; esac

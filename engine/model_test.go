@@ -19,10 +19,9 @@ import (
 //	MODEL_STEPS  how many steps (make model: tens of millions)
 //	MODEL_SEED   the seed of the first episode; that of a failure is printed with it
 const (
-	modelSteps     = 500_000 // of each of the two tests
-	modelStepsSlow = 50_000  // with the race detector, or -short
-	modelLongest   = 300     // steps of one episode
-	mostReruns     = 3000    // in shrinking
+	modelSteps   = 50_000 // of each of the two tests
+	modelLongest = 300    // steps of one episode
+	mostReruns   = 3000   // in shrinking
 )
 
 // TestModelEqual is the guarantee exact: where clocks and limits agree, every decision, wait and balance is that of the
@@ -82,9 +81,6 @@ func modelBudget(t *testing.T) int64 {
 			t.Fatalf("MODEL_STEPS: %v", err)
 		}
 		return n / 2
-	}
-	if raceDetector || testing.Short() {
-		return modelStepsSlow
 	}
 	return modelSteps
 }

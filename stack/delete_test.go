@@ -132,7 +132,7 @@ func TestBucketInTheWay(t *testing.T) {
 		bucket := w.mustEnsure(with()).Info.Bucket
 		w.put(bucket, "audit/1")
 		if keep {
-			w.FailDelete("Table", "no") // like the bucket, which is not empty
+			w.Fail("delete", "Table", "no") // like the bucket, which is not empty
 		}
 		w.mustDelete(DeleteOptions{KeepData: keep})
 		if w.Exists(bucketKind, bucket) != keep || w.Stack(app).Status != "DELETE_COMPLETE" || !w.has("ArchiveBucket", "DELETE_FAILED") || !w.has("ArchiveBucket", reason[:40]) {
@@ -152,8 +152,8 @@ func deletable(t *testing.T) {
 func TestForce(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.FailDelete("AggregatorDLQ", "the queue is in use")
-	w.FailDelete("AggregatorLogs", "the logs are in use")
+	w.Fail("delete", "AggregatorDLQ", "the queue is in use")
+	w.Fail("delete", "AggregatorLogs", "the logs are in use")
 	w.mustDelete(DeleteOptions{Force: true})
 	if w.Stack(app).Status != "DELETE_COMPLETE" || w.Exists(tableKind, app) {
 		t.Error("something is left")

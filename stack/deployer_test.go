@@ -38,7 +38,7 @@ func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 	if bounded {
 		parameters[paramBoundary] = placeBoundary
 	}
-	return stacktest.Render(t, template, placeName, parameters, stacktest.Place{})
+	return stacktest.Render(t, template, placeName, parameters, stacktest.Region)
 }
 
 // called returns all requests that this package's code can make, and those of the command line for an audit event.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +19,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-func TestMain(m *testing.M) { dynamotest.Main(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // requests and replies are garbage at once: a fifth of the processor time
+	dynamotest.Main(m)
+}
 
 // Roles that operations need.
 const (
@@ -229,12 +233,12 @@ const tableARN = "arn:aws:dynamodb:" + stacktest.Region + ":" + stacktest.Accoun
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
-	asked, all := asked(t), &questions{}
+	asked := asked(t)
 	for role, name := range map[string]string{acquiring: "AcquirePolicy", reading: "ReadPolicy", administering: "FullPolicy"} {
 		p, used := policyOf(t, resources, name), map[string]bool{}
 		for _, op := range operations() {
 			mine := slices.Contains(rights[op.role], role)
-			refused := mayNot(p, asked[op.name], "")
+			refused := mayNot(t, p, asked[op.name], "")
 			if mine && refused != nil {
 				t.Errorf("%s refuses %v", name, refused)
 			}
@@ -242,7 +246,6 @@ func TestPolicies(t *testing.T) {
 				t.Errorf("%s allows %s", name, op.name)
 			}
 			for _, q := range asked[op.name] {
-				all.add(name, documentOf(t, resources, name), p, q)
 				used[q.Action] = used[q.Action] || mine
 				used[q.Resource] = used[q.Resource] || mine
 			}
@@ -258,7 +261,6 @@ func TestPolicies(t *testing.T) {
 			}
 		}
 	}
-	all.compare(t)
 }
 
 // In their namespace, the policies for a namespace allow what the others allow, except operations on more than a namespace.
@@ -266,7 +268,7 @@ func TestPolicies(t *testing.T) {
 func TestNamespacePolicies(t *testing.T) {
 	t.Parallel()
 	resources := rendered(t, allOn())
-	asked, all := asked(t), &questions{}
+	asked := asked(t)
 	for role, name := range map[string]string{acquiring: "NamespaceAcquirePolicy", reading: "NamespaceReadPolicy", administering: "NamespaceFullPolicy"} {
 		p := policyOf(t, resources, name)
 		for _, s := range p.Statement {
@@ -275,20 +277,16 @@ func TestNamespacePolicies(t *testing.T) {
 			}
 		}
 		for _, op := range operations() {
-			if refused := mayNot(p, asked[op.name], "team"); slices.Contains(rights[op.role], role) && !op.everywhere && refused != nil {
+			if refused := mayNot(t, p, asked[op.name], "team"); slices.Contains(rights[op.role], role) && !op.everywhere && refused != nil {
 				t.Errorf("%s refuses %v", name, refused)
 			} else if op.everywhere && refused == nil {
 				t.Errorf("%s allows %s", name, op.name)
 			}
 			for _, q := range asked[op.name] {
-				for _, tag := range []string{"team", "other", "tea", "team2", ""} {
-					all.add(name, documentOf(t, resources, name), p, asCallerOf(tag, q))
-				}
 				checkForeign(t, name, p, q)
 			}
 		}
 	}
-	all.compare(t)
 }
 
 // checkForeign checks that callers of other namespaces may only read the registry.
@@ -298,13 +296,13 @@ func checkForeign(t *testing.T, name string, p policy, q request) {
 	for _, tag := range []string{"other", "tea", "team2", ""} {
 		registry := strings.HasSuffix(q.Action, "GetItem") || strings.HasSuffix(q.Action, "Query")
 		registry = registry && !slices.ContainsFunc(keys, func(k string) bool { return !strings.HasPrefix(k, "_/") })
-		if p.Allows(asCallerOf(tag, q)) && !registry {
+		if p.Allows(t, asCallerOf(tag, q)) && !registry {
 			t.Errorf("%s allows a caller of %q: %v", name, tag, q)
 		}
 	}
 	if write := q.Action == "dynamodb:UpdateItem" || q.Action == "dynamodb:DeleteItem"; write && strings.HasPrefix(keys[0], "_/") {
 		for _, tag := range []string{"team", "_"} {
-			if p.Allows(asCallerOf(tag, q)) {
+			if p.Allows(t, asCallerOf(tag, q)) {
 				t.Errorf("%s allows a caller of %q to write the registry: %v", name, tag, q)
 			}
 		}

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/stack/stacktest"
@@ -29,7 +28,7 @@ func allOn() map[string]string {
 // rendered returns the template's resources in an account.
 func rendered(t *testing.T, parameters map[string]string) map[string]stacktest.Rendered {
 	t.Helper()
-	return stacktest.Render(t, template, app, parameters, stacktest.Place{})
+	return stacktest.Render(t, template, app, parameters, stacktest.Region)
 }
 
 // documentOf returns the document of a managed policy, or of the policy in a role.
@@ -59,42 +58,12 @@ func asCallerOf(namespace string, q request) request {
 }
 
 // mayNot returns the first request that a policy does not allow; nil if it allows all.
-func mayNot(p policy, asked []request, tag string) *request {
+func mayNot(t *testing.T, p policy, asked []request, tag string) *request {
+	t.Helper()
 	for _, q := range asked {
-		if !p.Allows(asCallerOf(tag, q)) {
+		if !p.Allows(t, asCallerOf(tag, q)) {
 			return &q
 		}
 	}
 	return nil
-}
-
-// questions collects requests for policy evaluators.
-type questions struct {
-	cases []stacktest.Case
-	seen  map[string]bool
-}
-
-// add adds a request with the answer of the test kit's evaluator, once.
-func (qs *questions) add(name string, document any, p policy, q request) {
-	q.By = ""
-	if text := name + " " + q.String(); !qs.seen[text] {
-		if qs.seen == nil {
-			qs.seen = map[string]bool{}
-		}
-		qs.seen[text] = true
-		qs.cases = append(qs.cases, stacktest.Case{Policy: name, Document: document, Request: q, Allowed: p.Allows(q)})
-	}
-}
-
-// compare checks the answers with an independent evaluator.
-func (qs *questions) compare(t *testing.T) {
-	t.Helper()
-	t.Run("SecondOpinion", func(t *testing.T) {
-		allowed := slices.ContainsFunc(qs.cases, func(c stacktest.Case) bool { return c.Allowed })
-		if denied := slices.ContainsFunc(qs.cases, func(c stacktest.Case) bool { return !c.Allowed }); !allowed || !denied {
-			t.Errorf("of %d questions all have the same answer", len(qs.cases))
-		}
-		t.Logf("%d questions", len(qs.cases))
-		stacktest.SecondOpinion(t, qs.cases)
-	})
 }

@@ -35,7 +35,7 @@ func mustFail(t *testing.T, err error, parts ...string) FailedError {
 // A failed creation returns the first failure and the advice, is rolled back, and can be deployed again.
 func TestCreateFails(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 3})
-	w.FailCreate("AggregatorRole", roleExists)
+	w.Fail("create", "AggregatorRole", roleExists)
 	_, err := w.ensure(with())
 	failed := mustFail(t, err, "app was not created (ROLLBACK_COMPLETE): AggregatorRole (AWS::IAM::Role): Role with name app-aggr already exists; ", "RoleNameFormat")
 	if failed.Resource != "AggregatorRole" || w.Stack(app).Status != "ROLLBACK_COMPLETE" || w.Exists("AWS::DynamoDB::Table", app) {
@@ -51,7 +51,7 @@ func TestCreateFails(t *testing.T) {
 func TestUpdateFails(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.FailUpdate("Aggregator", "User: u is not authorized to perform: lambda:UpdateFunctionConfiguration")
+	w.Fail("update", "Aggregator", "User: u is not authorized to perform: lambda:UpdateFunctionConfiguration")
 	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
 	mustFail(t, err, "was not changed: the update was rolled back: Aggregator (AWS::Lambda::Function): User", "grant the deploying credentials")
 	if s := w.Stack(app); s.Status != "UPDATE_ROLLBACK_COMPLETE" || s.Parameters["LambdaTimeout"] != "60" {
@@ -66,11 +66,11 @@ func TestUpdateFails(t *testing.T) {
 func TestRollbackFails(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.FailUpdate("Aggregator", "no")
-	w.FailRollback("Aggregator", "stuck")
+	w.Fail("update", "Aggregator", "no")
+	w.Fail("roll back", "Aggregator", "stuck")
 	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
 	mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED: Aggregator (AWS::Lambda::Function): no")
-	w.FailRollback("Aggregator", "stuck again")
+	w.Fail("roll back", "Aggregator", "stuck again")
 	r := w.mustEnsure(with(func(o *Options) { o.LambdaTimeout = 30 }))
 	if r.After["LambdaTimeout"] != "30" || !w.has(app, "continuing a rollback that failed") || !w.has(app, "skipping Aggregator") {
 		t.Errorf("%+v\n%s", r, w.story())
@@ -201,7 +201,7 @@ func TestReview(t *testing.T) {
 func TestDeleteFailedBefore(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.FailDelete("AggregatorDLQ", "the queue is in use")
+	w.Fail("delete", "AggregatorDLQ", "the queue is in use")
 	mustFail(t, w.delete(DeleteOptions{}), "was not deleted: AggregatorDLQ (AWS::SQS::Queue): the queue is in use; fix the cause, then delete again, or with force")
 	_, err := w.ensure(with())
 	mustFail(t, err, "AggregatorDLQ (AWS::SQS::Queue): the queue is in use")

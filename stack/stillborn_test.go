@@ -15,7 +15,7 @@ const noRight = `Resource handler returned message: "User: u is not authorized t
 func stillborn(t *testing.T) *world {
 	t.Helper()
 	w, on := newWorld(t, nil), true
-	w.FailCreate("AggregatorRole", noRight)
+	w.Fail("create", "AggregatorRole", noRight)
 	_, err := w.ensure(with(func(o *Options) { o.DeletionProtection = &on }))
 	mustFail(t, err, "AggregatorRole", "grant the deploying credentials")
 	if w.Stack(app).Status != "ROLLBACK_FAILED" || !w.Exists(tableKind, app) {
@@ -65,7 +65,7 @@ func TestStillbornKeepsData(t *testing.T) {
 		t.Error(err)
 	}
 	w = newWorld(t, nil)
-	w.FailCreate("AggregatorRole", noRight)
+	w.Fail("create", "AggregatorRole", noRight)
 	_, err := w.ensure(with())
 	mustFail(t, err, "ROLLBACK_COMPLETE")
 	w.Keep(tableKind, app) // by another tool
@@ -83,7 +83,7 @@ func TestStillbornKeepsData(t *testing.T) {
 func TestForceNamesWhatIsLeft(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	w.FailDelete("AggregatorDLQ", "the queue is in use")
+	w.Fail("delete", "AggregatorDLQ", "the queue is in use")
 	w.mustDelete(DeleteOptions{Force: true})
 	if !w.has(app, "cannot delete these resources, delete them yourself: AggregatorDLQ (AWS::SQS::Queue) https://sqs.") {
 		t.Error(w.story())
@@ -109,7 +109,7 @@ func TestPassing(t *testing.T) {
 		{"ArchiveBucket", bucketOwn, "deletion of a bucket", 30 * time.Second},
 	} {
 		w := newWorld(t, nil)
-		w.FailCreate(c.resource, c.reason)
+		w.Fail("create", c.resource, c.reason)
 		start := w.Clock.Now()
 		r := w.mustEnsure(with())
 		if r.Action != Created || w.Clock.Now().Sub(start) < c.atLeast || !w.has(app, c.says) || !w.has(app, c.resource+" failed, but the cause is temporary") {
@@ -120,7 +120,7 @@ func TestPassing(t *testing.T) {
 	w, on, off := newWorld(t, nil), true, false
 	w.mustEnsure(with())
 	w.mustEnsure(with(func(o *Options) { o.Aggregator = &off }))
-	w.FailCreate("AggregatorDLQ", queueGone)
+	w.Fail("create", "AggregatorDLQ", queueGone)
 	if r := w.mustEnsure(with(func(o *Options) { o.Aggregator = &on })); r.Action != Updated || !r.Info.Aggregator {
 		t.Errorf("%+v", r)
 	}
@@ -129,7 +129,7 @@ func TestPassing(t *testing.T) {
 // A transient cause that persists ends with advice after some retries.
 func TestPassingEnds(t *testing.T) {
 	w := newWorld(t, nil)
-	w.On("CreateChangeSet", func(int) { w.FailCreate("AggregatorDLQ", queueGone) })
+	w.On("CreateChangeSet", func(int) { w.Fail("create", "AggregatorDLQ", queueGone) })
 	_, err := w.ensure(with())
 	mustFail(t, err, "SQS does not create a queue within 60 s", "deploy again in some minutes")
 	if n := w.Counts()["ExecuteChangeSet"]; n != maxRetries+1 {

@@ -11,50 +11,37 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/zeroae/zae-limiter-go/stack/stacktest"
 )
 
-const moduleFolder = "../deploy/terraform"
-
-// terraform returns the module's blocks by "resource KIND NAME" and "data KIND NAME".
-func terraform(t *testing.T) map[string]stacktest.Block {
-	t.Helper()
-	return stacktest.Terraform(t, moduleFolder)
-}
-
-// The module's table equals the template's.
+// The module's table equals the template's, so what TestWalkTwoSteps of cmd/zae-limiter does with a table from the template holds
+// for one from the module, too.
 func TestTerraformTable(t *testing.T) {
 	t.Parallel()
 	in := terraform(t)["resource aws_dynamodb_table this"]
-	if in == nil {
-		t.Fatal("there is no table")
-	}
 	table := at(resourcesOf(t, template)[resourceTable], "Properties").(object)
-	created := in.TableInput(app)
-	text, err := json.Marshal(created)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got object
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
-	for _, same := range []string{"BillingMode", "AttributeDefinitions", "KeySchema"} {
-		if diff := cmp.Diff(table[same], got[same]); diff != "" {
-			t.Errorf("%s: %s", same, diff)
+	keys := func(of block) []any {
+		return []any{
+			object{"AttributeName": of["hash_key"], "KeyType": "HASH"}, object{"AttributeName": of["range_key"], "KeyType": "RANGE"},
 		}
 	}
-	index, ours := table["GlobalSecondaryIndexes"].([]any)[0], got["GlobalSecondaryIndexes"].([]any)[0]
-	for _, same := range [][]string{{"IndexName"}, {"KeySchema"}, {"Projection", "ProjectionType"}} {
-		if diff := cmp.Diff(at(index, same...), at(ours, same...)); diff != "" {
-			t.Errorf("%s: %s", same, diff)
+	attributes, indexes := []any{}, []any{}
+	for _, a := range in.blocks("attribute") {
+		attributes = append(attributes, object{"AttributeName": a["name"], "AttributeType": a["type"]})
+	}
+	for _, i := range in.blocks("global_secondary_index") {
+		indexes = append(indexes, object{"IndexName": i["name"], "KeySchema": keys(i), "Projection": object{"ProjectionType": i["projection_type"]}})
+	}
+	for property, want := range map[string]any{
+		"BillingMode": in["billing_mode"], "AttributeDefinitions": attributes, "KeySchema": keys(in), "GlobalSecondaryIndexes": indexes,
+		"StreamSpecification":     object{"StreamViewType": in["stream_view_type"]},
+		"TimeToLiveSpecification": object{"AttributeName": in.blocks("ttl")[0]["attribute_name"], "Enabled": in.blocks("ttl")[0]["enabled"]},
+	} {
+		if diff := cmp.Diff(table[property], want); diff != "" {
+			t.Errorf("%s (-template +module): %s", property, diff)
 		}
 	}
-	ttl := in.Blocks("ttl")[0]
-	if view := at(table, "StreamSpecification", "StreamViewType"); view != string(created.StreamSpecification.StreamViewType) || !*created.StreamSpecification.StreamEnabled ||
-		at(table, "TimeToLiveSpecification", "AttributeName") != ttl.Text("attribute_name") || ttl.Text("enabled") != "true" {
-		t.Errorf("stream %v, ttl %v", view, ttl)
+	if in["stream_enabled"] != true {
+		t.Errorf("the stream is on: %v", in["stream_enabled"])
 	}
 }
 
@@ -67,8 +54,8 @@ func TestTerraformAggregator(t *testing.T) {
 		want = append(want, at(f, "Pattern").(string))
 	}
 	feed := all["resource aws_lambda_event_source_mapping aggregator"]
-	for _, f := range feed.Blocks("filter_criteria")[0].Blocks("filter") {
-		got = append(got, f.Text("pattern"))
+	for _, f := range feed.blocks("filter_criteria")[0].blocks("filter") {
+		got = append(got, f.text("pattern"))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("filters: %s", diff)
@@ -78,12 +65,12 @@ func TestTerraformAggregator(t *testing.T) {
 		"maximum_retry_attempts": "MaximumRetryAttempts", "bisect_batch_on_function_error": "BisectBatchOnFunctionError",
 		"function_response_types": "FunctionResponseTypes",
 	} {
-		if want := fmt.Sprint(at(resources["AggregatorFeed"], "Properties", property)); feed.Text(name) != want {
-			t.Errorf("%s is %s, not %s", name, feed.Text(name), want)
+		if want := fmt.Sprint(at(resources["AggregatorFeed"], "Properties", property)); feed.text(name) != want {
+			t.Errorf("%s is %s, not %s", name, feed.text(name), want)
 		}
 	}
 	function := at(resources["Aggregator"], "Properties").(object)
-	environment := all["resource aws_lambda_function aggregator"].Blocks("environment")[0].Text("variables")
+	environment := all["resource aws_lambda_function aggregator"].blocks("environment")[0].text("variables")
 	for name := range at(function, "Environment", "Variables").(object) {
 		if !strings.Contains(environment, name) {
 			t.Errorf("the function is not given %s", name)
@@ -95,8 +82,8 @@ func TestTerraformAggregator(t *testing.T) {
 	}
 	delete(actions, "Traces") // the module has no option for tracing
 	ours := map[string][]string{}
-	for _, s := range all["data aws_iam_policy_document aggregator"].Blocks("statement") {
-		ours[s.Text("sid")] = texts(s["actions"])
+	for _, s := range all["data aws_iam_policy_document aggregator"].blocks("statement") {
+		ours[s.text("sid")] = texts(s["actions"])
 	}
 	if diff := cmp.Diff(actions, ours); diff != "" {
 		t.Errorf("actions of the function's role: %s", diff)
@@ -205,8 +192,9 @@ var meta = []string{"for_each", "count", "depends_on", "lifecycle", "provider"}
 // The provider has every attribute of the module, and no required attribute is missing.
 func TestTerraformAttributes(t *testing.T) {
 	t.Parallel()
-	types := stacktest.ProviderTypes(t, moduleFolder)
-	for name, block := range terraform(t) {
+	module := terraform(t)
+	types := providerTypes(t, module)
+	for name, block := range module {
 		kind := name[:strings.LastIndex(name, " ")]
 		declared := interfacesOf(types[kind])
 		top := ""
@@ -250,7 +238,7 @@ func interfacesOf(text string) map[string]map[string]property {
 }
 
 // faults returns how a block differs from an interface.
-func faults(declared map[string]map[string]property, of string, block stacktest.Block) (all []string) {
+func faults(declared map[string]map[string]property, of string, block block) (all []string) {
 	properties, given := declared[of], map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(block)) {
 		if slices.Contains(meta, name) {
@@ -262,7 +250,7 @@ func faults(declared map[string]map[string]property, of string, block stacktest.
 			continue
 		}
 		given[camel(name)] = true
-		blocks := block.Blocks(name)
+		blocks := block.blocks(name)
 		if (declared[p.of] != nil) != (len(blocks) > 0) {
 			all = append(all, fmt.Sprintf("%s of %s is a block: %v", name, of, declared[p.of] != nil))
 		}
@@ -298,7 +286,7 @@ export interface TableConfig extends cdktf.TerraformMetaArguments {
 export interface TableTtl {
     readonly attributeName: string;
 }`)
-	block := stacktest.Block{"hash": "PK", "hash_key": []any{stacktest.Block{}}, "ttl": []any{stacktest.Block{"name": "ttl"}}, "for_each": "x"}
+	block := block{"hash": "PK", "hash_key": []any{object{}}, "ttl": []any{object{"name": "ttl"}}, "for_each": "x"}
 	want := []string{"TableConfig has no attribute hash", "hash_key of TableConfig is a block: false", "TableTtl has no attribute name", "TableTtl wants attributeName", "TableConfig wants name"}
 	got := faults(declared, "TableConfig", block)
 	if len(got) != len(want) {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) {
 	_ = os.Unsetenv("COLUMNS") // the help would use it
 	// Otherwise each process sleeps for a second at its end, under the race detector.
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
+	debug.SetGCPercent(400) // thousands of commands make much garbage and keep none: a fifth of the processor time
 	testscript.Main(dynamotest.Wrap(m), map[string]func(){
 		"zae-limiter": main, "await-signal": awaitSignal, "fake-dynamodb": fakeDynamoDB,
 	})

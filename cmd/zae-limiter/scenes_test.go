@@ -49,15 +49,15 @@ var scenes = []struct {
 		"deploy --name my-app --no-alarms --no-termination-protection",
 	}},
 	{name: "plan", lines: []string{small + " --plan", small, small + " --plan", "deploy --name my-app --enable-alarms --plan", "deploy --name my-app --enable-alarms --plan -o json"}},
-	{name: "create-fails", make: func(c *cloud) { c.FailCreate("AggregatorRole", noRole) }, lines: []string{
+	{name: "create-fails", make: func(c *cloud) { c.Fail("create", "AggregatorRole", noRole) }, lines: []string{
 		"deploy --name my-app --no-alarms", "list", "check --name my-app", "deploy --name my-app --no-alarms --plan", "deploy --name my-app --no-alarms",
 	}},
-	{name: "update-fails", before: small, make: func(c *cloud) { c.FailCreate("ReadThrottleAlarm", "Alarm quota exceeded (LimitExceeded)") }, lines: []string{
+	{name: "update-fails", before: small, make: func(c *cloud) { c.Fail("create", "ReadThrottleAlarm", "Alarm quota exceeded (LimitExceeded)") }, lines: []string{
 		"deploy --name my-app --enable-alarms", "list", "deploy --name my-app --enable-alarms",
 	}},
 	{name: "rollback-fails", before: small, make: func(c *cloud) {
-		c.FailUpdate("Table", "Subscriber limit exceeded")
-		c.FailRollback("Table", "Internal error")
+		c.Fail("update", "Table", "Subscriber limit exceeded")
+		c.Fail("roll back", "Table", "Internal error")
 	}, lines: []string{"deploy --name my-app --pitr-recovery-days 7", "list", "deploy --name my-app --pitr-recovery-days 7"}},
 	{name: "no-change", before: small, make: func(c *cloud) { c.RefuseNoChange() }, lines: []string{small, small + " --plan"}},
 	{name: "busy", before: small, make: func(c *cloud) { c.Busy("my-app", minute/2) }, lines: []string{"deploy --name my-app --pitr-recovery-days 7"}},
@@ -85,7 +85,7 @@ var scenes = []struct {
 	}, lines: []string{
 		small, "list", deleted,
 	}},
-	{name: "delete-fails", before: "deploy --name my-app --no-alarms", make: func(c *cloud) { c.FailDelete("FullPolicy", inUse) }, lines: []string{deleted, "list", deleted}},
+	{name: "delete-fails", before: "deploy --name my-app --no-alarms", make: func(c *cloud) { c.Fail("delete", "FullPolicy", inUse) }, lines: []string{deleted, "list", deleted}},
 	{name: "delete-forced", before: small + " --termination-protection --enable-deletion-protection", lines: []string{deleted, deleted + " --force"}},
 	{name: "keep-data", before: small, lines: []string{deleted + " --keep-data", small, deleted}},
 	{name: "table", make: func(c *cloud) { c.KeepTable("my-app", madeElsewhere) }, lines: []string{
@@ -93,12 +93,12 @@ var scenes = []struct {
 		"check --name my-app", "check --name my-app -o json", "upgrade --name my-app", small, deleted, small + " --adopt", "check --name my-app", deleted,
 	}},
 	{name: "table-unfit", make: func(c *cloud) { c.KeepTable("my-app", nil) }, lines: []string{"init --name my-app", "init --name other", "status --name my-app"}},
-	{name: "stillborn", make: func(c *cloud) { c.FailCreate("AggregatorRole", noRole) }, lines: []string{
+	{name: "stillborn", make: func(c *cloud) { c.Fail("create", "AggregatorRole", noRole) }, lines: []string{
 		"deploy --name my-app --no-alarms --enable-deletion-protection", deleted, deleted + " --force", deleted,
 	}},
 	{
 		name: "passing", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine",
-		make: func(c *cloud) { c.FailCreate("AggregatorDLQ", queueGone) }, lines: []string{
+		make: func(c *cloud) { c.Fail("create", "AggregatorDLQ", queueGone) }, lines: []string{
 			"deploy --name my-app --no-aggregator", "deploy --name my-app --enable-aggregator",
 		},
 	},

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
@@ -62,24 +61,6 @@ func (w *walk) usable(name string) {
 	w.wants("0", "nothing to do", "init --name "+name)
 	w.wants("0", "schema", "check")
 	w.wants("0", "reachable", "status")
-}
-
-// TestWalkTerraform starts with a table as the Terraform module declares it.
-func TestWalkTerraform(t *testing.T) {
-	t.Parallel()
-	table := stacktest.Terraform(t, "../../deploy/terraform")["resource aws_dynamodb_table this"]
-	server := dynamotest.Shared(t)
-	client, name := dynamodb.NewFromConfig(server.Config()), fresh()
-	// Without TTL, since DynamoDB Local removes expired records by the machine's clock within seconds.
-	if _, err := client.CreateTable(t.Context(), table.TableInput(name)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, _ = client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name}) // clean up
-	})
-	w := newWalk(t, emulated(""))
-	w.environment = append(w.environment, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=", "AWS_ENDPOINT_URL_DYNAMODB="+server.Endpoint)
-	w.usable(name)
 }
 
 // TestWalkCloudFormation starts with a stack that another tool has created from the output of cfn-template.

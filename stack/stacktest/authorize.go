@@ -12,7 +12,7 @@ const LeadingKeys = "dynamodb:LeadingKeys"
 
 type withKey struct{ PK struct{ S string } }
 
-// tableBody is what IAM looks at in a request to DynamoDB.
+// tableBody is the part of a request to DynamoDB that IAM reads.
 type tableBody struct {
 	TableName                 string
 	Key, Item                 *withKey
@@ -25,8 +25,8 @@ type tableBody struct {
 	}
 }
 
-// DynamoDBRequests are what IAM authorizes of one request to DynamoDB: of a transaction each of its actions. The function tells
-// the ARN of a table by its name.
+// DynamoDBRequests returns what IAM authorizes of one request to DynamoDB: for a transaction, each of its actions. The function
+// table returns the ARN of a table.
 func DynamoDBRequests(operation string, body []byte, table func(name string) string) ([]Request, error) {
 	var b tableBody
 	if err := json.Unmarshal(body, &b); err != nil {
@@ -71,33 +71,40 @@ func DynamoDBRequests(operation string, body []byte, table func(name string) str
 	return []Request{of(operation, b.TableName, "", b.Key, b.Item)}, nil
 }
 
-// s3Requests are what IAM authorizes of one request to S3.
-func s3Requests(r *http.Request) []Request {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	query, arn := r.URL.Query(), "arn:aws:s3:::"+bucket
-	object := arn + "/" + key
-	switch {
-	case r.Method == http.MethodPost && query.Has("delete"): // of versions, where the bucket has them
-		return []Request{{Action: "s3:DeleteObject", Resource: arn + "/*"}, {Action: "s3:DeleteObjectVersion", Resource: arn + "/*"}}
-	case r.Method == http.MethodGet && query.Has("versions"):
-		return []Request{{Action: "s3:ListBucketVersions", Resource: arn}}
-	case key == "" && r.Method == http.MethodDelete:
-		return []Request{{Action: "s3:DeleteBucket", Resource: arn}}
-	case key == "" && r.Method == http.MethodPut:
-		return []Request{{Action: "s3:CreateBucket", Resource: arn}}
-	case key == "":
-		return []Request{{Action: "s3:ListBucket", Resource: arn}}
-	case r.Method == http.MethodPut:
-		return []Request{{Action: "s3:PutObject", Resource: object}}
-	case r.Method == http.MethodDelete:
-		return []Request{{Action: "s3:DeleteObject", Resource: object}}
-	}
-	// Without the permission to list, S3 says Forbidden of an object that is missing.
-	return []Request{{Action: "s3:GetObject", Resource: object}, {Action: "s3:ListBucket", Resource: arn}}
+// s3Actions are what IAM authorizes of requests to a bucket, and, behind a slash, to an object in it.
+var s3Actions = map[string][]string{
+	"PUT": {"CreateBucket"}, "DELETE": {"DeleteBucket"}, "HEAD": {"ListBucket"}, "GET": {"ListBucket"}, "GET versions": {"ListBucketVersions"},
+	"POST delete": {"DeleteObject", "DeleteObjectVersion"}, "PUT/": {"PutObject"}, "GET/": {"GetObject", "ListBucket"},
+	"HEAD/": {"GetObject", "ListBucket"}, // without the permission to list, S3 says Forbidden of an object that is missing
 }
 
-// stackRequests are what IAM authorizes of a call to CloudFormation.
-func stackRequests(c call) []Request {
+// s3Requests returns what IAM authorizes of one request to S3.
+func s3Requests(r *http.Request) (all []Request) {
+	bucket, key, inside := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	what := r.Method
+	switch query := r.URL.Query(); {
+	case query.Has("versions"):
+		what += " versions"
+	case query.Has("delete"): // of versions, if the bucket has them
+		what, key = what+" delete", "*"
+	case inside:
+		what += "/"
+	}
+	for _, action := range s3Actions[what] {
+		resource := "arn:aws:s3:::" + bucket
+		if strings.Contains(action, "Object") {
+			resource += "/" + key
+		}
+		all = append(all, Request{Action: "s3:" + action, Resource: resource})
+	}
+	return all
+}
+
+// queryRequests returns what IAM authorizes of a request to CloudFormation or STS.
+func queryRequests(c call) []Request {
+	if c.action == "GetCallerIdentity" {
+		return []Request{{Action: "sts:GetCallerIdentity", Resource: "*"}}
+	}
 	name := c.text("StackName")
 	resource := "*"
 	switch {
@@ -113,10 +120,10 @@ func stackRequests(c call) []Request {
 	return all
 }
 
-// authorize notes what IAM is asked.
+// authorize records what IAM is asked.
 func (a *AWS) authorize(requests ...Request) { a.asked = append(a.asked, requests...) }
 
-// Authorized are the requests that IAM has been asked to authorize: what callers ask for, and what CloudFormation does on their
+// Authorized returns the requests that IAM was asked to authorize: those of callers, and those that CloudFormation makes on their
 // behalf. A request that was made several times is in it once.
 func (a *AWS) Authorized() (all []Request) {
 	a.lock.Lock()
@@ -129,9 +136,4 @@ func (a *AWS) Authorized() (all []Request) {
 		}
 	}
 	return all
-}
-
-// requests are those of a handler for a resource.
-func (r *resource) requests(step string) []Request {
-	return HandlerRequests(step, r.rendered(Place{}))
 }

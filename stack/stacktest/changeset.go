@@ -16,7 +16,6 @@ type changeSet struct {
 	want                      content
 	changes                   []change
 	imported                  map[string]bool
-	onFailure                 string
 	created, ready            time.Time
 	failure                   string // why it will have failed when it is ready, "" if it will not
 }
@@ -27,15 +26,12 @@ type change struct {
 	resource    *resource // as it will be; the one that is removed
 	physical    string
 	replacement string
-	scope       []string
-	properties  []string
+	properties  []string // that differ
+	tags        bool     // whether the tags differ
 }
 
-// changeSetIDs is the result of CreateChangeSet.
-type changeSetIDs struct{ Id, StackId string }
-
 // createChangeSet is CreateChangeSet.
-func (a *AWS) createChangeSet(c call) (any, error) {
+func (a *AWS) createChangeSet(c call) (result, error) {
 	name, kind := c.text("StackName"), c.text("ChangeSetType")
 	s := a.find(name)
 	isNew := s == nil || s.status == "REVIEW_IN_PROGRESS"
@@ -62,20 +58,20 @@ func (a *AWS) createChangeSet(c call) (any, error) {
 		a.record(s, nil, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	if same := s.changeSets[c.text("ChangeSetName")]; same != nil && same.token != "" && same.token == c.text("ClientToken") {
-		return changeSetIDs{same.id, s.id}, nil // the request is sent again
+		return result{"Id": same.id, "StackId": s.id}, nil // the request is sent again
 	} else if same != nil {
 		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("ChangeSet %s already exists", c.text("ChangeSetName"))}
 	}
 	set := &changeSet{
 		name: c.text("ChangeSetName"), kind: kind, token: c.text("ClientToken"), status: "CREATE_PENDING", execution: "UNAVAILABLE",
-		want: want, imported: map[string]bool{}, onFailure: c.text("OnStackFailure"), created: a.now(), ready: a.now().Add(a.pace),
+		want: want, imported: map[string]bool{}, created: a.now(), ready: a.now().Add(pace),
 	}
 	set.id = strings.Replace(s.id, ":stack/"+s.name, ":changeSet/"+set.name, 1)
 	if err := a.examine(c, s, set); err != nil {
 		return nil, err
 	}
 	s.changeSets[set.name] = set
-	return changeSetIDs{set.id, s.id}, nil
+	return result{"Id": set.id, "StackId": s.id}, nil
 }
 
 // examine finds out what a change set does, and whether it can be executed.
@@ -119,30 +115,25 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 		old := before.resource(r.logical)
 		switch {
 		case old == nil && imported[r.logical]:
-			changes = append(changes, change{action: "Import", resource: r, physical: r.physical})
+			changes = append(changes, change{action: "Import", resource: r, physical: r.ID})
 			continue
 		case old == nil:
 			changes = append(changes, change{action: "Add", resource: r})
 			continue
 		}
-		ch := change{action: "Modify", resource: r, physical: old.physical, replacement: "False", properties: differing(old.properties, r.properties)}
-		if len(ch.properties) > 0 {
-			ch.scope = append(ch.scope, "Properties")
-			replacing, _ := Replaces(r.kind)
-			if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
-				ch.replacement = "True"
-			}
+		ch := change{action: "Modify", resource: r, physical: old.ID, replacement: "False", properties: differing(old.Properties, r.Properties)}
+		replacing, _ := Replaces(r.Type)
+		if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
+			ch.replacement = "True"
 		}
-		if !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.kind) {
-			ch.scope = append(ch.scope, "Tags")
-		}
-		if len(ch.scope) > 0 {
+		ch.tags = !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.Type)
+		if len(ch.properties) > 0 || ch.tags {
 			changes = append(changes, ch)
 		}
 	}
 	for _, r := range slices.Backward(before.resources) {
 		if want.resource(r.logical) == nil {
-			changes = append(changes, change{action: "Remove", resource: r, physical: r.physical})
+			changes = append(changes, change{action: "Remove", resource: r, physical: r.ID})
 		}
 	}
 	return changes
@@ -150,17 +141,13 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 
 // differing returns the names of the properties that are not the same.
 func differing(before, after map[string]any) (names []string) {
-	all := maps.Clone(before)
-	if all == nil {
-		all = map[string]any{}
-	}
-	maps.Copy(all, after)
-	for name := range all {
+	all := maps.Clone(after)
+	maps.Copy(all, before)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if !reflect.DeepEqual(before[name], after[name]) {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }
 
@@ -185,7 +172,7 @@ func (a *AWS) changeSet(c call) (*stack, *changeSet, error) {
 }
 
 // executeChangeSet is ExecuteChangeSet.
-func (a *AWS) executeChangeSet(c call) (any, error) {
+func (a *AWS) executeChangeSet(c call) (result, error) {
 	s, set, err := a.changeSet(c)
 	switch {
 	case err != nil && a.executed(c):
@@ -200,7 +187,7 @@ func (a *AWS) executeChangeSet(c call) (any, error) {
 	clear(s.changeSets) // the others were made for what the stack no longer is
 	s.token, s.executed = c.text("ClientRequestToken"), c.text("ChangeSetName")
 	if set.kind == "CREATE" {
-		a.create(s, set.want, set.imported, set.onFailure)
+		a.create(s, set.want, set.imported)
 	} else {
 		a.update(s, set.want, set.imported, set.kind)
 	}
@@ -214,7 +201,7 @@ func (a *AWS) executed(c call) bool {
 }
 
 // deleteChangeSet is DeleteChangeSet.
-func (a *AWS) deleteChangeSet(c call) (any, error) {
+func (a *AWS) deleteChangeSet(c call) (result, error) {
 	s, set, err := a.changeSet(c)
 	if err == nil {
 		delete(s.changeSets, set.name)

@@ -2,6 +2,7 @@ package stacktest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // tableRequest is what is understood of a request to DynamoDB.
@@ -35,7 +40,7 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	var requests []Request
 	if err == nil {
-		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(tableKind, shortName(name)) })
+		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(Region, tableKind, shortName(name)) })
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -44,40 +49,36 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	var request tableRequest
 	_ = json.Unmarshal(body, &request) // the rest is for the DynamoDB behind
 	a.lock.Lock()
+	defer a.lock.Unlock()
 	answer := a.nextAnswer(operation)
 	a.catchUp()
 	if answer == nil {
 		a.authorize(requests...)
 	}
-	a.lock.Unlock()
-	proxied := answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" // which DynamoDB Local does not know
-	if proxied {
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		a.proxy.ServeHTTP(w, r)
-	}
-	a.lock.Lock()
-	defer a.lock.Unlock()
 	name := shortName(request.TableName)
 	e := a.existing[tableKind+" "+name]
-	var result any
+	if answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" { // which DynamoDB Local does not know
+		a.lock.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a.proxy.ServeHTTP(w, r)
+		a.lock.Lock()
+	} else {
+		var result any
+		if answer == nil {
+			result, answer = e.answer(name, operation, request)
+		}
+		if answer != nil {
+			writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
+			return
+		}
+		writeJSON(w, http.StatusOK, result)
+	}
 	switch {
-	case answer != nil:
 	case operation == "DeleteTable" && !e.protected():
-		defer delete(a.existing, tableKind+" "+name)
+		delete(a.existing, tableKind+" "+name)
 	case operation == "UpdateTable" && e != nil && request.DeletionProtectionEnabled != nil:
 		e.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
 	}
-	if proxied {
-		return
-	}
-	if answer == nil {
-		result, answer = e.answer(name, operation, request)
-	}
-	if answer != nil {
-		writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
-		return
-	}
-	writeJSON(w, http.StatusOK, result)
 }
 
 func shortName(nameOrARN string) string { return nameOrARN[strings.LastIndex(nameOrARN, "/")+1:] }
@@ -87,52 +88,46 @@ func (e *existing) answer(name, operation string, request tableRequest) (map[str
 	fails := func(code, message string) (map[string]any, *Answer) {
 		return nil, &Answer{http.StatusBadRequest, code, message}
 	}
+	if e == nil && operation == "DescribeContinuousBackups" { // of a table that only the DynamoDB behind has
+		e = &existing{}
+	}
 	switch {
 	case operation == "TransactWriteItems": // whose effects nobody reads
-		return map[string]any{}, nil
-	case e == nil && operation == "DescribeContinuousBackups": // of a table that only the DynamoDB behind has
-		return map[string]any{"ContinuousBackupsDescription": (&existing{}).backups()}, nil
 	case e == nil:
 		return fails("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
 	case operation == "DeleteTable" && e.protected():
 		return fails("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	case operation == "PutItem" && request.ConditionExpression != nil && e.items[keyOf(request.Item)] != nil:
 		return fails("ConditionalCheckFailedException", "The conditional request failed")
-	}
-	switch operation {
-	case "GetItem":
+	case operation == "GetItem":
 		return map[string]any{"Item": e.items[keyOf(request.Key)]}, nil
-	case "PutItem":
+	case operation == "PutItem":
 		e.items[keyOf(request.Item)] = request.Item
-		return map[string]any{}, nil
-	case "UpdateItem":
+	case operation == "UpdateItem":
 		e.update(request)
-		return map[string]any{}, nil
-	case "DescribeTable":
+	case operation == "DescribeTable":
 		return map[string]any{"Table": e.description(name)}, nil
-	case "DescribeTimeToLive":
+	case operation == "DescribeTimeToLive":
 		return map[string]any{"TimeToLiveDescription": e.expiry()}, nil
-	case "DescribeContinuousBackups":
+	case operation == "DescribeContinuousBackups":
 		return map[string]any{"ContinuousBackupsDescription": e.backups()}, nil
-	case "DeleteTable", "UpdateTable":
+	case operation == "DeleteTable", operation == "UpdateTable":
 		return map[string]any{"TableDescription": e.description(name)}, nil
+	default:
+		return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
 	}
-	return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
+	return map[string]any{}, nil
 }
 
 // setting is one part of an update: #a = :v, or #a = if_not_exists(#a, :v).
-var setting = regexp.MustCompile(`(\S+) = (if_not_exists\(\S+, )?(:\w+)`)
+var setting = regexp.MustCompile(`(#\w+) = (if_not_exists\(#\w+, )?(:\w+)`)
 
 // update changes a record, if the expression only sets attributes to values.
 func (e *existing) update(request tableRequest) {
 	record := maps.Clone(request.Key)
 	maps.Copy(record, e.items[keyOf(request.Key)])
 	for _, part := range setting.FindAllStringSubmatch(request.UpdateExpression, -1) {
-		name := part[1]
-		if long, ok := request.ExpressionAttributeNames[name]; ok {
-			name = long
-		}
-		if part[2] == "" || record[name] == nil {
+		if name := request.ExpressionAttributeNames[part[1]]; part[2] == "" || record[name] == nil {
 			record[name] = request.ExpressionAttributeValues[part[3]]
 		}
 	}
@@ -142,7 +137,7 @@ func (e *existing) update(request tableRequest) {
 // description is the answer of DescribeTable, without what a table does not have.
 func (e *existing) description(name string) map[string]any {
 	d := map[string]any{
-		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
+		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(Region, tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
 		"DeletionProtectionEnabled": e.protected(),
 	}
 	for _, same := range []string{
@@ -180,11 +175,8 @@ func (e *existing) expiry() map[string]any {
 func (e *existing) backups() map[string]any {
 	d := map[string]any{"PointInTimeRecoveryStatus": "DISABLED"}
 	if e.isOn("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") {
-		days, err := strconv.Atoi(text(e.at("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")))
-		if err != nil {
-			days = 35
-		}
-		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": days}
+		days, _ := strconv.Atoi(text(e.at("PointInTimeRecoverySpecification", "RecoveryPeriodInDays")))
+		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": cmp.Or(days, 35)}
 	}
 	return map[string]any{"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": d}
 }
@@ -201,43 +193,23 @@ func limiterTable(name string) map[string]any {
 
 // createTable creates a table in the DynamoDB behind, if there is one.
 func (a *AWS) createTable(properties map[string]any) error {
-	if a.dynamo == "" {
+	if a.tables == nil {
 		return nil
 	}
-	request := map[string]any{}
-	for _, name := range []string{"TableName", "AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes"} {
-		if v, ok := properties[name]; ok {
-			request[name] = v
-		}
+	of := maps.Clone(properties)
+	for _, name := range []string{"PointInTimeRecoverySpecification", "TimeToLiveSpecification", "SSESpecification", "StreamSpecification", "Tags"} {
+		delete(of, name)
 	}
-	request["DeletionProtectionEnabled"] = text(properties["DeletionProtectionEnabled"]) == "true"
-	if stream := mapping(properties["StreamSpecification"]); stream != nil {
-		request["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": stream["StreamViewType"]}
+	var in dynamodb.CreateTableInput
+	text, err := json.Marshal(of)
+	if err == nil {
+		err = json.Unmarshal(text, &in)
 	}
-	return a.ask("CreateTable", request)
-}
-
-// ask sends a request to the DynamoDB behind.
-func (a *AWS) ask(operation string, request any) error {
-	encoded, err := json.Marshal(request)
-	if err != nil {
-		return err
+	if view := mapping(properties["StreamSpecification"])["StreamViewType"]; view != nil {
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view.(string))}
 	}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, a.dynamo, bytes.NewReader(encoded))
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
-	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260304/"+Region+"/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-	reply, err := a.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer reply.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(reply.Body)
-	if err == nil && reply.StatusCode != http.StatusOK {
-		err = &Answer{reply.StatusCode, operation, string(body)}
+	if err == nil {
+		_, err = a.tables.CreateTable(context.Background(), &in)
 	}
 	return err
 }

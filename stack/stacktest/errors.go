@@ -20,22 +20,22 @@ type Answer struct {
 	Code, Message string // Code as in the SDK's smithy.APIError
 }
 
-// Error is code and message.
+// Error returns the code and the message.
 func (a *Answer) Error() string { return a.Code + ": " + a.Message }
 
 // Answers that any service may give.
 var (
-	// Throttling is what too many requests meet.
+	// Throttling rejects requests that are too many.
 	Throttling = &Answer{http.StatusBadRequest, "Throttling", "Rate exceeded"}
-	// AccessDenied is what credentials meet whose policies do not allow a request.
+	// AccessDenied rejects credentials whose policies do not allow a request.
 	AccessDenied = &Answer{http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::" + Account + ":user/test is not authorized to perform this action"}
-	// ExpiredToken is what temporary credentials meet whose time is over.
+	// ExpiredToken rejects temporary credentials that have expired.
 	ExpiredToken = &Answer{http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired"}
-	// InternalFailure is a fault of AWS.
+	// InternalFailure reports a fault of AWS.
 	InternalFailure = &Answer{http.StatusInternalServerError, "InternalFailure", "An internal error occurred"}
 )
 
-// invalid is the error that CloudFormation has for nearly everything.
+// invalid returns the error that CloudFormation has for nearly everything.
 func invalid(format string, args ...any) error {
 	return &Answer{http.StatusBadRequest, "ValidationError", fmt.Sprintf(format, args...)}
 }

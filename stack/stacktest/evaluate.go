@@ -1,44 +1,42 @@
 package stacktest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// Account and Region are those of everything here.
+// Account and Region are those of everything here, except what is rendered for another region.
 const (
 	Account = "123456789012"
 	Region  = "us-east-1"
 )
 
-// Place is where a template is rendered. The zero Place is [Region] in the partition aws.
-type Place struct {
-	Partition string // default: aws
-	Region    string // default: Region
-	URLSuffix string // default: amazonaws.com
-}
-
-// China is a place in another partition, with another suffix of URLs.
-var China = Place{"aws-cn", "cn-north-1", "amazonaws.com.cn"}
-
-// move changes an ARN or a URL of the default place into one of this place.
-func (p Place) move(id string) string {
-	id = strings.Replace(id, "arn:aws:", "arn:"+p.Partition+":", 1)
-	id = strings.Replace(id, "."+Region+".amazonaws.com/", "."+p.Region+"."+p.URLSuffix+"/", 1)
-	return strings.Replace(id, ":"+Region+":", ":"+p.Region+":", 1)
+// partition returns the partition of a region, and the suffix of its URLs.
+func partition(region string) (name, suffix string) {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn", "amazonaws.com.cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov", "amazonaws.com"
+	}
+	return "aws", "amazonaws.com"
 }
 
 // scope is what the expressions of a template are evaluated in.
 type scope struct {
 	*template
-	stack, id  string
-	parameters map[string]string
-	place      Place
+	stack, region string
+	values        map[string]string // of parameters and pseudo parameters
+}
+
+func newScope(t *template, stack, region string, parameters map[string]string) *scope {
+	values := maps.Clone(parameters)
+	values["AWS::Partition"], values["AWS::URLSuffix"] = partition(region)
+	values["AWS::Region"], values["AWS::AccountId"], values["AWS::StackName"] = region, Account, stack
+	return &scope{t, stack, region, values}
 }
 
 // absent is the value of a property that is AWS::NoValue.
@@ -82,12 +80,10 @@ func (s *scope) call(function string, argument any) any {
 	list, _ := argument.([]any)
 	isFalse := func(v any) bool { return s.evaluate(v) != any(true) }
 	switch function {
-	case "Ref":
-		return s.ref(text(argument))
+	case "Ref", "Fn::GetAtt":
+		return s.named(text(argument))
 	case "Condition":
 		return s.holds(text(argument))
-	case "Fn::GetAtt":
-		return s.named(text(argument))
 	case "Fn::Sub":
 		filled := expression.ReplaceAllStringFunc(text(argument), func(name string) string { return text(s.named(name[2 : len(name)-1])) })
 		return strings.ReplaceAll(filled, "${!", "${")
@@ -106,55 +102,26 @@ func (s *scope) call(function string, argument any) any {
 	panic("stacktest: templates have no function " + function + " here")
 }
 
-// named returns an attribute by its name with a dot in it, or else what Ref returns.
+// named returns a parameter, the id of a resource, or an attribute of it after a dot.
 func (s *scope) named(name string) any {
-	logical, attribute, dotted := strings.Cut(name, ".")
-	id := s.ref(logical)
-	if d := s.declared(logical); dotted && d != nil {
-		arn := s.place.move(arnOf(d.kind, text(id)))
-		switch attribute {
-		case "Arn":
-			return arn
-		case "StreamArn":
-			return arn + "/stream/2026-03-04T05:06:07.000"
-		case "QueueName":
-			return text(id)[strings.LastIndex(text(id), "/")+1:]
-		}
-	}
-	return id
-}
-
-func (s *scope) ref(name string) any {
-	switch name {
-	case "AWS::NoValue":
-		return absent{}
-	case "AWS::Region":
-		return s.place.Region
-	case "AWS::AccountId":
-		return Account
-	case "AWS::Partition":
-		return s.place.Partition
-	case "AWS::URLSuffix":
-		return s.place.URLSuffix
-	case "AWS::StackName":
-		return s.stack
-	}
-	if value, ok := s.parameters[name]; ok {
+	if value, ok := s.values[name]; ok {
 		return value
 	}
-	if d := s.declared(name); d != nil {
-		return s.physical(*d)
+	logical, attribute, _ := strings.Cut(name, ".")
+	i := slices.IndexFunc(s.resources, func(d declared) bool { return d.logical == logical })
+	if i < 0 {
+		return absent{} // AWS::NoValue
 	}
-	return absent{}
-}
-
-func (s *scope) declared(logical string) *declared {
-	for i, d := range s.resources {
-		if d.logical == logical {
-			return &s.resources[i]
-		}
+	kind, id := s.resources[i].kind, s.physical(s.resources[i])
+	switch attribute {
+	case "Arn":
+		return arnOf(s.region, kind, id)
+	case "StreamArn":
+		return arnOf(s.region, kind, id) + "/stream/2026-03-04T05:06:07.000"
+	case "QueueName":
+		return id[strings.LastIndex(id, "/")+1:]
 	}
-	return nil
+	return id
 }
 
 // nameOf is the property that names a resource of a kind.
@@ -168,35 +135,35 @@ var nameOf = map[string]string{
 func (s *scope) physical(d declared) string {
 	name, ok := s.evaluate(d.properties[nameOf[d.kind]]).(string)
 	if !ok {
-		sum := sha256.Sum256([]byte(s.id + d.logical))
-		name = s.stack + "-" + d.logical + "-" + strings.ToUpper(hex.EncodeToString(sum[:6]))
+		name = s.stack + "-" + d.logical + "-0123456789AB"
 	}
 	switch d.kind {
 	case "AWS::IAM::ManagedPolicy":
-		name = "arn:aws:iam::" + Account + ":policy/" + name
+		return "arn:" + s.values["AWS::Partition"] + ":iam::" + Account + ":policy/" + name
 	case "AWS::SQS::Queue":
-		name = "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + name
+		return "https://sqs." + s.region + "." + s.values["AWS::URLSuffix"] + "/" + Account + "/" + name
 	}
-	return s.place.move(name)
+	return name
 }
 
-func arnOf(kind, physical string) string {
-	forms := map[string]string{
-		tableKind: "dynamodb:R:A:table/", functionKind: "lambda:R:A:function:", bucketKind: "s3:::", "AWS::IAM::Role": "iam::A:role/",
-		"AWS::SQS::Queue": "sqs:R:A:", "AWS::Logs::LogGroup": "logs:R:A:log-group:", "AWS::CloudWatch::Alarm": "cloudwatch:R:A:alarm:",
-	}
-	form, ok := forms[kind]
+// arns are the forms of ARNs: P is a partition, R a region, A an account and N a name.
+var arns = map[string]string{
+	tableKind: "arn:P:dynamodb:R:A:table/N", functionKind: "arn:P:lambda:R:A:function:N", bucketKind: "arn:P:s3:::N",
+	"AWS::IAM::Role": "arn:P:iam::A:role/N", "AWS::SQS::Queue": "arn:P:sqs:R:A:N", "AWS::Logs::LogGroup": "arn:P:logs:R:A:log-group:N:*",
+	"AWS::CloudWatch::Alarm": "arn:P:cloudwatch:R:A:alarm:N",
+}
+
+// arnOf returns the ARN of a resource with an id.
+func arnOf(region, kind, id string) string {
+	form, ok := arns[kind]
 	if !ok {
-		return physical
+		return id
 	}
-	arn := "arn:aws:" + strings.NewReplacer("R", Region, "A", Account).Replace(form)
-	switch kind {
-	case "AWS::SQS::Queue":
-		return arn + physical[strings.LastIndex(physical, "/")+1:]
-	case "AWS::Logs::LogGroup":
-		return arn + physical + ":*"
+	if kind == "AWS::SQS::Queue" {
+		id = id[strings.LastIndex(id, "/")+1:]
 	}
-	return arn + physical
+	of, _ := partition(region)
+	return strings.NewReplacer("P", of, "R", region, "A", Account, "N", id).Replace(form)
 }
 
 // Rendered is a resource of a template whose expressions are evaluated.
@@ -205,60 +172,32 @@ type Rendered struct {
 	Properties    map[string]any // as encoding/json decodes them
 }
 
-// Render evaluates a template for a stack of a name: parameters that are not given have their defaults, and resources whose
-// condition does not hold are left out. It creates nothing.
-func Render(t testing.TB, body, stackName string, parameters map[string]string, at Place) map[string]Rendered {
+// Render evaluates a template for a stack of a name in a region: parameters that are not given have their defaults, and
+// resources whose condition does not hold are left out. It creates nothing.
+func Render(t testing.TB, body, stackName string, parameters map[string]string, region string) map[string]Rendered {
 	t.Helper()
 	of, err := parseTemplate(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := of.values(parameters)
+	values, err := of.complete(parameters)
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]Rendered{}
-	for _, r := range newScope(of, stackName, "id", values, at).render() {
-		encoded, err := json.Marshal(r.properties)
-		if err != nil {
-			t.Fatal(err)
-		}
-		decoded := r.rendered(at)
-		if err := json.Unmarshal(encoded, &decoded.Properties); err != nil {
-			t.Fatal(err)
-		}
-		all[r.logical] = decoded
+	for _, r := range newScope(of, stackName, region, values).render() {
+		all[r.logical] = r.Rendered
 	}
 	return all
-}
-
-func newScope(t *template, stack, id string, parameters map[string]string, at Place) *scope {
-	return &scope{t, stack, id, parameters, at.withDefaults()}
-}
-
-func (p Place) withDefaults() Place {
-	if p.Partition == "" {
-		p.Partition = "aws"
-	}
-	if p.Region == "" {
-		p.Region = Region
-	}
-	if p.URLSuffix == "" {
-		p.URLSuffix = "amazonaws.com"
-	}
-	return p
 }
 
 // render returns the resources whose condition holds.
 func (s *scope) render() (all []*resource) {
 	for _, d := range s.resources {
 		if s.holds(d.condition) {
-			all = append(all, &resource{declared: d, physical: s.physical(d), properties: mapping(s.evaluate(d.properties))})
+			id := s.physical(d)
+			all = append(all, &resource{declared: d, Rendered: Rendered{d.kind, id, arnOf(s.region, d.kind, id), mapping(s.evaluate(d.properties))}})
 		}
 	}
 	return all
-}
-
-func (r *resource) rendered(at Place) Rendered {
-	return Rendered{Type: r.kind, ID: r.physical, ARN: at.withDefaults().move(arnOf(r.kind, r.physical)), Properties: r.properties}
 }

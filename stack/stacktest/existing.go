@@ -1,8 +1,7 @@
 package stacktest
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 )
 
@@ -18,8 +18,6 @@ type existing struct {
 	properties map[string]any
 	declared   map[string]any    // what the template of its stack said last
 	items      map[string]values // of a table without a DynamoDB behind it
-	sha        string            // of a function's code
-	size       int
 }
 
 const (
@@ -30,29 +28,29 @@ const (
 
 // taken reports whether a resource's name is taken.
 func (a *AWS) taken(r *resource) bool {
-	if r.kind == bucketKind {
-		exists, err := a.buckets.BucketExists(r.physical)
+	if r.Type == bucketKind {
+		exists, err := a.buckets.BucketExists(r.ID)
 		return err == nil && exists
 	}
-	return a.existing[r.kind+" "+r.physical] != nil
+	return a.existing[r.Type+" "+r.ID] != nil
 }
 
 // createResource creates a resource, or returns why that fails.
 func (a *AWS) createResource(r *resource) (reason string) {
-	if reason := a.failure(a.creations, r.logical); reason != "" {
+	if reason := a.failure("create", r.logical); reason != "" {
 		return reason
 	}
 	if a.taken(r) {
-		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.kind, r.physical)
+		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.Type, r.ID)
 	}
-	a.authorize(r.requests("create")...)
-	e := &existing{properties: maps.Clone(r.properties), declared: r.properties, items: map[string]values{}}
+	a.authorize(HandlerRequests("create", r.Rendered)...)
+	e := &existing{properties: maps.Clone(r.Properties), declared: r.Properties, items: map[string]values{}}
 	var err error
-	switch r.kind {
+	switch r.Type {
 	case bucketKind:
-		err = a.buckets.CreateBucket(r.physical)
+		err = a.buckets.CreateBucket(r.ID)
 		if err == nil && e.at("VersioningConfiguration", "Status") == "Enabled" {
-			err = a.buckets.SetVersioningConfiguration(r.physical, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
+			err = a.buckets.SetVersioningConfiguration(r.ID, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
 		}
 	case tableKind:
 		err = a.createTable(e.properties)
@@ -64,52 +62,50 @@ func (a *AWS) createResource(r *resource) (reason string) {
 	if err != nil {
 		return err.Error()
 	}
-	a.existing[r.kind+" "+r.physical] = e
+	a.existing[r.Type+" "+r.ID] = e
 	return ""
 }
 
 // claim notes what a template says of something that exists. An import compares nothing and changes nothing.
 func (a *AWS) claim(r *resource) {
-	if e := a.existing[r.kind+" "+r.physical]; e != nil {
-		e.declared = r.properties
+	if e := a.existing[r.Type+" "+r.ID]; e != nil {
+		e.declared = r.Properties
 	}
 }
 
 // updateResource changes those properties of a resource in which its template differs from what it said before.
 func (a *AWS) updateResource(r *resource) {
-	e := a.existing[r.kind+" "+r.physical]
+	e := a.existing[r.Type+" "+r.ID]
 	if e == nil {
 		return
 	}
-	for _, name := range differing(e.declared, r.properties) {
-		if v, ok := r.properties[name]; ok {
+	for _, name := range differing(e.declared, r.Properties) {
+		if v, ok := r.Properties[name]; ok {
 			e.properties[name] = v
 		} else {
 			delete(e.properties, name)
 		}
 	}
-	if e.declared = r.properties; r.kind == functionKind {
-		_ = a.load(e) // the old code stays
-	}
+	e.declared = r.Properties
 }
 
 // deleteResource deletes a resource, or returns why that fails.
 func (a *AWS) deleteResource(r *resource) (reason string) {
-	if reason := a.failure(a.removals, r.logical); reason != "" {
+	if reason := a.failure("delete", r.logical); reason != "" {
 		return reason
 	}
-	a.authorize(r.requests("delete")...)
+	a.authorize(HandlerRequests("delete", r.Rendered)...)
 	switch {
-	case r.kind == bucketKind && a.taken(r):
-		if err := a.buckets.DeleteBucket(r.physical); err != nil {
+	case r.Type == bucketKind && a.taken(r):
+		if err := a.buckets.DeleteBucket(r.ID); err != nil {
 			return "The bucket you tried to delete is not empty (Service: S3, Status Code: 409, Request ID: TEST)"
 		}
-	case r.kind == tableKind && a.existing[r.kind+" "+r.physical].protected():
+	case r.Type == tableKind && a.existing[r.Type+" "+r.ID].protected():
 		return "Resource handler returned message: \"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.\" (Service: DynamoDb, Status Code: 400, HandlerErrorCode: InvalidRequest)"
-	case r.kind == tableKind && a.dynamo != "":
-		_ = a.ask("DeleteTable", map[string]any{"TableName": r.physical}) // it may be gone
+	case r.Type == tableKind && a.tables != nil:
+		_, _ = a.tables.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &r.ID}) // it may be gone
 	}
-	delete(a.existing, r.kind+" "+r.physical)
+	delete(a.existing, r.Type+" "+r.ID)
 	return ""
 }
 
@@ -126,45 +122,30 @@ func (e *existing) at(names ...string) any {
 
 func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
 
-// load reads the code of a function from its bucket.
+// load checks that there is the code of a function.
 func (a *AWS) load(e *existing) error {
-	code := []byte(text(e.at("Code", "ZipFile")))
-	if len(code) == 0 {
-		object, err := a.object(text(e.at("Code", "S3Bucket")), text(e.at("Code", "S3Key")))
-		if err != nil {
-			return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
-		}
-		code = object
+	if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
+		return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
 	}
-	sum := sha256.Sum256(code)
-	e.sha, e.size = base64.StdEncoding.EncodeToString(sum[:]), len(code)
 	return nil
-}
-
-func (a *AWS) object(bucket, key string) ([]byte, error) {
-	object, err := a.buckets.GetObject(bucket, key, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer object.Contents.Close() //nolint:errcheck // it is in memory
-	return io.ReadAll(object.Contents)
 }
 
 // fetch reads an object by its URL.
 func (a *AWS) fetch(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
-		return "", invalid("S3 error: invalid URL")
+		return "", err
 	}
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if host, _, virtual := strings.Cut(u.Host, ".s3."); virtual {
 		bucket, key = host, strings.TrimPrefix(u.Path, "/")
 	}
-	object, err := a.object(bucket, key)
+	object, err := a.buckets.GetObject(bucket, key, nil)
 	if err != nil {
 		return "", invalid("S3 error: The specified key does not exist.")
 	}
-	return string(object), nil
+	body, err := io.ReadAll(object.Contents)
+	return string(body), err
 }
 
 // Keep creates a table, a bucket or a function outside of any stack, like those that a deleted stack leaves.
@@ -192,18 +173,14 @@ func (a *AWS) KeepTable(name string, properties map[string]any) {
 
 // Exists reports whether there is a table, a bucket or a function with a name, in a stack or not.
 func (a *AWS) Exists(kind, name string) bool {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
-	return a.taken(&resource{declared: declared{kind: kind}, physical: name})
+	defer a.enter()()
+	return a.taken(&resource{Rendered: Rendered{Type: kind, ID: name}})
 }
 
 // Property returns a property of a table, a bucket or a function as it is, whatever the template of its stack says, or nil.
 // Parts of it are named with dots between them.
 func (a *AWS) Property(kind, name, property string) any {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	if e := a.existing[kind+" "+name]; e != nil {
 		return e.at(strings.Split(property, ".")...)
 	}

@@ -2,15 +2,12 @@ package stacktest
 
 import "maps"
 
-// faults are what is to go wrong.
+// faults are what tests want to go wrong.
 type faults struct {
 	counts    map[string]int
 	answers   map[string][]*Answer // by action, for its next requests
 	hooks     map[string]func(n int)
-	creations map[string]string // by logical id
-	updates   map[string]string
-	rollbacks map[string]string
-	removals  map[string]string
+	failures  map[string]string // by step and logical id
 	rejection string
 	early     bool
 	noUpdates bool
@@ -18,9 +15,6 @@ type faults struct {
 
 // nextAnswer counts a request and returns the answer that a test wants for it, nil for the ordinary one.
 func (a *AWS) nextAnswer(action string) *Answer {
-	if a.counts == nil {
-		a.counts = map[string]int{}
-	}
 	a.counts[action]++
 	if hook := a.hooks[action]; hook != nil {
 		n := a.counts[action]
@@ -36,66 +30,48 @@ func (a *AWS) nextAnswer(action string) *Answer {
 	return queue[0]
 }
 
-// failure is why a resource fails this once, "" if it does not.
-func (a *AWS) failure(reasons map[string]string, logical string) string {
-	reason := reasons[logical]
-	delete(reasons, logical)
-	return reason
+// failure returns why a step of a resource fails this time, "" if it does not.
+func (a *AWS) failure(step, logical string) string {
+	defer delete(a.failures, step+" "+logical)
+	return a.failures[step+" "+logical]
 }
 
-// set changes a map of faults.
-func set[V any](a *AWS, m *map[string]V, key string, v V) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	if *m == nil {
-		*m = map[string]V{}
-	}
-	(*m)[key] = v
-}
-
-// Counts is how many requests there were of each action; those of S3 are called s3:PUT, s3:GET and so on.
+// Counts returns the number of requests of each action. Those of S3 are called s3:PUT, s3:GET and so on.
 func (a *AWS) Counts() map[string]int {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	return maps.Clone(a.counts)
 }
 
-// Answer answers the next requests of an action so; nil answers one as it is.
-func (a *AWS) Answer(action string, answers ...*Answer) { set(a, &a.answers, action, answers) }
-
-// On calls a function before each request of an action, with the request's number from 1. It may call what the account
-// offers to tests.
-func (a *AWS) On(action string, hook func(n int)) { set(a, &a.hooks, action, hook) }
-
-// FailCreate has the next creation of a resource fail, for a reason.
-func (a *AWS) FailCreate(logical, reason string) { set(a, &a.creations, logical, reason) }
-
-// FailUpdate has the next change of a resource fail, for a reason.
-func (a *AWS) FailUpdate(logical, reason string) { set(a, &a.updates, logical, reason) }
-
-// FailRollback has the next attempt fail to bring a resource back to what it was before an update.
-func (a *AWS) FailRollback(logical, reason string) { set(a, &a.rollbacks, logical, reason) }
-
-// FailDelete has the next removal of a resource fail, for a reason. A bucket with something in it needs no such help.
-func (a *AWS) FailDelete(logical, reason string) { set(a, &a.removals, logical, reason) }
-
-// Reject has the next change set fail, for a reason.
-func (a *AWS) Reject(reason string) {
+// change changes what goes wrong.
+func (a *AWS) change(f func(*faults)) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	a.rejection = reason
+	f(&a.faults)
 }
 
-// ValidateEarly has change sets fail whose resources exist outside of the stack, which otherwise only their execution does.
-func (a *AWS) ValidateEarly() {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.early = true
+// Answer sets the answers to the next requests of an action; nil is the ordinary answer.
+func (a *AWS) Answer(action string, answers ...*Answer) {
+	a.change(func(f *faults) { f.answers[action] = answers })
 }
 
-// RefuseNoChange has CreateChangeSet refuse what would change nothing, which otherwise is a change set that failed.
-func (a *AWS) RefuseNoChange() {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.noUpdates = true
+// On calls a function before each request of an action, with the request's number from 1. It may call the methods of the
+// account.
+func (a *AWS) On(action string, hook func(n int)) {
+	a.change(func(f *faults) { f.hooks[action] = hook })
 }
+
+// Fail makes the next step of a resource fail for a reason: create, update, delete, or roll back. The deletion of a bucket with
+// objects fails anyway.
+func (a *AWS) Fail(step, logical, reason string) {
+	a.change(func(f *faults) { f.failures[step+" "+logical] = reason })
+}
+
+// Reject makes the next change set fail for a reason.
+func (a *AWS) Reject(reason string) { a.change(func(f *faults) { f.rejection = reason }) }
+
+// ValidateEarly makes change sets fail if their resources exist outside of the stack. Otherwise only their execution fails.
+func (a *AWS) ValidateEarly() { a.change(func(f *faults) { f.early = true }) }
+
+// RefuseNoChange makes CreateChangeSet reject a change set without changes. Otherwise it creates one that has failed.
+func (a *AWS) RefuseNoChange() { a.change(func(f *faults) { f.noUpdates = true }) }

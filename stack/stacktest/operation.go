@@ -74,6 +74,13 @@ func (a *AWS) catchUp() {
 	}
 }
 
+// enter locks the account and brings it up to date. It returns the function that unlocks it.
+func (a *AWS) enter() (leave func()) {
+	a.lock.Lock()
+	a.catchUp()
+	return a.lock.Unlock
+}
+
 // now returns the account's time; while catching up, that of what happens.
 func (a *AWS) now() time.Time {
 	if !a.instant.IsZero() {
@@ -86,29 +93,21 @@ func failedTo(verb string, logical ...string) string {
 	return "The following resource(s) failed to " + verb + ": [" + strings.Join(logical, ", ") + "]. "
 }
 
-// create creates a stack's resources. What happens if one fails depends on onFailure.
-func (a *AWS) create(s *stack, want content, imported map[string]bool, onFailure string) {
+// create creates a stack's resources, and deletes them if one fails.
+func (a *AWS) create(s *stack, want content, imported map[string]bool) {
 	a.begin(s, func(wait pause) {
 		s.template, s.parameters, s.tags = want.template, want.parameters, want.tags
 		a.record(s, nil, "CREATE_IN_PROGRESS", "User Initiated")
-		failed := a.createAll(s, want.resources, imported, wait)
-		switch reason := failedTo("create", failed); {
-		case failed == "":
-			a.record(s, nil, "CREATE_COMPLETE", "")
-		case onFailure == "DO_NOTHING":
-			a.record(s, nil, "CREATE_FAILED", reason)
-		case onFailure == "DELETE":
-			a.record(s, nil, "DELETE_IN_PROGRESS", reason+"Delete requested by user.")
-			a.deleteAll(s, true, wait)
-			a.end(s)
-		default:
-			a.record(s, nil, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
+		if failed := a.createAll(s, want.resources, imported, wait); failed != "" {
+			a.record(s, nil, "ROLLBACK_IN_PROGRESS", failedTo("create", failed)+"Rollback requested by user.")
 			if left := a.deleteAll(s, true, wait); len(left) > 0 {
 				a.record(s, nil, "ROLLBACK_FAILED", failedTo("delete", left...))
-				return
+			} else {
+				a.record(s, nil, "ROLLBACK_COMPLETE", "")
 			}
-			a.record(s, nil, "ROLLBACK_COMPLETE", "")
+			return
 		}
+		a.record(s, nil, "CREATE_COMPLETE", "")
 	})
 }
 
@@ -118,25 +117,25 @@ func (a *AWS) createAll(s *stack, all []*resource, imported map[string]bool, wai
 		r := *want
 		s.resources = append(s.resources, &r)
 		if imported[r.logical] {
-			a.authorize(r.requests("read")...)
+			a.authorize(HandlerRequests("read", r.Rendered)...)
 			a.claim(&r)
 			a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
-			wait(a.pace)
+			wait(pace)
 			a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
 			continue
 		}
-		r.physical = ""
+		r.ID = ""
 		a.record(s, &r, "CREATE_IN_PROGRESS", "")
-		wait(a.pace / 2)
-		r.physical = want.physical
+		wait(pace / 2)
+		r.ID = want.ID
 		a.record(s, &r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
-		wait(a.pace - a.pace/2)
+		wait(pace - pace/2)
 		if reason := a.createResource(&r); reason != "" {
 			a.record(s, &r, "CREATE_FAILED", reason)
 			s.drop(&r)
 			if i+1 < len(all) { // which was begun meanwhile
 				next := *all[i+1]
-				next.physical = ""
+				next.ID = ""
 				a.record(s, &next, "CREATE_IN_PROGRESS", "")
 				a.record(s, &next, "CREATE_FAILED", "Resource creation cancelled")
 			}
@@ -161,7 +160,7 @@ func (a *AWS) deleteOne(s *stack, r *resource, creating bool, wait pause) bool {
 	status := "DELETE_SKIPPED"
 	if r.deletion != "Retain" && (r.deletion != "RetainExceptOnCreate" || creating) {
 		a.record(s, r, "DELETE_IN_PROGRESS", "")
-		wait(a.pace)
+		wait(pace)
 		if reason := a.deleteResource(r); reason != "" {
 			a.record(s, r, "DELETE_FAILED", reason)
 			return false
@@ -201,7 +200,7 @@ func (a *AWS) update(s *stack, want content, imported map[string]bool, verb stri
 			for _, r := range removed {
 				a.deleteOne(s, r, false, wait)
 			}
-			wait(a.pace)
+			wait(pace)
 		}
 		a.record(s, nil, verb+"_COMPLETE", "")
 	})
@@ -214,17 +213,17 @@ func (a *AWS) modify(s *stack, ch change, wait pause) (failed string) {
 		reason = "Requested update requires the creation of a new physical resource; hence creating one."
 	}
 	a.record(s, r, "UPDATE_IN_PROGRESS", reason)
-	wait(a.pace)
-	reason = a.failure(a.updates, r.logical)
-	if name := r.properties[nameOf[r.kind]]; ch.replacement == "True" && name != nil && name == ch.resource.properties[nameOf[r.kind]] {
+	wait(pace)
+	reason = a.failure("update", r.logical)
+	if name := r.Properties[nameOf[r.Type]]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[nameOf[r.Type]] {
 		reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
 	}
 	if reason != "" {
 		a.record(s, r, "UPDATE_FAILED", reason)
 		return r.logical
 	}
-	r.declared, r.physical, r.properties = ch.resource.declared, ch.resource.physical, ch.resource.properties
-	a.authorize(r.requests("update")...)
+	r.declared, r.ID, r.Properties = ch.resource.declared, ch.resource.ID, ch.resource.Properties
+	a.authorize(HandlerRequests("update", r.Rendered)...)
 	a.updateResource(r)
 	a.record(s, r, "UPDATE_COMPLETE", "")
 	return ""
@@ -241,12 +240,12 @@ func (a *AWS) rollBack(s *stack, reason string, skipped []string, wait pause) {
 			added = append(added, r)
 			continue
 		}
-		if reflect.DeepEqual(before.properties, r.properties) && r.status != "UPDATE_FAILED" {
+		if reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
 			continue
 		}
 		a.record(s, r, "UPDATE_IN_PROGRESS", "")
-		wait(a.pace)
-		if reason := a.failure(a.rollbacks, r.logical); reason != "" && !slices.Contains(skipped, r.logical) {
+		wait(pace)
+		if reason := a.failure("roll back", r.logical); reason != "" && !slices.Contains(skipped, r.logical) {
 			a.record(s, r, "UPDATE_FAILED", reason)
 			a.record(s, nil, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))
 			return

@@ -20,6 +20,9 @@ import (
 //go:embed requirements.txt
 var requirements []byte
 
+//go:embed provider.txt
+var provider string
+
 //go:embed serve_moto.py
 var motoServer string
 
@@ -28,11 +31,11 @@ const (
 	allVariable     = "ZAE_LIMITER_TEST_ALL"
 )
 
-// Moto starts an account of Python's moto, and returns its endpoint, for all services. It ends with the test, or with the
-// test process. Where moto is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has moto in it.
+// Moto starts an account of Python's moto and returns its endpoint, which serves all services. It ends with the test, or with
+// the test process. Without moto the test is skipped or fails: see the package comment.
 func Moto(t testing.TB) (endpoint string) {
 	t.Helper()
-	command := exec.Command(python(t, "moto", "python"), "-I", "-c", motoServer)
+	command := exec.Command(Python(t, "moto", "python"), "-I", "-c", motoServer)
 	var complaint bytes.Buffer
 	command.Stderr = &complaint
 	in, err := command.StdinPipe() // whose end it ends with
@@ -62,21 +65,33 @@ func Moto(t testing.TB) (endpoint string) {
 	return "http://127.0.0.1:" + strings.TrimSpace(port)
 }
 
-// CfnLint fails a test whose template files have something that cfn-lint finds fault with. A run takes seconds: give it
-// all files at once. Where cfn-lint is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has cfn-lint
-// in it.
+// CfnLint fails a test if cfn-lint complains about one of its templates. A run takes seconds: give it all files at once.
+// Without cfn-lint the test is skipped or fails: see the package comment.
 func CfnLint(t testing.TB, files ...string) {
 	t.Helper()
-	out, err := exec.Command(python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
+	out, err := exec.Command(Python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
 	if err != nil || len(bytes.TrimSpace(out)) > 0 {
 		t.Errorf("cfn-lint: %v\n%s", err, out)
 	}
 }
 
-// python is a program of the set-up that requirements.txt describes, for one purpose.
-func python(t testing.TB, purpose, program string) string {
+// Python returns the path of a program among the packages in requirements.txt, the interpreter included, for one purpose.
+// Without it the test is skipped or fails: see the package comment.
+func Python(t testing.TB, purpose, program string) string {
 	t.Helper()
-	return tool(t, purpose, func() (string, error) { return installed(program) })
+	return tool(t, purpose, func() (string, error) {
+		folder, err := installedFor("python", requirements, errNoPython)
+		return filepath.Join(folder, "bin", program), err
+	})
+}
+
+// Provider returns the folder with the declarations of Terraform's AWS provider for kinds of blocks ("resource
+// dynamodb_table"), which .ci/npm.sh fetches. Without them the test is skipped or fails: see the package comment.
+func Provider(t testing.TB, kinds []string) (folder string) {
+	t.Helper()
+	slices.Sort(kinds)
+	list := []byte(provider + strings.Join(kinds, "\n") + "\n")
+	return tool(t, "terraform", func() (string, error) { return installedFor("terraform", list, errNoProvider) })
 }
 
 // tool returns the path of something that a test needs for a purpose. These tests start programs that take seconds: they run
@@ -117,13 +132,7 @@ func missed(purpose, test string, why error) {
 	}
 }
 
-// installed finds a program where .ci/python.sh installs it.
-func installed(program string) (string, error) {
-	folder, err := installedFor("python", requirements, errNoPython)
-	return filepath.Join(folder, "bin", program), err
-}
-
-// installedFor is the folder that was made for a list of packages, if it is complete.
+// installedFor returns the folder that was made for a list of packages, if it is complete.
 func installedFor(kind string, list []byte, missing error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

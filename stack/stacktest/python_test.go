@@ -60,7 +60,7 @@ func TestMoto(t *testing.T) {
 // TestCfnLint has a template that is right and one that is not.
 func TestCfnLint(t *testing.T) {
 	t.Parallel()
-	program := python(t, "cfn-lint", "cfn-lint")
+	program := Python(t, "cfn-lint", "cfn-lint")
 	folder := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(folder, name)

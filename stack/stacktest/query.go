@@ -2,16 +2,19 @@ package stacktest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
 
-// call is a request of the query protocol: a form.
+// call is a request of the query protocol, which is a form.
 type call struct {
 	action string
 	form   url.Values
@@ -19,7 +22,7 @@ type call struct {
 
 func (c call) text(name string) string { return c.form.Get(name) }
 
-// list is NAME.member.1, NAME.member.2 and so on.
+// list returns NAME.member.1, NAME.member.2 and so on.
 func (c call) list(name string) (all []string) {
 	for n := 1; ; n++ {
 		v := c.form.Get(name + ".member." + strconv.Itoa(n))
@@ -30,7 +33,7 @@ func (c call) list(name string) (all []string) {
 	}
 }
 
-// pairs is a list of keys with their values.
+// pairs returns a list of keys with their values.
 func (c call) pairs(name, key, value string) map[string]string {
 	all := map[string]string{}
 	for n := 1; ; n++ {
@@ -43,55 +46,84 @@ func (c call) pairs(name, key, value string) map[string]string {
 	}
 }
 
-// writeXML answers with what an action returned: a struct whose fields are members of the result, or an error.
-func writeXML(w http.ResponseWriter, namespace, action string, result any, err error) {
-	status := http.StatusOK
-	var text []byte
+// result is what an action answers, by the names of its members: texts, numbers, booleans, times, and lists of results.
+// What is zero is left out.
+type result map[string]any
+
+// write appends the members as XML, in order.
+func (r result) write(b *bytes.Buffer) {
+	for _, name := range sorted(slices.Collect(maps.Keys(r))) {
+		switch v := r[name].(type) {
+		case []result:
+			element(b, name, func() {
+				for _, item := range v {
+					element(b, "member", func() { item.write(b) })
+				}
+			})
+		case result:
+			element(b, name, func() { v.write(b) })
+		case time.Time:
+			if !v.IsZero() {
+				element(b, name, func() { b.WriteString(v.UTC().Format("2006-01-02T15:04:05.000Z")) })
+			}
+		case *string: // which is there even if it is empty
+			element(b, name, func() { escape(b, *v) })
+		default:
+			if v != "" {
+				element(b, name, func() { escape(b, fmt.Sprint(v)) })
+			}
+		}
+	}
+}
+
+func element(b *bytes.Buffer, name string, content func()) {
+	b.WriteString("<" + name + ">")
+	content()
+	b.WriteString("</" + name + ">")
+}
+
+func escape(b *bytes.Buffer, value string) { _ = xml.EscapeText(b, []byte(value)) } // a buffer takes all
+
+// writeXML answers with what an action returned.
+func writeXML(w http.ResponseWriter, action string, r result, err error) {
+	var b bytes.Buffer
 	var problem *Answer
-	w.Header().Set("Content-Type", "text/xml")
 	switch {
 	case errors.As(err, &problem):
-		status = problem.Status
-		text, err = xml.Marshal(struct {
-			XMLName xml.Name `xml:"ErrorResponse"`
-			Type    string   `xml:"Error>Type"`
-			Code    string   `xml:"Error>Code"`
-			Message string   `xml:"Error>Message"`
-			ID      string   `xml:"RequestId"`
-		}{Type: "Sender", Code: problem.Code, Message: problem.Message, ID: "TEST"})
-	case err == nil:
-		var inner bytes.Buffer
-		if result == nil {
-			result = struct{}{}
-		}
-		err = xml.NewEncoder(&inner).EncodeElement(result, xml.StartElement{Name: xml.Name{Local: action + "Result"}})
-		text = fmt.Appendf(nil, "<%[1]sResponse xmlns=%[2]q>%[3]s<ResponseMetadata><RequestId>TEST</RequestId></ResponseMetadata></%[1]sResponse>",
-			action, namespace, inner.Bytes())
+		element(&b, "ErrorResponse", func() {
+			result{"Error": result{"Type": "Sender", "Code": problem.Code, "Message": problem.Message}, "RequestId": "TEST"}.write(&b)
+		})
+		writeText(w, problem.Status, b.String())
+	case err != nil:
+		writeText(w, http.StatusInternalServerError, err.Error())
+	default:
+		element(&b, action+"Response", func() { result{action + "Result": r, "ResponseMetadata": result{"RequestId": "TEST"}}.write(&b) })
+		writeText(w, http.StatusOK, b.String())
 	}
-	if err != nil {
-		status, text = http.StatusInternalServerError, []byte(err.Error())
-	}
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // a client that has gone reads nothing
 }
 
-// stamp is an instant as the query protocol has it.
-type stamp struct{ time.Time }
-
-// MarshalXML leaves the zero time out.
-func (s stamp) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
-	if s.IsZero() {
-		return nil
+// pairsOf returns a map as a list of keys and values.
+func pairsOf(all map[string]string, key, value string) (list []result) {
+	for _, k := range sorted(slices.Collect(maps.Keys(all))) {
+		list = append(list, result{key: k, value: new(all[k])})
 	}
-	return e.EncodeElement(s.UTC().Format("2006-01-02T15:04:05.000Z"), start)
+	return list
 }
 
-// keyed is a parameter, a tag or an output.
-type keyed struct {
-	ParameterKey   string `xml:",omitempty"`
-	ParameterValue *string
-	Key            string `xml:",omitempty"`
-	Value          *string
-	OutputKey      string `xml:",omitempty"`
-	OutputValue    *string
+func sorted[T cmp.Ordered](all []T) []T {
+	slices.Sort(all)
+	return all
+}
+
+// page describes a part of a list as AWS cuts it: the token is where the next page begins.
+func page[T any](a *AWS, c call, all []T, describe func(T) result) (some []result, next string) {
+	from, _ := strconv.Atoi(c.text("NextToken"))
+	to := min(from+a.pageSize, len(all))
+	if to < len(all) {
+		next = strconv.Itoa(to)
+	}
+	for _, item := range all[min(from, to):to] {
+		some = append(some, describe(item))
+	}
+	return some, next
 }

@@ -1,65 +1,40 @@
 package stacktest
 
 import (
-	"fmt"
 	"maps"
-	"strings"
 	"time"
 )
 
-// ofStack is the result of those requests that return the stack's id.
-type ofStack struct{ StackId string }
-
 // createStack is CreateStack, which other tools than this project's use.
-func (a *AWS) createStack(c call) (any, error) {
-	if s := a.find(c.text("StackName")); s != nil {
-		return nil, &Answer{400, "AlreadyExistsException", "Stack [" + s.name + "] already exists"}
-	}
+func (a *AWS) createStack(c call) (result, error) {
 	s := a.newStack(c.text("StackName"))
 	want, err := a.wanted(c, s)
-	if err != nil {
-		a.stacks = a.stacks[:len(a.stacks)-1]
-		return nil, err
+	if err == nil {
+		a.create(s, want, nil)
 	}
-	s.token = c.text("ClientRequestToken")
-	a.create(s, want, nil, c.text("OnFailure"))
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, err
 }
 
 // updateStack is UpdateStack, which other tools than this project's use.
-func (a *AWS) updateStack(c call) (any, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
-	if !s.canUpdate() {
-		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
-	}
+func (a *AWS) updateStack(s *stack, c call) (result, error) {
 	want, err := a.wanted(c, s)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		s.token = c.text("ClientRequestToken")
+		a.update(s, want, nil, "UPDATE")
 	}
-	s.token = c.text("ClientRequestToken")
-	a.update(s, want, nil, "UPDATE")
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, err
 }
 
 // deleteStack is DeleteStack.
-func (a *AWS) deleteStack(c call) (any, error) {
+func (a *AWS) deleteStack(c call) (result, error) {
 	s := a.find(c.text("StackName"))
 	switch {
 	case s == nil || !s.exists() || s.status == "DELETE_IN_PROGRESS":
 		return nil, nil
 	case s.protected:
 		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)
-	case s.inProgress() && s.status != "REVIEW_IN_PROGRESS":
-		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.id, s.status)
 	}
-	retained := c.list("RetainResources")
-	if len(retained) > 0 && s.status != "DELETE_FAILED" {
-		return nil, invalid("Invalid operation on stack [%s]. RetainResources can only be specified for a stack in DELETE_FAILED state", s.id)
-	}
-	for _, logical := range retained {
+	for _, logical := range c.list("RetainResources") {
 		if r := s.resource(logical); r != nil {
 			r.deletion = "Retain"
 		}
@@ -71,34 +46,23 @@ func (a *AWS) deleteStack(c call) (any, error) {
 			a.record(s, nil, "DELETE_FAILED", failedTo("delete", left...))
 			return
 		}
-		wait(a.pace)
+		wait(pace)
 		a.end(s)
 	})
 	return nil, nil
 }
 
 // continueUpdateRollback is ContinueUpdateRollback.
-func (a *AWS) continueUpdateRollback(c call) (any, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
-	if s.status != "UPDATE_ROLLBACK_FAILED" {
-		return nil, invalid("Stack:%s is in %s state and can not continue update rollback.", s.id, s.status)
-	}
+func (a *AWS) continueUpdateRollback(s *stack, c call) (result, error) {
 	s.token = c.text("ClientRequestToken")
 	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", c.list("ResourcesToSkip"), wait) })
 	return nil, nil
 }
 
 // updateTerminationProtection is UpdateTerminationProtection.
-func (a *AWS) updateTerminationProtection(c call) (any, error) {
-	s, err := a.lookUp(c, "Stack [%s] does not exist")
-	if err != nil {
-		return nil, err
-	}
+func (a *AWS) updateTerminationProtection(s *stack, c call) (result, error) {
 	s.protected = c.text("EnableTerminationProtection") == "true"
-	return ofStack{StackId: s.id}, nil
+	return result{"StackId": s.id}, nil
 }
 
 // Stack is what tests can read of a stack.
@@ -113,9 +77,7 @@ type Stack struct {
 
 // Stack returns the newest stack with a name, even if it is deleted. If there is none, Status is "".
 func (a *AWS) Stack(name string) (view Stack) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	for _, s := range a.stacks {
 		if s.name != name {
 			continue
@@ -128,7 +90,7 @@ func (a *AWS) Stack(name string) (view Stack) {
 			view.Template = s.template.body
 		}
 		for _, r := range s.resources {
-			view.Resources[r.logical] = r.physical
+			view.Resources[r.logical] = r.ID
 		}
 	}
 	return view
@@ -137,9 +99,7 @@ func (a *AWS) Stack(name string) (view Stack) {
 // SetStatus sets a stack's status, and creates an empty stack if there is none with that name. It is for states that no
 // operation here leads to.
 func (a *AWS) SetStatus(name, status, reason string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	s := a.find(name)
 	if s == nil {
 		s = a.newStack(name)
@@ -150,36 +110,24 @@ func (a *AWS) SetStatus(name, status, reason string) {
 
 // Busy updates a stack for so long, as somebody else would. The update succeeds.
 func (a *AWS) Busy(name string, d time.Duration) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	s := a.find(name)
-	if s == nil {
-		panic(fmt.Sprintf("stacktest: there is no stack %q", name))
-	}
 	s.token = "somebody-else"
 	a.begin(s, func(wait pause) {
 		a.record(s, nil, "UPDATE_IN_PROGRESS", "User Initiated")
 		wait(d)
 		a.record(s, nil, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		wait(a.pace)
+		wait(pace)
 		a.record(s, nil, "UPDATE_COMPLETE", "")
 	})
 }
 
 // Vanish deletes a stack at once, as somebody else would, in the middle of whatever happens to it. Its resources stay.
 func (a *AWS) Vanish(name string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.catchUp()
+	defer a.enter()()
 	if s := a.find(name); s != nil {
 		s.halt()
 		s.token = "somebody-else"
 		a.end(s)
 	}
-}
-
-// sortedList returns names in order, separated by commas.
-func sortedList(names []string) string {
-	return strings.Join(sorted(names), ", ")
 }

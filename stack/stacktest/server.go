@@ -15,30 +15,31 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
+// pace is the time to create, change or delete a resource.
+const pace = 4 * time.Second
+
 // Options of [Start]; nil is fine.
 type Options struct {
-	Now      func() time.Time // what operations go by. Default: a [Clock] of the server's own
-	Pace     time.Duration    // what a resource takes to be made, changed or removed. Default: 4 s
-	PageSize int              // how many items lists and events have in a page. Default: 20
-	DynamoDB string           // endpoint of a DynamoDB in which tables of stacks are made. Default: they are names only
+	Now      func() time.Time // the time of operations. Default: that of AWS.Clock
+	PageSize int              // the number of items in a page of a list. Default: 20
+	DynamoDB string           // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
 }
 
-// AWS is an account of which CloudFormation and what it needs works. All services are at one endpoint, for AWS_ENDPOINT_URL.
-// It is safe for concurrent use.
+// AWS is an account with CloudFormation and what it needs. All services are at one endpoint, for AWS_ENDPOINT_URL. It is safe
+// for concurrent use.
 type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
-	Clock    *Clock // nil where Options.Now is given
+	Clock    *Clock // nil if Options.Now is set
 
 	clock    func() time.Time
-	pace     time.Duration
 	pageSize int
-	client   *http.Client
-	dynamo   string
-	proxy    *httputil.ReverseProxy
+	tables   *dynamodb.Client       // of the DynamoDB behind, nil if there is none
+	proxy    *httputil.ReverseProxy // to it
 	s3       http.Handler
 	buckets  *s3mem.Backend
 
@@ -50,25 +51,26 @@ type AWS struct {
 	faults
 }
 
-// Start is an account without anything, until the test ends.
+// Start returns an empty account, which ends with the test.
 func Start(t testing.TB, o *Options) *AWS {
 	t.Helper()
 	if o == nil {
 		o = &Options{}
 	}
 	a := &AWS{
-		clock: o.Now, pace: cmp.Or(o.Pace, 4*time.Second), pageSize: cmp.Or(o.PageSize, 20), dynamo: o.DynamoDB, client: &http.Client{},
-		buckets: s3mem.New(), existing: map[string]*existing{},
+		clock: o.Now, pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
+		faults: faults{counts: map[string]int{}, answers: map[string][]*Answer{}, hooks: map[string]func(int){}, failures: map[string]string{}},
 	}
 	if a.clock == nil {
 		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 		a.clock = a.Clock.Now
 	}
-	if a.dynamo != "" {
-		upstream, err := url.Parse(a.dynamo)
+	if o.DynamoDB != "" {
+		upstream, err := url.Parse(o.DynamoDB)
 		if err != nil {
 			t.Fatal(err)
 		}
+		a.tables = dynamodb.NewFromConfig(a.Config(), func(to *dynamodb.Options) { to.BaseEndpoint = &o.DynamoDB })
 		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
 	}
 	a.s3 = gofakes3.New(a.buckets, gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
@@ -77,7 +79,6 @@ func Start(t testing.TB, o *Options) *AWS {
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		a.client.CloseIdleConnections()
 		for _, s := range a.stacks {
 			s.halt()
 		}
@@ -85,7 +86,7 @@ func Start(t testing.TB, o *Options) *AWS {
 	return a
 }
 
-// Config is what SDK clients need to speak to it; the credentials are nobody's.
+// Config returns the configuration of SDK clients for the account. The credentials are invented.
 func (a *AWS) Config() aws.Config {
 	return aws.Config{
 		Region: Region, BaseEndpoint: aws.String(a.Endpoint),
@@ -93,7 +94,7 @@ func (a *AWS) Config() aws.Config {
 	}
 }
 
-// Environment is what a program needs to speak to it.
+// Environment returns the variables of a program that uses the account.
 func (a *AWS) Environment() map[string]string {
 	return map[string]string{
 		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
@@ -101,12 +102,10 @@ func (a *AWS) Environment() map[string]string {
 	}
 }
 
-// signed is the scope of a signature: key, day, region, service.
+// signed matches the scope of a signature: key, day, region, service.
 var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
 
-const stsNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
-
-// ServeHTTP implements [http.Handler]. Which service a request is for stands in its signature.
+// ServeHTTP implements [http.Handler]. The service of a request is in its signature.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
 	if found == nil {
@@ -118,10 +117,8 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch service := found[1]; service {
-	case "cloudformation":
-		a.query(w, r, "http://cloudformation.amazonaws.com/doc/2010-05-15/", a.actions())
-	case "sts":
-		a.query(w, r, stsNamespace, map[string]action{"GetCallerIdentity": callerIdentity})
+	case "cloudformation", "sts":
+		a.query(w, r)
 	case "s3":
 		a.lock.Lock()
 		a.authorize(s3Requests(r)...)
@@ -132,14 +129,12 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.s3.ServeHTTP(w, r)
 	case "dynamodb":
 		a.serveDynamoDB(w, r)
-	case "lambda":
-		a.serveLambda(w, r)
 	default:
 		http.Error(w, "stacktest: there is no service "+service, http.StatusNotImplemented)
 	}
 }
 
-// answered answers in place of a service, if that is asked for.
+// answered answers in place of a service, if a test wants that.
 func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	a.lock.Lock()
 	answer := a.nextAnswer(name)
@@ -152,8 +147,8 @@ func (a *AWS) answered(w http.ResponseWriter, name string) bool {
 	return true
 }
 
-// receive reads the whole request and waits for a moment, as the network does: the SDK closes a request's body when it sees
-// the answer, and the connection breaks if that is before it saw the body's end.
+// receive reads the whole request and waits for a moment, as a network does: the SDK closes a request's body when it sees the
+// answer, and the connection breaks if it has not seen the end of the body by then.
 func receive(r *http.Request) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -169,11 +164,8 @@ func receive(r *http.Request) error {
 	return nil
 }
 
-// action is one of the query protocol.
-type action func(c call) (any, error)
-
-// query serves a request of the query protocol.
-func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, actions map[string]action) {
+// query serves a request of the query protocol, to CloudFormation or STS.
+func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -181,37 +173,42 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request, namespace string, ac
 	c := call{r.PostForm.Get("Action"), r.PostForm}
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	var result any
-	var err error
-	if namespace == stsNamespace {
-		a.authorize(Request{Action: "sts:" + c.action, Resource: "*"})
-	} else {
-		a.authorize(stackRequests(c)...)
-	}
+	a.authorize(queryRequests(c)...)
 	answer := a.nextAnswer(c.action)
 	a.catchUp()
-	switch do := actions[c.action]; {
+	var reply result
+	var err error
+	switch do := a.actions()[c.action]; {
 	case answer != nil:
 		err = answer
 	case do == nil:
 		err = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
 	default:
-		result, err = do(c)
+		reply, err = do(c)
 	}
-	writeXML(w, namespace, c.action, result, err)
+	writeXML(w, c.action, reply, err)
 }
 
-// actions are those of CloudFormation.
-func (a *AWS) actions() map[string]action {
-	return map[string]action{
-		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack,
-		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
-		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
-		"ExecuteChangeSet": a.executeChangeSet, "ListStackResources": a.listStackResources, "UpdateStack": a.updateStack,
-		"UpdateTerminationProtection": a.updateTerminationProtection,
+func (a *AWS) actions() map[string]func(call) (result, error) {
+	return map[string]func(call) (result, error){
+		"CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack, "DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack,
+		"DescribeChangeSet": a.describeChangeSet, "DescribeEvents": a.describeEvents, "DescribeStacks": a.describeStacks,
+		"ExecuteChangeSet": a.executeChangeSet, "GetCallerIdentity": callerIdentity, "UpdateStack": a.of(a.updateStack),
+		"ContinueUpdateRollback": a.of(a.continueUpdateRollback), "DescribeStackEvents": a.of(a.describeStackEvents),
+		"ListStackResources": a.of(a.listStackResources), "UpdateTerminationProtection": a.of(a.updateTerminationProtection),
 	}
 }
 
-func callerIdentity(call) (any, error) {
-	return struct{ Account, Arn, UserId string }{Account, "arn:aws:iam::" + Account + ":user/test", "AIDATEST"}, nil
+// of returns an action of the stack that a request names.
+func (a *AWS) of(do func(*stack, call) (result, error)) func(call) (result, error) {
+	return func(c call) (result, error) {
+		if s := a.find(c.text("StackName")); s != nil {
+			return do(s, c)
+		}
+		return nil, invalid("Stack [%s] does not exist", c.text("StackName"))
+	}
+}
+
+func callerIdentity(call) (result, error) {
+	return result{"Account": Account, "Arn": "arn:aws:iam::" + Account + ":user/test", "UserId": "AIDATEST"}, nil
 }

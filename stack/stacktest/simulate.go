@@ -1,12 +1,13 @@
 package stacktest
 
 import (
-	"bytes"
+	"bufio"
 	_ "embed" // for the files in simulate
 	"encoding/json"
-	"os"
+	"io"
 	"os/exec"
-	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -14,78 +15,65 @@ import (
 var nodePackages []byte
 
 //go:embed simulate/simulate.mjs
-var simulator string
+var simulatorProgram string
 
-// Case is a question to an evaluator of policies, and what this package's own answers.
-type Case struct {
-	Policy   string // its name, for messages
-	Document any    // of the policy, as JSON has it: a text, or what [Render] gives
-	Boundary any    // of permissions, likewise; nil for none
-	Request  Request
-	Allowed  bool
+// simulator is the process of @cloud-copilot/iam-simulate, which evaluates policies and knows the actions, resources and
+// condition keys of every service. One serves all tests of a process, and ends with it.
+var simulator struct {
+	lock    sync.Mutex
+	in      io.WriteCloser
+	out     *bufio.Reader
+	answers map[string]string // by the question
 }
 
-// question is a case as the simulator reads it.
-type question struct {
-	Policies []json.RawMessage   `json:"policies"`
-	Boundary json.RawMessage     `json:"boundary,omitempty"`
-	Action   string              `json:"action"`
-	Resource string              `json:"resource"`
-	Account  string              `json:"account"`
-	Context  map[string][]string `json:"context"`
-}
-
-// SecondOpinion fails a test where @cloud-copilot/iam-simulate, which also knows the actions, resources and condition keys of
-// every service, does not come to the same answers. All cases are evaluated by one process: give it many at once. Where it
-// is not installed the test is skipped, or fails if ZAE_LIMITER_TEST_REQUIRE has iam-simulate in it.
-func SecondOpinion(t testing.TB, cases []Case) {
+// simulate returns the simulator's answer: Allowed, ImplicitlyDenied, ExplicitlyDenied, or what is wrong with the question.
+func simulate(t testing.TB, folder string, p Policy, q Request) string {
 	t.Helper()
-	folder := tool(t, "iam-simulate", nodeFolder)
-	var questions []question
-	for _, c := range cases {
-		q := question{
-			Policies: []json.RawMessage{document(t, c.Document)}, Action: c.Request.Action, Resource: c.Request.Resource,
-			Account: Account, Context: c.Request.Context,
-		}
-		if q.Context == nil {
-			q.Context = map[string][]string{}
-		}
-		if c.Boundary != nil {
-			q.Boundary = document(t, c.Boundary)
-		}
-		questions = append(questions, q)
-	}
-	text, err := json.Marshal(questions)
+	policy, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out, complaint bytes.Buffer
-	command := exec.Command("node", "--input-type=module", "--eval", simulator)
-	command.Dir, command.Stdin, command.Stdout, command.Stderr = folder, bytes.NewReader(text), &out, &complaint
-	if err := command.Run(); err != nil {
-		t.Fatalf("the simulator of policies: %v\n%s", err, complaint.String())
+	context := q.Context
+	if context == nil {
+		context = map[string][]string{}
 	}
-	var answers []string
-	if err := json.Unmarshal(out.Bytes(), &answers); err != nil || len(answers) != len(cases) {
-		t.Fatalf("%d answers to %d questions, %v", len(answers), len(cases), err)
-	}
-	for i, c := range cases {
-		if (answers[i] == "Allowed") != c.Allowed || answers[i] != "Allowed" && answers[i] != "ImplicitlyDenied" {
-			t.Errorf("%s: allowed by stacktest: %v; by iam-simulate: %s: %v", c.Policy, c.Allowed, answers[i], c.Request)
-		}
-	}
-}
-
-func document(t testing.TB, of any) json.RawMessage {
-	t.Helper()
-	if text, ok := of.([]byte); ok {
-		return text
-	}
-	text, err := json.Marshal(of)
+	question, err := json.Marshal(map[string]any{
+		"policy": json.RawMessage(policy), "action": q.Action, "resource": q.Resource, "account": Account, "context": context,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	s := &simulator
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if answer, ok := s.answers[string(question)]; ok {
+		return answer
+	}
+	if s.in == nil {
+		command := exec.Command("node", "--input-type=module", "--eval", simulatorProgram)
+		command.Dir = folder
+		in, err := command.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		s.in, s.out, s.answers = in, bufio.NewReader(out), map[string]string{}
+	}
+	if _, err := s.in.Write(append(question, '\n')); err != nil {
+		t.Fatalf("the simulator of policies: %v", err)
+	}
+	answer, err := s.out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the simulator of policies: %v: %s", err, question)
+	}
+	s.answers[string(question)] = strings.TrimSpace(answer)
+	return s.answers[string(question)]
 }
 
 // nodeFolder finds what .ci/node.sh installs.
@@ -97,6 +85,5 @@ func nodeFolder() (string, error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", errNoNode
 	}
-	_, err = os.Stat(filepath.Join(folder, "node_modules"))
-	return folder, err
+	return folder, nil
 }

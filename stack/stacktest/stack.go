@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -12,11 +11,9 @@ import (
 // resource is one that exists in a stack, or will.
 type resource struct {
 	declared
-	physical   string
-	status     string
-	reason     string
-	properties map[string]any // evaluated
-	updated    time.Time
+	Rendered
+	status, reason string
+	updated        time.Time
 }
 
 // event reports one step of an operation.
@@ -91,7 +88,7 @@ func (s *stack) outputs(c *content) map[string]string {
 	if c.template == nil {
 		return values
 	}
-	scope := newScope(c.template, s.name, s.id, c.parameters, Place{})
+	scope := newScope(c.template, s.name, Region, c.parameters)
 	for name, of := range c.template.outputs {
 		if output := mapping(of); scope.holds(text(output["Condition"])) {
 			values[name] = text(scope.evaluate(output["Value"]))
@@ -109,7 +106,7 @@ func (a *AWS) record(s *stack, r *resource, status, reason string) {
 		s.status, s.reason = status, reason
 		e.id = fmt.Sprintf("%08d-%s", len(s.events), strings.ToLower(status))
 	} else {
-		e.logical, e.physical, e.kind = r.logical, r.physical, r.kind
+		e.logical, e.physical, e.kind = r.logical, r.ID, r.Type
 		r.status, r.reason, r.updated = status, reason, now
 		e.id = fmt.Sprintf("%s-%s-%04d", r.logical, status, len(s.events))
 	}
@@ -124,14 +121,6 @@ func (a *AWS) find(nameOrID string) *stack {
 		}
 	}
 	return nil
-}
-
-// lookUp is find for requests that fail without a stack.
-func (a *AWS) lookUp(c call, form string) (*stack, error) {
-	if s := a.find(c.text("StackName")); s != nil {
-		return s, nil
-	}
-	return nil, invalid(form, c.text("StackName"))
 }
 
 // newStack returns a stack without events.
@@ -171,28 +160,14 @@ func (a *AWS) wanted(c call, s *stack) (want content, err error) {
 	if want.tags = c.pairs("Tags", "Key", "Value"); len(want.tags) == 0 {
 		want.tags = maps.Clone(s.tags)
 	}
-	given, err := previousValues(c, s)
-	if err == nil {
-		want.parameters, err = want.template.values(given)
-	}
-	if err == nil {
-		want.resources = newScope(want.template, s.name, s.id, want.parameters, Place{}).render()
-	}
-	return want, err
-}
-
-// previousValues returns the parameters of a request, some of which may have the value that the stack has.
-func previousValues(c call, s *stack) (map[string]string, error) {
 	given := c.pairs("Parameters", "ParameterKey", "ParameterValue")
 	for n := range len(given) {
-		prefix := "Parameters.member." + strconv.Itoa(n+1) + "."
-		if name := c.text(prefix + "ParameterKey"); c.text(prefix+"UsePreviousValue") == "true" {
-			value, ok := s.parameters[name]
-			if !ok {
-				return nil, invalid("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", name)
-			}
-			given[name] = value
+		if prefix := fmt.Sprintf("Parameters.member.%d.", n+1); c.text(prefix+"UsePreviousValue") == "true" {
+			given[c.text(prefix+"ParameterKey")] = s.parameters[c.text(prefix+"ParameterKey")]
 		}
 	}
-	return given, nil
+	if want.parameters, err = want.template.complete(given); err == nil {
+		want.resources = newScope(want.template, s.name, Region, want.parameters).render()
+	}
+	return want, err
 }

@@ -13,17 +13,9 @@ import (
 // template is a parsed template. cfn-lint and moto judge whether it is right; here it only has to say which resources a
 // stack has, in which order, and with which properties.
 type template struct {
-	body, description string
-	parameters        map[string]parameter
-	conditions        map[string]any
-	resources         []declared // in the order of the template, in which they are created
-	outputs           map[string]any
-}
-
-// parameter is one of a template.
-type parameter struct {
-	initial *string // its Default
-	allowed []string
+	body, description               string
+	parameters, conditions, outputs map[string]any
+	resources                       []declared // in the order of the template, in which they are created
 }
 
 // declared is a resource of a template.
@@ -45,77 +37,60 @@ func parseTemplate(body string) (*template, error) {
 	if err != nil || len(file.Docs) != 1 {
 		return nil, invalid("Template format error: YAML not well-formed.")
 	}
-	root, _ := plain(file.Docs[0].Body).(map[string]any)
-	resources := mapping(root["Resources"])
-	if len(resources) == 0 {
-		return nil, invalid("Template format error: At least one Resources member must be defined.")
-	}
-	t := &template{
-		body: body, description: text(root["Description"]), conditions: mapping(root["Conditions"]), outputs: mapping(root["Outputs"]),
-		parameters: map[string]parameter{},
-	}
-	for name, of := range mapping(root["Parameters"]) {
-		p, of := parameter{}, mapping(of)
-		if initial, ok := of["Default"]; ok {
-			value := text(initial)
-			p.initial = &value
+	t := &template{body: body}
+	for _, section := range pairs(file.Docs[0].Body) {
+		switch value := plain(section.Value); text(plain(section.Key)) {
+		case "Description":
+			t.description = text(value)
+		case "Parameters":
+			t.parameters = mapping(value)
+		case "Conditions":
+			t.conditions = mapping(value)
+		case "Outputs":
+			t.outputs = mapping(value)
+		case "Resources":
+			for _, pair := range pairs(section.Value) {
+				logical := text(plain(pair.Key))
+				r := mapping(mapping(value)[logical])
+				t.resources = append(t.resources, declared{logical, text(r["Type"]), text(r["Condition"]), text(r["DeletionPolicy"]), mapping(r["Properties"])})
+			}
 		}
-		allowed, _ := of["AllowedValues"].([]any)
-		for _, value := range allowed {
-			p.allowed = append(p.allowed, text(value))
-		}
-		t.parameters[name] = p
-	}
-	for _, logical := range keys(file.Docs[0].Body, "Resources") {
-		r := mapping(resources[logical])
-		t.resources = append(t.resources, declared{logical, text(r["Type"]), text(r["Condition"]), text(r["DeletionPolicy"]), mapping(r["Properties"])})
 	}
 	parsed.Store(body, t)
 	return t, nil
 }
 
-// values returns the parameters of a stack: those given, and the initial values of the others.
-func (t *template) values(given map[string]string) (map[string]string, error) {
-	values := map[string]string{}
-	var missing, unknown []string
-	for name, p := range t.parameters {
-		value, ok := given[name]
-		switch {
-		case !ok && p.initial == nil:
-			missing = append(missing, name)
-		case !ok:
-			value = *p.initial
+// complete returns the parameters of a stack: those given, and the defaults of the others.
+func (t *template) complete(given map[string]string) (map[string]string, error) {
+	for name := range given {
+		if t.parameters[name] == nil {
+			return nil, invalid("Parameters: [%s] do not exist in the template", name)
 		}
-		if len(p.allowed) > 0 && !slices.Contains(p.allowed, value) {
+	}
+	values := map[string]string{}
+	for name, of := range t.parameters {
+		value, ok := given[name]
+		if !ok {
+			value = text(mapping(of)["Default"])
+		}
+		allowed, limited := mapping(of)["AllowedValues"].([]any)
+		if limited && !slices.ContainsFunc(allowed, func(v any) bool { return text(v) == value }) {
 			return nil, invalid("Parameter '%s' must be one of AllowedValues", name)
 		}
 		values[name] = value
 	}
-	for name := range given {
-		if _, ok := t.parameters[name]; !ok {
-			unknown = append(unknown, name)
-		}
-	}
-	switch {
-	case len(unknown) > 0:
-		return nil, invalid("Parameters: [%s] do not exist in the template", sortedList(unknown))
-	case len(missing) > 0:
-		return nil, invalid("Parameters: [%s] must have values", sortedList(missing))
-	}
 	return values, nil
 }
 
-// plain turns syntax into values: map[string]any, []any, string, bool, numbers, nil. !Sub x is {"Fn::Sub": x}.
+// plain turns syntax into values, as encoding/json decodes them. !Sub x is {"Fn::Sub": x}.
 func plain(n ast.Node) any {
 	switch n := n.(type) {
-	case *ast.MappingNode:
+	case *ast.MappingNode, *ast.MappingValueNode:
 		all := map[string]any{}
-		for _, pair := range n.Values {
+		for _, pair := range pairs(n) {
 			all[text(plain(pair.Key))] = plain(pair.Value)
 		}
 		return all
-	case *ast.MappingValueNode:
-		return map[string]any{text(plain(n.Key)): plain(n.Value)}
 	case *ast.SequenceNode:
 		all := []any{}
 		for _, item := range n.Values {
@@ -130,34 +105,28 @@ func plain(n ast.Node) any {
 		return map[string]any{name: plain(n.Value)}
 	case *ast.LiteralNode:
 		return n.Value.Value
-	case *ast.StringNode:
-		return n.Value
 	case ast.ScalarNode:
-		return n.GetValue()
+		switch v := n.GetValue().(type) {
+		case uint64:
+			return float64(v)
+		case int64:
+			return float64(v)
+		default:
+			return v
+		}
 	}
 	return nil
 }
 
-// keys returns the keys of one of a document's mappings, in their order.
-func keys(n ast.Node, of string) (all []string) {
-	pairs := func(n ast.Node) []*ast.MappingValueNode {
-		switch n := n.(type) {
-		case *ast.MappingNode:
-			return n.Values
-		case *ast.MappingValueNode:
-			return []*ast.MappingValueNode{n}
-		}
-		return nil
+// pairs returns the entries of a mapping, in their order.
+func pairs(n ast.Node) []*ast.MappingValueNode {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return n.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}
 	}
-	for _, section := range pairs(n) {
-		if text(plain(section.Key)) != of {
-			continue
-		}
-		for _, pair := range pairs(section.Value) {
-			all = append(all, text(plain(pair.Key)))
-		}
-	}
-	return all
+	return nil
 }
 
 func mapping(v any) map[string]any {

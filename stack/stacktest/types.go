@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// typesText is what AWS publishes of each type of resource, in its CloudFormation schema: the properties whose change replaces
+// typesText is what AWS publishes about each type of resource, in its CloudFormation schema: the properties whose change replaces
 // the resource (createOnlyProperties and conditionalCreateOnlyProperties, which its documentation calls "Update requires:
 // Replacement"), and the permissions that its handlers use. Source: the schemas of August 2026 (aws cloudformation
 // describe-type, which github.com/pulumi/pulumi-aws-native keeps in aws-cloudformation-schema).
@@ -15,10 +15,12 @@ import (
 //go:embed types.json
 var typesText []byte
 
-// typeSchema is what is known of a type.
+// typeSchema is what is known about a type. Only lists the actions that handlers call only for resources with a property; ""
+// means never, in a template of one account and region, whose properties and boundaries stay.
 type typeSchema struct {
 	Replaces                     []string
 	Create, Read, Update, Delete []string
+	Only                         map[string][]string
 }
 
 var schemas = func() (all map[string]typeSchema) {
@@ -28,78 +30,27 @@ var schemas = func() (all map[string]typeSchema) {
 	return all
 }()
 
-// Replaces are the properties of a type whose change has CloudFormation replace the resource, which it refuses where the
+// Replaces returns the properties of a type whose change makes CloudFormation replace the resource, which it refuses if the
 // resource keeps its name. It reports whether the type is known.
 func Replaces(kind string) (properties []string, known bool) {
 	schema, known := schemas[kind]
 	return schema.Replaces, known
 }
 
-// only are actions of handlers which are called only for what has a property; "" is never, in a template of one account and
-// region.
-var only = map[string]map[string][]string{
-	"AWS::DynamoDB::Table": {
-		"ContributorInsightsSpecification": {"dynamodb:UpdateContributorInsights"},
-		"ImportSourceSpecification":        {"dynamodb:*Import*", "dynamodb:ImportTable", "logs:*", "s3:*"},
-		"KinesisStreamSpecification":       {"kinesis:*", "dynamodb:EnableKinesis*", "dynamodb:DisableKinesis*", "dynamodb:UpdateKinesis*"},
-		"ResourcePolicy":                   {"dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"},
-		"SSESpecification":                 {"kms:*"},
-		"":                                 {"dynamodb:*Replica", "dynamodb:*Item", "dynamodb:Scan", "dynamodb:Query", "iam:*"},
-	},
-	"AWS::IAM::ManagedPolicy": {
-		"Groups": {"iam:*GroupPolicy"}, "Roles": {"iam:*RolePolicy"}, "Users": {"iam:*UserPolicy"},
-	},
-	"AWS::IAM::Role":                  {"": {"iam:DeleteRolePermissionsBoundary"}}, // of a boundary that goes
-	"AWS::Lambda::EventSourceMapping": {"KmsKeyArn": {"kms:*"}},
-	"AWS::Lambda::Function": {
-		"CodeSigningConfigArn": {"lambda:PutFunctionCodeSigningConfig", "lambda:DeleteFunctionCodeSigningConfig", "lambda:GetCodeSigningConfig"},
-		"FileSystemConfigs":    {"elasticfilesystem:*", "s3files:*"},
-		"KmsKeyArn":            {"kms:*"}, "Layers": {"lambda:GetLayerVersion"}, "VpcConfig": {"ec2:*"},
-		"CapacityProviderConfig":       {"lambda:PassCapacityProvider", "lambda:PutFunctionScalingConfig", "lambda:PublishVersion"},
-		"RecursiveLoop":                {"lambda:PutFunctionRecursionConfig"},
-		"ReservedConcurrentExecutions": {"lambda:*FunctionConcurrency"},
-		"RuntimeManagementConfig":      {"lambda:PutRuntimeManagementConfig"},
-	},
-	"AWS::Logs::LogGroup": {
-		"BearerTokenAuthenticationEnabled": {"logs:PutBearerTokenAuthentication"},
-		"DataProtectionPolicy":             {"logs:PutDataProtectionPolicy", "logs:CreateLogDelivery", "s3:*", "firehose:*"},
-		"DeletionProtectionEnabled":        {"logs:PutLogGroupDeletionProtection"},
-		"FieldIndexPolicies":               {"logs:PutIndexPolicy", "logs:DeleteIndexPolicy"},
-		"KmsKeyId":                         {"logs:*KmsKey"},
-		"ResourcePolicyDocument":           {"logs:PutResourcePolicy", "logs:DeleteResourcePolicy"},
-	},
-	"AWS::S3::Bucket": {
-		"AbacStatus": {"s3:PutBucketAbac"}, "AccelerateConfiguration": {"s3:PutAccelerateConfiguration"},
-		"AccessControl":                    {"s3:PutObjectAcl", "s3:PutBucketAcl", "s3:GetBucketAcl", "s3:DeleteObject"},
-		"AnalyticsConfigurations":          {"s3:PutAnalyticsConfiguration", "s3:DeleteBucketAnalyticsConfiguration"},
-		"CorsConfiguration":                {"s3:PutBucketCORS", "s3:DeleteBucketCors"},
-		"IntelligentTieringConfigurations": {"s3:PutIntelligentTieringConfiguration"},
-		"InventoryConfigurations":          {"s3:PutInventoryConfiguration"},
-		"LoggingConfiguration":             {"s3:PutBucketLogging"},
-		"MetadataConfiguration":            {"s3tables:*", "s3:CreateBucketMetadata*", "s3:DeleteBucketMetadata*", "s3:UpdateBucketMetadata*"},
-		"MetricsConfigurations":            {"s3:PutMetricsConfiguration", "s3:DeleteBucketMetricsConfiguration"},
-		"NotificationConfiguration":        {"s3:PutBucketNotification"},
-		"ObjectLockConfiguration":          {"s3:PutBucketObjectLockConfiguration", "s3:PutObjectLockConfiguration"},
-		"ReplicationConfiguration":         {"s3:PutBucketReplication", "s3:PutReplicationConfiguration", "s3:DeleteBucketReplication", "iam:*"},
-		"WebsiteConfiguration":             {"s3:PutBucketWebsite", "s3:DeleteBucketWebsite"},
-		"":                                 {"s3:DeleteBucketEncryption", "s3:DeleteBucketLifecycle"}, // of properties that go
-	},
-}
-
-// everywhere are actions for which IAM knows no resource, or which are asked of all.
+// everywhere lists actions for which IAM knows no resource, or which concern all.
 var everywhere = []string{
 	"cloudwatch:DescribeAlarms", "kms:ListAliases", "lambda:CreateEventSourceMapping", "logs:DescribeIndexPolicies",
 	"logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 }
 
-// bounded are actions that IAM authorizes with the role's boundary of permissions for a condition key.
+// bounded lists actions that have the role's permissions boundary as a condition key.
 var bounded = []string{
 	"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePermissionsBoundary", "iam:DeleteRolePolicy", "iam:DetachRolePolicy",
 	"iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
 }
 
-// HandlerRequests are what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource: it does so with the
-// permissions of its caller. The step is create, read, update or delete.
+// HandlerRequests returns what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource, which it does
+// with the permissions of its caller. The step is create, read, update or delete.
 func HandlerRequests(step string, r Rendered) (all []Request) {
 	schema := schemas[r.Type]
 	actions := map[string][]string{
@@ -115,7 +66,7 @@ func HandlerRequests(step string, r Rendered) (all []Request) {
 }
 
 func needed(action string, r Rendered) bool {
-	for property, patterns := range only[r.Type] {
+	for property, patterns := range schemas[r.Type].Only {
 		if slices.ContainsFunc(patterns, func(p string) bool { return like(p, action) }) {
 			return r.Properties[property] != nil
 		}
@@ -123,7 +74,7 @@ func needed(action string, r Rendered) bool {
 	return true
 }
 
-// requestOf is a handler's request: mostly about the resource itself.
+// requestOf returns a handler's request, which mostly concerns the resource itself.
 func requestOf(action string, r Rendered) Request {
 	q := Request{By: "CloudFormation for " + r.Type, Action: action, Resource: strings.TrimSuffix(r.ARN, ":*")}
 	service, _, _ := strings.Cut(action, ":")

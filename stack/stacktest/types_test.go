@@ -71,10 +71,9 @@ func TestHandlers(t *testing.T) {
 	if table.Properties["SSESpecification"] = map[string]any{"KMSMasterKeyId": "arn:aws:kms:us-east-1:123456789012:key/1"}; !has("kms:CreateGrant") {
 		t.Error("a table with a key needs no grant of the key")
 	}
-	for kind := range only {
-		for property, patterns := range only[kind] {
+	for kind, s := range schemas {
+		for property, patterns := range s.Only {
 			for _, pattern := range patterns {
-				s := schemas[kind]
 				if !slices.ContainsFunc(slices.Concat(s.Create, s.Read, s.Update, s.Delete), func(action string) bool { return like(pattern, action) }) {
 					t.Errorf("%s: no handler uses %s, of %q", kind, pattern, property)
 				}
@@ -86,7 +85,7 @@ func TestHandlers(t *testing.T) {
 // TestReplacesAsCfnLint compares the properties that replace a resource with those in cfn-lint's copy of AWS's schemas.
 func TestReplacesAsCfnLint(t *testing.T) {
 	t.Parallel()
-	interpreter := python(t, "cfn-lint", "python")
+	interpreter := Python(t, "cfn-lint", "python")
 	script := filepath.Join(t.TempDir(), "schemas.py")
 	if err := os.WriteFile(script, []byte(`
 import sys

@@ -1,9 +1,9 @@
-// Package lambdatest runs a Lambda function's real program in tests: what AWS does around it is here.
+// Package lambdatest runs the program of a Lambda function in tests, and stands for what AWS does around it.
 //
-// [Build] compiles the program as a deployment has it, once for each test process. [Start] runs it behind a server of Lambda's
-// Runtime API on the loopback; [Runtime.Invoke] hands it one event. [EventOf] makes an event of the records of a stream, as
-// the service writes it. [NewFollower] reads a table's stream, as an event source mapping does: in batches, again from
-// the first failure that the function names, and giving a record up after a few tries.
+// [Build] compiles the program like that of a deployment, once for each test process. [Start] runs it with a server of
+// Lambda's Runtime API on the loopback, and [Runtime.Invoke] passes one event to it. [EventOf] turns the records of a stream
+// into an event, as the service writes it. [NewFollower] reads a table's stream like an event source mapping: in batches,
+// again from the first failure that the function names, and without a record that fails too often.
 //
-// It is for tests only, and knows nothing of what the function does.
+// It is for tests only and does not know what the function does.
 package lambdatest

@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	// ErrFunction is an invocation that the function answered with an error.
+	// ErrFunction reports an invocation that the function answered with an error.
 	ErrFunction = errors.New("lambdatest: the function failed")
-	// ErrExited is a function whose program has ended.
+	// ErrExited reports that the function's program ended.
 	ErrExited = errors.New("lambdatest: the function's program ended")
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// EventOf is the event that the service makes of records of a stream. The SDK's own JSON of them is of another form.
+// EventOf returns the event that the service sends for records of a stream. The SDK encodes them differently.
 func EventOf(records []types.Record) ([]byte, error) {
 	event := events.DynamoDBEvent{Records: make([]events.DynamoDBEventRecord, len(records))}
 	for i := range records {

@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// Follower reads the stream of a table, and hands what it has to a function. For one goroutine.
+// Follower reads the stream of a table and passes the records to a function. It is for one goroutine.
 type Follower struct {
 	Size  int // records in a batch; 100
 	Tries int // of a batch before its first record is given up; 3
 
-	// GivenUp are the records that the function did not take in.
+	// GivenUp holds the records that the function failed to process too often.
 	GivenUp []types.Record
 
 	t       testing.TB
@@ -35,7 +35,7 @@ type shard struct {
 	done     bool
 }
 
-// NewFollower begins at the start of a table's stream.
+// NewFollower returns a follower that begins at the start of a table's stream.
 func NewFollower(t testing.TB, config aws.Config, table string) *Follower {
 	t.Helper()
 	described, err := dynamodb.NewFromConfig(config).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
@@ -49,7 +49,7 @@ func NewFollower(t testing.TB, config aws.Config, table string) *Follower {
 	return f
 }
 
-// Take reads what is new in the stream, and gives it without handing it to anybody.
+// Take returns what is new in the stream without passing it to a function.
 func (f *Follower) Take() (records []types.Record) {
 	f.t.Helper()
 	f.discover()
@@ -62,8 +62,8 @@ func (f *Follower) Take() (records []types.Record) {
 	return records
 }
 
-// Deliver hands all that is new in the stream to a function, batch by batch. A batch that fails comes again from where the
-// function says, or as a whole; so does a record that fails again and again, until it is given up.
+// Deliver passes all that is new in the stream to a function, batch by batch. A batch that fails is passed again, from the
+// record that the function names or as a whole. A record that fails too often is given up.
 func (f *Follower) Deliver(r *Runtime) {
 	f.t.Helper()
 	f.waiting = append(f.waiting, f.Take()...)
@@ -84,7 +84,7 @@ func (f *Follower) Deliver(r *Runtime) {
 	}
 }
 
-// Invoke hands records to a function and tells how many it took in, from the first on.
+// Invoke passes records to a function and returns how many it processed, from the first on.
 func Invoke(ctx context.Context, t testing.TB, r *Runtime, records []types.Record) int {
 	t.Helper()
 	event, err := EventOf(records)

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Runtime is a function's program and the Runtime API that it asks for work. Safe for concurrent use; the program does one
-// invocation at a time.
+// Runtime is a function's program, with the Runtime API from which it takes events. It is safe for concurrent use; the program
+// processes one event at a time.
 type Runtime struct {
 	work   chan *invocation
 	exited chan struct{}
@@ -40,8 +40,8 @@ type answer struct {
 	err  error
 }
 
-// Start runs a program as the Lambda service does, with these variables besides PATH, HOME and TMPDIR; it is ended with
-// the test.
+// Start starts a program as the Lambda service does, with these variables besides PATH, HOME and TMPDIR. It ends with the
+// test.
 func Start(t testing.TB, program string, env ...string) *Runtime {
 	t.Helper()
 	r := &Runtime{work: make(chan *invocation), exited: make(chan struct{}), running: map[string]*invocation{}}
@@ -80,8 +80,8 @@ func Start(t testing.TB, program string, env ...string) *Runtime {
 	return r
 }
 
-// Invoke hands an event to the function and gives its answer: ErrFunction where that is an error, ErrExited where the program
-// is no more.
+// Invoke passes an event to the function and returns its answer, ErrFunction if that is an error, or ErrExited if the program
+// has ended.
 func (r *Runtime) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -105,7 +105,7 @@ func (r *Runtime) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	}
 }
 
-// Kill ends the program at once, and waits for its end.
+// Kill ends the program at once and waits for its end.
 func (r *Runtime) Kill() {
 	_ = r.cmd.Process.Kill() // it may have ended
 	<-r.exited
@@ -114,10 +114,10 @@ func (r *Runtime) Kill() {
 // Exited is closed when the program has ended.
 func (r *Runtime) Exited() <-chan struct{} { return r.exited }
 
-// Log is what the program has written so far. What it wrote before an answer may come after that: see [Runtime.Wrote].
+// Log returns what the program has written so far. Text that it wrote before an answer may arrive after it: see [Runtime.Wrote].
 func (r *Runtime) Log() string { return r.log.String() }
 
-// Wrote reports whether the program has written text, or does so within ten seconds.
+// Wrote reports whether the program has written a text, or writes it within ten seconds.
 func (r *Runtime) Wrote(text string) bool {
 	tick, end := time.NewTicker(5*time.Millisecond), time.NewTimer(10*time.Second)
 	defer tick.Stop()

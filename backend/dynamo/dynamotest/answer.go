@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// Answer is what DynamoDB says to a request.
+// Answer is an error that DynamoDB answers a request with.
 type Answer struct {
 	Status int
 
@@ -16,21 +16,21 @@ type Answer struct {
 	body   []byte
 }
 
-// Errors that no emulator makes.
+// Errors that no emulator returns.
 var (
-	// InternalServerError is a 500; whether the request took effect nobody knows.
+	// InternalServerError is a 500: the request may have taken effect.
 	InternalServerError = failed(http.StatusInternalServerError, "InternalServerError", "Internal server error")
-	// Unavailable is a 503 of something before DynamoDB that speaks no JSON.
+	// Unavailable is a 503 without JSON, from something between the client and DynamoDB.
 	Unavailable = &Answer{Status: http.StatusServiceUnavailable, body: []byte("<html>503</html>")}
-	// TransactionConflict is what a write meets whose item a transaction is about to change.
+	// TransactionConflict rejects a write to an item that a transaction is about to change.
 	TransactionConflict = failed(http.StatusBadRequest, "TransactionConflictException", "Transaction is ongoing for the item")
-	// TransactionInProgress is what a transaction meets whose token belongs to one that has not ended.
+	// TransactionInProgress rejects a transaction whose token belongs to one that has not ended.
 	TransactionInProgress = failed(http.StatusBadRequest, "TransactionInProgressException", "The transaction with the given request token is already in progress.")
-	// ReplicatedWriteConflict is of global tables with strong consistency.
+	// ReplicatedWriteConflict is an error of global tables with strong consistency.
 	ReplicatedWriteConflict = failed(http.StatusBadRequest, "ReplicatedWriteConflictException", "The item is being modified by a request in another Region.")
-	// ExpiredToken reports temporary credentials whose time is over.
+	// ExpiredToken rejects temporary credentials that have expired.
 	ExpiredToken = failed(http.StatusBadRequest, "ExpiredTokenException", "The security token included in the request is expired")
-	// UnrecognizedClient reports credentials that nobody has.
+	// UnrecognizedClient rejects unknown credentials.
 	UnrecognizedClient = failed(http.StatusBadRequest, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	// AccessDenied reports a policy that does not allow the request.
 	AccessDenied = failed(http.StatusBadRequest, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/test is not authorized to perform this action")
@@ -40,7 +40,7 @@ var (
 	ItemCollectionSizeLimitExceeded = failed(http.StatusBadRequest, "ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
 )
 
-// Reasons of throttling, of which a hot key is one and a table that has to grow another.
+// Reasons of throttling: a hot key is one, a table that has to grow another.
 const (
 	KeyRange      = "TableWriteKeyRangeThroughputExceeded"
 	AccountLimit  = "TableWriteAccountLimitExceeded"
@@ -50,22 +50,22 @@ const (
 
 const table = "arn:aws:dynamodb:us-east-1:123456789012:table/test"
 
-// ProvisionedThroughputExceeded is what a request meets whose partition has no capacity left.
+// ProvisionedThroughputExceeded rejects a request to a partition without capacity.
 func ProvisionedThroughputExceeded(reasons ...string) *Answer {
 	return throttled("ProvisionedThroughputExceededException", "ThrottlingReasons", reasons)
 }
 
-// Throttling is what a request meets that comes too fast after others.
+// Throttling rejects a request that comes too soon after others.
 func Throttling(reasons ...string) *Answer {
 	return throttled("ThrottlingException", "throttlingReasons", reasons)
 }
 
-// RequestLimitExceeded is what a request meets whose account asks for more than it may.
+// RequestLimitExceeded rejects a request of an account that has reached its quota.
 func RequestLimitExceeded(reasons ...string) *Answer {
 	return throttled("RequestLimitExceeded", "ThrottlingReasons", reasons)
 }
 
-// TransactionCanceled is what a transaction meets, with a reason for each of its actions: "None",
+// TransactionCanceled rejects a transaction, with a reason for each of its actions: "None",
 // "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError".
 func TransactionCanceled(reasons ...string) *Answer {
 	type reason struct {
@@ -125,7 +125,7 @@ func (a *Answer) headers() http.Header {
 	}
 }
 
-// response is the answer as a client gets it.
+// response returns the answer as a client receives it.
 func (a *Answer) response(r *http.Request) *http.Response {
 	return &http.Response{
 		Status: http.StatusText(a.Status), StatusCode: a.Status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

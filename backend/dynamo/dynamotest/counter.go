@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// Counter counts requests by operation ("UpdateItem"), for tests that assert what something costs, or that a fault was
-// met. It is safe for concurrent use.
+// Counter counts requests by operation ("UpdateItem"), for tests of costs, and for those that make sure that a fault
+// happened. It is safe for concurrent use.
 type Counter struct {
 	lock    sync.Mutex
 	counts  map[string]int
 	spoiled int
 }
 
-// Count is how many requests there were of an operation; of all operations if that is "".
+// Count returns the number of requests of an operation, or of all operations if that is "".
 func (c *Counter) Count(operation string) int {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -29,21 +29,21 @@ func (c *Counter) Count(operation string) int {
 	return sum
 }
 
-// Counts is how many requests there were of each operation.
+// Counts returns the number of requests of each operation.
 func (c *Counter) Counts() map[string]int {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	return maps.Clone(c.counts)
 }
 
-// Spoiled is how many requests did not get the reply that they would have got.
+// Spoiled returns the number of requests whose reply was lost or replaced.
 func (c *Counter) Spoiled() int {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	return c.spoiled
 }
 
-// Reset begins to count again.
+// Reset sets all counts to zero.
 func (c *Counter) Reset() {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -51,7 +51,7 @@ func (c *Counter) Reset() {
 	c.spoiled = 0
 }
 
-// add counts a request, and returns which one of its operation it is, from 1.
+// add counts a request and returns its number among those of its operation, from 1.
 func (c *Counter) add(operation string) int {
 	c.lock.Lock()
 	defer c.lock.Unlock()
@@ -68,7 +68,7 @@ func (c *Counter) spoil() {
 	c.spoiled++
 }
 
-// operationOf is the operation that a request asks for: what stands behind the dot of DynamoDB_20120810.UpdateItem.
+// operationOf returns the operation of a request: what follows the dot in DynamoDB_20120810.UpdateItem.
 func operationOf(r *http.Request) string {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	return operation

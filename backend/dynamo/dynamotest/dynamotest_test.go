@@ -107,7 +107,7 @@ func TestOpenFallsThrough(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = open(t.Context(), []way{{"a", fails("no a")}, {"c", fails("no c")}}, "", Options{})
-	if err == nil || !strings.Contains(err.Error(), "a: no a; c: no c. ") || !strings.Contains(err.Error(), "make setup") {
+	if err == nil || !strings.Contains(err.Error(), "a: no a; c: no c: ") || !strings.Contains(err.Error(), "make setup") {
 		t.Error(err)
 	}
 	for _, folder := range folders {

@@ -9,25 +9,25 @@ var (
 	errNotAsked   = errors.New("tests on DynamoDB were not asked for: run `make test`, or set " + allVariable + "=1")
 	errRuledOut   = errors.New("ruled out")
 	errNotSet     = errors.New("not set")
-	errNotStarted = errors.New("dynamotest: the emulator is not of this process, so it cannot be started again")
-	errNoVersion  = errors.New("dynamotest: only Java has other versions and folders")
+	errNotStarted = errors.New("dynamotest: this emulator cannot be restarted: use one of Start")
+	errNoVersion  = errors.New("dynamotest: Docker has one version and no folder: use Java")
 )
 
-// failure is why one way to a DynamoDB did not work.
+// failure is the reason why one way to a DynamoDB did not work.
 type failure struct {
 	way string
 	err error
 }
 
-// errNone says why there is no DynamoDB, and how to get one.
+// errNone reports why there is no DynamoDB and how to get one.
 type errNone []failure
 
-// Error is one line.
+// Error returns one line.
 func (e errNone) Error() string {
 	text := "no DynamoDB for tests"
 	for _, f := range e {
 		text += fmt.Sprintf("; %s: %v", f.way, f.err)
 	}
-	return text + ". Any of these cures it: start Docker; run `make setup`, which installs Java and Maven; " +
-		endpointVariable + "=http://localhost:8000 for one that runs"
+	return text + ": start Docker, or run `make setup`, which installs Java and Maven, or set " +
+		endpointVariable + "=http://localhost:8000 if a DynamoDB runs there"
 }

@@ -11,7 +11,7 @@ import (
 // several goroutines at a time.
 type Inject func(n int, operation string) *Answer
 
-// Injector is an HTTP client for the SDK that answers some requests itself, and counts all. It is safe for concurrent
+// Injector is an HTTP client for the SDK that answers some requests itself and counts all. It is safe for concurrent
 // use.
 type Injector struct {
 	Counter
@@ -20,7 +20,7 @@ type Injector struct {
 	inject Inject
 }
 
-// NewInjector is an HTTP client until the test ends. A nil inject answers nothing, and counts.
+// NewInjector returns a client that works until the test ends. With a nil inject it only counts.
 func NewInjector(t testing.TB, inject Inject) *Injector {
 	t.Helper()
 	i := &Injector{next: &http.Transport{MaxIdleConnsPerHost: 100}, inject: inject}
@@ -28,7 +28,7 @@ func NewInjector(t testing.TB, inject Inject) *Injector {
 	return i
 }
 
-// Options are o, but with the injector for HTTP client.
+// Options returns a copy of o with the injector as HTTP client.
 func (i *Injector) Options(o *dynamo.Options) *dynamo.Options {
 	changed := *o
 	config := o.Config.Copy()

@@ -14,7 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
 
-// process is a DynamoDB Local in Java, and how to start it again.
+// process is a DynamoDB Local in Java that can be restarted.
 type process struct {
 	program dynamolocal.Program
 	flags   dynamolocal.Flags
@@ -26,7 +26,7 @@ type process struct {
 	ended   chan struct{} // closed when it has ended
 }
 
-// attempts are how often a port is looked for: another process may take it before Java does.
+// attempts is how many ports are tried: another process may take one before Java does.
 const attempts = 3
 
 // java starts DynamoDB Local as a Java process.
@@ -43,7 +43,7 @@ func java(ctx context.Context, folder string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One at a time: else two processes could find the same port free, and one would take the other's for its own.
+	// One at a time: otherwise two processes could find the same port free, and one would use the emulator of the other.
 	unlock, err := dynamolocal.Lock(ctx, filepath.Join(cache, "start.lock"))
 	if err != nil {
 		return nil, err
@@ -72,8 +72,8 @@ func java(ctx context.Context, folder string, o Options) (*Server, error) {
 	return nil, err
 }
 
-// MustHaveJava ends a test that needs the program which Java runs, and neither an emulator nor a table, where that
-// cannot be had: see [Start].
+// MustHaveJava returns the program of DynamoDB Local for a test that needs neither an emulator nor a table. If there is none
+// the test is skipped or fails as with [Shared].
 func MustHaveJava(t testing.TB) dynamolocal.Program {
 	t.Helper()
 	mustBeAsked(t)
@@ -90,7 +90,7 @@ func MustHaveJava(t testing.TB) dynamolocal.Program {
 
 func (p *process) endpoint() string { return fmt.Sprintf("http://127.0.0.1:%d", p.flags.Port) }
 
-// start returns when the emulator answers. One that does not is ended.
+// start starts the process and returns when the emulator answers. If it does not answer the process is killed.
 func (p *process) start(ctx context.Context) error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -119,7 +119,7 @@ func (p *process) start(ctx context.Context) error {
 	return nil
 }
 
-// kill ends the process at once. It is fine to kill it twice.
+// kill ends the process at once, if it runs.
 func (p *process) kill() error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -135,8 +135,8 @@ func (p *process) killLocked() {
 	}
 }
 
-// Kill ends the emulator as a power cut does: what it has acknowledged is on the disk if it was started with
-// Options.OnDisk, and lost if not. Only emulators of [Start] can be killed.
+// Kill ends the emulator as a power cut does: acknowledged writes are on the disk if it was started with Options.OnDisk, and
+// lost otherwise. Only emulators of [Start] can be killed.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	if s.java == nil || s == shared.server {
@@ -145,7 +145,7 @@ func (s *Server) Kill(t testing.TB) {
 	_ = s.java.kill() // it always returns nil
 }
 
-// Restart starts a killed emulator again, at the same endpoint, and returns when it answers.
+// Restart restarts an emulator of [Start] at the same endpoint and returns when it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.Kill(t)

@@ -9,19 +9,18 @@ import (
 	"testing"
 )
 
-// M runs a package's tests and then ends the emulator that they started, if any: the m of those who have a TestMain
-// of their own, see [Wrap].
+// M runs a package's tests and then ends the emulator that they started, if any. See [Wrap].
 type M struct{ tests interface{ Run() int } }
 
-// Main is all of a TestMain: it runs the tests and ends the process.
+// Main is a whole TestMain: it runs the tests and ends the process.
 //
 //	func TestMain(m *testing.M) { dynamotest.Main(m) }
 func Main(m *testing.M) { os.Exit(Wrap(m).Run()) }
 
-// Wrap is for a TestMain that does more than [Main].
+// Wrap returns the m of a TestMain that does more than [Main].
 func Wrap(m interface{ Run() int }) M { return M{m} }
 
-// Run runs the tests, ends the emulator, says what was not run, and returns the exit code.
+// Run runs the tests, ends the emulator, prints what was not run, and returns the exit code.
 func (m M) Run() int {
 	running = true
 	code := m.tests.Run()
@@ -44,7 +43,7 @@ var running bool
 func mustBeRun(t testing.TB) {
 	t.Helper()
 	if !running {
-		t.Fatal("dynamotest: nothing would end the emulator; add to the package's tests: func TestMain(m *testing.M) { dynamotest.Main(m) }")
+		t.Fatal("dynamotest: nothing would end the emulator: add to the package's tests: func TestMain(m *testing.M) { dynamotest.Main(m) }")
 	}
 }
 
@@ -56,7 +55,7 @@ func mustBeAsked(t testing.TB) {
 	}
 }
 
-// unrun is what was skipped, and why.
+// unrun holds the tests that were skipped, and why.
 var unrun struct {
 	lock  sync.Mutex
 	tests map[string]bool
@@ -87,7 +86,7 @@ func missed(t testing.TB, why error) {
 	t.Fatalf("%s=dynamodb: %v", requireVariable, why)
 }
 
-// closing is the line about what was not run, "" if all was.
+// closing returns the line about what was not run, "" if everything was.
 func closing() string {
 	unrun.lock.Lock()
 	defer unrun.lock.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
-// Network is a bad network before an emulator, below HTTP. It is safe for concurrent use.
+// Network is a bad network between a client and an emulator, below HTTP. It is safe for concurrent use.
 type Network struct {
 	Endpoint string
 
@@ -21,8 +21,8 @@ type Network struct {
 	proxy *toxiproxy.Proxy
 }
 
-// NewNetwork stands before the emulator at an endpoint until the test ends; at first it is a good one. What is done to
-// it holds for connections that are there as well as for new ones.
+// NewNetwork returns a network to the emulator at an endpoint, until the test ends. It is good until a method makes it bad,
+// for open connections as well as for new ones.
 func NewNetwork(t testing.TB, endpoint string) *Network {
 	t.Helper()
 	u, err := url.Parse(endpoint)
@@ -38,22 +38,22 @@ func NewNetwork(t testing.TB, endpoint string) *Network {
 	return &Network{Endpoint: "http://" + proxy.Listen, t: t, proxy: proxy}
 }
 
-// Options are o, but through the network.
+// Options returns a copy of o that goes through the network.
 func (n *Network) Options(o *dynamo.Options) *dynamo.Options { return at(o, n.Endpoint) }
 
-// Latency holds all replies back for so long.
+// Latency delays all replies.
 func (n *Network) Latency(d time.Duration) { n.add("latency", "latency", d.Milliseconds()) }
 
-// Reset cuts connections hard, without a reply, so long after their first request.
+// Reset resets connections, without a reply, some time after their first request.
 func (n *Network) Reset(after time.Duration) { n.add("reset_peer", "timeout", after.Milliseconds()) }
 
-// Silence lets no reply through. Connections stay open.
+// Silence drops all replies. Connections stay open.
 func (n *Network) Silence() { n.add("timeout", "timeout", 0) }
 
-// Limit cuts each connection after so many bytes of replies.
+// Limit closes each connection after a number of bytes of replies.
 func (n *Network) Limit(bytes int64) { n.add("limit_data", "bytes", bytes) }
 
-// Heal makes it a good network again. Connections that were silenced are closed.
+// Heal makes the network good again. Connections that were silenced are closed.
 func (n *Network) Heal() { n.proxy.Toxics.ResetToxics(n.t.Context()) }
 
 func (n *Network) add(kind, attribute string, value int64) {

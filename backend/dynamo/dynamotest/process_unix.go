@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// guard runs a command line, and ends it when standard input ends: that is when whoever holds its other end is gone,
-// however it went, so that nobody is left to remove the folder, its first argument, either.
+// guard runs a command line and ends it when standard input ends, which means that the test process has ended, even if it was
+// killed. Then it removes the folder, its first argument, too.
 const guard = `PATH=$PATH:/usr/bin:/bin
 exec 3<&0
 "$@" </dev/null 3<&- & java=$!
@@ -24,7 +24,7 @@ exec 3<&-
 wait $java
 [ -e "$0/orphan" ] || kill $guard`
 
-// guarded is a command in a process group of its own, so that it can be killed with all it has started.
+// guarded returns a command in a process group of its own, so that it can be killed with all that it has started.
 func guarded(folder string, line []string) *exec.Cmd {
 	command := exec.Command("/bin/sh", append([]string{"-c", guard, folder}, line...)...)
 	command.Dir = folder

@@ -13,21 +13,21 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
-// Fate is what becomes of a request and of its reply; nil lets both pass.
+// Fate says what happens to a request and to its reply; nil lets both pass.
 type Fate struct {
 	// Lost keeps the request from the emulator. Otherwise it takes effect there before anything is done to its reply.
 	Lost bool
-	// Until holds the reply back until it is closed, or the client has gone. Nil holds nothing back.
+	// Until delays the reply until the channel is closed or the client is gone. Nil delays nothing.
 	Until <-chan struct{}
-	// Delay holds the reply back for so long, or until the client has gone: for what takes real time.
+	// Delay delays the reply in real time, or until the client is gone.
 	Delay time.Duration
-	// Answer replaces the reply. Nil, where the request was not lost, leaves it.
+	// Answer replaces the reply. With nil the reply stays, unless the request is lost.
 	Answer *Answer
 	// Cut closes the connection instead of answering.
 	Cut bool
 }
 
-// Fates that are often chosen.
+// Common fates.
 var (
 	// DropReply lets the request take effect and closes the connection.
 	DropReply = &Fate{Cut: true}
@@ -37,11 +37,11 @@ var (
 	FailReply = &Fate{Answer: InternalServerError}
 )
 
-// Choose gives the n-th request of an operation its fate; n counts from 1 and in the order in which requests arrive. It
-// is called by several goroutines at a time.
+// Choose returns the fate of the n-th request of an operation; n counts from 1 in the order in which requests arrive. It is
+// called by several goroutines at a time.
 type Choose func(n int, operation string) *Fate
 
-// Proxy is a DynamoDB that spoils replies.
+// Proxy is an endpoint between a client and an emulator that spoils replies.
 type Proxy struct {
 	Endpoint string
 	Counter
@@ -51,7 +51,7 @@ type Proxy struct {
 	client   *http.Client
 }
 
-// NewProxy stands before the emulator at an endpoint until the test ends.
+// NewProxy returns a proxy to the emulator at an endpoint, until the test ends.
 func NewProxy(t testing.TB, endpoint string, choose Choose) *Proxy {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true}
@@ -66,10 +66,10 @@ func NewProxy(t testing.TB, endpoint string, choose Choose) *Proxy {
 	return p
 }
 
-// Options are o, but with the proxy for endpoint.
+// Options returns a copy of o with the proxy as endpoint.
 func (p *Proxy) Options(o *dynamo.Options) *dynamo.Options { return at(o, p.Endpoint) }
 
-// at is a copy of o with another endpoint.
+// at returns a copy of o with another endpoint.
 func at(o *dynamo.Options, endpoint string) *dynamo.Options {
 	changed := *o
 	changed.Endpoint = endpoint
@@ -108,7 +108,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer.write(w)
 }
 
-// hold waits as long as the reply is held back.
+// hold waits as long as the reply is delayed.
 func (f *Fate) hold(r *http.Request) {
 	if f.Until != nil {
 		select {
@@ -126,7 +126,7 @@ func (f *Fate) hold(r *http.Request) {
 	}
 }
 
-// pass has the emulator answer. A client that goes away meanwhile does not keep the request from taking effect.
+// pass sends the request to the emulator. It takes effect even if the client is gone meanwhile.
 func (p *Proxy) pass(r *http.Request) (*Answer, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

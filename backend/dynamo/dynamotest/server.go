@@ -39,14 +39,14 @@ func required() bool {
 	return slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb")
 }
 
-// starting bounds one way, the fetching of images and programs included.
+// starting bounds the time of one way, with the download of images and programs.
 const starting = 3 * time.Minute
 
-// Server is a DynamoDB for tests. It is safe for concurrent use but for Kill and Restart.
+// Server is a DynamoDB for tests. It is safe for concurrent use, except for Kill and Restart.
 type Server struct {
 	Endpoint string // http://127.0.0.1:PORT
 	Way      string // "endpoint", "docker" or "java"
-	Version  string // of DynamoDB Local; "" where it is not ours to choose
+	Version  string // of DynamoDB Local; "" if it is not known
 
 	java *process // nil unless it is a Java process
 	stop func() error
@@ -58,7 +58,7 @@ type Options struct {
 	OnDisk  bool   // keep the tables in a folder of the test, so that they outlive Kill. Default: in memory
 }
 
-// way is one way to a DynamoDB.
+// way is one way to get a DynamoDB.
 type way struct {
 	name  string
 	start func(ctx context.Context, folder string, o Options) (*Server, error)
@@ -140,7 +140,7 @@ func open(ctx context.Context, ways []way, only string, o Options) (*Server, err
 	return nil, failures
 }
 
-// given is the endpoint that the environment names.
+// given returns the emulator at the endpoint that the environment names.
 func given(ctx context.Context, _ string, _ Options) (*Server, error) {
 	endpoint := strings.TrimSuffix(os.Getenv(endpointVariable), "/")
 	if endpoint == "" {
@@ -154,7 +154,7 @@ func given(ctx context.Context, _ string, _ Options) (*Server, error) {
 	return &Server{Endpoint: endpoint, stop: func() error { return nil }}, nil
 }
 
-// Config is what an SDK client needs to speak to the emulator; the credentials are nobody's.
+// Config returns the configuration of an SDK client for the emulator. The credentials are invented.
 func (s *Server) Config() aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String(s.Endpoint),

@@ -15,33 +15,33 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 )
 
-// Table makes a fresh table on the emulator of the test process, see [Shared], for [dynamo.Open]. It is deleted with
-// the test. It has no stream: DynamoDB Local looks through those of all tables, deleted ones too, at every write, and
-// takes ten times as long after a few hundred tests. See [StreamTable].
+// Table creates a table on the emulator of the test process, see [Shared], for [dynamo.Open]. It is deleted with the test.
+// It has no stream: DynamoDB Local scans the streams of all tables, even of deleted ones, at each write, and takes ten times
+// as long after a few hundred tests. See [StreamTable].
 func Table(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
 	return Shared(t).Table(t)
 }
 
-// StreamTable is [Table], but with the stream that tables of a deployment have: for tests that read it.
+// StreamTable is [Table] with the stream that tables of a deployment have, for tests that read it.
 func StreamTable(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
 	return Shared(t).StreamTable(t)
 }
 
-// Table makes a fresh table without a stream, for [dynamo.Open]. It is deleted with the test, if the emulator answers then.
+// Table creates a table without a stream, for [dynamo.Open]. It is deleted with the test, if the emulator answers then.
 func (s *Server) Table(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
 	return s.table(t, withoutStream)
 }
 
-// StreamTable is Table, but with the stream that tables of a deployment have.
+// StreamTable is Table with the stream that tables of a deployment have.
 func (s *Server) StreamTable(t testing.TB) (name string, o *dynamo.Options) {
 	t.Helper()
 	return s.table(t)
 }
 
-// withoutStream takes the stream off tables that are made.
+// withoutStream creates tables without their stream.
 func withoutStream(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("withoutStream",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
@@ -73,8 +73,8 @@ func (s *Server) table(t testing.TB, change ...func(*middleware.Stack) error) (n
 	return name, o
 }
 
-// tableName is a test's name as far as DynamoDB can have it, with a random end: an emulator that outlives the test
-// process knows tables, and tokens, of earlier runs.
+// tableName returns a test's name, without characters that DynamoDB rejects, with a random end: an emulator that outlives the
+// test process remembers tables and tokens of earlier runs.
 func tableName(test string) string {
 	legal := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '.' {
@@ -85,8 +85,8 @@ func tableName(test string) string {
 	return legal[:min(len(legal), 200)] + "-" + rand.Text()
 }
 
-// EnableTTL has the emulator delete records of a table whose attribute holds a time in the past, in seconds since
-// 1970 by the machine's clock: within about ten seconds, and of its own accord.
+// EnableTTL turns on TTL: the emulator deletes records of a table within about ten seconds after the time in an attribute, in
+// seconds since 1970, by the machine's clock.
 func EnableTTL(t testing.TB, table string, o *dynamo.Options, attribute string) {
 	t.Helper()
 	_, err := dynamodb.NewFromConfig(*o.Config).UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{

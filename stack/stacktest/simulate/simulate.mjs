@@ -1,10 +1,10 @@
-// Reads a list of questions from standard input, as JSON, and prints a list of answers: Allowed, ImplicitlyDenied,
-// ExplicitlyDenied, or what is wrong with the question.
+// Reads questions from standard input, a line of JSON each, and prints an answer to each in a line: Allowed, ImplicitlyDenied,
+// ExplicitlyDenied, or what is wrong with the question. It ends when standard input does.
 import { runSimulation } from '@cloud-copilot/iam-simulate'
-import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
-const answers = []
-for (const q of JSON.parse(readFileSync(0, 'utf8'))) {
+for await (const line of createInterface({ input: process.stdin })) {
+  const q = JSON.parse(line)
   const partition = q.resource.split(':')[1] ?? 'aws'
   const root = `arn:${partition}:iam::${q.account}:root`
   const keyPolicy = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS: root }, Action: 'kms:*', Resource: '*' }] }
@@ -15,15 +15,13 @@ for (const q of JSON.parse(readFileSync(0, 'utf8'))) {
       resource: { resource: q.resource, accountId: q.account },
       contextVariables: q.context,
     },
-    identityPolicies: q.policies.map((policy, i) => ({ name: `policy${i}`, policy })),
-    permissionBoundaryPolicies: q.boundary ? [{ name: 'boundary', policy: q.boundary }] : undefined,
+    identityPolicies: [{ name: 'policy', policy: q.policy }],
     resourcePolicy: q.action.startsWith('kms:') ? keyPolicy : undefined, // that of a key which leaves it to IAM
     serviceControlPolicies: [],
     resourceControlPolicies: [],
   }, {})
   const ignored = reply.result?.ignoredContextKeys ?? []
-  if (reply.resultType === 'error') answers.push('error: ' + JSON.stringify(reply.errors))
-  else if (ignored.length > 0) answers.push('error: the action has no condition key ' + ignored.join(', '))
-  else answers.push(reply.overallResult)
+  if (reply.resultType === 'error') console.log('error: ' + JSON.stringify(reply.errors))
+  else if (ignored.length > 0) console.log('error: the action has no condition key ' + ignored.join(', '))
+  else console.log(reply.overallResult)
 }
-console.log(JSON.stringify(answers))
