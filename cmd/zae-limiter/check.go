@@ -51,7 +51,7 @@ func (c *checkCmd) Run(ctx context.Context, app *App) error {
 }
 
 func checkOf(i *stack.Info) checkDoc {
-	client := clientVersion()
+	client := stack.Version()
 	d := checkDoc{Name: i.Name, Region: i.Region, Same: true, Missing: nonNil(i.Missing)}
 	add := func(part, deployed, client string) {
 		d.Parts = append(d.Parts, partDoc{part, orNull(deployed), client, deployed == client})

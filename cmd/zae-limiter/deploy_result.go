@@ -123,7 +123,7 @@ func stackDocOf(i *stack.Info) stackDoc {
 	d := stackDoc{
 		Name: i.Name, Region: i.Region, Status: orNull(i.Status), Health: orNull(i.Health), Created: moment{i.Created},
 		Updated: moment{i.Updated}, Version: orNull(i.Version), SchemaVersion: orNull(i.SchemaVersion),
-		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: clientVersion(), Aggregator: i.Aggregator,
+		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: stack.Version(), Aggregator: i.Aggregator,
 		Available: i.Available, TableStatus: orNull(i.TableStatus), DeletionProtection: i.DeletionProtection,
 		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: nonNil(i.Missing),
 	}

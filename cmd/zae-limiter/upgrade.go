@@ -43,12 +43,12 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
 	if info.ID == "" {
 		return &stackError{commandLineText(info.Reason), exitNotFound, stack.ErrNotFound}
 	}
-	if olderRelease(clientVersion(), info.Version) && !c.Force {
-		return fmt.Errorf("%w: %s, this is %s: use the newer version, or downgrade with --force", errNewerVersion, info.Version, clientVersion())
+	if olderRelease(stack.Version(), info.Version) && !c.Force {
+		return fmt.Errorf("%w: %s, this is %s: use the newer version, or downgrade with --force", errNewerVersion, info.Version, stack.Version())
 	}
 	result := stack.Result{Action: stack.Unchanged, Info: info}
-	if d := checkOf(&info); d.Same && d.Parts[len(d.Parts)-1].Client != unreleasedVersion && !c.Force {
-		app.logf("nothing to upgrade: %s has version %s", at, clientVersion())
+	if d := checkOf(&info); d.Same && d.Parts[len(d.Parts)-1].Client != stack.UnreleasedVersion && !c.Force {
+		app.logf("nothing to upgrade: %s has version %s", at, stack.Version())
 	} else {
 		o.CodeOnly = c.LambdaOnly
 		r, took, err := app.ensure(ctx, at, o)

@@ -4,23 +4,10 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
-	"strings"
 )
 
 // versionCmd shows the version of this program.
 type versionCmd struct{ Output }
-
-// unreleasedVersion is the version of a build from a working copy, as recorded in deployments.
-const unreleasedVersion = "devel"
-
-// clientVersion returns the version of this program, as recorded in deployments.
-func clientVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return unreleasedVersion
-	}
-	return strings.Trim(info.Main.Version, "()")
-}
 
 // Help shows an example.
 func (*versionCmd) Help() string {
