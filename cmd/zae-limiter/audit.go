@@ -35,20 +35,18 @@ Examples:
 }
 
 // Run lists them.
-func (c *auditListCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
-			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
-		})
-		if err != nil {
-			return err
-		}
-		d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
-		for i, e := range events {
-			d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
-		}
-		return app.print(c.Output.Output, d)
+func (c *auditListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
+		return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
 	})
+	if err != nil {
+		return err
+	}
+	d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
+	for i, e := range events {
+		d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // eventDoc describes a change.

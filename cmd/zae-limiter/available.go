@@ -25,14 +25,12 @@ Examples:
 }
 
 // Run reads the limits.
-func (c *availableCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, availableDoc{c.Entity, c.Resource, statusDocsOf(statuses)})
-	})
+func (c *availableCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, availableDoc{c.Entity, c.Resource, statusDocsOf(statuses)})
 }
 
 // availableDoc describes the state of each limit; nothing is requested.

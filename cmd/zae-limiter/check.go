@@ -23,11 +23,7 @@ Example:
 }
 
 // Run compares.
-func (c *checkCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *checkCmd) Run(ctx context.Context, app *App, at target) error {
 	info, err := app.deploymentInfo(ctx, at)
 	if err != nil {
 		return fromStack(err)

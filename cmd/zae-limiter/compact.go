@@ -24,11 +24,9 @@ Example:
 
 // Run compacts.
 func (*compactCmd) Run(ctx context.Context, app *App) error {
-	limiter, err := app.limiter() // selects the store
-	if err != nil {
+	if err := app.selectStore(); err != nil {
 		return err
 	}
-	defer limiter.Close() //nolint:errcheck // it was never used
 	s := app.store
 	switch {
 	case s.path == "":

@@ -26,11 +26,7 @@ Examples:
 }
 
 // Run asks, and deletes.
-func (c *deleteCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *deleteCmd) Run(ctx context.Context, app *App, at target) error {
 	with := "with all limits, usage and audit events"
 	if c.KeepData {
 		with = "but keep the table and the S3 bucket"
@@ -40,7 +36,7 @@ func (c *deleteCmd) Run(ctx context.Context, app *App) error {
 	}
 	o, p := at.options(app), app.watch(at.name)
 	o.Progress, o.Sleep, o.NoWait = p.event, p.sleep, c.Wait != nil && !*c.Wait
-	err = stack.Delete(ctx, at.name, o, &stack.DeleteOptions{KeepData: c.KeepData, Force: c.Force})
+	err := stack.Delete(ctx, at.name, o, &stack.DeleteOptions{KeepData: c.KeepData, Force: c.Force})
 	took := p.end()
 	switch {
 	case err != nil:

@@ -38,11 +38,7 @@ Examples:
 }
 
 // Run deploys, or shows the plan.
-func (c *deployCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *deployCmd) Run(ctx context.Context, app *App, at target) error {
 	o := at.options(app)
 	if err := c.applyTo(o); err != nil {
 		return err

@@ -9,13 +9,31 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentOptions holds the flag of commands that set a parent.
-type parentOptions struct {
+// changedEntity holds the flags of commands that change an entity and print it.
+type changedEntity struct {
 	AllowMissing bool `help:"Accept a parent that does not exist. Default: fail with exit code 4."`
+	Output
 }
 
-func (o *parentOptions) options() *engine.EntityOptions {
+func (o *changedEntity) options() *engine.EntityOptions {
 	return &engine.EntityOptions{AllowMissingParent: o.AllowMissing}
+}
+
+func (o *changedEntity) update(ctx context.Context, app *App, l *engine.Limiter, id string, u engine.EntityUpdate) error {
+	e, err := l.UpdateEntity(ctx, id, u, o.options())
+	if err != nil {
+		return err
+	}
+	return o.report(ctx, app, l, "changed", e)
+}
+
+// report reports a change of an entity and suspicious parents, and prints the entity.
+func (o *changedEntity) report(ctx context.Context, app *App, l *engine.Limiter, what string, e engine.Entity) error {
+	app.reportChange("%s %s", what, e.ID)
+	if warnings, err := l.CascadeWarnings(ctx, e.ID); err == nil { // the change itself succeeded
+		app.logWarnings(warnings)
+	}
+	return app.print(o.Output.Output, entityDocOf(e))
 }
 
 // entityCreateCmd creates an entity.
@@ -25,8 +43,7 @@ type entityCreateCmd struct {
 	Parent      string            `placeholder:"ID" help:"Id of its parent."`
 	Cascade     bool              `negatable:"" help:"Consume from the parent's bucket, too. Default: no."`
 	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Any data to store with it. Repeatable."`
-	parentOptions
-	Output
+	changedEntity
 }
 
 // Help shows examples.
@@ -41,16 +58,16 @@ Examples:
 }
 
 // Run makes it.
-func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
-	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.CreateEntity(ctx, e, c.options()); err != nil {
-			return err
-		}
-		app.reportChange("created %s", c.ID)
-		app.warnCascade(ctx, l, c.ID)
-		return printEntity(ctx, app, c.Output, l, c.ID)
-	})
+func (c *entityCreateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	created := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
+	if err := l.CreateEntity(ctx, created, c.options()); err != nil {
+		return err
+	}
+	e, err := l.Entity(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return c.report(ctx, app, l, "created", e)
 }
 
 // entityUpdateCmd changes an entity.
@@ -62,8 +79,7 @@ type entityUpdateCmd struct {
 	Cascade     *bool             `negatable:"" help:"Consume from the parent's bucket, too."`
 	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"New metadata, which replaces all of the old. Repeatable."`
 	NoMetadata  bool              `xor:"metadata" help:"Remove its metadata."`
-	parentOptions
-	Output
+	changedEntity
 }
 
 // Help shows an example.
@@ -76,7 +92,7 @@ Example:
 }
 
 // Run changes it.
-func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
+func (c *entityUpdateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	u := engine.EntityUpdate{Name: c.DisplayName, Cascade: c.Cascade}
 	if c.Parent != "" || c.NoParent {
 		u.Parent = &c.Parent
@@ -90,7 +106,7 @@ func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
 	if u.Name == nil && u.Parent == nil && u.Cascade == nil && u.Metadata == nil {
 		return usageErrorf("nothing to change: name a property; see zae-limiter entity update --help")
 	}
-	return updateEntity(ctx, app, c.Output, c.ID, u, c.options())
+	return c.update(ctx, app, l, c.ID, u)
 }
 
 // entitySetParentCmd changes or removes an entity's parent.
@@ -98,8 +114,7 @@ type entitySetParentCmd struct {
 	ID     string `arg:"" help:"Id of the entity."`
 	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Id of its parent."`
 	None   bool   `xor:"parent" required:"" help:"Remove its parent."`
-	parentOptions
-	Output
+	changedEntity
 }
 
 // Help shows an example.
@@ -113,20 +128,8 @@ Example:
 }
 
 // Run moves it.
-func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
-	return updateEntity(ctx, app, c.Output, c.ID, engine.EntityUpdate{Parent: &c.Parent}, c.options())
-}
-
-func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate, eo *engine.EntityOptions) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		e, err := l.UpdateEntity(ctx, id, u, eo)
-		if err != nil {
-			return err
-		}
-		app.reportChange("changed %s", id)
-		app.warnCascade(ctx, l, id)
-		return app.print(o.Output, entityDocOf(e))
-	})
+func (c *entitySetParentCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return c.update(ctx, app, l, c.ID, engine.EntityUpdate{Parent: &c.Parent})
 }
 
 // entityShowCmd shows an entity.
@@ -145,16 +148,12 @@ Example:
 }
 
 // Run reads it.
-func (c *entityShowCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
-}
-
-func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id string) error {
-	e, err := l.Entity(ctx, id)
+func (c *entityShowCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	e, err := l.Entity(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	return app.print(o.Output, entityDocOf(e))
+	return app.print(c.Output.Output, entityDocOf(e))
 }
 
 // entityDeleteCmd deletes an entity.
@@ -172,17 +171,11 @@ func (*entityDeleteCmd) Help() string {
 }
 
 // Run deletes it.
-func (c *entityDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *entityDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}); err != nil {
-			return err
-		}
-		app.reportChange("deleted %s", c.ID)
-		return nil
-	})
+	return app.reportResult(l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}), "deleted %s", c.ID)
 }
 
 // entityDoc describes an entity.

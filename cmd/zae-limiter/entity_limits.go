@@ -37,14 +37,12 @@ Examples:
 }
 
 // Run stores them.
-func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
-			return err
-		}
-		app.reportChange("set the limits of %v", &c.entityLimitsOf)
-		return c.print(ctx, app, c.Output, l)
-	})
+func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
+		return err
+	}
+	app.reportChange("set the limits of %v", &c.entityLimitsOf)
+	return c.print(ctx, app, c.Output, l)
 }
 
 // entityGetLimitsCmd shows an entity's limits.
@@ -63,8 +61,8 @@ Example:
 }
 
 // Run reads them.
-func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
+func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return c.print(ctx, app, c.Output, l)
 }
 
 func (c *entityLimitsOf) print(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -92,17 +90,11 @@ func (*entityDeleteLimitsCmd) Help() string {
 }
 
 // Run removes them.
-func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App) error {
+func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %v?", &c.entityLimitsOf); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteLimits(ctx, c.ID, c.Resource); err != nil {
-			return err
-		}
-		app.reportChange("deleted the limits of %v", &c.entityLimitsOf)
-		return nil
-	})
+	return app.reportResult(l.DeleteLimits(ctx, c.ID, c.Resource), "deleted the limits of %v", &c.entityLimitsOf)
 }
 
 // entityLimitsDoc lists an entity's limits; an empty resource means all resources without limits of their own.

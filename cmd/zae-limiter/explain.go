@@ -25,19 +25,17 @@ Example:
 }
 
 // Run reads the configuration.
-func (c *explainCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		x, err := l.Explain(ctx, c.Entity, c.Resource)
-		if err != nil {
-			return err
-		}
-		app.logWarnings(x.Warnings)
-		d := explainDoc{Entity: c.Entity, Resource: c.Resource}
-		for _, p := range x.Path {
-			d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
-		}
-		return app.print(c.Output.Output, d)
-	})
+func (c *explainCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	x, err := l.Explain(ctx, c.Entity, c.Resource)
+	if err != nil {
+		return err
+	}
+	app.logWarnings(x.Warnings)
+	d := explainDoc{Entity: c.Entity, Resource: c.Resource}
+	for _, p := range x.Path {
+		d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // explainDoc describes the path from an entity up through its parents.

@@ -23,11 +23,7 @@ Example:
 }
 
 // Run checks the table, and writes the record.
-func (c *initCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *initCmd) Run(ctx context.Context, app *App, at target) error {
 	before, err := stack.GetTable(ctx, at.name, at.options(app))
 	if err != nil {
 		return fromStack(err)

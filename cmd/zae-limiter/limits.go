@@ -156,13 +156,15 @@ func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Li
 	default:
 		return usageErrorf("%s is for the namespace %s, but --namespace is %s: leave out one of them", m.File, m.Namespace, app.Namespace)
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
-		if err != nil {
-			return app.reportProblems(err)
-		}
-		return f(l, p)
-	})
+	l, err := app.limiter()
+	if err != nil {
+		return err
+	}
+	p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
+	if err != nil {
+		return app.reportProblems(err)
+	}
+	return f(l, p)
 }
 
 func (c *manifestFile) read(app *App) (*manifest.Manifest, error) {

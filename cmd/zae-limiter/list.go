@@ -19,11 +19,7 @@ Example:
 }
 
 // Run asks CloudFormation.
-func (c *listCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *listCmd) Run(ctx context.Context, app *App, at target) error {
 	all, err := stack.List(ctx, at.options(app))
 	if err != nil {
 		return fromStack(err)

@@ -24,15 +24,13 @@ Example:
 }
 
 // Run resets.
-func (c *resetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.ResetBucket(ctx, c.Entity, c.Resource); err != nil {
-			return err
-		}
-		if !app.store.changed.Load() {
-			return notFound("%s has no bucket for %s: all its limits are full", c.Entity, c.Resource)
-		}
-		app.reportChange("reset %s on %s", c.Entity, c.Resource)
-		return nil
-	})
+func (c *resetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.ResetBucket(ctx, c.Entity, c.Resource); err != nil {
+		return err
+	}
+	if !app.store.changed.Load() {
+		return notFound("%s has no bucket for %s: all its limits are full", c.Entity, c.Resource)
+	}
+	app.reportChange("reset %s on %s", c.Entity, c.Resource)
+	return nil
 }

@@ -23,14 +23,12 @@ Example:
 }
 
 // Run stores them.
-func (c *resourceSetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
-			return err
-		}
-		app.reportChange("set the limits of %s", c.Name)
-		return printResource(ctx, app, c.Output, l, c.Name)
-	})
+func (c *resourceSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
+		return err
+	}
+	app.reportChange("set the limits of %s", c.Name)
+	return printResource(ctx, app, c.Output, l, c.Name)
 }
 
 // resourceGetCmd shows a resource's limits.
@@ -47,8 +45,8 @@ func (*resourceGetCmd) Help() string {
 }
 
 // Run reads them.
-func (c *resourceGetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
+func (c *resourceGetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return printResource(ctx, app, c.Output, l, c.Name)
 }
 
 func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, name string) error {
@@ -76,17 +74,11 @@ func (*resourceDeleteCmd) Help() string {
 }
 
 // Run removes them.
-func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *resourceDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %s?", c.Name); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteResourceDefaults(ctx, c.Name); err != nil {
-			return err
-		}
-		app.reportChange("deleted the limits of %s", c.Name)
-		return nil
-	})
+	return app.reportResult(l.DeleteResourceDefaults(ctx, c.Name), "deleted the limits of %s", c.Name)
 }
 
 // resourceListCmd lists resources.
@@ -105,18 +97,16 @@ func (*resourceListCmd) Help() string {
 }
 
 // Run lists them.
-func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		fetch := l.Resources
-		if c.WithEntityLimits {
-			fetch = l.ResourcesWithEntityLimits
-		}
-		names, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, resourcesDoc{nonNil(names), orNull(next)})
-	})
+func (c *resourceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	fetch := l.Resources
+	if c.WithEntityLimits {
+		fetch = l.ResourcesWithEntityLimits
+	}
+	names, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, resourcesDoc{nonNil(names), orNull(next)})
 }
 
 // resourceDoc lists a resource's limits.

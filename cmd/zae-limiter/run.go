@@ -22,7 +22,7 @@ func run(ctx context.Context, args []string, w host) int {
 		helped bool
 		app    = &App{host: w}
 	)
-	parser, err := kong.New(&tree, options(w, &helped)...)
+	parser, err := kong.New(&tree, append(options(w, &helped), kong.BindToProvider(app.limiter), kong.BindToProvider(app.selectedTarget))...)
 	if err != nil {
 		return app.finish(ctx, err)
 	}
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, w host) int {
 	}
 	ctx = awsconfig.With(ctx, app.aws)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return app.finish(ctx, parsed.Run(app))
+	return app.finish(ctx, app.close(ctx, parsed.Run(app)))
 }
 
 // normalizeArgs rewrites common command lines: none and "help …" to --help, and --version to the command version.

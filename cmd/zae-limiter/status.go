@@ -25,31 +25,29 @@ Example:
 }
 
 // Run reads the store, and the stack if the store is a deployment.
-func (c *statusCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		status, failed := l.Status(ctx)
-		deployed, err := app.deployedStack(ctx, failed == nil)
-		if err != nil || failed != nil && deployed == nil {
-			return errors.Join(failed, err)
-		}
-		d := statusReport{
-			Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
-			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
-		}
-		if status.Reachable {
-			d.Schema = &status.Schema
-		}
-		if status.Reachable && status.Records >= 0 {
-			d.Records = &status.Records
-		}
-		if err := app.print(c.Output.Output, d); err != nil || failed != nil {
-			return errors.Join(failed, err)
-		}
-		if status.Reachable {
-			return nil
-		}
-		return l.Ping(ctx) // returns the reason
-	})
+func (c *statusCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	status, failed := l.Status(ctx)
+	deployed, err := app.deployedStack(ctx, failed == nil)
+	if err != nil || failed != nil && deployed == nil {
+		return errors.Join(failed, err)
+	}
+	d := statusReport{
+		Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
+		LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
+	}
+	if status.Reachable {
+		d.Schema = &status.Schema
+	}
+	if status.Reachable && status.Records >= 0 {
+		d.Records = &status.Records
+	}
+	if err := app.print(c.Output.Output, d); err != nil || failed != nil {
+		return errors.Join(failed, err)
+	}
+	if status.Reachable {
+		return nil
+	}
+	return l.Ping(ctx) // returns the reason
 }
 
 // existence reports whether the store exists, given the result of reading it; nil means unknown.

@@ -25,23 +25,21 @@ Examples:
 }
 
 // Run stores them.
-func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
+func (c *systemSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if len(c.Limit) == 0 && c.OnUnavailable == "" {
 		return usageErrorf("nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow")
 	}
 	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
-			return err
-		}
-		what := "limits"
-		if len(c.Limit) == 0 {
-			what = "policy"
-		}
-		app.reportChange("set the system's %s", what)
-		return printSystem(ctx, app, c.Output, l)
-	})
+	if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
+		return err
+	}
+	what := "limits"
+	if len(c.Limit) == 0 {
+		what = "policy"
+	}
+	app.reportChange("set the system's %s", what)
+	return printSystem(ctx, app, c.Output, l)
 }
 
 // systemGetCmd shows the system's limits.
@@ -55,8 +53,8 @@ func (*systemGetCmd) Help() string {
 }
 
 // Run reads them.
-func (c *systemGetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
+func (c *systemGetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return printSystem(ctx, app, c.Output, l)
 }
 
 func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -84,17 +82,11 @@ Example:
 }
 
 // Run removes them.
-func (c *systemDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *systemDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of the whole system?"); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteSystemDefaults(ctx); err != nil {
-			return err
-		}
-		app.reportChange("deleted the system's limits")
-		return nil
-	})
+	return app.reportResult(l.DeleteSystemDefaults(ctx), "deleted the system's limits")
 }
 
 // systemDoc lists the system's limits and its policy.

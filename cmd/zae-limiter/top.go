@@ -40,15 +40,10 @@ On a terminal, live:
 }
 
 // Run reads twice and prints, or shows the live view.
-func (c *topCmd) Run(ctx context.Context, app *App) error {
+func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) error {
 	if err := c.check(app); err != nil {
 		return err
 	}
-	limiter, err := app.limiter()
-	if err != nil {
-		return err
-	}
-	defer limiter.Close() //nolint:errcheck // it holds nothing
 	s := newSampler(limiter, app.Now, c.EntityID, c.Resource, c.Sample)
 	if err := s.sample(ctx); err != nil {
 		return err

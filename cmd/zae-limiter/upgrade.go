@@ -27,11 +27,7 @@ Examples:
 }
 
 // Run compares versions, and deploys.
-func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 	o := at.options(app)
 	if err := readCodeFile(o, c.LambdaZip); err != nil {
 		return err

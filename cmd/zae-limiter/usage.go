@@ -82,7 +82,7 @@ Examples:
 }
 
 // Run lists or draws them.
-func (c *usageListCmd) Run(ctx context.Context, app *App) error {
+func (c *usageListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
 	if err != nil {
 		return err
@@ -90,26 +90,24 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 	if c.Plot && c.Output.Output != formatTable {
 		return usageErrorf("--plot cannot be combined with --output %s: leave out one of them", c.Output.Output)
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		snapshots, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
-			q.Page = p
-			return l.Usage(ctx, q)
-		})
-		if err != nil {
-			return err
-		}
-		if len(snapshots) == 0 {
-			app.explainNoUsage()
-		}
-		d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
-		for i, s := range snapshots {
-			d.Usage[i] = snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
-		}
-		if c.Plot {
-			return app.plot(d)
-		}
-		return app.print(c.Output.Output, d)
+	snapshots, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
+		q.Page = p
+		return l.Usage(ctx, q)
 	})
+	if err != nil {
+		return err
+	}
+	if len(snapshots) == 0 {
+		app.explainNoUsage()
+	}
+	d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
+	for i, s := range snapshots {
+		d.Usage[i] = snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
+	}
+	if c.Plot {
+		return app.plot(d)
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // usageSummaryCmd sums snapshots.
@@ -129,22 +127,20 @@ Examples:
 }
 
 // Run sums them.
-func (c *usageSummaryCmd) Run(ctx context.Context, app *App) error {
+func (c *usageSummaryCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
 	if err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		sum, err := l.UsageSummary(ctx, q)
-		if err != nil {
-			return err
-		}
-		if sum.Snapshots == 0 {
-			app.explainNoUsage()
-		}
-		return app.print(c.Output.Output, usageSummaryDoc{
-			orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
-		})
+	sum, err := l.UsageSummary(ctx, q)
+	if err != nil {
+		return err
+	}
+	if sum.Snapshots == 0 {
+		app.explainNoUsage()
+	}
+	return app.print(c.Output.Output, usageSummaryDoc{
+		orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
 	})
 }
 
