@@ -27,17 +27,6 @@ type acquireCmd struct {
 	Output
 }
 
-// Help explains leases and shows examples.
-func (*acquireCmd) Help() string {
-	return `Tokens are consumed from all limits, including those of the parents if the entity cascades, or from none. A denial is
-reported on standard error with the time after which the same request would be admitted, and the exit code is 3.
-
-Examples:
-
-    zae-limiter acquire user-123 gpt-4 -c rpm=1 -c tpm=500
-    zae-limiter acquire user-123 gpt-4 -c rpm=1 --wait 30s -- echo "calling the model"`
-}
-
 // Validate rejects a command without --, so that a superfluous argument is never run.
 func (c *acquireCmd) Validate(ctx *kong.Context) error {
 	if len(c.Command) > 0 && !slices.Contains(ctx.Args, "--") {

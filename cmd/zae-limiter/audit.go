@@ -21,20 +21,6 @@ type auditListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*auditListCmd) Help() string {
-	return `Changes are kept for 90 days, unless the deployment has another retention. Changes of namespaces are recorded in the
-namespace "default".
-
-Examples:
-
-    zae-limiter audit list
-    zae-limiter audit list --entity-id user-123 --limit 10 -o json
-    zae-limiter audit list --resource gpt-4
-    zae-limiter audit list --system`
-}
-
-// Run lists them.
 func (c *auditListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
 		return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})

@@ -14,17 +14,6 @@ type availableCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*availableCmd) Help() string {
-	return `The limits of the parents are included if the entity cascades. No tokens are consumed.
-
-Examples:
-
-    zae-limiter available user-123 gpt-4
-    zae-limiter available user-123 gpt-4 -o json`
-}
-
-// Run reads the limits.
 func (c *availableCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
 	if err != nil {

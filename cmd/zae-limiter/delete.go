@@ -15,16 +15,6 @@ type deleteCmd struct {
 	Confirm
 }
 
-// Help shows examples.
-func (*deleteCmd) Help() string {
-	return `The command deletes the stack, and then the table and the S3 bucket with their data. Whatever does not exist counts as deleted. If the command is interrupted, run it again. A table that no deployment of this name has created is not deleted.
-
-Examples:
-
-    zae-limiter delete --name my-app --region us-east-1 --yes
-    zae-limiter delete --name my-app --keep-data --yes`
-}
-
 // Run asks, and deletes.
 func (c *deleteCmd) Run(ctx context.Context, app *App, at target) error {
 	with := "with all limits, usage and audit events"

@@ -46,18 +46,6 @@ type entityCreateCmd struct {
 	changedEntity
 }
 
-// Help shows examples.
-func (*entityCreateCmd) Help() string {
-	return `An id can be limited without an entity; create one for a parent, a name or metadata. An id is any text of 1 to 256 bytes
-without control characters; write an id that begins with a dash after --.
-
-Examples:
-
-    zae-limiter entity create team-a --display-name "Team A"
-    zae-limiter entity create team-a/ann --parent team-a --cascade --metadata cost-center=17`
-}
-
-// Run makes it.
 func (c *entityCreateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	created := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
 	if err := l.CreateEntity(ctx, created, c.options()); err != nil {
@@ -82,16 +70,6 @@ type entityUpdateCmd struct {
 	changedEntity
 }
 
-// Help shows an example.
-func (*entityUpdateCmd) Help() string {
-	return `Properties that you do not name do not change.
-
-Example:
-
-    zae-limiter entity update user-123 --display-name "User 123" --no-cascade`
-}
-
-// Run changes it.
 func (c *entityUpdateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	u := engine.EntityUpdate{Name: c.DisplayName, Cascade: c.Cascade}
 	if c.Parent != "" || c.NoParent {
@@ -117,17 +95,6 @@ type entitySetParentCmd struct {
 	changedEntity
 }
 
-// Help shows an example.
-func (*entitySetParentCmd) Help() string {
-	return `The entity moves with all its descendants. Whether it cascades does not change: see entity update --cascade. Likely mistakes
-are reported on standard error: a cascade to a parent without limits, and a system default that limits a parent.
-
-Example:
-
-    zae-limiter entity set-parent user-123 --none`
-}
-
-// Run moves it.
 func (c *entitySetParentCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	return c.update(ctx, app, l, c.ID, engine.EntityUpdate{Parent: &c.Parent})
 }
@@ -138,16 +105,6 @@ type entityShowCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*entityShowCmd) Help() string {
-	return `To see the limits that are set for it, use entity get-limits; to see those that apply, use explain.
-
-Example:
-
-    zae-limiter entity show user-123`
-}
-
-// Run reads it.
 func (c *entityShowCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	e, err := l.Entity(ctx, c.ID)
 	if err != nil {
@@ -163,14 +120,6 @@ type entityDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*entityDeleteCmd) Help() string {
-	return `Example:
-
-    zae-limiter entity delete user-123 --yes`
-}
-
-// Run deletes it.
 func (c *entityDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
 		return err

@@ -13,15 +13,6 @@ type entityListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*entityListCmd) Help() string {
-	return `Examples:
-
-    zae-limiter entity list
-    zae-limiter entity list --with-custom-limits gpt-4`
-}
-
-// Run lists them.
 func (c *entityListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if c.WithCustomLimits != nil {
 		return c.listLimited(ctx, app, l, *c.WithCustomLimits)
@@ -46,14 +37,6 @@ type entityChildrenCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*entityChildrenCmd) Help() string {
-	return `Example:
-
-    zae-limiter entity children team-b`
-}
-
-// Run lists them.
 func (c *entityChildrenCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	return listEntities(app, c.Paging, c.Output, func(p engine.Page) (engine.List[engine.Entity], error) { return l.Children(ctx, c.ID, p) })
 }

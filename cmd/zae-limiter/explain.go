@@ -13,18 +13,6 @@ type explainCmd struct {
 	Output
 }
 
-// Help explains the levels and shows an example.
-func (*explainCmd) Help() string {
-	return `All limits come from the first of these levels that has any: entity and resource, entity, resource, system, and last
-the limits of the request (-l). Likely mistakes are reported on standard error: a cascade to a parent without limits, and
-a system default that limits a parent.
-
-Example:
-
-    zae-limiter explain user-123 gpt-4`
-}
-
-// Run reads the configuration.
 func (c *explainCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	x, err := l.Explain(ctx, c.Entity, c.Resource)
 	if err != nil {

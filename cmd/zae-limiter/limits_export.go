@@ -15,18 +15,6 @@ type limitsExportCmd struct {
 	Output   Format `short:"o" default:"yaml" enum:"yaml,json" placeholder:"yaml|json" help:"yaml or json. Default: ${default}."`
 }
 
-// Help shows examples.
-func (*limitsExportCmd) Help() string {
-	return `The manifest declares what is stored; applying it changes nothing. Write it to a file with > limits.yaml. On DynamoDB the
-command reads the whole table, unless you pass --manifest.
-
-Examples:
-
-    zae-limiter limits export
-    zae-limiter limits export -o json`
-}
-
-// Run reads and writes.
 func (c *limitsExportCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	settings, name, err := c.settings(ctx, l)
 	if err != nil {

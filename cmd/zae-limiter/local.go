@@ -17,24 +17,6 @@ type localUpCmd struct {
 	Image   string `default:"amazon/dynamodb-local:3.1.0" placeholder:"IMAGE" help:"Docker image. Default: ${default}."`
 }
 
-// Help shows an example.
-func (*localUpCmd) Help() string {
-	return `DynamoDB Local is AWS's emulator of DynamoDB. The command starts it, creates a table for limits, and prints the lines that make the next commands of a shell use it. DynamoDB Local runs with Docker or with Java; for Java, Maven downloads it once. It keeps all data in memory until "local down".
-
-With Docker, only this machine can reach it. With Java, it listens on all addresses: DynamoDB Local has no option to change that.
-
-If DynamoDB Local is already running, the command only creates the table if necessary.
-
-Examples:
-
-    zae-limiter local up
-    zae-limiter local up --name my-app
-
-To start it and use it in the same shell:
-
-    eval "$(zae-limiter local up)"`
-}
-
 // Run starts it and prints how to use it.
 func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if c.Port < 1 || c.Port > 65535 {
@@ -96,16 +78,6 @@ func createTable(ctx context.Context, l *localInstance, name string) error {
 // localDownCmd stops DynamoDB Local.
 type localDownCmd struct{}
 
-// Help shows an example.
-func (*localDownCmd) Help() string {
-	return `The command stops the DynamoDB Local that "local up" has started, and no other, and returns when the port is free again. All tables are lost.
-
-Example:
-
-    zae-limiter local down`
-}
-
-// Run stops it.
 func (*localDownCmd) Run(ctx context.Context, app *App) error {
 	state, err := app.lockLocalState(ctx)
 	if err != nil {
@@ -141,15 +113,6 @@ func (*localDownCmd) Run(ctx context.Context, app *App) error {
 
 // localStatusCmd shows the state of DynamoDB Local.
 type localStatusCmd struct{ Output }
-
-// Help shows an example.
-func (*localStatusCmd) Help() string {
-	return `The command shows whether the DynamoDB Local that "local up" has started is running, and where. If it is running but does not answer, the exit code is 5.
-
-Example:
-
-    zae-limiter local status`
-}
 
 // Run checks the process or the container.
 func (c *localStatusCmd) Run(ctx context.Context, app *App) error {

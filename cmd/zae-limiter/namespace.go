@@ -13,16 +13,6 @@ type namespaceRegisterCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceRegisterCmd) Help() string {
-	return `A namespace that already exists does not change. The namespace "default" always exists.
-
-Example:
-
-    zae-limiter namespace register team-x team-y`
-}
-
-// Run makes them.
 func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	var d namespacesDoc
 	for _, name := range c.Name {
@@ -45,16 +35,6 @@ type namespaceListCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceListCmd) Help() string {
-	return `The list includes deleted namespaces until they are purged.
-
-Example:
-
-    zae-limiter namespace list`
-}
-
-// Run lists them.
 func (c *namespaceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	all, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
 	if err != nil {
@@ -73,14 +53,6 @@ type namespaceShowCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceShowCmd) Help() string {
-	return `Example:
-
-    zae-limiter namespace show team-b`
-}
-
-// Run reads it.
 func (c *namespaceShowCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	n, err := l.Namespace(ctx, c.Name)
 	if err != nil {
@@ -95,16 +67,6 @@ type namespaceDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*namespaceDeleteCmd) Help() string {
-	return `From then on, every call in the namespace fails. The namespace can be recovered until it is purged.
-
-Example:
-
-    zae-limiter namespace delete team-b --yes`
-}
-
-// Run deletes it.
 func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the namespace %s?", c.Name); err != nil {
 		return err
@@ -118,14 +80,6 @@ type namespaceRecoverCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceRecoverCmd) Help() string {
-	return `Example:
-
-    zae-limiter namespace recover team-old`
-}
-
-// Run recovers it.
 func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := l.RecoverNamespace(ctx, c.Name); err != nil {
 		return err
@@ -144,16 +98,6 @@ type namespacePurgeCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*namespacePurgeCmd) Help() string {
-	return `Only a deleted namespace can be purged. If the command is interrupted, run it again.
-
-Example:
-
-    zae-limiter namespace purge team-old --yes`
-}
-
-// Run purges it.
 func (c *namespacePurgeCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Permanently remove all records of the namespace %s?", c.Name); err != nil {
 		return err

@@ -13,16 +13,6 @@ type resourceSetCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceSetCmd) Help() string {
-	return `The limits replace all that are set for the resource. They apply to every entity without limits of its own.
-
-Example:
-
-    zae-limiter resource set-defaults gpt-4 -l rpm:50 -l tpm:100000`
-}
-
-// Run stores them.
 func (c *resourceSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
 		return err
@@ -37,14 +27,6 @@ type resourceGetCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceGetCmd) Help() string {
-	return `Example:
-
-    zae-limiter resource get-defaults gpt-4`
-}
-
-// Run reads them.
 func (c *resourceGetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	return printResource(ctx, app, c.Output, l, c.Name)
 }
@@ -66,14 +48,6 @@ type resourceDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*resourceDeleteCmd) Help() string {
-	return `Example:
-
-    zae-limiter resource delete-defaults gpt-4 --yes`
-}
-
-// Run removes them.
 func (c *resourceDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %s?", c.Name); err != nil {
 		return err
@@ -88,15 +62,6 @@ type resourceListCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceListCmd) Help() string {
-	return `Examples:
-
-    zae-limiter resource list
-    zae-limiter resource list --with-entity-limits`
-}
-
-// Run lists them.
 func (c *resourceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	fetch := l.Resources
 	if c.WithEntityLimits {

@@ -14,16 +14,6 @@ import (
 // statusCmd shows the selected store.
 type statusCmd struct{ Output }
 
-// Help shows an example.
-func (*statusCmd) Help() string {
-	return `The command reads the store once. For a deployment, it also shows the stack and the table. If the store is unavailable, the
-exit code is 5.
-
-Example:
-
-    zae-limiter status`
-}
-
 // Run reads the store, and the stack if the store is a deployment.
 func (c *statusCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	status, failed := l.Status(ctx)

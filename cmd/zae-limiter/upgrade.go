@@ -16,16 +16,6 @@ type upgradeCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*upgradeCmd) Help() string {
-	return `The command deploys this program's template and the function's code. All options keep their values. To see what differs, use check.
-
-Examples:
-
-    zae-limiter upgrade --name my-app --region us-east-1
-    zae-limiter upgrade --name my-app --lambda-only --force`
-}
-
 // Run compares versions, and deploys.
 func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 	o := at.options(app)

@@ -67,20 +67,6 @@ type usageListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*usageListCmd) Help() string {
-	return `Usage is the number of tokens consumed less those refunded in a window. A refund counts in the window in which it happens,
-so the usage of a window can be negative. The aggregator of a deployment records usage after some seconds, and keeps it for
-the deployment's retention. In a file, this command records it, unless the file is read-only. DynamoDB Local has no
-aggregator, so it has no usage.
-
-Examples:
-
-    zae-limiter usage list --entity-id user-123
-    zae-limiter usage list --resource gpt-4 --window daily --start 168h -o json
-    zae-limiter usage list -e user-123 -r gpt-4 --start 2026-03-04 --end 2026-03-05 --plot`
-}
-
 // Run lists or draws them.
 func (c *usageListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
@@ -116,17 +102,6 @@ type usageSummaryCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*usageSummaryCmd) Help() string {
-	return `The hourly, daily and monthly windows each contain all usage, so the command sums windows of one kind only.
-
-Examples:
-
-    zae-limiter usage summary --entity-id user-123
-    zae-limiter usage summary -r gpt-4 -w daily --start 2026-03-01 --end 2026-04-01 -o json`
-}
-
-// Run sums them.
 func (c *usageSummaryCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
 	if err != nil {

@@ -9,15 +9,6 @@ import (
 // versionCmd shows the version of this program.
 type versionCmd struct{ Output }
 
-// Help shows an example.
-func (*versionCmd) Help() string {
-	return `If a deployment is selected, the command also shows the deployed versions.
-
-Example:
-
-    zae-limiter version`
-}
-
 // Run reads the build information of the binary.
 func (c *versionCmd) Run(ctx context.Context, app *App) error {
 	info, ok := debug.ReadBuildInfo()
