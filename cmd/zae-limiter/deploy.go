@@ -114,9 +114,7 @@ func settingsJSON(values map[string]string) (json.RawMessage, error) {
 // printResult prints the result as a document, or, as a table, the lines that a shell needs to use the deployment.
 func (c *deployCmd) printResult(app *App, at target, r stack.Result) error {
 	if c.Output.Output != formatTable {
-		return app.print(c.Output.Output, deploymentDoc{
-			stackPlan: stackPlan{string(r.Action), resourceChanges(r.Changes), settingDifferences(r.Before, r.After)}, Stack: stackDocOf(&r.Info),
-		})
+		return app.print(c.Output.Output, deploymentDocOf(&r))
 	}
 	return app.printExports(at)
 }

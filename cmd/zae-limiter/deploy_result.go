@@ -36,13 +36,11 @@ type settingDoc struct {
 
 // settingDifferences returns the settings that differ, sorted by name.
 func settingDifferences(before, after map[string]string) []settingDoc {
-	names := map[string]bool{}
-	for name := range before {
-		names[name] = true
+	names := maps.Clone(before)
+	if names == nil {
+		names = map[string]string{}
 	}
-	for name := range after {
-		names[name] = true
-	}
+	maps.Copy(names, after)
 	docs := []settingDoc{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		old, hadOld := before[name]
@@ -88,6 +86,10 @@ func (d stackPlan) table() table {
 type deploymentDoc struct {
 	stackPlan
 	Stack stackDoc `json:"stack"`
+}
+
+func deploymentDocOf(r *stack.Result) deploymentDoc {
+	return deploymentDoc{stackPlan{string(r.Action), resourceChanges(r.Changes), settingDifferences(r.Before, r.After)}, stackDocOf(&r.Info)}
 }
 
 func (d deploymentDoc) table() table {

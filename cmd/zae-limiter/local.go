@@ -29,15 +29,11 @@ func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if err := dynamo.CheckName(name); err != nil {
 		return usageErrorf("--name %s", withoutPrefix(err.Error()))
 	}
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	switch running := l != nil && l.isRunning(ctx); {
 	case running && l.Port != c.Port:
 		return fmt.Errorf("%w on port %d: use that one, or stop it first: zae-limiter local down", errLocalRunning, l.Port)
@@ -79,15 +75,11 @@ func createTable(ctx context.Context, l *localInstance, name string) error {
 type localDownCmd struct{}
 
 func (*localDownCmd) Run(ctx context.Context, app *App) error {
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	if l == nil {
 		app.logf("nothing to stop: DynamoDB Local was not started by: zae-limiter local up")
 		return nil
@@ -116,15 +108,11 @@ type localStatusCmd struct{ Output }
 
 // Run checks the process or the container.
 func (c *localStatusCmd) Run(ctx context.Context, app *App) error {
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	if l == nil || !l.isRunning(ctx) {
 		return app.print(c.Output.Output, localDoc{})
 	}

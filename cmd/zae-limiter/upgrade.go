@@ -44,9 +44,7 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 		result = r
 		app.reportDeployment(at, result, took)
 	}
-	return app.print(c.Output.Output, deploymentDoc{
-		stackPlan: stackPlan{string(result.Action), resourceChanges(result.Changes), settingDifferences(result.Before, result.After)}, Stack: stackDocOf(&result.Info),
-	})
+	return app.print(c.Output.Output, deploymentDocOf(&result))
 }
 
 // olderRelease reports whether a release is older than another. It returns false if either is not a release.
