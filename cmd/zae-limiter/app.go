@@ -234,7 +234,13 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 
 // styled reports whether standard output is a terminal that supports colors.
 func (a *App) styled() bool {
-	return a.Terminal(a.Out) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
+	return a.drawable(a.Out) && a.Getenv("NO_COLOR") == ""
+}
+
+// drawable reports whether a stream is a terminal that supports control sequences.
+func (a *App) drawable(stream any) bool {
+	name := a.Getenv("TERM")
+	return a.Terminal(stream) && name != "" && name != "dumb"
 }
 
 // hasTerminal reports whether any standard stream is a terminal.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -129,12 +128,12 @@ func (c *entityDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) 
 
 // entityDoc describes an entity.
 type entityDoc struct {
-	ID        string            `json:"entity_id"`
-	Name      *string           `json:"name"`
-	Parent    *string           `json:"parent_id"`
-	Cascade   bool              `json:"cascade"`
+	ID        string            `json:"entity_id" row:"entity"`
+	Name      *string           `json:"name" row:"name"`
+	Parent    *string           `json:"parent_id" row:"parent"`
+	Cascade   bool              `json:"cascade" row:"cascade"`
 	Metadata  map[string]string `json:"metadata"`
-	CreatedAt moment            `json:"created_at"`
+	CreatedAt moment            `json:"created_at" row:"created"`
 }
 
 func entityDocOf(e engine.Entity) entityDoc {
@@ -146,15 +145,9 @@ func entityDocOf(e engine.Entity) entityDoc {
 }
 
 func (d entityDoc) table() table {
-	t := table{rows: [][]string{
-		{"entity", d.ID},
-		{"name", deref(d.Name)},
-		{"parent", deref(d.Parent)},
-		{"cascade", yesNo(d.Cascade)},
-		{"created", d.CreatedAt.String()},
-	}}
+	t := table{rows: rowsOf(d, "row")}
 	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
-		t.rows = append(t.rows, []string{"metadata", strings.Join([]string{key, d.Metadata[key]}, "=")})
+		t.rows = append(t.rows, []string{"metadata", key + "=" + d.Metadata[key]})
 	}
 	return t
 }

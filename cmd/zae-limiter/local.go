@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -130,29 +129,14 @@ func (c *localStatusCmd) Run(ctx context.Context, app *App) error {
 
 // localDoc describes the DynamoDB Local that "local up" has started.
 type localDoc struct {
-	Running   bool    `json:"running"`
-	Reachable bool    `json:"reachable"`
-	Runtime   *string `json:"runtime"`
-	Endpoint  *string `json:"endpoint"`
-	Table     *string `json:"table"`
-	Container *string `json:"container_id"`
-	PID       *int    `json:"pid"`
-	Log       *string `json:"log"`
+	Running   bool    `json:"running" row:"running"`
+	Reachable bool    `json:"reachable" row:"reachable"`
+	Runtime   *string `json:"runtime" row:"runtime"`
+	Endpoint  *string `json:"endpoint" row:"endpoint"`
+	Table     *string `json:"table" row:"table"`
+	Container *string `json:"container_id" row:"container"`
+	PID       *int    `json:"pid" row:"process"`
+	Log       *string `json:"log" row:"log"`
 }
 
-func (d localDoc) table() table {
-	pid := ""
-	if d.PID != nil {
-		pid = strconv.Itoa(*d.PID)
-	}
-	return table{rows: [][]string{
-		{"running", yesNo(d.Running)},
-		{"reachable", yesNo(d.Reachable)},
-		{"runtime", deref(d.Runtime)},
-		{"endpoint", deref(d.Endpoint)},
-		{"table", deref(d.Table)},
-		{"container", deref(d.Container)},
-		{"process", pid},
-		{"log", deref(d.Log)},
-	}}
-}
+func (d localDoc) table() table { return table{rows: rowsOf(d, "row")} }

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
@@ -23,7 +23,7 @@ func (c *statusCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error 
 	}
 	d := statusReport{
 		Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
-		LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
+		LatencyMS: latencyMS(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
 	}
 	if status.Reachable {
 		d.Schema = &status.Schema
@@ -60,36 +60,27 @@ func (s *store) existence(reached bool, err error) *bool {
 
 // statusReport describes the state of the store.
 type statusReport struct {
-	Store     string  `json:"store"`
-	Exists    *bool   `json:"exists"`
-	Reachable bool    `json:"reachable"`
-	LatencyMS float64 `json:"latency_ms"`
-	Schema    *string `json:"schema"`
-	Namespace string  `json:"namespace"`
-	Records   *int64  `json:"records"`
+	Store     string    `json:"store" row:"store"`
+	Exists    *bool     `json:"exists" row:"exists"`
+	Reachable bool      `json:"reachable" row:"reachable"`
+	LatencyMS latencyMS `json:"latency_ms" row:"latency"`
+	Schema    *string   `json:"schema" row:"schema"`
+	Namespace string    `json:"namespace" row:"namespace"`
+	Records   *int64    `json:"records" row:"records"`
 
 	Stack *stackDoc `json:"stack"`
 }
 
+// latencyMS is a number of milliseconds with at most three decimals.
+type latencyMS float64
+
+// String returns the duration for tables.
+func (m latencyMS) String() string { return (time.Duration(m*1000) * time.Microsecond).String() }
+
 func (d statusReport) table() table {
-	exists, schema, records := "unknown", "unknown", "unknown"
-	if d.Exists != nil {
-		exists = yesNo(*d.Exists)
-	}
-	if d.Schema != nil {
-		schema = *d.Schema
-	}
-	if d.Records != nil {
-		records = strconv.FormatInt(*d.Records, 10)
-	}
-	rows := [][]string{
-		{"store", d.Store},
-		{"exists", exists},
-		{"reachable", yesNo(d.Reachable)},
-		{"latency", (time.Duration(d.LatencyMS*1000) * time.Microsecond).String()},
-		{"schema", schema},
-		{"namespace", d.Namespace},
-		{"records", records},
+	rows := rowsOf(d, "row")
+	for _, row := range rows {
+		row[1] = cmp.Or(row[1], "unknown")
 	}
 	if d.Stack != nil {
 		rows = append(rows, d.Stack.rows()...)

@@ -62,7 +62,7 @@ func (c *topCmd) check(app *App) error {
 		return usageErrorf("--output %s needs --once", c.Output.Output)
 	case c.Interval < 100*time.Millisecond:
 		return usageErrorf("--interval %v must be at least 100ms without --once", c.Interval)
-	case !app.drawable():
+	case !app.drawable(app.Out):
 		return usageErrorf("the live view needs a terminal: pass --once to print a table")
 	}
 	return nil
