@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +64,8 @@ func (s *session) adoptableTable(ctx context.Context, w *desired) (*tableFacts, 
 	case err != nil:
 		return nil, err
 	case found.stack != s.name && !s.o.Adopt:
-		return nil, s.errNotOwned(found)
+		return nil, fmt.Errorf("%w: the table %s exists, %s: adopt it with --adopt (Options.Adopt), or choose another name",
+			ErrForeign, s.name, s.describeOwner(found))
 	}
 	if err := s.checkVersion(found); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -188,7 +189,8 @@ func (s *session) emptyBucket(ctx context.Context, name string) error {
 				return err
 			}
 			if len(out.Errors) > 0 {
-				return errS3(out.Errors[0])
+				first := out.Errors[0]
+				return fmt.Errorf("%w: %s: %s: %s", errObjectNotDeleted, aws.ToString(first.Key), aws.ToString(first.Code), aws.ToString(first.Message))
 			}
 		}
 		if !aws.ToBool(page.IsTruncated) {

@@ -132,7 +132,7 @@ func sourceFolder() string {
 
 // releasedVersion returns the version of this module in the running program if that can be downloaded, else an empty string.
 func releasedVersion() string {
-	if v := version(); strings.HasPrefix(v, "v") && !strings.Contains(v, "dirty") {
+	if v := Version(); strings.HasPrefix(v, "v") && !strings.Contains(v, "dirty") {
 		return v
 	}
 	return ""

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"time"
@@ -16,55 +17,16 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 )
 
-// The calls of the SDK that this package uses. They are functions, not interfaces, because the linker keeps all methods of a
-// client that is stored in an interface: three of the nine megabytes of the function's zip.
-type (
-	stacks struct {
-		ContinueUpdateRollback      func(context.Context, *cloudformation.ContinueUpdateRollbackInput, ...func(*cloudformation.Options)) (*cloudformation.ContinueUpdateRollbackOutput, error)
-		CreateChangeSet             func(context.Context, *cloudformation.CreateChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.CreateChangeSetOutput, error)
-		DeleteChangeSet             func(context.Context, *cloudformation.DeleteChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.DeleteChangeSetOutput, error)
-		DeleteStack                 func(context.Context, *cloudformation.DeleteStackInput, ...func(*cloudformation.Options)) (*cloudformation.DeleteStackOutput, error)
-		DescribeChangeSet           func(context.Context, *cloudformation.DescribeChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeChangeSetOutput, error)
-		DescribeEvents              func(context.Context, *cloudformation.DescribeEventsInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeEventsOutput, error)
-		DescribeStackEvents         func(context.Context, *cloudformation.DescribeStackEventsInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStackEventsOutput, error)
-		DescribeStacks              func(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)
-		ExecuteChangeSet            func(context.Context, *cloudformation.ExecuteChangeSetInput, ...func(*cloudformation.Options)) (*cloudformation.ExecuteChangeSetOutput, error)
-		ListStackResources          func(context.Context, *cloudformation.ListStackResourcesInput, ...func(*cloudformation.Options)) (*cloudformation.ListStackResourcesOutput, error)
-		UpdateTerminationProtection func(context.Context, *cloudformation.UpdateTerminationProtectionInput, ...func(*cloudformation.Options)) (*cloudformation.UpdateTerminationProtectionOutput, error)
-	}
-	tables struct {
-		DeleteTable               func(context.Context, *dynamodb.DeleteTableInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteTableOutput, error)
-		DescribeContinuousBackups func(context.Context, *dynamodb.DescribeContinuousBackupsInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeContinuousBackupsOutput, error)
-		DescribeTable             func(context.Context, *dynamodb.DescribeTableInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTableOutput, error)
-		DescribeTimeToLive        func(context.Context, *dynamodb.DescribeTimeToLiveInput, ...func(*dynamodb.Options)) (*dynamodb.DescribeTimeToLiveOutput, error)
-		GetItem                   func(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-		UpdateItem                func(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
-		UpdateTable               func(context.Context, *dynamodb.UpdateTableInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateTableOutput, error)
-	}
-	buckets struct {
-		DeleteBucket                    func(context.Context, *s3.DeleteBucketInput, ...func(*s3.Options)) (*s3.DeleteBucketOutput, error)
-		DeleteObjects                   func(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
-		GetBucketEncryption             func(context.Context, *s3.GetBucketEncryptionInput, ...func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error)
-		GetBucketLifecycleConfiguration func(context.Context, *s3.GetBucketLifecycleConfigurationInput, ...func(*s3.Options)) (*s3.GetBucketLifecycleConfigurationOutput, error)
-		HeadBucket                      func(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
-		HeadObject                      func(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
-		ListObjectVersions              func(context.Context, *s3.ListObjectVersionsInput, ...func(*s3.Options)) (*s3.ListObjectVersionsOutput, error)
-		PutObject                       func(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
-	}
-	callers struct {
-		GetCallerIdentity func(context.Context, *sts.GetCallerIdentityInput, ...func(*sts.Options)) (*sts.GetCallerIdentityOutput, error)
-	}
-)
-
-// session is the state of one call of this package, for one stack.
+// session is the state of one call of this package, for one stack. Keep it and its clients out of interfaces and of the arguments of
+// generic functions: the linker would keep all methods of the clients, up to three of the nine megabytes of the function's zip.
 type session struct {
 	name    string
 	o       Options // with defaults
 	region  string
-	stacks  stacks
-	tables  tables
-	s3      buckets
-	sts     callers
+	stacks  *cloudformation.Client
+	tables  *dynamodb.Client
+	s3      *s3.Client
+	sts     *sts.Client
 	jitter  func() float64 // in [0, 1)
 	version string         // of this program
 
@@ -78,7 +40,7 @@ type session struct {
 
 // open creates the clients. It does not call AWS, except to sign in if necessary.
 func open(ctx context.Context, name string, o *Options) (*session, error) {
-	s := &session{name: name, jitter: rand.Float64, version: version()}
+	s := &session{name: name, jitter: rand.Float64, version: Version()}
 	if o != nil {
 		s.o = *o
 	}
@@ -88,36 +50,17 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 		return nil, err
 	}
 	s.region = c.Region
-	cfn := cloudformation.NewFromConfig(c)
-	s.stacks = stacks{
-		ContinueUpdateRollback: cfn.ContinueUpdateRollback, CreateChangeSet: cfn.CreateChangeSet,
-		DeleteChangeSet: cfn.DeleteChangeSet, DeleteStack: cfn.DeleteStack,
-		DescribeChangeSet: cfn.DescribeChangeSet, DescribeEvents: cfn.DescribeEvents,
-		DescribeStackEvents: cfn.DescribeStackEvents, DescribeStacks: cfn.DescribeStacks,
-		ExecuteChangeSet: cfn.ExecuteChangeSet, ListStackResources: cfn.ListStackResources,
-		UpdateTerminationProtection: cfn.UpdateTerminationProtection,
-	}
-	s.tables = newTables(dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
+	s.stacks, s.sts = cloudformation.NewFromConfig(c), sts.NewFromConfig(c)
+	s.tables = dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
 		o.DisableValidateResponseChecksum = true // emulators send no checksum, and the SDK would warn about each response
 		if o.BaseEndpoint != nil {
 			o.AccountIDEndpointMode = aws.AccountIDEndpointModeDisabled
 		}
-	}))
-	objects := s3.NewFromConfig(c, func(o *s3.Options) {
+	})
+	s.s3 = s3.NewFromConfig(c, func(o *s3.Options) {
 		o.UsePathStyle = o.BaseEndpoint != nil // emulators have no host per bucket
 	})
-	s.s3 = buckets{
-		DeleteBucket: objects.DeleteBucket, DeleteObjects: objects.DeleteObjects,
-		GetBucketEncryption: objects.GetBucketEncryption, GetBucketLifecycleConfiguration: objects.GetBucketLifecycleConfiguration,
-		HeadBucket: objects.HeadBucket, HeadObject: objects.HeadObject, ListObjectVersions: objects.ListObjectVersions,
-		PutObject: objects.PutObject,
-	}
-	s.sts = callers{GetCallerIdentity: sts.NewFromConfig(c).GetCallerIdentity}
 	return s, nil
-}
-
-func newTables(c *dynamodb.Client) tables {
-	return tables{c.DeleteTable, c.DescribeContinuousBackups, c.DescribeTable, c.DescribeTimeToLive, c.GetItem, c.UpdateItem, c.UpdateTable}
 }
 
 // config returns the SDK's configuration for these options.
@@ -150,7 +93,7 @@ func (o *Options) config(ctx context.Context) (aws.Config, error) {
 		}
 	}
 	if c.Region == "" {
-		return c, errRegion()
+		return c, fmt.Errorf("%w: no AWS region: set Options.Region, --region or AWS_REGION", errConfiguration)
 	}
 	if o.Config == nil && (c.BaseEndpoint == nil || !awsconfig.Local(*c.BaseEndpoint)) {
 		if err := awsconfig.Ready(ctx, o.Region); err != nil {

@@ -92,10 +92,7 @@ func (s *session) tableToDelete(ctx context.Context, st *state, keep bool) (*dyn
 	if err != nil || table == nil {
 		return nil, err
 	}
-	found, err := s.readRecord(ctx)
-	if err == nil {
-		err = s.checkVersion(found)
-	}
+	found, err := s.readSupported(ctx)
 	switch {
 	case err != nil:
 		return nil, err
@@ -104,7 +101,8 @@ func (s *session) tableToDelete(ctx context.Context, st *state, keep bool) (*dyn
 	case st == nil && keep:
 		return nil, nil
 	case st == nil:
-		return nil, s.errNotDeleted(found)
+		return nil, fmt.Errorf("%w: nothing was deleted: there is no stack %s, and the table %s exists, %s: delete it with the tool that created it, "+
+			"or run: aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, s.describeOwner(found), s.name, s.region)
 	}
 	all, err := s.resources(ctx, st.id)
 	if err != nil {

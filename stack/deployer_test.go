@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"reflect"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,20 +45,25 @@ func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 // called returns all requests that this package's code can make, and those of the command line for an audit event.
 func called(t *testing.T, resources map[string]stacktest.Rendered) (all []request) {
 	t.Helper()
-	names := func(calls any) (names []string) {
-		for f := range reflect.TypeOf(calls).Fields() {
-			names = append(names, f.Name)
+	source := packageSource(t)
+	names := func(client string) (names []string) {
+		for _, call := range regexp.MustCompile(`\bs\.`+client+`\.(\w+)\(`).FindAllStringSubmatch(source, -1) {
+			names = append(names, call[1])
 		}
-		return names
+		if names == nil {
+			t.Fatalf("no calls of s.%s in the package's source", client)
+		}
+		slices.Sort(names)
+		return slices.Compact(names)
 	}
 	stackARN := "arn:aws:cloudformation:us-east-1:" + stacktest.Account + ":stack/NAME/*"
-	for _, name := range append(names(stacks{}), "TagResource") {
+	for _, name := range append(names("stacks"), "TagResource") {
 		all = append(all, request{Action: "cloudformation:" + name, Resource: stackARN})
 	}
-	for _, name := range names(tables{}) {
+	for _, name := range names("tables") {
 		all = append(all, request{Action: "dynamodb:" + name, Resource: resources[resourceTable].ARN})
 	}
-	for _, name := range names(buckets{}) {
+	for _, name := range names("s3") {
 		if s3Actions[name] == nil {
 			t.Errorf("s3Actions does not know %s", name)
 		}
@@ -69,7 +75,7 @@ func called(t *testing.T, resources map[string]stacktest.Rendered) (all []reques
 			all = append(all, request{Action: action, Resource: resource})
 		}
 	}
-	for _, name := range names(callers{}) {
+	for _, name := range names("sts") {
 		all = append(all, request{Action: "sts:" + name, Resource: "*"})
 	}
 	// S3 encrypts the code with the bucket's key on behalf of the uploader, and Lambda reads it on behalf of the caller.
@@ -77,6 +83,27 @@ func called(t *testing.T, resources map[string]stacktest.Rendered) (all []reques
 		all = append(all, request{Action: action, Resource: placeKey})
 	}
 	return append(all, eventRequests(t, resources[resourceTable].ARN)...)
+}
+
+// packageSource returns the text of this package's files, without tests.
+func packageSource(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
 
 // eventRequests returns the requests that write an audit event.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strconv"
 )
@@ -38,7 +39,7 @@ func (s *session) desiredFor(ctx context.Context, st *state, named map[string]st
 	}
 	if st == nil {
 		w.current = &state{}
-	} else if err := s.checkSchema(ctx); err != nil {
+	} else if _, err := s.readSupported(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.boundary(ctx, w.named); err != nil {
@@ -73,7 +74,8 @@ func (s *session) setCode(ctx context.Context, w *desired) (err error) {
 				return err
 			}
 			if exists {
-				return s.errBucketExists(w.named[paramBucket])
+				return fmt.Errorf("%w: the bucket %s of an earlier deployment is not part of the stack %s: delete it, or adopt it: "+
+					"run zae-limiter delete --name %s --keep-data, then deploy again", ErrForeign, w.named[paramBucket], s.name, s.name)
 			}
 		}
 	}
@@ -91,7 +93,7 @@ func (s *session) findCode(ctx context.Context, w *desired) (*Code, error) {
 	}
 	architecture, deployed := w.current.params[paramArchitecture], w.current.params[paramCodeKey] != ""
 	same := s.o.Architecture == "" || s.o.Architecture == architecture
-	if deployed && same && w.current.tags[tagFunction] == s.version && s.version != unreleasedVersion {
+	if deployed && same && w.current.tags[tagFunction] == s.version && s.version != UnreleasedVersion {
 		return nil, nil
 	}
 	if s.o.Architecture != "" || !deployed {
@@ -130,7 +132,7 @@ func (s *session) tags(w *desired) map[string]string {
 		tags = map[string]string{}
 	}
 	if w.code != nil {
-		tags[tagFunction] = cmp.Or(tagValue(w.code.Version), unreleasedVersion)
+		tags[tagFunction] = cmp.Or(tagValue(w.code.Version), UnreleasedVersion)
 	}
 	if s.o.CodeOnly {
 		return tags

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Errors that callers can handle. Use errors.Is.
@@ -80,10 +77,6 @@ func errConfig(err error) error {
 	return fmt.Errorf("%w: %w", errConfiguration, err)
 }
 
-func errRegion() error {
-	return fmt.Errorf("%w: no AWS region: set Options.Region, --region or AWS_REGION", errConfiguration)
-}
-
 // callError is an error of the SDK with a readable text.
 type callError struct {
 	text string
@@ -124,32 +117,8 @@ func (s *session) errAbsent() error {
 		ErrNotFound, s.name, s.region, s.name)
 }
 
-// errNoStack returns the error for a table that does not belong to a stack.
-func (s *session) errNoStack() error {
-	return fmt.Errorf("%w: the table %s does not belong to a stack: use the tool that created it, or adopt it with zae-limiter deploy --name %s --adopt",
-		ErrNotFound, s.name, s.name)
-}
-
 func (s *session) errGone() error {
 	return fmt.Errorf("%w: stack %s: deploy again", ErrGone, s.name)
-}
-
-func (s *session) errTableGone() error {
-	return fmt.Errorf("%w: the table of the stack %s: delete the stack, then deploy again", ErrGone, s.name)
-}
-
-func (s *session) errUnplannable(st *state) error {
-	return fmt.Errorf("%w: stack %s is in %s: deploy, which cleans up first", errUnplannable, s.name, st.status)
-}
-
-func errList(region string, err error) error {
-	return &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", region, serviceMessage(err)), err}
-}
-
-// errNotOwned returns the error for a table that no deployment of this name has created.
-func (s *session) errNotOwned(found schemaRecord) error {
-	return fmt.Errorf("%w: the table %s exists, %s: adopt it with --adopt (Options.Adopt), or choose another name",
-		ErrForeign, s.name, s.describeOwner(found))
 }
 
 // describeOwner says what a table's schema record shows about its owner.
@@ -173,35 +142,10 @@ func (s *session) errUninitializable(why string) error {
 	return fmt.Errorf("%w: the table %s cannot hold a limiter's records: %s", ErrForeign, s.name, why)
 }
 
-// errNotDeleted returns the error for a table that is not deleted because it may belong to somebody else.
-func (s *session) errNotDeleted(found schemaRecord) error {
-	return fmt.Errorf("%w: nothing was deleted: there is no stack %s, and the table %s exists, %s: delete it with the tool that created it, "+
-		"or run: aws dynamodb delete-table --table-name %s --region %s", ErrForeign, s.name, s.name, s.describeOwner(found), s.name, s.region)
-}
-
-// errBucketExists returns the error for a bucket of an earlier stack that this one has not adopted.
-func (s *session) errBucketExists(bucket string) error {
-	return fmt.Errorf("%w: the bucket %s of an earlier deployment is not part of the stack %s: delete it, or adopt it: "+
-		"run zae-limiter delete --name %s --keep-data, then deploy again", ErrForeign, bucket, s.name, s.name)
-}
-
-func (s *session) errNoTable() error {
-	return fmt.Errorf("%w: table %s in %s: create it with zae-limiter deploy --name %s, or check region and account",
-		ErrNotFound, s.name, s.region, s.name)
-}
-
 func (s *session) errForeign(what, why string) error {
 	return fmt.Errorf("%w: the %s %s exists, %s: choose another name", ErrForeign, what, s.name, why)
 }
 
-func (s *session) errNewer(found string) error {
-	return fmt.Errorf("%w: stack %s has schema version %s, this program supports %d: use the version that deployed it", ErrNewer, s.name, found, schemaVersion)
-}
-
 func (s *session) errProtected(what, how string) error {
 	return fmt.Errorf("%w: %s %s: %s, or delete with force", ErrProtected, what, s.name, how)
-}
-
-func errS3(e types.Error) error {
-	return fmt.Errorf("%w: %s: %s: %s", errObjectNotDeleted, aws.ToString(e.Key), aws.ToString(e.Code), aws.ToString(e.Message))
 }

@@ -57,8 +57,9 @@ func (s *session) addTableInfo(ctx context.Context, i *Info, table *types.TableD
 	i.Table, i.TableStatus = s.name, string(table.TableStatus)
 	i.DeletionProtection = aws.ToBool(table.DeletionProtectionEnabled)
 	i.Items, i.Bytes = aws.ToInt64(table.ItemCount), aws.ToInt64(table.TableSizeBytes)
-	found, took, err := s.timeRecord(ctx)
-	i.Latency, i.SchemaVersion = took, cmp.Or(found.version, i.SchemaVersion)
+	start := s.o.Now()
+	found, err := s.readRecord(ctx)
+	i.Latency, i.SchemaVersion = s.o.Now().Sub(start), cmp.Or(found.version, i.SchemaVersion)
 	i.Available = err == nil && (table.TableStatus == types.TableStatusActive || table.TableStatus == types.TableStatusUpdating)
 	return found, err
 }
@@ -87,7 +88,8 @@ func (s *session) get(ctx context.Context) (Info, error) {
 		return Info{}, err
 	}
 	if errors.Is(why, ErrNotFound) {
-		why = s.errNoStack()
+		why = fmt.Errorf("%w: the table %s does not belong to a stack: use the tool that created it, or adopt it with zae-limiter deploy --name %s --adopt",
+			ErrNotFound, s.name, s.name)
 	}
 	i.Reason = why.Error()
 	return i, err
@@ -119,7 +121,8 @@ func (s *session) limiterTable(ctx context.Context) (*tableFacts, error) {
 	case err != nil:
 		return nil, err
 	case table == nil:
-		return nil, s.errNoTable()
+		return nil, fmt.Errorf("%w: table %s in %s: create it with zae-limiter deploy --name %s, or check region and account",
+			ErrNotFound, s.name, s.region, s.name)
 	case !hasLimiterKeys(table):
 		return nil, s.errUninitializable("its keys must be " + hashKey + " and " + rangeKey + ", both strings: create another table")
 	}
@@ -142,10 +145,7 @@ func (s *session) init(ctx context.Context) (Info, error) {
 	if f.index() == nil {
 		return Info{}, s.errUninitializable(fmt.Sprintf("the index %s is missing: create it with the keys %s and %s, both strings, KEYS_ONLY", indexName, indexHash, indexRange))
 	}
-	found, err := s.readRecord(ctx)
-	if err == nil {
-		err = s.checkVersion(found)
-	}
+	found, err := s.readSupported(ctx)
 	if err == nil && found.version == "" {
 		err = s.writeRecord(ctx, "")
 	}
@@ -161,7 +161,7 @@ func (s *session) list(ctx context.Context) ([]Info, error) {
 	for page := (*string)(nil); ; {
 		out, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{NextToken: page})
 		if err != nil {
-			return nil, errList(s.region, err)
+			return nil, &callError{fmt.Sprintf("stack: cannot list the stacks in %s: %s", s.region, serviceMessage(err)), err}
 		}
 		for i := range out.Stacks {
 			if st := newState(&out.Stacks[i]); st.tags[tagManagedBy] == managedBy && st.managed() {

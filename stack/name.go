@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// UnreleasedVersion is the version of a build from a working copy.
+const UnreleasedVersion = "devel"
+
 const (
 	module  = "github.com/zeroae/zae-limiter-go"
 	command = module + "/cmd/zae-limiter"
@@ -15,18 +18,17 @@ const (
 
 // Tags of a stack, which CloudFormation propagates to its resources, and parts of names.
 const (
-	tagManagedBy      = "ManagedBy"
-	managedBy         = "zae-limiter"
-	tagPrefix         = "zae-limiter:"
-	tagVersion        = tagPrefix + "version"
-	tagSchema         = tagPrefix + "schema-version"
-	tagFunction       = tagPrefix + "lambda-version"
-	unreleasedVersion = "devel" // the version of a build from a working copy
-	bucketPrefix      = "zae-"
-	maxNameInBucket   = 46 // bytes of the stack's name
-	digestLength      = 12
-	codeFolder        = "lambda/"
-	changeSetsPrefix  = "zae-limiter-"
+	tagManagedBy     = "ManagedBy"
+	managedBy        = "zae-limiter"
+	tagPrefix        = "zae-limiter:"
+	tagVersion       = tagPrefix + "version"
+	tagSchema        = tagPrefix + "schema-version"
+	tagFunction      = tagPrefix + "lambda-version"
+	bucketPrefix     = "zae-"
+	maxNameInBucket  = 46 // bytes of the stack's name
+	digestLength     = 12
+	codeFolder       = "lambda/"
+	changeSetsPrefix = "zae-limiter-"
 )
 
 func isOwnTag(key string) bool { return key == tagManagedBy || strings.HasPrefix(key, tagPrefix) }
@@ -42,11 +44,12 @@ func bucketName(account, region, name string) string {
 
 func codeKey(c *Code) string { return codeFolder + c.Hash + ".zip" }
 
-// version returns the version of this module in the running program, restricted to the characters that a tag may have.
-func version() string {
+// Version returns the version of this module in the running program, as [Ensure] records it in a stack: restricted to the
+// characters that a tag may have, and [UnreleasedVersion] for a build from a working copy.
+func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return unreleasedVersion
+		return UnreleasedVersion
 	}
 	if info.Main.Path == module {
 		return tagValue(info.Main.Version)
@@ -56,14 +59,14 @@ func version() string {
 			return tagValue(dep.Version)
 		}
 	}
-	return unreleasedVersion
+	return UnreleasedVersion
 }
 
 var notInTags = regexp.MustCompile(`[^A-Za-z0-9_.:/=+\-@ ]`)
 
 func tagValue(version string) string {
 	if version = notInTags.ReplaceAllString(version, ""); version == "" {
-		return unreleasedVersion
+		return UnreleasedVersion
 	}
 	return version
 }

@@ -20,7 +20,7 @@ type Options struct {
 	UsageRetentionDays int      // in days, 1 to 3650, default 90
 	AuditRetentionDays int      // in days, 1 to 3650, default 90
 	AuditArchival      *bool    // archive expired audit events in the bucket. Default true
-	GlacierDays        int      // days until archived events move to Glacier Instant Retrieval, 1 to 3650, default 90
+	GlacierDays        int      // days until archived objects of 128 KB or more move to Glacier Instant Retrieval; smaller ones stay. 1 to 3650, default 90
 
 	Code          *Code  // of the function. Default: that of [FindCode]; if it finds none, an existing function keeps its code
 	Architecture  string // arm64 or x86_64. Default: that of Code, else arm64

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strconv"
 
@@ -24,7 +25,7 @@ func (s *session) plan(ctx context.Context) (ChangeSet, error) {
 	case st.status == types.StackStatusReviewInProgress:
 		st = nil
 	case st.neverCreated(), st.status == types.StackStatusUpdateRollbackFailed:
-		return ChangeSet{}, s.errUnplannable(st)
+		return ChangeSet{}, fmt.Errorf("%w: stack %s is in %s: deploy, which cleans up first", errUnplannable, s.name, st.status)
 	case st.status == types.StackStatusDeleteFailed:
 		return ChangeSet{}, s.deleteFailedError(ctx, st)
 	}

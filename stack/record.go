@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,18 +56,19 @@ func (s *session) readRecord(ctx context.Context) (schemaRecord, error) {
 // checkVersion rejects a table of a newer program.
 func (s *session) checkVersion(found schemaRecord) error {
 	if n, err := strconv.Atoi(found.version); found.version != "" && (err != nil || n > schemaVersion) {
-		return s.errNewer(found.version)
+		return fmt.Errorf("%w: stack %s has schema version %s, this program supports %d: use the version that deployed it",
+			ErrNewer, s.name, found.version, schemaVersion)
 	}
 	return nil
 }
 
-// checkSchema rejects a table of a newer program.
-func (s *session) checkSchema(ctx context.Context) error {
+// readSupported reads the schema record, and rejects that of a newer program.
+func (s *session) readSupported(ctx context.Context) (schemaRecord, error) {
 	found, err := s.readRecord(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.checkVersion(found)
 	}
-	return s.checkVersion(found)
+	return found, err
 }
 
 // completeSchemaRecord writes the version, if there is none, and the name of the stack into the schema record.
@@ -93,7 +95,7 @@ func (s *session) writeRecord(ctx context.Context, stack string) error {
 	_, err := s.tables.UpdateItem(ctx, in)
 	var missing *types.ResourceNotFoundException
 	if errors.As(err, &missing) {
-		return s.errTableGone()
+		return fmt.Errorf("%w: the table of the stack %s: delete the stack, then deploy again", ErrGone, s.name)
 	}
 	return s.errCall("write the table's schema record", err)
 }

@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -51,11 +50,4 @@ func (s *session) unprotectTable(ctx context.Context) error {
 	s.report("turning off deletion protection of the table")
 	_, err := s.tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &s.name, DeletionProtectionEnabled: aws.Bool(false)})
 	return s.errCall("turn off deletion protection of the table", err)
-}
-
-// timeRecord reads the schema record and measures how long that takes.
-func (s *session) timeRecord(ctx context.Context) (found schemaRecord, took time.Duration, err error) {
-	start := s.o.Now()
-	found, err = s.readRecord(ctx)
-	return found, s.o.Now().Sub(start), err
 }

@@ -2,12 +2,15 @@ package lambda
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
 )
@@ -26,7 +29,7 @@ func (s settings) table() (string, error) {
 	return name, nil
 }
 
-func (s settings) options(ctx context.Context) (o aggregator.Options, err error) {
+func (s settings) options(ctx context.Context, log *slog.Logger) (o aggregator.Options, err error) {
 	if text := s.getenv("SNAPSHOT_WINDOWS"); text != "" {
 		for name := range strings.SplitSeq(text, ",") {
 			o.Windows = append(o.Windows, aggregator.Window(strings.TrimSpace(name)))
@@ -39,13 +42,24 @@ func (s settings) options(ctx context.Context) (o aggregator.Options, err error)
 		return o, err
 	}
 	if name := s.getenv("ARCHIVE_BUCKET_NAME"); name != "" {
-		c, err := config.LoadDefaultConfig(ctx)
+		c, err := config.LoadDefaultConfig(ctx, config.WithLogger(sdkLogger(log)))
 		if err != nil {
 			return o, err
 		}
 		o.Archive = &s3Archive{s3.NewFromConfig(c).PutObject, name}
 	}
 	return o, nil
+}
+
+// sdkLogger passes the SDK's warnings, which are plain text by default, to the function's log.
+func sdkLogger(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(kind logging.Classification, format string, args ...any) {
+		level := slog.LevelDebug
+		if kind == logging.Warn {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "SDK", "text", fmt.Sprintf(format, args...))
+	})
 }
 
 // days returns the value of a variable with a number of days, 0 if it is not set.

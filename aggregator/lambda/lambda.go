@@ -33,7 +33,8 @@ func open(ctx context.Context, s settings) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.options(ctx)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	o, err := s.options(ctx, log)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func open(ctx context.Context, s settings) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFunction(store, &o, slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	return newFunction(store, &o, log)
 }
 
 // function handles events.

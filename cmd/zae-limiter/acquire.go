@@ -27,17 +27,6 @@ type acquireCmd struct {
 	Output
 }
 
-// Help explains leases and shows examples.
-func (*acquireCmd) Help() string {
-	return `Tokens are consumed from all limits, including those of the parents if the entity cascades, or from none. A denial is
-reported on standard error with the time after which the same request would be admitted, and the exit code is 3.
-
-Examples:
-
-    zae-limiter acquire user-123 gpt-4 -c rpm=1 -c tpm=500
-    zae-limiter acquire user-123 gpt-4 -c rpm=1 --wait 30s -- echo "calling the model"`
-}
-
 // Validate rejects a command without --, so that a superfluous argument is never run.
 func (c *acquireCmd) Validate(ctx *kong.Context) error {
 	if len(c.Command) > 0 && !slices.Contains(ctx.Args, "--") {
@@ -47,30 +36,28 @@ func (c *acquireCmd) Validate(ctx *kong.Context) error {
 }
 
 // Run acquires the tokens and runs the command, if any.
-func (c *acquireCmd) Run(ctx context.Context, app *App) error {
+func (c *acquireCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	request, err := c.request()
 	if err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		lease, err := acquire(ctx, app, l, request, c.Wait)
-		if err != nil {
-			return errors.Join(err, c.printDenial(app, err))
-		}
-		switch consumed := amountsText(request.Consume); {
-		case lease.Degraded():
-			app.logf("admitted without the store, which is unreachable, by the policy on-unavailable=allow")
-		case consumed != "":
-			app.reportChange("consumed %s of %s on %s", consumed, c.Entity, c.Resource)
-		}
-		if len(c.Command) > 0 {
-			return runWithLease(ctx, app, lease, c.Command)
-		}
-		if err := lease.Commit(ctx); err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, admissionDoc{true, lease.Degraded(), statusDocsOf(lease.Statuses())})
-	})
+	lease, err := acquire(ctx, app, l, request, c.Wait)
+	if err != nil {
+		return errors.Join(err, c.printDenial(app, err))
+	}
+	switch consumed := amountsText(request.Consume); {
+	case lease.Degraded():
+		app.logf("admitted without the store, which is unreachable, by the policy on-unavailable=allow")
+	case consumed != "":
+		app.reportChange("consumed %s of %s on %s", consumed, c.Entity, c.Resource)
+	}
+	if len(c.Command) > 0 {
+		return runWithLease(ctx, app, lease, c.Command)
+	}
+	if err := lease.Commit(ctx); err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, admissionDoc{true, lease.Degraded(), statusDocsOf(lease.Statuses())})
 }
 
 // printDenial prints a denial as a document, unless the output is a table, since people get a line on standard error, or

@@ -72,7 +72,8 @@ type App struct {
 	host
 	Globals
 
-	store   *store // opened by the first command that needs it
+	store   *store          // set by selectStore
+	opened  *engine.Limiter // to be closed at the end
 	skipped *skipped
 	aws     *awsconfig.Session // nil in tests without AWS
 }
@@ -80,34 +81,42 @@ type App struct {
 // engineGrace is how much longer than the store the engine waits, so that the store's own, more specific, error is reported.
 const engineGrace = time.Second
 
-// withLimiter calls f with a limiter over the selected store and closes the limiter.
-func (a *App) withLimiter(ctx context.Context, f func(*engine.Limiter) error) error {
-	limiter, err := a.limiter()
-	if err != nil {
+// limiter returns a limiter over the selected store, which close closes. It does no I/O. Run methods that have a parameter of
+// this type get it.
+func (a *App) limiter() (l *engine.Limiter, err error) {
+	if err := a.selectStore(); err != nil {
+		return nil, err
+	}
+	a.opened, err = engine.New(a.store, a.engineOptions())
+	return a.opened, err
+}
+
+// close closes the limiter of a command, if any, and does the housekeeping of its store now and then. It returns the error of
+// the command, joined with its own.
+func (a *App) close(ctx context.Context, err error) error {
+	if a.opened == nil {
 		return err
 	}
-	err = errors.Join(f(limiter), limiter.Close())
+	err = errors.Join(err, a.opened.Close())
 	if err == nil && a.SampleTidy() {
 		a.store.tidy(ctx, a.Now())
 	}
 	return err
 }
 
-// limiter returns a limiter over the selected store. It does no I/O.
-func (a *App) limiter() (*engine.Limiter, error) {
+// selectStore sets the store that the flags and the environment select, unless it is set already. It does no I/O.
+func (a *App) selectStore() error {
 	if a.Timeout < 0 {
-		return nil, usageErrorf("--timeout %v must not be negative", a.Timeout)
+		return usageErrorf("--timeout %v must not be negative", a.Timeout)
 	}
-	if a.store == nil {
-		url, err := a.storeURL(a.Getenv)
-		if err != nil {
-			return nil, err
-		}
-		if a.store, err = a.open(url); err != nil {
-			return nil, err
-		}
+	if a.store != nil {
+		return nil
 	}
-	return engine.New(a.store, a.engineOptions())
+	url, err := a.storeURL(a.Getenv)
+	if err == nil {
+		a.store, err = a.open(url)
+	}
+	return err
 }
 
 // open returns the store that a URL names. It does no I/O.
@@ -165,13 +174,6 @@ func (a *App) logWarnings(warnings []string) {
 	}
 }
 
-// warnCascade reports suspicious parents of an entity that was just stored. It ignores errors: the change itself succeeded.
-func (a *App) warnCascade(ctx context.Context, l *engine.Limiter, entity string) {
-	if warnings, err := l.CascadeWarnings(ctx, entity); err == nil {
-		a.logWarnings(warnings)
-	}
-}
-
 // reportChange logs what was changed and in which store, or that nothing had to be changed.
 func (a *App) reportChange(format string, args ...any) {
 	if !a.store.takeChanged() {
@@ -179,6 +181,14 @@ func (a *App) reportChange(format string, args ...any) {
 		return
 	}
 	a.logf("%s in %s", fmt.Sprintf(format, args...), a.store.url)
+}
+
+// reportResult is like reportChange, unless the change has failed: then it returns the error.
+func (a *App) reportResult(err error, format string, args ...any) error {
+	if err == nil {
+		a.reportChange(format, args...)
+	}
+	return err
 }
 
 // finish logs the error of a run, if any, and returns the exit code.
@@ -224,7 +234,13 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 
 // styled reports whether standard output is a terminal that supports colors.
 func (a *App) styled() bool {
-	return a.Terminal(a.Out) && a.Getenv("NO_COLOR") == "" && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
+	return a.drawable(a.Out) && a.Getenv("NO_COLOR") == ""
+}
+
+// drawable reports whether a stream is a terminal that supports control sequences.
+func (a *App) drawable(stream any) bool {
+	name := a.Getenv("TERM")
+	return a.Terminal(stream) && name != "" && name != "dumb"
 }
 
 // hasTerminal reports whether any standard stream is a terminal.

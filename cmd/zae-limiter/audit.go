@@ -21,34 +21,18 @@ type auditListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*auditListCmd) Help() string {
-	return `Changes are kept for 90 days, unless the deployment has another retention. Changes of namespaces are recorded in the
-namespace "default".
-
-Examples:
-
-    zae-limiter audit list
-    zae-limiter audit list --entity-id user-123 --limit 10 -o json
-    zae-limiter audit list --resource gpt-4
-    zae-limiter audit list --system`
-}
-
-// Run lists them.
-func (c *auditListCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
-			return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
-		})
-		if err != nil {
-			return err
-		}
-		d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
-		for i, e := range events {
-			d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
-		}
-		return app.print(c.Output.Output, d)
+func (c *auditListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	events, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.AuditPage, error) {
+		return l.AuditEvents(ctx, engine.AuditQuery{Entity: c.EntityID, Resource: c.Resource, System: c.System, Page: p})
 	})
+	if err != nil {
+		return err
+	}
+	d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
+	for i, e := range events {
+		d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // eventDoc describes a change.

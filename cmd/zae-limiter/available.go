@@ -14,25 +14,12 @@ type availableCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*availableCmd) Help() string {
-	return `The limits of the parents are included if the entity cascades. No tokens are consumed.
-
-Examples:
-
-    zae-limiter available user-123 gpt-4
-    zae-limiter available user-123 gpt-4 -o json`
-}
-
-// Run reads the limits.
-func (c *availableCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, availableDoc{c.Entity, c.Resource, statusDocsOf(statuses)})
-	})
+func (c *availableCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	statuses, err := l.Available(ctx, c.Entity, c.Resource, limitsOf(c.Limit)...)
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, availableDoc{c.Entity, c.Resource, statusDocsOf(statuses)})
 }
 
 // availableDoc describes the state of each limit; nothing is requested.

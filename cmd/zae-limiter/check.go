@@ -13,21 +13,7 @@ import (
 // checkCmd compares versions.
 type checkCmd struct{ Output }
 
-// Help shows an example.
-func (*checkCmd) Help() string {
-	return `The command compares the versions of the deployed schema, function and stack with this program. If another tool has created the table or the stack, it compares the schema only, and reports what the table lacks. If a version differs, the exit code is 6.
-
-Example:
-
-    zae-limiter check --name my-app --region us-east-1`
-}
-
-// Run compares.
-func (c *checkCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *checkCmd) Run(ctx context.Context, app *App, at target) error {
 	info, err := app.deploymentInfo(ctx, at)
 	if err != nil {
 		return fromStack(err)
@@ -51,7 +37,7 @@ func (c *checkCmd) Run(ctx context.Context, app *App) error {
 }
 
 func checkOf(i *stack.Info) checkDoc {
-	client := clientVersion()
+	client := stack.Version()
 	d := checkDoc{Name: i.Name, Region: i.Region, Same: true, Missing: nonNil(i.Missing)}
 	add := func(part, deployed, client string) {
 		d.Parts = append(d.Parts, partDoc{part, orNull(deployed), client, deployed == client})

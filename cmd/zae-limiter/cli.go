@@ -7,8 +7,8 @@ number of processes.
     zae-limiter acquire user-123 gpt-4 -c rpm=1 -l rpm:100`
 
 // cli is the tree of commands. Rules for help texts: a command's line starts with an imperative verb and ends with a full
-// stop; its Help method has the details and an example, which a test runs; a flag's help says what the value is, and its
-// default if that is not obvious.
+// stop; its section of help.txt has the details and an example, which a test runs; a flag's help says what the value is, and
+// its default if that is not obvious.
 type cli struct {
 	Acquire   acquireCmd   `cmd:"" group:"work" help:"Consume tokens, optionally while a command runs."`
 	Available availableCmd `cmd:"" group:"work" help:"Show how many tokens each limit has left."`

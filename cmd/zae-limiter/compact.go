@@ -11,24 +11,10 @@ import (
 // compactCmd shrinks the file of an embedded store.
 type compactCmd struct{}
 
-// Help shows an example.
-func (*compactCmd) Help() string {
-	return `The file of an embedded store never shrinks by itself: it reuses the space of expired records. This command removes expired records and writes the others to a new file with the suffix .compact, which replaces the old file when it is complete. A crash leaves either the old file or the new one, complete. Mode and owner do not change.
-
-No other process may have the file open: stop programs that use it first. The command waits for the file up to --timeout. For other kinds of stores, the exit code is 2.
-
-Example:
-
-    zae-limiter compact`
-}
-
-// Run compacts.
 func (*compactCmd) Run(ctx context.Context, app *App) error {
-	limiter, err := app.limiter() // selects the store
-	if err != nil {
+	if err := app.selectStore(); err != nil {
 		return err
 	}
-	defer limiter.Close() //nolint:errcheck // it was never used
 	s := app.store
 	switch {
 	case s.path == "":

@@ -15,22 +15,8 @@ type deleteCmd struct {
 	Confirm
 }
 
-// Help shows examples.
-func (*deleteCmd) Help() string {
-	return `The command deletes the stack, and then the table and the S3 bucket with their data. Whatever does not exist counts as deleted. If the command is interrupted, run it again. A table that no deployment of this name has created is not deleted.
-
-Examples:
-
-    zae-limiter delete --name my-app --region us-east-1 --yes
-    zae-limiter delete --name my-app --keep-data --yes`
-}
-
 // Run asks, and deletes.
-func (c *deleteCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *deleteCmd) Run(ctx context.Context, app *App, at target) error {
 	with := "with all limits, usage and audit events"
 	if c.KeepData {
 		with = "but keep the table and the S3 bucket"
@@ -40,7 +26,7 @@ func (c *deleteCmd) Run(ctx context.Context, app *App) error {
 	}
 	o, p := at.options(app), app.watch(at.name)
 	o.Progress, o.Sleep, o.NoWait = p.event, p.sleep, c.Wait != nil && !*c.Wait
-	err = stack.Delete(ctx, at.name, o, &stack.DeleteOptions{KeepData: c.KeepData, Force: c.Force})
+	err := stack.Delete(ctx, at.name, o, &stack.DeleteOptions{KeepData: c.KeepData, Force: c.Force})
 	took := p.end()
 	switch {
 	case err != nil:

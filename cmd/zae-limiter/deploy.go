@@ -21,28 +21,8 @@ type deployCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*deployCmd) Help() string {
-	return `A deployment is a CloudFormation stack with a table, the aggregator function that records usage, their permissions, and alarms. The command creates the stack, updates it, or does nothing if it is up to date. Options that you do not name keep their values. If the stack is being changed by somebody else, the command waits for that first. A table of this name that another tool has created, or that was restored from a backup, is adopted only with --adopt.
-
-On a terminal, the command shows the progress of all resources; otherwise it prints one line per event. Ctrl-C only stops waiting: CloudFormation continues, and the same command waits for it again.
-
-At the end the command prints the lines that make the next commands of a shell use the deployment.
-
-Examples:
-
-    zae-limiter deploy --name my-app --region us-east-1
-    zae-limiter deploy --name my-app --pitr-recovery-days 7 --tag team=search
-    zae-limiter deploy --name my-app --no-alarms --plan
-    zae-limiter deploy --name my-restored-app --adopt`
-}
-
 // Run deploys, or shows the plan.
-func (c *deployCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *deployCmd) Run(ctx context.Context, app *App, at target) error {
 	o := at.options(app)
 	if err := c.applyTo(o); err != nil {
 		return err
@@ -134,9 +114,7 @@ func settingsJSON(values map[string]string) (json.RawMessage, error) {
 // printResult prints the result as a document, or, as a table, the lines that a shell needs to use the deployment.
 func (c *deployCmd) printResult(app *App, at target, r stack.Result) error {
 	if c.Output.Output != formatTable {
-		return app.print(c.Output.Output, deploymentDoc{
-			stackPlan: stackPlan{string(r.Action), resourceChanges(r.Changes), settingDifferences(r.Before, r.After)}, Stack: stackDocOf(&r.Info),
-		})
+		return app.print(c.Output.Output, deploymentDocOf(&r))
 	}
 	return app.printExports(at)
 }

@@ -12,7 +12,7 @@ type deployFlags struct {
 	EnableAggregator   *bool    `negatable:"no-aggregator" help:"Create the function that records usage and archives audit events. Default: on."`
 
 	EnableAuditArchival     *bool `negatable:"no-audit-archival" help:"Archive expired audit events in the S3 bucket. Default: on."`
-	AuditArchiveGlacierDays *int  `placeholder:"DAYS" help:"Move archived events to Glacier after this many days, 1 to 3650. Default: 90."`
+	AuditArchiveGlacierDays *int  `placeholder:"DAYS" help:"Move archived objects of 128 KB or more to Glacier Instant Retrieval after this many days, 1 to 3650. Default: 90."`
 
 	LambdaTimeout    *int   `placeholder:"SECONDS" help:"Timeout of the function, 1 to 900. Default: 60."`
 	LambdaMemory     *int   `placeholder:"MB" help:"Memory of the function, 128 to 3008. Default: 256."`

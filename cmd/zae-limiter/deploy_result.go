@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/stack"
@@ -36,13 +35,11 @@ type settingDoc struct {
 
 // settingDifferences returns the settings that differ, sorted by name.
 func settingDifferences(before, after map[string]string) []settingDoc {
-	names := map[string]bool{}
-	for name := range before {
-		names[name] = true
+	names := maps.Clone(before)
+	if names == nil {
+		names = map[string]string{}
 	}
-	for name := range after {
-		names[name] = true
-	}
+	maps.Copy(names, after)
 	docs := []settingDoc{}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		old, hadOld := before[name]
@@ -90,31 +87,35 @@ type deploymentDoc struct {
 	Stack stackDoc `json:"stack"`
 }
 
+func deploymentDocOf(r *stack.Result) deploymentDoc {
+	return deploymentDoc{stackPlan{string(r.Action), resourceChanges(r.Changes), settingDifferences(r.Before, r.After)}, stackDocOf(&r.Info)}
+}
+
 func (d deploymentDoc) table() table {
 	return table{rows: append([][]string{{"action", d.Action}}, d.Stack.rows()...)}
 }
 
-// stackDoc describes a deployment.
+// stackDoc describes a deployment. The tags stack and table have the names of its rows with a stack, and with only a table.
 type stackDoc struct {
-	Name                  string            `json:"name"`
-	Region                string            `json:"region"`
-	Status                *string           `json:"stack_status"`
-	Reason                *string           `json:"stack_status_reason"`
-	Health                *string           `json:"health"`
-	Created               moment            `json:"created_at"`
-	Updated               moment            `json:"updated_at"`
-	Version               *string           `json:"version"`
-	SchemaVersion         *string           `json:"schema_version"`
-	FunctionVersion       *string           `json:"function_version"`
-	ClientVersion         string            `json:"client_version"`
-	Aggregator            bool              `json:"aggregator_enabled"`
+	Name                  string            `json:"name" stack:"stack" table:"table"`
+	Region                string            `json:"region" stack:"region" table:"region"`
+	Status                *string           `json:"stack_status" stack:"stack status"`
+	Reason                *string           `json:"stack_status_reason" stack:"reason"`
+	Health                *string           `json:"health" stack:"health"`
+	Created               moment            `json:"created_at" stack:"created"`
+	Updated               moment            `json:"updated_at" stack:"updated"`
+	Version               *string           `json:"version" stack:"version"`
+	SchemaVersion         *string           `json:"schema_version" stack:"schema version" table:"schema version"`
+	FunctionVersion       *string           `json:"function_version" stack:"function version"`
+	ClientVersion         string            `json:"client_version" stack:"client version" table:"client version"`
+	Aggregator            onOff             `json:"aggregator_enabled" stack:"aggregator"`
 	Available             bool              `json:"available"`
-	TableStatus           *string           `json:"table_status"`
-	Items                 *int64            `json:"item_count"`
-	Bytes                 *int64            `json:"size_bytes"`
-	DeletionProtection    bool              `json:"deletion_protection"`
-	TerminationProtection bool              `json:"termination_protection"`
-	Bucket                *string           `json:"bucket"`
+	TableStatus           *string           `json:"table_status" stack:"table status" table:"table status"`
+	Items                 *int64            `json:"item_count" stack:"items" table:"items"`
+	Bytes                 *int64            `json:"size_bytes" stack:"bytes" table:"bytes"`
+	DeletionProtection    onOff             `json:"deletion_protection" stack:"deletion protection" table:"deletion protection"`
+	TerminationProtection onOff             `json:"termination_protection" stack:"termination protection"`
+	Bucket                *string           `json:"bucket" stack:"bucket"`
 	RoleARNs              map[string]string `json:"role_arns"`
 	Missing               []string          `json:"missing"`
 }
@@ -123,9 +124,9 @@ func stackDocOf(i *stack.Info) stackDoc {
 	d := stackDoc{
 		Name: i.Name, Region: i.Region, Status: orNull(i.Status), Health: orNull(i.Health), Created: moment{i.Created},
 		Updated: moment{i.Updated}, Version: orNull(i.Version), SchemaVersion: orNull(i.SchemaVersion),
-		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: clientVersion(), Aggregator: i.Aggregator,
-		Available: i.Available, TableStatus: orNull(i.TableStatus), DeletionProtection: i.DeletionProtection,
-		TerminationProtection: i.TerminationProtection, Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: nonNil(i.Missing),
+		FunctionVersion: orNull(i.FunctionVersion), ClientVersion: stack.Version(), Aggregator: onOff(i.Aggregator),
+		Available: i.Available, TableStatus: orNull(i.TableStatus), DeletionProtection: onOff(i.DeletionProtection),
+		TerminationProtection: onOff(i.TerminationProtection), Bucket: orNull(i.Bucket), RoleARNs: i.RoleARNs, Missing: nonNil(i.Missing),
 	}
 	if i.ID != "" {
 		d.Reason = orNull(i.Reason)
@@ -139,55 +140,24 @@ func stackDocOf(i *stack.Info) stackDoc {
 }
 
 func (d stackDoc) rows() [][]string {
-	count := func(n *int64) string {
-		if n == nil {
-			return ""
-		}
-		return strconv.FormatInt(*n, 10)
-	}
 	if d.Status == nil {
-		return [][]string{
-			{"table", d.Name},
-			{"region", d.Region},
-			{"schema version", deref(d.SchemaVersion)},
-			{"client version", d.ClientVersion},
-			{"table status", deref(d.TableStatus)},
-			{"items", count(d.Items)},
-			{"bytes", count(d.Bytes)},
-			{"deletion protection", onOff(d.DeletionProtection)},
-		}
+		return rowsOf(d, "table")
 	}
-	rows := [][]string{
-		{"stack", d.Name},
-		{"region", d.Region},
-		{"stack status", *d.Status},
+	rows := rowsOf(d, "stack")
+	if d.Reason == nil {
+		rows = slices.DeleteFunc(rows, func(row []string) bool { return row[0] == "reason" })
 	}
-	if d.Reason != nil {
-		rows = append(rows, []string{"reason", *d.Reason})
-	}
-	rows = append(rows, [][]string{
-		{"health", deref(d.Health)},
-		{"created", d.Created.String()},
-		{"updated", d.Updated.String()},
-		{"version", deref(d.Version)},
-		{"schema version", deref(d.SchemaVersion)},
-		{"function version", deref(d.FunctionVersion)},
-		{"client version", d.ClientVersion},
-		{"aggregator", onOff(d.Aggregator)},
-		{"table status", deref(d.TableStatus)},
-		{"items", count(d.Items)},
-		{"bytes", count(d.Bytes)},
-		{"deletion protection", onOff(d.DeletionProtection)},
-		{"termination protection", onOff(d.TerminationProtection)},
-		{"bucket", deref(d.Bucket)},
-	}...)
 	for _, role := range slices.Sorted(maps.Keys(d.RoleARNs)) {
 		rows = append(rows, []string{"role " + role, d.RoleARNs[role]})
 	}
 	return rows
 }
 
-func onOff(b bool) string {
+// onOff is a setting that is on or off.
+type onOff bool
+
+// String returns the setting for tables.
+func (b onOff) String() string {
 	if b {
 		return "on"
 	}

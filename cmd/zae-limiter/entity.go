@@ -4,18 +4,35 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parentOptions holds the flag of commands that set a parent.
-type parentOptions struct {
+// changedEntity holds the flags of commands that change an entity and print it.
+type changedEntity struct {
 	AllowMissing bool `help:"Accept a parent that does not exist. Default: fail with exit code 4."`
+	Output
 }
 
-func (o *parentOptions) options() *engine.EntityOptions {
+func (o *changedEntity) options() *engine.EntityOptions {
 	return &engine.EntityOptions{AllowMissingParent: o.AllowMissing}
+}
+
+func (o *changedEntity) update(ctx context.Context, app *App, l *engine.Limiter, id string, u engine.EntityUpdate) error {
+	e, err := l.UpdateEntity(ctx, id, u, o.options())
+	if err != nil {
+		return err
+	}
+	return o.report(ctx, app, l, "changed", e)
+}
+
+// report reports a change of an entity and suspicious parents, and prints the entity.
+func (o *changedEntity) report(ctx context.Context, app *App, l *engine.Limiter, what string, e engine.Entity) error {
+	app.reportChange("%s %s", what, e.ID)
+	if warnings, err := l.CascadeWarnings(ctx, e.ID); err == nil { // the change itself succeeded
+		app.logWarnings(warnings)
+	}
+	return app.print(o.Output.Output, entityDocOf(e))
 }
 
 // entityCreateCmd creates an entity.
@@ -25,32 +42,19 @@ type entityCreateCmd struct {
 	Parent      string            `placeholder:"ID" help:"Id of its parent."`
 	Cascade     bool              `negatable:"" help:"Consume from the parent's bucket, too. Default: no."`
 	Metadata    map[string]string `mapsep:"none" placeholder:"KEY=VALUE" help:"Any data to store with it. Repeatable."`
-	parentOptions
-	Output
+	changedEntity
 }
 
-// Help shows examples.
-func (*entityCreateCmd) Help() string {
-	return `An id can be limited without an entity; create one for a parent, a name or metadata. An id is any text of 1 to 256 bytes
-without control characters; write an id that begins with a dash after --.
-
-Examples:
-
-    zae-limiter entity create team-a --display-name "Team A"
-    zae-limiter entity create team-a/ann --parent team-a --cascade --metadata cost-center=17`
-}
-
-// Run makes it.
-func (c *entityCreateCmd) Run(ctx context.Context, app *App) error {
-	e := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.CreateEntity(ctx, e, c.options()); err != nil {
-			return err
-		}
-		app.reportChange("created %s", c.ID)
-		app.warnCascade(ctx, l, c.ID)
-		return printEntity(ctx, app, c.Output, l, c.ID)
-	})
+func (c *entityCreateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	created := engine.Entity{ID: c.ID, Name: c.DisplayName, Parent: c.Parent, Cascade: c.Cascade, Metadata: c.Metadata}
+	if err := l.CreateEntity(ctx, created, c.options()); err != nil {
+		return err
+	}
+	e, err := l.Entity(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return c.report(ctx, app, l, "created", e)
 }
 
 // entityUpdateCmd changes an entity.
@@ -62,21 +66,10 @@ type entityUpdateCmd struct {
 	Cascade     *bool             `negatable:"" help:"Consume from the parent's bucket, too."`
 	Metadata    map[string]string `xor:"metadata" mapsep:"none" placeholder:"KEY=VALUE" help:"New metadata, which replaces all of the old. Repeatable."`
 	NoMetadata  bool              `xor:"metadata" help:"Remove its metadata."`
-	parentOptions
-	Output
+	changedEntity
 }
 
-// Help shows an example.
-func (*entityUpdateCmd) Help() string {
-	return `Properties that you do not name do not change.
-
-Example:
-
-    zae-limiter entity update user-123 --display-name "User 123" --no-cascade`
-}
-
-// Run changes it.
-func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
+func (c *entityUpdateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	u := engine.EntityUpdate{Name: c.DisplayName, Cascade: c.Cascade}
 	if c.Parent != "" || c.NoParent {
 		u.Parent = &c.Parent
@@ -90,7 +83,7 @@ func (c *entityUpdateCmd) Run(ctx context.Context, app *App) error {
 	if u.Name == nil && u.Parent == nil && u.Cascade == nil && u.Metadata == nil {
 		return usageErrorf("nothing to change: name a property; see zae-limiter entity update --help")
 	}
-	return updateEntity(ctx, app, c.Output, c.ID, u, c.options())
+	return c.update(ctx, app, l, c.ID, u)
 }
 
 // entitySetParentCmd changes or removes an entity's parent.
@@ -98,35 +91,11 @@ type entitySetParentCmd struct {
 	ID     string `arg:"" help:"Id of the entity."`
 	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Id of its parent."`
 	None   bool   `xor:"parent" required:"" help:"Remove its parent."`
-	parentOptions
-	Output
+	changedEntity
 }
 
-// Help shows an example.
-func (*entitySetParentCmd) Help() string {
-	return `The entity moves with all its descendants. Whether it cascades does not change: see entity update --cascade. Likely mistakes
-are reported on standard error: a cascade to a parent without limits, and a system default that limits a parent.
-
-Example:
-
-    zae-limiter entity set-parent user-123 --none`
-}
-
-// Run moves it.
-func (c *entitySetParentCmd) Run(ctx context.Context, app *App) error {
-	return updateEntity(ctx, app, c.Output, c.ID, engine.EntityUpdate{Parent: &c.Parent}, c.options())
-}
-
-func updateEntity(ctx context.Context, app *App, o Output, id string, u engine.EntityUpdate, eo *engine.EntityOptions) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		e, err := l.UpdateEntity(ctx, id, u, eo)
-		if err != nil {
-			return err
-		}
-		app.reportChange("changed %s", id)
-		app.warnCascade(ctx, l, id)
-		return app.print(o.Output, entityDocOf(e))
-	})
+func (c *entitySetParentCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return c.update(ctx, app, l, c.ID, engine.EntityUpdate{Parent: &c.Parent})
 }
 
 // entityShowCmd shows an entity.
@@ -135,26 +104,12 @@ type entityShowCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*entityShowCmd) Help() string {
-	return `To see the limits that are set for it, use entity get-limits; to see those that apply, use explain.
-
-Example:
-
-    zae-limiter entity show user-123`
-}
-
-// Run reads it.
-func (c *entityShowCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printEntity(ctx, app, c.Output, l, c.ID) })
-}
-
-func printEntity(ctx context.Context, app *App, o Output, l *engine.Limiter, id string) error {
-	e, err := l.Entity(ctx, id)
+func (c *entityShowCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	e, err := l.Entity(ctx, c.ID)
 	if err != nil {
 		return err
 	}
-	return app.print(o.Output, entityDocOf(e))
+	return app.print(c.Output.Output, entityDocOf(e))
 }
 
 // entityDeleteCmd deletes an entity.
@@ -164,35 +119,21 @@ type entityDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*entityDeleteCmd) Help() string {
-	return `Example:
-
-    zae-limiter entity delete user-123 --yes`
-}
-
-// Run deletes it.
-func (c *entityDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *entityDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete %s, its limits and its buckets?", c.ID); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}); err != nil {
-			return err
-		}
-		app.reportChange("deleted %s", c.ID)
-		return nil
-	})
+	return app.reportResult(l.DeleteEntity(ctx, c.ID, &engine.DeleteOptions{Force: c.Force}), "deleted %s", c.ID)
 }
 
 // entityDoc describes an entity.
 type entityDoc struct {
-	ID        string            `json:"entity_id"`
-	Name      *string           `json:"name"`
-	Parent    *string           `json:"parent_id"`
-	Cascade   bool              `json:"cascade"`
+	ID        string            `json:"entity_id" row:"entity"`
+	Name      *string           `json:"name" row:"name"`
+	Parent    *string           `json:"parent_id" row:"parent"`
+	Cascade   bool              `json:"cascade" row:"cascade"`
 	Metadata  map[string]string `json:"metadata"`
-	CreatedAt moment            `json:"created_at"`
+	CreatedAt moment            `json:"created_at" row:"created"`
 }
 
 func entityDocOf(e engine.Entity) entityDoc {
@@ -204,15 +145,9 @@ func entityDocOf(e engine.Entity) entityDoc {
 }
 
 func (d entityDoc) table() table {
-	t := table{rows: [][]string{
-		{"entity", d.ID},
-		{"name", deref(d.Name)},
-		{"parent", deref(d.Parent)},
-		{"cascade", yesNo(d.Cascade)},
-		{"created", d.CreatedAt.String()},
-	}}
+	t := table{rows: rowsOf(d, "row")}
 	for _, key := range slices.Sorted(maps.Keys(d.Metadata)) {
-		t.rows = append(t.rows, []string{"metadata", strings.Join([]string{key, d.Metadata[key]}, "=")})
+		t.rows = append(t.rows, []string{"metadata", key + "=" + d.Metadata[key]})
 	}
 	return t
 }

@@ -26,25 +26,12 @@ type entitySetLimitsCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*entitySetLimitsCmd) Help() string {
-	return `The limits replace all that are set for the entity. They take precedence over those of the resource and of the system.
-
-Examples:
-
-    zae-limiter entity set-limits user-premium --resource gpt-4 -l rpm:500 -l tpm:500000
-    zae-limiter entity set-limits user-premium -l rpm:200`
-}
-
-// Run stores them.
-func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
-			return err
-		}
-		app.reportChange("set the limits of %v", &c.entityLimitsOf)
-		return c.print(ctx, app, c.Output, l)
-	})
+func (c *entitySetLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.SetLimits(ctx, c.ID, c.Resource, limitsOf(c.Limit)); err != nil {
+		return err
+	}
+	app.reportChange("set the limits of %v", &c.entityLimitsOf)
+	return c.print(ctx, app, c.Output, l)
 }
 
 // entityGetLimitsCmd shows an entity's limits.
@@ -53,18 +40,8 @@ type entityGetLimitsCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*entityGetLimitsCmd) Help() string {
-	return `To see the limits that apply, which may come from another level, use explain.
-
-Example:
-
-    zae-limiter entity get-limits user-premium --resource gpt-4`
-}
-
-// Run reads them.
-func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return c.print(ctx, app, c.Output, l) })
+func (c *entityGetLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return c.print(ctx, app, c.Output, l)
 }
 
 func (c *entityLimitsOf) print(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -84,25 +61,11 @@ type entityDeleteLimitsCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*entityDeleteLimitsCmd) Help() string {
-	return `Example:
-
-    zae-limiter entity delete-limits user-premium --resource gpt-4 --yes`
-}
-
-// Run removes them.
-func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App) error {
+func (c *entityDeleteLimitsCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %v?", &c.entityLimitsOf); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteLimits(ctx, c.ID, c.Resource); err != nil {
-			return err
-		}
-		app.reportChange("deleted the limits of %v", &c.entityLimitsOf)
-		return nil
-	})
+	return app.reportResult(l.DeleteLimits(ctx, c.ID, c.Resource), "deleted the limits of %v", &c.entityLimitsOf)
 }
 
 // entityLimitsDoc lists an entity's limits; an empty resource means all resources without limits of their own.

@@ -13,34 +13,21 @@ type entityListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*entityListCmd) Help() string {
-	return `Examples:
-
-    zae-limiter entity list
-    zae-limiter entity list --with-custom-limits gpt-4`
-}
-
-// Run lists them.
-func (c *entityListCmd) Run(ctx context.Context, app *App) error {
+func (c *entityListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if c.WithCustomLimits != nil {
-		return c.listLimited(ctx, app, *c.WithCustomLimits)
+		return c.listLimited(ctx, app, l, *c.WithCustomLimits)
 	}
-	return listEntities(ctx, app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
-		return l.Entities(ctx, p)
-	})
+	return listEntities(app, c.Paging, c.Output, func(p engine.Page) (engine.List[engine.Entity], error) { return l.Entities(ctx, p) })
 }
 
-func (c *entityListCmd) listLimited(ctx context.Context, app *App, resource string) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		ids, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) {
-			return l.EntitiesWithLimits(ctx, resource, p)
-		})
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, limitedDoc{resource, nonNil(ids), orNull(next)})
+func (c *entityListCmd) listLimited(ctx context.Context, app *App, l *engine.Limiter, resource string) error {
+	ids, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) {
+		return l.EntitiesWithLimits(ctx, resource, p)
 	})
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, limitedDoc{resource, nonNil(ids), orNull(next)})
 }
 
 // entityChildrenCmd lists an entity's children.
@@ -50,32 +37,20 @@ type entityChildrenCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*entityChildrenCmd) Help() string {
-	return `Example:
-
-    zae-limiter entity children team-b`
+func (c *entityChildrenCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return listEntities(app, c.Paging, c.Output, func(p engine.Page) (engine.List[engine.Entity], error) { return l.Children(ctx, c.ID, p) })
 }
 
-// Run lists them.
-func (c *entityChildrenCmd) Run(ctx context.Context, app *App) error {
-	return listEntities(ctx, app, c.Paging, c.Output, func(l *engine.Limiter, p engine.Page) (engine.List[engine.Entity], error) {
-		return l.Children(ctx, c.ID, p)
-	})
-}
-
-func listEntities(ctx context.Context, app *App, paging Paging, o Output, fetch func(*engine.Limiter, engine.Page) (engine.List[engine.Entity], error)) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		entities, next, err := fetchPages(paging, func(p engine.Page) (engine.List[engine.Entity], error) { return fetch(l, p) })
-		if err != nil {
-			return err
-		}
-		d := entitiesDoc{make([]entityDoc, len(entities)), orNull(next)}
-		for i, e := range entities {
-			d.Entities[i] = entityDocOf(e)
-		}
-		return app.print(o.Output, d)
-	})
+func listEntities(app *App, p Paging, o Output, fetch func(engine.Page) (engine.List[engine.Entity], error)) error {
+	entities, next, err := fetchPages(p, fetch)
+	if err != nil {
+		return err
+	}
+	d := entitiesDoc{make([]entityDoc, len(entities)), orNull(next)}
+	for i, e := range entities {
+		d.Entities[i] = entityDocOf(e)
+	}
+	return app.print(o.Output, d)
 }
 
 // entitiesDoc lists entities.

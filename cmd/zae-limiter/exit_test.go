@@ -225,11 +225,12 @@ func TestExitInterruptedWhileTheStoreIsInUse(t *testing.T) {
 		<-released
 		return nil, errNotFound
 	}}
-	err := app.withLimiter(ctx, func(l *engine.Limiter) error {
-		_, err := l.Acquire(ctx, engine.Request{Entity: "a", Resource: "b", Consume: engine.Tokens{"n": 1}})
-		return err
-	})
-	if code := app.finish(ctx, err); code != exitInterrupted {
+	l, err := app.limiter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Acquire(ctx, engine.Request{Entity: "a", Resource: "b", Consume: engine.Tokens{"n": 1}})
+	if code := app.finish(ctx, app.close(ctx, err)); code != exitInterrupted {
 		t.Errorf("exit code %d: %v", code, err)
 	}
 }

@@ -13,31 +13,17 @@ type explainCmd struct {
 	Output
 }
 
-// Help explains the levels and shows an example.
-func (*explainCmd) Help() string {
-	return `All limits come from the first of these levels that has any: entity and resource, entity, resource, system, and last
-the limits of the request (-l). Likely mistakes are reported on standard error: a cascade to a parent without limits, and
-a system default that limits a parent.
-
-Example:
-
-    zae-limiter explain user-123 gpt-4`
-}
-
-// Run reads the configuration.
-func (c *explainCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		x, err := l.Explain(ctx, c.Entity, c.Resource)
-		if err != nil {
-			return err
-		}
-		app.logWarnings(x.Warnings)
-		d := explainDoc{Entity: c.Entity, Resource: c.Resource}
-		for _, p := range x.Path {
-			d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
-		}
-		return app.print(c.Output.Output, d)
-	})
+func (c *explainCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	x, err := l.Explain(ctx, c.Entity, c.Resource)
+	if err != nil {
+		return err
+	}
+	app.logWarnings(x.Warnings)
+	d := explainDoc{Entity: c.Entity, Resource: c.Resource}
+	for _, p := range x.Path {
+		d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // explainDoc describes the path from an entity up through its parents.

@@ -51,6 +51,20 @@ func TestHelpWithoutArguments(t *testing.T) {
 	}
 }
 
+// TestHelpManual checks that each section of the manual belongs to a command.
+func TestHelpManual(t *testing.T) {
+	known := commands(t)
+	sections := manualSections()
+	for name := range sections {
+		if known[name] == nil && !strings.HasPrefix(manual, name) { // the text before the first section has no command
+			t.Errorf("help.txt has a section for %q, which is no command", name)
+		}
+	}
+	if len(sections) != len(known)+1 {
+		t.Errorf("help.txt has %d sections for %d commands", len(sections)-1, len(known))
+	}
+}
+
 // TestHelpExamples runs every example in the help on a store that has the objects in the examples.
 func TestHelpExamples(t *testing.T) {
 	port := fakeDocker(t)

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"net"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/internal/awsconfig"
 	"github.com/zeroae/zae-limiter-go/stack"
 )
 
@@ -115,34 +116,31 @@ func (a *App) deployedStack(ctx context.Context, verbose bool) (*stackDoc, error
 	return &d, nil
 }
 
+// dynamoEndpoint returns the endpoint of DynamoDB that the flags and the environment select; empty for the region's own.
+func (a *App) dynamoEndpoint(at target) string {
+	return cmp.Or(at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL"))
+}
+
 // explainNoUsage logs why a deployed store may have no usage.
 func (a *App) explainNoUsage() {
 	at, err := parseTarget(a.store.url)
 	if err != nil { // a file or memory
 		return
 	}
-	for _, endpoint := range []string{at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL")} {
-		if endpoint == "" {
-			continue
-		}
-		if u, err := url.Parse(endpoint); err == nil && !strings.Contains(u.Hostname()+".", ".amazonaws.com.") && !strings.HasSuffix(u.Hostname(), ".api.aws") {
-			a.logf("%s has no usage: DynamoDB Local has no aggregator; to record usage on this machine, use a file: --store bolt:FILE", endpoint)
-			return
-		}
-		break
+	endpoint := a.dynamoEndpoint(at)
+	u, err := url.Parse(endpoint)
+	if endpoint != "" && err == nil && !strings.Contains(u.Hostname()+".", ".amazonaws.com.") && !strings.HasSuffix(u.Hostname(), ".api.aws") {
+		a.logf("%s has no usage: DynamoDB Local has no aggregator; to record usage on this machine, use a file: --store bolt:FILE", endpoint)
+		return
 	}
 	a.logf("no usage found: the aggregator records usage after some seconds; to see whether it is deployed: zae-limiter status %s", at.flags())
 }
 
+// isLocal reports whether the table is in an emulator on this machine, which accepts any credentials.
+func (a *App) isLocal(at target) bool { return awsconfig.Local(a.dynamoEndpoint(at)) }
+
 // isEmulator reports whether DynamoDB is an emulator on this machine without CloudFormation, as "local up" starts it.
 func (a *App) isEmulator(at target) bool {
-	if at.endpoint != "" || a.Getenv("AWS_ENDPOINT_URL") != "" || a.Getenv("AWS_ENDPOINT_URL_CLOUDFORMATION") != "" {
-		return false
-	}
-	u, err := url.Parse(a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"))
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	all := cmp.Or(at.endpoint, a.Getenv("AWS_ENDPOINT_URL"), a.Getenv("AWS_ENDPOINT_URL_CLOUDFORMATION"))
+	return all == "" && a.isLocal(at)
 }

@@ -11,23 +11,8 @@ import (
 // initCmd initializes a table that another tool has created.
 type initCmd struct{ Output }
 
-// Help shows an example.
-func (*initCmd) Help() string {
-	return `Use this command for a table that Terraform, CDK, a template from cfn-template or a restore has created. It checks the table's keys and its index, and writes the schema record, without which a store cannot be opened. A table that has one does not change. If the table lacks its stream or its TTL, the command prints what follows and what to do.
-
-The table does not become part of a stack: deploy adopts it only with --adopt.
-
-Example:
-
-    zae-limiter init --name my-app --region us-east-1`
-}
-
 // Run checks the table, and writes the record.
-func (c *initCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *initCmd) Run(ctx context.Context, app *App, at target) error {
 	before, err := stack.GetTable(ctx, at.name, at.options(app))
 	if err != nil {
 		return fromStack(err)

@@ -25,31 +25,6 @@ type limitsPlanCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*limitsPlanCmd) Help() string {
-	return `The command changes nothing. A manifest declares limits and entities:
-
-    system:
-      on_unavailable: block
-      limits: {rpm: 1000, tpm: 10000/min:15000}
-    resources:
-      gpt-4:
-        limits: {rpm: 50}
-    entities:
-      user-1: {parent: team, cascade: true, limits: {rpm: 10}}
-      team: {name: "The team"}
-
-Each declared setting replaces the stored one as a whole. Settings that the manifest does not mention do not change, except
-those that an earlier version of the manifest has set: these are removed. Lines begin with + for added settings, ~ for
-changed, - for removed ones, and ^ for settings that do not change but are managed by the manifest from then on.
-
-Examples:
-
-    zae-limiter limits plan -f limits.yaml
-    zae-limiter limits plan -f limits.yaml -o json`
-}
-
-// Run compares.
 func (c *limitsPlanCmd) Run(ctx context.Context, app *App) error {
 	return c.withPlan(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
 		return app.print(c.Output.Output, planDocOf(p, 0))
@@ -61,17 +36,6 @@ type limitsApplyCmd struct {
 	manifestFile
 	Confirm
 	Output
-}
-
-// Help shows an example.
-func (*limitsApplyCmd) Help() string {
-	return `The command shows the plan, asks for confirmation and makes the changes, each with its audit event. Applied again, the
-manifest changes nothing. If the command is interrupted, only some changes are made; run it again to make the rest. Settings
-that somebody else changes in the meantime are not overwritten, and the command says so.
-
-Example:
-
-    zae-limiter limits apply -f limits.yaml --yes`
 }
 
 // Run plans, asks and applies.
@@ -121,16 +85,6 @@ type limitsDiffCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*limitsDiffCmd) Help() string {
-	return `The exit code is 0 if the stored settings are those of the manifest, whoever manages them, and 6 if they differ. The output
-shows what apply would change.
-
-Example:
-
-    zae-limiter limits diff -f limits.yaml`
-}
-
 // Run compares, and fails if there is a difference.
 func (c *limitsDiffCmd) Run(ctx context.Context, app *App) error {
 	return c.withPlan(ctx, app, func(_ *engine.Limiter, p *manifest.Plan) error {
@@ -156,13 +110,15 @@ func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Li
 	default:
 		return usageErrorf("%s is for the namespace %s, but --namespace is %s: leave out one of them", m.File, m.Namespace, app.Namespace)
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
-		if err != nil {
-			return app.reportProblems(err)
-		}
-		return f(l, p)
-	})
+	l, err := app.limiter()
+	if err != nil {
+		return err
+	}
+	p, err := manifest.NewPlan(ctx, l, m, &manifest.Options{TakeOver: c.TakeOver, AllowMissingParent: c.AllowMissing})
+	if err != nil {
+		return app.reportProblems(err)
+	}
+	return f(l, p)
 }
 
 func (c *manifestFile) read(app *App) (*manifest.Manifest, error) {

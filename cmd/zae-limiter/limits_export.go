@@ -15,37 +15,23 @@ type limitsExportCmd struct {
 	Output   Format `short:"o" default:"yaml" enum:"yaml,json" placeholder:"yaml|json" help:"yaml or json. Default: ${default}."`
 }
 
-// Help shows examples.
-func (*limitsExportCmd) Help() string {
-	return `The manifest declares what is stored; applying it changes nothing. Write it to a file with > limits.yaml. On DynamoDB the
-command reads the whole table, unless you pass --manifest.
-
-Examples:
-
-    zae-limiter limits export
-    zae-limiter limits export -o json`
-}
-
-// Run reads and writes.
-func (c *limitsExportCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		settings, name, err := c.settings(ctx, l)
-		if err != nil {
+func (c *limitsExportCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	settings, name, err := c.settings(ctx, l)
+	if err != nil {
+		return err
+	}
+	m := manifest.Of(name, app.Namespace, settings)
+	text := m.YAML(
+		"Limits and entities, exported with: zae-limiter limits export",
+		"Show what would change:  zae-limiter limits plan -f FILE",
+		"Apply:                   zae-limiter limits apply -f FILE")
+	if c.Output != formatYAML {
+		if text, err = m.JSON(); err != nil {
 			return err
 		}
-		m := manifest.Of(name, app.Namespace, settings)
-		text := m.YAML(
-			"Limits and entities, exported with: zae-limiter limits export",
-			"Show what would change:  zae-limiter limits plan -f FILE",
-			"Apply:                   zae-limiter limits apply -f FILE")
-		if c.Output != formatYAML {
-			if text, err = m.JSON(); err != nil {
-				return err
-			}
-		}
-		_, err = app.Out.Write(text)
-		return err
-	})
+	}
+	_, err = app.Out.Write(text)
+	return err
 }
 
 // settings returns the settings to export, and the name of the manifest.

@@ -9,21 +9,7 @@ import (
 // listCmd lists deployments.
 type listCmd struct{ Output }
 
-// Help shows an example.
-func (*listCmd) Help() string {
-	return `The command lists the deployments in one region of your AWS account.
-
-Example:
-
-    zae-limiter list --region us-east-1`
-}
-
-// Run asks CloudFormation.
-func (c *listCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *listCmd) Run(ctx context.Context, app *App, at target) error {
 	all, err := stack.List(ctx, at.options(app))
 	if err != nil {
 		return fromStack(err)

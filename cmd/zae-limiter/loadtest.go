@@ -32,26 +32,6 @@ type loadtestCmd struct {
 	Output
 }
 
-// Help says how the load is measured, what remains, and shows examples.
-func (*loadtestCmd) Help() string {
-	return `The load is open-loop: acquires arrive by the clock, whether or not the previous ones have been answered, and latency counts from the time at which an acquire is due. For each limit of each bucket and every interval T, the command checks that the tokens admitted less those refunded are at most capacity + rate * T; if a limit admitted more, the exit code is 6. (Changing the limits during the test may cause that.)
-
-Without --store or --name, the store is memory:, or the file in ZAE_LIMITER_STORE. A deployed table must be named on the command line, since the load is billed.
-
-The entities are named loadtest-ID/N with a new ID for each test, so no other buckets are used. They are deleted at the end; if that fails, they expire 70 minutes after they are full. With --depth above 1, the entities and the limits of the parents (ten times those of a child) are stored during the test, which the audit events show. Usage that an aggregator has recorded remains.
-
-The cost is projected from the units that DynamoDB reports; for other stores, from the number of writes.
-
-Examples:
-
-    zae-limiter loadtest -l rpm:600 -l tpm:100000 -c rpm=1 -c tpm=50 --duration 5s
-    zae-limiter loadtest -l rps:50/s --rate 200 --entities 1 --processes 8 --duration 3s -o json
-
-On a deployed table, with the limits that are configured there:
-
-    $ zae-limiter loadtest --name my-app --resource gpt-4 --rate 500 --skew 1.2`
-}
-
 // Maximum values of flags.
 const (
 	maxDuration       = time.Hour

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
@@ -12,34 +11,35 @@ import (
 
 // loadDoc is the result of a load test.
 type loadDoc struct {
-	Store      string           `json:"store"`
-	Prefix     string           `json:"entity_prefix"`
-	Resource   string           `json:"resource"`
-	Started    moment           `json:"started_at"`
-	Rate       float64          `json:"rate_per_second"`
-	Duration   float64          `json:"duration_seconds"`
-	WarmUp     float64          `json:"warm_up_seconds"`
-	Arrivals   string           `json:"arrivals"`
-	Entities   int              `json:"entities"`
-	Skew       float64          `json:"skew"`
-	Depth      int              `json:"depth"`
-	Processes  int              `json:"processes"`
-	Mode       string           `json:"mode"`
-	Seed       uint64           `json:"seed"`
-	Limits     []limitDoc       `json:"limits"`
-	Consume    map[string]int64 `json:"consume"`
-	Elapsed    float64          `json:"elapsed_seconds"`
-	Completed  bool             `json:"completed"`
-	Acquires   loadCounts       `json:"acquires"`
-	RolledBack int64            `json:"rolled_back"`
-	Errors     []loadError      `json:"errors"`
-	Latency    loadTimes        `json:"latency_ms"`
-	Late       loadTimes        `json:"begun_late_ms"`
-	Cost       loadCost         `json:"cost"`
-	Bound      loadBound        `json:"bound"`
-	Series     []loadSlot       `json:"series"`
+	Store      string            `json:"store"`
+	Prefix     string            `json:"entity_prefix"`
+	Resource   string            `json:"resource"`
+	Started    moment            `json:"started_at"`
+	Rate       float64           `json:"rate_per_second"`
+	Duration   float64           `json:"duration_seconds"`
+	WarmUp     float64           `json:"warm_up_seconds"`
+	Arrivals   string            `json:"arrivals"`
+	Entities   int               `json:"entities"`
+	Skew       float64           `json:"skew"`
+	Depth      int               `json:"depth"`
+	Processes  int               `json:"processes"`
+	Mode       string            `json:"mode"`
+	Seed       uint64            `json:"seed"`
+	Limits     []limitDoc        `json:"limits"`
+	Consume    map[string]int64  `json:"consume"`
+	Elapsed    float64           `json:"elapsed_seconds"`
+	Completed  bool              `json:"completed"`
+	Acquires   loadCounts        `json:"acquires"`
+	RolledBack int64             `json:"rolled_back"`
+	Errors     []load.ErrorCount `json:"errors"`
+	Latency    loadTimes         `json:"latency_ms"`
+	Late       loadTimes         `json:"begun_late_ms"`
+	Cost       loadCost          `json:"cost"`
+	Bound      loadBound         `json:"bound"`
+	Series     []loadSlot        `json:"series"`
 
-	plots string
+	limits []engine.Limit
+	plots  string
 }
 
 // loadCounts counts acquires by their outcome.
@@ -49,12 +49,6 @@ type loadCounts struct {
 	Denied   int64 `json:"denied"`
 	Degraded int64 `json:"degraded"`
 	Failed   int64 `json:"failed"`
-}
-
-// loadError is an error and how often it occurred.
-type loadError struct {
-	Message string `json:"message"`
-	Count   int64  `json:"count"`
 }
 
 // loadTimes is a distribution of durations, in milliseconds.
@@ -127,12 +121,9 @@ func (c *loadtestCmd) document(target *loadTarget, r *load.Report) loadDoc {
 	d := loadDoc{
 		Store: target.url, Prefix: target.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
 		Duration: c.Duration.Seconds(), WarmUp: c.WarmUp.Seconds(), Arrivals: c.Arrivals, Entities: c.Entities, Skew: c.Skew,
-		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), Consume: target.consume,
+		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), limits: target.levels[0], Consume: target.consume,
 		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: countsOf(r.Counts), RolledBack: r.RolledBack,
-		Errors: []loadError{}, Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
-	}
-	for _, e := range r.Errors {
-		d.Errors = append(d.Errors, loadError{oneLine(e.Text), e.Count})
+		Errors: nonNil(r.Errors), Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
 	}
 	for _, s := range r.Slots {
 		d.Series = append(d.Series, loadSlot{rounded(s.At.Seconds()), countsOf(s.Counts), milliseconds(s.P50), milliseconds(s.P99)})
@@ -199,12 +190,4 @@ func countOf(n int, one, many string) string {
 		return "1 " + one
 	}
 	return thousands(int64(n)) + " " + many
-}
-
-func limitNames(docs []limitDoc) string {
-	var all []string
-	for _, l := range docs {
-		all = append(all, engine.Every(l.Name, l.RefillAmount, time.Duration(l.RefillPeriodSeconds*1e9)).WithBurst(l.Capacity).String())
-	}
-	return strings.Join(all, " ")
 }

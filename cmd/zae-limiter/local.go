@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -15,24 +14,6 @@ type localUpCmd struct {
 	Port    int    `default:"8000" placeholder:"PORT" from:"ZAE_LIMITER_LOCAL_PORT" help:"Port to listen on. Default: ${default}."`
 	Runtime string `default:"auto" enum:"auto,docker,java" placeholder:"RUNTIME" help:"docker, java or auto: Docker, or Java if that fails. Default: ${default}."`
 	Image   string `default:"amazon/dynamodb-local:3.1.0" placeholder:"IMAGE" help:"Docker image. Default: ${default}."`
-}
-
-// Help shows an example.
-func (*localUpCmd) Help() string {
-	return `DynamoDB Local is AWS's emulator of DynamoDB. The command starts it, creates a table for limits, and prints the lines that make the next commands of a shell use it. DynamoDB Local runs with Docker or with Java; for Java, Maven downloads it once. It keeps all data in memory until "local down".
-
-With Docker, only this machine can reach it. With Java, it listens on all addresses: DynamoDB Local has no option to change that.
-
-If DynamoDB Local is already running, the command only creates the table if necessary.
-
-Examples:
-
-    zae-limiter local up
-    zae-limiter local up --name my-app
-
-To start it and use it in the same shell:
-
-    eval "$(zae-limiter local up)"`
 }
 
 // Run starts it and prints how to use it.
@@ -47,15 +28,11 @@ func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if err := dynamo.CheckName(name); err != nil {
 		return usageErrorf("--name %s", withoutPrefix(err.Error()))
 	}
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	switch running := l != nil && l.isRunning(ctx); {
 	case running && l.Port != c.Port:
 		return fmt.Errorf("%w on port %d: use that one, or stop it first: zae-limiter local down", errLocalRunning, l.Port)
@@ -96,26 +73,12 @@ func createTable(ctx context.Context, l *localInstance, name string) error {
 // localDownCmd stops DynamoDB Local.
 type localDownCmd struct{}
 
-// Help shows an example.
-func (*localDownCmd) Help() string {
-	return `The command stops the DynamoDB Local that "local up" has started, and no other, and returns when the port is free again. All tables are lost.
-
-Example:
-
-    zae-limiter local down`
-}
-
-// Run stops it.
 func (*localDownCmd) Run(ctx context.Context, app *App) error {
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	if l == nil {
 		app.logf("nothing to stop: DynamoDB Local was not started by: zae-limiter local up")
 		return nil
@@ -142,26 +105,13 @@ func (*localDownCmd) Run(ctx context.Context, app *App) error {
 // localStatusCmd shows the state of DynamoDB Local.
 type localStatusCmd struct{ Output }
 
-// Help shows an example.
-func (*localStatusCmd) Help() string {
-	return `The command shows whether the DynamoDB Local that "local up" has started is running, and where. If it is running but does not answer, the exit code is 5.
-
-Example:
-
-    zae-limiter local status`
-}
-
 // Run checks the process or the container.
 func (c *localStatusCmd) Run(ctx context.Context, app *App) error {
-	state, err := app.lockLocalState(ctx)
+	state, l, err := app.lockLocalState(ctx)
 	if err != nil {
 		return err
 	}
 	defer state.unlock()
-	l, err := state.load()
-	if err != nil {
-		return err
-	}
 	if l == nil || !l.isRunning(ctx) {
 		return app.print(c.Output.Output, localDoc{})
 	}
@@ -179,29 +129,14 @@ func (c *localStatusCmd) Run(ctx context.Context, app *App) error {
 
 // localDoc describes the DynamoDB Local that "local up" has started.
 type localDoc struct {
-	Running   bool    `json:"running"`
-	Reachable bool    `json:"reachable"`
-	Runtime   *string `json:"runtime"`
-	Endpoint  *string `json:"endpoint"`
-	Table     *string `json:"table"`
-	Container *string `json:"container_id"`
-	PID       *int    `json:"pid"`
-	Log       *string `json:"log"`
+	Running   bool    `json:"running" row:"running"`
+	Reachable bool    `json:"reachable" row:"reachable"`
+	Runtime   *string `json:"runtime" row:"runtime"`
+	Endpoint  *string `json:"endpoint" row:"endpoint"`
+	Table     *string `json:"table" row:"table"`
+	Container *string `json:"container_id" row:"container"`
+	PID       *int    `json:"pid" row:"process"`
+	Log       *string `json:"log" row:"log"`
 }
 
-func (d localDoc) table() table {
-	pid := ""
-	if d.PID != nil {
-		pid = strconv.Itoa(*d.PID)
-	}
-	return table{rows: [][]string{
-		{"running", yesNo(d.Running)},
-		{"reachable", yesNo(d.Reachable)},
-		{"runtime", deref(d.Runtime)},
-		{"endpoint", deref(d.Endpoint)},
-		{"table", deref(d.Table)},
-		{"container", deref(d.Container)},
-		{"process", pid},
-		{"log", deref(d.Log)},
-	}}
-}
+func (d localDoc) table() table { return table{rows: rowsOf(d, "row")} }

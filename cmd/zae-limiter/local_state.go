@@ -56,17 +56,26 @@ type localState struct {
 	unlock func()
 }
 
-// lockLocalState locks the state in the user's data directory. It waits for another command up to --timeout.
-func (a *App) lockLocalState(ctx context.Context) (localState, error) {
+// lockLocalState locks the state in the user's data directory, and returns the instance in it; nil if nothing was started. It
+// waits for another command up to --timeout.
+func (a *App) lockLocalState(ctx context.Context) (localState, *localInstance, error) {
 	data, err := dataFolder(runtime.GOOS, a.Getenv)
 	if err != nil {
-		return localState{}, err
+		return localState{}, nil, err
 	}
 	folder := filepath.Join(data, "zae-limiter", "local")
 	ctx, cancel := context.WithTimeout(ctx, max(a.Timeout, time.Millisecond))
 	defer cancel()
 	unlock, err := dynamolocal.Lock(ctx, filepath.Join(folder, "lock"))
-	return localState{folder, unlock}, err
+	if err != nil {
+		return localState{}, nil, err
+	}
+	p := localState{folder, unlock}
+	l, err := p.load()
+	if err != nil {
+		unlock()
+	}
+	return p, l, err
 }
 
 func (p localState) file() string { return filepath.Join(p.folder, "state.json") }

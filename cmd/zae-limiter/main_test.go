@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type shell struct {
 	clock    sync.Mutex // guards now: an abandoned call to the store may still run
 	in       string
 	terminal bool
+	columns  int // of the terminal; 0 means 80
 	tidies   bool
 	virtual  bool // time is that of a synctest bubble
 	slept    []time.Duration
@@ -121,7 +123,7 @@ func (s *shell) frozen() host {
 	return host{
 		In: strings.NewReader(s.in), Out: io.Discard, Err: io.Discard,
 		Terminal: func(any) bool { return s.terminal },
-		Size:     func(any) (int, int) { return 80, 24 },
+		Size:     func(any) (int, int) { return cmp.Or(s.columns, 80), 24 },
 		Raw:      func(any) (func(), error) { return func() {}, nil },
 		Getenv:   func(name string) string { return s.env[name] },
 		Hostname: func() (string, error) { return "host", nil },

@@ -13,32 +13,20 @@ type namespaceRegisterCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceRegisterCmd) Help() string {
-	return `A namespace that already exists does not change. The namespace "default" always exists.
-
-Example:
-
-    zae-limiter namespace register team-x team-y`
-}
-
-// Run makes them.
-func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		var d namespacesDoc
-		for _, name := range c.Name {
-			if err := l.RegisterNamespace(ctx, name); err != nil {
-				return err
-			}
-			n, err := l.Namespace(ctx, name)
-			if err != nil {
-				return err
-			}
-			d.Namespaces = append(d.Namespaces, namespaceDocOf(n))
+func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	var d namespacesDoc
+	for _, name := range c.Name {
+		if err := l.RegisterNamespace(ctx, name); err != nil {
+			return err
 		}
-		app.reportChange("registered %s", strings.Join(c.Name, ", "))
-		return app.print(c.Output.Output, d)
-	})
+		n, err := l.Namespace(ctx, name)
+		if err != nil {
+			return err
+		}
+		d.Namespaces = append(d.Namespaces, namespaceDocOf(n))
+	}
+	app.reportChange("registered %s", strings.Join(c.Name, ", "))
+	return app.print(c.Output.Output, d)
 }
 
 // namespaceListCmd lists namespaces.
@@ -47,28 +35,16 @@ type namespaceListCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceListCmd) Help() string {
-	return `The list includes deleted namespaces until they are purged.
-
-Example:
-
-    zae-limiter namespace list`
-}
-
-// Run lists them.
-func (c *namespaceListCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		all, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
-		if err != nil {
-			return err
-		}
-		d := namespacesDoc{make([]namespaceDoc, len(all)), orNull(next)}
-		for i, n := range all {
-			d.Namespaces[i] = namespaceDocOf(n)
-		}
-		return app.print(c.Output.Output, d)
-	})
+func (c *namespaceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	all, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[engine.Namespace], error) { return l.ListNamespaces(ctx, p) })
+	if err != nil {
+		return err
+	}
+	d := namespacesDoc{make([]namespaceDoc, len(all)), orNull(next)}
+	for i, n := range all {
+		d.Namespaces[i] = namespaceDocOf(n)
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // namespaceShowCmd shows a namespace.
@@ -77,22 +53,12 @@ type namespaceShowCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceShowCmd) Help() string {
-	return `Example:
-
-    zae-limiter namespace show team-b`
-}
-
-// Run reads it.
-func (c *namespaceShowCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		n, err := l.Namespace(ctx, c.Name)
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, namespaceDocOf(n))
-	})
+func (c *namespaceShowCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	n, err := l.Namespace(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, namespaceDocOf(n))
 }
 
 // namespaceDeleteCmd marks a namespace as deleted.
@@ -101,27 +67,11 @@ type namespaceDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*namespaceDeleteCmd) Help() string {
-	return `From then on, every call in the namespace fails. The namespace can be recovered until it is purged.
-
-Example:
-
-    zae-limiter namespace delete team-b --yes`
-}
-
-// Run deletes it.
-func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *namespaceDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the namespace %s?", c.Name); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteNamespace(ctx, c.Name); err != nil {
-			return err
-		}
-		app.reportChange("deleted the namespace %s", c.Name)
-		return nil
-	})
+	return app.reportResult(l.DeleteNamespace(ctx, c.Name), "deleted the namespace %s", c.Name)
 }
 
 // namespaceRecoverCmd restores a deleted namespace.
@@ -130,26 +80,16 @@ type namespaceRecoverCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*namespaceRecoverCmd) Help() string {
-	return `Example:
-
-    zae-limiter namespace recover team-old`
-}
-
-// Run recovers it.
-func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.RecoverNamespace(ctx, c.Name); err != nil {
-			return err
-		}
-		n, err := l.Namespace(ctx, c.Name)
-		if err != nil {
-			return err
-		}
-		app.reportChange("recovered the namespace %s", c.Name)
-		return app.print(c.Output.Output, namespaceDocOf(n))
-	})
+func (c *namespaceRecoverCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.RecoverNamespace(ctx, c.Name); err != nil {
+		return err
+	}
+	n, err := l.Namespace(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	app.reportChange("recovered the namespace %s", c.Name)
+	return app.print(c.Output.Output, namespaceDocOf(n))
 }
 
 // namespacePurgeCmd removes a deleted namespace and its records.
@@ -158,27 +98,11 @@ type namespacePurgeCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*namespacePurgeCmd) Help() string {
-	return `Only a deleted namespace can be purged. If the command is interrupted, run it again.
-
-Example:
-
-    zae-limiter namespace purge team-old --yes`
-}
-
-// Run purges it.
-func (c *namespacePurgeCmd) Run(ctx context.Context, app *App) error {
+func (c *namespacePurgeCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Permanently remove all records of the namespace %s?", c.Name); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.PurgeNamespace(ctx, c.Name); err != nil {
-			return err
-		}
-		app.reportChange("purged the namespace %s", c.Name)
-		return nil
-	})
+	return app.reportResult(l.PurgeNamespace(ctx, c.Name), "purged the namespace %s", c.Name)
 }
 
 // namespaceDoc describes a namespace.

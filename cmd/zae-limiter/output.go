@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -95,6 +96,31 @@ func (a *App) tabulate(t table) []byte {
 		lines = append(lines, "\nmore: --after "+t.next+"\n")
 	}
 	return []byte(strings.Join(lines, ""))
+}
+
+// rowsOf returns a row for each field of a document that has this tag, whose text is the row's name. A nil pointer is an empty
+// cell.
+func rowsOf(d any, tag string) (rows [][]string) {
+	for field, value := range reflect.ValueOf(d).Fields() {
+		name, shown := field.Tag.Lookup(tag)
+		if !shown {
+			continue
+		}
+		if value.Kind() == reflect.Pointer && !value.IsNil() {
+			value = value.Elem()
+		}
+		cell := ""
+		switch v := value.Interface().(type) {
+		case bool:
+			cell = yesNo(v)
+		default:
+			if value.Kind() != reflect.Pointer {
+				cell = fmt.Sprint(v)
+			}
+		}
+		rows = append(rows, []string{name, cell})
+	}
+	return rows
 }
 
 // orDash returns the printable form of a cell, and a dash for an empty one.

@@ -23,8 +23,7 @@ const (
 )
 
 func (a *App) progress(what string, total int) *progress {
-	term := a.Getenv("TERM")
-	return &progress{app: a, what: what, total: total, bar: a.Terminal(a.Err) && term != "" && term != "dumb", shown: a.Now()}
+	return &progress{app: a, what: what, total: total, bar: a.drawable(a.Err), shown: a.Now()}
 }
 
 // update sets how many parts are done. It must not be called concurrently.

@@ -13,24 +13,12 @@ type resourceSetCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceSetCmd) Help() string {
-	return `The limits replace all that are set for the resource. They apply to every entity without limits of its own.
-
-Example:
-
-    zae-limiter resource set-defaults gpt-4 -l rpm:50 -l tpm:100000`
-}
-
-// Run stores them.
-func (c *resourceSetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
-			return err
-		}
-		app.reportChange("set the limits of %s", c.Name)
-		return printResource(ctx, app, c.Output, l, c.Name)
-	})
+func (c *resourceSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if err := l.SetResourceDefaults(ctx, c.Name, limitsOf(c.Limit)); err != nil {
+		return err
+	}
+	app.reportChange("set the limits of %s", c.Name)
+	return printResource(ctx, app, c.Output, l, c.Name)
 }
 
 // resourceGetCmd shows a resource's limits.
@@ -39,16 +27,8 @@ type resourceGetCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceGetCmd) Help() string {
-	return `Example:
-
-    zae-limiter resource get-defaults gpt-4`
-}
-
-// Run reads them.
-func (c *resourceGetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printResource(ctx, app, c.Output, l, c.Name) })
+func (c *resourceGetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return printResource(ctx, app, c.Output, l, c.Name)
 }
 
 func printResource(ctx context.Context, app *App, o Output, l *engine.Limiter, name string) error {
@@ -68,25 +48,11 @@ type resourceDeleteCmd struct {
 	Confirm
 }
 
-// Help shows an example.
-func (*resourceDeleteCmd) Help() string {
-	return `Example:
-
-    zae-limiter resource delete-defaults gpt-4 --yes`
-}
-
-// Run removes them.
-func (c *resourceDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *resourceDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of %s?", c.Name); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteResourceDefaults(ctx, c.Name); err != nil {
-			return err
-		}
-		app.reportChange("deleted the limits of %s", c.Name)
-		return nil
-	})
+	return app.reportResult(l.DeleteResourceDefaults(ctx, c.Name), "deleted the limits of %s", c.Name)
 }
 
 // resourceListCmd lists resources.
@@ -96,27 +62,16 @@ type resourceListCmd struct {
 	Output
 }
 
-// Help shows an example.
-func (*resourceListCmd) Help() string {
-	return `Examples:
-
-    zae-limiter resource list
-    zae-limiter resource list --with-entity-limits`
-}
-
-// Run lists them.
-func (c *resourceListCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		fetch := l.Resources
-		if c.WithEntityLimits {
-			fetch = l.ResourcesWithEntityLimits
-		}
-		names, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
-		if err != nil {
-			return err
-		}
-		return app.print(c.Output.Output, resourcesDoc{nonNil(names), orNull(next)})
-	})
+func (c *resourceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	fetch := l.Resources
+	if c.WithEntityLimits {
+		fetch = l.ResourcesWithEntityLimits
+	}
+	names, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) { return fetch(ctx, p) })
+	if err != nil {
+		return err
+	}
+	return app.print(c.Output.Output, resourcesDoc{nonNil(names), orNull(next)})
 }
 
 // resourceDoc lists a resource's limits.

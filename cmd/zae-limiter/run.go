@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -22,7 +21,7 @@ func run(ctx context.Context, args []string, w host) int {
 		helped bool
 		app    = &App{host: w}
 	)
-	parser, err := kong.New(&tree, options(w, &helped)...)
+	parser, err := kong.New(&tree, append(options(w, &helped), kong.BindToProvider(app.limiter), kong.BindToProvider(app.selectedTarget))...)
 	if err != nil {
 		return app.finish(ctx, err)
 	}
@@ -52,7 +51,7 @@ func run(ctx context.Context, args []string, w host) int {
 	}
 	ctx = awsconfig.With(ctx, app.aws)
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return app.finish(ctx, parsed.Run(app))
+	return app.finish(ctx, app.close(ctx, parsed.Run(app)))
 }
 
 // normalizeArgs rewrites common command lines: none and "help …" to --help, and --version to the command version.
@@ -117,6 +116,7 @@ func options(w host, helped *bool) []kong.Option {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(helpWithVariable),
 		kong.Help(printHelp),
+		kong.PostBuild(addDetails),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "work", Title: "Using limits:"},
 			{Key: "configuration", Title: "Configuration:"},
@@ -128,15 +128,6 @@ func options(w host, helped *bool) []kong.Option {
 	}
 }
 
-// printHelp prints kong's help; the help of the whole program ends with the exit codes.
-func printHelp(o kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(o, ctx); err != nil || ctx.Selected() != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(ctx.Stdout, "\nExit codes:\n%s", exitCodeHelp())
-	return err
-}
-
 // variableResolver sets a flag that is not on the command line from the environment variable in its tag "from".
 func variableResolver(getenv func(string) string) kong.ResolverFunc {
 	return func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
@@ -145,26 +136,4 @@ func variableResolver(getenv func(string) string) kong.ResolverFunc {
 		}
 		return nil, nil
 	}
-}
-
-// helpWithVariable returns a flag's help text followed by the name of that variable.
-func helpWithVariable(v *kong.Value) string {
-	if name := v.Tag.Get("from"); name != "" {
-		return strings.TrimSuffix(v.Help, ".") + " ($" + name + ")."
-	}
-	return v.Help
-}
-
-// helpCommand returns the command line that prints the help of the command at the start of args.
-func helpCommand(parser *kong.Kong, args []string) string {
-	node, path := parser.Model.Node, parser.Model.Name
-	for _, arg := range args {
-		for _, child := range node.Children {
-			if child.Name == arg {
-				node, path = child, path+" "+arg
-				break
-			}
-		}
-	}
-	return path + " --help"
 }

@@ -117,7 +117,7 @@ var scenes = []struct {
 		"deploy --name my-app --lambda-zip main.go", "deploy --name my-app --no-iam", "--store bolt:x deploy", "delete --name my-app",
 		"check --name my-app", "upgrade --name my-app", "deploy --name my-app --endpoint-url nowhere", "list --endpoint-url http://127.0.0.1:1",
 	}},
-	{name: "terminal", make: func(c *cloud) { c.terminal, c.env["TERM"] = true, "xterm" }, lines: []string{small + " --enable-alarms"}},
+	{name: "terminal", make: func(c *cloud) { c.terminal, c.columns, c.env["TERM"] = true, 100, "xterm" }, lines: []string{small + " --enable-alarms"}},
 }
 
 // interrupting interrupts the command at a request, which is not answered.

@@ -24,16 +24,6 @@ func (a *App) signIn(at target) (context.Context, error) {
 	return context.WithoutCancel(base), nil
 }
 
-// isLocal reports whether the table is in an emulator on this machine, which accepts any credentials.
-func (a *App) isLocal(at target) bool {
-	for _, endpoint := range []string{at.endpoint, a.Getenv("AWS_ENDPOINT_URL_DYNAMODB"), a.Getenv("AWS_ENDPOINT_URL")} {
-		if endpoint != "" {
-			return awsconfig.Local(endpoint)
-		}
-	}
-	return false
-}
-
 // promptMFACode asks for the code of an MFA device.
 func (a *App) promptMFACode(serial string) (string, error) {
 	fmt.Fprintf(a.Err, "zae-limiter: code of the MFA device %s: ", serial)

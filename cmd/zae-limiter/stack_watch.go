@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 	"github.com/zeroae/zae-limiter-go/stack"
@@ -38,8 +35,7 @@ type resourceProgress struct {
 
 // watch starts to show the progress of a stack.
 func (a *App) watch(name string) *stackWatch {
-	live := a.Terminal(a.Err) && a.Getenv("TERM") != "dumb" && a.Getenv("TERM") != ""
-	return &stackWatch{app: a, stack: name, redraws: live, begun: a.Now(), activity: "reading the current state"}
+	return &stackWatch{app: a, stack: name, redraws: a.drawable(a.Err), begun: a.Now(), activity: "reading the current state"}
 }
 
 // event shows an event.
@@ -137,17 +133,8 @@ func (p *stackWatch) erase() {
 // line prints a line, cut to the width of the terminal.
 func (p *stackWatch) line(format string, args ...any) {
 	text := []rune(strings.TrimRight(printable(fmt.Sprintf(format, args...)), " "))
-	fmt.Fprintln(p.app.Err, string(text[:min(len(text), width(p.app.Err)-1)]))
-}
-
-// width returns the number of columns of a terminal.
-func width(stream any) int {
-	if f, ok := stream.(*os.File); ok {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 20 {
-			return columns
-		}
-	}
-	return 100
+	width, _ := p.app.Size(p.app.Err)
+	fmt.Fprintln(p.app.Err, string(text[:min(len(text), width-1)]))
 }
 
 // sleep waits, and updates the elapsed time on the terminal every second.

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
@@ -14,42 +14,30 @@ import (
 // statusCmd shows the selected store.
 type statusCmd struct{ Output }
 
-// Help shows an example.
-func (*statusCmd) Help() string {
-	return `The command reads the store once. For a deployment, it also shows the stack and the table. If the store is unavailable, the
-exit code is 5.
-
-Example:
-
-    zae-limiter status`
-}
-
 // Run reads the store, and the stack if the store is a deployment.
-func (c *statusCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		status, failed := l.Status(ctx)
-		deployed, err := app.deployedStack(ctx, failed == nil)
-		if err != nil || failed != nil && deployed == nil {
-			return errors.Join(failed, err)
-		}
-		d := statusReport{
-			Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
-			LatencyMS: float64(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
-		}
-		if status.Reachable {
-			d.Schema = &status.Schema
-		}
-		if status.Reachable && status.Records >= 0 {
-			d.Records = &status.Records
-		}
-		if err := app.print(c.Output.Output, d); err != nil || failed != nil {
-			return errors.Join(failed, err)
-		}
-		if status.Reachable {
-			return nil
-		}
-		return l.Ping(ctx) // returns the reason
-	})
+func (c *statusCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	status, failed := l.Status(ctx)
+	deployed, err := app.deployedStack(ctx, failed == nil)
+	if err != nil || failed != nil && deployed == nil {
+		return errors.Join(failed, err)
+	}
+	d := statusReport{
+		Store: app.store.url, Exists: app.store.existence(status.Reachable, failed), Reachable: status.Reachable,
+		LatencyMS: latencyMS(status.Latency.Microseconds()) / 1000, Namespace: app.Namespace, Stack: deployed,
+	}
+	if status.Reachable {
+		d.Schema = &status.Schema
+	}
+	if status.Reachable && status.Records >= 0 {
+		d.Records = &status.Records
+	}
+	if err := app.print(c.Output.Output, d); err != nil || failed != nil {
+		return errors.Join(failed, err)
+	}
+	if status.Reachable {
+		return nil
+	}
+	return l.Ping(ctx) // returns the reason
 }
 
 // existence reports whether the store exists, given the result of reading it; nil means unknown.
@@ -72,36 +60,27 @@ func (s *store) existence(reached bool, err error) *bool {
 
 // statusReport describes the state of the store.
 type statusReport struct {
-	Store     string  `json:"store"`
-	Exists    *bool   `json:"exists"`
-	Reachable bool    `json:"reachable"`
-	LatencyMS float64 `json:"latency_ms"`
-	Schema    *string `json:"schema"`
-	Namespace string  `json:"namespace"`
-	Records   *int64  `json:"records"`
+	Store     string    `json:"store" row:"store"`
+	Exists    *bool     `json:"exists" row:"exists"`
+	Reachable bool      `json:"reachable" row:"reachable"`
+	LatencyMS latencyMS `json:"latency_ms" row:"latency"`
+	Schema    *string   `json:"schema" row:"schema"`
+	Namespace string    `json:"namespace" row:"namespace"`
+	Records   *int64    `json:"records" row:"records"`
 
 	Stack *stackDoc `json:"stack"`
 }
 
+// latencyMS is a number of milliseconds with at most three decimals.
+type latencyMS float64
+
+// String returns the duration for tables.
+func (m latencyMS) String() string { return (time.Duration(m*1000) * time.Microsecond).String() }
+
 func (d statusReport) table() table {
-	exists, schema, records := "unknown", "unknown", "unknown"
-	if d.Exists != nil {
-		exists = yesNo(*d.Exists)
-	}
-	if d.Schema != nil {
-		schema = *d.Schema
-	}
-	if d.Records != nil {
-		records = strconv.FormatInt(*d.Records, 10)
-	}
-	rows := [][]string{
-		{"store", d.Store},
-		{"exists", exists},
-		{"reachable", yesNo(d.Reachable)},
-		{"latency", (time.Duration(d.LatencyMS*1000) * time.Microsecond).String()},
-		{"schema", schema},
-		{"namespace", d.Namespace},
-		{"records", records},
+	rows := rowsOf(d, "row")
+	for _, row := range rows {
+		row[1] = cmp.Or(row[1], "unknown")
 	}
 	if d.Stack != nil {
 		rows = append(rows, d.Stack.rows()...)

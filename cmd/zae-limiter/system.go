@@ -13,50 +13,28 @@ type systemSetCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*systemSetCmd) Help() string {
-	return `The limits replace all that are set for the system. They apply if neither the entity nor the resource has limits. You can set a policy without limits.
-
-Examples:
-
-    zae-limiter system set-defaults -l rpm:100 -l tpm:10000
-    zae-limiter system set-defaults -l rpm:100 --on-unavailable allow
-    zae-limiter system set-defaults --on-unavailable block`
-}
-
-// Run stores them.
-func (c *systemSetCmd) Run(ctx context.Context, app *App) error {
+func (c *systemSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if len(c.Limit) == 0 && c.OnUnavailable == "" {
 		return usageErrorf("nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow")
 	}
 	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
-			return err
-		}
-		what := "limits"
-		if len(c.Limit) == 0 {
-			what = "policy"
-		}
-		app.reportChange("set the system's %s", what)
-		return printSystem(ctx, app, c.Output, l)
-	})
+	if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
+		return err
+	}
+	what := "limits"
+	if len(c.Limit) == 0 {
+		what = "policy"
+	}
+	app.reportChange("set the system's %s", what)
+	return printSystem(ctx, app, c.Output, l)
 }
 
 // systemGetCmd shows the system's limits.
 type systemGetCmd struct{ Output }
 
-// Help shows an example.
-func (*systemGetCmd) Help() string {
-	return `Example:
-
-    zae-limiter system get-defaults`
-}
-
-// Run reads them.
-func (c *systemGetCmd) Run(ctx context.Context, app *App) error {
-	return app.withLimiter(ctx, func(l *engine.Limiter) error { return printSystem(ctx, app, c.Output, l) })
+func (c *systemGetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	return printSystem(ctx, app, c.Output, l)
 }
 
 func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) error {
@@ -74,27 +52,11 @@ func printSystem(ctx context.Context, app *App, o Output, l *engine.Limiter) err
 // systemDeleteCmd deletes the system's limits.
 type systemDeleteCmd struct{ Confirm }
 
-// Help shows an example.
-func (*systemDeleteCmd) Help() string {
-	return `The policy for an unreachable store is deleted as well.
-
-Example:
-
-    zae-limiter system delete-defaults --yes`
-}
-
-// Run removes them.
-func (c *systemDeleteCmd) Run(ctx context.Context, app *App) error {
+func (c *systemDeleteCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	if err := app.confirm(ctx, c.Confirm, "Delete the limits of the whole system?"); err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		if err := l.DeleteSystemDefaults(ctx); err != nil {
-			return err
-		}
-		app.reportChange("deleted the system's limits")
-		return nil
-	})
+	return app.reportResult(l.DeleteSystemDefaults(ctx), "deleted the system's limits")
 }
 
 // systemDoc lists the system's limits and its policy.

@@ -16,17 +16,6 @@ type cfnTemplateCmd struct {
 	Output string `short:"o" placeholder:"FILE" help:"File to write to. Default: standard output."`
 }
 
-// Help shows an example.
-func (*cfnTemplateCmd) Help() string {
-	return `Use the template to deploy with other tools. The table then needs its schema record, which "zae-limiter init" writes. The function's code must be in the stack's own S3 bucket, so the first deployment takes two steps: see docs/deployment.md.
-
-Examples:
-
-    zae-limiter cfn-template
-    zae-limiter cfn-template -o template.yaml`
-}
-
-// Run writes it.
 func (c *cfnTemplateCmd) Run(app *App) error {
 	if c.Output == "" {
 		_, err := fmt.Fprint(app.Out, stack.Template())
@@ -42,16 +31,6 @@ type lambdaExportCmd struct {
 	Force        bool   `short:"f" help:"Overwrite an existing file."`
 	Architecture string `placeholder:"PROCESSOR" enum:",arm64,x86_64" default:"" help:"Processor of the function: arm64 or x86_64. Default: arm64, or that of this program."`
 	LambdaZip    string `placeholder:"FILE" from:"ZAE_LIMITER_LAMBDA_ZIP" help:"Use this zip, or this program for Linux. Default: this program, or a build with Go."`
-}
-
-// Help shows examples.
-func (*lambdaExportCmd) Help() string {
-	return `The command writes the zip that deploy uploads: this program for Linux, the same bytes each time. If this program was not built for Linux, the command needs Go to build it.
-
-Examples:
-
-    zae-limiter lambda-export --info
-    zae-limiter lambda-export -o lambda.zip --force`
 }
 
 // Run finds or builds the code and writes it.

@@ -21,34 +21,11 @@ type topCmd struct {
 	Output
 }
 
-// Help says what the numbers mean, and shows examples.
-func (*topCmd) Help() string {
-	return `A bucket's record has the tokens left of each limit and the tokens consumed so far; the rates are the difference of two readings. Denials are not counted: a denial writes nothing. An empty limit denies until ADMITS IN has passed, the time until one token is available.
-
-The command writes nothing. If there are more buckets than --sample, each reading includes the busiest buckets so far and the next ones of all, and the output says so. On DynamoDB, a reading costs one read unit per bucket. To find the buckets, the command also scans the table, for at most a tenth of the time: about 1,100 read units per second with the defaults. With the id of one entity in --entity-id, it reads only that entity's buckets.
-
-Keys: s changes the sort order, q quits.
-
-Examples:
-
-    zae-limiter top --once
-    zae-limiter top --once --interval 0s --sort left --resource gpt-* -o json
-
-On a terminal, live:
-
-    $ zae-limiter top --entity-id team-* --sort left`
-}
-
 // Run reads twice and prints, or shows the live view.
-func (c *topCmd) Run(ctx context.Context, app *App) error {
+func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) error {
 	if err := c.check(app); err != nil {
 		return err
 	}
-	limiter, err := app.limiter()
-	if err != nil {
-		return err
-	}
-	defer limiter.Close() //nolint:errcheck // it holds nothing
 	s := newSampler(limiter, app.Now, c.EntityID, c.Resource, c.Sample)
 	if err := s.sample(ctx); err != nil {
 		return err
@@ -85,7 +62,7 @@ func (c *topCmd) check(app *App) error {
 		return usageErrorf("--output %s needs --once", c.Output.Output)
 	case c.Interval < 100*time.Millisecond:
 		return usageErrorf("--interval %v must be at least 100ms without --once", c.Interval)
-	case !app.drawable():
+	case !app.drawable(app.Out):
 		return usageErrorf("the live view needs a terminal: pass --once to print a table")
 	}
 	return nil

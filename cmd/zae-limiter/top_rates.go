@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -47,31 +49,7 @@ func (s *sampler) ratesOfNew(b *engine.BucketState, now time.Time) *rates {
 	return ratesOf(&engine.BucketState{}, b, elapsed)
 }
 
-// pattern matches a name; * stands for any characters. An empty pattern matches all names.
-type pattern string
-
-// matchesMany reports whether more than one name can match.
-func (p pattern) matchesMany() bool { return p == "" || strings.Contains(string(p), "*") }
-
-func (p pattern) matches(name string) bool {
-	if p == "" {
-		return true
-	}
-	parts := strings.Split(string(p), "*")
-	if len(parts) == 1 {
-		return name == parts[0]
-	}
-	name, begins := strings.CutPrefix(name, parts[0])
-	if !begins {
-		return false
-	}
-	last := len(parts) - 1
-	for _, part := range parts[1:last] {
-		at := strings.Index(name, part)
-		if at < 0 {
-			return false
-		}
-		name = name[at+len(part):]
-	}
-	return strings.HasSuffix(name, parts[last])
+// namePattern returns a pattern in which * stands for any characters. An empty text matches all names.
+func namePattern(text string) *regexp.Regexp {
+	return regexp.MustCompile("(?s)^" + strings.ReplaceAll(regexp.QuoteMeta(cmp.Or(text, "*")), `\*`, ".*") + "$")
 }

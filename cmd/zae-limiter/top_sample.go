@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -16,9 +17,10 @@ import (
 type sampler struct {
 	limiter  *engine.Limiter
 	now      func() time.Time
-	entity   pattern
-	resource pattern // of the resource
-	maxRead  int     // maximum number of buckets in one reading
+	entity   *regexp.Regexp
+	resource *regexp.Regexp
+	only     string // the only entity that can match; empty if several can
+	maxRead  int    // maximum number of buckets in one reading
 
 	walkAfter time.Time // when the walk may continue
 
@@ -43,10 +45,14 @@ type bucketTrack struct {
 }
 
 func newSampler(limiter *engine.Limiter, now func() time.Time, entity, resource string, most int) *sampler {
-	return &sampler{
-		limiter: limiter, now: now, entity: pattern(entity), resource: pattern(resource), maxRead: most,
+	s := &sampler{
+		limiter: limiter, now: now, entity: namePattern(entity), resource: namePattern(resource), maxRead: most,
 		tracks: map[engine.BucketName]*bucketTrack{},
 	}
+	if !strings.Contains(entity, "*") {
+		s.only = entity
+	}
+	return s
 }
 
 // sample reads all buckets if there are at most maxRead. Otherwise half of the reading are the busiest buckets, and half the
@@ -113,10 +119,7 @@ func (s *sampler) knownNames() []engine.BucketName {
 // walk reads the next buckets, at most limit, and reports whether it reached the end.
 func (s *sampler) walk(ctx context.Context, limit int, fresh map[engine.BucketName]bool) (finished bool, err error) {
 	for limit > 0 {
-		q := engine.BucketQuery{Page: engine.Page{Size: min(limit, maxPageSize), After: s.position}}
-		if !s.entity.matchesMany() {
-			q.Entity = string(s.entity)
-		}
+		q := engine.BucketQuery{Entity: s.only, Page: engine.Page{Size: min(limit, maxPageSize), After: s.position}}
 		page, err := s.limiter.Buckets(ctx, q)
 		if err != nil {
 			return false, err
@@ -191,7 +194,7 @@ func (s *sampler) add(states []engine.BucketState, round int, fresh map[engine.B
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	for _, b := range states {
-		if !s.entity.matches(b.Entity) || !s.resource.matches(b.Resource) {
+		if !s.entity.MatchString(b.Entity) || !s.resource.MatchString(b.Resource) {
 			continue
 		}
 		t := s.tracks[b.BucketName]

@@ -35,12 +35,6 @@ func newTopScreen(app *App, c *topCmd, s *sampler) *topScreen {
 	return &topScreen{app: app, cmd: *c, s: s, last: app.Now()}
 }
 
-// drawable reports whether standard output is a terminal that supports the control sequences.
-func (a *App) drawable() bool {
-	term := a.Getenv("TERM")
-	return a.Terminal(a.Out) && term != "" && term != "dumb"
-}
-
 // show draws until the user quits. It returns nil for q, and an error for Ctrl-C and when ctx is done. It restores the
 // terminal.
 func (t *topScreen) show(ctx context.Context) error {

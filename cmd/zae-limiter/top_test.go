@@ -35,7 +35,7 @@ func TestPattern(t *testing.T) {
 		{"ab*ba", "aba", false},
 		{"a*bc*c", "abc", false},
 	} {
-		if got := pattern(c.pattern).matches(c.name); got != c.want {
+		if got := namePattern(c.pattern).MatchString(c.name); got != c.want {
 			t.Errorf("%q matches %q: %v", c.pattern, c.name, got)
 		}
 	}

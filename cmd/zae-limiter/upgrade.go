@@ -16,22 +16,8 @@ type upgradeCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*upgradeCmd) Help() string {
-	return `The command deploys this program's template and the function's code. All options keep their values. To see what differs, use check.
-
-Examples:
-
-    zae-limiter upgrade --name my-app --region us-east-1
-    zae-limiter upgrade --name my-app --lambda-only --force`
-}
-
 // Run compares versions, and deploys.
-func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
-	at, err := app.selectedTarget()
-	if err != nil {
-		return err
-	}
+func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 	o := at.options(app)
 	if err := readCodeFile(o, c.LambdaZip); err != nil {
 		return err
@@ -43,12 +29,12 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
 	if info.ID == "" {
 		return &stackError{commandLineText(info.Reason), exitNotFound, stack.ErrNotFound}
 	}
-	if olderRelease(clientVersion(), info.Version) && !c.Force {
-		return fmt.Errorf("%w: %s, this is %s: use the newer version, or downgrade with --force", errNewerVersion, info.Version, clientVersion())
+	if olderRelease(stack.Version(), info.Version) && !c.Force {
+		return fmt.Errorf("%w: %s, this is %s: use the newer version, or downgrade with --force", errNewerVersion, info.Version, stack.Version())
 	}
 	result := stack.Result{Action: stack.Unchanged, Info: info}
-	if d := checkOf(&info); d.Same && d.Parts[len(d.Parts)-1].Client != unreleasedVersion && !c.Force {
-		app.logf("nothing to upgrade: %s has version %s", at, clientVersion())
+	if d := checkOf(&info); d.Same && d.Parts[len(d.Parts)-1].Client != stack.UnreleasedVersion && !c.Force {
+		app.logf("nothing to upgrade: %s has version %s", at, stack.Version())
 	} else {
 		o.CodeOnly = c.LambdaOnly
 		r, took, err := app.ensure(ctx, at, o)
@@ -58,9 +44,7 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App) error {
 		result = r
 		app.reportDeployment(at, result, took)
 	}
-	return app.print(c.Output.Output, deploymentDoc{
-		stackPlan: stackPlan{string(result.Action), resourceChanges(result.Changes), settingDifferences(result.Before, result.After)}, Stack: stackDocOf(&result.Info),
-	})
+	return app.print(c.Output.Output, deploymentDocOf(&result))
 }
 
 // olderRelease reports whether a release is older than another. It returns false if either is not a release.

@@ -67,22 +67,8 @@ type usageListCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*usageListCmd) Help() string {
-	return `Usage is the number of tokens consumed less those refunded in a window. A refund counts in the window in which it happens,
-so the usage of a window can be negative. The aggregator of a deployment records usage after some seconds, and keeps it for
-the deployment's retention. In a file, this command records it, unless the file is read-only. DynamoDB Local has no
-aggregator, so it has no usage.
-
-Examples:
-
-    zae-limiter usage list --entity-id user-123
-    zae-limiter usage list --resource gpt-4 --window daily --start 168h -o json
-    zae-limiter usage list -e user-123 -r gpt-4 --start 2026-03-04 --end 2026-03-05 --plot`
-}
-
 // Run lists or draws them.
-func (c *usageListCmd) Run(ctx context.Context, app *App) error {
+func (c *usageListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
 	if err != nil {
 		return err
@@ -90,26 +76,24 @@ func (c *usageListCmd) Run(ctx context.Context, app *App) error {
 	if c.Plot && c.Output.Output != formatTable {
 		return usageErrorf("--plot cannot be combined with --output %s: leave out one of them", c.Output.Output)
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		snapshots, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
-			q.Page = p
-			return l.Usage(ctx, q)
-		})
-		if err != nil {
-			return err
-		}
-		if len(snapshots) == 0 {
-			app.explainNoUsage()
-		}
-		d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
-		for i, s := range snapshots {
-			d.Usage[i] = snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
-		}
-		if c.Plot {
-			return app.plot(d)
-		}
-		return app.print(c.Output.Output, d)
+	snapshots, next, err := fetchPages(Paging{c.Limit, c.After}, func(p engine.Page) (engine.UsagePage, error) {
+		q.Page = p
+		return l.Usage(ctx, q)
 	})
+	if err != nil {
+		return err
+	}
+	if len(snapshots) == 0 {
+		app.explainNoUsage()
+	}
+	d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
+	for i, s := range snapshots {
+		d.Usage[i] = snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
+	}
+	if c.Plot {
+		return app.plot(d)
+	}
+	return app.print(c.Output.Output, d)
 }
 
 // usageSummaryCmd sums snapshots.
@@ -118,33 +102,20 @@ type usageSummaryCmd struct {
 	Output
 }
 
-// Help shows examples.
-func (*usageSummaryCmd) Help() string {
-	return `The hourly, daily and monthly windows each contain all usage, so the command sums windows of one kind only.
-
-Examples:
-
-    zae-limiter usage summary --entity-id user-123
-    zae-limiter usage summary -r gpt-4 -w daily --start 2026-03-01 --end 2026-04-01 -o json`
-}
-
-// Run sums them.
-func (c *usageSummaryCmd) Run(ctx context.Context, app *App) error {
+func (c *usageSummaryCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
 	q, err := c.query(app.Now())
 	if err != nil {
 		return err
 	}
-	return app.withLimiter(ctx, func(l *engine.Limiter) error {
-		sum, err := l.UsageSummary(ctx, q)
-		if err != nil {
-			return err
-		}
-		if sum.Snapshots == 0 {
-			app.explainNoUsage()
-		}
-		return app.print(c.Output.Output, usageSummaryDoc{
-			orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
-		})
+	sum, err := l.UsageSummary(ctx, q)
+	if err != nil {
+		return err
+	}
+	if sum.Snapshots == 0 {
+		app.explainNoUsage()
+	}
+	return app.print(c.Output.Output, usageSummaryDoc{
+		orNull(q.Entity), orNull(q.Resource), q.Window, sum.Snapshots, moment{sum.Start}, moment{sum.End}, sum.Total, sum.Acquires,
 	})
 }
 

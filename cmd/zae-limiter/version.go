@@ -4,32 +4,10 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
-	"strings"
 )
 
 // versionCmd shows the version of this program.
 type versionCmd struct{ Output }
-
-// unreleasedVersion is the version of a build from a working copy, as recorded in deployments.
-const unreleasedVersion = "devel"
-
-// clientVersion returns the version of this program, as recorded in deployments.
-func clientVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return unreleasedVersion
-	}
-	return strings.Trim(info.Main.Version, "()")
-}
-
-// Help shows an example.
-func (*versionCmd) Help() string {
-	return `If a deployment is selected, the command also shows the deployed versions.
-
-Example:
-
-    zae-limiter version`
-}
 
 // Run reads the build information of the binary.
 func (c *versionCmd) Run(ctx context.Context, app *App) error {
@@ -50,22 +28,22 @@ func (c *versionCmd) Run(ctx context.Context, app *App) error {
 
 // versionDoc describes the build.
 type versionDoc struct {
-	Version  string  `json:"version"`
-	Commit   *string `json:"commit"`
-	Time     *string `json:"commit_time"`
-	Modified bool    `json:"modified"`
-	Go       string  `json:"go"`
-	Platform string  `json:"platform"`
+	Version  string  `json:"version" row:"version"`
+	Commit   *string `json:"commit" row:"commit"`
+	Time     *string `json:"commit_time" row:"committed"`
+	Modified bool    `json:"modified" row:"modified"`
+	Go       string  `json:"go" row:"go"`
+	Platform string  `json:"platform" row:"platform"`
 
 	Deployed *deployedDoc `json:"deployed"`
 }
 
 // deployedDoc describes the deployed versions.
 type deployedDoc struct {
-	Name            string  `json:"name"`
-	Version         *string `json:"version"`
-	SchemaVersion   *string `json:"schema_version"`
-	FunctionVersion *string `json:"function_version"`
+	Name            string  `json:"name" row:"deployed"`
+	Version         *string `json:"version" row:"deployed version"`
+	SchemaVersion   *string `json:"schema_version" row:"deployed schema"`
+	FunctionVersion *string `json:"function_version" row:"deployed function"`
 }
 
 func versionDocOf(info *debug.BuildInfo) versionDoc {
@@ -87,21 +65,9 @@ func versionDocOf(info *debug.BuildInfo) versionDoc {
 }
 
 func (d versionDoc) table() table {
-	rows := [][]string{
-		{"version", d.Version},
-		{"commit", deref(d.Commit)},
-		{"committed", deref(d.Time)},
-		{"modified", yesNo(d.Modified)},
-		{"go", d.Go},
-		{"platform", d.Platform},
-	}
+	rows := rowsOf(d, "row")
 	if d.Deployed != nil {
-		rows = append(rows, [][]string{
-			{"deployed", d.Deployed.Name},
-			{"deployed version", deref(d.Deployed.Version)},
-			{"deployed schema", deref(d.Deployed.SchemaVersion)},
-			{"deployed function", deref(d.Deployed.FunctionVersion)},
-		}...)
+		rows = append(rows, rowsOf(*d.Deployed, "row")...)
 	}
 	return table{rows: rows}
 }

@@ -29,10 +29,10 @@ type Report struct {
 	Touched    []string // entities whose buckets were used, including parents
 }
 
-// ErrorCount is an error and how often it occurred.
+// ErrorCount is an error, in one line, and how often it occurred.
 type ErrorCount struct {
-	Text  string
-	Count int64
+	Text  string `json:"message"`
+	Count int64  `json:"count"`
 }
 
 // Distribution summarizes a distribution of durations.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -94,7 +95,7 @@ func (t *tally) addError(err error) {
 	if t.first == nil {
 		t.first = err
 	}
-	text := err.Error()
+	text := strings.Join(strings.Fields(err.Error()), " ")
 	if _, known := t.errors[text]; !known && len(t.errors) == maxErrors {
 		text = "others"
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,38 +39,7 @@ type entityPart struct {
 	Resources map[string]limitsPart `json:"resources,omitempty"`
 }
 
-// YAML returns the manifest as YAML with sorted keys, after a comment of these lines. Parsing it returns the same manifest.
-func (m *Manifest) YAML(comment ...string) []byte {
-	var w writer
-	for _, line := range comment {
-		w.text.WriteString("# " + line + "\n")
-	}
-	f := m.document()
-	w.scalar("manifest", f.Manifest)
-	w.scalar("namespace", f.Namespace)
-	if f.System != nil {
-		w.text.WriteString("\n")
-		w.section("system", func() {
-			w.optional("on_unavailable", f.System.OnUnavailable)
-			w.scalars("limits", f.System.Limits)
-		})
-	}
-	if len(f.Resources) > 0 {
-		w.text.WriteString("\n")
-		w.resources(f.Resources)
-	}
-	if len(f.Entities) > 0 {
-		w.text.WriteString("\n")
-		w.section("entities", func() {
-			for _, id := range slices.Sorted(maps.Keys(f.Entities)) {
-				w.section(yamlText(id), func() { w.entity(f.Entities[id]) })
-			}
-		})
-	}
-	return w.text.Bytes()
-}
-
-// JSON returns the manifest as JSON, which [Parse] accepts too.
+// JSON returns the manifest as JSON with sorted keys, which [Parse] accepts.
 func (m *Manifest) JSON() ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -79,6 +47,18 @@ func (m *Manifest) JSON() ([]byte, error) {
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(m.document())
 	return text.Bytes(), err
+}
+
+// YAML returns the manifest as YAML with sorted keys, after a comment of these lines. Parsing it returns the same manifest.
+func (m *Manifest) YAML(comment ...string) []byte {
+	content, _ := m.JSON() // cannot fail: maps, texts and booleans
+	w := yamlWriter{decoder: json.NewDecoder(bytes.NewReader(content))}
+	for _, line := range comment {
+		w.WriteString("# " + line + "\n")
+	}
+	_, _ = w.decoder.Token() // the opening brace
+	w.members("")
+	return w.Bytes()
 }
 
 // Of returns a manifest that declares the given settings.
@@ -142,67 +122,36 @@ func rates(limits []engine.Limit) map[string]string {
 	return all
 }
 
-// writer writes YAML with sorted keys.
-type writer struct {
-	text   bytes.Buffer
-	indent string
+// yamlWriter writes a valid JSON document of objects, texts and booleans as YAML. An empty line separates the parts of a manifest.
+type yamlWriter struct {
+	bytes.Buffer
+	decoder *json.Decoder
 }
 
-// section writes a key and its content, {} if there is none.
-func (w *writer) section(key string, rest func()) {
-	w.text.WriteString(w.indent + key + ":")
-	mark := w.text.Len()
-	w.text.WriteString("\n")
-	w.indent += "  "
-	rest()
-	w.indent = w.indent[2:]
-	if w.text.Len() == mark+1 {
-		w.text.Truncate(mark)
-		w.text.WriteString(" {}\n")
-	}
-}
-
-func (w *writer) scalar(key, v string) {
-	fmt.Fprintf(&w.text, "%s%s: %s\n", w.indent, yamlText(key), yamlText(v))
-}
-
-func (w *writer) optional(key, v string) {
-	if v != "" {
-		w.scalar(key, v)
-	}
-}
-
-func (w *writer) scalars(key string, m map[string]string) {
-	if len(m) == 0 {
-		return
-	}
-	w.section(key, func() {
-		for _, name := range slices.Sorted(maps.Keys(m)) {
-			w.scalar(name, m[name])
+// members writes the members of the object whose opening brace was read.
+func (w *yamlWriter) members(indent string) {
+	for w.decoder.More() {
+		key, _ := w.decoder.Token()
+		value, _ := w.decoder.Token()
+		name := indent + yamlText(fmt.Sprint(key)) + ":"
+		if text, isText := value.(string); isText {
+			w.WriteString(name + " " + yamlText(text) + "\n")
+			continue
 		}
-	})
-}
-
-func (w *writer) resources(all map[string]limitsPart) {
-	if len(all) == 0 {
-		return
-	}
-	w.section("resources", func() {
-		for _, name := range slices.Sorted(maps.Keys(all)) {
-			w.section(yamlText(name), func() { w.scalars("limits", all[name].Limits) })
+		if value != json.Delim('{') {
+			w.WriteString(fmt.Sprintln(name, value))
+			continue
 		}
-	})
-}
-
-func (w *writer) entity(e *entityPart) {
-	w.optional("name", e.Name)
-	w.optional("parent", e.Parent)
-	if e.Cascade != nil {
-		fmt.Fprintf(&w.text, "%scascade: %t\n", w.indent, *e.Cascade)
+		if indent == "" {
+			w.WriteString("\n")
+		}
+		if !w.decoder.More() {
+			name += " {}"
+		}
+		w.WriteString(name + "\n")
+		w.members(indent + "  ")
 	}
-	w.scalars("metadata", e.Metadata)
-	w.scalars("limits", e.Limits)
-	w.resources(e.Resources)
+	_, _ = w.decoder.Token() // the closing brace
 }
 
 var (

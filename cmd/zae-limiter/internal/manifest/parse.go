@@ -3,6 +3,7 @@ package manifest
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -195,21 +196,8 @@ func suggestion(key string, known []string) string {
 	if distance(key, best) <= 2 {
 		return "did you mean " + best + "?"
 	}
-	return "must be one of " + list(known)
-}
-
-func list(names []string) (s string) {
-	for i, name := range names {
-		switch i {
-		case 0:
-		case len(names) - 1:
-			s += " and "
-		default:
-			s += ", "
-		}
-		s += name
-	}
-	return s
+	last := len(known) - 1
+	return "must be one of " + strings.TrimPrefix(strings.Join(known[:last], ", ")+" and "+known[last], " and ")
 }
 
 // distance returns the Levenshtein distance of two texts.

@@ -271,6 +271,3 @@ func (p *Plan) settingChanges() []engine.SettingChange {
 	}
 	return changes
 }
-
-// Stale reports whether an error of [Plan.Apply] means that somebody else has changed a setting since the plan.
-func Stale(err error) bool { return errors.Is(err, engine.ErrStale) }

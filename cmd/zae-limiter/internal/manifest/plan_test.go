@@ -228,7 +228,7 @@ func TestPlanStale(t *testing.T) {
 	p, err := manifest.NewPlan(ctx, l, parse(t, "system: {limits: {rpm: 1}}\nresources: {r: {limits: {rpm: 1}}}"), nil)
 	must(t, err)
 	must(t, l.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 5)}))
-	if err := p.Apply(ctx, l, nil); !manifest.Stale(err) {
+	if err := p.Apply(ctx, l, nil); !errors.Is(err, engine.ErrStale) {
 		t.Errorf("%v", err)
 	}
 	limits, err := l.ResourceDefaults(ctx, "r")
