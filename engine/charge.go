@@ -61,7 +61,7 @@ type bucketCharge struct {
 	form    form // of conds and effects, where they are those of a guess
 }
 
-// progress is what is known of a charge so far. It begins anew with each acquire.
+// progress is what is known of a charge so far. It is cleared when an acquire begins.
 type progress struct {
 	root     bool // of the entity that the request names
 	conf     *config

@@ -271,7 +271,7 @@ func comesAndGoes() []*step {
 // TestModelFinds is TestModelEqual and TestModelBound on what they once found.
 func TestModelFinds(t *testing.T) {
 	t.Parallel()
-	for _, f := range append(finds, rare...) {
+	for _, f := range append(append(finds, rare...), laterFinds...) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			e := &episode{traits: f.traits, start: bucket.MinTime + int64(time.Hour), clocks: make([]int64, f.traits.procs), steps: f.steps}

@@ -295,6 +295,9 @@ func (p *idealPart) begin(life int) {
 	}
 	for _, s := range p.sums {
 		s.gone, s.void, s.held = s.gone+s.held, s.void+s.held, 0
+		if s.pending < 0 { // nor can anything of it be refunded
+			s.void, s.pending = s.void+s.pending, 0
+		}
 	}
 	p.life = life
 }
