@@ -20,7 +20,11 @@ func (s *session) ensure(ctx context.Context) (Result, error) {
 	}
 	waited := 0
 	for range maxAttempts + maxRetries {
-		w, err := s.desiredState(ctx, named)
+		st, err := s.waitStable(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		w, err := s.desiredFor(ctx, st, named)
 		if err != nil {
 			return Result{}, err
 		}
