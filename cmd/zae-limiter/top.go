@@ -31,7 +31,7 @@ func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) err
 		return err
 	}
 	if !c.Once {
-		return newTopScreen(app, c, s).show(ctx)
+		return (&topScreen{app: app, cmd: *c, s: s, last: app.Now()}).show(ctx)
 	}
 	if c.Interval > 0 {
 		if err := app.Sleep(ctx, c.Interval); err != nil {
