@@ -144,7 +144,7 @@ func (s *session) adopt(ctx context.Context, w *desired, left *existing) error {
 // between the two templates (User Guide, "Import AWS resources into a CloudFormation stack"). A setting in the import's
 // template that the table does not have would never be applied. The template of an import must not have outputs.
 func (s *session) importOf(left *existing, tags map[string]string) *proposal {
-	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importTemplate(left), tags: tags, params: parameters(left.parameters(), nil)}
+	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importTemplate(left), tags: tags, params: parameters(templateDefaults(template), left.parameters(), nil)}
 	take := func(resource, kind, property, name string) {
 		s.report("importing the " + kind + " " + name)
 		p.imports = append(p.imports, cfn.ResourceToImport{

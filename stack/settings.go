@@ -117,12 +117,7 @@ func (s *parameterSet) windows(windows []string) {
 	if windows == nil {
 		return
 	}
-	var sorted []string
-	for _, w := range allWindows {
-		if slices.Contains(windows, w) {
-			sorted = append(sorted, w)
-		}
-	}
+	sorted := slices.DeleteFunc(slices.Clone(allWindows), func(w string) bool { return !slices.Contains(windows, w) })
 	if len(sorted) == 0 || len(sorted) != len(windows) {
 		s.fail("SnapshotWindows", strings.Join(windows, ","), "must be one or more of "+strings.Join(allWindows, ", "))
 	}
