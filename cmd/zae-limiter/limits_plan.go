@@ -41,20 +41,18 @@ type fieldDoc struct {
 }
 
 func planDocOf(p *manifest.Plan, applied int) planDoc {
-	d := planDoc{
-		Manifest: p.Manifest.Name, Namespace: p.Manifest.Namespace, Changes: make([]changeDoc, len(p.Changes)),
+	return planDoc{
+		Manifest: p.Manifest.Name, Namespace: p.Manifest.Namespace, Changes: mapSlice(p.Changes, changeDocOf),
 		Add: p.Count(manifest.Add), Change: p.Count(manifest.Modify), Remove: p.Count(manifest.Remove), Adopt: p.Count(manifest.Adopt),
 		Unchanged: p.Unchanged, Applied: applied, file: p.Manifest.File,
 	}
-	for i, c := range p.Changes {
-		change := changeDoc{c.Action, c.Path, orNull(c.ID.Entity), orNull(c.ID.Resource), orNull(c.From), make([]fieldDoc, len(c.Fields))}
-		if c.ID.Kind == engine.SettingLimits {
-			change.Resource = &c.ID.Resource
-		}
-		for j, f := range c.Fields {
-			change.Fields[j] = fieldDoc{f.Name, orNull(f.Before), orNull(f.After)}
-		}
-		d.Changes[i] = change
+}
+
+func changeDocOf(c manifest.Change) changeDoc {
+	fields := mapSlice(c.Fields, func(f manifest.Field) fieldDoc { return fieldDoc{f.Name, orNull(f.Before), orNull(f.After)} })
+	d := changeDoc{c.Action, c.Path, orNull(c.ID.Entity), orNull(c.ID.Resource), orNull(c.From), fields}
+	if c.ID.Kind == engine.SettingLimits {
+		d.Resource = &c.ID.Resource
 	}
 	return d
 }

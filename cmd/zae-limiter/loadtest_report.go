@@ -167,13 +167,10 @@ func (c *loadtestCmd) costOf(r *load.Report) loadCost {
 }
 
 func boundOf(b *load.Bound) loadBound {
-	d := loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, []loadViolation{}}
-	for _, v := range b.Violations {
-		d.Violations = append(d.Violations, loadViolation{
-			v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed,
-		})
-	}
-	return d
+	violations := mapSlice(b.Violations, func(v load.Violation) loadViolation {
+		return loadViolation{v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed}
+	})
+	return loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, violations}
 }
 
 // summary describes the load.

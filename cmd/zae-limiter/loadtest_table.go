@@ -29,7 +29,7 @@ func (d loadDoc) table() table {
 	}
 	t := table{rows: [][]string{
 		{"store", d.Store},
-		{"limits", limitNames(d.limits)},
+		{"limits", strings.Join(mapSlice(d.limits, engine.Limit.String), " ")},
 		{"consume", amountsText(engine.Tokens(d.Consume))},
 		{"acquires", fmt.Sprintf("%s: %s admitted, %s denied, %s degraded, %s failed", thousands(a.Sent), thousands(a.Admitted),
 			thousands(a.Denied), thousands(a.Degraded), thousands(a.Failed))},
@@ -51,14 +51,6 @@ func (d loadDoc) table() table {
 // String returns the distribution for tables.
 func (t loadTimes) String() string {
 	return fmt.Sprintf("p50 %v  p90 %v  p99 %v  p99.9 %v  max %v", roundDuration(t.distribution.P50), roundDuration(t.distribution.P90), roundDuration(t.distribution.P99), roundDuration(t.distribution.P999), roundDuration(t.distribution.Max))
-}
-
-func limitNames(limits []engine.Limit) string {
-	names := make([]string, len(limits))
-	for i, l := range limits {
-		names[i] = l.String()
-	}
-	return strings.Join(names, " ")
 }
 
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -76,11 +76,7 @@ type list[T interface{ cells() []string }] struct {
 
 // listOf returns a page of entries that were made from others.
 func listOf[F any, T interface{ cells() []string }](key string, head []string, from []F, next string, entry func(F) T) list[T] {
-	l := list[T]{key, head, make([]T, len(from)), next}
-	for i, f := range from {
-		l.items[i] = entry(f)
-	}
-	return l
+	return list[T]{key, head, mapSlice(from, entry), next}
 }
 
 // MarshalJSON returns an object with the entries and the position of the next page.
@@ -94,11 +90,7 @@ func (l list[T]) MarshalJSON() ([]byte, error) {
 }
 
 func (l list[T]) table() table {
-	t := table{head: l.head, next: l.next}
-	for _, item := range l.items {
-		t.rows = append(t.rows, item.cells())
-	}
-	return t
+	return table{head: l.head, rows: mapSlice(l.items, T.cells), next: l.next}
 }
 
 // tabulate aligns the columns and, on a terminal that supports it, prints the head in bold.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -41,11 +42,7 @@ func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) err
 			return err
 		}
 	}
-	limit := c.Limit
-	if limit == 0 {
-		limit = 20
-	}
-	return app.print(c.Output.Output, c.document(app, s, limit))
+	return app.print(c.Output.Output, c.document(app, s, cmp.Or(c.Limit, 20)))
 }
 
 func (c *topCmd) check(app *App) error {
