@@ -66,7 +66,7 @@ func loadPlots(r *load.Report) string {
 	var p50, p99, admitted, denied []float64
 	second := r.SlotWidth.Seconds()
 	for _, s := range r.Slots {
-		if s.Sum() > 0 { // otherwise there is no latency, and the line continues at its last value
+		if s.Sent > 0 { // otherwise there is no latency, and the line continues at its last value
 			p50, p99 = append(p50, milliseconds(s.P50)), append(p99, milliseconds(s.P99))
 		} else if n := len(p99); n > 0 {
 			p50, p99 = append(p50, p50[n-1]), append(p99, p99[n-1])
