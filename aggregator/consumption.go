@@ -31,7 +31,9 @@ func consumption(index int, c *backend.Change) (*consumed, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.acquires = difference(&c.After, &c.Before, schema.Acq)
+	acquiresAfter, _ := c.After.Num(schema.Acq)
+	acquiresBefore, _ := c.Before.Num(schema.Acq)
+	in.acquires = acquiresAfter.Sub(acquiresBefore)
 	changed := !in.acquires.IsZero()
 	for _, u := range after {
 		u.N = u.N.Sub(countOf(before, u.Name))
@@ -42,12 +44,6 @@ func consumption(index int, c *backend.Change) (*consumed, error) {
 		return nil, nil
 	}
 	return in, nil
-}
-
-func difference(after, before *backend.Record, slot backend.Slot) backend.Num {
-	a, _ := after.Num(slot)
-	b, _ := before.Num(slot)
-	return a.Sub(b)
 }
 
 // usedTokens returns the total consumption of each limit in a bucket's record.

@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -65,9 +66,7 @@ func (o *Options) withDefaults() (Options, error) {
 			return r, invalidOption("window %q comes twice", w)
 		}
 	}
-	if r.UsageRetention == 0 {
-		r.UsageRetention = defaultRetention
-	}
+	r.UsageRetention = cmp.Or(r.UsageRetention, defaultRetention)
 	for name, d := range map[string]time.Duration{"UsageRetention": r.UsageRetention, "AuditRetention": r.AuditRetention} {
 		if d < 0 || d%time.Second != 0 {
 			return r, invalidOption("%s %v must be whole seconds, and not negative", name, d)

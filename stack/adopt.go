@@ -144,7 +144,7 @@ func (s *session) adopt(ctx context.Context, w *desired, left *existing) error {
 // between the two templates (User Guide, "Import AWS resources into a CloudFormation stack"). A setting in the import's
 // template that the table does not have would never be applied. The template of an import must not have outputs.
 func (s *session) importOf(left *existing, tags map[string]string) *proposal {
-	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importTemplate(left), tags: tags, params: parameters(left.parameters(), nil)}
+	p := &proposal{kind: cfn.ChangeSetTypeImport, template: importTemplate(left), tags: tags, params: parameters(templateDefaults(template), left.parameters(), nil)}
 	take := func(resource, kind, property, name string) {
 		s.report("importing the " + kind + " " + name)
 		p.imports = append(p.imports, cfn.ResourceToImport{
@@ -187,10 +187,11 @@ func resourceText(id, condition, kind string, properties templateObject) string 
 	return "\n  " + id + ": " + string(text) + "\n"
 }
 
-// properties returns the table's properties for the template.
+// properties returns the table's properties for the template. The SDK's types for keys and attributes have the names of
+// CloudFormation's properties.
 func (f *tableFacts) properties() templateObject {
 	p := templateObject{
-		"TableName": templateObject{"Ref": "AWS::StackName"}, "KeySchema": keysOf(f.KeySchema), "BillingMode": "PROVISIONED",
+		"TableName": templateObject{"Ref": "AWS::StackName"}, "KeySchema": f.KeySchema, "BillingMode": "PROVISIONED",
 		"DeletionProtectionEnabled":        aws.ToBool(f.DeletionProtectionEnabled),
 		"PointInTimeRecoverySpecification": templateObject{"PointInTimeRecoveryEnabled": f.pitr > 0},
 	}
@@ -199,14 +200,9 @@ func (f *tableFacts) properties() templateObject {
 	} else {
 		p["ProvisionedThroughput"] = capacity(f.ProvisionedThroughput)
 	}
-	var attributes []templateObject
-	for _, a := range f.AttributeDefinitions {
-		attributes = append(attributes, templateObject{"AttributeName": aws.ToString(a.AttributeName), "AttributeType": string(a.AttributeType)})
-	}
-	slices.SortFunc(attributes, compareAttributes)
-	p["AttributeDefinitions"] = attributes
+	p["AttributeDefinitions"] = slices.SortedFunc(slices.Values(f.AttributeDefinitions), compareAttributes)
 	if i := f.index(); i != nil {
-		index := templateObject{"IndexName": indexName, "KeySchema": keysOf(i.KeySchema), "Projection": templateObject{"ProjectionType": string(i.Projection.ProjectionType)}}
+		index := templateObject{"IndexName": indexName, "KeySchema": i.KeySchema, "Projection": templateObject{"ProjectionType": string(i.Projection.ProjectionType)}}
 		if !f.onDemand() {
 			index["ProvisionedThroughput"] = capacity(i.ProvisionedThroughput)
 		}
@@ -227,13 +223,6 @@ func (f *tableFacts) properties() templateObject {
 	return p
 }
 
-func keysOf(schema []types.KeySchemaElement) (keys []templateObject) {
-	for _, k := range schema {
-		keys = append(keys, templateObject{"AttributeName": aws.ToString(k.AttributeName), "KeyType": string(k.KeyType)})
-	}
-	return keys
-}
-
 func capacity(d *types.ProvisionedThroughputDescription) templateObject {
 	if d == nil {
 		d = &types.ProvisionedThroughputDescription{}
@@ -243,9 +232,7 @@ func capacity(d *types.ProvisionedThroughputDescription) templateObject {
 
 // compareAttributes orders attributes as the template does: DescribeTable returns them in any order, and another order would
 // be a change.
-func compareAttributes(a, b templateObject) int {
-	index := func(o templateObject) int {
-		return slices.Index([]any{hashKey, rangeKey, indexHash, indexRange}, o["AttributeName"])
-	}
-	return index(a) - index(b)
+func compareAttributes(a, b types.AttributeDefinition) int {
+	order := []string{hashKey, rangeKey, indexHash, indexRange}
+	return slices.Index(order, aws.ToString(a.AttributeName)) - slices.Index(order, aws.ToString(b.AttributeName))
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -21,6 +22,12 @@ func awsError(err error) (code, message string) {
 		return answer.ErrorCode(), answer.ErrorMessage()
 	}
 	return "", ""
+}
+
+// hasCode reports whether err is a service's error with one of these codes.
+func hasCode(err error, codes ...string) bool {
+	code, _ := awsError(err)
+	return code != "" && slices.Contains(codes, code)
 }
 
 // serviceMessage returns a service's error message without the SDK's details, or why the service could not be called.
@@ -64,19 +71,11 @@ func isBusy(err error) bool {
 // isDenied reports whether err means that the credentials do not allow the call. S3 answers HEAD requests without a body, so
 // its code is the text of the HTTP status.
 func isDenied(err error) bool {
-	switch name, _ := awsError(err); name {
-	case "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation":
-		return true
-	}
-	return false
+	return hasCode(err, "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation")
 }
 
 func isThrottled(err error) bool {
-	switch name, _ := awsError(err); name {
-	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException":
-		return true
-	}
-	return false
+	return hasCode(err, "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException")
 }
 
 // isTransient reports whether err may be temporary: no response, a truncated response, or a server error.
@@ -95,11 +94,4 @@ func isTruncated(err error) bool {
 	var undecoded *smithy.DeserializationError
 	var network net.Error
 	return errors.As(err, &undecoded) && (errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF))
-}
-
-func partitionOf(arn string) string {
-	if parts := strings.Split(arn, ":"); len(parts) > 1 {
-		return parts[1]
-	}
-	return "aws"
 }

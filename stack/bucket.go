@@ -66,7 +66,7 @@ func (s *session) existingBucket(ctx context.Context, wanted string) (string, er
 // Glacier, and the key; empty if not set.
 func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key string, err error) {
 	rules, err := s.s3.GetBucketLifecycleConfiguration(ctx, &s3.GetBucketLifecycleConfigurationInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
-	if reason, _ := awsError(err); err != nil && reason != "NoSuchLifecycleConfiguration" {
+	if err != nil && !hasCode(err, "NoSuchLifecycleConfiguration") {
 		return "", "", s.errDenied("look at the lifecycle of the bucket "+name, "s3:GetLifecycleConfiguration", err)
 	}
 	if err == nil {
@@ -79,7 +79,7 @@ func (s *session) bucketSettings(ctx context.Context, name string) (glacier, key
 		}
 	}
 	encrypted, err := s.s3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &name, ExpectedBucketOwner: s.owner()})
-	if reason, _ := awsError(err); err != nil && reason != "ServerSideEncryptionConfigurationNotFoundError" {
+	if err != nil && !hasCode(err, "ServerSideEncryptionConfigurationNotFoundError") {
 		return "", "", s.errDenied("look at the encryption of the bucket "+name, "s3:GetEncryptionConfiguration", err)
 	}
 	if err == nil && encrypted.ServerSideEncryptionConfiguration != nil {
@@ -101,8 +101,7 @@ func (s *session) owner() *string {
 }
 
 func isS3NotFound(err error) bool {
-	name, _ := awsError(err)
-	return name == "NotFound" || name == "NoSuchBucket" || name == "NoSuchKey"
+	return hasCode(err, "NotFound", "NoSuchBucket", "NoSuchKey")
 }
 
 // upload stores the code in the bucket, named by the hash of its content, unless it is already there. Without the permissions
@@ -133,7 +132,7 @@ func (s *session) upload(ctx context.Context, w *desired) error {
 		})
 		return err
 	})
-	if reason, _ := awsError(err); reason == "PreconditionFailed" { // it already exists
+	if hasCode(err, "PreconditionFailed") { // it already exists
 		return nil
 	}
 	return s.errDenied("upload the code to "+bucket, "s3:PutObject on "+codeFolder+"*", err)
@@ -156,7 +155,7 @@ func (s *session) deleteBucket(ctx context.Context, name string) error {
 		if isS3NotFound(err) {
 			return nil
 		}
-		if reason, _ := awsError(err); reason == "BucketNotEmpty" && emptying < maxEmptyings {
+		if hasCode(err, "BucketNotEmpty") && emptying < maxEmptyings {
 			continue
 		}
 		return s.errCall("delete the bucket "+name, err)

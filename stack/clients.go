@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -142,7 +144,8 @@ func (s *session) readAccount(ctx context.Context) error {
 	if err != nil {
 		return s.errCall("read the id of the AWS account", err)
 	}
-	s.account, s.partition = aws.ToString(who.Account), partitionOf(aws.ToString(who.Arn))
+	caller, _ := arn.Parse(aws.ToString(who.Arn)) // an emulator may return something else
+	s.account, s.partition = aws.ToString(who.Account), cmp.Or(caller.Partition, "aws")
 	return nil
 }
 

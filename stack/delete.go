@@ -79,7 +79,11 @@ func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTa
 	if found.table != nil && aws.ToBool(found.table.DeletionProtectionEnabled) && !d.Force {
 		return nil, s.errProtected("table", "turn off deletion protection")
 	}
-	found.bucket, err = s.bucketToDelete(ctx, st)
+	named := ""
+	if st != nil {
+		named = st.params[paramBucket] // empty if the stack has none; an earlier stack may have had one
+	}
+	found.bucket, err = s.existingBucket(ctx, named)
 	return found, err
 }
 
@@ -118,14 +122,6 @@ func (s *session) tableToDelete(ctx context.Context, st *state, keep bool) (*dyn
 		s.report("could not write the name of the stack into the table: " + plainText(err.Error()))
 	}
 	return table, nil
-}
-
-// bucketToDelete returns the name of the bucket, empty if there is none. A stack without a bucket may have had one earlier.
-func (s *session) bucketToDelete(ctx context.Context, st *state) (string, error) {
-	if st == nil {
-		return s.existingBucket(ctx, "")
-	}
-	return s.existingBucket(ctx, st.params[paramBucket])
 }
 
 // awaitIdle waits until no operation is in progress on the stack, and returns the stack; nil if there is none.
@@ -219,7 +215,7 @@ func (s *session) requestDeletion(ctx context.Context, st *state, how stackDelet
 
 // deleteFailedError returns the error for a stack whose earlier deletion failed.
 func (s *session) deleteFailedError(ctx context.Context, st *state) error {
-	e := &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
+	e := s.failure(st)
 	all, err := s.resources(ctx, st.id)
 	for _, r := range all {
 		if r.ResourceStatus == types.ResourceStatusDeleteFailed {

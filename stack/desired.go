@@ -20,15 +20,7 @@ type desired struct {
 	codeLater bool
 }
 
-// desiredState makes the stack stable, and computes its desired state.
-func (s *session) desiredState(ctx context.Context, named map[string]string) (*desired, error) {
-	st, err := s.waitStable(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.desiredFor(ctx, st, named)
-}
-
+// desiredFor computes the desired state of a stack; st is nil if there is none.
 func (s *session) desiredFor(ctx context.Context, st *state, named map[string]string) (*desired, error) {
 	w := &desired{named: maps.Clone(named), current: st}
 	switch {

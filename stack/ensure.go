@@ -20,7 +20,11 @@ func (s *session) ensure(ctx context.Context) (Result, error) {
 	}
 	waited := 0
 	for range maxAttempts + maxRetries {
-		w, err := s.desiredState(ctx, named)
+		st, err := s.waitStable(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		w, err := s.desiredFor(ctx, st, named)
 		if err != nil {
 			return Result{}, err
 		}
@@ -98,9 +102,9 @@ func (s *session) deploy(ctx context.Context, w *desired, kind types.ChangeSetTy
 // current template.
 func (s *session) proposal(w *desired, kind types.ChangeSetType, named map[string]string) *proposal {
 	if s.o.CodeOnly {
-		return &proposal{kind: kind, params: codeOnlyParameters(named, w.current.params), tags: w.tags}
+		return &proposal{kind: kind, params: parameters(w.current.params, named, w.current.params), tags: w.tags}
 	}
-	return &proposal{kind: kind, template: template, params: parameters(named, w.current.params), tags: w.tags}
+	return &proposal{kind: kind, template: template, params: parameters(templateDefaults(template), named, w.current.params), tags: w.tags}
 }
 
 // apply creates and executes one change set.

@@ -41,7 +41,7 @@ func (s *session) describeTable(ctx context.Context, table *types.TableDescripti
 		}
 	}
 	backups, err := s.tables.DescribeContinuousBackups(ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: &s.name})
-	if name, _ := awsError(err); name == "UnknownOperationException" { // DynamoDB Local has no backups
+	if hasCode(err, "UnknownOperationException") { // DynamoDB Local has no backups
 		return f, nil
 	}
 	if err != nil {

@@ -94,9 +94,14 @@ func (e *FailedError) withAdvice() *FailedError {
 	return e
 }
 
+// failure returns the error for a stack's status and reason, without advice.
+func (s *session) failure(st *state) *FailedError {
+	return &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
+}
+
 // failed returns the error for the current state of the stack, with the first resource that failed.
 func (s *session) failed(st *state) error {
-	e := &FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}
+	e := s.failure(st)
 	for _, event := range s.events {
 		if !strings.HasSuffix(event.Status, "_FAILED") || strings.HasSuffix(event.Reason, " cancelled") {
 			continue

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -36,8 +35,7 @@ func schemaKey() map[string]types.AttributeValue {
 // readRecord reads the schema record. It returns no error if the table does not exist.
 func (s *session) readRecord(ctx context.Context) (schemaRecord, error) {
 	out, err := s.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.name, Key: schemaKey(), ConsistentRead: aws.Bool(true)})
-	var missing *types.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if isNoTable(err) {
 		return schemaRecord{}, nil
 	}
 	if err != nil {
@@ -93,8 +91,7 @@ func (s *session) writeRecord(ctx context.Context, stack string) error {
 		in.ExpressionAttributeValues[":stack"] = textValue(stack)
 	}
 	_, err := s.tables.UpdateItem(ctx, in)
-	var missing *types.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if isNoTable(err) {
 		return fmt.Errorf("%w: the table of the stack %s: delete the stack, then deploy again", ErrGone, s.name)
 	}
 	return s.errCall("write the table's schema record", err)

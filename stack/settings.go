@@ -45,7 +45,12 @@ func (o *Options) parameters() (map[string]string, error) {
 	s.number("AuditRetentionDays", "AuditRetentionDays", o.AuditRetentionDays, 1, 3650)
 	s.flag("EnableAuditArchival", o.AuditArchival)
 	s.number("GlacierDays", paramGlacier, o.GlacierDays, 1, 3650)
-	s.oneOf("Architecture", paramArchitecture, o.Architecture, processors)
+	if o.Architecture != "" {
+		if !slices.Contains(processors, o.Architecture) {
+			s.fail("Architecture", o.Architecture, "must be one of "+strings.Join(processors, ", "))
+		}
+		s.named[paramArchitecture] = o.Architecture
+	}
 	s.number("LambdaTimeout", "LambdaTimeout", o.LambdaTimeout, 1, 900)
 	s.number("LambdaMemory", "LambdaMemorySize", o.LambdaMemory, 128, 3008)
 	if o.LogDays != 0 && !slices.Contains(logDays, o.LogDays) {
@@ -107,27 +112,12 @@ func (s *parameterSet) text(field, parameter string, value *string, legal *regex
 	s.named[parameter] = *value
 }
 
-func (s *parameterSet) oneOf(field, parameter, value string, known []string) {
-	if value == "" {
-		return
-	}
-	if !slices.Contains(known, value) {
-		s.fail(field, value, "must be one of "+strings.Join(known, ", "))
-	}
-	s.named[parameter] = value
-}
-
 // windows sets the windows in a fixed order, so that another order is not a change.
 func (s *parameterSet) windows(windows []string) {
 	if windows == nil {
 		return
 	}
-	var sorted []string
-	for _, w := range allWindows {
-		if slices.Contains(windows, w) {
-			sorted = append(sorted, w)
-		}
-	}
+	sorted := slices.DeleteFunc(slices.Clone(allWindows), func(w string) bool { return !slices.Contains(windows, w) })
 	if len(sorted) == 0 || len(sorted) != len(windows) {
 		s.fail("SnapshotWindows", strings.Join(windows, ","), "must be one or more of "+strings.Join(allWindows, ", "))
 	}

@@ -122,7 +122,7 @@ func (s *session) continueRollback(ctx context.Context, st *state, skip bool) er
 			}
 		}
 		if in.ResourcesToSkip == nil {
-			return (&FailedError{Stack: s.name, Status: string(st.status), Reason: st.reason}).withAdvice()
+			return s.failure(st).withAdvice()
 		}
 	}
 	s.report(text)

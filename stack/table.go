@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -11,11 +10,12 @@ import (
 
 const typeStack = "AWS::CloudFormation::Stack"
 
+func isNoTable(err error) bool { return hasCode(err, "ResourceNotFoundException") }
+
 // table describes the table; nil if there is none.
 func (s *session) table(ctx context.Context) (*types.TableDescription, error) {
 	out, err := s.tables.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.name})
-	var missing *types.ResourceNotFoundException
-	if errors.As(err, &missing) {
+	if isNoTable(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -29,14 +29,10 @@ func (s *session) deleteTable(ctx context.Context) error {
 	s.report("deleting the table " + s.name)
 	for p := (&poller{s: s}); ; {
 		_, err := s.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.name})
-		var (
-			missing *types.ResourceNotFoundException
-			inUse   *types.ResourceInUseException // it is being deleted or updated
-		)
-		if errors.As(err, &missing) {
+		if isNoTable(err) {
 			return nil
 		}
-		if errors.As(err, &inUse) {
+		if hasCode(err, "ResourceInUseException") { // it is being deleted or updated
 			err = nil
 		}
 		if err := p.wait(ctx, err); err != nil {

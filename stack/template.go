@@ -59,10 +59,10 @@ func templateDefaults(template string) map[string]string {
 }
 
 // parameters returns the parameters of a change set: the named ones with new values, the others with the stack's values, or,
-// if the stack does not have them, the template's defaults.
-func parameters(named, has map[string]string) []types.Parameter {
+// if the stack does not have them, the template's defaults. declared are the parameters of the template.
+func parameters(declared, named, has map[string]string) []types.Parameter {
 	var all []types.Parameter
-	for _, name := range slices.Sorted(maps.Keys(templateDefaults(template))) {
+	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		value, isNamed := named[name]
 		_, isThere := has[name]
 		switch {
@@ -71,19 +71,6 @@ func parameters(named, has map[string]string) []types.Parameter {
 		case isThere:
 			all = append(all, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 		}
-	}
-	return all
-}
-
-// codeOnlyParameters returns the parameters of a change set that keeps the stack's template, which may have other parameters.
-func codeOnlyParameters(named, has map[string]string) []types.Parameter {
-	var all []types.Parameter
-	for _, name := range slices.Sorted(maps.Keys(has)) {
-		if value, isNamed := named[name]; isNamed {
-			all = append(all, types.Parameter{ParameterKey: &name, ParameterValue: &value})
-			continue
-		}
-		all = append(all, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 	}
 	return all
 }

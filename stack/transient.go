@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -61,11 +62,7 @@ func (s *session) retryTransient(ctx context.Context, err error, before int) (bo
 	if !errors.As(err, &failed) || failed.retryAfter == 0 || before >= maxRetries || s.o.NoWait || failed.Status == "UPDATE_ROLLBACK_FAILED" {
 		return false, err
 	}
-	subject := failed.Resource
-	if subject == "" {
-		subject = s.name
-	}
-	s.report(subject + " failed, but the cause is temporary: " + failed.why + "; retrying in " + seconds(failed.retryAfter))
+	s.report(cmp.Or(failed.Resource, s.name) + " failed, but the cause is temporary: " + failed.why + "; retrying in " + seconds(failed.retryAfter))
 	if waited := s.o.Sleep(ctx, failed.retryAfter); waited != nil {
 		return false, errors.Join(err, waited)
 	}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -139,9 +140,7 @@ func (s *session) awaitOther(ctx context.Context, st *state) error {
 	if err == nil && len(out.StackEvents) > 0 {
 		op.token = aws.ToString(out.StackEvents[0].ClientRequestToken)
 	}
-	if op.token == "" {
-		op.token = "none" // matches no event
-	}
+	op.token = cmp.Or(op.token, "none") // which matches no event
 	_, err = op.await(ctx)
 	return err
 }

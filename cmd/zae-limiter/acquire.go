@@ -127,13 +127,9 @@ func denialText(e *engine.ExceededError) string {
 
 // amountsText lists the positive amounts, for example "rpm=1 tpm=50"; it is empty if there are none.
 func amountsText(tokens engine.Tokens) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(tokens)) {
-		if n := tokens[name]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s=%d", name, n))
-		}
-	}
-	return strings.Join(parts, " ")
+	positive := maps.Clone(tokens)
+	maps.DeleteFunc(positive, func(_ string, n int64) bool { return n <= 0 })
+	return tokensText(positive)
 }
 
 // admissionDoc describes an admission and the state of all limits after it.

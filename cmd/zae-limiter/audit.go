@@ -28,11 +28,10 @@ func (c *auditListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) err
 	if err != nil {
 		return err
 	}
-	d := eventsDoc{make([]eventDoc, len(events)), orNull(next)}
-	for i, e := range events {
-		d.Events[i] = eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
-	}
-	return app.print(c.Output.Output, d)
+	head := []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "CHANGE"}
+	return app.print(c.Output.Output, listOf("events", head, events, next, func(e engine.AuditEvent) eventDoc {
+		return eventDoc{e.ID, moment{e.Time}, e.Action, orNull(e.Entity), orNull(e.Resource), orNull(e.Principal), e.Before, e.After}
+	}))
 }
 
 // eventDoc describes a change.
@@ -47,20 +46,9 @@ type eventDoc struct {
 	After     json.RawMessage `json:"after"`
 }
 
-// eventsDoc lists changes.
-type eventsDoc struct {
-	Events []eventDoc `json:"events"`
-	Next   *string    `json:"next"`
-}
-
-func (d eventsDoc) table() table {
-	t := table{head: []string{"TIME", "ACTION", "ENTITY", "RESOURCE", "PRINCIPAL", "CHANGE"}, next: deref(d.Next)}
-	for _, e := range d.Events {
-		t.rows = append(t.rows, []string{
-			e.Time.String(), e.Action, deref(e.Entity), deref(e.Resource), deref(e.Principal), changeText(e.Before) + " -> " + changeText(e.After),
-		})
-	}
-	return t
+func (d eventDoc) cells() []string {
+	change := changeText(d.Before) + " -> " + changeText(d.After)
+	return []string{d.Time.String(), d.Action, deref(d.Entity), deref(d.Resource), deref(d.Principal), change}
 }
 
 // changeText returns one side of a change for tables: limits in the syntax of the command line, anything else as JSON.

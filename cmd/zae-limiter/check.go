@@ -73,9 +73,6 @@ type partDoc struct {
 }
 
 func (d checkDoc) table() table {
-	t := table{head: []string{"PART", "DEPLOYED", "THIS PROGRAM", "SAME"}}
-	for _, p := range d.Parts {
-		t.rows = append(t.rows, []string{p.Part, deref(p.Deployed), p.Client, yesNo(p.Same)})
-	}
-	return t
+	row := func(p partDoc) []string { return []string{p.Part, deref(p.Deployed), p.Client, yesNo(p.Same)} }
+	return table{head: []string{"PART", "DEPLOYED", "THIS PROGRAM", "SAME"}, rows: mapSlice(d.Parts, row)}
 }

@@ -44,7 +44,10 @@ func (c *deployCmd) Run(ctx context.Context, app *App, at target) error {
 		return err
 	}
 	app.reportDeployment(at, result, took)
-	return c.printResult(app, at, result)
+	if c.Output.Output == formatTable {
+		return app.printExports(at)
+	}
+	return app.print(c.Output.Output, deploymentDocOf(&result))
 }
 
 // ensure creates or updates the deployment, shows the progress and records an audit event.
@@ -109,14 +112,6 @@ func settingsJSON(values map[string]string) (json.RawMessage, error) {
 		return nil, nil
 	}
 	return json.Marshal(values)
-}
-
-// printResult prints the result as a document, or, as a table, the lines that a shell needs to use the deployment.
-func (c *deployCmd) printResult(app *App, at target, r stack.Result) error {
-	if c.Output.Output != formatTable {
-		return app.print(c.Output.Output, deploymentDocOf(&r))
-	}
-	return app.printExports(at)
 }
 
 // printExports prints the lines that make the next commands of a shell use a deployed store.

@@ -19,11 +19,9 @@ type resourceChange struct {
 }
 
 func resourceChanges(changes []stack.Change) []resourceChange {
-	docs := make([]resourceChange, len(changes))
-	for i, c := range changes {
-		docs[i] = resourceChange{c.Action, c.Resource, c.Type, orNull(c.ID), orNull(c.Replacement), nonNil(c.Properties)}
-	}
-	return docs
+	return mapSlice(changes, func(c stack.Change) resourceChange {
+		return resourceChange{c.Action, c.Resource, c.Type, orNull(c.ID), orNull(c.Replacement), nonNil(c.Properties)}
+	})
 }
 
 // settingDoc describes the change of an option of a deployment.

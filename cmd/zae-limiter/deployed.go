@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -43,17 +44,13 @@ func (g *Globals) storeURL(getenv func(string) string) (string, error) {
 }
 
 func (d *Deployment) url() string {
-	name := d.Name
-	if name == "" {
-		name = defaultName
-	}
 	query := url.Values{}
 	for key, value := range map[string]string{"region": d.Region, "endpoint": d.EndpointURL} {
 		if value != "" {
 			query.Set(key, value)
 		}
 	}
-	u := url.URL{Scheme: "dynamodb", Host: name, RawQuery: query.Encode()}
+	u := url.URL{Scheme: "dynamodb", Host: cmp.Or(d.Name, defaultName), RawQuery: query.Encode()}
 	return u.String()
 }
 

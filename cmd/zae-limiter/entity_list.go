@@ -14,13 +14,10 @@ type entityListCmd struct {
 }
 
 func (c *entityListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
-	if c.WithCustomLimits != nil {
-		return c.listLimited(ctx, app, l, *c.WithCustomLimits)
+	if c.WithCustomLimits == nil {
+		return listEntities(app, c.Paging, c.Output, func(p engine.Page) (engine.List[engine.Entity], error) { return l.Entities(ctx, p) })
 	}
-	return listEntities(app, c.Paging, c.Output, func(p engine.Page) (engine.List[engine.Entity], error) { return l.Entities(ctx, p) })
-}
-
-func (c *entityListCmd) listLimited(ctx context.Context, app *App, l *engine.Limiter, resource string) error {
+	resource := *c.WithCustomLimits
 	ids, next, err := fetchPages(c.Paging, func(p engine.Page) (engine.List[string], error) {
 		return l.EntitiesWithLimits(ctx, resource, p)
 	})
@@ -46,25 +43,12 @@ func listEntities(app *App, p Paging, o Output, fetch func(engine.Page) (engine.
 	if err != nil {
 		return err
 	}
-	d := entitiesDoc{make([]entityDoc, len(entities)), orNull(next)}
-	for i, e := range entities {
-		d.Entities[i] = entityDocOf(e)
-	}
-	return app.print(o.Output, d)
+	head := []string{"ENTITY", "NAME", "PARENT", "CASCADE", "CREATED"}
+	return app.print(o.Output, listOf("entities", head, entities, next, entityDocOf))
 }
 
-// entitiesDoc lists entities.
-type entitiesDoc struct {
-	Entities []entityDoc `json:"entities"`
-	Next     *string     `json:"next"`
-}
-
-func (d entitiesDoc) table() table {
-	t := table{head: []string{"ENTITY", "NAME", "PARENT", "CASCADE", "CREATED"}, next: deref(d.Next)}
-	for _, e := range d.Entities {
-		t.rows = append(t.rows, []string{e.ID, deref(e.Name), deref(e.Parent), yesNo(e.Cascade), e.CreatedAt.String()})
-	}
-	return t
+func (d entityDoc) cells() []string {
+	return []string{d.ID, deref(d.Name), deref(d.Parent), yesNo(d.Cascade), d.CreatedAt.String()}
 }
 
 // limitedDoc lists the ids that have limits of their own.

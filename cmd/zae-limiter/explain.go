@@ -19,11 +19,10 @@ func (c *explainCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error
 		return err
 	}
 	app.logWarnings(x.Warnings)
-	d := explainDoc{Entity: c.Entity, Resource: c.Resource}
-	for _, p := range x.Path {
-		d.Path = append(d.Path, pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)})
-	}
-	return app.print(c.Output.Output, d)
+	path := mapSlice(x.Path, func(p engine.PathLevel) pathDoc {
+		return pathDoc{p.Entity, p.Cascade, p.Level.String(), limitDocsOf(p.Limits)}
+	})
+	return app.print(c.Output.Output, explainDoc{c.Entity, c.Resource, path})
 }
 
 // explainDoc describes the path from an entity up through its parents.

@@ -54,11 +54,7 @@ func (f *limitFlag) UnmarshalText(text []byte) (err error) {
 }
 
 func limitsOf(flags []limitFlag) []engine.Limit {
-	limits := make([]engine.Limit, len(flags))
-	for i, f := range flags {
-		limits[i] = f.Limit
-	}
-	return limits
+	return mapSlice(flags, func(f limitFlag) engine.Limit { return f.Limit })
 }
 
 // amountFlag is a number of tokens of one limit, written NAME=N.

@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -49,16 +50,11 @@ func helpWithVariable(v *kong.Value) string {
 	return v.Help
 }
 
-// helpCommand returns the command line that prints the help of the command at the start of args.
-func helpCommand(parser *kong.Kong, args []string) string {
-	node, path := parser.Model.Node, parser.Model.Name
-	for _, arg := range args {
-		for _, child := range node.Children {
-			if child.Name == arg {
-				node, path = child, path+" "+arg
-				break
-			}
-		}
+// helpCommand returns the command line that prints the help of the command in which a parse error occurred.
+func helpCommand(parser *kong.Kong, err error) string {
+	var failed *kong.ParseError
+	if errors.As(err, &failed) && failed.Context.Selected() != nil {
+		return failed.Context.Selected().FullPath() + " --help"
 	}
-	return path + " --help"
+	return parser.Model.Name + " --help"
 }

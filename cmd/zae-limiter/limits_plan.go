@@ -41,51 +41,43 @@ type fieldDoc struct {
 }
 
 func planDocOf(p *manifest.Plan, applied int) planDoc {
-	d := planDoc{
-		Manifest: p.Manifest.Name, Namespace: p.Manifest.Namespace, Changes: make([]changeDoc, len(p.Changes)),
+	return planDoc{
+		Manifest: p.Manifest.Name, Namespace: p.Manifest.Namespace, Changes: mapSlice(p.Changes, changeDocOf),
 		Add: p.Count(manifest.Add), Change: p.Count(manifest.Modify), Remove: p.Count(manifest.Remove), Adopt: p.Count(manifest.Adopt),
 		Unchanged: p.Unchanged, Applied: applied, file: p.Manifest.File,
 	}
-	for i, c := range p.Changes {
-		change := changeDoc{c.Action, c.Path, orNull(c.ID.Entity), orNull(c.ID.Resource), orNull(c.From), make([]fieldDoc, len(c.Fields))}
-		if c.ID.Kind == engine.SettingLimits {
-			change.Resource = &c.ID.Resource
-		}
-		for j, f := range c.Fields {
-			change.Fields[j] = fieldDoc{f.Name, orNull(f.Before), orNull(f.After)}
-		}
-		d.Changes[i] = change
+}
+
+func changeDocOf(c manifest.Change) changeDoc {
+	fields := mapSlice(c.Fields, func(f manifest.Field) fieldDoc { return fieldDoc{f.Name, orNull(f.Before), orNull(f.After)} })
+	d := changeDoc{c.Action, c.Path, orNull(c.ID.Entity), orNull(c.ID.Resource), orNull(c.From), fields}
+	if c.ID.Kind == engine.SettingLimits {
+		d.Resource = &c.ID.Resource
 	}
 	return d
 }
 
-// Marks at the start of lines; colours has their colours on a terminal.
-const (
-	markAdd    = "+"
-	markChange = "~"
-	markRemove = "-"
-	markAdopt  = "^"
+// marks are at the start of lines; colours are those of the lines on a terminal.
+var (
+	marks   = map[manifest.Action]string{manifest.Add: "+", manifest.Modify: "~", manifest.Remove: "-", manifest.Adopt: "^"}
+	colours = map[manifest.Action]string{manifest.Add: "\x1b[32m", manifest.Modify: "\x1b[33m", manifest.Remove: "\x1b[31m", manifest.Adopt: "\x1b[36m"}
 )
-
-var colours = map[string]string{markAdd: "\x1b[32m", markChange: "\x1b[33m", markRemove: "\x1b[31m", markAdopt: "\x1b[36m"}
 
 // text returns the plan with a line for each setting, followed by a line for each difference.
 func (d planDoc) text(styled bool) string {
 	var s strings.Builder
-	line := func(indent, mark, text string) {
-		text = indent + mark + " " + orDash(text)
+	line := func(indent string, action manifest.Action, text string) {
+		text = indent + marks[action] + " " + orDash(text)
 		if styled {
-			text = colours[mark] + text + "\x1b[0m"
+			text = colours[action] + text + "\x1b[0m"
 		}
 		s.WriteString(text + "\n")
 	}
 	for _, c := range d.Changes {
-		mark := map[manifest.Action]string{
-			manifest.Add: markAdd, manifest.Modify: markChange, manifest.Remove: markRemove, manifest.Adopt: markAdopt,
-		}[c.Action]
-		line("", mark, c.Path+c.note())
+		line("", c.Action, c.Path+c.note())
 		for _, f := range c.Fields {
-			line("    ", f.mark(), f.Field+": "+f.values())
+			action, values := f.change()
+			line("    ", action, f.Field+": "+values)
 		}
 	}
 	if len(d.Changes) == 0 {
@@ -109,22 +101,13 @@ func (c changeDoc) note() string {
 	return ""
 }
 
-func (f fieldDoc) mark() string {
+// change returns the kind of the difference, and its values as text.
+func (f fieldDoc) change() (manifest.Action, string) {
 	switch {
 	case f.Before == nil:
-		return markAdd
+		return manifest.Add, *f.After
 	case f.After == nil:
-		return markRemove
+		return manifest.Remove, *f.Before
 	}
-	return markChange
-}
-
-func (f fieldDoc) values() string {
-	switch f.mark() {
-	case markAdd:
-		return *f.After
-	case markRemove:
-		return *f.Before
-	}
-	return *f.Before + " -> " + *f.After
+	return manifest.Modify, *f.Before + " -> " + *f.After
 }

@@ -14,11 +14,9 @@ func (c *listCmd) Run(ctx context.Context, app *App, at target) error {
 	if err != nil {
 		return fromStack(err)
 	}
-	d := stacksDoc{make([]stackListItem, len(all))}
-	for i, s := range all {
-		d.Stacks[i] = stackListItem{s.Name, s.Region, s.Status, s.Health, orNull(s.Version), moment{s.Created}, moment{s.Updated}}
-	}
-	return app.print(c.Output.Output, d)
+	return app.print(c.Output.Output, stacksDoc{mapSlice(all, func(s stack.Info) stackListItem {
+		return stackListItem{s.Name, s.Region, s.Status, s.Health, orNull(s.Version), moment{s.Created}, moment{s.Updated}}
+	})})
 }
 
 // stackListItem describes a deployment in a list.
@@ -38,9 +36,10 @@ type stacksDoc struct {
 }
 
 func (d stacksDoc) table() table {
-	t := table{head: []string{"NAME", "REGION", "HEALTH", "STATUS", "VERSION", "CREATED"}}
-	for _, s := range d.Stacks {
-		t.rows = append(t.rows, []string{s.Name, s.Region, s.Health, s.Status, deref(s.Version), s.Created.String()})
+	return table{
+		head: []string{"NAME", "REGION", "HEALTH", "STATUS", "VERSION", "CREATED"},
+		rows: mapSlice(d.Stacks, func(s stackListItem) []string {
+			return []string{s.Name, s.Region, s.Health, s.Status, deref(s.Version), s.Created.String()}
+		}),
 	}
-	return t
 }

@@ -141,7 +141,7 @@ func (c *loadtestCmd) sendLoad(ctx context.Context, app *App, target *loadTarget
 		Paths: target.paths, Levels: target.levels, Resource: c.Resource, Consume: target.consume, Override: limitsOf(c.Limit),
 		Lease: c.Mode == "lease", RollBack: c.RollBack, Now: app.Now, Sleep: app.Sleep,
 	}
-	progress := newLoadProgress(app, c)
+	progress := &loadProgress{app: app, cmd: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
 	o.Progress = progress.show
 	report, err = load.Run(ctx, limiters, meter, o)
 	progress.end()

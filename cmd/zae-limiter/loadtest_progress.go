@@ -18,10 +18,6 @@ type loadProgress struct {
 	every    time.Duration
 }
 
-func newLoadProgress(app *App, c *loadtestCmd) *loadProgress {
-	return &loadProgress{app: app, cmd: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
-}
-
 // show prints the progress. It must not be called concurrently.
 func (p *loadProgress) show(at load.Progress) {
 	what, of := "", p.cmd.Duration

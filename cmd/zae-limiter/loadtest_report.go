@@ -29,7 +29,7 @@ type loadDoc struct {
 	Consume    map[string]int64  `json:"consume"`
 	Elapsed    float64           `json:"elapsed_seconds"`
 	Completed  bool              `json:"completed"`
-	Acquires   loadCounts        `json:"acquires"`
+	Acquires   load.Counts       `json:"acquires"`
 	RolledBack int64             `json:"rolled_back"`
 	Errors     []load.ErrorCount `json:"errors"`
 	Latency    loadTimes         `json:"latency_ms"`
@@ -40,15 +40,6 @@ type loadDoc struct {
 
 	limits []engine.Limit
 	plots  string
-}
-
-// loadCounts counts acquires by their outcome.
-type loadCounts struct {
-	Sent     int64 `json:"sent"`
-	Admitted int64 `json:"admitted"`
-	Denied   int64 `json:"denied"`
-	Degraded int64 `json:"degraded"`
-	Failed   int64 `json:"failed"`
 }
 
 // loadTimes is a distribution of durations, in milliseconds.
@@ -106,7 +97,7 @@ type loadViolation struct {
 // loadSlot is a time slice of the test.
 type loadSlot struct {
 	At float64 `json:"at_seconds"`
-	loadCounts
+	load.Counts
 	P50 float64 `json:"p50_ms"`
 	P99 float64 `json:"p99_ms"`
 }
@@ -122,20 +113,16 @@ func (c *loadtestCmd) document(target *loadTarget, r *load.Report) loadDoc {
 		Store: target.url, Prefix: target.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
 		Duration: c.Duration.Seconds(), WarmUp: c.WarmUp.Seconds(), Arrivals: c.Arrivals, Entities: c.Entities, Skew: c.Skew,
 		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), limits: target.levels[0], Consume: target.consume,
-		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: countsOf(r.Counts), RolledBack: r.RolledBack,
+		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: r.Counts, RolledBack: r.RolledBack,
 		Errors: nonNil(r.Errors), Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
 	}
 	for _, s := range r.Slots {
-		d.Series = append(d.Series, loadSlot{rounded(s.At.Seconds()), countsOf(s.Counts), milliseconds(s.P50), milliseconds(s.P99)})
+		d.Series = append(d.Series, loadSlot{rounded(s.At.Seconds()), s.Counts, milliseconds(s.P50), milliseconds(s.P99)})
 	}
 	if c.Plot && c.Output.Output == formatTable {
 		d.plots = loadPlots(r)
 	}
 	return d
-}
-
-func countsOf(c load.Counts) loadCounts {
-	return loadCounts{c.Sum(), c.Admitted, c.Denied, c.Degraded, c.Failed}
 }
 
 func timesOf(d load.Distribution) loadTimes {
@@ -167,13 +154,10 @@ func (c *loadtestCmd) costOf(r *load.Report) loadCost {
 }
 
 func boundOf(b *load.Bound) loadBound {
-	d := loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, []loadViolation{}}
-	for _, v := range b.Violations {
-		d.Violations = append(d.Violations, loadViolation{
-			v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed,
-		})
-	}
-	return d
+	violations := mapSlice(b.Violations, func(v load.Violation) loadViolation {
+		return loadViolation{v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed}
+	})
+	return loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, violations}
 }
 
 // summary describes the load.

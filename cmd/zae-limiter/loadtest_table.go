@@ -29,7 +29,7 @@ func (d loadDoc) table() table {
 	}
 	t := table{rows: [][]string{
 		{"store", d.Store},
-		{"limits", limitNames(d.limits)},
+		{"limits", strings.Join(mapSlice(d.limits, engine.Limit.String), " ")},
 		{"consume", amountsText(engine.Tokens(d.Consume))},
 		{"acquires", fmt.Sprintf("%s: %s admitted, %s denied, %s degraded, %s failed", thousands(a.Sent), thousands(a.Admitted),
 			thousands(a.Denied), thousands(a.Degraded), thousands(a.Failed))},
@@ -53,14 +53,6 @@ func (t loadTimes) String() string {
 	return fmt.Sprintf("p50 %v  p90 %v  p99 %v  p99.9 %v  max %v", roundDuration(t.distribution.P50), roundDuration(t.distribution.P90), roundDuration(t.distribution.P99), roundDuration(t.distribution.P999), roundDuration(t.distribution.Max))
 }
 
-func limitNames(limits []engine.Limit) string {
-	names := make([]string, len(limits))
-	for i, l := range limits {
-		names[i] = l.String()
-	}
-	return strings.Join(names, " ")
-}
-
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // Size of a plot; with its labels it has 80 columns.
@@ -74,7 +66,7 @@ func loadPlots(r *load.Report) string {
 	var p50, p99, admitted, denied []float64
 	second := r.SlotWidth.Seconds()
 	for _, s := range r.Slots {
-		if s.Sum() > 0 { // otherwise there is no latency, and the line continues at its last value
+		if s.Sent > 0 { // otherwise there is no latency, and the line continues at its last value
 			p50, p99 = append(p50, milliseconds(s.P50)), append(p99, milliseconds(s.P99))
 		} else if n := len(p99); n > 0 {
 			p50, p99 = append(p50, p50[n-1]), append(p99, p99[n-1])

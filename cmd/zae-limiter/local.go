@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,7 @@ func (c *localUpCmd) Run(ctx context.Context, app *App) error {
 	if c.Port < 1 || c.Port > 65535 {
 		return usageErrorf("--port %d must be between 1 and 65535", c.Port)
 	}
-	name := app.Name
-	if name == "" {
-		name = defaultName
-	}
+	name := cmp.Or(app.Name, defaultName)
 	if err := dynamo.CheckName(name); err != nil {
 		return usageErrorf("--name %s", withoutPrefix(err.Error()))
 	}

@@ -14,7 +14,7 @@ type namespaceRegisterCmd struct {
 }
 
 func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
-	var d namespacesDoc
+	var all []engine.Namespace
 	for _, name := range c.Name {
 		if err := l.RegisterNamespace(ctx, name); err != nil {
 			return err
@@ -23,10 +23,10 @@ func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limi
 		if err != nil {
 			return err
 		}
-		d.Namespaces = append(d.Namespaces, namespaceDocOf(n))
+		all = append(all, n)
 	}
 	app.reportChange("registered %s", strings.Join(c.Name, ", "))
-	return app.print(c.Output.Output, d)
+	return app.print(c.Output.Output, listOf("namespaces", namespaceHead, all, "", namespaceDocOf))
 }
 
 // namespaceListCmd lists namespaces.
@@ -40,11 +40,7 @@ func (c *namespaceListCmd) Run(ctx context.Context, app *App, l *engine.Limiter)
 	if err != nil {
 		return err
 	}
-	d := namespacesDoc{make([]namespaceDoc, len(all)), orNull(next)}
-	for i, n := range all {
-		d.Namespaces[i] = namespaceDocOf(n)
-	}
-	return app.print(c.Output.Output, d)
+	return app.print(c.Output.Output, listOf("namespaces", namespaceHead, all, next, namespaceDocOf))
 }
 
 // namespaceShowCmd shows a namespace.
@@ -117,18 +113,10 @@ func namespaceDocOf(n engine.Namespace) namespaceDoc {
 	return namespaceDoc{n.Name, n.State, moment{n.CreatedAt}, moment{n.DeletedAt}}
 }
 
-func (d namespaceDoc) table() table { return namespacesDoc{Namespaces: []namespaceDoc{d}}.table() }
-
-// namespacesDoc lists namespaces.
-type namespacesDoc struct {
-	Namespaces []namespaceDoc `json:"namespaces"`
-	Next       *string        `json:"next"`
+func (d namespaceDoc) cells() []string {
+	return []string{d.Name, d.State, d.CreatedAt.String(), d.DeletedAt.String()}
 }
 
-func (d namespacesDoc) table() table {
-	t := table{head: []string{"NAMESPACE", "STATE", "CREATED", "DELETED"}, next: deref(d.Next)}
-	for _, n := range d.Namespaces {
-		t.rows = append(t.rows, []string{n.Name, n.State, n.CreatedAt.String(), n.DeletedAt.String()})
-	}
-	return t
-}
+func (d namespaceDoc) table() table { return table{head: namespaceHead, rows: [][]string{d.cells()}} }
+
+var namespaceHead = []string{"NAMESPACE", "STATE", "CREATED", "DELETED"}

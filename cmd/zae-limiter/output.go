@@ -57,13 +57,40 @@ func (a *App) print(f Format, d document) error {
 	return err
 }
 
-func encode(d document) ([]byte, error) {
+func encode(d any) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	err := encoder.Encode(d)
 	return text.Bytes(), err
+}
+
+// list is a page of entries, each a row of a table.
+type list[T interface{ cells() []string }] struct {
+	key   string // of the entries in JSON
+	head  []string
+	items []T
+	next  string
+}
+
+// listOf returns a page of entries that were made from others.
+func listOf[F any, T interface{ cells() []string }](key string, head []string, from []F, next string, entry func(F) T) list[T] {
+	return list[T]{key, head, mapSlice(from, entry), next}
+}
+
+// MarshalJSON returns an object with the entries and the position of the next page.
+func (l list[T]) MarshalJSON() ([]byte, error) {
+	items, err := encode(l.items)
+	if err != nil {
+		return nil, err
+	}
+	next, err := encode(orNull(l.next))
+	return fmt.Appendf(nil, "{%q: %s, \"next\": %s}", l.key, items, next), err
+}
+
+func (l list[T]) table() table {
+	return table{head: l.head, rows: mapSlice(l.items, T.cells), next: l.next}
 }
 
 // tabulate aligns the columns and, on a terminal that supports it, prints the head in bold.

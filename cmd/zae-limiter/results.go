@@ -24,13 +24,7 @@ func limitDocOf(l engine.Limit) limitDoc {
 	return limitDoc{l.Name, "rate", l.Capacity, l.RefillAmount, l.RefillPeriod.Seconds(), refill}
 }
 
-func limitDocsOf(limits []engine.Limit) []limitDoc {
-	docs := make([]limitDoc, len(limits))
-	for i, l := range limits {
-		docs[i] = limitDocOf(l)
-	}
-	return docs
-}
+func limitDocsOf(limits []engine.Limit) []limitDoc { return mapSlice(limits, limitDocOf) }
 
 var limitHead = []string{"LIMIT", "CAPACITY", "REFILL"}
 
@@ -48,19 +42,18 @@ type statusDoc struct {
 }
 
 func statusDocsOf(statuses []engine.LimitStatus) []statusDoc {
-	docs := make([]statusDoc, len(statuses))
-	for i, s := range statuses {
-		docs[i] = statusDoc{s.Entity, s.Resource, limitDocOf(s.Limit), s.Remaining, s.Requested}
-	}
-	return docs
+	return mapSlice(statuses, func(s engine.LimitStatus) statusDoc {
+		return statusDoc{s.Entity, s.Resource, limitDocOf(s.Limit), s.Remaining, s.Requested}
+	})
 }
 
 func statusTable(docs []statusDoc) table {
-	t := table{head: []string{"ENTITY", "RESOURCE", "LIMIT", "AVAILABLE", "CAPACITY", "REFILL"}}
-	for _, d := range docs {
-		t.rows = append(t.rows, []string{d.Entity, d.Resource, d.Name, strconv.FormatInt(d.Available, 10), strconv.FormatInt(d.Capacity, 10), d.refill})
+	return table{
+		head: []string{"ENTITY", "RESOURCE", "LIMIT", "AVAILABLE", "CAPACITY", "REFILL"},
+		rows: mapSlice(docs, func(d statusDoc) []string {
+			return []string{d.Entity, d.Resource, d.Name, strconv.FormatInt(d.Available, 10), strconv.FormatInt(d.Capacity, 10), d.refill}
+		}),
 	}
-	return t
 }
 
 // limitsDoc lists the limits that are configured at one level.
@@ -69,20 +62,22 @@ type limitsDoc struct {
 }
 
 func (d limitsDoc) table() table {
-	t := table{head: limitHead}
-	for _, l := range d.Limits {
-		t.rows = append(t.rows, l.cells())
-	}
-	return t
+	return table{head: limitHead, rows: mapSlice(d.Limits, limitDoc.cells)}
 }
 
 // namesTable returns a table with one column of ids.
 func namesTable(head string, names []string, next *string) table {
-	t := table{head: []string{head}, next: deref(next)}
-	for _, name := range names {
-		t.rows = append(t.rows, []string{name})
+	rows := mapSlice(names, func(name string) []string { return []string{name} })
+	return table{head: []string{head}, rows: rows, next: deref(next)}
+}
+
+// mapSlice returns the result of f for each item, never nil.
+func mapSlice[T, R any](items []T, f func(T) R) []R {
+	results := make([]R, len(items))
+	for i, item := range items {
+		results[i] = f(item)
 	}
-	return t
+	return results
 }
 
 // nonNil returns items as a slice that is never null in JSON.

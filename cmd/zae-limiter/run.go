@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, w host) int {
 		return app.finish(ctx, usageErrorf("%s", text))
 	}
 	if err != nil {
-		return app.finish(ctx, usageErrorf("%s; see %s", oneLine(err.Error()), helpCommand(parser, args)))
+		return app.finish(ctx, usageErrorf("%s; see %s", oneLine(err.Error()), helpCommand(parser, err)))
 	}
 	app.Globals, app.aws = tree.Globals, &awsconfig.Session{}
 	if app.Terminal(app.In) {

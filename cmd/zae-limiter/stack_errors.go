@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -18,10 +19,7 @@ func fromStack(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid):
-		flag := stackFlags[invalid.Field]
-		if flag == "" {
-			flag = strings.ToLower(invalid.Field)
-		}
+		flag := cmp.Or(stackFlags[invalid.Field], strings.ToLower(invalid.Field))
 		return &stackError{fmt.Sprintf("%s %q: %s", flag, fmt.Sprint(invalid.Value), invalid.Reason), exitUsage, err}
 	}
 	text, unreachable := trimSDKText(strings.TrimPrefix(oneLine(err.Error()), "stack: "))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,11 +50,7 @@ func (p *stackWatch) event(e stack.Event) {
 		p.status, p.activity = e.Status, ""
 	}
 	if !p.redraws {
-		status := e.Status
-		if status == "" {
-			status = "-"
-		}
-		line := fmt.Sprintf("%s  %-35s  %s", moment{e.Time}, status, e.Resource)
+		line := fmt.Sprintf("%s  %-35s  %s", moment{e.Time}, cmp.Or(e.Status, "-"), e.Resource)
 		if e.Type != "" {
 			line += "  " + e.Type
 		}
@@ -114,11 +111,7 @@ func (p *stackWatch) draw() {
 		p.line("  %s", p.row(u.Event, u.since, now))
 		p.drawn++
 	}
-	state := p.status
-	if p.activity != "" || state == "" {
-		state = p.activity
-	}
-	p.line("%s  %s  %d done  %s", p.stack, state, p.done, readable.Wait(now.Sub(p.begun).Truncate(time.Second)))
+	p.line("%s  %s  %d done  %s", p.stack, cmp.Or(p.activity, p.status), p.done, readable.Wait(now.Sub(p.begun).Truncate(time.Second)))
 	p.drawn++
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -31,7 +32,7 @@ func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) err
 		return err
 	}
 	if !c.Once {
-		return newTopScreen(app, c, s).show(ctx)
+		return (&topScreen{app: app, cmd: *c, s: s, last: app.Now()}).show(ctx)
 	}
 	if c.Interval > 0 {
 		if err := app.Sleep(ctx, c.Interval); err != nil {
@@ -41,11 +42,7 @@ func (c *topCmd) Run(ctx context.Context, app *App, limiter *engine.Limiter) err
 			return err
 		}
 	}
-	limit := c.Limit
-	if limit == 0 {
-		limit = 20
-	}
-	return app.print(c.Output.Output, c.document(app, s, limit))
+	return app.print(c.Output.Output, c.document(app, s, cmp.Or(c.Limit, 20)))
 }
 
 func (c *topCmd) check(app *App) error {

@@ -31,10 +31,6 @@ type topScreen struct {
 	err  error     // of the last reading
 }
 
-func newTopScreen(app *App, c *topCmd, s *sampler) *topScreen {
-	return &topScreen{app: app, cmd: *c, s: s, last: app.Now()}
-}
-
 // show draws until the user quits. It returns nil for q, and an error for Ctrl-C and when ctx is done. It restores the
 // terminal.
 func (t *topScreen) show(ctx context.Context) error {

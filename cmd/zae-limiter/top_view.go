@@ -42,9 +42,9 @@ func (o topOrder) weight(t *bucketTrack) float64 {
 	for i, l := range t.Limits {
 		switch {
 		case o == "tokens" && t.rates != nil:
-			most = max(most, t.rates.tokens[i]/refillPerSecond(l.Limit))
+			most = max(most, t.rates.tokens[i]/float64(l.Limit.RefillAmount)*l.Limit.RefillPeriod.Seconds())
 		case o == "left":
-			most = max(most, -remainingShare(l))
+			most = max(most, -float64(l.Available)/float64(l.Limit.Capacity))
 		case o == "wait":
 			most = max(most, l.RetryAfter.Seconds())
 		}
@@ -60,15 +60,6 @@ func (o topOrder) weight(t *bucketTrack) float64 {
 		return most
 	}
 	return t.rates.acquires
-}
-
-func refillPerSecond(l engine.Limit) float64 {
-	return float64(l.RefillAmount) / l.RefillPeriod.Seconds()
-}
-
-// remainingShare returns the share of a limit's capacity that is available, negative in debt.
-func remainingShare(l engine.LimitState) float64 {
-	return float64(l.Available) / float64(l.Limit.Capacity)
 }
 
 // topHead names the columns. The first three share the width that the others leave.

@@ -86,10 +86,10 @@ func (c *usageListCmd) Run(ctx context.Context, app *App, l *engine.Limiter) err
 	if len(snapshots) == 0 {
 		app.explainNoUsage()
 	}
-	d := usageDoc{make([]snapshotDoc, len(snapshots)), orNull(next)}
-	for i, s := range snapshots {
-		d.Usage[i] = snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
-	}
+	head := []string{"START", "WINDOW", "ENTITY", "RESOURCE", "ACQUIRES", "TOKENS"}
+	d := listOf("usage", head, snapshots, next, func(s engine.UsageSnapshot) snapshotDoc {
+		return snapshotDoc{s.Entity, s.Resource, s.Window, moment{s.Start}, moment{s.End}, s.Tokens, s.Acquires}
+	})
 	if c.Plot {
 		return app.plot(d)
 	}
@@ -130,20 +130,8 @@ type snapshotDoc struct {
 	Acquires int64         `json:"acquires"`
 }
 
-// usageDoc lists snapshots.
-type usageDoc struct {
-	Usage []snapshotDoc `json:"usage"`
-	Next  *string       `json:"next"`
-}
-
-func (d usageDoc) table() table {
-	t := table{head: []string{"START", "WINDOW", "ENTITY", "RESOURCE", "ACQUIRES", "TOKENS"}, next: deref(d.Next)}
-	for _, s := range d.Usage {
-		t.rows = append(t.rows, []string{
-			s.Start.String(), string(s.Window), s.Entity, s.Resource, strconv.FormatInt(s.Acquires, 10), tokensText(s.Tokens),
-		})
-	}
-	return t
+func (d snapshotDoc) cells() []string {
+	return []string{d.Start.String(), string(d.Window), d.Entity, d.Resource, strconv.FormatInt(d.Acquires, 10), tokensText(d.Tokens)}
 }
 
 // usageSummaryDoc describes a sum of snapshots.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/guptarohit/asciigraph"
 
-	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 const (
@@ -23,14 +23,14 @@ const (
 )
 
 // plot draws a chart for each limit in the list, one below the other.
-func (a *App) plot(d usageDoc) error {
-	if len(d.Usage) == 0 {
+func (a *App) plot(d list[snapshotDoc]) error {
+	if len(d.items) == 0 {
 		return a.print(formatTable, d)
 	}
 	width, _ := a.Size(a.Out)
-	starts, series := seriesOf(d.Usage)
+	starts, series := seriesOf(d.items)
 	for i, name := range slices.Sorted(maps.Keys(series)) {
-		text := fmt.Sprintf("%s, %s, from %s to %s\n%s\n", orDash(name), d.Usage[0].Window, moment{starts[0]},
+		text := fmt.Sprintf("%s, %s, from %s to %s\n%s\n", orDash(name), d.items[0].Window, moment{starts[0]},
 			moment{starts[len(starts)-1]}, chart(series[name], max(width-plotMargin, 1)))
 		if i > 0 {
 			text = "\n" + text
@@ -39,8 +39,8 @@ func (a *App) plot(d usageDoc) error {
 			return err
 		}
 	}
-	if d.Next != nil {
-		_, err := fmt.Fprintf(a.Out, "\nmore: --after %s\n", *d.Next)
+	if d.next != "" {
+		_, err := fmt.Fprintf(a.Out, "\nmore: --after %s\n", d.next)
 		return err
 	}
 	return nil
@@ -66,17 +66,11 @@ func chart(numbers []float64, columns int) string {
 
 // seriesOf returns the sum of each limit in every window from the first to the last, including windows without usage.
 func seriesOf(usage []snapshotDoc) (starts []time.Time, series map[string][]float64) {
-	first, last := usage[0].Start.Time, usage[0].Start.Time
-	for _, s := range usage {
-		if s.Start.Before(first) {
-			first = s.Start.Time
-		}
-		if s.Start.After(last) {
-			last = s.Start.Time
-		}
-	}
-	for at := last; !at.Before(first) && len(starts) < maxPlotWindows; at = previousWindow(usage[0].Window, at) {
+	byStart := func(a, b snapshotDoc) int { return a.Start.Compare(b.Start.Time) }
+	first, window := slices.MinFunc(usage, byStart).Start, schema.Window(usage[0].Window)
+	for at := slices.MaxFunc(usage, byStart).Start.Time; !at.Before(first.Time) && len(starts) < maxPlotWindows; {
 		starts = append(starts, at)
+		at = time.Unix(window.Start(at.UnixNano()-1), 0).UTC()
 	}
 	slices.Reverse(starts)
 	index := make(map[time.Time]int, len(starts))
@@ -97,15 +91,4 @@ func seriesOf(usage []snapshotDoc) (starts []time.Time, series map[string][]floa
 		}
 	}
 	return starts, series
-}
-
-// previousWindow is the start of the window before the one that starts at t.
-func previousWindow(w engine.Window, t time.Time) time.Time {
-	switch w {
-	case engine.WindowHourly:
-		return t.Add(-time.Hour)
-	case engine.WindowDaily:
-		return t.AddDate(0, 0, -1)
-	}
-	return t.AddDate(0, -1, 0)
 }

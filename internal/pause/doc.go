@@ -1,4 +1,4 @@
-// Package pause waits for time to pass, as long as somebody still wants to: what options called Sleep have by default.
+// Package pause waits: it is the default of options called Sleep.
 //
-// Package pause is no clock: it does not know what time it is.
+// Package pause does not read a clock.
 package pause

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// For waits for d on the system's timer, not at all where d is not positive. It returns ctx's error if that ends first,
-// else nil. Safe for concurrent use.
+// For waits for d, or not at all if d is not positive. It returns ctx's error if ctx is done first, else nil. It is safe for
+// concurrent use.
 func For(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,5 +1,5 @@
-// Package prices is what AWS asks for DynamoDB, as data with a date.
+// Package prices has AWS's prices of DynamoDB, with the month in which they were looked up. Documents and projections use them, so
+// that they change together.
 //
-// Documents and projections take their figures from here, so that they change together. It is no price list: what a month
-// really costs is on AWS's bill, and not here.
+// Package prices does not know what an account really pays: AWS's bill says that.
 package prices

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Wait is a duration rounded up, so that waiting as long as the text says is enough: to milliseconds below a second, to
-// tenths of a second below a minute, to seconds below an hour, else to minutes. [time.ParseDuration] reads it.
-// Examples: "91ms", "59.9s", "1m9s", "2h0m".
+// Wait returns a duration as text, rounded up so that waiting for that long is enough: to milliseconds below a second, to tenths
+// of a second below a minute, to seconds below an hour, else to minutes. [time.ParseDuration] can parse it. Examples: "91ms",
+// "59.9s", "1m9s", "2h0m".
 func Wait(d time.Duration) string {
 	unit := time.Minute
 	switch {

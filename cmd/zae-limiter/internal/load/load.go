@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -36,9 +37,7 @@ const (
 // limiters. When ctx is done, no more arrivals come, and the report covers those before. Run returns an error only if every call
 // failed: the first one.
 func Run(ctx context.Context, limiters []*engine.Limiter, meter *Meter, o Options) (*Report, error) {
-	if o.InFlight == 0 {
-		o.InFlight = 256
-	}
+	o.InFlight = cmp.Or(o.InFlight, 256)
 	r := &run{o: &o, limiters: limiters, meter: meter, buckets: map[string]*bucketLedger{}, callers: make([]caller, o.InFlight)}
 	for _, path := range o.Paths {
 		ledgers := make([]*bucketLedger, len(path))

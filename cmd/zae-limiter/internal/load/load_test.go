@@ -98,14 +98,14 @@ func TestNoCoordinatedOmission(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Admitted != 1000 || r.Sum() != 1000 || r.Bound.Broken != 0 {
+		if r.Admitted != 1000 || r.Sent != 1000 || r.Bound.Broken != 0 {
 			t.Errorf("%+v, %+v", r.Counts, r.Bound)
 		}
 		// A hundred arrive during the stall and are late by up to 1 s; after it, each call takes 1 ms and one arrives every 10 ms.
 		late := 0
 		for _, s := range r.Slots {
 			if s.P99 > 100*time.Millisecond {
-				late += int(s.Sum())
+				late += int(s.Sent)
 			}
 		}
 		if late < 90 || late > 130 || r.Latency.Max < 990*time.Millisecond || r.Latency.P50 > 2*time.Millisecond {
@@ -130,7 +130,7 @@ func TestLoadCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := r.Admitted - r.RolledBack
-		if r.Sum() < 3700 || r.Sum() > 4300 || kept < 990 || kept > 1040 || r.Failed+r.Degraded != 0 {
+		if r.Sent < 3700 || r.Sent > 4300 || kept < 990 || kept > 1040 || r.Failed+r.Degraded != 0 {
 			t.Errorf("%+v, %d rolled back", r.Counts, r.RolledBack)
 		}
 		if share := float64(r.RolledBack) / float64(r.Admitted); share < 0.2 || share > 0.3 {
@@ -139,10 +139,10 @@ func TestLoadCounts(t *testing.T) {
 		if b := r.Bound; b.Broken != 0 || b.Buckets != 1 || b.Limits != 1 || b.Share > 1 || b.Share < 0.95 {
 			t.Errorf("%+v", b)
 		}
-		if r.Cost.Decisions != r.Sum() || r.Cost.Writes < r.Admitted || r.Elapsed < 19*time.Second || r.Elapsed > 20*time.Second {
+		if r.Cost.Decisions != r.Sent || r.Cost.Writes < r.Admitted || r.Elapsed < 19*time.Second || r.Elapsed > 20*time.Second {
 			t.Errorf("%+v in %v", r.Cost, r.Elapsed)
 		}
-		if len(told) < 23 || !told[0].WarmingUp || told[len(told)-1].WarmingUp || told[len(told)-1].Sum() < 3000 {
+		if len(told) < 23 || !told[0].WarmingUp || told[len(told)-1].WarmingUp || told[len(told)-1].Sent < 3000 {
 			t.Errorf("told %d times: %+v", len(told), told)
 		}
 	})
@@ -212,7 +212,7 @@ func TestLoadInVain(t *testing.T) {
 			r, err := test(t, down{Store: memory.New(nil)}, 1, load.Options{
 				Rate: 10, WarmUp: warmUp, Duration: time.Second, Consume: engine.Tokens{"n": 1}, Override: perSecond(10),
 			})
-			if !errors.Is(err, engine.ErrUnavailable) || r.Failed == 0 || r.Sum() != r.Failed || len(r.Errors) == 0 {
+			if !errors.Is(err, engine.ErrUnavailable) || r.Failed == 0 || r.Sent != r.Failed || len(r.Errors) == 0 {
 				t.Errorf("%v, %+v", err, r)
 			}
 		}

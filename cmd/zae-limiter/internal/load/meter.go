@@ -16,12 +16,10 @@ type Meter struct {
 // are 0 if the store does not report them.
 type Cost struct {
 	Decisions  int64
-	Cached     int64 // denials from memory
 	Writes     int64 // conditional writes of decisions
 	Requests   int64
 	WriteUnits float64
 	ReadUnits  float64
-	Lost       int64 // refunds with an unknown outcome
 }
 
 // Observe implements [engine.Observer].
@@ -32,9 +30,6 @@ func (m *Meter) Observe(e engine.Event) {
 	case engine.EventDecision:
 		m.cost.Decisions++
 		m.cost.Writes += int64(e.Attempts)
-		if e.Cached {
-			m.cost.Cached++
-		}
 	case engine.EventStoreCall:
 		m.cost.Requests += int64(e.Requests)
 		if e.Call == "read" || e.Call == "list" || e.Call == "scan" {
@@ -42,8 +37,6 @@ func (m *Meter) Observe(e engine.Event) {
 		} else {
 			m.cost.WriteUnits += e.Units
 		}
-	case engine.EventRefundLost:
-		m.cost.Lost++
 	}
 }
 

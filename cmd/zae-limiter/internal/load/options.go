@@ -41,10 +41,9 @@ type Progress struct {
 
 // Counts counts arrivals by their outcome.
 type Counts struct {
-	Admitted, Denied int64
-	Degraded         int64 // admitted without the store, by policy
-	Failed           int64
+	Sent     int64 `json:"sent"` // the sum of the others
+	Admitted int64 `json:"admitted"`
+	Denied   int64 `json:"denied"`
+	Degraded int64 `json:"degraded"` // admitted without the store, by policy
+	Failed   int64 `json:"failed"`
 }
-
-// Sum returns the number of arrivals.
-func (c Counts) Sum() int64 { return c.Admitted + c.Denied + c.Degraded + c.Failed }

@@ -115,7 +115,7 @@ func (t *tally) leaseEnded(rolledBack bool, err error) {
 }
 
 // allFailed reports whether all calls have failed.
-func (t *tally) allFailed() bool { return t.first != nil && t.counts.Sum() == t.counts.Failed }
+func (t *tally) allFailed() bool { return t.first != nil && t.counts.Sent == t.counts.Failed }
 
 // progress returns the progress of the stage.
 func (t *tally) progress(now time.Time) Progress {
@@ -128,6 +128,7 @@ func (t *tally) progress(now time.Time) Progress {
 }
 
 func (c *Counts) add(o outcome) {
+	c.Sent++
 	switch o {
 	case admitted:
 		c.Admitted++

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -71,9 +72,9 @@ func Of(name, namespace string, settings []engine.Setting) *Manifest {
 }
 
 func (m *Manifest) document() *document {
-	f := &document{Manifest: m.Name, Namespace: m.Namespace, Resources: map[string]limitsPart{}, Entities: map[string]*entityPart{}}
-	if f.Namespace == "" {
-		f.Namespace = engine.DefaultNamespace
+	f := &document{
+		Manifest: m.Name, Namespace: cmp.Or(m.Namespace, engine.DefaultNamespace),
+		Resources: map[string]limitsPart{}, Entities: map[string]*entityPart{},
 	}
 	at := func(id string) *entityPart {
 		if f.Entities[id] == nil {
@@ -139,7 +140,7 @@ func (w *yamlWriter) members(indent string) {
 			continue
 		}
 		if value != json.Delim('{') {
-			w.WriteString(fmt.Sprintln(name, value))
+			fmt.Fprintln(w, name, value)
 			continue
 		}
 		if indent == "" {

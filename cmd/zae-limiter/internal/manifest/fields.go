@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -51,10 +52,7 @@ func fieldTexts(s *engine.Setting) map[string]string {
 		all["cascade"] = "true"
 	}
 	for key, v := range s.Record.Metadata {
-		if v == "" {
-			v = `""`
-		}
-		all["metadata."+key] = v
+		all["metadata."+key] = cmp.Or(v, `""`)
 	}
 	for _, l := range s.Limits {
 		all["limits."+l.Name] = rateOf(l)
