@@ -62,8 +62,7 @@ fmt: ## format all Go files
 
 ##@ Tests
 tests: ## run the tests that `make race` leaves out, with emulators and tools
-	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) -skip '^TestColdStart$$' $(PLAIN)
-	@.ci/gotest.sh cold-start -count=1 -timeout=$(TIMEOUT) -run '^TestColdStart$$' ./aggregator/lambda
+	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 
