@@ -14,7 +14,7 @@ VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 # `make tests` and `make model` run what it leaves out.
 PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/...
 MEET  = ^Test(Together|Top|Loadtest|Compact|Command[A-Z]|ExitIn|LimitsInterrupted|Local|Progress|Store(IsClosed|Waits|Heeds|Shared))|^TestScenes$$/^life$$
-ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestEngine(WithIO)?$$/^(Vectors|AllLegalNames|RecordsLevelOff)$$
+ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff)$$
 
 TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
@@ -62,8 +62,7 @@ fmt: ## format all Go files
 
 ##@ Tests
 tests: ## run the tests that `make race` leaves out, with emulators and tools
-	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) -skip '^TestColdStart$$' $(PLAIN)
-	@.ci/gotest.sh cold-start -count=1 -timeout=$(TIMEOUT) -run '^TestColdStart$$' ./aggregator/lambda
+	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 

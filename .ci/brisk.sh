@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # brisk.sh: checks that more than 60 commands of all groups on an embedded store, each a process of its own, take less than
-# 10 seconds, that one takes at most 30 ms, and that packages do little before main. It is not a Go test because it goes by
-# the clock.
+# 10 seconds of a processor, that one takes at most 30 ms, and that packages do little before main. It is not a Go test because
+# it goes by the clock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -107,10 +107,18 @@ commands() {
 	END
 }
 
+# processors sets used to the milliseconds of processor time that ended commands have taken, however busy the machine is.
+used=0
+processors() {
+	times >"$home/times" # a subshell would tell of its own children
+	used=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); sum += 60000 * t[1] + 1000 * t[2]}; printf "%d", sum}' "$home/times")
+}
+
 n=0 took=
 story() {
-	local start=$EPOCHREALTIME want line code
-	n=0
+	local before want line code
+	processors
+	before=$used
 	while read -r -u 3 want line; do
 		n=$((n + 1)) code=0
 		if [[ $line == *'-- sh'* ]]; then # this one has a blank in an argument
@@ -120,16 +128,13 @@ story() {
 		fi
 		if [ "$code" -eq "$want" ]; then pass; else fail "$line: exit code $code, not $want: $(cat "$home/out")"; fi
 	done 3< <(commands)
-	took=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 1000))
+	processors
+	took=$((used - before))
 }
 
-# Three tries, each on a new store, in case the machine is busy.
-for try in 1 2 3; do
-	export ZAE_LIMITER_STORE=bolt://$home/brisk$try.db
-	story
-	[ "$took" -ge 10000 ] || break
-done
-if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms; at least 60 in less than 10,000"; fi
+export ZAE_LIMITER_STORE=bolt://$home/brisk.db
+story
+if [ "$n" -ge 60 ] && [ "$took" -lt 10000 ]; then pass; else fail "$n commands took $took ms of a processor; at least 60 in less than 10,000"; fi
 
 # Each command that needs no account must be among them.
 remote=" deploy delete list check upgrade lambda-export init "
@@ -141,18 +146,14 @@ while IFS=$'\t' read -r command _; do
 	fi
 done < <(zae-limiter complete -- "")
 
-# The fastest of some medians, because the machine does other things too.
-best=
-for _ in 1 2 3 4 5 6; do
-	times=()
-	for _ in 1 2 3 4 5 6 7; do
-		start=$EPOCHREALTIME
-		zae-limiter explain ann gpt-4 >/dev/null
-		times+=($(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 100)))
-	done
-	median=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 4p)
-	[ -n "$best" ] && [ "$best" -le "$median" ] || best=$median
-	[ "$best" -gt 300 ] || break
+# The fastest of many, because whatever else the machine does only adds to a command's time.
+best=999999
+for try in {1..200}; do
+	start=$EPOCHREALTIME
+	zae-limiter explain ann gpt-4 >/dev/null
+	once=$(((${EPOCHREALTIME/[.,]/} - ${start/[.,]/}) / 100))
+	[ "$once" -ge "$best" ] || best=$once
+	[ "$try" -lt 20 ] || [ "$best" -gt 300 ] || break
 done
 if [ "$best" -le 300 ]; then pass; else fail "a command takes $((best / 10)) ms from start to end, of 30"; fi
 
@@ -162,6 +163,6 @@ trace=$(GODEBUG=inittrace=1 zae-limiter version 2>&1 >/dev/null | sed -n 's/^ini
 bytes=$(awk '{sum += $1} END {print sum}' <<<"$trace")
 if [ "$bytes" -le "$most" ]; then pass; else fail "packages allocate $bytes bytes before main, of $most:"$'\n'"$(head -n 3 <<<"$trace")"; fi
 
-printf 'brisk: %d commands in %d.%03d s, one in %d.%d ms\n' "$n" $((took / 1000)) $((took % 1000)) $((best / 10)) $((best % 10))
+printf 'brisk: %d commands in %d.%03d s of a processor, one in %d.%d ms\n' "$n" $((took / 1000)) $((took % 1000)) $((best / 10)) $((best % 10))
 printf 'brisk: %d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -17,7 +17,7 @@ import (
 // After an interruption at any call, applying the manifest again leads to the same state as without it.
 func TestManifestInterrupted(t *testing.T) {
 	wanted := []engine.Setting{system(engine.PolicyAllow, rpm), absent(resource("old", rpm)), absent(record("old", ""))}
-	for i := range 60 {
+	for i := range 30 {
 		id := fmt.Sprintf("e%02d", i)
 		wanted = append(wanted, record(id, fmt.Sprint("p", i%3)), limits(id, "r", rpm), record(fmt.Sprint("q", i), ""))
 	}
@@ -76,6 +76,7 @@ func TestManifestCancelled(t *testing.T) {
 func TestManifestCalls(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.furnish("e7", 17, 0)
+	w.Limiter = w.limiter(w.store, &engine.Options{Timeout: time.Minute}) // a busy machine takes longer than the default
 	w.trouble.once("commit", 1, func() { w.trouble.will(broken) })
 	wants(t, "interrupted", w.troubled().DeleteEntity(ctx, "e7", nil), errBroken)
 	var wanted []engine.Setting
@@ -85,7 +86,7 @@ func TestManifestCalls(t *testing.T) {
 	all, err := changesTo(ctx, w.Limiter, wanted...)
 	must(t, err)
 	w.trouble.will()
-	l := w.limiter(w.trouble, &engine.Options{Timeout: time.Minute}) // a busy machine takes longer than the default
+	l := w.limiter(w.trouble, &engine.Options{Timeout: time.Minute})
 	must(t, l.ApplyManifest(ctx, "m", all, nil))
 	commits := 0
 	for _, call := range w.trouble.calls {

@@ -19,7 +19,7 @@ import (
 //	MODEL_STEPS  how many steps (make model: tens of millions)
 //	MODEL_SEED   the seed of the first episode; that of a failure is printed with it
 const (
-	modelSteps   = 50_000 // of each of the two tests
+	modelSteps   = 20_000 // of each of the two tests
 	modelLongest = 300    // steps of one episode
 	mostReruns   = 3000   // in shrinking
 )

@@ -52,6 +52,7 @@ func open(ctx context.Context, name string, o *Options) (*session, error) {
 		return nil, err
 	}
 	s.region = c.Region
+	setTransport(&c)
 	s.stacks, s.sts = cloudformation.NewFromConfig(c), sts.NewFromConfig(c)
 	s.tables = dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
 		o.DisableValidateResponseChecksum = true // emulators send no checksum, and the SDK would warn about each response

@@ -47,7 +47,7 @@ func TestFileLevelsOff(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
 	s := mustOpen(t, path, &bolt.Options{NoSync: true})
 	var sizes []int64
-	for day := range int64(12) {
+	for day := range int64(8) {
 		now := 2_000_000_000 + day*aDay
 		writes := make([]backend.Write, 4000)
 		for i := range writes {

@@ -52,6 +52,7 @@ func newCloud(t *testing.T, o stacktest.Options) *cloud {
 		c.pass()
 	}
 	o.Now = func() time.Time { return time.Unix(0, c.clock.Load()).UTC() }
+	o.Pace = 4 * time.Second // so that commands meet a stack in the middle of what it does
 	c.AWS = stacktest.Start(t, &o)
 	for name, value := range c.Environment() {
 		t.Setenv(name, value)

@@ -64,7 +64,7 @@ func (a *AWS) createChangeSet(c call) (result, error) {
 	}
 	set := &changeSet{
 		name: c.text("ChangeSetName"), kind: kind, token: c.text("ClientToken"), status: "CREATE_PENDING", execution: "UNAVAILABLE",
-		want: want, imported: map[string]bool{}, created: a.now(), ready: a.now().Add(pace),
+		want: want, imported: map[string]bool{}, created: a.now(), ready: a.now().Add(a.pace),
 	}
 	set.id = strings.Replace(s.id, ":stack/"+s.name, ":changeSet/"+set.name, 1)
 	if err := a.examine(c, s, set); err != nil {

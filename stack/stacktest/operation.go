@@ -120,16 +120,16 @@ func (a *AWS) createAll(s *stack, all []*resource, imported map[string]bool, wai
 			a.authorize(HandlerRequests("read", r.Rendered)...)
 			a.claim(&r)
 			a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
-			wait(pace)
+			wait(a.pace)
 			a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
 			continue
 		}
 		r.ID = ""
 		a.record(s, &r, "CREATE_IN_PROGRESS", "")
-		wait(pace / 2)
+		wait(a.pace / 2)
 		r.ID = want.ID
 		a.record(s, &r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
-		wait(pace - pace/2)
+		wait(a.pace - a.pace/2)
 		if reason := a.createResource(&r); reason != "" {
 			a.record(s, &r, "CREATE_FAILED", reason)
 			s.drop(&r)
@@ -160,7 +160,7 @@ func (a *AWS) deleteOne(s *stack, r *resource, creating bool, wait pause) bool {
 	status := "DELETE_SKIPPED"
 	if r.deletion != "Retain" && (r.deletion != "RetainExceptOnCreate" || creating) {
 		a.record(s, r, "DELETE_IN_PROGRESS", "")
-		wait(pace)
+		wait(a.pace)
 		if reason := a.deleteResource(r); reason != "" {
 			a.record(s, r, "DELETE_FAILED", reason)
 			return false
@@ -200,7 +200,7 @@ func (a *AWS) update(s *stack, want content, imported map[string]bool, verb stri
 			for _, r := range removed {
 				a.deleteOne(s, r, false, wait)
 			}
-			wait(pace)
+			wait(a.pace)
 		}
 		a.record(s, nil, verb+"_COMPLETE", "")
 	})
@@ -213,7 +213,7 @@ func (a *AWS) modify(s *stack, ch change, wait pause) (failed string) {
 		reason = "Requested update requires the creation of a new physical resource; hence creating one."
 	}
 	a.record(s, r, "UPDATE_IN_PROGRESS", reason)
-	wait(pace)
+	wait(a.pace)
 	reason = a.failure("update", r.logical)
 	if name := r.Properties[nameOf[r.Type]]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[nameOf[r.Type]] {
 		reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
@@ -244,7 +244,7 @@ func (a *AWS) rollBack(s *stack, reason string, skipped []string, wait pause) {
 			continue
 		}
 		a.record(s, r, "UPDATE_IN_PROGRESS", "")
-		wait(pace)
+		wait(a.pace)
 		if reason := a.failure("roll back", r.logical); reason != "" && !slices.Contains(skipped, r.logical) {
 			a.record(s, r, "UPDATE_FAILED", reason)
 			a.record(s, nil, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))

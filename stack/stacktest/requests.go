@@ -46,7 +46,7 @@ func (a *AWS) deleteStack(c call) (result, error) {
 			a.record(s, nil, "DELETE_FAILED", failedTo("delete", left...))
 			return
 		}
-		wait(pace)
+		wait(a.pace)
 		a.end(s)
 	})
 	return nil, nil
@@ -117,7 +117,7 @@ func (a *AWS) Busy(name string, d time.Duration) {
 		a.record(s, nil, "UPDATE_IN_PROGRESS", "User Initiated")
 		wait(d)
 		a.record(s, nil, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		wait(pace)
+		wait(a.pace)
 		a.record(s, nil, "UPDATE_COMPLETE", "")
 	})
 }
