@@ -172,8 +172,7 @@ func momentComeAndGo(s *storeTest) {
 			writes[0] = remove(k, is(backend.Present))
 		}
 		for range 40 {
-			err := again(s.Context(), func() error { return s.store.Apply(s.Context(), writes, out) })
-			if err != nil {
+			if err := s.store.Apply(s.Context(), writes, out); err != nil {
 				s.Errorf("Apply: %v", err)
 			} else if out[0].Applied {
 				there.Add(int64(1 - worker%2*2))

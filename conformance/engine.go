@@ -113,10 +113,10 @@ func runEngine(t *testing.T, open Open, brief bool) {
 	for _, o := range outcomes {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			explain(t, o.failed())
 			for _, s := range o.stories {
 				t.Run(s.name, func(t *testing.T) {
 					t.Parallel()
+					explain(t, o.failed())
 					r := newEngineTest(t, open)
 					r.brief = brief
 					if o.io {

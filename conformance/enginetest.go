@@ -88,9 +88,6 @@ func newEngineTest(t *testing.T, open Open) *engineTest {
 		if err := store.Close(); err != nil {
 			t.Errorf("Close after the story: %v", err)
 		}
-		if t.Failed() {
-			t.Logf("rerun: go test -count=20 -run '^%s$'", strings.ReplaceAll(t.Name(), "/", "$/^"))
-		}
 	})
 	r := &engineTest{T: t, faults: NewFault(store, nil), clock: newClock(0)}
 	r.noIO = store.Capabilities().NoIO
