@@ -47,44 +47,8 @@ var outcomes = []outcome{
 		means: "every legal name works in every operation, and names that look alike stay apart.",
 	},
 	{
-		name: "LeasesOnEveryPath", stories: leases, needs: []string{"RoundTrip", "Verdict"},
-		means: "a lease moves exactly the tokens that it reports.",
-	},
-	{
-		name: "TrueDenials", stories: truth, io: true, needs: []string{"Verdict"},
-		means: "a denial is true for as long as it is repeated, and the wait that it states is exact.",
-	},
-	{
-		name: "LostReplies", stories: lostReplies, io: true, needs: []string{"Verdict", "Errors"},
-		means: "a charge whose reply was lost is not made twice.",
-	},
-	{
-		name: "Refunds", stories: refunds, io: true, needs: []string{"Verdict", "Expiry"},
-		means: "a refund is made once, and only to the bucket that was charged.",
-	},
-	{
-		name: "Settling", stories: settling, needs: []string{"Verdict", "Cancelled"},
-		means: "a lease is settled as its caller asked for, whatever became of the context or of an earlier write.",
-	},
-	{
-		name: "ParentsInAllStates", stories: parents, needs: []string{"AllOrNothing", "Verdict"},
-		means: "a cascade has the right outcome in every state of the parents.",
-	},
-	{
-		name: "CrashInsideALease", stories: crashes, io: true, needs: []string{"Verdict"},
-		means: "the charge of a lease whose holder is gone stays until it has refilled, and nothing else does.",
-	},
-	{
-		name: "OneRecordForAMillion", stories: million, needs: []string{"Verdict"},
-		means: "however many acquires there are, a bucket is one record.",
-	},
-	{
 		name: "RecordsBeginAndEnd", stories: records, io: true, needs: []string{"AllOrNothing", "Expiry", "Views"},
 		means: "no removal, reset or refund harms what was written after it, and buckets are kept as long as they are needed.",
-	},
-	{
-		name: "ReadsWriteNothing", stories: readOnly, needs: []string{"Absent"},
-		means: "what only reads writes nothing.",
 	},
 	{
 		name: "ListsSkipUnreadable", stories: listsSkip, needs: []string{"Errors", "Views"},

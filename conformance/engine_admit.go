@@ -15,7 +15,6 @@ var admitsExactly = stories{
 	{"SeveralProcesses", func(r *engineTest) { r.exactly(4, 0) }},
 	{"ClocksApart", func(r *engineTest) { r.exactly(4, 5*time.Second) }},
 	{"WithIO", func(r *engineTest) { r.slow().exactly(4, 0) }},
-	{"BehindOthers", func(r *engineTest) { swapMeetsWriter(r.slow()) }},
 	{"Amounts", admitsAmounts},
 	{"SeveralLimits", admitsSeveralLimits},
 	{"LiveBucket", admitsLive},

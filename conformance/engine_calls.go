@@ -22,14 +22,6 @@ func (r *engineTest) wantRequests(what string, writes, reads int, act func()) {
 	}
 }
 
-// wantWrites counts all writes of the story.
-func (r *engineTest) wantWrites(what string, want int) {
-	r.Helper()
-	if got := r.faults.Writes(); got != want {
-		r.Errorf("%s: %d writes, not %d", what, got, want)
-	}
-}
-
 // wantWait compares the wait that a denial states for one limit.
 func (r *engineTest) wantWait(e *engine.ExceededError, name string, want time.Duration) {
 	r.Helper()
