@@ -40,7 +40,7 @@ var outcomes = []outcome{
 	},
 	{
 		name: "LimitsChangeLive", stories: liveChanges, needs: []string{"ReadOwnCommit", "Verdict"},
-		means: "limits that change while buckets are in use are followed, and what was used stays used.",
+		means: "limits that several processes change and use at once are followed, and what was used stays used.",
 	},
 	{
 		name: "AllLegalNames", stories: legalNames, needs: []string{"Apart", "Limits", "Views"},

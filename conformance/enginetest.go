@@ -125,6 +125,8 @@ func (r *engineTest) orCannotScan(err error) error {
 	return err
 }
 
+const aDay = 24 * time.Hour
+
 // patient is the budget of limiters whose story is not about time.
 const patient = time.Minute
 
@@ -164,6 +166,9 @@ const (
 func ask(consume engine.Tokens, limits ...engine.Limit) engine.Request {
 	return engine.Request{Entity: user, Resource: api, Consume: consume, Limits: limits}
 }
+
+// stored returns a limit that does not refill while the clock stands.
+func stored(name string, n int64) engine.Limit { return engine.PerDay(name, n) }
 
 // tokens returns an amount of one limit.
 func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }

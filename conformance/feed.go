@@ -191,7 +191,7 @@ func feedForgotten(s *storeTest) {
 
 // feedInOrder writes from several goroutines: the changes of each key are a chain.
 func feedInOrder(s *storeTest) {
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		for i := range 20 {
 			k := keyOf(fmt.Sprint((worker + i) % 3))
 			if i%5 == 4 {
@@ -222,7 +222,7 @@ func feedInOrder(s *storeTest) {
 // feedWhole takes changes while others write: none is lost.
 func feedWhole(s *storeTest) {
 	var lines []string
-	s.together(2, func(worker int) {
+	together(2, func(worker int) {
 		for i := range 100 {
 			if worker == 0 {
 				s.applied(write(keyOf("a"), set(i+1)))

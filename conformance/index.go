@@ -122,7 +122,7 @@ func viewsNeverInvents(s *storeTest) {
 	stay, comes := keyOf("m"), keyOf("n")
 	s.mustPut(write(stay, set(0), place("m")))
 	s.wantIndex(index, []backend.Key{stay})
-	s.together(2, func(worker int) {
+	together(2, func(worker int) {
 		for i := range 50 {
 			if worker == 1 {
 				s.wantAround(stay, comes)

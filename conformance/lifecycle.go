@@ -67,7 +67,7 @@ func (s *storeTest) callAll(ctx context.Context, writes []backend.Write) map[str
 // closedBusy closes a store during calls: every call returns, with a result or with an error that tells what became of it.
 func closedBusy(s *storeTest) {
 	var done atomic.Bool
-	s.together(5, func(worker int) {
+	together(5, func(worker int) {
 		if worker == 0 {
 			for i := range 20 {
 				if _, err := s.one(write(keyOf("own"), set(i))); err != nil {

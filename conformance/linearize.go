@@ -120,7 +120,7 @@ func momentLinearizable(s *storeTest) {
 	for i := range registerCount {
 		s.mustPut(write(keyOf(fmt.Sprint(i)), set(0)))
 	}
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		random := rand.New(rand.NewPCG(uint64(worker), 7)) // the race is what differs from run to run
 		for range 25 {
 			st := step{

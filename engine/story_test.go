@@ -291,28 +291,6 @@ func (r *story) mustEntity(l *engine.Limiter, e engine.Entity) {
 	}
 }
 
-// configLevel is a place where limits are stored, and how.
-type configLevel struct {
-	name string
-	set  func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error
-}
-
-// configLevels are narrow to wide.
-var configLevels = []configLevel{
-	{"entity and resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetLimits(ctx, user, api, limits)
-	}},
-	{"entity", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetLimits(ctx, user, "", limits)
-	}},
-	{"resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetResourceDefaults(ctx, api, limits)
-	}},
-	{"system", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetSystemDefaults(ctx, limits, nil)
-	}},
-}
-
 // hands is how many goroutines do something together.
 const hands = 8
 
