@@ -20,7 +20,7 @@ type stories []struct {
 	tell func(*engineTest)
 }
 
-// outcomes are what RunEngine proves. What no store can influence is proved by the tests of package engine.
+// outcomes are what RunEngine proves. Outcomes that no store decides are proved by the tests of package engine.
 var outcomes = []outcome{
 	{
 		name: "Vectors", stories: vectors, needs: []string{"RoundTrip", "Verdict"},
