@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 )
@@ -27,13 +28,14 @@ func again(ctx context.Context, call func() error) error {
 // Apply implements [backend.Backend]. It sends the writes again that lost a race, and only those.
 func (r resending) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
 	err := r.Backend.Apply(ctx, writes, out)
-	if !errors.Is(err, backend.ErrContention) {
+	lost := func(o backend.Outcome) bool { return errors.Is(o.Err, backend.ErrContention) }
+	if err == nil || !slices.ContainsFunc(out, lost) {
 		return err
 	}
 	err = nil
 	for i := range out {
-		if errors.Is(out[i].Err, backend.ErrContention) {
-			_ = again(ctx, func() error { return r.Backend.Apply(ctx, writes[i:i+1], out[i:i+1]) })
+		if lost(out[i]) {
+			_ = again(ctx, func() error { return r.Backend.Apply(ctx, writes[i:i+1], out[i:i+1]) }) // the error is in the outcome
 		}
 		if err == nil {
 			err = out[i].Err
