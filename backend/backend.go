@@ -51,7 +51,9 @@ type Backend interface {
 	// each time, and works after Close, too.
 	Capabilities() Capabilities
 
-	// Close ends the store's work and frees what it holds. Calls that are under way return. A second Close returns nil.
+	// Close ends the store's work and frees what it holds. Calls that are under way return: with their result, with
+	// ErrClosed or ErrUnavailable if they were certainly not carried out, or with ErrOutcomeUnknown. A second Close
+	// returns nil.
 	Close() error
 }
 

@@ -61,7 +61,8 @@ type ScanFunc func(ctx context.Context, namespace, after string, size int) (keys
 type Layouts func(Key) *Layout
 
 // Change is one record before and after a write; either of them may be not present. A write that changed nothing makes
-// no Change.
+// no Change. A write that changed only the place may make one, with equal records, and so may Sweep for a record that it
+// drops.
 type Change struct {
 	Key           Key
 	Before, After Record

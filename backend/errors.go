@@ -31,8 +31,9 @@ var (
 	// ErrCorrupt reports that the stored data is damaged or belongs to another program. Nothing was applied, and sending
 	// the request again does not help.
 	ErrCorrupt = errors.New("backend: store damaged or foreign")
-	// ErrContention reports a write that lost a race with another one in the store. It was certainly not applied, its
-	// conditions were not checked, and the caller sends it again at once.
+	// ErrContention reports a write that lost a race with another one in the store, which was not necessarily on the same
+	// record. It was certainly not applied, its conditions were not checked, and the caller sends it again at once. The
+	// limiter gives up after 32 attempts, so a store that loses races often first tries again by itself.
 	ErrContention = errors.New("backend: lost a race with another write")
 )
 

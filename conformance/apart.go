@@ -133,14 +133,14 @@ func apartIndexes(s *storeTest) {
 			}
 		}
 		q := backend.Query{Namespace: k.Namespace, Partition: places[i].Partition, Index: true, Size: backend.MaxPage}
-		s.eventually(fmt.Sprintf("the index partition %q has its own keys", q.Partition), func() bool {
+		s.eventually(fmt.Sprintf("the index partition %q has its own keys", q.Partition), func() (any, bool) {
 			items := s.mustList(q)
 			for _, item := range items {
 				if !slices.Contains(want, item.Key) {
 					s.Fatalf("the index partition %q of %q lists %v, of another", q.Partition, q.Namespace, item.Key)
 				}
 			}
-			return len(items) == len(want)
+			return items, len(items) == len(want)
 		})
 	}
 }

@@ -55,11 +55,13 @@ func agree(histories [][]string, step int) bool {
 // catchUp repeats an index listing until all stores agree.
 func catchUp(players []*player, histories [][]string, a asked) bool {
 	step := len(histories[0]) - 1
-	players[0].eventually(fmt.Sprintf("all agree on %v", a), func() bool {
+	players[0].eventually(fmt.Sprintf("all agree on %v", a), func() (any, bool) {
+		var lines []string
 		for i, p := range players {
 			histories[i][step] = p.line(a)
+			lines = append(lines, histories[i][step])
 		}
-		return agree(histories, step)
+		return lines, agree(histories, step)
 	})
 	return true
 }

@@ -25,7 +25,7 @@ var oneMoment = cases{
 }
 
 // together runs several goroutines, which start at the same time, and waits for all of them.
-func (s *storeTest) together(n int, work func(worker int)) {
+func together(n int, work func(worker int)) {
 	var all sync.WaitGroup
 	start := make(chan struct{})
 	for worker := range n {
@@ -74,7 +74,7 @@ func momentAdmissions(s *storeTest) {
 	k, admitted := keyOf("k"), atomic.Int64{}
 	const capacity = 100
 	s.mustPut(write(k, set(0)))
-	s.together(workers, func(int) {
+	together(workers, func(int) {
 		for s.applied(write(k, is(backend.AtMost, capacity-1), add(1))) {
 			admitted.Add(1)
 		}
@@ -90,7 +90,7 @@ func momentAmounts(s *storeTest) {
 	k, admitted := keyOf("k"), atomic.Int64{}
 	const capacity = 200
 	s.mustPut(write(k, set(0)))
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		amount := worker%4 + 1
 		for s.applied(write(k, is(backend.AtMost, capacity-amount), add(amount))) {
 			admitted.Add(int64(amount))
@@ -106,7 +106,7 @@ func momentAmounts(s *storeTest) {
 func momentCreate(s *storeTest) {
 	const races = 20
 	var won [races]atomic.Int64
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		for i := range races {
 			w := write(keyOf(fmt.Sprint(i)), is(backend.Absent), set(worker+1))
 			if i%2 == 0 && s.applied(w) || i%2 == 1 && s.committed(w) {
@@ -123,7 +123,7 @@ func momentCreate(s *storeTest) {
 func momentSwap(s *storeTest) {
 	k, swapped := keyOf("k"), atomic.Int64{}
 	s.mustPut(write(k, set(0)))
-	s.together(workers, func(int) {
+	together(workers, func(int) {
 		for range 20 {
 			r := s.peek(k)
 			n := int(r[0].Int64(slotN))
@@ -140,7 +140,7 @@ func momentBoth(s *storeTest) {
 	k, beside, admitted := keyOf("k"), keyOf("beside"), atomic.Int64{}
 	const capacity = 100
 	s.mustPut(write(k, set(0)))
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		take := write(k, is(backend.Less, capacity), add(1))
 		for done := false; !done; {
 			switch worker % 4 {
@@ -166,14 +166,13 @@ func momentBoth(s *storeTest) {
 func momentComeAndGo(s *storeTest) {
 	k := keyOf("k")
 	var there atomic.Int64
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		writes, out := []backend.Write{write(k, is(backend.Absent), set(worker), place("p"))}, make([]backend.Outcome, 1)
 		if worker%2 == 1 {
 			writes[0] = remove(k, is(backend.Present))
 		}
 		for range 40 {
-			err := again(s.Context(), func() error { return s.store.Apply(s.Context(), writes, out) })
-			if err != nil {
+			if err := s.store.Apply(s.Context(), writes, out); err != nil {
 				s.Errorf("Apply: %v", err)
 			} else if out[0].Applied {
 				there.Add(int64(1 - worker%2*2))
@@ -197,7 +196,7 @@ func momentTransfer(s *storeTest) {
 		s.mustPut(write(k, set(each)))
 	}
 	var audits atomic.Int64
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		for i := range 30 {
 			if worker > 1 {
 				amount, from := 1+i%5, (worker+i)%len(accounts)

@@ -65,10 +65,10 @@ func run(t *testing.T, open Open, promises []promise) {
 	for _, p := range promises {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			explain(t, p.failed())
 			for _, c := range p.cases {
 				t.Run(c.name, func(t *testing.T) {
 					t.Parallel()
+					explain(t, p.failed())
 					c.prove(newStoreTest(t, open))
 				})
 			}

@@ -79,7 +79,7 @@ func (s *storeTest) untilCancelled(k backend.Key, after int, note func(context.C
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
 	var calls atomic.Int64
-	s.together(4, func(worker int) {
+	together(4, func(worker int) {
 		mine := ctx
 		if worker == 0 {
 			mine = s.Context()

@@ -28,6 +28,12 @@
 // Subtests never sleep and read no clock. If the contract allows a store to lag, in an index listing or a feed, they ask
 // again for up to ten seconds; a store that does not lag is asked once. A write that returns ErrContention is sent again.
 //
+// # The limiter
+//
+// [RunEngine] proves that a limiter over the store keeps its guarantees: many processes race, requests fail, and clocks
+// disagree. It has one subtest for each outcome that a store can spoil; outcomes that no store decides are tests of package
+// engine.
+//
 // # Faults
 //
 // [Fault] wraps a store and makes requests fail: before they are sent, after they were carried out, later than they were

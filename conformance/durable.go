@@ -109,7 +109,7 @@ func durableViews(s *storeTest, reopen func()) {
 // durableConcurrent counts what was acknowledged to several goroutines.
 func durableConcurrent(s *storeTest, reopen func()) {
 	for round := 1; round <= 2; round++ {
-		s.together(workers, func(worker int) {
+		together(workers, func(worker int) {
 			for i := range 20 {
 				k := keyOf(fmt.Sprint(i % 3))
 				if worker%4 == 0 && !s.committed(write(k, add(1)), write(keyOf("all"), add(1))) || worker%4 > 0 && !s.applied(write(k, add(1))) {

@@ -15,7 +15,6 @@ var admitsExactly = stories{
 	{"SeveralProcesses", func(r *engineTest) { r.exactly(4, 0) }},
 	{"ClocksApart", func(r *engineTest) { r.exactly(4, 5*time.Second) }},
 	{"WithIO", func(r *engineTest) { r.slow().exactly(4, 0) }},
-	{"BehindOthers", func(r *engineTest) { swapMeetsWriter(r.slow()) }},
 	{"Amounts", admitsAmounts},
 	{"SeveralLimits", admitsSeveralLimits},
 	{"LiveBucket", admitsLive},
@@ -60,8 +59,7 @@ func (r *engineTest) processes(n int, apart time.Duration) []*engine.Limiter {
 // storm has the crowd take from several processes at once. request returns the request of each goroutine.
 func (r *engineTest) storm(all []*engine.Limiter, request func(i int) engine.Request) int64 {
 	var admitted atomic.Int64
-	s := &storeTest{tester: r.T}
-	s.together(crowd, func(i int) { admitted.Add(r.take(all[i%len(all)], request(i))) })
+	together(crowd, func(i int) { admitted.Add(r.take(all[i%len(all)], request(i))) })
 	return admitted.Load()
 }
 
@@ -80,8 +78,7 @@ func (r *engineTest) exactly(processes int, apart time.Duration) {
 func admitsAmounts(r *engineTest) {
 	limit, admitted := engine.PerDay("rpd", 1000), atomic.Int64{}
 	all := r.processes(3, 0)
-	s := &storeTest{tester: r.T}
-	s.together(crowd, func(i int) {
+	together(crowd, func(i int) {
 		n := int64(i%7 + 1)
 		admitted.Add(n * r.take(all[i%len(all)], ask(tokens("rpd", n), limit)))
 	})

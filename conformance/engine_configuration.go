@@ -105,32 +105,25 @@ func configurationResources(r *engineTest) {
 
 // byManifest sets, takes over and removes limits of entities by a manifest.
 func (r *engineTest) byManifest(l *engine.Limiter, limits []engine.Limit) {
-	ctx := r.Context()
-	var ids []engine.SettingID
-	for _, entity := range []string{"e1", "e2"} {
-		for _, resource := range []string{"", "m1", "m2"} {
-			ids = append(ids, engine.SettingID{Kind: engine.SettingLimits, Entity: entity, Resource: resource})
-		}
-	}
-	apply := func(exists func(engine.SettingID) bool) {
-		before, err := l.Settings(ctx, ids)
-		r.must(err)
-		var changes []engine.SettingChange
-		for _, b := range before {
-			after := engine.Setting{ID: b.ID, Exists: exists(b.ID)}
-			if after.Exists {
-				after.Limits = limits
+	apply := func(exists func(entity, resource string) bool) {
+		var wanted []engine.Setting
+		for _, entity := range []string{"e1", "e2"} {
+			for _, resource := range []string{"", "m1", "m2"} {
+				s := engine.Setting{ID: engine.SettingID{Kind: engine.SettingLimits, Entity: entity, Resource: resource}}
+				if s.Exists = exists(entity, resource); s.Exists {
+					s.Limits = limits
+				}
+				wanted = append(wanted, s)
 			}
-			changes = append(changes, engine.SettingChange{Before: b, After: after})
 		}
-		r.must(l.ApplyManifest(ctx, "m", changes, nil))
+		r.apply(l, wanted...)
 	}
-	r.must(l.SetLimits(ctx, "e1", "m1", limits))
-	apply(func(engine.SettingID) bool { return true })
+	r.must(l.SetLimits(r.Context(), "e1", "m1", limits))
+	apply(func(_, _ string) bool { return true })
 	r.wantResources("set by a manifest", "m1", "m2")
-	apply(func(id engine.SettingID) bool { return id.Resource != "m2" || id.Entity == "e2" })
+	apply(func(entity, resource string) bool { return resource != "m2" || entity == "e2" })
 	r.wantResources("removed by a manifest for one of two", "m1", "m2")
-	apply(func(id engine.SettingID) bool { return id.Resource == "" })
+	apply(func(_, resource string) bool { return resource == "" })
 	r.wantResources("removed by a manifest")
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -99,11 +100,15 @@ func namesOfLimits(r *engineTest) {
 func namesStored(r *engineTest) {
 	l := r.limiter()
 	for i, names := range groups() {
-		v, limits := levels[len(levels)-1-i], limitsNamed(names)
-		r.must(v.set(r.Context(), l, limits...))
+		limits := limitsNamed(names)
+		if i == 0 {
+			r.must(l.SetSystemDefaults(r.Context(), limits, nil))
+		} else {
+			r.must(l.SetResourceDefaults(r.Context(), api, limits))
+		}
 		r.must(l.ResetBucket(r.Context(), user, api))
 		r.tour(l, ask(nil), names)
-		r.tour(r.limiter(), engine.Request{Entity: "someone-" + v.name[:1], Resource: api, Limits: limits}, names)
+		r.tour(r.limiter(), engine.Request{Entity: fmt.Sprint("someone-", i), Resource: api, Limits: limits}, names)
 	}
 }
 

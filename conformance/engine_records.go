@@ -196,6 +196,12 @@ func deletionLate(r *engineTest) {
 	}
 }
 
+// late carries out late writes, and lets all requests pass from then on.
+func (r *engineTest) late() {
+	r.faults.SetPlan(nil)
+	r.faults.Release(context.WithoutCancel(r.Context()))
+}
+
 // there counts the buckets of an entity that have not expired.
 func (r *engineTest) there(l *engine.Limiter, entity string) int {
 	r.Helper()

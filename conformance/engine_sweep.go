@@ -28,10 +28,9 @@ func (r *engineTest) levelsOff(strangers, others int) {
 		return
 	}
 	l := r.limiter()
-	s := &storeTest{tester: r.T}
 	perDay := strangers + others
 	for day := range daysLevelling {
-		s.together(workers, func(worker int) {
+		together(workers, func(worker int) {
 			for i := worker; i < perDay; i += workers {
 				who := fmt.Sprintf("regular-%d", i%regulars)
 				if i < strangers {

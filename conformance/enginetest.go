@@ -88,9 +88,6 @@ func newEngineTest(t *testing.T, open Open) *engineTest {
 		if err := store.Close(); err != nil {
 			t.Errorf("Close after the story: %v", err)
 		}
-		if t.Failed() {
-			t.Logf("rerun: go test -count=20 -run '^%s$'", strings.ReplaceAll(t.Name(), "/", "$/^"))
-		}
 	})
 	r := &engineTest{T: t, faults: NewFault(store, nil), clock: newClock(0)}
 	r.noIO = store.Capabilities().NoIO
@@ -127,6 +124,8 @@ func (r *engineTest) orCannotScan(err error) error {
 	}
 	return err
 }
+
+const aDay = 24 * time.Hour
 
 // patient is the budget of limiters whose story is not about time.
 const patient = time.Minute
@@ -167,6 +166,9 @@ const (
 func ask(consume engine.Tokens, limits ...engine.Limit) engine.Request {
 	return engine.Request{Entity: user, Resource: api, Consume: consume, Limits: limits}
 }
+
+// stored returns a limit that does not refill while the clock stands.
+func stored(name string, n int64) engine.Limit { return engine.PerDay(name, n) }
 
 // tokens returns an amount of one limit.
 func tokens(name string, n int64) engine.Tokens { return engine.Tokens{name: n} }

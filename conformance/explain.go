@@ -9,7 +9,7 @@ import (
 // guide explains each promise, and how stores break it.
 const guide = "docs/writing-a-backend.md"
 
-// explain logs what a failure of the test or of one of its subtests means and what to do about it, once all are done.
+// explain logs what a failure of the test means and what to do about it, once the test is done.
 func explain(t *testing.T, what string) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -38,5 +38,5 @@ func (o *outcome) failed() string {
 
 // modelFailed says what it means if a store and the model of the contract answer differently.
 const modelFailed = "The store and the model of the contract answer the same operations differently. Above is the shortest list of " +
-	"operations that does it, then both answers. Look up the operation in the words of package backend: " + guide + ", section 6, " +
+	"operations that does it, then both answers. Look up the operation in the words of package backend: " + guide + ", section 7, " +
 	"says how to read the list. The line \"To reproduce\" has the flags that run exactly this list again."

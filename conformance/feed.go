@@ -59,10 +59,10 @@ func (s *storeTest) mustFeed(size int) (lines []string, n int) {
 func (s *storeTest) mustDrain(expected int) []string {
 	s.Helper()
 	var all []string
-	s.eventually(fmt.Sprintf("the feed has %d changes", expected), func() bool {
+	s.eventually(fmt.Sprintf("the feed has %d changes", expected), func() (any, bool) {
 		lines, _ := s.mustFeed(7)
 		all = slices.Compact(append(all, lines...))
-		return len(all) >= expected
+		return all, len(all) >= expected
 	})
 	for {
 		lines, n := s.mustFeed(100)
@@ -128,7 +128,7 @@ func feedAgain(s *storeTest) {
 	s.mustPut(write(keyOf("a"), set(1)), write(keyOf("a"), set(2)), write(keyOf("a"), set(3)))
 	for range 3 {
 		taken := 0
-		s.eventually("the feed has something", func() bool {
+		s.eventually("the feed has something", func() (any, bool) {
 			n, err := s.store.Capabilities().Feed(s.Context(), ourLayout, 2, func(changes []backend.Change) error {
 				if taken = len(changes); show(&changes[0].After) != "n=1" {
 					s.Errorf("after a failure the feed goes on with %s", show(&changes[0].After))
@@ -138,7 +138,7 @@ func feedAgain(s *storeTest) {
 			if taken > 0 && (n != 0 || !errors.Is(err, errBroken)) {
 				s.Fatalf("Feed after a failure to take: %d, %v", n, err)
 			}
-			return taken > 0
+			return "nothing", taken > 0
 		})
 	}
 	s.wantChanges("a: none > n=1", "a: n=1 > n=2", "a: n=2 > n=3")
@@ -169,7 +169,7 @@ func feedForgotten(s *storeTest) {
 		return nil
 	}
 	seen, counted := 0, 0
-	s.eventually("the feed has counted all changes", func() bool {
+	s.eventually("the feed has counted all changes", func() (any, bool) {
 		n, err := s.store.Capabilities().Feed(s.Context(), only, 3, func(changes []backend.Change) error {
 			for _, c := range changes {
 				if seen++; c.Key.Sort != "b" {
@@ -182,7 +182,7 @@ func feedForgotten(s *storeTest) {
 			s.Fatalf("Feed: %v", err)
 		}
 		counted += n
-		return counted >= 20
+		return counted, counted >= 20
 	})
 	if seen < 10 || counted != 20 && seen == 10 {
 		s.Errorf("%d changes were counted and %d handed out, of 20 and 10", counted, seen)
@@ -191,7 +191,7 @@ func feedForgotten(s *storeTest) {
 
 // feedInOrder writes from several goroutines: the changes of each key are a chain.
 func feedInOrder(s *storeTest) {
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		for i := range 20 {
 			k := keyOf(fmt.Sprint((worker + i) % 3))
 			if i%5 == 4 {
@@ -222,7 +222,7 @@ func feedInOrder(s *storeTest) {
 // feedWhole takes changes while others write: none is lost.
 func feedWhole(s *storeTest) {
 	var lines []string
-	s.together(2, func(worker int) {
+	together(2, func(worker int) {
 		for i := range 100 {
 			if worker == 0 {
 				s.applied(write(keyOf("a"), set(i+1)))

@@ -13,7 +13,7 @@ func (s *storeTest) wantIndex(partition string, want []backend.Key, candidates .
 	s.Helper()
 	q := backend.Query{Namespace: space, Partition: partition, Index: true, Size: 3}
 	var got []backend.Key
-	s.eventually(fmt.Sprintf("the index lists %v", want), func() bool {
+	s.eventually(fmt.Sprintf("the index lists %v", want), func() (any, bool) {
 		got = nil
 		for _, item := range s.mustList(q) {
 			got = append(got, item.Key)
@@ -21,7 +21,7 @@ func (s *storeTest) wantIndex(partition string, want []backend.Key, candidates .
 				s.Fatalf("the index has invented %v", item.Key)
 			}
 		}
-		return slices.Equal(got, want)
+		return got, slices.Equal(got, want)
 	})
 }
 
@@ -40,12 +40,12 @@ func viewsEqualPlaces(s *storeTest) {
 	for _, q.Size = range []int{1, 4, 29, 30, 31} {
 		for _, q.Reverse = range []bool{false, true} {
 			var got []backend.Key
-			s.eventually("the index lists all equal places", func() bool {
+			s.eventually("the index lists all equal places", func() (any, bool) {
 				got = nil
 				for _, item := range s.mustList(q) {
 					got = append(got, item.Key)
 				}
-				return len(got) == len(keys)
+				return got, len(got) == len(keys)
 			})
 			slices.SortFunc(got, backend.Key.Compare)
 			if !slices.Equal(got, keys) {
@@ -111,7 +111,10 @@ func viewsLarge(s *storeTest) {
 		s.Errorf("of %d records %d are listed", len(want), len(got))
 	}
 	q.Partition, q.Index = index, true
-	s.eventually("the index lists all records", func() bool { return slices.Equal(sortsOf(s.mustList(q)), want) })
+	s.eventually("the index lists all records", func() (any, bool) {
+		got := sortsOf(s.mustList(q))
+		return got, slices.Equal(got, want)
+	})
 }
 
 // viewsNeverInvents lists while records are created and removed.
@@ -119,7 +122,7 @@ func viewsNeverInvents(s *storeTest) {
 	stay, comes := keyOf("m"), keyOf("n")
 	s.mustPut(write(stay, set(0), place("m")))
 	s.wantIndex(index, []backend.Key{stay})
-	s.together(2, func(worker int) {
+	together(2, func(worker int) {
 		for i := range 50 {
 			if worker == 1 {
 				s.wantAround(stay, comes)

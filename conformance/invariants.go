@@ -76,13 +76,13 @@ func (s *storeTest) checkListed(namespace string, there map[backend.Key]bool) {
 	}
 	for _, partition := range s.indexes {
 		q := backend.Query{Namespace: namespace, Partition: partition, Index: true, Size: backend.MaxPage}
-		s.eventually("the index lists only records that are there", func() bool {
+		s.eventually("the index lists only records that are there", func() (any, bool) {
 			for _, item := range s.mustList(q) {
 				if !there[item.Key] {
-					return false
+					return item.Key, false
 				}
 			}
-			return true
+			return nil, true
 		})
 	}
 }

@@ -64,10 +64,10 @@ func (s *storeTest) callAll(ctx context.Context, writes []backend.Write) map[str
 	return errs
 }
 
-// closedBusy closes a store during calls: every call returns, with a result or with ErrClosed.
+// closedBusy closes a store during calls: every call returns, with a result or with an error that tells what became of it.
 func closedBusy(s *storeTest) {
 	var done atomic.Bool
-	s.together(5, func(worker int) {
+	together(5, func(worker int) {
 		if worker == 0 {
 			for i := range 20 {
 				if _, err := s.one(write(keyOf("own"), set(i))); err != nil {
@@ -86,7 +86,7 @@ func closedBusy(s *storeTest) {
 				if over && !errors.Is(err, backend.ErrClosed) {
 					s.Errorf("%s after Close: %v", what, err)
 				}
-				if err != nil && !errors.Is(err, backend.ErrClosed) && !errors.Is(err, backend.ErrOutcomeUnknown) && what != "Feed" {
+				if !atClose(err) && what != "Feed" {
 					s.Errorf("%s beside Close: %v", what, err)
 				}
 			}
@@ -95,4 +95,9 @@ func closedBusy(s *storeTest) {
 			}
 		}
 	})
+}
+
+// atClose reports whether a call that was under way when the store was closed may return err.
+func atClose(err error) bool {
+	return err == nil || errors.Is(err, backend.ErrClosed) || errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrOutcomeUnknown)
 }

@@ -87,9 +87,9 @@ func limitsLongestKeys(s *storeTest) {
 			s.Errorf("the longest key of %q is listed as %v", c, items)
 		}
 		q := backend.Query{Namespace: k.Namespace, Partition: k.Partition, Index: true, Size: 1}
-		s.eventually("the index lists the longest key", func() bool {
+		s.eventually("the index lists the longest key", func() (any, bool) {
 			items := s.mustList(q)
-			return len(items) == 1 && items[0].Key == k && items[0].Sort == k.Sort
+			return items, len(items) == 1 && items[0].Key == k && items[0].Sort == k.Sort
 		})
 	}
 }

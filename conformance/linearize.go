@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -52,25 +54,44 @@ func (r register) next(st step) (bool, register) {
 	}
 }
 
-// registers are independent of each other, so that a history is checked for each key.
 var registers = porcupine.Model{
-	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-		var byKey [registerCount][]porcupine.Operation
-		for _, op := range history {
-			k := op.Input.(step).key
-			byKey[k] = append(byKey[k], op)
-		}
-		return byKey[:]
-	},
 	Init:  func() any { return register{there: true} },
 	Step:  func(state, _, output any) (bool, any) { return state.(register).next(output.(step)) },
 	Equal: func(a, b any) bool { return a == b },
-	DescribeOperation: func(_, output any) string {
-		return fmt.Sprintf("%+v", output)
-	},
 }
 
 const registerCount = 3
+
+// byKey returns the history of each register: they are independent of each other.
+func byKey(history []porcupine.Operation) (histories [registerCount][]porcupine.Operation) {
+	for _, op := range history {
+		k := op.Input.(step).key
+		histories[k] = append(histories[k], op)
+	}
+	return histories
+}
+
+// String is the step and its result in words.
+func (st step) String() string {
+	result := "refused"
+	if st.applied {
+		result = "applied"
+	}
+	switch st.op {
+	case "add":
+		return fmt.Sprintf("add %d: %s", st.a, result)
+	case "swap":
+		return fmt.Sprintf("if it is %d, set %d: %s", st.a, st.b, result)
+	case "make":
+		return fmt.Sprintf("if there is none, create %d: %s", st.a, result)
+	case "remove":
+		return fmt.Sprintf("if it is at least %d, remove: %s", st.a, result)
+	}
+	if !st.there {
+		return "read: none"
+	}
+	return fmt.Sprintf("read: %d", st.n)
+}
 
 // do sends a step to the store and sets its result.
 func (s *storeTest) do(st *step) {
@@ -99,7 +120,7 @@ func momentLinearizable(s *storeTest) {
 	for i := range registerCount {
 		s.mustPut(write(keyOf(fmt.Sprint(i)), set(0)))
 	}
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		random := rand.New(rand.NewPCG(uint64(worker), 7)) // the race is what differs from run to run
 		for range 25 {
 			st := step{
@@ -114,10 +135,14 @@ func momentLinearizable(s *storeTest) {
 			lock.Unlock()
 		}
 	})
-	if porcupine.CheckOperationsTimeout(registers, history, patience) == porcupine.Illegal {
-		s.Errorf("no order of single steps explains these answers:")
-		for _, op := range history {
-			s.Logf("from %d to %d worker %d: %+v", op.Call, op.Return, op.ClientId, op.Output)
+	for key, steps := range byKey(history) {
+		if porcupine.CheckOperationsTimeout(registers, steps, patience) != porcupine.Illegal {
+			continue
+		}
+		s.Errorf("no order of single steps explains these results on record %d, which was 0 before:", key)
+		slices.SortFunc(steps, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+		for _, op := range steps {
+			s.Logf("  from %d to %d worker %d: %v", op.Call, op.Return, op.ClientId, op.Output)
 		}
 	}
 }

@@ -46,9 +46,9 @@ func (s *storeTest) wantSorts(q backend.Query, want []string, sizes ...int) {
 			}
 			got := sortsOf(s.mustList(q))
 			if q.Index {
-				s.eventually(fmt.Sprintf("the index lists all of %q", want), func() bool {
+				s.eventually(fmt.Sprintf("the index lists all of %q", want), func() (any, bool) {
 					got = sortsOf(s.mustList(q))
-					return len(got) == len(want) || !ordered(got, q.Reverse)
+					return got, len(got) == len(want) || !ordered(got, q.Reverse)
 				})
 			}
 			if !slices.Equal(got, expected) {
@@ -153,10 +153,10 @@ func viewsAfter(s *storeTest) {
 		} {
 			q.After, q.From, q.To, q.Reverse, q.Size = &backend.Item{Key: keyOf(c.after), Sort: c.after}, c.from, c.to, c.reverse, 2
 			var got []string
-			done := func() bool { got = sortsOf(s.mustList(q)); return slices.Equal(got, c.want) }
+			look := func() (any, bool) { got = sortsOf(s.mustList(q)); return got, slices.Equal(got, c.want) }
 			if q.Index {
-				s.eventually(fmt.Sprintf("the index lists %q behind %q", c.want, c.after), done)
-			} else if !done() {
+				s.eventually(fmt.Sprintf("the index lists %q behind %q", c.want, c.after), look)
+			} else if _, right := look(); !right {
 				s.Errorf("behind %q, backwards %v, from %q to %q: %q, not %q", c.after, c.reverse, c.from, c.to, got, c.want)
 			}
 		}

@@ -129,7 +129,7 @@ func maxOneMoment(s *storeTest) {
 	const base = 1000
 	k, seen := keyOf("k"), [workers * 20]atomic.Bool{}
 	s.mustPut(write(k, set(7)))
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		for range 20 {
 			w := write(k, addFrom(fmt.Sprint(base), "1"))
 			if worker == 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
-	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 )
@@ -182,17 +181,10 @@ func (e *entry) text(l *backend.Layout) string {
 			words = append(words, name+"="+quote(v))
 		}
 	}
-	if len(words) == 0 {
-		words = []string{"empty"}
+	if e.expiry == 0 {
+		return showWords(words, backend.NoExpiry)
 	}
-	line := ""
-	for _, word := range words {
-		line += word + " "
-	}
-	if e.expiry != 0 {
-		line += "until " + strconv.FormatInt(int64(e.expiry), 10) + " "
-	}
-	return line[:len(line)-1]
+	return showWords(words, e.expiry)
 }
 
 // inOrder compares items by their sort, and equal ones by their keys.

@@ -185,18 +185,52 @@ var (
 )
 
 func writeText(w *backend.Write) string {
-	line := fmt.Sprintf("%q/%q:", w.Key.Partition, w.Key.Sort)
+	words := []string{fmt.Sprintf("%q/%q:", w.Key.Partition, w.Key.Sort)}
 	for _, c := range w.Conds {
-		line += fmt.Sprintf(" [%s %s %v %v %q or absent %v]", w.Layout.Field(c.Slot).Name, condNames[c.Op], c.A, c.B, c.Text, c.OrAbsent)
+		words = append(words, condText(w.Layout.Field(c.Slot), &c))
 	}
 	for _, e := range w.Effects {
-		line += fmt.Sprintf(" {%s %s %v %q base %v}", effectNames[e.Op], w.Layout.Field(e.Slot).Name, e.Num, e.Text, e.Base)
+		words = append(words, effectText(w.Layout.Field(e.Slot), &e))
 	}
 	if w.Remove {
-		line += " remove"
+		words = append(words, "remove")
 	}
 	if w.Index != nil {
-		line += fmt.Sprintf(" at %q", *w.Index)
+		words = append(words, fmt.Sprintf("at %q", *w.Index))
 	}
-	return line + fmt.Sprintf(" expiry %d", w.Expiry)
+	if w.Expiry != backend.KeepExpiry {
+		words = append(words, fmt.Sprintf("expiry %d", w.Expiry))
+	}
+	return strings.Join(words, " ")
+}
+
+func condText(f backend.Field, c *backend.Cond) string {
+	line := "[" + f.Name + " " + condNames[c.Op]
+	switch {
+	case c.Op == backend.Present || c.Op == backend.Absent:
+	case f.Kind != backend.Number:
+		line += fmt.Sprintf(" %q", c.Text)
+	case c.Op == backend.Between:
+		line += fmt.Sprintf(" %v and %v", c.A, c.B)
+	default:
+		line += " " + c.A.String()
+	}
+	if c.OrAbsent {
+		line += " or absent"
+	}
+	return line + "]"
+}
+
+func effectText(f backend.Field, e *backend.Effect) string {
+	line := "{" + effectNames[e.Op] + " " + f.Name
+	switch {
+	case e.Op == backend.Unset:
+	case f.Kind != backend.Number:
+		line += fmt.Sprintf(" %q", e.Text)
+	case e.Op == backend.Add || e.Op == backend.AddFrom:
+		line += fmt.Sprintf(" %v to it or to %v", e.Num, e.Base)
+	default:
+		line += " " + e.Num.String()
+	}
+	return line + "}"
 }

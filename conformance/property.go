@@ -49,12 +49,15 @@ func (s *storeTest) under(t tester) *storeTest {
 func (s *storeTest) compareWithModel(rt *rapid.T) {
 	m, p, draw := model{}, newPlayer(s), drawing{max: s.store.Capabilities().Max}
 	step := func(ops ...Op) func(*rapid.T) {
-		return func(rt *rapid.T) {
-			a := draw.asked(rt)
-			if !slices.Contains(ops, a.op) {
-				a = asked{op: OpApply, writes: draw.writes(rt, 1)}
+		// Rapid prints what is drawn of one custom generator in one line, which is the operation.
+		operation := rapid.Custom(func(rt *rapid.T) asked {
+			if a := draw.asked(rt); slices.Contains(ops, a.op) {
+				return a
 			}
-			p.compareAnswer(m, a)
+			return asked{op: OpApply, writes: draw.writes(rt, 1)}
+		})
+		return func(rt *rapid.T) {
+			p.compareAnswer(m, operation.Draw(rt, "operation"))
 		}
 	}
 	actions := map[string]func(*rapid.T){
@@ -93,7 +96,7 @@ func (p *player) compareAnswer(m model, a asked) {
 	}
 	allowed := m.answers(a)
 	if a.op == OpList && a.query.Index {
-		p.eventually(fmt.Sprintf("%v answers %s", a, allowed), func() bool { line, _ := p.answer(a); return line == allowed[0] })
+		p.eventually(fmt.Sprintf("%v answers %s", a, allowed), func() (any, bool) { line, _ := p.answer(a); return line, line == allowed[0] })
 		return
 	}
 	line, conflict := p.answer(a)

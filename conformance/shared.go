@@ -18,7 +18,7 @@ var shared = cases{
 
 // sharedMixed makes all kinds of calls from several goroutines, each with keys of its own.
 func sharedMixed(s *storeTest) {
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		a, b := keyOf(fmt.Sprint("a", worker)), keyOf(fmt.Sprint("b", worker))
 		for i := range 25 {
 			sums := s.applied(write(a, set(i), place(a.Sort))) && s.committed(write(a, is(backend.Equal, i), add(1)), write(b, set(-i))) &&
@@ -46,7 +46,7 @@ func sharedWhole(s *storeTest) {
 	}
 	s.mustPut(state(0))
 	writers.Store(2)
-	s.together(4, func(worker int) {
+	together(4, func(worker int) {
 		if worker < 2 {
 			for i := range 60 {
 				if w := state(2*i + worker); !(i%3 == 0 && s.committed(w) || i%3 > 0 && s.applied(w)) {
@@ -69,7 +69,7 @@ func sharedWhole(s *storeTest) {
 
 // sharedCold makes the first calls of all kinds at the same time.
 func sharedCold(s *storeTest) {
-	s.together(workers, func(worker int) {
+	together(workers, func(worker int) {
 		switch worker % 4 {
 		case 0:
 			s.peek(keyOf("k"), keyOf("other"))

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"testing"
 	"time"
@@ -35,7 +34,7 @@ type storeTest struct {
 // newStoreTest opens a store, which is checked and closed after the subtest.
 func newStoreTest(t testing.TB, open Open) *storeTest {
 	t.Helper()
-	s := &storeTest{tester: t, store: open(t), namespaces: []string{space}, indexes: []string{index}}
+	s := &storeTest{tester: t, store: resending{open(t)}, namespaces: []string{space}, indexes: []string{index}}
 	t.Cleanup(func() {
 		s.checkInvariants()
 		if err := s.store.Close(); err != nil {
@@ -48,26 +47,19 @@ func newStoreTest(t testing.TB, open Open) *storeTest {
 // Context does not end with the subtest, because the store is checked after it.
 func (s *storeTest) Context() context.Context { return context.WithoutCancel(s.tester.Context()) }
 
-// again repeats a call while it returns ErrContention.
-func again(ctx context.Context, call func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := call()
-	for errors.Is(err, backend.ErrContention) && ctx.Err() == nil {
-		runtime.Gosched()
-		err = call()
-	}
-	return err
-}
-
-// eventually waits until done returns true. Stores that do not lag never wait.
-func (s *storeTest) eventually(what string, done func() bool) {
+// eventually waits until the store has what is wanted, because a store may lag. The function returns what the store has, for
+// the failure, and whether that is right. Stores that do not lag never wait.
+func (s *storeTest) eventually(what string, look func() (has any, right bool)) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), patience)
 	defer cancel()
-	for !done() {
+	for {
+		has, right := look()
+		if right {
+			return
+		}
 		if ctx.Err() != nil {
-			s.Fatalf("not within %v: %s", patience, what)
+			s.Fatalf("not within %v: %s; the last time, there was %v", patience, what, has)
 		}
 		runtime.Gosched()
 	}
@@ -76,13 +68,13 @@ func (s *storeTest) eventually(what string, done func() bool) {
 // one applies one write; it may be called from any goroutine.
 func (s *storeTest) one(w backend.Write) (backend.Outcome, error) {
 	writes, out := []backend.Write{w}, make([]backend.Outcome, 1)
-	err := again(s.Context(), func() error { return s.store.Apply(s.Context(), writes, out) })
+	err := s.store.Apply(s.Context(), writes, out)
 	return out[0], err
 }
 
 // commit commits; it may be called from any goroutine.
 func (s *storeTest) commit(writes ...backend.Write) error {
-	return again(s.Context(), func() error { return s.store.Commit(s.Context(), token(), writes) })
+	return s.store.Commit(s.Context(), token(), writes)
 }
 
 // mustApply applies one write, whose conditions must be checked.

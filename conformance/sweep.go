@@ -127,7 +127,7 @@ func sweepMemo(s *storeTest) {
 
 // sweepBusy sweeps while others put off the expiry with each write: no record whose expiry was put off may be dropped.
 func sweepBusy(s *storeTest) {
-	s.together(4, func(worker int) {
+	together(4, func(worker int) {
 		for i := range 100 {
 			if worker == 0 {
 				if _, err := s.store.Capabilities().Sweep(s.Context(), int64(1000+i)); err != nil {

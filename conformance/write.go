@@ -196,7 +196,7 @@ func verdictReused(s *storeTest) {
 // the condition fails.
 func verdictDistinct(s *storeTest) {
 	k, seen := keyOf("k"), [workers * 20]atomic.Int64{}
-	s.together(workers, func(int) {
+	together(workers, func(int) {
 		for range 20 {
 			out, err := s.one(write(k, add(1)))
 			n := out.Record.Int64(slotN)

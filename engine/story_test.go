@@ -23,6 +23,7 @@ type story struct {
 	*testing.T
 	faults *conformance.Fault
 	store  backend.Backend // faults, perhaps as a store without I/O
+	io     bool            // whether it is a store with I/O
 	clock  *settable
 	events events // of all limiters
 }
@@ -38,8 +39,7 @@ func tellEach(t *testing.T, all stories, io bool) {
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			r := &story{T: t, faults: conformance.NewFault(memory.New(nil), nil), clock: newClock(0)}
-			r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: true})
+			r := newStory(t, memory.New(nil))
 			if io {
 				r.slow()
 			}
@@ -48,9 +48,42 @@ func tellEach(t *testing.T, all stories, io bool) {
 	}
 }
 
+// tellOnEachKind tells all stories over stores of each kind for which the limiter does different things. Stories that make the
+// store fail or hang are told over those with I/O only: io.
+func tellOnEachKind(t *testing.T, all stories, io bool) {
+	if !io {
+		t.Run("NoIO", func(t *testing.T) { tellEach(t, all, false) })
+	}
+	t.Run("WithIO", func(t *testing.T) { tellEach(t, all, true) })
+	t.Run("WithoutMax", func(t *testing.T) {
+		for _, s := range all {
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.tell(newStory(t, withoutMax{memory.New(nil)}).slow())
+			})
+		}
+	})
+}
+
+func newStory(t *testing.T, store backend.Backend) *story {
+	r := &story{T: t, faults: conformance.NewFault(store, nil), clock: newClock(0)}
+	r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: true})
+	return r
+}
+
+// withoutMax is a store like DynamoDB, which does not know the effect AddFrom.
+type withoutMax struct{ backend.Backend }
+
+// Capabilities implements [backend.Backend].
+func (s withoutMax) Capabilities() backend.Capabilities {
+	c := s.Backend.Capabilities()
+	c.Max = false
+	return c
+}
+
 // slow makes the engine treat the store as one that may hang.
 func (r *story) slow() *story {
-	r.store = r.faults
+	r.store, r.io = r.faults, true
 	return r
 }
 
@@ -59,9 +92,15 @@ type settable struct{ ns atomic.Int64 }
 
 func newClock(ahead time.Duration) *settable {
 	c := &settable{}
-	c.ns.Store(2_000_000_000*int64(time.Second) + int64(ahead))
+	c.ns.Store(epoch + int64(ahead))
 	return c
 }
+
+// epoch is where the clocks begin, in nanoseconds since 1970.
+const epoch = 2_000_000_000 * int64(time.Second)
+
+// by is an option: the clock of the limiter.
+func by(c *settable) func(*engine.Options) { return func(o *engine.Options) { o.Now = c.Now } }
 
 // Now returns the time of the clock.
 func (c *settable) Now() time.Time { return time.Unix(0, c.ns.Load()) }
@@ -118,6 +157,15 @@ func (r *story) options(change ...func(*engine.Options)) *engine.Options {
 		f(o)
 	}
 	return o
+}
+
+// processes returns limiters that know nothing of each other.
+func (r *story) processes(n int) []*engine.Limiter {
+	all := make([]*engine.Limiter, n)
+	for i := range all {
+		all[i] = r.limiter()
+	}
+	return all
 }
 
 // The entity and the resource of most stories.
@@ -241,52 +289,6 @@ func (r *story) mustEntity(l *engine.Limiter, e engine.Entity) {
 	if err := l.CreateEntity(r.Context(), e, unborn); err != nil {
 		r.Fatalf("CreateEntity of %s: %v", e.ID, err)
 	}
-}
-
-// family creates a path of entities, the user first, with limits of 100, 200, 300… a.
-func (r *story) family(l *engine.Limiter, depth int) {
-	r.Helper()
-	ids := []string{user}
-	for i := 1; i < depth; i++ {
-		ids = append(ids, fmt.Sprintf("parent-%d", i))
-	}
-	for i := depth - 1; i >= 0; i-- {
-		e := engine.Entity{ID: ids[i]}
-		if i+1 < depth {
-			e.Parent, e.Cascade = ids[i+1], true
-		}
-		r.mustEntity(l, e)
-		r.must(l.SetLimits(r.Context(), ids[i], api, []engine.Limit{stored("a", int64(100*(i+1)))}))
-	}
-}
-
-// endPath resets the buckets of a path of two.
-func (r *story) endPath() {
-	l := r.limiter()
-	r.must(l.ResetBucket(r.Context(), user, api))
-	r.must(l.ResetBucket(r.Context(), "parent-1", api))
-}
-
-// configLevel is a place where limits are stored, and how.
-type configLevel struct {
-	name string
-	set  func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error
-}
-
-// configLevels are narrow to wide.
-var configLevels = []configLevel{
-	{"entity and resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetLimits(ctx, user, api, limits)
-	}},
-	{"entity", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetLimits(ctx, user, "", limits)
-	}},
-	{"resource", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetResourceDefaults(ctx, api, limits)
-	}},
-	{"system", func(ctx context.Context, l *engine.Limiter, limits ...engine.Limit) error {
-		return l.SetSystemDefaults(ctx, limits, nil)
-	}},
 }
 
 // hands is how many goroutines do something together.

@@ -13,7 +13,7 @@ const (
 	ten38Lo = 687_399_551_400_673_280
 )
 
-// Int64 returns a and true, or 0 and false where a is outside -2^63 .. 2^63-1.
+// Int64 returns a and true, or 0 and false if a is outside -2^63 .. 2^63-1.
 func (a Int) Int64() (int64, bool) {
 	if v := int64(a.lo); a.hi == v>>63 {
 		return v, true
@@ -58,7 +58,7 @@ func (a Int) Big() *big.Int {
 	return x
 }
 
-// FromBig returns x and true, or 0 and false where x is nil or outside
+// FromBig returns x and true, or 0 and false if x is nil or outside
 // -2^127 .. 2^127-1. It does not keep x.
 func FromBig(x *big.Int) (Int, bool) {
 	if x == nil || x.BitLen() > 128 {
@@ -71,7 +71,7 @@ func FromBig(x *big.Int) (Int, bool) {
 }
 
 // signed returns m, or -m if negative, and whether it is in -2^127 .. 2^127-1;
-// 0 where it is not. Here m may be any unsigned 128-bit number.
+// 0 if it is not. Here m may be any unsigned 128-bit number.
 func (m magnitude) signed(negative bool) (Int, bool) {
 	a := Int{int64(m.hi), m.lo}
 	if negative {

@@ -2,7 +2,7 @@ package num
 
 import "errors"
 
-// What Parse and UnmarshalText answer; test with errors.Is.
+// The errors of Parse and UnmarshalText, for errors.Is.
 var (
 	// ErrSyntax says that the text is not an optional '-' and one or more of the digits 0 to 9.
 	ErrSyntax = errors.New("num: not a decimal integer")
@@ -10,13 +10,13 @@ var (
 	ErrRange = errors.New("num: number out of range")
 )
 
-// What FromBinary answers; test with errors.Is.
+// The error of FromBinary, for errors.Is.
 var (
 	// ErrLength says that the encoding is not exactly 16 bytes long.
 	ErrLength = errors.New("num: encoding is not 16 bytes")
 )
 
-// What DivCeil and DivFloor panic with.
+// The value with which DivCeil and DivFloor panic.
 var (
 	// ErrDivisor says that the divisor was zero or negative.
 	ErrDivisor = errors.New("num: divisor is not positive")

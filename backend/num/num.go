@@ -34,7 +34,7 @@ func Mul64(a, b int64) Int {
 	return Int{int64(hi), lo}
 }
 
-// Add returns a+b modulo 2^128: it wraps around where the sum is outside
+// Add returns a+b modulo 2^128: it wraps around if the sum is outside
 // -2^127 .. 2^127-1. AddChecked tells.
 func (a Int) Add(b Int) Int {
 	lo, carry := bits.Add64(a.lo, b.lo, 0)
@@ -42,7 +42,7 @@ func (a Int) Add(b Int) Int {
 	return Int{int64(hi), lo}
 }
 
-// Sub returns a-b modulo 2^128: it wraps around where the difference is outside
+// Sub returns a-b modulo 2^128: it wraps around if the difference is outside
 // -2^127 .. 2^127-1.
 func (a Int) Sub(b Int) Int {
 	lo, borrow := bits.Sub64(a.lo, b.lo, 0)
@@ -55,7 +55,7 @@ func (a Int) Neg() Int {
 	return Int{}.Sub(a)
 }
 
-// AddChecked returns a+b and true, or, where the sum is outside
+// AddChecked returns a+b and true, or, if the sum is outside
 // -2^127 .. 2^127-1, the sum wrapped around as by Add and false.
 func (a Int) AddChecked(b Int) (Int, bool) {
 	sum := a.Add(b)

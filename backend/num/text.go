@@ -36,7 +36,7 @@ func (a Int) MarshalText() ([]byte, error) {
 	return a.appendDecimal(make([]byte, 0, maxText)), nil
 }
 
-// UnmarshalText sets a to what Parse makes of text, with the errors of Parse;
+// UnmarshalText sets a to the number in text, with the errors of Parse;
 // on an error a is unchanged.
 func (a *Int) UnmarshalText(text []byte) error {
 	v, err := parse(text)

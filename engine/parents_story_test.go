@@ -1,21 +1,24 @@
-package conformance
+package engine_test
 
 import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// parents proves that a cascade has the right outcome whatever state the parents are in, and that a child whose parent
+// TestParentsInAllStates proves that a cascade has the right outcome whatever state the parents are in, and that a child whose parent
 // denies is not charged.
+func TestParentsInAllStates(t *testing.T) { tellOnEachKind(t, parents, false) }
+
 var parents = stories{
 	{"Depth", parentsDepth},
 	{"TooDeep", parentsTooDeep},
 	{"Exhausted", parentExhausted},
-	{"ExhaustedWithIO", func(r *engineTest) { parentExhausted(r.slow()) }},
 	{"ChildExhausted", childExhausted},
 	{"Absent", parentAbsent},
 	{"Missing", parentMissing},
@@ -32,12 +35,11 @@ var parents = stories{
 	{"MadeAnew", parentMadeAnew},
 	{"MadeAnewBehind", parentMadeAnewBehind},
 	{"Leases", parentLeases},
-	{"LeasesWithIO", func(r *engineTest) { parentLeases(r.slow()) }},
 	{"Debt", parentDebt},
 }
 
 // family creates a path of entities, the user first, with limits of 100, 200, 300… a.
-func (r *engineTest) family(l *engine.Limiter, depth int) []string {
+func (r *story) family(l *engine.Limiter, depth int) []string {
 	r.Helper()
 	ids := []string{user}
 	for i := 1; i < depth; i++ {
@@ -55,11 +57,11 @@ func (r *engineTest) family(l *engine.Limiter, depth int) []string {
 }
 
 // parentsDepth: paths of one to eight; each entity is charged the same, and each may deny.
-func parentsDepth(r *engineTest) {
+func parentsDepth(r *story) {
 	for depth := 1; depth <= 8; depth++ {
 		l := r.limiter(func(o *engine.Options) { o.Namespace, o.CreateNamespace = fmt.Sprintf("depth-%d", depth), true })
 		ids := r.family(l, depth)
-		lease := r.mustAcquire(l, ask(tokens("a", 10)))
+		lease := r.mustAcquire(l, request(tokens("a", 10)))
 		all := lease.Statuses()
 		if len(all) != depth {
 			r.Fatalf("a path of %d: %d statuses", depth, len(all))
@@ -72,7 +74,7 @@ func parentsDepth(r *engineTest) {
 		last := ids[depth-1]
 		r.mustAcquire(l, engine.Request{Entity: last, Resource: api, Consume: tokens("a", int64(100*depth-10-5))})
 		r.clock.advance(2 * time.Second)
-		if e := r.mustDeny(l, ask(tokens("a", 6))); e.Primary().Entity != last || len(e.Statuses()) != depth {
+		if e := r.mustDeny(l, request(tokens("a", 6))); e.Primary().Entity != last || len(e.Statuses()) != depth {
 			r.Errorf("a path of %d, denied by %s: %v", depth, e.Primary().Entity, e)
 		}
 		for i, id := range ids[:depth-1] {
@@ -81,12 +83,12 @@ func parentsDepth(r *engineTest) {
 			}
 		}
 		r.must(lease.Rollback(r.Context()))
-		r.mustAcquire(l, ask(tokens("a", 6)))
+		r.mustAcquire(l, request(tokens("a", 6)))
 	}
 }
 
 // parentsTooDeep: a path of nine is refused when it is created or used, and nothing is charged.
-func parentsTooDeep(r *engineTest) {
+func parentsTooDeep(r *story) {
 	l := r.limiter()
 	r.family(l, 8)
 	err := l.CreateEntity(r.Context(), engine.Entity{ID: "ninth", Parent: user, Cascade: true}, unborn)
@@ -98,23 +100,23 @@ func parentsTooDeep(r *engineTest) {
 		r.wantError("a ninth on top", err, engine.ErrCycle)
 		return
 	}
-	writes := r.faults.Calls(OpApply)
-	_, err = l.Acquire(r.Context(), ask(tokens("a", 1)))
+	writes := r.faults.Calls(conformance.OpApply)
+	_, err = l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("an acquire below a path of nine", err, engine.ErrCycle)
-	if n := r.faults.Calls(OpApply) - writes; n != 0 {
+	if n := r.faults.Calls(conformance.OpApply) - writes; n != 0 {
 		r.Errorf("a path of nine: %d writes", n)
 	}
 	r.mustAcquire(l, engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 1)})
 }
 
 // parentExhausted: denied, the child keeps what it has, and the next denial costs nothing.
-func parentExhausted(r *engineTest) {
+func parentExhausted(r *story) {
 	l, other := r.limiter(), r.limiter()
 	r.family(l, 3)
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 	r.mustAcquire(other, engine.Request{Entity: "parent-2", Resource: api, Consume: tokens("a", 297)})
 	for range 3 {
-		e := r.mustDeny(l, ask(tokens("a", 3)))
+		e := r.mustDeny(l, request(tokens("a", 3)))
 		if v := e.Violations(); len(v) != 1 || v[0].Entity != "parent-2" || v[0].Remaining != 2 || v[0].RetryAfter != e.RetryAfter || e.RetryAfter != aDay/300 {
 			r.Errorf("denied by its parent's parent: %+v", v)
 		}
@@ -123,20 +125,20 @@ func parentExhausted(r *engineTest) {
 		}
 	}
 	r.wantLeft(other, "denied by its parent's parent", "a:99 parent-1 a:199 parent-2 a:2")
-	r.wantRequests("a denial that is known", 0, 0, func() { r.mustDeny(l, ask(tokens("a", 3))) })
-	r.wantRequests("one that fits", 3, 0, func() { r.mustAcquire(l, ask(tokens("a", 2))) })
-	r.wantRequests("a denial known from a success", 0, 0, func() { r.mustDeny(l, ask(tokens("a", 1))) })
+	r.wantRequests("a denial that is known", 0, 0, func() { r.mustDeny(l, request(tokens("a", 3))) })
+	r.wantRequests("one that fits", 3, 0, func() { r.mustAcquire(l, request(tokens("a", 2))) })
+	r.wantRequests("a denial known from a success", 0, 0, func() { r.mustDeny(l, request(tokens("a", 1))) })
 	r.clock.advance(aDay / 300)
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 }
 
 // childExhausted: a parent pays nothing for a child that is denied.
-func childExhausted(r *engineTest) {
+func childExhausted(r *story) {
 	l := r.limiter()
 	r.family(l, 2)
-	r.mustAcquire(r.limiter(), ask(tokens("a", 100)))
+	r.mustAcquire(r.limiter(), request(tokens("a", 100)))
 	for range 3 {
-		if e := r.mustDeny(l, ask(tokens("a", 1))); e.Primary().Entity != user || len(e.Statuses()) != 2 {
+		if e := r.mustDeny(l, request(tokens("a", 1))); e.Primary().Entity != user || len(e.Statuses()) != 2 {
 			r.Errorf("denied by its own limit: %+v", e.Statuses())
 		}
 	}
@@ -144,16 +146,16 @@ func childExhausted(r *engineTest) {
 }
 
 // parentAbsent: a parent without a record is limited by the defaults.
-func parentAbsent(r *engineTest) {
+func parentAbsent(r *story) {
 	l, mine := r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "nobody", Cascade: true})
-	r.mustAcquire(l, ask(tokens("a", 1), mine))
+	r.mustAcquire(l, request(tokens("a", 1), mine))
 	r.wantLeft(l, "a parent of which nothing is known", "a:99", mine)
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 5)}))
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{mine}))
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 	r.wantLeft(l, "a parent with defaults", "a:98 nobody a:4")
-	if got := r.take(l, ask(tokens("a", 1))); got != 4 {
+	if got := r.take(l, request(tokens("a", 1))); got != 4 {
 		r.Errorf("%d were admitted below a default of 4 more", got)
 	}
 	_, err := l.Entity(r.Context(), "nobody")
@@ -161,18 +163,18 @@ func parentAbsent(r *engineTest) {
 }
 
 // parentWithoutLimits: a parent without limits is not charged, and names that only some entities of a path have do not matter.
-func parentWithoutLimits(r *engineTest) {
+func parentWithoutLimits(r *story) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "middle", Cascade: true})
 	r.mustEntity(l, engine.Entity{ID: "middle", Parent: "top", Cascade: true})
 	r.mustEntity(l, engine.Entity{ID: "top"})
 	mine := []engine.Limit{stored("a", 10), stored("b", 10)}
 	r.must(l.SetLimits(r.Context(), "top", api, []engine.Limit{stored("a", 5), stored("c", 3)}))
-	r.mustAcquire(l, ask(engine.Tokens{"a": 1, "b": 1, "c": 1}, mine...))
+	r.mustAcquire(l, request(engine.Tokens{"a": 1, "b": 1, "c": 1}, mine...))
 	r.wantLeft(l, "a parent between has no limits", "a:9 b:9 top a:4 top c:2", mine...)
-	r.mustAcquire(l, ask(tokens("c", 2), mine...))
-	r.mustDeny(l, ask(tokens("c", 1), mine...))
-	_, err := l.Acquire(r.Context(), ask(tokens("d", 1), mine...))
+	r.mustAcquire(l, request(tokens("c", 2), mine...))
+	r.mustDeny(l, request(tokens("c", 1), mine...))
+	_, err := l.Acquire(r.Context(), request(tokens("d", 1), mine...))
 	r.wantError("a name that nobody has", err, engine.ErrUnknownLimit)
 	r.wantLeft(l, "afterwards", "a:9 b:9 top a:4 top c:0", mine...)
 	_, err = l.Acquire(r.Context(), engine.Request{Entity: "middle", Resource: api, Consume: tokens("b", 1)})
@@ -181,7 +183,7 @@ func parentWithoutLimits(r *engineTest) {
 }
 
 // parentOwnLimits: the limits of a request are for its own entity; a parent has those that are stored for it.
-func parentOwnLimits(r *engineTest) {
+func parentOwnLimits(r *story) {
 	l := r.limiter()
 	r.family(l, 2)
 	for _, q := range []engine.Request{
@@ -203,35 +205,35 @@ func parentOwnLimits(r *engineTest) {
 
 // parentCreatedLater: it counts from the next acquire of the process that created it, and elsewhere when the configuration has
 // expired.
-func parentCreatedLater(r *engineTest) {
+func parentCreatedLater(r *story) {
 	l, other, mine := r.limiter(), r.limiter(), stored("a", 100)
 	r.mustEntity(l, engine.Entity{ID: user, Parent: "later", Cascade: true})
-	r.mustAcquire(l, ask(tokens("a", 1), mine))
-	r.mustAcquire(other, ask(tokens("a", 1), mine))
+	r.mustAcquire(l, request(tokens("a", 1), mine))
+	r.mustAcquire(other, request(tokens("a", 1), mine))
 	r.mustEntity(l, engine.Entity{ID: "later", Parent: "above", Cascade: true})
 	r.must(l.SetLimits(r.Context(), "later", api, []engine.Limit{stored("a", 50)}))
 	r.must(l.SetLimits(r.Context(), "above", "", []engine.Limit{stored("a", 20)}))
-	r.mustAcquire(l, ask(tokens("a", 1), mine))
+	r.mustAcquire(l, request(tokens("a", 1), mine))
 	r.wantLeft(l, "parents made later", "a:97 above a:19 later a:49", mine)
 	r.clock.advance(time.Minute)
-	r.mustAcquire(other, ask(tokens("a", 1), mine))
+	r.mustAcquire(other, request(tokens("a", 1), mine))
 	r.wantLeft(l, "in another process, a minute later", "a:96 above a:18 later a:48", mine)
-	if got := r.take(other, ask(tokens("a", 1), mine)); got != 18 {
+	if got := r.take(other, request(tokens("a", 1), mine)); got != 18 {
 		r.Errorf("%d were admitted below a parent's parent of 18", got)
 	}
 }
 
 // parentDeleted: a parent with children is not deleted, except with Force; then they have no parent, at once.
-func parentDeleted(r *engineTest) {
+func parentDeleted(r *story) {
 	l, other := r.limiter(), r.limiter()
 	r.family(l, 3)
-	lease := r.mustAcquire(l, ask(tokens("a", 10)))
-	r.mustAcquire(other, ask(tokens("a", 10)))
+	lease := r.mustAcquire(l, request(tokens("a", 10)))
+	r.mustAcquire(other, request(tokens("a", 10)))
 	r.wantError("a parent with a child", l.DeleteEntity(r.Context(), "parent-1", nil), engine.ErrHasChildren)
 	r.must(l.DeleteEntity(r.Context(), "parent-1", &engine.DeleteOptions{Force: true}))
-	r.mustAcquire(l, ask(tokens("a", 10)))
+	r.mustAcquire(l, request(tokens("a", 10)))
 	r.wantLeft(l, "the parent was deleted", "a:70")
-	r.mustAcquire(other, ask(tokens("a", 10)))
+	r.mustAcquire(other, request(tokens("a", 10)))
 	r.wantLeft(other, "another process, refused with the old path", "a:60")
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(l, "refunded", "a:70")
@@ -241,7 +243,7 @@ func parentDeleted(r *engineTest) {
 }
 
 // parentCycle: a change that would close a cycle is refused, and the path stays as it was.
-func parentCycle(r *engineTest) {
+func parentCycle(r *story) {
 	l := r.limiter()
 	ids := r.family(l, 3)
 	for _, id := range ids {
@@ -251,22 +253,21 @@ func parentCycle(r *engineTest) {
 	r.wantError("its own parent", l.CreateEntity(r.Context(), engine.Entity{ID: "x", Parent: "x"}, unborn), engine.ErrCycle)
 	r.mustEntity(l, engine.Entity{ID: "y", Parent: "z"}) // z is not there yet
 	r.wantError("below what is below it", l.CreateEntity(r.Context(), engine.Entity{ID: "z", Parent: "y"}, unborn), engine.ErrCycle)
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 	r.wantLeft(l, "the path is as it was", "a:99 parent-1 a:199 parent-2 a:299")
 }
 
 // parentCycleRace: of changes that would together close a cycle, one is refused.
-func parentCycleRace(r *engineTest) {
+func parentCycleRace(r *story) {
 	const ring = 3
-	all := r.processes(ring, 0)
+	all := r.processes(ring)
 	for round := range 10 {
 		var refused atomic.Int64
 		id := func(i int) string { return fmt.Sprintf("ring-%d-%d", round, i%ring) }
 		for i := range ring {
 			r.mustEntity(all[0], engine.Entity{ID: id(i), Cascade: true})
 		}
-		s := &storeTest{tester: r.T}
-		s.together(ring, func(i int) {
+		r.together(ring, func(i int) {
 			next := id(i + 1)
 			_, err := all[i].UpdateEntity(r.Context(), id(i), engine.EntityUpdate{Parent: &next}, unborn)
 			if errors.Is(err, engine.ErrCycle) {

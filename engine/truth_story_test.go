@@ -1,19 +1,23 @@
-package conformance
+package engine_test
 
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// truth proves that a denial is true for as long as it is repeated, and that the same request is admitted at the time that it
+// TestTrueDenials proves that a denial is true for as long as it is repeated, and that the same request is admitted at the time that it
 // states.
+func TestTrueDenials(t *testing.T) { tellOnEachKind(t, truth, true) }
+
 var truth = stories{
 	{"ZerosConvert", truthZeros},
-	{"TimeBeforeConversion", func(r *engineTest) { r.timeBeforeConversion(user, 2) }},
-	{"TimeBeforeConversionOfParent", func(r *engineTest) { r.timeBeforeConversion("parent", 3) }},
+	{"TimeBeforeConversion", func(r *story) { r.timeBeforeConversion(user, 2) }},
+	{"TimeBeforeConversionOfParent", func(r *story) { r.timeBeforeConversion("parent", 3) }},
 	{"DenialTTL", truthDenialTTL},
 	{"OwnResetBesideReply", truthOwnReset},
 	{"OwnChangeBesideRead", truthOwnChange},
@@ -21,7 +25,7 @@ var truth = stories{
 }
 
 // slowThenFast empties a bucket of 10 a day whose resource then gets 1 a second.
-func (r *engineTest) slowThenFast(l *engine.Limiter, spender string) {
+func (r *story) slowThenFast(l *engine.Limiter, spender string) {
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{engine.PerDay("a", 10)}))
 	if spender != user {
 		r.mustEntity(l, engine.Entity{ID: spender})
@@ -33,33 +37,33 @@ func (r *engineTest) slowThenFast(l *engine.Limiter, spender string) {
 }
 
 // truthZeros: a denied request of zeros converts the bucket like any other.
-func truthZeros(r *engineTest) {
+func truthZeros(r *story) {
 	l := r.limiter()
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{engine.PerDay("a", 10)}))
-	lease := r.mustAcquire(l, ask(tokens("a", 10)))
+	lease := r.mustAcquire(l, request(tokens("a", 10)))
 	r.must(lease.Adjust(tokens("a", 5)))
 	r.must(lease.Commit(r.Context()))
 	r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{engine.PerSecond("a", 1).WithBurst(10)}))
-	d, err := l.Allow(r.Context(), ask(tokens("a", 0)))
+	d, err := l.Allow(r.Context(), request(tokens("a", 0)))
 	if r.must(err); d.Allowed || d.RetryAfter != 5*time.Second {
 		r.Errorf("zeros of a bucket in debt by 5, at 1/s: %+v", d)
 	}
 	r.clock.advance(d.RetryAfter - 1)
-	if again, err := r.limiter().Allow(r.Context(), ask(tokens("a", 0))); err != nil || again.Allowed || again.RetryAfter != 1 {
+	if again, err := r.limiter().Allow(r.Context(), request(tokens("a", 0))); err != nil || again.Allowed || again.RetryAfter != 1 {
 		r.Errorf("a nanosecond before its time: %+v, %v", again, err)
 	}
 	r.clock.advance(1)
-	if again, err := r.limiter().Allow(r.Context(), ask(tokens("a", 0))); err != nil || !again.Allowed {
+	if again, err := r.limiter().Allow(r.Context(), request(tokens("a", 0))); err != nil || !again.Allowed {
 		r.Errorf("at its time: %+v, %v", again, err)
 	}
 }
 
 // timeBeforeConversion: until the bucket is converted it refills by the limits in its record, which TimeUntilAvailable uses. It
 // writes nothing.
-func (r *engineTest) timeBeforeConversion(spender string, reads int) {
+func (r *story) timeBeforeConversion(spender string, reads int) {
 	l := r.limiter()
 	r.slowThenFast(l, spender)
-	q := ask(tokens("a", 1))
+	q := request(tokens("a", 1))
 	const day = 24 * time.Hour
 	for _, passed := range []time.Duration{0, 10 * time.Second, day/10 - 10*time.Second - 1} {
 		r.clock.advance(passed)
@@ -81,8 +85,8 @@ func (r *engineTest) timeBeforeConversion(spender string, reads int) {
 }
 
 // truthDenialTTL: a denial is repeated from memory for DenialTTL since the record was seen, however often it is asked for.
-func truthDenialTTL(r *engineTest) {
-	l, q := r.limiter(), ask(tokens("a", 1), stored("a", 10))
+func truthDenialTTL(r *story) {
+	l, q := r.limiter(), request(tokens("a", 1), stored("a", 10))
 	q.Consume = tokens("a", 10)
 	r.mustAcquire(l, q)
 	q.Consume = tokens("a", 1)
@@ -98,22 +102,22 @@ func truthDenialTTL(r *engineTest) {
 }
 
 // truthOwnReset: a slow reply from before the process's own reset does not restore a denial.
-func truthOwnReset(r *engineTest) {
+func truthOwnReset(r *story) {
 	for i, then := range []func(l *engine.Limiter, id string){
 		func(l *engine.Limiter, id string) { r.must(l.ResetBucket(r.Context(), id, api)) },
 		func(l *engine.Limiter, id string) {
 			r.must(l.ResetBucket(r.Context(), id, api))
-			q := ask(tokens("a", 1), stored("a", 10))
+			q := request(tokens("a", 1), stored("a", 10))
 			q.Entity = id
 			r.mustAcquire(l, q)
 		},
 	} {
-		l, q := r.limiter(), ask(tokens("a", 10), stored("a", 10))
+		l, q := r.limiter(), request(tokens("a", 10), stored("a", 10))
 		q.Entity = fmt.Sprintf("user-%d", i)
 		r.mustAcquire(r.limiter(), q)
 		q.Consume = tokens("a", 2)
-		r.faults.SetHooks(nil, func(_ context.Context, c Call) {
-			if c.Op == OpApply {
+		r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
+			if c.Op == conformance.OpApply {
 				r.faults.SetHooks(nil, nil)
 				then(l, q.Entity)
 			}
@@ -125,7 +129,7 @@ func truthOwnReset(r *engineTest) {
 }
 
 // truthOwnChange: a slow read from before the process's own change does not restore the old configuration.
-func truthOwnChange(r *engineTest) {
+func truthOwnChange(r *story) {
 	change := func(l *engine.Limiter, level, n int64) error {
 		limits := []engine.Limit{stored("a", n)}
 		switch level {
@@ -142,8 +146,8 @@ func truthOwnChange(r *engineTest) {
 		l := r.limiter()
 		r.must(change(l, level, 10+level))
 		fresh := r.limiter()
-		r.faults.SetHooks(nil, func(_ context.Context, c Call) {
-			if c.Op == OpRead {
+		r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
+			if c.Op == conformance.OpRead {
 				r.faults.SetHooks(nil, nil)
 				r.must(change(fresh, level, 20+level))
 			}
@@ -159,16 +163,16 @@ func truthOwnChange(r *engineTest) {
 }
 
 // truthSixteen: 16 stored limits fit into a bucket, whatever limits other callers have brought.
-func truthSixteen(r *engineTest) {
+func truthSixteen(r *story) {
 	l := r.limiter()
-	r.mustAcquire(r.limiter(), ask(tokens("zz", 3), stored("zz", 5)))
+	r.mustAcquire(r.limiter(), request(tokens("zz", 3), stored("zz", 5)))
 	var limits []engine.Limit
 	for i := range 16 {
 		limits = append(limits, stored(fmt.Sprintf("l%02d", i), 100))
 	}
 	r.must(l.SetResourceDefaults(r.Context(), api, limits))
 	for range 3 {
-		r.mustAcquire(l, ask(tokens("l07", 1)))
+		r.mustAcquire(l, request(tokens("l07", 1)))
 	}
 	if left := r.left(r.limiter(), user); len(left) != 16 || left["l07"] != 97 {
 		r.Errorf("left of 16 stored limits: %v", left)

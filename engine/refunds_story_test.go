@@ -1,20 +1,24 @@
-package conformance
+package engine_test
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// refunds proves that a refund is made once, and only to the bucket that was charged.
+// TestRefunds proves that a refund is made once, and only to the bucket that was charged.
+func TestRefunds(t *testing.T) { tellOnEachKind(t, refunds, true) }
+
 var refunds = stories{
 	{"LostReply", refundLost},
 	{"Mixed", refundMixed},
 	{"Denied", refundDenied},
-	{"AfterReset", func(r *engineTest) { r.afterEnd(endByReset) }},
-	{"AfterDeletion", func(r *engineTest) { r.afterEnd(endByDeletion) }},
-	{"AfterExpiry", func(r *engineTest) { r.afterEnd(endByExpiry) }},
+	{"AfterReset", func(r *story) { r.afterEnd(endByReset) }},
+	{"AfterDeletion", func(r *story) { r.afterEnd(endByDeletion) }},
+	{"AfterExpiry", func(r *story) { r.afterEnd(endByExpiry) }},
 	{"AfterRefill", refundAfterRefill},
 	{"ConsumedAfterReset", refundConsumedAfterReset},
 	{"Crossing", refundCrossing},
@@ -23,42 +27,42 @@ var refunds = stories{
 // refundOps are the ways to refund all 10 of a lease.
 var refundOps = []struct {
 	name string
-	do   func(r *engineTest, s *engine.Lease) error
+	do   func(r *story, s *engine.Lease) error
 }{
-	{"Rollback", func(r *engineTest, s *engine.Lease) error { return s.Rollback(r.Context()) }},
-	{"Release", func(r *engineTest, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 10)) }},
-	{"Flush", func(r *engineTest, s *engine.Lease) error {
+	{"Rollback", func(r *story, s *engine.Lease) error { return s.Rollback(r.Context()) }},
+	{"Release", func(r *story, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 10)) }},
+	{"Flush", func(r *story, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Flush(r.Context()) })
 	}},
-	{"Commit", func(r *engineTest, s *engine.Lease) error {
+	{"Commit", func(r *story, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("a", -10)) }, func() error { return s.Commit(r.Context()) })
 	}},
 }
 
 // refundLost: a refund of unknown outcome is not made again, and is reported to the observer.
-func refundLost(r *engineTest) {
+func refundLost(r *story) {
 	for i, op := range refundOps {
 		for _, c := range []struct {
-			act       Act
+			act       conformance.Act
 			now, late int64 // available then, and once late writes were carried out
 			writes    int
 			lost      bool
 		}{
-			{Fail, 60, 60, 2, false},
-			{Throttle, 60, 60, 2, false},
-			{LoseRace, 60, 60, 2, false},
-			{LoseReply, 60, 60, 1, true},
-			{LoseRequest, 50, 50, 1, true},
-			{Late, 50, 60, 1, true},
+			{conformance.Fail, 60, 60, 2, false},
+			{conformance.Throttle, 60, 60, 2, false},
+			{conformance.LoseRace, 60, 60, 2, false},
+			{conformance.LoseReply, 60, 60, 1, true},
+			{conformance.LoseRequest, 50, 50, 1, true},
+			{conformance.Late, 50, 60, 1, true},
 		} {
 			l, limit := r.limiter(), stored("a", 100)
 			what := fmt.Sprintf("%s, %v", op.name, c.act)
-			q := ask(tokens("a", 40), limit)
+			q := request(tokens("a", 40), limit)
 			q.Entity = fmt.Sprintf("user-%d-%d", i, c.act)
 			r.mustAcquire(r.limiter(), q)
 			q.Consume = tokens("a", 10)
 			lease, before := r.mustAcquire(l, q), len(r.events.of(engine.EventRefundLost))
-			r.next(OpApply, c.act)
+			r.next(conformance.OpApply, c.act)
 			r.wantRequests(what, c.writes, 0, func() { r.must(op.do(r, lease)) })
 			r.wantLeftOf(r.limiter(), q.Entity, what, fmt.Sprintf("a:%d", c.now), limit)
 			r.late()
@@ -72,19 +76,19 @@ func refundLost(r *engineTest) {
 }
 
 // refundMixed: in one commit some limits go up and others down.
-func refundMixed(r *engineTest) {
+func refundMixed(r *story) {
 	for _, c := range []struct {
-		act  Act
+		act  conformance.Act
 		want string
 	}{
-		{Pass, "a:100 b:85"}, {Fail, "a:100 b:85"}, {LoseRace, "a:100 b:85"}, {LoseReply, "a:100 b:85"}, {LoseRequest, "a:90 b:85"},
+		{conformance.Pass, "a:100 b:85"}, {conformance.Fail, "a:100 b:85"}, {conformance.LoseRace, "a:100 b:85"}, {conformance.LoseReply, "a:100 b:85"}, {conformance.LoseRequest, "a:90 b:85"},
 	} {
 		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
-		q := ask(engine.Tokens{"a": 10, "b": 10}, limits...)
+		q := request(engine.Tokens{"a": 10, "b": 10}, limits...)
 		q.Entity = fmt.Sprintf("user-%d", c.act)
 		lease := r.mustAcquire(l, q)
 		r.must(lease.Adjust(engine.Tokens{"a": -10, "b": 5}))
-		r.next(OpApply, c.act)
+		r.next(conformance.OpApply, c.act)
 		r.must(lease.Commit(r.Context()))
 		r.faults.SetPlan(nil)
 		r.wantLeftOf(r.limiter(), q.Entity, "up and down, "+c.act.String(), c.want, limits...)
@@ -92,22 +96,22 @@ func refundMixed(r *engineTest) {
 }
 
 // refundDenied: what a denied acquire has charged on its path is refunded once.
-func refundDenied(r *engineTest) {
+func refundDenied(r *story) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
 	for i, c := range []struct {
-		act  Act
+		act  conformance.Act
 		want int64
-	}{{Pass, 100}, {Fail, 100}, {LoseReply, 100}, {LoseRequest, 97}} {
+	}{{conformance.Pass, 100}, {conformance.Fail, 100}, {conformance.LoseReply, 100}, {conformance.LoseRequest, 97}} {
 		id := fmt.Sprintf("user-%d", i)
 		r.mustEntity(setup, engine.Entity{ID: id, Parent: "parent", Cascade: true})
-		q := ask(tokens("a", 3), stored("a", 100))
+		q := request(tokens("a", 3), stored("a", 100))
 		q.Entity = id
 		other := r.limiter()
 		r.must(other.ResetBucket(r.Context(), "parent", api))
 		r.mustAcquire(other, engine.Request{Entity: "parent", Resource: api, Consume: tokens("a", 5)})
 		l := r.limiter()
-		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+2, c.act)) // child, parent, and then what the child gets back
+		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+2, c.act)) // child, parent, and then what the child gets back
 		if e := r.mustDeny(l, q); e.Primary().Entity != "parent" {
 			r.Errorf("denied by %s", e.Primary().Entity)
 		}
@@ -117,56 +121,47 @@ func refundDenied(r *engineTest) {
 }
 
 // end ends the life of a bucket, in another process.
-type end func(r *engineTest)
+type end func(r *story)
 
-func endByReset(r *engineTest) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
+func endByReset(r *story) { r.must(r.limiter().ResetBucket(r.Context(), user, api)) }
 
-func endByDeletion(r *engineTest) {
+func endByDeletion(r *story) {
 	l := r.limiter()
 	r.mustEntity(l, engine.Entity{ID: user})
 	r.must(l.DeleteEntity(r.Context(), user, nil))
 }
 
-func endByExpiry(r *engineTest) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
+func endByExpiry(r *story) { r.expire(engine.PerHour("a", 100), engine.PerHour("b", 100)) }
 
-// expire has the user's record expire and be swept, or reset if the store has no Sweep. The last process to charge it has the
-// shortest MaxHold.
-func (r *engineTest) expire(limits ...engine.Limit) {
-	r.mustAcquire(r.limiter(), ask(tokens("a", 1), limits...))
+// expire has the user's record expire and be swept. The last process to charge it has the shortest MaxHold.
+func (r *story) expire(limits ...engine.Limit) {
+	r.mustAcquire(r.limiter(), request(tokens("a", 1), limits...))
 	r.clock.advance(100 * time.Hour)
-	sweep := r.store.Capabilities().Sweep
-	if sweep == nil {
-		endByReset(r)
-		return
-	}
-	if n, err := sweep(r.Context(), r.clock.Now().Unix()); n == 0 || err != nil {
+	if n, err := r.store.Capabilities().Sweep(r.Context(), r.clock.Now().Unix()); n == 0 || err != nil {
 		r.Fatalf("Sweep: %d records, %v", n, err)
 	}
 }
 
 // afterEnd refunds a bucket after the end of its life, when it is empty again, full, or gone: no tokens are created.
-func (r *engineTest) afterEnd(over end) {
+func (r *story) afterEnd(over end) {
 	limits := []engine.Limit{engine.PerHour("a", 100), engine.PerHour("b", 100)}
 	forever := func(o *engine.Options) { o.MaxHold = 1000 * time.Hour }
-	for i, use := range []int64{0, 1, 100} {
-		for j, op := range refundOps {
-			if (i+j)%r.of(1, 2) != 0 {
-				continue
-			}
+	for _, use := range []int64{0, 1, 100} {
+		for _, op := range refundOps {
 			what := fmt.Sprintf("%s, when %d are used again", op.name, use)
 			l, other := r.limiter(forever), r.limiter(forever)
 			endByReset(r)
-			lease, mixed := r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...))
+			lease, mixed := r.mustAcquire(l, request(tokens("a", 10), limits...)), r.mustAcquire(l, request(tokens("a", 10), limits...))
 			over(r)
 			if use > 0 {
-				r.mustAcquire(other, ask(engine.Tokens{"a": use, "b": 1}, limits...))
+				r.mustAcquire(other, request(engine.Tokens{"a": use, "b": 1}, limits...))
 			}
 			r.must(op.do(r, lease))
 			r.must(mixed.Adjust(engine.Tokens{"a": -10, "b": 5}))
 			r.must(mixed.Commit(r.Context()))
 			fresh := r.limiter()
 			r.wantLeft(fresh, what, fmt.Sprintf("a:%d b:%d", 100-use, 95-min(use, 1)), limits...)
-			if got := r.take(fresh, ask(tokens("a", 1), limits...)); got != 100-use {
+			if got := r.take(fresh, request(tokens("a", 1), limits...)); got != 100-use {
 				r.Errorf("%s: %d were admitted, not %d", what, got, 100-use)
 			}
 			r.clock.advance(time.Hour)
@@ -175,8 +170,8 @@ func (r *engineTest) afterEnd(over end) {
 }
 
 // refundAfterRefill: a refund to a full bucket has no effect.
-func refundAfterRefill(r *engineTest) {
-	l, q := r.limiter(), ask(tokens("a", 60), engine.PerMinute("a", 60))
+func refundAfterRefill(r *story) {
+	l, q := r.limiter(), request(tokens("a", 60), engine.PerMinute("a", 60))
 	lease := r.mustAcquire(l, q)
 	r.clock.advance(time.Minute)
 	r.must(lease.Rollback(r.Context()))
@@ -191,9 +186,9 @@ func refundAfterRefill(r *engineTest) {
 }
 
 // refundConsumedAfterReset: a lease that takes more after a reset refunds what it took since, and no more.
-func refundConsumedAfterReset(r *engineTest) {
+func refundConsumedAfterReset(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
-	lease := r.mustAcquire(l, ask(tokens("a", 10), limit))
+	lease := r.mustAcquire(l, request(tokens("a", 10), limit))
 	endByReset(r)
 	r.must(lease.Consume(r.Context(), tokens("a", 7)))
 	r.wantLeft(l, "7 taken after a reset", "a:93", limit)
@@ -203,20 +198,20 @@ func refundConsumedAfterReset(r *engineTest) {
 	r.wantInvalid("Release of more than was taken before and since", lease.Release(r.Context(), tokens("a", 18)))
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(r.limiter(), "rolled back", "a:100", limit)
-	if got := r.take(r.limiter(), ask(tokens("a", 1), limit)); got != 100 {
+	if got := r.take(r.limiter(), request(tokens("a", 1), limit)); got != 100 {
 		r.Errorf("%d were admitted, of 100", got)
 	}
 }
 
 // refundCrossing: many leases of several processes refund in another order than they charged.
-func refundCrossing(r *engineTest) {
+func refundCrossing(r *story) {
 	limits := []engine.Limit{stored("a", 1000), stored("b", 1000)}
-	all := r.processes(3, 0)
+	all := r.processes(3)
 	var held []*engine.Lease
 	usedA, usedB := int64(0), int64(0)
 	amount := func(i int) int64 { return int64(i%7 + 1) }
 	for i := range 40 {
-		held = append(held, r.mustAcquire(all[i%3], ask(engine.Tokens{"a": amount(i), "b": 2 * amount(i)}, limits...)))
+		held = append(held, r.mustAcquire(all[i%3], request(engine.Tokens{"a": amount(i), "b": 2 * amount(i)}, limits...)))
 		usedA, usedB = usedA+amount(i), usedB+2*amount(i)
 	}
 	for i := range held {

@@ -1,4 +1,4 @@
-package conformance
+package engine_test
 
 import (
 	"context"
@@ -7,20 +7,21 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
 // unknownTooLate: after MaxHold a charge is settled as before, and a refund is reported as lost.
-func unknownTooLate(r *engineTest) {
+func unknownTooLate(r *story) {
 	limit := engine.Every("a", 100, 1000*time.Hour)
 	short := func(o *engine.Options) { o.MaxHold = time.Minute }
 	for i, settle := range []func(*engine.Lease) error{
 		func(s *engine.Lease) error { return s.Commit(r.Context()) },
 		func(s *engine.Lease) error { return s.Rollback(r.Context()) },
 	} {
-		q, before := ask(tokens("a", 10), limit), r.lost()
+		q, before := request(tokens("a", 10), limit), r.lost()
 		q.Entity = fmt.Sprintf("late-%d", i)
-		lease := r.flushLost(r.limiter(short), q, LoseReply)
+		lease := r.flushLost(r.limiter(short), q, conformance.LoseReply)
 		r.clock.advance(time.Minute + 1)
 		r.must(settle(lease))
 		r.wantLeftOf(r.limiter(), q.Entity, "too late", "a:40", limit)
@@ -31,14 +32,14 @@ func unknownTooLate(r *engineTest) {
 }
 
 // lost returns how many tokens of a were reported as lost.
-func (r *engineTest) lost() (n int64) {
+func (r *story) lost() (n int64) {
 	for _, e := range r.events.of(engine.EventRefundLost) {
 		n += e.Tokens["a"]
 	}
 	return n
 }
 
-func (r *engineTest) wantNothingLost() {
+func (r *story) wantNothingLost() {
 	r.Helper()
 	if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
 		r.Errorf("reported as lost: %+v", lost)
@@ -46,7 +47,7 @@ func (r *engineTest) wantNothingLost() {
 }
 
 // unknownConsume: a Consume that failed and may have charged is refunded by the call that settles the lease, or reported.
-func unknownConsume(r *engineTest) {
+func unknownConsume(r *story) {
 	limit := stored("a", 100)
 	for _, u := range unknowns {
 		for i, c := range []struct {
@@ -66,10 +67,10 @@ func unknownConsume(r *engineTest) {
 			}, 87},
 		} {
 			what := fmt.Sprintf("Consume, %v, then %s", u.act, c.name)
-			q, before := ask(tokens("a", 10), limit), r.lost()
+			q, before := request(tokens("a", 10), limit), r.lost()
 			q.Entity = fmt.Sprintf("user-%d-%d", u.act, i)
 			lease := r.mustAcquire(r.limiter(), q)
-			r.faults.SetPlan(Always(u.act, OpApply))
+			r.faults.SetPlan(conformance.Always(u.act, conformance.OpApply))
 			r.wantError(what, lease.Consume(r.Context(), tokens("a", 20)), engine.ErrUnavailable)
 			r.faults.SetPlan(nil)
 			if got := amounts(lease.Consumed()); got != "a:10" {
@@ -91,17 +92,17 @@ func unknownConsume(r *engineTest) {
 }
 
 // bucketOf applies a plan to writes on the bucket of one entity only.
-func bucketOf(entity string, plan Plan) Plan {
-	return Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "|"+entity+"|"+api) }, plan)
+func bucketOf(entity string, plan conformance.Plan) conformance.Plan {
+	return conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "|"+entity+"|"+api) }, plan)
 }
 
 // unknownOnPath: the outcome of one bucket on a path is unknown, the others are settled.
-func unknownOnPath(r *engineTest) {
+func unknownOnPath(r *story) {
 	setup := r.limiter()
 	path := r.family(setup, 3)
 	full := "a:100 parent-1 a:200 parent-2 a:300"
 	for _, lost := range path {
-		for _, act := range []Act{LoseReply, LoseRequest} {
+		for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
 			for name, c := range map[string]struct {
 				settle func(*engine.Lease) error
 				want   string
@@ -114,9 +115,9 @@ func unknownOnPath(r *engineTest) {
 				what := fmt.Sprintf("%v of %s, then %s", act, lost, name)
 				r.endPath()
 				r.must(setup.ResetBucket(r.Context(), "parent-2", api))
-				lease := r.mustAcquire(r.limiter(), ask(tokens("a", 10)))
+				lease := r.mustAcquire(r.limiter(), request(tokens("a", 10)))
 				r.must(lease.Adjust(tokens("a", 50)))
-				r.faults.SetPlan(bucketOf(lost, Always(act, OpApply)))
+				r.faults.SetPlan(bucketOf(lost, conformance.Always(act, conformance.OpApply)))
 				r.wantError(what, lease.Flush(r.Context()), engine.ErrUnavailable)
 				r.faults.SetPlan(nil)
 				r.must(c.settle(lease))
@@ -127,12 +128,12 @@ func unknownOnPath(r *engineTest) {
 }
 
 // unknownConsumeOnPath: a Consume that failed on one bucket of a path leaves no charge on any of them.
-func unknownConsumeOnPath(r *engineTest) {
+func unknownConsumeOnPath(r *story) {
 	setup := r.limiter()
 	for _, lost := range r.family(setup, 2) {
 		r.endPath()
-		lease := r.mustAcquire(r.limiter(), ask(tokens("a", 10)))
-		r.faults.SetPlan(bucketOf(lost, Always(LoseReply, OpApply)))
+		lease := r.mustAcquire(r.limiter(), request(tokens("a", 10)))
+		r.faults.SetPlan(bucketOf(lost, conformance.Always(conformance.LoseReply, conformance.OpApply)))
 		ctx, cancel := context.WithCancel(r.Context())
 		r.wantError("Consume", lease.Consume(ctx, tokens("a", 20)), engine.ErrUnavailable)
 		cancel()
@@ -143,13 +144,13 @@ func unknownConsumeOnPath(r *engineTest) {
 }
 
 // resetThenLess: an adjustment downwards of what was charged in a former life of the bucket has no effect and is no error.
-func resetThenLess(r *engineTest) {
+func resetThenLess(r *story) {
 	limit := stored("a", 1000)
-	for i, over := range []end{endByReset, endByDeletion, func(r *engineTest) { r.expire(limit) }} {
+	for i, over := range []end{endByReset, endByDeletion, func(r *story) { r.expire(limit) }} {
 		endByReset(r)
 		forever := func(o *engine.Options) { o.MaxHold = 1000 * aDay }
 		l := r.limiter(forever)
-		r.must(l.Do(r.Context(), ask(tokens("a", 600), limit), func(ctx context.Context, s *engine.Lease) error {
+		r.must(l.Do(r.Context(), request(tokens("a", 600), limit), func(ctx context.Context, s *engine.Lease) error {
 			over(r)
 			r.must(s.Consume(ctx, tokens("a", 100)))
 			r.wantLeft(r.limiter(), "consumed", "a:900", limit)
@@ -166,17 +167,17 @@ func resetThenLess(r *engineTest) {
 		}))
 		r.wantLeft(r.limiter(), fmt.Sprintf("end %d of a life, then less", i), "a:995", limit)
 		l = r.limiter()
-		r.mustAcquire(l, ask(tokens("a", 995), limit))
-		r.mustDeny(l, ask(tokens("a", 1), limit))
+		r.mustAcquire(l, request(tokens("a", 995), limit))
+		r.mustDeny(l, request(tokens("a", 1), limit))
 	}
 	r.wantNothingLost()
 }
 
 // resetParentThenLess: one bucket on the path was reset.
-func resetParentThenLess(r *engineTest) {
+func resetParentThenLess(r *story) {
 	l := r.limiter()
 	r.family(l, 2)
-	r.must(l.Do(r.Context(), ask(tokens("a", 60)), func(ctx context.Context, s *engine.Lease) error {
+	r.must(l.Do(r.Context(), request(tokens("a", 60)), func(ctx context.Context, s *engine.Lease) error {
 		r.must(r.limiter().ResetBucket(ctx, "parent-1", api))
 		r.must(s.Consume(ctx, tokens("a", 10)))
 		return s.Adjust(tokens("a", -30))
@@ -185,10 +186,10 @@ func resetParentThenLess(r *engineTest) {
 }
 
 // droppedThenLess: an adjustment of a removed limit has no effect, and can be adjusted downwards.
-func droppedThenLess(r *engineTest) {
+func droppedThenLess(r *story) {
 	l := r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 100)}))
-	r.must(l.Do(r.Context(), ask(tokens("a", 10)), func(ctx context.Context, s *engine.Lease) error {
+	r.must(l.Do(r.Context(), request(tokens("a", 10)), func(ctx context.Context, s *engine.Lease) error {
 		r.must(s.Adjust(tokens("b", 10)))
 		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
 		r.must(s.Flush(ctx))
@@ -198,15 +199,15 @@ func droppedThenLess(r *engineTest) {
 }
 
 // unknownTwice flushes repeatedly, each time with an unknown outcome, and adjusts in between.
-func unknownTwice(r *engineTest) {
-	for _, act := range []Act{LoseReply, LoseRequest} {
+func unknownTwice(r *story) {
+	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
 		l, limit := r.limiter(), stored("a", 100)
-		q := ask(tokens("a", 10), limit)
+		q := request(tokens("a", 10), limit)
 		q.Entity = fmt.Sprintf("user-%d", act)
 		lease := r.flushLost(l, q, act)
 		for range 3 {
 			r.must(lease.Adjust(tokens("a", 1)))
-			r.faults.SetPlan(Always(act, OpApply))
+			r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
 			r.wantError("Flush again, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
 			r.faults.SetPlan(nil)
 			r.clock.advance(20 * time.Second) // longer than the breaker pauses

@@ -1,33 +1,34 @@
-package conformance
+package engine_test
 
 import (
 	"errors"
 	"math"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
 // leaseDebt: an adjustment may lead to debt, which denies every request of the bucket until it has refilled.
-func leaseDebt(r *engineTest) {
+func leaseDebt(r *story) {
 	l, limits := r.limiter(), []engine.Limit{engine.PerHour("a", 60), engine.PerHour("b", 60)}
-	lease := r.mustAcquire(l, ask(tokens("a", 1), limits...))
+	lease := r.mustAcquire(l, request(tokens("a", 1), limits...))
 	r.must(lease.Adjust(tokens("a", 89)))
 	r.must(lease.Commit(r.Context()))
 	r.wantLeft(l, "90 of 60 used", "a:-30 b:60", limits...)
-	e := r.mustDeny(l, ask(tokens("b", 1), limits...))
+	e := r.mustDeny(l, request(tokens("b", 1), limits...))
 	r.wantWait(e, "a", 30*time.Minute)
 	r.wantWait(e, "b", 0)
 	if len(e.Violations()) != 1 || e.Primary().Limit.Name != "a" || e.Primary().Requested != 0 {
 		r.Errorf("the denial of a request that does not name the debt: %+v", e.Violations())
 	}
-	r.wantWait(r.mustDeny(l, ask(tokens("a", 1), limits...)), "a", 31*time.Minute)
-	r.mustDeny(l, ask(tokens("b", 0), limits...))
+	r.wantWait(r.mustDeny(l, request(tokens("a", 1), limits...)), "a", 31*time.Minute)
+	r.mustDeny(l, request(tokens("b", 0), limits...))
 	r.clock.advance(30*time.Minute - 1)
-	r.mustDeny(l, ask(tokens("b", 1), limits...))
+	r.mustDeny(l, request(tokens("b", 1), limits...))
 	r.clock.advance(1)
-	r.mustAcquire(l, ask(tokens("b", 1), limits...))
-	more := r.mustAcquire(l, ask(tokens("b", 1), limits...))
+	r.mustAcquire(l, request(tokens("b", 1), limits...))
+	more := r.mustAcquire(l, request(tokens("b", 1), limits...))
 	r.must(more.Adjust(tokens("b", 58)))
 	r.must(more.Adjust(tokens("a", 30)))
 	r.must(more.Commit(r.Context()))
@@ -35,9 +36,9 @@ func leaseDebt(r *engineTest) {
 }
 
 // leaseGate: Consume charges what fits, and nothing else.
-func leaseGate(r *engineTest) {
+func leaseGate(r *story) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
-	lease := r.mustAcquire(l, ask(tokens("a", 4), limits...))
+	lease := r.mustAcquire(l, request(tokens("a", 4), limits...))
 	r.must(lease.Consume(r.Context(), engine.Tokens{"a": 6, "b": 1}))
 	err := lease.Consume(r.Context(), engine.Tokens{"a": 1, "b": 1})
 	var e *engine.ExceededError
@@ -55,10 +56,10 @@ func leaseGate(r *engineTest) {
 }
 
 // leaseBelowZero: a lease refunds no more than it holds; what asks for more is refused whole.
-func leaseBelowZero(r *engineTest) {
+func leaseBelowZero(r *story) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
-	r.mustAcquire(l, ask(engine.Tokens{"a": 50, "b": 50}, limits...)) // somebody else's
-	lease := r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	r.mustAcquire(l, request(engine.Tokens{"a": 50, "b": 50}, limits...)) // somebody else's
+	lease := r.mustAcquire(l, request(tokens("a", 10), limits...))
 	r.wantInvalid("Adjust below zero", lease.Adjust(engine.Tokens{"b": 5, "a": -11}))
 	r.wantInvalid("Adjust of a limit of which it holds nothing", lease.Adjust(tokens("b", -1)))
 	r.wantInvalid("Release of more than it holds", lease.Release(r.Context(), tokens("a", 11)))
@@ -77,10 +78,10 @@ func leaseBelowZero(r *engineTest) {
 }
 
 // leaseRange: debt beyond 10^16 tokens is refused, locally or when it meets the bucket, and changes nothing.
-func leaseRange(r *engineTest) {
+func leaseRange(r *story) {
 	const most = 10_000_000_000_000_000
 	l, limit := r.limiter(), stored("a", 1000)
-	lease, other := r.mustAcquire(l, ask(tokens("a", 1), limit)), r.mustAcquire(r.limiter(), ask(tokens("a", 1), limit))
+	lease, other := r.mustAcquire(l, request(tokens("a", 1), limit)), r.mustAcquire(r.limiter(), request(tokens("a", 1), limit))
 	r.wantError("Adjust above 10^16", lease.Adjust(tokens("a", most+1)), engine.ErrOutOfRange)
 	r.wantError("Adjust by the largest number", lease.Adjust(tokens("a", math.MaxInt64)), engine.ErrOutOfRange)
 	r.must(lease.Adjust(tokens("a", most-1)))
@@ -96,9 +97,9 @@ func leaseRange(r *engineTest) {
 	r.wantLeft(l, "refunded", "a:999", limit)
 }
 
-func leaseUnknown(r *engineTest) {
+func leaseUnknown(r *story) {
 	l := r.limiter()
-	lease := r.mustAcquire(l, ask(tokens("a", 1), stored("a", 10)))
+	lease := r.mustAcquire(l, request(tokens("a", 1), stored("a", 10)))
 	r.wantError("Adjust", lease.Adjust(engine.Tokens{"a": 1, "x": 1}), engine.ErrUnknownLimit)
 	r.wantError("Consume", lease.Consume(r.Context(), engine.Tokens{"a": 1, "x": 1}), engine.ErrUnknownLimit)
 	r.wantError("Release", lease.Release(r.Context(), engine.Tokens{"a": 1, "x": 0}), engine.ErrUnknownLimit)
@@ -106,13 +107,13 @@ func leaseUnknown(r *engineTest) {
 	r.wantLeft(l, "after unknown names", "a:9", stored("a", 10))
 }
 
-func leaseClosed(r *engineTest) {
+func leaseClosed(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
 	for _, end := range []func(*engine.Lease) error{
 		func(s *engine.Lease) error { return s.Commit(r.Context()) },
 		func(s *engine.Lease) error { return s.Rollback(r.Context()) },
 	} {
-		lease := r.mustAcquire(l, ask(tokens("a", 10), limit))
+		lease := r.mustAcquire(l, request(tokens("a", 10), limit))
 		r.must(end(lease))
 		r.wantError("Adjust", lease.Adjust(tokens("a", 1)), engine.ErrLeaseClosed)
 		r.wantError("Consume", lease.Consume(r.Context(), tokens("a", 1)), engine.ErrLeaseClosed)
@@ -125,9 +126,9 @@ func leaseClosed(r *engineTest) {
 }
 
 // leaseNil: calls on a nil lease and on a degraded one do nothing.
-func leaseNil(r *engineTest) {
-	r.slow().faults.SetPlan(Always(Fail))
-	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), ask(tokens("a", 1), stored("a", 10)))
+func leaseNil(r *story) {
+	r.slow().faults.SetPlan(conformance.Always(conformance.Fail))
+	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), request(tokens("a", 1), stored("a", 10)))
 	for _, lease := range []*engine.Lease{nil, degraded} {
 		r.must(lease.Adjust(tokens("x", -5)))
 		r.must(lease.Consume(r.Context(), tokens("x", 5)))
@@ -146,11 +147,11 @@ func leaseNil(r *engineTest) {
 }
 
 // leaseLimitsChanged: a refund is computed by the present limits, and is void for a limit that was removed.
-func leaseLimitsChanged(r *engineTest) {
+func leaseLimitsChanged(r *story) {
 	l := r.limiter()
 	set := func(limits ...engine.Limit) { r.must(l.SetLimits(r.Context(), user, api, limits)) }
 	set(stored("a", 100), stored("b", 100))
-	lease := r.mustAcquire(l, ask(engine.Tokens{"a": 40, "b": 40}))
+	lease := r.mustAcquire(l, request(engine.Tokens{"a": 40, "b": 40}))
 	set(engine.PerHour("a", 1000), stored("c", 10))
 	r.wantLeft(l, "changed under a lease", "a:960 c:10")
 	r.must(lease.Adjust(engine.Tokens{"a": 10, "b": 10}))
@@ -168,13 +169,13 @@ func leaseLimitsChanged(r *engineTest) {
 }
 
 // leaseLimitComesBack: a limit was removed when this process last saw the bucket, and is back.
-func leaseLimitComesBack(r *engineTest) {
+func leaseLimitComesBack(r *story) {
 	l, other := r.limiter(), r.limiter()
 	set := func(limits ...engine.Limit) { r.must(other.SetLimits(r.Context(), user, api, limits)) }
 	set(stored("a", 100), stored("b", 100))
-	lease := r.mustAcquire(l, ask(tokens("a", 10)))
+	lease := r.mustAcquire(l, request(tokens("a", 10)))
 	set(stored("a", 100))
-	r.mustAcquire(l, ask(tokens("a", 1)))
+	r.mustAcquire(l, request(tokens("a", 1)))
 	set(stored("a", 100), stored("b", 100))
 	r.must(lease.Adjust(engine.Tokens{"a": -10, "b": 30}))
 	r.must(lease.Commit(r.Context()))
@@ -182,10 +183,10 @@ func leaseLimitComesBack(r *engineTest) {
 }
 
 // leaseZeros: a lease of zero tokens is decided without a write, and can be adjusted like any other.
-func leaseZeros(r *engineTest) {
+func leaseZeros(r *story) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 10), stored("b", 10)}
 	var lease *engine.Lease
-	r.wantRequests("an acquire of zeros", 0, 2, func() { lease = r.mustAcquire(l, ask(engine.Tokens{"a": 0, "b": 0}, limits...)) })
+	r.wantRequests("an acquire of zeros", 0, 2, func() { lease = r.mustAcquire(l, request(engine.Tokens{"a": 0, "b": 0}, limits...)) })
 	r.must(lease.Adjust(tokens("b", 3)))
 	r.must(lease.Consume(r.Context(), tokens("a", 2)))
 	r.must(lease.Flush(r.Context()))

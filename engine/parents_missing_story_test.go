@@ -1,15 +1,16 @@
-package conformance
+package engine_test
 
 import (
 	"context"
 	"fmt"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
 // parentMissing: a parent must exist, unless AllowMissingParent is set, and there is a warning of a cascade to one without
 // limits.
-func parentMissing(r *engineTest) {
+func parentMissing(r *story) {
 	l, ctx, ghost := r.limiter(), r.Context(), "ghosst"
 	r.wantError("an entity below nobody", l.CreateEntity(ctx, engine.Entity{ID: user, Parent: ghost, Cascade: true}, nil), engine.ErrEntityNotFound)
 	_, err := l.Entity(ctx, user)
@@ -28,13 +29,13 @@ func parentMissing(r *engineTest) {
 		r.Errorf("warnings of a cascade to nobody: %q, %q", x.Warnings, warnings)
 	}
 	r.must(l.SetLimits(ctx, ghost, api, []engine.Limit{stored("a", 10)}))
-	r.mustAcquire(l, ask(tokens("a", 4), stored("a", 100)))
+	r.mustAcquire(l, request(tokens("a", 4), stored("a", 100)))
 	r.wantLeft(r.limiter(), "below a parent without a record", "a:96 ghosst a:6", stored("a", 100))
 }
 
 // parentRaces: if a parent is deleted while it gets a child, one of the changes is refused, so that no child has a missing
 // parent.
-func parentRaces(r *engineTest) {
+func parentRaces(r *story) {
 	l, ctx, org := r.limiter(), r.Context(), "org"
 	adopt := map[string]func(id string) error{
 		"create": func(id string) error {
@@ -48,8 +49,8 @@ func parentRaces(r *engineTest) {
 	}
 	last := func(what string, commits int, between func()) {
 		seen := 0
-		r.faults.SetHooks(func(_ context.Context, c Call) {
-			if c.Op != OpCommit {
+		r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
+			if c.Op != conformance.OpCommit {
 				return
 			}
 			if seen++; seen == commits {

@@ -1,14 +1,18 @@
-package conformance
+package engine_test
 
 import (
 	"context"
 	"fmt"
+	"testing"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// lostReplies proves that a charge whose reply was lost is not made twice, unless another write comes between, and never admits
+// TestLostReplies proves that a charge whose reply was lost is not made twice, unless another write comes between, and never admits
 // twice.
+func TestLostReplies(t *testing.T) { tellOnEachKind(t, lostReplies, true) }
+
 var lostReplies = stories{
 	{"Acquire", lostAcquire},
 	{"Converting", lostConverting},
@@ -18,19 +22,22 @@ var lostReplies = stories{
 	{"OtherWriterBetween", lostBetween},
 	{"ForcedCharge", lostForced},
 	{"CommitAgain", lostCommitAgain},
+	{"SwapMeetsWriter", swapMeetsWriter},
 	{"Cascade", lostCascade},
 	{"Read", lostRead},
 	{"Configuration", lostConfiguration},
 }
 
 // troubles are faults of a request that is then resent.
-var troubles = []Act{Fail, Throttle, LoseRace, LoseRequest, LoseReply, Late}
+var troubles = []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRace, conformance.LoseRequest, conformance.LoseReply, conformance.Late}
 
 // next applies act to the next request of an operation.
-func (r *engineTest) next(op Op, act Act) { r.faults.SetPlan(On(op, r.faults.Calls(op), act)) }
+func (r *story) next(op conformance.Op, act conformance.Act) {
+	r.faults.SetPlan(conformance.On(op, r.faults.Calls(op), act))
+}
 
 // late carries out late writes, and lets all requests pass from then on.
-func (r *engineTest) late() {
+func (r *story) late() {
 	r.faults.SetPlan(nil)
 	r.faults.Release(context.WithoutCancel(r.Context()))
 }
@@ -38,31 +45,31 @@ func (r *engineTest) late() {
 // states bring a bucket of 100 a day into all states, with at most 10 used.
 var states = []struct {
 	name string
-	prep func(r *engineTest, l *engine.Limiter, q engine.Request)
+	prep func(r *story, l *engine.Limiter, q engine.Request)
 	used int64
 }{
-	{"first use", func(*engineTest, *engine.Limiter, engine.Request) {}, 0},
-	{"active", func(r *engineTest, l *engine.Limiter, q engine.Request) { r.mustAcquire(l, q) }, 10},
-	{"full again", func(r *engineTest, l *engine.Limiter, q engine.Request) {
+	{"first use", func(*story, *engine.Limiter, engine.Request) {}, 0},
+	{"active", func(r *story, l *engine.Limiter, q engine.Request) { r.mustAcquire(l, q) }, 10},
+	{"full again", func(r *story, l *engine.Limiter, q engine.Request) {
 		r.mustAcquire(l, q)
 		r.clock.advance(aDay)
 	}, 0},
-	{"wrong view", func(r *engineTest, l *engine.Limiter, q engine.Request) {
+	{"wrong view", func(r *story, l *engine.Limiter, q engine.Request) {
 		_ = r.left(l, q.Entity, q.Limits...)
 		r.mustAcquire(r.limiter(), q)
 	}, 10},
 }
 
-func lostAcquire(r *engineTest) {
+func lostAcquire(r *story) {
 	for _, act := range troubles {
 		for _, state := range states {
 			l, limit := r.limiter(), stored("a", 100)
-			q := ask(tokens("a", 10), limit)
+			q := request(tokens("a", 10), limit)
 			q.Entity = fmt.Sprintf("user-%d-%.3s", act, state.name)
 			state.prep(r, l, q)
-			r.next(OpApply, act)
+			r.next(conformance.OpApply, act)
 			r.mustAcquire(l, q)
-			if r.faults.Count(OpApply, act) == 0 {
+			if r.faults.Count(conformance.OpApply, act) == 0 {
 				r.Fatalf("%v befell nothing", act)
 			}
 			r.late()
@@ -72,16 +79,16 @@ func lostAcquire(r *engineTest) {
 }
 
 // lostConverting loses the reply to a write that converts and charges.
-func lostConverting(r *engineTest) {
+func lostConverting(r *story) {
 	for _, act := range troubles {
 		l, now := r.limiter(), []engine.Limit{stored("a", 200), stored("b", 50)}
-		q := ask(tokens("a", 10), stored("a", 100))
+		q := request(tokens("a", 10), stored("a", 100))
 		q.Entity = fmt.Sprintf("user-%d", act)
 		r.mustAcquire(r.limiter(), q)
 		q.Limits, q.Consume = now, engine.Tokens{"a": 20, "b": 30}
-		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+1, act)) // the first one is refused
+		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+1, act)) // the first one is refused
 		r.mustAcquire(l, q)
-		if r.faults.Count(OpApply, act) == 0 {
+		if r.faults.Count(conformance.OpApply, act) == 0 {
 			r.Fatalf("%v befell nothing", act)
 		}
 		r.late()
@@ -91,11 +98,11 @@ func lostConverting(r *engineTest) {
 
 // unsettle has another process charge the bucket and refund it in turn, before each of the next three writes, so that the writer
 // always guesses wrong. Before the fourth, which is a compare-and-set, it calls last. It stops when the caller calls stop.
-func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
+func (r *story) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
 	var held *engine.Lease
 	tries, busy := 0, false
-	r.faults.SetHooks(func(_ context.Context, c Call) {
-		if busy || c.Op != OpApply {
+	r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
+		if busy || c.Op != conformance.OpApply {
 			return
 		}
 		busy = true
@@ -115,18 +122,18 @@ func (r *engineTest) unsettle(other *engine.Limiter, q engine.Request, last func
 }
 
 // lostSwapping loses the reply to a compare-and-set, which follows three wrong guesses.
-func lostSwapping(r *engineTest) {
+func lostSwapping(r *story) {
 	for _, act := range troubles {
 		l, limit := r.limiter(), stored("a", 100)
-		q := ask(tokens("a", 10), limit)
+		q := request(tokens("a", 10), limit)
 		q.Entity = fmt.Sprintf("user-%d", act)
-		first := r.faults.Calls(OpApply)
-		r.faults.SetPlan(On(OpApply, first+6, act)) // three tries, each behind another process's write
+		first := r.faults.Calls(conformance.OpApply)
+		r.faults.SetPlan(conformance.On(conformance.OpApply, first+6, act)) // three tries, each behind another process's write
 		stop := r.unsettle(r.limiter(), q, func() {})
 		r.mustAcquire(l, q)
 		stop()
-		if r.faults.Count(OpApply, act) == 0 {
-			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(OpApply)-first)
+		if r.faults.Count(conformance.OpApply, act) == 0 {
+			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(conformance.OpApply)-first)
 		}
 		r.late()
 		r.wantLeftOf(r.limiter(), q.Entity, "by compare-and-set, "+act.String(), "a:80", limit)
@@ -134,10 +141,10 @@ func lostSwapping(r *engineTest) {
 }
 
 // swapMeetsWriter has another process take all that is left just before a compare-and-set, or reset the bucket.
-func swapMeetsWriter(r *engineTest) {
+func swapMeetsWriter(r *story) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
-	q := ask(tokens("a", 10), limit)
-	stop := r.unsettle(other, q, func() { r.mustAcquire(other, ask(tokens("a", 90), limit)) })
+	q := request(tokens("a", 10), limit)
+	stop := r.unsettle(other, q, func() { r.mustAcquire(other, request(tokens("a", 90), limit)) })
 	r.mustDeny(l, q)
 	stop()
 	r.wantLeft(r.limiter(), "all was taken before a compare-and-set", "a:0", limit)
@@ -145,7 +152,7 @@ func swapMeetsWriter(r *engineTest) {
 	fresh := r.limiter()
 	stop = r.unsettle(other, q, func() {
 		r.must(other.ResetBucket(r.Context(), user, api))
-		r.mustAcquire(other, ask(tokens("a", 50), limit))
+		r.mustAcquire(other, request(tokens("a", 50), limit))
 	})
 	r.mustAcquire(fresh, q)
 	stop()
@@ -153,14 +160,14 @@ func swapMeetsWriter(r *engineTest) {
 }
 
 // lostConvertingDenied loses the reply to a conversion whose request is denied: that must not look like an admission.
-func lostConvertingDenied(r *engineTest) {
+func lostConvertingDenied(r *story) {
 	for _, act := range troubles {
 		l, now := r.limiter(), stored("a", 50)
-		q := ask(tokens("a", 45), stored("a", 100))
+		q := request(tokens("a", 45), stored("a", 100))
 		q.Entity = fmt.Sprintf("user-%d", act)
 		r.mustAcquire(r.limiter(), q)
 		q.Limits = []engine.Limit{now}
-		r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+1, act))
+		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+1, act))
 		r.mustDeny(l, q)
 		r.late()
 		r.wantLeftOf(r.limiter(), q.Entity, "converted and denied, "+act.String(), "a:5", now)
@@ -168,11 +175,11 @@ func lostConvertingDenied(r *engineTest) {
 }
 
 // lostAll loses every reply: the outcome stays unknown, nothing is admitted, and the charge is made at most once.
-func lostAll(r *engineTest) {
+func lostAll(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
-	for i, act := range []Act{LoseReply, LoseRequest, Fail} {
-		r.faults.SetPlan(Always(act, OpApply))
-		_, err := l.Acquire(r.Context(), ask(tokens("a", 10), limit))
+	for i, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest, conformance.Fail} {
+		r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+		_, err := l.Acquire(r.Context(), request(tokens("a", 10), limit))
 		r.wantError("every try: "+act.String(), err, engine.ErrUnavailable)
 		r.faults.SetPlan(nil)
 		r.wantLeft(l, "every try: "+act.String(), fmt.Sprintf("a:%d", []int{90, 90, 90}[i]), limit)
@@ -181,15 +188,15 @@ func lostAll(r *engineTest) {
 
 // lostBetween has another process write after the write whose reply is lost: the charge may be made twice, and what is admitted
 // is charged.
-func lostBetween(r *engineTest) {
+func lostBetween(r *story) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
-	q := ask(tokens("a", 30), limit)
-	r.mustAcquire(other, ask(tokens("a", 1), limit))
-	calls := r.faults.Calls(OpApply)
-	r.faults.SetPlan(On(OpApply, calls, LoseReply))
-	r.faults.SetHooks(nil, func(_ context.Context, c Call) {
-		if c.Op == OpApply && c.Nth == calls {
-			r.mustAcquire(other, ask(tokens("a", 1), limit))
+	q := request(tokens("a", 30), limit)
+	r.mustAcquire(other, request(tokens("a", 1), limit))
+	calls := r.faults.Calls(conformance.OpApply)
+	r.faults.SetPlan(conformance.On(conformance.OpApply, calls, conformance.LoseReply))
+	r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
+		if c.Op == conformance.OpApply && c.Nth == calls {
+			r.mustAcquire(other, request(tokens("a", 1), limit))
 		}
 	})
 	r.mustAcquire(l, q)
@@ -204,16 +211,16 @@ func lostBetween(r *engineTest) {
 }
 
 // lostForced loses the reply to a charge without token check, alone and beside a refund.
-func lostForced(r *engineTest) {
+func lostForced(r *story) {
 	for _, act := range troubles {
 		for _, state := range states {
 			l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
-			q := ask(tokens("a", 10), limits...)
+			q := request(tokens("a", 10), limits...)
 			q.Entity = fmt.Sprintf("user-%d-%.3s", act, state.name)
 			state.prep(r, l, q)
 			lease := r.mustAcquire(l, q)
 			r.must(lease.Adjust(engine.Tokens{"a": 95, "b": 5}))
-			r.next(OpApply, act)
+			r.next(conformance.OpApply, act)
 			r.must(lease.Commit(r.Context()))
 			r.late()
 			r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprintf("%s, adjusted, %v", state.name, act), fmt.Sprintf("a:%d b:95", -5-state.used), limits...)
@@ -222,14 +229,14 @@ func lostForced(r *engineTest) {
 }
 
 // lostCommitAgain commits again after a commit all of whose replies were lost.
-func lostCommitAgain(r *engineTest) {
-	for i, act := range []Act{Fail, LoseRequest, LoseReply} {
+func lostCommitAgain(r *story) {
+	for i, act := range []conformance.Act{conformance.Fail, conformance.LoseRequest, conformance.LoseReply} {
 		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
-		q := ask(tokens("a", 10), limits...)
+		q := request(tokens("a", 10), limits...)
 		q.Entity = fmt.Sprintf("user-%d", i)
 		lease := r.mustAcquire(l, q)
 		r.must(lease.Adjust(engine.Tokens{"a": 5, "b": 7}))
-		r.faults.SetPlan(Always(act, OpApply))
+		r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
 		r.wantError("Commit, "+act.String(), lease.Commit(r.Context()), engine.ErrUnavailable)
 		r.faults.SetPlan(nil)
 		r.must(lease.Commit(r.Context()))
@@ -239,7 +246,7 @@ func lostCommitAgain(r *engineTest) {
 }
 
 // lostCascade loses the reply of each write of a path in turn.
-func lostCascade(r *engineTest) {
+func lostCascade(r *story) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 1000)}))
 	total := int64(0)
@@ -247,10 +254,10 @@ func lostCascade(r *engineTest) {
 		for nth := range 2 {
 			id := fmt.Sprintf("user-%d-%d", act, nth)
 			r.mustEntity(setup, engine.Entity{ID: id, Parent: "parent", Cascade: true})
-			q := ask(tokens("a", 10), stored("a", 100))
+			q := request(tokens("a", 10), stored("a", 100))
 			q.Entity = id
 			l := r.limiter()
-			r.faults.SetPlan(On(OpApply, r.faults.Calls(OpApply)+nth, act))
+			r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+nth, act))
 			r.mustAcquire(l, q)
 			r.late()
 			total += 10
@@ -260,12 +267,12 @@ func lostCascade(r *engineTest) {
 }
 
 // lostRead: reads that fail are resent.
-func lostRead(r *engineTest) {
-	for _, act := range []Act{Fail, Throttle, LoseRequest} {
+func lostRead(r *story) {
+	for _, act := range []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRequest} {
 		l := r.limiter()
-		r.next(OpRead, act)
-		r.mustAcquire(l, ask(tokens("a", 1), stored("a", 100)))
-		r.next(OpRead, act)
+		r.next(conformance.OpRead, act)
+		r.mustAcquire(l, request(tokens("a", 1), stored("a", 100)))
+		r.next(conformance.OpRead, act)
 		_ = r.left(l, user, stored("a", 100))
 	}
 	r.faults.SetPlan(nil)
@@ -273,16 +280,16 @@ func lostRead(r *engineTest) {
 }
 
 // lostConfiguration changes limits and resets a bucket with faults: each change is made once.
-func lostConfiguration(r *engineTest) {
+func lostConfiguration(r *story) {
 	for _, act := range troubles[:5] {
 		l := r.limiter()
 		r.must(l.ResetBucket(r.Context(), user, api))
 		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
-		r.mustAcquire(l, ask(tokens("a", 60)))
-		r.next(OpCommit, act)
+		r.mustAcquire(l, request(tokens("a", 60)))
+		r.next(conformance.OpCommit, act)
 		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 200)}))
 		r.wantLeft(l, "set, "+act.String(), "a:140")
-		r.next(OpCommit, act)
+		r.next(conformance.OpCommit, act)
 		r.must(l.ResetBucket(r.Context(), user, api))
 		r.wantLeft(l, "reset, "+act.String(), "a:200")
 	}

@@ -1,22 +1,24 @@
-package conformance
+package engine_test
 
 import (
 	"fmt"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// leases proves that a lease moves exactly the tokens that it reports, in whatever way it was acquired.
+// TestLeasesOnEveryPath proves that a lease moves exactly the tokens that it reports, in whatever way it was acquired.
+func TestLeasesOnEveryPath(t *testing.T) { tellOnEachKind(t, leases, false) }
+
 var leases = stories{
-	{"FirstUse", func(r *engineTest) { r.atEachPath(pathFirstUse) }},
-	{"LiveBucket", func(r *engineTest) { r.atEachPath(pathLive) }},
-	{"FullAgain", func(r *engineTest) { r.atEachPath(pathFullAgain) }},
-	{"WrongView", func(r *engineTest) { r.atEachPath(pathWrongView) }},
-	{"Converted", func(r *engineTest) { r.atEachPath(pathConverted) }},
-	{"OtherLimits", func(r *engineTest) { r.atEachPath(pathOtherLimits) }},
-	{"WithIO", func(r *engineTest) { r.slow().atEachPath(pathWrongView) }},
+	{"FirstUse", func(r *story) { r.atEachPath(pathFirstUse) }},
+	{"LiveBucket", func(r *story) { r.atEachPath(pathLive) }},
+	{"FullAgain", func(r *story) { r.atEachPath(pathFullAgain) }},
+	{"WrongView", func(r *story) { r.atEachPath(pathWrongView) }},
+	{"Converted", func(r *story) { r.atEachPath(pathConverted) }},
+	{"OtherLimits", func(r *story) { r.atEachPath(pathOtherLimits) }},
 	{"Debt", leaseDebt},
 	{"Gate", leaseGate},
 	{"BelowZero", leaseBelowZero},
@@ -32,13 +34,13 @@ var leases = stories{
 }
 
 // path brings a bucket into a state and returns a lease of 10 a, after which exactly 10 a are used.
-type path func(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease
+type path func(r *story, l *engine.Limiter, q engine.Request) *engine.Lease
 
-func pathFirstUse(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathFirstUse(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
 	return r.mustAcquire(l, q)
 }
 
-func pathLive(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathLive(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
 	q.Consume = tokens("a", 4)
 	r.mustAcquire(l, q)
 	q.Consume = tokens("a", 6)
@@ -49,14 +51,14 @@ func pathLive(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease 
 	return lease
 }
 
-func pathFullAgain(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathFullAgain(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
 	r.mustAcquire(l, q)
 	r.clock.advance(3 * aDay)
 	return r.mustAcquire(l, q)
 }
 
 // pathWrongView has another process change the bucket before and after.
-func pathWrongView(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathWrongView(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
 	other, big := r.limiter(), q
 	big.Consume = engine.Tokens{"a": 20, "b": 20}
 	r.must(r.mustAcquire(l, q).Rollback(r.Context()))
@@ -67,8 +69,8 @@ func pathWrongView(r *engineTest, l *engine.Limiter, q engine.Request) *engine.L
 }
 
 // pathConverted has a bucket with other limits when it is acquired.
-func pathConverted(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
-	old := ask(tokens("a", 5), stored("a", 33), stored("zz", 7))
+func pathConverted(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
+	old := request(tokens("a", 5), stored("a", 33), stored("zz", 7))
 	old.Entity, old.Resource = q.Entity, q.Resource
 	lease := r.mustAcquire(r.limiter(), old)
 	defer func() { r.must(lease.Rollback(r.Context())) }()
@@ -76,9 +78,9 @@ func pathConverted(r *engineTest, l *engine.Limiter, q engine.Request) *engine.L
 }
 
 // pathOtherLimits has a bucket whose limits another process changes while the lease is held, so that others are between them.
-func pathOtherLimits(r *engineTest, l *engine.Limiter, q engine.Request) *engine.Lease {
+func pathOtherLimits(r *story, l *engine.Limiter, q engine.Request) *engine.Lease {
 	lease := r.mustAcquire(l, q)
-	other := ask(tokens("aa", 1))
+	other := request(tokens("aa", 1))
 	other.Entity, other.Resource = q.Entity, q.Resource
 	other.Override = []engine.Limit{stored("a", 100), stored("aa", 1), stored("b", 100), stored("zz", 7)}
 	r.mustAcquire(r.limiter(), other)
@@ -87,11 +89,11 @@ func pathOtherLimits(r *engineTest, l *engine.Limiter, q engine.Request) *engine
 
 // atEachPath does everything that a lease can do, with a limit that its request has named and one that it has not. The limits
 // are in Request.Limits, stored, or in Request.Override.
-func (r *engineTest) atEachPath(way path) {
+func (r *story) atEachPath(way path) {
 	limits := []engine.Limit{stored("a", 100), stored("b", 100)}
 	for i, v := range []string{"brought", "stored", "override"} {
 		for j, step := range leaseSteps {
-			q := ask(tokens("a", 10))
+			q := request(tokens("a", 10))
 			q.Entity = fmt.Sprintf("user-%d-%d", i, j)
 			l := r.limiter()
 			switch v {
@@ -116,7 +118,7 @@ func (r *engineTest) atEachPath(way path) {
 }
 
 // wantUsed compares, in a new process, how many of 100 a and b are used.
-func (r *engineTest) wantUsed(q engine.Request, what string, a, b int64) {
+func (r *story) wantUsed(q engine.Request, what string, a, b int64) {
 	r.Helper()
 	probe := q
 	probe.Consume = engine.Tokens{"a": 100, "b": 100}
@@ -137,27 +139,27 @@ func (r *engineTest) wantUsed(q engine.Request, what string, a, b int64) {
 // leaseSteps are what a lease of 10 a can do, and what is used then.
 var leaseSteps = []struct {
 	name     string
-	do       func(*engineTest, *engine.Lease) error
+	do       func(*story, *engine.Lease) error
 	a, b     int64
 	consumed string
 }{
-	{"nothing", func(*engineTest, *engine.Lease) error { return nil }, 10, 0, "a:10"},
-	{"Commit", func(r *engineTest, s *engine.Lease) error { return s.Commit(r.Context()) }, 10, 0, "a:10"},
-	{"Rollback", func(r *engineTest, s *engine.Lease) error { return s.Rollback(r.Context()) }, 0, 0, "a:0"},
+	{"nothing", func(*story, *engine.Lease) error { return nil }, 10, 0, "a:10"},
+	{"Commit", func(r *story, s *engine.Lease) error { return s.Commit(r.Context()) }, 10, 0, "a:10"},
+	{"Rollback", func(r *story, s *engine.Lease) error { return s.Rollback(r.Context()) }, 0, 0, "a:0"},
 	{"Adjust up", adjusting(engine.Tokens{"a": 5, "b": 7}), 15, 7, "a:15 b:7"},
 	{"Adjust down", adjusting(engine.Tokens{"a": -10}), 0, 0, "a:0"},
 	{"Adjust both ways", adjusting(engine.Tokens{"a": -3, "b": 7}), 7, 7, "a:7 b:7"},
 	{"Adjust twice", adjusting(engine.Tokens{"a": 3}, engine.Tokens{"a": -5, "b": 1}), 8, 1, "a:8 b:1"},
-	{"Consume", func(r *engineTest, s *engine.Lease) error {
+	{"Consume", func(r *story, s *engine.Lease) error {
 		return s.Consume(r.Context(), engine.Tokens{"a": 2, "b": 3})
 	}, 12, 3, "a:12 b:3"},
-	{"Release", func(r *engineTest, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 4)) }, 6, 0, "a:6"},
-	{"Adjust, Flush, Adjust, Commit", func(r *engineTest, s *engine.Lease) error {
+	{"Release", func(r *story, s *engine.Lease) error { return s.Release(r.Context(), tokens("a", 4)) }, 6, 0, "a:6"},
+	{"Adjust, Flush, Adjust, Commit", func(r *story, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("b", 9)) }, func() error { return s.Flush(r.Context()) },
 			func() error { return s.Adjust(engine.Tokens{"a": 1, "b": -4}) }, func() error { return s.Commit(r.Context()) },
 			func() error { return s.Rollback(r.Context()) })
 	}, 11, 5, "a:11 b:5"},
-	{"Adjust, Consume, Release, Rollback", func(r *engineTest, s *engine.Lease) error {
+	{"Adjust, Consume, Release, Rollback", func(r *story, s *engine.Lease) error {
 		return steps(func() error { return s.Adjust(tokens("b", 9)) }, func() error { return s.Flush(r.Context()) },
 			func() error { return s.Consume(r.Context(), engine.Tokens{"a": 1, "b": 2}) },
 			func() error { return s.Release(r.Context(), engine.Tokens{"a": 2, "b": 3}) },
@@ -166,8 +168,8 @@ var leaseSteps = []struct {
 }
 
 // adjusting adjusts, and commits.
-func adjusting(deltas ...engine.Tokens) func(*engineTest, *engine.Lease) error {
-	return func(r *engineTest, s *engine.Lease) error {
+func adjusting(deltas ...engine.Tokens) func(*story, *engine.Lease) error {
+	return func(r *story, s *engine.Lease) error {
 		for _, d := range deltas {
 			if err := s.Adjust(d); err != nil {
 				return err
@@ -188,12 +190,11 @@ func steps(all ...func() error) error {
 }
 
 // leaseManyHands uses one lease from many goroutines.
-func leaseManyHands(r *engineTest) {
+func leaseManyHands(r *story) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 1000), stored("b", 1000)}
-	lease := r.mustAcquire(l, ask(tokens("a", 100), limits...))
+	lease := r.mustAcquire(l, request(tokens("a", 100), limits...))
 	var released atomic.Int64
-	s := &storeTest{tester: r.T}
-	s.together(workers, func(i int) {
+	r.together(hands, func(i int) {
 		for range 10 {
 			if err := lease.Adjust(engine.Tokens{"a": 1, "b": 2}); err != nil {
 				r.Errorf("Adjust: %v", err)
@@ -208,15 +209,15 @@ func leaseManyHands(r *engineTest) {
 		}
 	})
 	r.must(lease.Commit(r.Context()))
-	used := 100 + 10*workers - released.Load()
-	r.wantLeft(l, "many hands on one lease", fmt.Sprintf("a:%d b:%d", 1000-used, 1000-30*workers), limits...)
+	used := 100 + 10*hands - released.Load()
+	r.wantLeft(l, "many hands on one lease", fmt.Sprintf("a:%d b:%d", 1000-used, 1000-30*hands), limits...)
 }
 
 // leaseMaxHold: a refund later than MaxHold after its charge is void and counted; charges are made at any time.
-func leaseMaxHold(r *engineTest) {
+func leaseMaxHold(r *story) {
 	limits := []engine.Limit{engine.Every("a", 100, 1000*time.Hour), engine.Every("b", 100, 1000*time.Hour)}
 	l := r.limiter(func(o *engine.Options) { o.MaxHold = time.Minute })
-	inTime, late, mixed := r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...)), r.mustAcquire(l, ask(tokens("a", 10), limits...))
+	inTime, late, mixed := r.mustAcquire(l, request(tokens("a", 10), limits...)), r.mustAcquire(l, request(tokens("a", 10), limits...)), r.mustAcquire(l, request(tokens("a", 10), limits...))
 	r.clock.advance(time.Minute)
 	r.must(inTime.Rollback(r.Context()))
 	r.wantLeft(l, "refunded after exactly MaxHold", "a:80 b:100", limits...)
@@ -236,7 +237,7 @@ func leaseMaxHold(r *engineTest) {
 		r.Errorf("%d tokens were reported as not refunded, not 20", lost)
 	}
 	never := r.limiter(func(o *engine.Options) { o.MaxHold = -1 })
-	lease := r.mustAcquire(never, ask(tokens("a", 10), limits...))
+	lease := r.mustAcquire(never, request(tokens("a", 10), limits...))
 	r.clock.advance(1)
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(never, "MaxHold is off", "a:70 b:95", limits...)
