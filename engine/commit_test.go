@@ -18,11 +18,11 @@ var changes = []struct {
 	make  func(context.Context, *engine.Limiter) error
 }{
 	{"create", func(*world) {}, func(ctx context.Context, l *engine.Limiter) error {
-		return l.CreateEntity(ctx, engine.Entity{ID: "new", Parent: "old"}, ghosts)
+		return l.CreateEntity(ctx, engine.Entity{ID: "new", Parent: "old"}, anyParent)
 	}},
 	{"update", func(w *world) { w.furnish("e", 0, 0) }, func(ctx context.Context, l *engine.Limiter) error {
 		parent := "other"
-		_, err := l.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parent}, ghosts)
+		_, err := l.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parent}, anyParent)
 		return err
 	}},
 	{"delete", func(w *world) { w.furnish("e", 2, 2) }, func(ctx context.Context, l *engine.Limiter) error {

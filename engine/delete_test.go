@@ -17,7 +17,7 @@ import (
 func (w *world) furnish(id string, limits, buckets int) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: id, Parent: "parent"}, ghosts))
+	must(w.t, w.CreateEntity(ctx, engine.Entity{ID: id, Parent: "parent"}, anyParent))
 	for i := range limits {
 		must(w.t, w.SetLimits(ctx, id, fmt.Sprint("r", i), []engine.Limit{engine.PerMinute("rpm", 10)}))
 	}
@@ -74,7 +74,7 @@ func TestDeleteWithChildren(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil))
 	for i := range 150 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p", Cascade: true}, ghosts))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p", Cascade: true}, anyParent))
 	}
 	before := w.dump(true)
 	wants(t, "with children", w.DeleteEntity(ctx, "p", nil), engine.ErrHasChildren)
@@ -186,12 +186,12 @@ func TestDeleteRace(t *testing.T) {
 			})
 		}
 		parents := []string{"p", "q", ""}
-		try(func(n int) error { return w.CreateEntity(ctx, engine.Entity{ID: "e", Parent: parents[n%3]}, ghosts) })
+		try(func(n int) error { return w.CreateEntity(ctx, engine.Entity{ID: "e", Parent: parents[n%3]}, anyParent) })
 		try(func(int) error { return w.CreateEntity(ctx, engine.Entity{ID: "p"}, nil) })
 		try(func(int) error { return w.DeleteEntity(ctx, "e", nil) })
 		try(func(int) error { return w.DeleteEntity(ctx, "p", &engine.DeleteOptions{Force: true}) })
 		try(func(n int) error {
-			_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parents[(n+1)%3]}, ghosts)
+			_, err := w.UpdateEntity(ctx, "e", engine.EntityUpdate{Parent: &parents[(n+1)%3]}, anyParent)
 			return err
 		})
 		try(func(n int) error {

@@ -15,7 +15,7 @@ func TestEntityLife(t *testing.T) {
 	must(t, w.CreateEntity(ctx, engine.Entity{
 		ID: "user", Name: "Ü <b>", Parent: "org", Cascade: true, CreatedAt: born.AddDate(-1, 0, 0),
 		Metadata: map[string]string{"b": "2", "a": "<1>"},
-	}, ghosts))
+	}, anyParent))
 	wants(t, "created twice", w.CreateEntity(ctx, engine.Entity{ID: "user"}, nil), engine.ErrEntityExists)
 	e, err := w.Entity(ctx, "user")
 	must(t, err)
@@ -30,7 +30,7 @@ func TestEntityLife(t *testing.T) {
 	equal(t, "renamed", e, engine.Entity{
 		ID: "user", Name: "New", Parent: "org", Cascade: true, CreatedAt: born, Metadata: map[string]string{"a": "<1>", "b": "2"},
 	})
-	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &none, Parent: &none, Cascade: &no, Metadata: map[string]string{}}, ghosts)
+	e, err = w.UpdateEntity(ctx, "user", engine.EntityUpdate{Name: &none, Parent: &none, Cascade: &no, Metadata: map[string]string{}}, anyParent)
 	must(t, err)
 	equal(t, "emptied", e, engine.Entity{ID: "user", CreatedAt: born})
 	again, err := w.Entity(ctx, "user")
@@ -90,7 +90,7 @@ func TestEntityValidation(t *testing.T) {
 		if c.e.ID != "there" {
 			continue
 		}
-		_, err := w.UpdateEntity(ctx, c.e.ID, engine.EntityUpdate{Name: &c.e.Name, Parent: &c.e.Parent, Metadata: c.e.Metadata}, ghosts)
+		_, err := w.UpdateEntity(ctx, c.e.ID, engine.EntityUpdate{Name: &c.e.Name, Parent: &c.e.Parent, Metadata: c.e.Metadata}, anyParent)
 		wants(t, c.what+", updated", err, c.want)
 	}
 	equal(t, "store", w.dump(true), before)
@@ -158,7 +158,7 @@ func TestEntityAtOnce(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	w.use("user", "r")
 	must(t, w.SetLimits(ctx, "org", "", []engine.Limit{engine.PerMinute("rpm", 10)}))
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "org", Cascade: true}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "org", Cascade: true}, anyParent))
 	w.use("user", "r")
 	no := false
 	_, err := w.UpdateEntity(ctx, "user", engine.EntityUpdate{Cascade: &no}, nil)

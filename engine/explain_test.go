@@ -31,12 +31,12 @@ func TestExplain(t *testing.T) {
 	must(t, w.SetLimits(ctx, "user", "r", limit(4)))
 	equal(t, "entity and resource", explain().Path, []engine.PathLevel{{Entity: "user", Level: engine.LevelEntityResource, Limits: sorted(4)}})
 
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "team"}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "user", Parent: "team"}, anyParent))
 	equal(t, "a parent without cascade", len(explain().Path), 1)
 	cascade := true
 	_, err := w.UpdateEntity(ctx, "user", engine.EntityUpdate{Cascade: &cascade}, nil)
 	must(t, err)
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "team", Parent: "org", Cascade: true}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "team", Parent: "org", Cascade: true}, anyParent))
 	must(t, w.SetLimits(ctx, "org", "", limit(5)))
 	must(t, w.DeleteSystemDefaults(ctx))
 	must(t, w.DeleteResourceDefaults(ctx, "r"))
@@ -70,7 +70,7 @@ func TestExplainTooLong(t *testing.T) {
 		}
 	}
 	parent := "a5"
-	_, err := w.UpdateEntity(ctx, "b0", engine.EntityUpdate{Parent: &parent}, ghosts)
+	_, err := w.UpdateEntity(ctx, "b0", engine.EntityUpdate{Parent: &parent}, anyParent)
 	must(t, err)
 	must(t, w.SetSystemDefaults(ctx, []engine.Limit{engine.PerMinute("rpm", 10)}, nil))
 	before := w.dump(true)

@@ -38,7 +38,7 @@ func TestLeaseConsumedPending(t *testing.T) {
 func TestLeaseOfLaterLimits(t *testing.T) {
 	w, limit := newWorld(t), engine.PerSecond("a", 10)
 	must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "team"}, nil))
-	must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "user-1", Parent: "team", Cascade: true}, ghosts))
+	must(t, w.CreateEntity(t.Context(), engine.Entity{ID: "user-1", Parent: "team", Cascade: true}, anyParent))
 	must(t, w.SetLimits(t.Context(), "team", "gpt-4", []engine.Limit{limit}))
 	lease := mustAcquire(t, w.Limiter, ask(1))
 	must(t, w.SetLimits(t.Context(), "user-1", "gpt-4", []engine.Limit{limit}))

@@ -13,7 +13,7 @@ import (
 func TestPageValidation(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range 3 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: "p"}, ghosts))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: "p"}, anyParent))
 		must(t, w.SetResourceDefaults(ctx, fmt.Sprint("r", i), []engine.Limit{engine.PerMinute("rpm", 1)}))
 	}
 	entities, err := w.Entities(ctx, engine.Page{Size: 1})

@@ -250,7 +250,7 @@ func TestManifestStaleParent(t *testing.T) {
 	must(t, err)
 	c := "c"
 	w.trouble.once("commit", 0, func() {
-		_, err := w.UpdateEntity(ctx, "p", engine.EntityUpdate{Parent: &c}, ghosts)
+		_, err := w.UpdateEntity(ctx, "p", engine.EntityUpdate{Parent: &c}, anyParent)
 		must(t, err)
 	})
 	err = w.troubled().ApplyManifest(ctx, "m", all, nil)
@@ -260,7 +260,7 @@ func TestManifestStaleParent(t *testing.T) {
 
 func TestManifestParents(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"}, ghosts)) // not managed by the manifest
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "x", Parent: "b"}, anyParent)) // not managed by the manifest
 	must(t, w.apply(nil, record("a", "x"), record("b", "")))
 	must(t, w.apply(nil, record("b", "a"), record("a", ""))) // reversed, with x between them
 	equal(t, "turned", w.managed("m"), "entity a \"\"< false map[] by m\nentity b \"\"<a false map[] by m")

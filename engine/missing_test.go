@@ -36,9 +36,9 @@ func TestMissingParent(t *testing.T) {
 	}
 	equal(t, "store", w.dump(true), before)
 
-	_, err = w.UpdateEntity(ctx, "u1", engine.EntityUpdate{Parent: &ghost}, ghosts)
+	_, err = w.UpdateEntity(ctx, "u1", engine.EntityUpdate{Parent: &ghost}, anyParent)
 	must(t, err)
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "u2", Parent: ghost, Cascade: true}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "u2", Parent: ghost, Cascade: true}, anyParent))
 	_, err = w.UpdateEntity(ctx, "u1", engine.EntityUpdate{Name: &name, Cascade: &cascade}, nil) // does not name it
 	must(t, err)
 	_, err = w.UpdateEntity(ctx, "u1", engine.EntityUpdate{Parent: &ghost}, nil)
@@ -175,7 +175,7 @@ func TestCascadeWarnings(t *testing.T) {
 		system = `parent "org" has no limits of its own: the system's default limits cap it, so all of its children share them; set limits for it`
 		above  = `parent "corp" has no limits of its own: the system's default limits cap it, so all of its children share them; set limits for it`
 	)
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "u1", Parent: "org"}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "u1", Parent: "org"}, anyParent))
 	both("no cascade", nil, nil)
 	cascade := true
 	_, err := w.UpdateEntity(ctx, "u1", engine.EntityUpdate{Cascade: &cascade}, nil)
@@ -183,7 +183,7 @@ func TestCascadeWarnings(t *testing.T) {
 	both("a parent without limits", []string{none}, []string{here})
 	must(t, w.SetSystemDefaults(ctx, rpm, nil))
 	both("a system default", []string{system}, []string{system})
-	must(t, w.CreateEntity(ctx, engine.Entity{ID: "org", Parent: "corp", Cascade: true}, ghosts))
+	must(t, w.CreateEntity(ctx, engine.Entity{ID: "org", Parent: "corp", Cascade: true}, anyParent))
 	both("two parents", []string{system, above}, []string{system, above})
 	must(t, w.SetLimits(ctx, "corp", "", rpm))
 	must(t, w.SetLimits(ctx, "org", "gpt-4", rpm))

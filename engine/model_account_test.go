@@ -29,7 +29,7 @@ func (a *account) open(r *run, family bool) {
 }
 
 // book enters a write that took effect on a bucket in all accounts.
-func (c *course) book(e *effect) {
+func (c *execution) book(e *effect) {
 	for _, h := range c.leases {
 		if h.entity == e.entity {
 			h.enter(e, c.leaseOf(e.by) == h)
@@ -48,7 +48,7 @@ func (a *account) enter(e *effect, own bool) {
 }
 
 // Observe implements [engine.Observer].
-func (c *course) Observe(e engine.Event) {
+func (c *execution) Observe(e engine.Event) {
 	if e.Kind != engine.EventRefundLost || len(c.stack) == 0 {
 		return
 	}
@@ -63,7 +63,7 @@ func (c *course) Observe(e engine.Event) {
 }
 
 // settleAccount enters what a step of a lease has asked for, and demands that it was moved once the lease is settled.
-func (c *course) settleAccount(r *run, o *outcome) {
+func (c *execution) settleAccount(r *run, o *outcome) {
 	h := c.leaseOf(r)
 	if h == nil || h.over || r.kind == doRollback && h.committed {
 		return
@@ -99,7 +99,7 @@ func (a *account) want(tokens engine.Tokens, sign int64) {
 	}
 }
 
-func (c *course) balance(r *run, h *held) {
+func (c *execution) balance(r *run, h *held) {
 	for n, name := range names {
 		if more := h.moved[n] - h.wanted[n]; h.changed || !c.bound.has(h.entity, name) {
 			h.changed = true

@@ -12,7 +12,7 @@ import (
 
 // bound holds the guarantee never-over-admit over every interval at once, and the conservation of tokens.
 type bound struct {
-	c      *course
+	c      *execution
 	limits [2][len(names)]interval
 	lives  [2]int    // of the buckets
 	last   [2]string // the charge that wrote a bucket last, if nobody wrote it since
@@ -38,7 +38,7 @@ type ledger struct {
 	committed         bool // Commit was called
 }
 
-func newBound(c *course) *bound {
+func newBound(c *execution) *bound {
 	b := &bound{c: c}
 	skew := c.skew.Nanoseconds()
 	if c.traits.steps && skew == 0 { // writers agree: the one clock that there is steps back: time is what it says
@@ -384,7 +384,7 @@ func (b *bound) trouble(r *run, o *outcome) {
 }
 
 // chargeOf names what a step charges for: itself, or what its lease has to settle, which a release changes.
-func (c *course) chargeOf(r *run) string {
+func (c *execution) chargeOf(r *run) string {
 	if h := c.leases[r.lease]; h != nil && r.kind >= doFlush && r.kind <= doRollback {
 		return "settlement " + itoa(r.lease) + "." + itoa(h.epoch)
 	}
@@ -392,7 +392,7 @@ func (c *course) chargeOf(r *run) string {
 }
 
 // leaseOf is the lease that a step uses.
-func (c *course) leaseOf(r *run) *held {
+func (c *execution) leaseOf(r *run) *held {
 	if r.kind >= doConsume && r.kind <= doRollback {
 		return c.leases[r.lease]
 	}

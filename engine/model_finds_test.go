@@ -291,7 +291,7 @@ func TestModelFinds(t *testing.T) {
 					s.id = 100 + i
 				}
 			}
-			c := newCourse(e, f.agree, t.Logf)
+			c := newExecution(e, f.agree, t.Logf)
 			c.play()
 			if c.wrong != "" {
 				t.Error(c.wrong)

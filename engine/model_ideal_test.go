@@ -9,25 +9,25 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
-// drip is one limit of an ideal bucket, in exact fractions.
-type drip struct {
+// idealLimit is one limit of an ideal bucket, in exact fractions.
+type idealLimit struct {
 	engine.Limit
 	brought bool
 	used    int64
 	full    *big.Rat // the instant at which it will be full, ns since the Unix epoch; nil: it is
 }
 
-func (d *drip) same(o *drip) bool { return d.Limit == o.Limit && d.brought == o.brought }
+func (d *idealLimit) same(o *idealLimit) bool { return d.Limit == o.Limit && d.brought == o.brought }
 
 func ratOf(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }
 
 // lasts is how long n tokens take to refill, in ns.
-func (d *drip) lasts(n int64) *big.Rat {
+func (d *idealLimit) lasts(n int64) *big.Rat {
 	return ratOf(n).Mul(ratOf(n), big.NewRat(int64(d.RefillPeriod), d.RefillAmount))
 }
 
 // base is the later of now and the instant at which the limit will be full.
-func (d *drip) base(now int64) *big.Rat {
+func (d *idealLimit) base(now int64) *big.Rat {
 	if n := ratOf(now); d.full == nil || d.full.Cmp(n) <= 0 {
 		return n
 	}
@@ -35,21 +35,21 @@ func (d *drip) base(now int64) *big.Rat {
 }
 
 // deficit is what is missing, in tokens.
-func (d *drip) deficit(now int64) *big.Rat {
+func (d *idealLimit) deficit(now int64) *big.Rat {
 	b := d.base(now)
 	return new(big.Rat).Mul(new(big.Rat).Sub(b, ratOf(now)), big.NewRat(d.RefillAmount, int64(d.RefillPeriod)))
 }
 
-func (d *drip) admits(now, n int64) bool {
+func (d *idealLimit) admits(now, n int64) bool {
 	return new(big.Rat).Add(d.deficit(now), ratOf(n)).Cmp(ratOf(d.Capacity)) <= 0
 }
 
-func (d *drip) available(now int64) int64 {
+func (d *idealLimit) available(now int64) int64 {
 	return clip(new(big.Int).Sub(big.NewInt(d.Capacity), roundUp(d.deficit(now))))
 }
 
 // wait is how long until n tokens, no more than the capacity, are there.
-func (d *drip) wait(now, n int64) time.Duration {
+func (d *idealLimit) wait(now, n int64) time.Duration {
 	if d.admits(now, n) {
 		return 0
 	}
@@ -58,19 +58,19 @@ func (d *drip) wait(now, n int64) time.Duration {
 }
 
 // fullAfter is how long until the limit is full.
-func (d *drip) fullAfter(now int64) time.Duration {
+func (d *idealLimit) fullAfter(now int64) time.Duration {
 	at := new(big.Rat).Set(d.base(now))
 	return time.Duration(clip(roundUp(at.Sub(at, ratOf(now)))))
 }
 
-func (d *drip) take(now, n int64) {
+func (d *idealLimit) take(now, n int64) {
 	if n != 0 {
 		d.full = new(big.Rat).Add(d.base(now), d.lasts(n))
 		d.used += n
 	}
 }
 
-func (d *drip) give(now, n int64) {
+func (d *idealLimit) give(now, n int64) {
 	if d.full == nil {
 		d.full = ratOf(now)
 	}
@@ -79,14 +79,14 @@ func (d *drip) give(now, n int64) {
 }
 
 // tooDeep tells whether a charge by force would lead beyond the range of debt.
-func (d *drip) tooDeep(now, n int64) bool {
+func (d *idealLimit) tooDeep(now, n int64) bool {
 	most := d.lasts(d.Capacity + bucket.MaxDebt)
 	most.Add(most, ratOf(now+int64(10*time.Second)))
 	return new(big.Rat).Add(d.base(now), d.lasts(n)).Cmp(most) > 0
 }
 
 // waitConverted is wait for a limit that will have the parameters of to when the request converts it, and not before.
-func (d *drip) waitConverted(to *drip, now, n int64) time.Duration {
+func (d *idealLimit) waitConverted(to *idealLimit, now, n int64) time.Duration {
 	most := ratOf(to.Capacity - n)
 	if n == 0 && !d.brought && !to.brought && d.Limit != to.Limit {
 		slack := new(big.Rat).Quo(ratOf(int64(10*time.Second)), d.lasts(1))
@@ -101,7 +101,7 @@ func (d *drip) waitConverted(to *drip, now, n int64) time.Duration {
 
 // change makes d, as it is at m, a limit with the parameters of to: what is missing is kept, rounded up by less than a
 // unit, and cut to the new capacity where both are stored and it was no debt.
-func (d *drip) change(to *drip, m int64) {
+func (d *idealLimit) change(to *idealLimit, m int64) {
 	cut := !d.brought && !to.brought && d.Limit != to.Limit
 	missing := d.deficit(m)
 	slack := new(big.Rat).Quo(ratOf(int64(10*time.Second)), d.lasts(1))
@@ -137,58 +137,58 @@ func clip(x *big.Int) int64 {
 	return 1<<63 - 1
 }
 
-// pail is an ideal bucket: some drips, and what happens to them when writers come with other limits than it has.
-type pail struct {
-	there bool
-	life  int // counts from 1; what was charged to an earlier one cannot be refunded
-	drips []drip
-	conv  int64
-	acq   int64
+// idealBucket is an ideal bucket: its limits, and what happens to them when writers come with other limits than it has.
+type idealBucket struct {
+	there       bool
+	life        int // counts from 1; what was charged to an earlier one cannot be refunded
+	idealLimits []idealLimit
+	conv        int64
+	acq         int64
 }
 
-func find(drips []drip, name string) *drip {
-	if i := slices.IndexFunc(drips, func(d drip) bool { return d.Name == name }); i >= 0 {
-		return &drips[i]
+func find(idealLimits []idealLimit, name string) *idealLimit {
+	if i := slices.IndexFunc(idealLimits, func(d idealLimit) bool { return d.Name == name }); i >= 0 {
+		return &idealLimits[i]
 	}
 	return nil
 }
 
 // fits tells whether the bucket's limits will do for a writer who requires view and knows stored: all of view are there
 // as they are, and the others are somebody else's, or stored.
-func (p *pail) fits(view, stored []drip) bool {
+func (p *idealBucket) fits(view, stored []idealLimit) bool {
 	for i := range view {
-		if has := find(p.drips, view[i].Name); has == nil || !has.same(&view[i]) {
+		if has := find(p.idealLimits, view[i].Name); has == nil || !has.same(&view[i]) {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(p.drips, func(d drip) bool {
+	return !slices.ContainsFunc(p.idealLimits, func(d idealLimit) bool {
 		return !d.brought && find(view, d.Name) == nil && find(stored, d.Name) == nil
 	})
 }
 
 // as gives the limits that the bucket has for such a writer: those that it has, if they will do; else those that a
 // conversion at now would leave, and the instant of that.
-func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool, m int64) {
+func (p *idealBucket) as(view, stored []idealLimit, now int64) (idealLimits []idealLimit, converted bool, m int64) {
 	switch {
 	case !p.there:
 		return slices.Clone(view), false, 0
 	case p.fits(view, stored):
-		return p.drips, false, 0
+		return p.idealLimits, false, 0
 	}
 	m = max(now, p.conv)
 	for i := range view {
 		d := view[i]
-		if has := find(p.drips, d.Name); has == nil { // added: full as of m
+		if has := find(p.idealLimits, d.Name); has == nil { // added: full as of m
 			d.full = ratOf(m)
 		} else {
 			changed := *has
 			changed.change(&d, m)
 			d = changed
 		}
-		drips = append(drips, d)
+		idealLimits = append(idealLimits, d)
 	}
-	for i := range p.drips {
-		has := p.drips[i]
+	for i := range p.idealLimits {
+		has := p.idealLimits[i]
 		if find(view, has.Name) != nil {
 			continue
 		}
@@ -197,46 +197,46 @@ func (p *pail) as(view, stored []drip, now int64) (drips []drip, converted bool,
 		case has.brought: // stays until it has been full for a minute
 			if same := has; has.full == nil || has.full.Cmp(ratOf(m-int64(time.Minute))) > 0 {
 				has.change(&same, m)
-				drips = append(drips, has)
+				idealLimits = append(idealLimits, has)
 			}
 		case now != nil:
 			has.change(now, m)
-			drips = append(drips, has)
+			idealLimits = append(idealLimits, has)
 		}
 	}
-	byName(drips)
-	return drips, true, m
+	byName(idealLimits)
+	return idealLimits, true, m
 }
 
-func byName(drips []drip) {
-	slices.SortFunc(drips, func(a, b drip) int { return nameIndex(a.Name) - nameIndex(b.Name) })
+func byName(idealLimits []idealLimit) {
+	slices.SortFunc(idealLimits, func(a, b idealLimit) int { return nameIndex(a.Name) - nameIndex(b.Name) })
 }
 
 // convert brings the bucket to what is stored.
-func (p *pail) convert(view, stored []drip, now int64) {
-	if drips, converted, m := p.as(view, stored, now); p.there && converted {
-		p.drips, p.conv = drips, m
+func (p *idealBucket) convert(view, stored []idealLimit, now int64) {
+	if idealLimits, converted, m := p.as(view, stored, now); p.there && converted {
+		p.idealLimits, p.conv = idealLimits, m
 	}
 }
 
 // charge is the gate.
-func (p *pail) charge(view, stored []drip, need engine.Tokens, now int64, acquire bool) bool {
-	drips, converted, m := p.as(view, stored, now)
+func (p *idealBucket) charge(view, stored []idealLimit, need engine.Tokens, now int64, acquire bool) bool {
+	idealLimits, converted, m := p.as(view, stored, now)
 	admitted := true
-	for i := range drips {
-		admitted = admitted && drips[i].admits(now, wanted(view, need, drips[i].Name))
+	for i := range idealLimits {
+		admitted = admitted && idealLimits[i].admits(now, wanted(view, need, idealLimits[i].Name))
 	}
 	if converted {
-		p.drips, p.conv = drips, m
+		p.idealLimits, p.conv = idealLimits, m
 	}
 	if !admitted {
 		return false
 	}
 	if !p.there {
-		p.create(drips)
+		p.create(idealLimits)
 	}
-	for i := range p.drips {
-		p.drips[i].take(now, wanted(view, need, p.drips[i].Name))
+	for i := range p.idealLimits {
+		p.idealLimits[i].take(now, wanted(view, need, p.idealLimits[i].Name))
 	}
 	if acquire {
 		p.acq++
@@ -244,28 +244,28 @@ func (p *pail) charge(view, stored []drip, need engine.Tokens, now int64, acquir
 	return true
 }
 
-func wanted(view []drip, need engine.Tokens, name string) int64 {
+func wanted(view []idealLimit, need engine.Tokens, name string) int64 {
 	if find(view, name) == nil {
 		return 0
 	}
 	return need[name]
 }
 
-func (p *pail) create(drips []drip) {
+func (p *idealBucket) create(idealLimits []idealLimit) {
 	p.there, p.life, p.conv, p.acq = true, p.life+1, 0, 0
-	p.drips = slices.Clone(drips)
-	for i := range p.drips {
-		p.drips[i].full, p.drips[i].used = nil, 0
+	p.idealLimits = slices.Clone(idealLimits)
+	for i := range p.idealLimits {
+		p.idealLimits[i].full, p.idealLimits[i].used = nil, 0
 	}
 }
 
-func (p *pail) remove() { *p = pail{life: p.life} }
+func (p *idealBucket) remove() { *p = idealBucket{life: p.life} }
 
-func (p *pail) reset() {
+func (p *idealBucket) reset() {
 	if p.there {
 		p.life, p.conv = p.life+1, 0
-		for i := range p.drips {
-			p.drips[i].full = nil
+		for i := range p.idealLimits {
+			p.idealLimits[i].full = nil
 		}
 	}
 }

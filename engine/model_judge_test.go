@@ -14,33 +14,33 @@ import (
 
 // ideal does every step on ideal buckets, and demands equality with what the engine did.
 type ideal struct {
-	c       *course
-	stored  map[[2]int][]drip // by level, and by entity where that has one
+	c       *execution
+	stored  map[[2]int][]idealLimit // by level, and by entity where that has one
 	cascade bool
-	pails   [2]pail
+	buckets [2]idealBucket
 	leases  map[int]*idealLease
 }
 
-func newIdeal(c *course) *ideal {
-	return &ideal{c: c, stored: map[[2]int][]drip{}, leases: map[int]*idealLease{}}
+func newIdeal(c *execution) *ideal {
+	return &ideal{c: c, stored: map[[2]int][]idealLimit{}, leases: map[int]*idealLease{}}
 }
 
-// rung is one bucket on a path: what its writer requires, and what is stored.
-type rung struct {
+// pathBucket is one bucket on a path: what its writer requires, and what is stored.
+type pathBucket struct {
 	entity       int
-	view, stored []drip
+	view, stored []idealLimit
 }
 
-func drips(limits []engine.Limit, brought bool) []drip {
-	var all []drip
+func idealLimits(limits []engine.Limit, brought bool) []idealLimit {
+	var all []idealLimit
 	for _, l := range limits {
-		all = append(all, drip{Limit: l, brought: brought})
+		all = append(all, idealLimit{Limit: l, brought: brought})
 	}
 	byName(all)
 	return all
 }
 
-func (j *ideal) storedFor(entity int) []drip {
+func (j *ideal) storedFor(entity int) []idealLimit {
 	for _, at := range [][2]int{{0, entity}, {1, entity}, {2, 0}, {3, 0}} {
 		if d := j.stored[at]; d != nil {
 			return d
@@ -49,28 +49,28 @@ func (j *ideal) storedFor(entity int) []drip {
 	return nil
 }
 
-// ladder is the path of an entity, without the levels that have no limits.
-func (j *ideal) ladder(entity int, brought []drip, over bool) (path []rung) {
+// pathBuckets is the path of an entity, without the levels that have no limits.
+func (j *ideal) pathBuckets(entity int, brought []idealLimit, over bool) (path []pathBucket) {
 	stored := j.storedFor(entity)
 	view := stored
 	if brought != nil && (over || view == nil) {
 		view = brought
 	}
 	if view != nil {
-		path = append(path, rung{entity, view, stored})
+		path = append(path, pathBucket{entity, view, stored})
 	}
 	if stored := j.storedFor(1); entity == 0 && j.cascade && stored != nil {
-		path = append(path, rung{1, stored, stored})
+		path = append(path, pathBucket{1, stored, stored})
 	}
 	return path
 }
 
-func (j *ideal) asked(s *step) []rung {
-	var brought []drip
+func (j *ideal) asked(s *step) []pathBucket {
+	var brought []idealLimit
 	if s.plan >= 0 {
-		brought = drips(j.c.palette[s.plan], true)
+		brought = idealLimits(j.c.palette[s.plan], true)
 	}
-	return j.ladder(s.entity, brought, s.over)
+	return j.pathBuckets(s.entity, brought, s.over)
 }
 
 func (j *ideal) judge(r *run, o *outcome) {
@@ -90,13 +90,13 @@ func (j *ideal) judge(r *run, o *outcome) {
 		delete(j.stored, [2]int{r.level, j.owner(r)})
 	case doReset:
 		j.expect(o, nil)
-		j.pails[r.entity].reset()
+		j.buckets[r.entity].reset()
 	case doCascade:
 		j.expect(o, nil)
 		j.cascade = r.level%2 == 0
 	case doDelete:
 		j.expect(o, nil)
-		j.pails[0].remove()
+		j.buckets[0].remove()
 		j.cascade = r.level%2 == 0
 		delete(j.stored, [2]int{0, 0})
 		delete(j.stored, [2]int{1, 0})
@@ -115,10 +115,10 @@ func (j *ideal) owner(r *run) int {
 }
 
 func (j *ideal) store(r *run, now int64) {
-	j.stored[[2]int{r.level, j.owner(r)}] = drips(j.c.palette[r.plan], false)
+	j.stored[[2]int{r.level, j.owner(r)}] = idealLimits(j.c.palette[r.plan], false)
 	if r.level == 0 {
 		stored := j.storedFor(r.entity)
-		j.pails[r.entity].convert(stored, stored, now)
+		j.buckets[r.entity].convert(stored, stored, now)
 	}
 }
 
@@ -131,17 +131,17 @@ func (j *ideal) expect(o *outcome, want error) bool {
 }
 
 // gate is an acquire, or a lease that takes more. It reports whether tokens were charged, or looked at.
-func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) bool {
+func (j *ideal) gate(r *run, o *outcome, path []pathBucket, now int64, acquire bool) bool {
 	if !j.expect(o, refusal(path, r.tokens)) {
 		return false
 	}
 	admitted := false
 	switch {
-	case slices.ContainsFunc(path, func(g rung) bool { return above(g.view, r.tokens) }):
+	case slices.ContainsFunc(path, func(g pathBucket) bool { return above(g.view, r.tokens) }):
 	case nothing(r.tokens):
 		if admitted = j.look(path, now); !admitted {
 			for _, g := range path {
-				j.pails[g.entity].convert(g.view, g.stored, now)
+				j.buckets[g.entity].convert(g.view, g.stored, now)
 			}
 		}
 	default:
@@ -158,20 +158,20 @@ func (j *ideal) gate(r *run, o *outcome, path []rung, now int64, acquire bool) b
 	return admitted
 }
 
-func refusal(path []rung, tokens engine.Tokens) error {
+func refusal(path []pathBucket, tokens engine.Tokens) error {
 	if len(path) == 0 {
 		return engine.ErrNoLimits
 	}
 	for name := range tokens {
-		if !slices.ContainsFunc(path, func(g rung) bool { return find(g.view, name) != nil }) {
+		if !slices.ContainsFunc(path, func(g pathBucket) bool { return find(g.view, name) != nil }) {
 			return engine.ErrUnknownLimit
 		}
 	}
 	return nil
 }
 
-func above(view []drip, tokens engine.Tokens) bool {
-	return slices.ContainsFunc(view, func(d drip) bool { return tokens[d.Name] > d.Capacity })
+func above(view []idealLimit, tokens engine.Tokens) bool {
+	return slices.ContainsFunc(view, func(d idealLimit) bool { return tokens[d.Name] > d.Capacity })
 }
 
 func nothing(tokens engine.Tokens) bool {
@@ -184,10 +184,10 @@ func nothing(tokens engine.Tokens) bool {
 }
 
 // look judges a request for nothing.
-func (j *ideal) look(path []rung, now int64) bool {
+func (j *ideal) look(path []pathBucket, now int64) bool {
 	for _, g := range path {
-		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
-		if slices.ContainsFunc(drips, func(d drip) bool { return !d.admits(now, 0) }) {
+		idealLimits, _, _ := j.buckets[g.entity].as(g.view, g.stored, now)
+		if slices.ContainsFunc(idealLimits, func(d idealLimit) bool { return !d.admits(now, 0) }) {
 			return false
 		}
 	}
@@ -195,10 +195,10 @@ func (j *ideal) look(path []rung, now int64) bool {
 }
 
 // charge charges one bucket after the other, a remote store's all at once, and gives all back where one does not admit.
-func (j *ideal) charge(path []rung, tokens engine.Tokens, now int64, acquire bool) bool {
-	var charged []rung
+func (j *ideal) charge(path []pathBucket, tokens engine.Tokens, now int64, acquire bool) bool {
+	var charged []pathBucket
 	for _, g := range path {
-		b := &j.pails[g.entity]
+		b := &j.buckets[g.entity]
 		there := b.there
 		if b.charge(g.view, g.stored, tokens, now, acquire) {
 			if charged = append(charged, g); !there {
@@ -214,7 +214,7 @@ func (j *ideal) charge(path []rung, tokens engine.Tokens, now int64, acquire boo
 	for _, g := range charged {
 		for i := range g.view {
 			if n := tokens[g.view[i].Name]; n > 0 {
-				find(j.pails[g.entity].drips, g.view[i].Name).give(now, n)
+				find(j.buckets[g.entity].idealLimits, g.view[i].Name).give(now, n)
 			}
 		}
 	}
@@ -222,24 +222,24 @@ func (j *ideal) charge(path []rung, tokens engine.Tokens, now int64, acquire boo
 }
 
 // adopt is for a bucket that was made: it may have limits, full like all, that its writer remembers of an earlier one.
-func (j *ideal) adopt(b *pail, g rung) {
+func (j *ideal) adopt(b *idealBucket, g pathBucket) {
 	for _, t := range j.c.store.limits(j.record(g.entity)) {
-		if find(b.drips, t.Name) != nil {
+		if find(b.idealLimits, t.Name) != nil {
 			continue
 		}
 		if !t.Brought && find(g.stored, t.Name) == nil {
 			j.c.fail("e%d was made with %v, which nobody asked for", g.entity, t)
 		}
-		b.drips = append(b.drips, drip{Limit: t.Limit, brought: t.Brought})
+		b.idealLimits = append(b.idealLimits, idealLimit{Limit: t.Limit, brought: t.Brought})
 	}
-	byName(b.drips)
+	byName(b.idealLimits)
 }
 
 // denial compares what a denial says.
-func (j *ideal) denial(o *outcome, path []rung, tokens engine.Tokens, now int64) {
+func (j *ideal) denial(o *outcome, path []pathBucket, tokens engine.Tokens, now int64) {
 	want := &outcome{}
 	for _, g := range path {
-		want.tell(g, &j.pails[g.entity], tokens, now)
+		want.tell(g, &j.buckets[g.entity], tokens, now)
 	}
 	slices.SortStableFunc(want.statuses, byBucket)
 	slices.SortStableFunc(o.statuses, byBucket)
@@ -249,10 +249,10 @@ func (j *ideal) denial(o *outcome, path []rung, tokens engine.Tokens, now int64)
 }
 
 // tell adds what there is to say of one bucket: of all limits that the writer requires, and of others that are in its way.
-func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
-	drips, converted, m := p.as(g.view, g.stored, now)
-	for i := range drips {
-		d, n := &drips[i], wanted(g.view, tokens, drips[i].Name)
+func (o *outcome) tell(g pathBucket, p *idealBucket, tokens engine.Tokens, now int64) {
+	idealLimits, converted, m := p.as(g.view, g.stored, now)
+	for i := range idealLimits {
+		d, n := &idealLimits[i], wanted(g.view, tokens, idealLimits[i].Name)
 		s := engine.LimitStatus{
 			Entity: entityName(g.entity), Resource: anyResource, Limit: d.Limit,
 			Remaining: d.available(now), Requested: n, Exceeded: !d.admits(now, n), NeverFits: n > d.Capacity, ResetAfter: d.fullAfter(now),
@@ -262,7 +262,7 @@ func (o *outcome) tell(g rung, p *pail, tokens engine.Tokens, now int64) {
 			s.RetryAfter, o.never = math.MaxInt64, true
 		case s.Exceeded:
 			s.RetryAfter = d.wait(now, n)
-			if was := find(p.drips, d.Name); converted && was != nil && m <= now {
+			if was := find(p.idealLimits, d.Name); converted && was != nil && m <= now {
 				s.RetryAfter = was.waitConverted(d, now, n)
 			}
 		case find(g.view, d.Name) == nil:
@@ -288,13 +288,13 @@ func (j *ideal) inspect(r *run, o *outcome, now int64) {
 			break
 		}
 		all := new(outcome)
-		if all.tell(g, &j.pails[g.entity], nil, now); !slices.Equal(all.statuses, of(g, o.statuses)) {
+		if all.tell(g, &j.buckets[g.entity], nil, now); !slices.Equal(all.statuses, of(g, o.statuses)) {
 			j.c.fail("told %v, want %v", o, all)
 		}
 	}
 	want := new(outcome)
 	for _, g := range path {
-		want.tell(g, &j.pails[g.entity], r.tokens, now)
+		want.tell(g, &j.buckets[g.entity], r.tokens, now)
 	}
 	if o.never != want.never || o.retry != want.retry {
 		j.c.fail("told %v, never: %v, want %v, %v", o.retry, o.never, want.retry, want.never)
@@ -302,14 +302,14 @@ func (j *ideal) inspect(r *run, o *outcome, now int64) {
 }
 
 // of are the statuses of one bucket.
-func of(g rung, all []engine.LimitStatus) []engine.LimitStatus {
+func of(g pathBucket, all []engine.LimitStatus) []engine.LimitStatus {
 	return slices.DeleteFunc(slices.Clone(all), func(s engine.LimitStatus) bool { return s.Entity != entityName(g.entity) })
 }
 
 // compare holds the records in the store against the ideal buckets.
 func (j *ideal) compare(now int64) {
-	for i := range j.pails {
-		p, r := &j.pails[i], j.record(i)
+	for i := range j.buckets {
+		p, r := &j.buckets[i], j.record(i)
 		if r.Present() != p.there {
 			j.c.fail("e%d is there: %v, want %v", i, r.Present(), p.there)
 		} else if p.there {
@@ -328,16 +328,16 @@ func (j *ideal) record(entity int) *backend.Record {
 	return &out[0]
 }
 
-func (j *ideal) compareRecord(entity int, p *pail, r *backend.Record, now int64) {
+func (j *ideal) compareRecord(entity int, p *idealBucket, r *backend.Record, now int64) {
 	terms := j.c.store.limits(r)
-	if len(terms) != len(p.drips) || r.Int64(schema.Acq) != p.acq || r.Int64(schema.Conv) != p.conv {
+	if len(terms) != len(p.idealLimits) || r.Int64(schema.Acq) != p.acq || r.Int64(schema.Conv) != p.conv {
 		j.c.fail("e%d has %v, %d acquires, converted at %d; want %v, %d, %d",
-			entity, terms, r.Int64(schema.Acq), r.Int64(schema.Conv), p.drips, p.acq, p.conv)
+			entity, terms, r.Int64(schema.Acq), r.Int64(schema.Conv), p.idealLimits, p.acq, p.conv)
 		return
 	}
 	for i, t := range terms {
-		d := find(p.drips, t.Name)
-		if d == nil || !d.same(&drip{Limit: t.Limit, brought: t.Brought}) || r.Int64(schema.Used(i)) != d.used {
+		d := find(p.idealLimits, t.Name)
+		if d == nil || !d.same(&idealLimit{Limit: t.Limit, brought: t.Brought}) || r.Int64(schema.Used(i)) != d.used {
 			j.c.fail("e%d has %+v, used %d, want %+v", entity, t, r.Int64(schema.Used(i)), d)
 			return
 		}

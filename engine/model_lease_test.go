@@ -22,8 +22,8 @@ type idealLease struct {
 	state   leaseState
 	charged int64
 	root    int
-	pinned  []drip // the limits that the acquire brought and was judged by
-	over    bool   // they beat what is stored
+	pinned  []idealLimit // the limits that the acquire brought and was judged by
+	over    bool         // they beat what is stored
 	parts   []*idealPart
 }
 
@@ -85,10 +85,10 @@ func (j *ideal) consume(r *run, o *outcome, l *idealLease, now int64) {
 	if !j.usable(o, l, open) {
 		return
 	}
-	path := j.ladder(l.root, l.pinned, l.over)
+	path := j.pathBuckets(l.root, l.pinned, l.over)
 	if j.gate(r, o, path, now, false) && !nothing(r.tokens) {
 		for _, g := range path {
-			l.hold(g, &j.pails[g.entity], r.tokens, false)
+			l.hold(g, &j.buckets[g.entity], r.tokens, false)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (p *idealPart) voidDowns() {
 }
 
 func (j *ideal) settlePart(p *idealPart, now int64) error {
-	b := &j.pails[p.entity]
+	b := &j.buckets[p.entity]
 	if !b.there || b.life != p.life {
 		p.voidDowns()
 	}
@@ -196,15 +196,15 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 	if !b.there && ups { // with the limits that the process thinks it has
 		r := j.record(p.entity)
 		for _, t := range j.c.store.limits(r) {
-			b.drips = append(b.drips, drip{Limit: t.Limit, brought: t.Brought})
+			b.idealLimits = append(b.idealLimits, idealLimit{Limit: t.Limit, brought: t.Brought})
 		}
 		if !r.Present() {
 			return engine.ErrOutOfRange
 		}
-		b.create(b.drips)
+		b.create(b.idealLimits)
 	}
 	for name, s := range p.sums {
-		if b.there && find(b.drips, name) == nil { // a limit that is no more
+		if b.there && find(b.idealLimits, name) == nil { // a limit that is no more
 			if s.pending < 0 {
 				s.gone, s.held = s.gone-s.pending, s.held+s.pending
 			} else {
@@ -215,7 +215,7 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 	}
 	ups = false
 	for name, s := range p.sums {
-		if s.pending > 0 && find(b.drips, name).tooDeep(now, s.pending) {
+		if s.pending > 0 && find(b.idealLimits, name).tooDeep(now, s.pending) {
 			return engine.ErrOutOfRange
 		}
 		ups = ups || s.pending > 0
@@ -224,7 +224,7 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 		p.begin(b.life)
 	}
 	for name, s := range p.sums {
-		if d := find(b.drips, name); s.pending > 0 {
+		if d := find(b.idealLimits, name); s.pending > 0 {
 			d.take(now, s.pending)
 		} else if s.pending < 0 {
 			d.give(now, -s.pending)
@@ -235,13 +235,13 @@ func (j *ideal) settlePart(p *idealPart, now int64) error {
 }
 
 // lend makes the lease of an acquire that was admitted.
-func (j *ideal) lend(r *run, path []rung, now int64) {
+func (j *ideal) lend(r *run, path []pathBucket, now int64) {
 	l := &idealLease{charged: now, root: r.entity, over: r.over}
 	for _, g := range path {
 		if g.entity == r.entity && len(g.view) > 0 && g.view[0].brought {
 			l.pinned = g.view
 		}
-		l.hold(g, &j.pails[g.entity], r.tokens, true)
+		l.hold(g, &j.buckets[g.entity], r.tokens, true)
 	}
 	j.granted(r, path, now, j.c.leases[r.id].Statuses())
 	j.leases[r.id] = l
@@ -249,12 +249,12 @@ func (j *ideal) lend(r *run, path []rung, now int64) {
 }
 
 // granted compares what an admission says of the limits right after it.
-func (j *ideal) granted(r *run, path []rung, now int64, got []engine.LimitStatus) {
+func (j *ideal) granted(r *run, path []pathBucket, now int64, got []engine.LimitStatus) {
 	var want []engine.LimitStatus
 	for _, g := range path {
-		drips, _, _ := j.pails[g.entity].as(g.view, g.stored, now)
+		idealLimits, _, _ := j.buckets[g.entity].as(g.view, g.stored, now)
 		for _, v := range g.view {
-			d := find(drips, v.Name)
+			d := find(idealLimits, v.Name)
 			want = append(want, engine.LimitStatus{
 				Entity: entityName(g.entity), Resource: anyResource, Limit: v.Limit,
 				Remaining: d.available(now), Requested: r.tokens[v.Name], ResetAfter: d.fullAfter(now),
@@ -267,7 +267,7 @@ func (j *ideal) granted(r *run, path []rung, now int64, got []engine.LimitStatus
 }
 
 // hold adds a charge to what the lease holds of one bucket. What it holds of an earlier life is gone.
-func (l *idealLease) hold(g rung, p *pail, tokens engine.Tokens, first bool) {
+func (l *idealLease) hold(g pathBucket, p *idealBucket, tokens engine.Tokens, first bool) {
 	i := slices.IndexFunc(l.parts, func(p *idealPart) bool { return p.entity == g.entity })
 	if i < 0 {
 		i = len(l.parts)

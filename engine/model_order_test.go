@@ -62,7 +62,7 @@ func read(s *watched, key backend.Key) *backend.Record {
 }
 
 // took is told of every write that took effect on a bucket.
-func (o *order) took(c *course, e *effect, was, now *backend.Record) {
+func (o *order) took(c *execution, e *effect, was, now *backend.Record) {
 	if e.ended || slices.ContainsFunc(e.used[:], func(n int64) bool { return n < 0 }) || !slices.Equal(e.before, e.after) {
 		o.eased[e.entity] = c.now
 	}
@@ -88,7 +88,7 @@ func (o *order) took(c *course, e *effect, was, now *backend.Record) {
 }
 
 // judge demands that a process that has changed what is stored goes by it from then on.
-func (o *order) judge(c *course, r *run, out *outcome) {
+func (o *order) judge(c *execution, r *run, out *outcome) {
 	if r.kind <= doConsume && out.err == nil && !out.admitted && !out.never && r.calls == 0 {
 		o.fromMemory(c, r)
 	}
@@ -112,7 +112,7 @@ func (o *order) judge(c *course, r *run, out *outcome) {
 }
 
 // fromMemory demands of a denial for which the store was not asked that it is true, or became untrue just now.
-func (o *order) fromMemory(c *course, r *run) {
+func (o *order) fromMemory(c *execution, r *run) {
 	untrue := true
 	for e := r.entity; e == r.entity || c.family && e < len(o.stored); e++ {
 		key, _ := schema.Bucket(engine.DefaultNamespace, entityName(e), anyResource)

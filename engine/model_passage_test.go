@@ -9,7 +9,7 @@ import (
 )
 
 // passTime lets time pass, or sets a clock, within what clocks may say.
-func (c *course) passTime(s *step) {
+func (c *execution) passTime(s *step) {
 	to := c.now
 	switch s.kind {
 	case doPass:
@@ -36,7 +36,7 @@ func (c *course) passTime(s *step) {
 	}
 }
 
-func (c *course) configure(ctx context.Context, r *run) error {
+func (c *execution) configure(ctx context.Context, r *run) error {
 	p, limits := c.procs[r.proc], c.palette[r.plan]
 	switch r.level {
 	case 0:
@@ -49,7 +49,7 @@ func (c *course) configure(ctx context.Context, r *run) error {
 	return p.SetSystemDefaults(ctx, limits, nil)
 }
 
-func (c *course) unconfigure(ctx context.Context, r *run) error {
+func (c *execution) unconfigure(ctx context.Context, r *run) error {
 	p := c.procs[r.proc]
 	switch r.level {
 	case 0:

@@ -18,7 +18,7 @@ import (
 type watched struct {
 	lock  sync.Mutex // of a call, where a limiter makes several at once
 	inner *memory.Store
-	world *course
+	world *execution
 	seen  map[backend.Key]*backend.Record // buckets as they are
 	late  []lateWrite
 	terms map[string][]schema.Term // by L

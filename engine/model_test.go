@@ -48,7 +48,7 @@ func runModel(t *testing.T, agree bool) {
 			for done.Load() < steps && !failed.Load() {
 				seed := base + uint64(episodes.Add(1)-1)
 				e := newEpisode(seed, agree, modelLongest)
-				c := newCourse(e, agree, nil)
+				c := newExecution(e, agree, nil)
 				c.play()
 				done.Add(int64(c.count))
 				if c.wrong != "" && failed.CompareAndSwap(false, true) {
@@ -90,7 +90,7 @@ func report(t *testing.T, e *episode, agree bool, wrong string) {
 	t.Helper()
 	small := shrink(e, agree)
 	var trace strings.Builder
-	c := newCourse(small, agree, func(format string, args ...any) { fmt.Fprintf(&trace, format+"\n", args...) })
+	c := newExecution(small, agree, func(format string, args ...any) { fmt.Fprintf(&trace, format+"\n", args...) })
 	c.play()
 	if c.wrong == "" {
 		trace.WriteString("(the shrunk episode does not fail again)\n")
@@ -105,7 +105,7 @@ func shrink(e *episode, agree bool) *episode {
 	fails := func(steps []*step) bool {
 		again := small
 		again.steps = steps
-		c := newCourse(&again, agree, nil)
+		c := newExecution(&again, agree, nil)
 		c.play()
 		reruns++
 		return c.wrong != "" && reruns < mostReruns

@@ -12,10 +12,10 @@ import (
 func TestParents(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	create := func(id, parent string) error {
-		return w.CreateEntity(ctx, engine.Entity{ID: id, Parent: parent}, ghosts)
+		return w.CreateEntity(ctx, engine.Entity{ID: id, Parent: parent}, anyParent)
 	}
 	move := func(id, parent string) error {
-		_, err := w.UpdateEntity(ctx, id, engine.EntityUpdate{Parent: &parent}, ghosts)
+		_, err := w.UpdateEntity(ctx, id, engine.EntityUpdate{Parent: &parent}, anyParent)
 		return err
 	}
 	must(t, create("b", "a")) // a has no record
@@ -34,12 +34,12 @@ func TestParents(t *testing.T) {
 func TestPathLength(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := 2; i <= 8; i++ { // e1 has no record
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: fmt.Sprint("e", i-1), Cascade: true}, ghosts))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("e", i), Parent: fmt.Sprint("e", i-1), Cascade: true}, anyParent))
 	}
-	wants(t, "nine", w.CreateEntity(ctx, engine.Entity{ID: "e9", Parent: "e8"}, ghosts), engine.ErrCycle)
+	wants(t, "nine", w.CreateEntity(ctx, engine.Entity{ID: "e9", Parent: "e8"}, anyParent), engine.ErrCycle)
 	must(t, w.CreateEntity(ctx, engine.Entity{ID: "other"}, nil))
 	parent := "e8"
-	_, err := w.UpdateEntity(ctx, "other", engine.EntityUpdate{Parent: &parent}, ghosts)
+	_, err := w.UpdateEntity(ctx, "other", engine.EntityUpdate{Parent: &parent}, anyParent)
 	wants(t, "moved below eight", err, engine.ErrCycle)
 	x, err := w.Explain(ctx, "e8", "r")
 	must(t, err)
@@ -62,9 +62,9 @@ func TestParentsRace(t *testing.T) {
 				all.Go(func() {
 					id, parent := fmt.Sprint("e", i), fmt.Sprint("e", (i+1)%n)
 					if i%2 == 0 {
-						_, errs[i] = w.UpdateEntity(ctx, id, engine.EntityUpdate{Parent: &parent}, ghosts)
+						_, errs[i] = w.UpdateEntity(ctx, id, engine.EntityUpdate{Parent: &parent}, anyParent)
 					} else {
-						errs[i] = w.CreateEntity(ctx, engine.Entity{ID: id, Parent: parent}, ghosts)
+						errs[i] = w.CreateEntity(ctx, engine.Entity{ID: id, Parent: parent}, anyParent)
 					}
 				})
 			}
@@ -93,14 +93,14 @@ func TestChildren(t *testing.T) {
 		return ids
 	}
 	for i := range 5 {
-		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p"}, ghosts))
+		must(t, w.CreateEntity(ctx, engine.Entity{ID: fmt.Sprint("c", i), Parent: "p"}, anyParent))
 	}
 	must(t, w.SetLimits(ctx, "p", "", []engine.Limit{engine.PerMinute("rpm", 1)})) // in the same partition
 	equal(t, "of a parent without a record", children("p"), []string{"c0", "c1", "c2", "c3", "c4"})
 	other, none := "q", ""
-	_, err := w.UpdateEntity(ctx, "c1", engine.EntityUpdate{Parent: &other}, ghosts)
+	_, err := w.UpdateEntity(ctx, "c1", engine.EntityUpdate{Parent: &other}, anyParent)
 	must(t, err)
-	_, err = w.UpdateEntity(ctx, "c2", engine.EntityUpdate{Parent: &none}, ghosts)
+	_, err = w.UpdateEntity(ctx, "c2", engine.EntityUpdate{Parent: &none}, anyParent)
 	must(t, err)
 	must(t, w.DeleteEntity(ctx, "c3", nil))
 	equal(t, "of the old parent", children("p"), []string{"c0", "c4"})

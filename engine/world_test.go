@@ -29,8 +29,8 @@ type world struct {
 	at   time.Time
 }
 
-// ghosts are options with which parents need not exist.
-var ghosts = &engine.EntityOptions{AllowMissingParent: true}
+// anyParent are options with which parents need not exist.
+var anyParent = &engine.EntityOptions{AllowMissingParent: true}
 
 func newWorld(t *testing.T) *world {
 	t.Helper()

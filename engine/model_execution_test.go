@@ -13,8 +13,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// course is an episode under way.
-type course struct {
+// execution is an episode under way.
+type execution struct {
 	*episode
 	now    int64 // the true time
 	procs  []*process
@@ -69,9 +69,9 @@ type outcome struct {
 
 const anyResource = "r"
 
-// newCourse makes the world of an episode. log is told what happens, if it is not nil.
-func newCourse(e *episode, agree bool, log func(string, ...any)) *course {
-	c := &course{episode: e, now: e.start, leases: map[int]*held{}, log: log}
+// newExecution makes the world of an episode. log is told what happens, if it is not nil.
+func newExecution(e *episode, agree bool, log func(string, ...any)) *execution {
+	c := &execution{episode: e, now: e.start, leases: map[int]*held{}, log: log}
 	c.store = &watched{inner: memory.New(nil), world: c, seen: map[backend.Key]*backend.Record{}, terms: map[string][]schema.Term{}}
 	for i := range e.procs {
 		c.procs = append(c.procs, c.process(e.clocks[i], i))
@@ -82,7 +82,7 @@ func newCourse(e *episode, agree bool, log func(string, ...any)) *course {
 	}
 	if e.family {
 		c.stack = append(c.stack, &run{step: &step{plan: -1}})
-		err := c.procs[0].CreateEntity(context.Background(), engine.Entity{ID: "e0", Parent: "e1"}, ghosts)
+		err := c.procs[0].CreateEntity(context.Background(), engine.Entity{ID: "e0", Parent: "e1"}, anyParent)
 		if err != nil {
 			c.fail("%v", err)
 		}
@@ -91,7 +91,7 @@ func newCourse(e *episode, agree bool, log func(string, ...any)) *course {
 	return c
 }
 
-func (c *course) process(ahead int64, i int) *process {
+func (c *execution) process(ahead int64, i int) *process {
 	p := &process{ahead: ahead}
 	o := &engine.Options{
 		CacheSize: 64, Timeout: -1, ConfigTTL: -1, DenialTTL: -1, Logger: slog.New(slog.DiscardHandler), Observer: c,
@@ -115,23 +115,23 @@ func (c *course) process(ahead int64, i int) *process {
 	return p
 }
 
-func (c *course) fail(format string, args ...any) {
+func (c *execution) fail(format string, args ...any) {
 	if c.wrong == "" {
 		c.wrong = fmt.Sprintf(format, args...)
 		c.say("WRONG: %s", c.wrong)
 	}
 }
 
-func (c *course) say(format string, args ...any) {
+func (c *execution) say(format string, args ...any) {
 	if c.log != nil {
 		c.log(format, args...)
 	}
 }
 
-func (c *course) top() *run { return c.stack[len(c.stack)-1] }
+func (c *execution) top() *run { return c.stack[len(c.stack)-1] }
 
 // play goes through the episode, up to the first violation.
-func (c *course) play() {
+func (c *execution) play() {
 	ctx := context.Background()
 	for _, s := range c.steps {
 		if c.wrong != "" {
@@ -157,7 +157,7 @@ func (r *run) next() act {
 }
 
 // inside lets the next guests of r act.
-func (c *course) inside(r *run) {
+func (c *execution) inside(r *run) {
 	for more := true; more && len(r.guests) > 0; {
 		s := r.guests[0]
 		r.guests, more = r.guests[1:], s.more
@@ -172,7 +172,7 @@ func (c *course) inside(r *run) {
 
 // blocked reports whether some step up to r may hold locks of the process: where that is reading, or has a store without
 // I/O.
-func (c *course) blocked(r *run, proc int) bool {
+func (c *execution) blocked(r *run, proc int) bool {
 	for _, f := range c.stack {
 		if f.proc == proc && (f.reads || !c.io) {
 			return true
@@ -185,7 +185,7 @@ func (c *course) blocked(r *run, proc int) bool {
 }
 
 // do makes one step, and has it judged.
-func (c *course) do(ctx context.Context, s *step) {
+func (c *execution) do(ctx context.Context, s *step) {
 	if c.wrong != "" {
 		return
 	}
@@ -221,7 +221,7 @@ func (o *outcome) String() string {
 }
 
 // act makes a step of whatever kind; nil where it cannot be made.
-func (c *course) act(ctx context.Context, r *run) *outcome {
+func (c *execution) act(ctx context.Context, r *run) *outcome {
 	switch {
 	case r.kind >= doConsume && r.kind <= doRollback:
 		return c.useLease(ctx, r)
@@ -247,7 +247,7 @@ func (c *course) act(ctx context.Context, r *run) *outcome {
 		if err := p.DeleteEntity(ctx, "e0", nil); err != nil {
 			return told(err)
 		}
-		return told(p.CreateEntity(ctx, engine.Entity{ID: "e0", Parent: "e1", Cascade: r.level%2 == 0}, ghosts))
+		return told(p.CreateEntity(ctx, engine.Entity{ID: "e0", Parent: "e1", Cascade: r.level%2 == 0}, anyParent))
 	case doLate:
 		c.store.arrive(ctx, int(r.d))
 	}
@@ -259,7 +259,7 @@ func told(err error) *outcome { return &outcome{admitted: err == nil, err: err} 
 func entityName(i int) string { return fmt.Sprintf("e%d", i) }
 
 // request is what the step asks for.
-func (c *course) request(s *step) engine.Request {
+func (c *execution) request(s *step) engine.Request {
 	r := engine.Request{Entity: entityName(s.entity), Resource: anyResource, Consume: s.tokens}
 	if s.plan >= 0 && s.over {
 		r.Override = c.palette[s.plan]
@@ -269,7 +269,7 @@ func (c *course) request(s *step) engine.Request {
 	return r
 }
 
-func (c *course) ask(ctx context.Context, r *run) *outcome {
+func (c *execution) ask(ctx context.Context, r *run) *outcome {
 	p, request, o := c.procs[r.proc], c.request(r.step), new(outcome)
 	switch r.kind {
 	case doAcquire:
@@ -315,7 +315,7 @@ func (o *outcome) read(err error) {
 	o.admitted, o.err = err == nil, err
 }
 
-func (c *course) useLease(ctx context.Context, r *run) *outcome {
+func (c *execution) useLease(ctx context.Context, r *run) *outcome {
 	h := c.leases[r.lease]
 	if h == nil || h.busy || len(c.stack) > 1 && c.blocked(c.stack[len(c.stack)-2], h.proc) {
 		return nil
@@ -353,7 +353,7 @@ func (c *course) useLease(ctx context.Context, r *run) *outcome {
 func ptr[T any](v T) *T { return &v }
 
 // took is told of every write that took effect on a bucket.
-func (c *course) took(e *effect) {
+func (c *execution) took(e *effect) {
 	if !e.late {
 		e.by.effects = append(e.by.effects, e)
 	}
@@ -369,7 +369,7 @@ func mark(on bool, text string) string {
 }
 
 // dropped is told of a record whose time was over.
-func (c *course) dropped(entity int, r *backend.Record, terms []schema.Term, now int64) {
+func (c *execution) dropped(entity int, r *backend.Record, terms []schema.Term, now int64) {
 	for i := range terms {
 		if n, full := available(r, i, &terms[i], now); !full {
 			c.fail("e%d was dropped with %d of %s available", entity, n, terms[i].Name)
@@ -379,6 +379,6 @@ func (c *course) dropped(entity int, r *backend.Record, terms []schema.Term, now
 	c.bound.ends(entity)
 	c.bound.order.eased[entity] = now
 	if c.ideal != nil {
-		c.ideal.pails[entity].remove()
+		c.ideal.buckets[entity].remove()
 	}
 }
