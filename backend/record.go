@@ -75,7 +75,7 @@ func (r *Record) Has(s Slot) bool { return r.fields>>s&1 == 1 }
 
 // Num returns the number in s, and whether it is present.
 func (r *Record) Num(s Slot) (Num, bool) {
-	if int(s) >= len(r.numbers) || !r.Has(s) {
+	if int(s) >= len(r.numbers) || r.fields>>s&1 == 0 {
 		return Num{}, false
 	}
 	return r.numbers[s], true
@@ -124,21 +124,21 @@ func (r *Record) Unset(s Slot) {
 
 // CopyFrom makes r equal to o, in memory of its own.
 func (r *Record) CopyFrom(o *Record) {
-	r.layout, r.texts, r.fields, r.expiry = o.layout, o.texts, o.fields, o.expiry
-	r.numbers = copyNumbers(r.numbers, o.numbers)
-}
-
-// copyNumbers copies a number at a time. A processor that reads numbers in larger pieces, some of which were written just
-// before, waits until those have left its store buffer.
-func copyNumbers(to, from []Num) []Num {
-	if cap(to) < len(from) {
-		return append(to[:0], from...)
+	r.fields, r.expiry = o.fields, o.expiry
+	if r.layout != o.layout || r.texts != o.texts { // pointers are written only where they change: the collector may be told of each
+		r.layout, r.texts = o.layout, o.texts
 	}
-	to = to[:len(from)]
+	if cap(r.numbers) < len(o.numbers) {
+		r.numbers = append(r.numbers[:0], o.numbers...)
+		return
+	}
+	from, to := o.numbers, r.numbers[:len(o.numbers)]
+	// One by one, because a processor that reads numbers in larger pieces, of which some were written just before, waits
+	// until those have left its store buffer.
 	for i := range from { //nolint:staticcheck // copy would read larger pieces
 		to[i] = from[i]
 	}
-	return to
+	r.numbers = to
 }
 
 // Equal reports whether both records have the same layout, presence, fields and expiry. Records that are not present are

@@ -3,10 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 const (
@@ -18,199 +18,242 @@ const (
 	mostRestarts     = 4  // of one acquire, if its configuration changes under it
 )
 
+// Acquire takes the tokens of the request, all of them or none, without waiting for tokens. If the entity cascades, its
+// parents are charged the same amounts. The lease must be ended by Commit or Rollback. A denial is an *ExceededError. For
+// a bad request Acquire returns a *ValidationError, ErrUnknownLimit or ErrNoLimits. It returns ErrUnavailable if the store
+// cannot be reached and the policy is PolicyBlock, and ErrContention if it loses to other writers again and again.
+func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
+	a := l.attempts.Get().(*attempt)
+	admitted, err := l.decide(ctx, a, &r)
+	var lease *Lease
+	switch {
+	case err != nil:
+		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
+			lease, err = &Lease{degraded: true}, nil
+		}
+	case admitted:
+		lease = l.newLease(a, &r)
+	default:
+		err = l.exceeded(a)
+	}
+	l.release(a)
+	return lease, err
+}
+
+// Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
+func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) {
+	a := l.attempts.Get().(*attempt)
+	if d.Allowed, err = l.decide(ctx, a, &r); err == nil {
+		d.RetryAfter, _, err = l.fillSnapshot(a, &d.limits)
+		if err != nil {
+			d = Decision{Allowed: d.Allowed}
+		}
+	}
+	if err != nil {
+		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
+			d, err = Decision{Allowed: true, Degraded: true}, nil
+		}
+	}
+	l.release(a)
+	return d, err
+}
+
 // decide admits the request or denies it. If it returns an error, the request was neither admitted nor denied. It calls
 // these functions, in this order:
 //
-//	resolve          validates the request and makes a charge for each bucket on the path (path.go, resolve.go, charge.go)
+//	resolve          validates the request and makes a charge for each bucket on the path (here, charge.go, resolve.go)
 //	denyBeyond       denies a request that is larger than a capacity (denial.go)
 //	decideByReading  decides a request that takes no tokens, by reading the buckets (readings.go)
 //	denyKnown        denies without a write if a last seen record suffices for that (denial.go)
-//	charge           charges the bucket; or, if the path has several,
-//	chargeAll        calls charge for each bucket, and refunds the others if one of them denies (cascade.go)
+//	charge           charges the bucket: it builds the write, sends it, and interprets the outcome (here, guess.go, refusal.go)
+//	chargeAll        if the path has several buckets: calls charge for each, and refunds the others if one denies (cascade.go)
 //
 // The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
 // acquire begins again.
-func (l *Limiter) decide(ctx context.Context, o *attempt, r *Request) (admitted bool, err error) {
+func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted bool, err error) {
 	if l.store.Closed() {
 		return false, ErrClosed
 	}
-	if o.now, err = l.now(); err != nil {
+	if a.now, err = l.now(); err != nil {
 		return false, err
 	}
-	o.req = *r
+	a.req = *r
 	if !l.noIO {
 		var cancel context.CancelFunc
 		ctx, cancel = l.store.Budget(ctx)
 		defer cancel()
 	}
 	for range mostRestarts {
-		admitted, err = l.tryOnce(ctx, o)
+		admitted, err = l.tryOnce(ctx, a)
 		if err == nil || !errors.Is(err, errRestart) {
-			if o.admitted = admitted; admitted {
-				if o.writes += o.n; o.writes >= sweepBatch {
-					l.countWrites(o)
+			if a.admitted = admitted; admitted {
+				if a.writes += a.n; a.writes >= sweepBatch {
+					l.countWrites(a)
 				}
+			}
+			if err == nil && l.opts.Observer != nil {
+				l.observeDecision(a, r, admitted)
 			}
 			return admitted, err
 		}
-		if o.abandoned.Load() { // the store still has buffers of the charges
+		if a.abandoned.Load() { // the store still has buffers of the charges
 			return false, store.NotSent(ctx)
 		}
 	}
 	return false, ErrContention
 }
 
-func (l *Limiter) tryOnce(ctx context.Context, o *attempt) (admitted bool, err error) {
-	if err := l.resolve(ctx, o); err != nil {
+func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err error) {
+	if err := l.resolve(ctx, a); err != nil {
 		return false, err
 	}
 	switch {
-	case o.beyond:
-		return false, l.denyBeyond(ctx, o)
-	case !o.takes:
-		return l.decideByReading(ctx, o)
-	case o.known:
-		return false, l.denyKnown(ctx, o)
-	case o.n == 1:
-		c := &o.charges[0]
-		err = l.charge(ctx, o, c)
+	case a.beyond:
+		return false, l.denyBeyond(ctx, a)
+	case !a.takes:
+		return l.decideByReading(ctx, a)
+	case a.denialKnown:
+		return false, l.denyKnown(ctx, a)
+	case a.n == 1:
+		c := &a.charges[0]
+		err = l.charge(ctx, a, c)
 		admitted = err == nil && c.result == applied
 	default:
-		admitted, err = l.chargeAll(ctx, o)
+		admitted, err = l.chargeAll(ctx, a)
 	}
-	if o.within && !admitted {
-		o.noteUnknown()
+	if a.within && !admitted {
+		a.noteUnknown()
 	}
 	return admitted, err
 }
 
+// resolve makes the charges: one for each entity on the path that has limits.
+func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
+	nonce := backend.Num{}
+	if !l.noIO { // without I/O no reply is ever lost
+		nonce = random()
+	}
+	id, names, isPlain := bucketID{a.req.Entity, a.req.Resource}, 0, a.isPlain()
+	a.n, a.root, a.takes, a.beyond, a.denialKnown = 0, nil, false, false, false
+	for depth := 0; depth == 0 || id.entity != ""; depth++ {
+		if depth == mostPath {
+			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.req.Entity, mostPath)
+		}
+		b, conf := l.cache.get(&id), (*config)(nil)
+		if b != nil && isPlain {
+			if age := a.now - b.loaded.Load(); age >= 0 && age < l.trust {
+				conf = b.conf.Load()
+			}
+		}
+		if conf == nil {
+			if b, conf, err = l.stateOf(ctx, a, &id, b); err != nil {
+				return err
+			}
+		}
+		if depth == 0 {
+			a.root = b
+		}
+		c := a.addCharge(b, conf, depth == 0, l.noRegimes)
+		c.nonce = nonce
+		named, err := l.prepare(a, c)
+		if err != nil {
+			return err
+		}
+		if c.required != nil {
+			names = max(names, named)
+			if c.illegal {
+				return a.check()
+			}
+			a.n++
+			a.takes, a.beyond, a.denialKnown = a.takes || c.asks != 0, a.beyond || c.beyond, a.denialKnown || c.denialKnown
+		}
+		id.entity = conf.parent
+	}
+	if a.n == 0 {
+		return ErrNoLimits
+	}
+	if names < len(a.req.Consume) {
+		return a.checkNames()
+	}
+	return nil
+}
+
+// stateOf finds or makes the state of a bucket, and finds its configuration. The cache has given b, or nil. A bad request is
+// refused before anything is done for it.
+func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *bucketState) (*bucketState, *config, error) {
+	if a.root == nil && (b == nil || b.conf.Load() == nil || !a.isPlain()) {
+		if err := a.check(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if b == nil {
+		var err error
+		if b, err = l.stateAt(id); err != nil {
+			return nil, nil, err
+		}
+	}
+	conf, err := l.configOf(ctx, b, a.now)
+	return b, conf, err
+}
+
+// isPlain reports whether a request for a known bucket needs no check beside those that are made in passing: its ids were
+// checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
+func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= PolicyAllow }
+
 // charge charges one bucket: it builds the write, sends it, and interprets its outcome, until the store has admitted or
 // denied it. ctx bounds it.
-func (l *Limiter) charge(ctx context.Context, o *attempt, c *bucketCharge) error {
-	defer c.endConvertAlone()
+func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) (err error) {
 	c.buildGuess()
 	for c.tries = 1; ; c.tries++ {
-		if err := l.send(ctx, o, c); err != nil {
-			return err
+		if err = l.send(ctx, a, c); err != nil {
+			break
 		}
 		if c.outs[0].Applied {
-			c.interpretApplied()
-			return nil
+			if c.result = applied; c.onlyConverts { // a conversion whose request is denied
+				c.result = denied
+			}
+			c.rememberOutcome(c.active, true)
+			break
 		}
-		if err := l.interpretRefusal(ctx, o, c); err != nil || c.result != pending {
-			return err
+		if err = l.interpretRefusal(ctx, a, c); err != nil || c.result != pending {
+			break
 		}
 		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
-			return ErrContention
+			err = ErrContention
+			break
 		}
-		if err := l.buildNext(o, c); err != nil {
-			return err
+		if err = l.buildNext(a, c); err != nil {
+			break
 		}
 	}
+	if c.alone {
+		c.endConvertAlone()
+	}
+	return err
 }
 
-// interpretApplied notes that the last write took effect: an admission, or a conversion whose request is denied.
-func (c *bucketCharge) interpretApplied() {
-	c.result = applied
-	if c.denies {
-		c.result = denied
+// send sends the charge's write, and sends it again after trouble that passes, also if the outcome is unknown: the nonce
+// then shows whether an earlier try was applied. A refusal by the store is not an error; it is in c.outs.
+func (l *Limiter) send(ctx context.Context, a *attempt, c *bucketCharge) error {
+	if c.state.converting.Load() {
+		l.waitForConversion(ctx, c)
 	}
-	c.rememberOutcome(c.active, true)
+	return l.store.Retry(ctx, func() (final bool, err error) {
+		return l.apply(ctx, a, c)
+	})
 }
 
-// rememberOutcome makes the record of the last outcome the last seen record, and adds the regimes that held to the moving
-// average.
-func (c *bucketCharge) rememberOutcome(active uint16, mine bool) {
-	b := c.h
-	b.lock.Lock()
-	if memo := c.writes[0].Memo; b.memo != memo {
-		b.memo = memo
+// apply makes the charge's write once, and notes what is not known of it. After an abandoned call the store has the
+// buffers of the charge: nothing of them may be touched.
+func (l *Limiter) apply(ctx context.Context, a *attempt, c *bucketCharge) (abandoned bool, err error) {
+	abandoned, err = l.store.Apply(ctx, c.writes[:], c.outs[:])
+	c.fromLastSeen = false // outs has what the store says
+	if err == nil {
+		return false, nil
 	}
-	c.rememberLocked(c.record(), c.assumed, mine)
-	if c.mode == guessing && !c.noRegimes && b.seen.shared > 0 {
-		b.seen.average(c, active)
+	if abandoned {
+		a.abandoned.Store(true)
 	}
-	b.lock.Unlock()
-}
-
-// interpretRefusal learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
-func (l *Limiter) interpretRefusal(ctx context.Context, o *attempt, c *bucketCharge) error {
-	r := c.record()
-	c.denies = false
-	if !r.Present() { // gone since it was seen: full
-		c.mode, c.active, c.creates, c.path = guessing, 0, true, true
-		c.remember(r, nil, false)
-		return nil
-	}
-	l.checkClock(ctx, c, r)
-	set, err := l.limitSetOfRecord(c, r)
-	if err != nil {
-		return err
-	}
-	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		c.assume(set, o.req.Consume)
-		c.result = applied
-		c.remember(r, set, true)
-		return nil
-	}
-	if set.text != c.assumed.text || c.mode == converting {
-		return l.limitsDiffer(ctx, o, c, set)
-	}
-	if path := r.Int64(schema.Path); path > c.conf.version {
-		return l.entityChanged(ctx, o, c, path)
-	}
-	c.observe()
-	c.rememberOutcome(c.regimes(), false)
-	c.judge()
-	return nil
-}
-
-// judgeWith judges by the record, which has the limits of set.
-func (c *bucketCharge) judgeWith(set *limitSet, consume Tokens) {
-	c.assume(set, consume)
-	c.observe()
-	c.judge()
-}
-
-// judge denies by what the charge has seen, or chooses how the next write is built: for the regimes that the record shows,
-// or, if those have changed again and again, every other time by compare-and-set.
-func (c *bucketCharge) judge() {
-	if !c.admits() {
-		c.result = denied
-		return
-	}
-	c.active, c.mode, c.creates = c.regimes(), guessing, false
-	c.path = c.record().Int64(schema.Path) != c.conf.version
-	if c.tries >= mostWrongGuesses && c.tries%2 == 1 {
-		c.mode = swapping
-	}
-}
-
-// buildNext builds the next write of a charge after a refusal.
-func (l *Limiter) buildNext(o *attempt, c *bucketCharge) error {
-	r := c.record()
-	switch c.mode {
-	case guessing:
-		c.buildGuess()
-	case swapping:
-		c.buildSwap(r)
-	case converting:
-		from, err := l.limitSetOfRecord(c, r)
-		if err != nil {
-			return err
-		}
-		to, err := l.reconcile(r, from, c.required, c.stored, c.now)
-		if err != nil {
-			return err
-		}
-		c.denies = !c.buildConversion(r, from, to, o.req.Consume)
-	}
-	return nil
-}
-
-// checkClock reports a record whose writer's clock is far ahead.
-func (l *Limiter) checkClock(ctx context.Context, c *bucketCharge, r *backend.Record) {
-	if ahead := r.Int64(schema.At) - c.now; ahead > drift {
-		l.reportAhead(ctx, c, ahead)
-	}
+	c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
+	return abandoned, err
 }

@@ -11,14 +11,14 @@ import (
 // Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
 // where it cascades. limits count where none are stored. It writes nothing. Errors as Acquire.
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	o.req, o.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
-	if err := l.inspect(ctx, o); err != nil {
+	a := l.attempts.Get().(*attempt)
+	defer l.release(a)
+	a.req, a.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
+	if err := l.inspect(ctx, a); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
 	var s snapshot
-	if _, _, err := l.snapshot(o, &s); err != nil {
+	if _, _, err := l.fillSnapshot(a, &s); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
 	return s.statuses(nil), nil
@@ -30,13 +30,13 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := checkRequest(&r); err != nil {
 		return 0, err
 	}
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	o.req = r
-	if err := l.inspect(ctx, o); err != nil {
+	a := l.attempts.Get().(*attempt)
+	defer l.release(a)
+	a.req = r
+	if err := l.inspect(ctx, a); err != nil {
 		return 0, store.Failure(ctx, err)
 	}
-	wait, fits, err := l.snapshot(o, new(snapshot))
+	wait, fits, err := l.fillSnapshot(a, new(snapshot))
 	if err != nil {
 		return 0, store.Failure(ctx, err)
 	}
@@ -47,46 +47,46 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 }
 
 // inspect resolves the path and reads its buckets.
-func (l *Limiter) inspect(ctx context.Context, o *attempt) (err error) {
+func (l *Limiter) inspect(ctx context.Context, a *attempt) (err error) {
 	if l.store.Closed() {
 		return ErrClosed
 	}
-	if o.now, err = l.now(); err != nil {
+	if a.now, err = l.now(); err != nil {
 		return err
 	}
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, o); err != nil {
+	if err := l.resolve(ctx, a); err != nil {
 		return err
 	}
-	return l.readUnseen(ctx, o, false)
+	return l.readUnseen(ctx, a, false)
 }
 
 // convertLive brings the bucket of an entity and resource to what is stored for them now, if it is there and has other
 // limits: at once, not at its next acquire.
 func (l *Limiter) convertLive(ctx context.Context, entity, resource string) error {
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	o.req, o.inspects = Request{Entity: entity, Resource: resource}, true
+	a := l.attempts.Get().(*attempt)
+	defer l.release(a)
+	a.req, a.inspects = Request{Entity: entity, Resource: resource}, true
 	now, err := l.now()
 	if err != nil {
 		return err
 	}
-	o.now = now
+	a.now = now
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, o); err != nil {
+	if err := l.resolve(ctx, a); err != nil {
 		return err
 	}
-	c := &o.charges[0]
-	o.n, c.acquire = 1, false
-	if err := l.readUnseen(ctx, o, false); err != nil || !c.root {
+	c := &a.charges[0]
+	a.n, c.acquire = 1, false
+	if err := l.readUnseen(ctx, a, false); err != nil || !c.root {
 		return err
 	}
-	return l.convertUntilDone(ctx, o, c)
+	return l.convertUntilDone(ctx, a, c)
 }
 
-func (l *Limiter) convertUntilDone(ctx context.Context, o *attempt, c *bucketCharge) error {
+func (l *Limiter) convertUntilDone(ctx context.Context, a *attempt, c *bucketCharge) error {
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		r := c.record()
 		set, err := l.limitSetOfRecord(c, r)
@@ -95,7 +95,7 @@ func (l *Limiter) convertUntilDone(ctx context.Context, o *attempt, c *bucketCha
 		}
 		// What the bucket has may be newer than what was read before it was seen.
 		required, stored := c.required, c.stored
-		if err := l.reconfigure(ctx, o, c); err != nil && !errors.Is(err, errRestart) {
+		if err := l.reconfigure(ctx, a, c); err != nil && !errors.Is(err, errRestart) {
 			return err
 		}
 		if c.required == nil { // the limits are gone since: a denial is told by those that it was made with
@@ -106,10 +106,10 @@ func (l *Limiter) convertUntilDone(ctx context.Context, o *attempt, c *bucketCha
 			return nil
 		}
 		c.mode = converting
-		if err := l.buildNext(o, c); err != nil {
+		if err := l.buildNext(a, c); err != nil {
 			return err
 		}
-		if err := l.send(ctx, o, c); err != nil {
+		if err := l.send(ctx, a, c); err != nil {
 			return err
 		}
 		if c.outs[0].Applied {

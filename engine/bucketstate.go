@@ -28,8 +28,8 @@ type bucketState struct {
 
 // stateAt finds or makes the state of a bucket; the ids of a new one are checked.
 func (l *Limiter) stateAt(id *bucketID) (*bucketState, error) {
-	if h := l.cache.get(id); h != nil {
-		return h, nil
+	if b := l.cache.get(id); b != nil {
+		return b, nil
 	}
 	if err := checkEntity(id.entity); err != nil {
 		return nil, err
@@ -41,54 +41,38 @@ func (l *Limiter) stateAt(id *bucketID) (*bucketState, error) {
 	return l.cache.add(&bucketState{id: *id, partition: key.Partition}), nil
 }
 
-// current returns the state by which others decide now: the one that the cache remembers, or h if it remembers none.
-func (l *Limiter) current(h *bucketState) *bucketState {
-	if h.dropped.Load() {
-		if now := l.cache.get(&h.id); now != nil {
+// current returns the state by which others decide now: the one that the cache remembers, or b if it remembers none.
+func (l *Limiter) current(b *bucketState) *bucketState {
+	if b.dropped.Load() {
+		if now := l.cache.get(&b.id); now != nil {
 			return now
 		}
 	}
-	return h
+	return b
 }
 
 // key is that of the state's bucket.
-func (l *Limiter) key(h *bucketState) backend.Key {
-	return schema.BucketAt(l.opts.Namespace, h.partition)
+func (l *Limiter) key(b *bucketState) backend.Key {
+	return schema.BucketAt(l.opts.Namespace, b.partition)
 }
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
-func (h *bucketState) forget() {
-	h.lock.Lock()
-	h.epoch.Add(1)
-	h.conf.Store(nil)
-	h.seen.at = 0
-	h.lock.Unlock()
+func (b *bucketState) forget() {
+	b.lock.Lock()
+	b.epoch.Add(1)
+	b.conf.Store(nil)
+	b.seen.at = 0
+	b.lock.Unlock()
 }
 
 // store remembers what was read of the configuration, unless it was changed by this process since the reading began.
-func (h *bucketState) store(c *config, now int64, epoch uint32) (current bool) {
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	if h.epoch.Load() != epoch {
+func (b *bucketState) store(c *config, now int64, epoch uint32) (current bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.epoch.Load() != epoch {
 		return false
 	}
-	h.loaded.Store(now)
-	h.conf.Store(c)
+	b.loaded.Store(now)
+	b.conf.Store(c)
 	return true
-}
-
-// remember makes r the last seen record of the charge's bucket; see lastSeen.take.
-func (c *bucketCharge) remember(r *backend.Record, p *limitSet, mine bool) {
-	c.h.lock.Lock()
-	c.rememberLocked(r, p, mine)
-	c.h.lock.Unlock()
-}
-
-// rememberLocked makes r the last seen record, unless this process has reset the bucket or changed its configuration since
-// the charge began: r may be older than that, and would repeat a denial that no longer holds. The caller holds the lock.
-func (c *bucketCharge) rememberLocked(r *backend.Record, p *limitSet, mine bool) {
-	if c.h.epoch.Load() != c.epoch {
-		return
-	}
-	c.h.seen.take(r, p, c.now, mine)
 }

@@ -12,52 +12,52 @@ import (
 // chargeAll charges every bucket on a path of several, or none: one write each, all at the same time if the store does I/O. If one
 // bucket denies, the others are refunded: nobody is ever over-admitted, but for some milliseconds others may see the
 // tokens as taken. A transaction would cost twice the write units and four times the latency.
-func (l *Limiter) chargeAll(ctx context.Context, o *attempt) (admitted bool, err error) {
+func (l *Limiter) chargeAll(ctx context.Context, a *attempt) (admitted bool, err error) {
 	if l.noIO {
-		err = l.chargeInTurn(ctx, o)
+		err = l.chargeInTurn(ctx, a)
 	} else {
-		err = l.chargeAtOnce(ctx, o)
+		err = l.chargeAtOnce(ctx, a)
 	}
 	refused := false
-	for i := range o.n {
-		refused = refused || o.charges[i].result == denied
+	for i := range a.n {
+		refused = refused || a.charges[i].result == denied
 	}
 	if err == nil && !refused {
 		return true, nil
 	}
-	l.refundOthers(ctx, o)
+	l.refundOthers(ctx, a)
 	switch {
 	case err == nil:
-		return false, l.readOthers(ctx, o)
+		return false, l.readOthers(ctx, a)
 	case refused && store.OutOfReach(ctx, err): // one bucket out of reach makes no admission of what another one denies
-		o.useLastSeenOfOthers()
+		a.useLastSeenOfOthers()
 		return false, nil
 	}
 	return false, err
 }
 
 // chargeInTurn charges the buckets one after the other, and stops at the first one that does not admit the request.
-func (l *Limiter) chargeInTurn(ctx context.Context, o *attempt) error {
-	for i := range o.n {
-		if err := l.charge(ctx, o, &o.charges[i]); err != nil || o.charges[i].result != applied {
+func (l *Limiter) chargeInTurn(ctx context.Context, a *attempt) error {
+	for i := range a.n {
+		if err := l.charge(ctx, a, &a.charges[i]); err != nil || a.charges[i].result != applied {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Limiter) chargeAtOnce(ctx context.Context, o *attempt) error {
+func (l *Limiter) chargeAtOnce(ctx context.Context, a *attempt) error {
 	var errs [mostPath]error
 	var group sync.WaitGroup
-	for i := range o.n {
+	for i := range a.n {
 		group.Go(func() {
-			errs[i] = l.charge(ctx, o, &o.charges[i])
+			errs[i] = l.charge(ctx, a, &a.charges[i])
 		})
 	}
 	group.Wait()
 	// Whatever else happened: an acquire whose configuration changed under it begins again. And an outage of one bucket
 	// must not hide what is wrong with another one, which no policy lets through.
-	all := errs[:o.n]
+	all := errs[:a.n]
 	for _, first := range []func(error) bool{isRestart, store.IsWrong} {
 		if i := slices.IndexFunc(all, first); i >= 0 {
 			return all[i]
@@ -71,10 +71,10 @@ func isRestart(err error) bool { return errors.Is(err, errRestart) }
 // refundOthers refunds what the charges of an acquire that is not admitted have charged. A charge whose outcome is
 // unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the same. The refund has a
 // budget of its own; a caller whose budget has run out does not wait for it.
-func (l *Limiter) refundOthers(ctx context.Context, o *attempt) {
+func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	var parts []*part
-	for i := range o.n {
-		if c := &o.charges[i]; c.result == applied {
+	for i := range a.n {
+		if c := &a.charges[i]; c.result == applied {
 			p := new(part)
 			p.hold(c)
 			p.refundAll()
@@ -84,7 +84,7 @@ func (l *Limiter) refundOthers(ctx context.Context, o *attempt) {
 	if len(parts) == 0 {
 		return
 	}
-	now, done := o.now, make(chan struct{})
+	now, done := a.now, make(chan struct{})
 	refund := func(context.Context) {
 		defer close(done)
 		inner, cancel := l.store.Budget(context.WithoutCancel(ctx))

@@ -9,10 +9,10 @@ import (
 // limitsDiffer is called if the record has other limits than assumed. If the charge can use them, it assumes them and is
 // judged again. Otherwise the configuration is read again, and if the limits still do not fit, the next write converts the
 // bucket.
-func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge, set *limitSet) error {
+func (l *Limiter) limitsDiffer(ctx context.Context, a *attempt, c *bucketCharge, set *limitSet) error {
 	r := c.record()
 	c.remember(r, set, false)
-	c.partial = c.partial || !covers(set, o.req.Consume, c.required)
+	c.partial = c.partial || !covers(set, a.req.Consume, c.required)
 	if c.mode == converting {
 		c.lost++
 		c.convertAlone()
@@ -21,19 +21,19 @@ func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge,
 	ver, _ := r.Num(schema.Ver)
 	outdated := r.Int64(schema.Path) > c.conf.version
 	if c.lost >= mostLostRaces && !outdated {
-		return l.judgeByRecord(o, c, set)
+		return l.judgeByRecord(a, c, set)
 	}
 	if (outdated || !set.fits(c.required, c.stored)) && ver != c.reread {
-		if err := l.reconfigure(ctx, o, c); err != nil {
+		if err := l.reconfigure(ctx, a, c); err != nil {
 			return err
 		}
 		c.reread = ver
 	}
 	switch {
 	case set.fits(c.required, c.stored):
-		c.judgeWith(set, o.req.Consume)
+		c.judgeWith(set, a.req.Consume)
 	case c.lost >= mostLostRaces:
-		return l.judgeByRecord(o, c, set)
+		return l.judgeByRecord(a, c, set)
 	default:
 		c.mode = converting
 	}
@@ -42,12 +42,12 @@ func (l *Limiter) limitsDiffer(ctx context.Context, o *attempt, c *bucketCharge,
 
 // judgeByRecord judges by the limits in the record, as everybody else does who does not know the change yet: others write
 // the bucket too fast for it to be converted.
-func (l *Limiter) judgeByRecord(o *attempt, c *bucketCharge, set *limitSet) error {
+func (l *Limiter) judgeByRecord(a *attempt, c *bucketCharge, set *limitSet) error {
 	if c.partial {
 		return ErrContention
 	}
-	l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource})
-	c.judgeWith(set, o.req.Consume)
+	l.observe(Event{Kind: EventContention, Entity: c.state.id.entity, Resource: c.state.id.resource})
+	c.judgeWith(set, a.req.Consume)
 	return nil
 }
 
@@ -63,19 +63,17 @@ func covers(set *limitSet, consume Tokens, required *limitSet) bool {
 
 // reconfigure reads the configuration again. It returns errRestart if the path has changed, or a limit that the request
 // takes tokens of is gone.
-func (l *Limiter) reconfigure(ctx context.Context, o *attempt, c *bucketCharge) error {
-	conf, err := l.reload(ctx, c.h, c.now)
+func (l *Limiter) reconfigure(ctx context.Context, a *attempt, c *bucketCharge) error {
+	conf, err := l.fetch(ctx, c.state, c.now)
 	if err != nil {
 		return err
 	}
 	parent, required := c.conf.parent, c.required
-	c.conf, c.stored, c.required = conf, conf.stored, conf.stored
-	if c.root {
-		if err := l.require(o, c); err != nil {
-			return err
-		}
+	c.conf = conf
+	if err := l.require(a, c); err != nil {
+		return err
 	}
-	if c.required == nil || conf.parent != parent || !covers(c.required, o.req.Consume, required) {
+	if c.required == nil || conf.parent != parent || !covers(c.required, a.req.Consume, required) {
 		return errRestart
 	}
 	return nil
@@ -83,15 +81,15 @@ func (l *Limiter) reconfigure(ctx context.Context, o *attempt, c *bucketCharge) 
 
 // entityChanged is called if the bucket was written with a later version of its entity's record than is known here: it
 // reads the configuration again and judges by it.
-func (l *Limiter) entityChanged(ctx context.Context, o *attempt, c *bucketCharge, path int64) error {
-	if err := l.reconfigure(ctx, o, c); err != nil {
+func (l *Limiter) entityChanged(ctx context.Context, a *attempt, c *bucketCharge, path int64) error {
+	if err := l.reconfigure(ctx, a, c); err != nil {
 		return err
 	}
 	if !c.assumed.fits(c.required, c.stored) {
 		c.mode = converting
 		return nil
 	}
-	c.judgeWith(c.assumed, o.req.Consume)
+	c.judgeWith(c.assumed, a.req.Consume)
 	if c.conf.version < path { // the entity was deleted since, and perhaps created again by a clock that is behind
 		c.mode = swapping
 	}

@@ -17,34 +17,40 @@ const mostPath = 8
 // attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
 // was abandoned is not used again.
 type attempt struct {
-	namespace string // the limiter's
-	req       Request
-	now       int64
-	charges   [mostPath]bucketCharge
-	n         int             // of charges in use, the entity's first
-	takes     bool            // some charge takes tokens
-	beyond    bool            // some charge is above a capacity
-	known     bool            // some charge is denied by the last seen record
-	inspects  bool            // asks for no tokens: Consume may be empty
-	admitted  bool            // all charges are applied, or nothing was asked for
-	within    bool            // by Lease.Consume: it does not count as a new acquire
-	pinned    *limitSet       // the limits that the lease's acquire brought, nil: none
-	overrides bool            // pinned beats what is stored
-	abandoned atomic.Bool     // a store call still has buffers of the charges
-	root      *bucketState    // of the bucket that the request names
-	unknown   []unknownCharge // of attempts within a lease that were not admitted
-	writes    int             // not yet counted by the sweeper
+	namespace   string // the limiter's
+	req         Request
+	now         int64
+	charges     [mostPath]bucketCharge
+	n           int             // of charges in use, the entity's first
+	takes       bool            // some charge takes tokens
+	beyond      bool            // some charge is above a capacity
+	denialKnown bool            // some charge is denied by the last seen record
+	inspects    bool            // asks for no tokens: Consume may be empty
+	admitted    bool            // all charges are applied, or nothing was asked for
+	within      bool            // by Lease.Consume: it does not count as a new acquire
+	pinned      *limitSet       // the limits that the lease's acquire brought, nil: none
+	overrides   bool            // pinned beats what is stored
+	abandoned   atomic.Bool     // a store call still has buffers of the charges
+	root        *bucketState    // of the bucket that the request names
+	unknown     []unknownCharge // of attempts within a lease that were not admitted
+	writes      int             // not yet counted by the sweeper
 }
 
 // bucketCharge is one bucket's part in an acquire.
 type bucketCharge struct {
-	h *bucketState
 	progress
 
-	assumed *limitSet                     // what it assumes the record's L to be; has every required limit
+	// Pointers are written only where they change, because the collector may be told of each.
+	state    *bucketState
+	conf     *config
+	required *limitSet // what this writer requires of the bucket
+	stored   *limitSet // what is stored, the same as required but for requests with limits of their own
+	assumed  *limitSet // what it assumes the record's L to be; has every required limit
+
 	need    [schema.MaxLimits]int64       // tokens, by position in assumed
 	costs   [schema.MaxLimits]backend.Num // of need, in units
 	ys      [schema.MaxLimits]backend.Num // now in units
+	most    [schema.MaxLimits]backend.Num // the greatest arrival time that admits need: y + C·p − cost
 	asks    uint16                        // by position: need is above zero
 	illegal bool                          // some amount is out of range
 	beyond  bool                          // some amount is above a capacity
@@ -61,43 +67,40 @@ type bucketCharge struct {
 	form    form // of conds and effects, where they are those of a guess
 }
 
-// progress is what is known of a charge so far. It is cleared when an acquire begins.
+// progress is what is known of a charge so far. It starts from zero with each acquire.
 type progress struct {
-	root     bool // of the entity that the request names
-	conf     *config
-	required *limitSet // what this writer requires of the bucket
-	stored   *limitSet // what is stored, the same as required but for requests with limits of their own
-	now      int64
-	nonce    backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
-	acquire  bool        // counts as an acquire
-	epoch    uint32      // the state's when the charge began
+	root    bool // of the entity that the request names
+	now     int64
+	nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
+	acquire bool        // counts as an acquire
+	epoch   uint32      // the state's when the charge began
 
-	mode    mode
-	active  uint16 // by position in assumed: the regime guessed is active
-	tries   int
-	lost    int   // races lost in converting
-	partial bool  // some record met on the way lacked a limit that is needed
-	denies  bool  // the write being sent converts a bucket that does not admit the request
-	ahead   int64 // ns by which the record's writer was ahead of this clock, where that is much
-	creates bool  // the next guess may find no record
-	// path says that the next guess must write the version of the entity's record, since the last seen record has another
-	// one. The condition on that version is in every write.
-	path   bool
-	known  bool        // the last seen record has denied the request
-	unsure bool        // the outcome of some try is unknown
-	reread backend.Num // ver of the record after which the configuration was read
-	result result
-	alone  bool // others of this process wait for its conversion
+	mode         mode
+	active       uint16 // by position in assumed: the regime guessed is active
+	tries        int
+	lost         int   // races lost in converting
+	partial      bool  // some record met on the way lacked a limit that is needed
+	onlyConverts bool  // the write being sent converts a bucket that does not admit the request
+	ahead        int64 // ns by which the record's writer was ahead of this clock, where that is much
+	creates      bool  // the next guess may find no record
+	// writesPath says that the next guess must write the version of the entity's record, since the last seen record has
+	// another one. The condition on that version is in every write.
+	writesPath  bool
+	denialKnown bool        // the last seen record has denied the request
+	unsure      bool        // the outcome of some try is unknown
+	reread      backend.Num // ver of the record after which the configuration was read
+	result      result
+	alone       bool // others of this process wait for its conversion
 
 	fromLastSeen bool // tats are those of the last seen record, with no record in outs
 }
 
 func newAttempt(opts *Options) *attempt {
-	o := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch)}
-	for i := range o.charges {
-		o.charges[i].hold = opts.MaxHold
+	a := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch)}
+	for i := range a.charges {
+		a.charges[i].hold = opts.MaxHold
 	}
-	return o
+	return a
 }
 
 // mode is how the next write is built.
@@ -118,119 +121,123 @@ const (
 	denied         // by the record in outs, or in the last seen record
 )
 
-// addCharge returns the first charge that is not in use, prepared for the bucket of h. It keeps the buffers of the charge.
-// The caller increments o.n if the charge counts.
-func (o *attempt) addCharge(h *bucketState, conf *config, root, noRegimes bool) *bucketCharge {
-	c := &o.charges[o.n]
-	if c.h != h {
-		c.h = h
+// addCharge returns the first charge that is not in use, prepared for the bucket of b. It keeps the buffers of the charge.
+// The caller increments a.n if the charge counts.
+func (a *attempt) addCharge(b *bucketState, conf *config, root, noRegimes bool) *bucketCharge {
+	c := &a.charges[a.n]
+	if c.state != b {
+		c.state = b
 		w := &c.writes[0]
-		w.Key, w.Layout, w.Memo = schema.BucketAt(o.namespace, h.partition), schema.BucketLayout, nil
+		w.Key, w.Layout, w.Memo = schema.BucketAt(a.namespace, b.partition), schema.BucketLayout, nil
 	}
-	c.progress = progress{root: root, conf: conf, now: o.now, acquire: !o.within, epoch: h.epoch.Load(), path: true}
+	if c.conf != conf {
+		c.conf = conf
+	}
+	c.progress = progress{}
+	c.root, c.now, c.acquire, c.epoch, c.writesPath = root, a.now, !a.within, b.epoch.Load(), true
 	c.noRegimes = noRegimes
 	return c
 }
 
 // release gives the attempt back to the pool.
-func (l *Limiter) release(o *attempt) {
-	if o.abandoned.Load() {
+func (l *Limiter) release(a *attempt) {
+	if a.abandoned.Load() {
 		return
 	}
-	o.within, o.inspects, o.admitted = false, false, false
-	o.pinned, o.unknown, o.req = nil, nil, Request{}
-	l.attempts.Put(o)
+	a.within, a.inspects, a.admitted = false, false, false
+	a.pinned, a.unknown = nil, nil // the request stays, until the next one or until the pool drops the attempt
+	l.attempts.Put(a)
 }
 
 // prepare sets which limits the charge requires of its bucket, by the configuration, and how the first write is built, by
 // the last seen record. If c.required is nil afterwards, the entity has no limits and is not charged. It returns how many
 // names of the request are required limits.
-func (l *Limiter) prepare(o *attempt, c *bucketCharge) (known int, err error) {
-	c.stored, c.required = c.conf.stored, c.conf.stored
-	if c.root {
-		if err := l.require(o, c); err != nil {
-			return 0, err
-		}
+func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
+	if err := l.require(a, c); err != nil || c.required == nil {
+		return 0, err
 	}
-	if c.required == nil {
-		return 0, nil
-	}
-	seen, mostlyActive := c.look()
-	set := c.required
-	if seen.set != set && seen.set != nil && seen.set.fits(c.required, c.stored) {
-		set = seen.set
-	}
-	known = c.assume(set, o.req.Consume)
-	c.fromLastSeen = seen.set == set
-	if c.fromLastSeen && l.fresh(seen.at, c.now) && !c.admits() {
-		c.known = true
-		return known, nil
-	}
-	c.creates = !c.fromLastSeen || store.Expired(seen.expiry, c.now)
-	c.path = c.creates || seen.path != c.conf.version
-	if !c.creates && !c.noRegimes {
-		c.guessRegimes(seen.shared > 0, mostlyActive)
-	}
-	return known, nil
-}
-
-// look returns the last seen record, whose arrivals it makes those that the charge has seen.
-func (c *bucketCharge) look() (seen lastSeen, mostlyActive uint16) {
-	b := c.h
+	b, seen := c.state, &c.state.seen
 	b.lock.Lock()
-	seen = b.seen
-	if seen.set != nil {
-		b.seen.read(&c.tats)
+	last, at, path, gone, shared, likely := seen.set, seen.at, seen.path, store.Expired(seen.expiry, c.now), seen.shared > 0, uint16(0)
+	if last != nil {
+		seen.read(&c.tats)
 	}
-	if seen.shared > 0 {
-		mostlyActive = b.seen.mostlyActive()
+	if shared && !c.noRegimes {
+		likely = seen.mostlyActive()
 	}
 	c.writes[0].Memo = b.memo
 	b.lock.Unlock()
-	return seen, mostlyActive
+
+	set := c.required
+	if last != set && last != nil && last.fits(c.required, c.stored) {
+		set = last
+	}
+	named = c.assume(set, a.req.Consume)
+	c.fromLastSeen = set == last
+	if c.fromLastSeen && l.fresh(at, c.now) && !c.admits() {
+		c.denialKnown = true
+		return named, nil
+	}
+	c.creates = !c.fromLastSeen || gone
+	c.writesPath = c.creates || path != c.conf.version
+	if !c.creates && !c.noRegimes {
+		c.guessRegimes(shared, likely)
+	}
+	return named, nil
 }
 
-// require is what the request's own entity must be held to. Limits of a request do not count for its parents.
-func (l *Limiter) require(o *attempt, c *bucketCharge) (err error) {
-	r := &o.req
-	if o.pinned != nil {
-		if o.overrides || c.required == nil {
-			c.required = o.pinned
+// require sets which limits count: those that are stored, or those of the request or lease. The latter do not count for
+// parents.
+func (l *Limiter) require(a *attempt, c *bucketCharge) (err error) {
+	r, required := &a.req, c.conf.stored
+	switch {
+	case !c.root:
+	case a.pinned != nil:
+		if a.overrides || required == nil {
+			required = a.pinned
 		}
-		return nil
-	}
-	if len(r.Limits) > 0 { // they are checked even if others count
-		set, err := l.limitsOfRequest(c.h, "Limits", r.Limits)
-		if err != nil {
-			return err
+	default:
+		if len(r.Limits) > 0 { // they are checked even if others count
+			brought, err := l.limitsOfRequest(c.state, "Limits", r.Limits)
+			if err != nil {
+				return err
+			}
+			if required == nil {
+				required = brought
+			}
 		}
-		if c.required == nil {
-			c.required = set
+		if len(r.Override) > 0 {
+			if required, err = l.limitsOfRequest(c.state, "Override", r.Override); err != nil {
+				return err
+			}
 		}
 	}
-	if len(r.Override) > 0 {
-		c.required, err = l.limitsOfRequest(c.h, "Override", r.Override)
+	if c.stored != c.conf.stored {
+		c.stored = c.conf.stored
 	}
-	return err
+	if c.required != required {
+		c.required = required
+	}
+	return nil
 }
 
 // limitsOfRequest is the limit set of a request's limits, which it checks. Most callers bring the same ones each time.
-func (l *Limiter) limitsOfRequest(h *bucketState, field string, limits []Limit) (*limitSet, error) {
-	if p := h.brought.Load(); p.brings(limits) {
-		return p, nil
+func (l *Limiter) limitsOfRequest(b *bucketState, field string, limits []Limit) (*limitSet, error) {
+	if s := b.brought.Load(); s.brings(limits) {
+		return s, nil
 	}
 	if err := checkGiven(field, limits); err != nil {
 		return nil, err
 	}
-	p := l.limitSets.share(limitSetOf(limits, true))
-	h.brought.Store(p)
-	l.reportLarge(h, p)
-	return p, nil
+	s := l.limitSets.share(limitSetOf(limits, true))
+	b.brought.Store(s)
+	l.reportLarge(b, s)
+	return s, nil
 }
 
 // assume assumes that the record has the limits of set, and distributes the request over them. It returns how many names
 // of the request are required limits in set.
-func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
+func (c *bucketCharge) assume(set *limitSet, consume Tokens) (named int) {
 	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != set {
 		c.assumed = set
 	}
@@ -241,9 +248,10 @@ func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
 			n, asked = 0, false
 		}
 		if asked {
-			known++
+			named++
 		}
-		c.need[i], c.costs[i], c.ys[i] = n, rate.Cost(n), rate.Y(c.now)
+		cost, y := rate.Cost(n), rate.Y(c.now)
+		c.need[i], c.costs[i], c.ys[i], c.most[i] = n, cost, y, rate.Ceiling(y).Sub(cost)
 		switch {
 		case n == 0:
 		case n < 0:
@@ -254,7 +262,7 @@ func (c *bucketCharge) assume(set *limitSet, consume Tokens) (known int) {
 			c.illegal = c.illegal || n > bucket.MaxAmount
 		}
 	}
-	return known
+	return named
 }
 
 // record is the one that the last try has shown.
@@ -263,7 +271,7 @@ func (c *bucketCharge) record() *backend.Record { return &c.outs[0].Record }
 // admits judges the request by what the charge has seen.
 func (c *bucketCharge) admits() bool {
 	for i := range c.assumed.rates {
-		if !c.assumed.rates[i].AdmitsCost(c.tats[i], c.ys[i], c.costs[i]) {
+		if c.most[i].Less(c.assumed.rates[i].Base(c.tats[i], c.ys[i])) {
 			return false
 		}
 	}

@@ -11,53 +11,52 @@ import (
 // Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
 // [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy. What it may have charged then is
 // refunded when the lease is settled, or counted as lost (EventRefundLost).
-func (s *Lease) Consume(ctx context.Context, tokens Tokens) error {
-	if s.inert() {
+func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.enter() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if !lease.enter() {
 		return ErrLeaseClosed
 	}
-	if err := s.settleUnsure(ctx); err != nil {
+	if err := lease.settleUnsure(ctx); err != nil {
 		return err
 	}
-	o := s.l.attempts.Get().(*attempt)
-	defer s.l.release(o)
-	r := Request{Entity: s.root().id.entity, Resource: s.root().id.resource, Consume: tokens}
-	o.within, o.overrides = true, s.override
-	if s.brought {
-		o.pinned = s.first.required
+	a := lease.l.attempts.Get().(*attempt)
+	defer lease.l.release(a)
+	r := Request{Entity: lease.root().id.entity, Resource: lease.root().id.resource, Consume: tokens}
+	a.within, a.overrides = true, lease.override
+	if lease.brought {
+		a.pinned = lease.first.required
 	}
-	admitted, err := s.l.decide(ctx, o, &r)
-	s.keepUnknown(o.unknown)
+	admitted, err := lease.l.decide(ctx, a, &r)
+	lease.keepUnknown(a.unknown)
 	if err != nil {
 		return store.Failure(ctx, err)
 	}
-	s.l.observeDecision(o, &r, admitted)
 	if !admitted {
-		return s.l.exceeded(o)
+		return lease.l.exceeded(a)
 	}
-	for i := range o.n {
-		if c := &o.charges[i]; c.result == applied {
-			s.merge(c)
+	for i := range a.n {
+		if c := &a.charges[i]; c.result == applied {
+			lease.merge(c)
 		}
 	}
 	return nil
 }
 
 // settleUnsure settles charges of unknown outcome, before anything else is charged.
-func (s *Lease) settleUnsure(ctx context.Context) error {
-	if !slices.ContainsFunc(s.parts(), func(p *part) bool { return p.unsure() != nil }) {
+func (lease *Lease) settleUnsure(ctx context.Context) error {
+	if !slices.ContainsFunc(lease.parts(), func(p *part) bool { return p.unsure() != nil }) {
 		return nil
 	}
-	return s.eachPending(ctx, s.l.settleUnsure)
+	return lease.eachPending(ctx, lease.l.settleUnsure)
 }
 
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
-func (s *Lease) merge(c *bucketCharge) {
-	if p := s.part(c.h); p != nil {
+func (lease *Lease) merge(c *bucketCharge) {
+	if p := lease.part(c.state); p != nil {
 		var more part
 		more.hold(c)
 		p.begin(more.born)
@@ -72,22 +71,22 @@ func (s *Lease) merge(c *bucketCharge) {
 	}
 	p := new(part)
 	p.hold(c)
-	p.since(s.charged, c.now)
-	if s.path == nil {
-		s.path = &path{root: s.first.h}
+	p.since(lease.chargedAt, c.now)
+	if lease.path == nil {
+		lease.path = &path{root: lease.first.state}
 	}
-	s.path.more = append(s.path.more, p)
+	lease.path.more = append(lease.path.more, p)
 }
 
 // Release refunds tokens at once, no more than the lease holds, whether or not ctx has ended. Errors as Adjust and Flush:
 // after an error what was not written stays pending, so that Flush and not another Release tries again.
-func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
-	if s.inert() {
+func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.enter() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if !lease.enter() {
 		return ErrLeaseClosed
 	}
 	back := make(Tokens, len(tokens))
@@ -97,9 +96,9 @@ func (s *Lease) Release(ctx context.Context, tokens Tokens) error {
 		}
 		back[name] = -n
 	}
-	if err := s.checkAdjust(back); err != nil {
+	if err := lease.checkAdjust(back); err != nil {
 		return err
 	}
-	s.change(back)
-	return s.settle(ctx)
+	lease.change(back)
+	return lease.settle(ctx)
 }

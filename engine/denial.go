@@ -18,47 +18,41 @@ const drift = int64(10 * time.Second)
 // denyKnown is for a request that the last records seen are enough to deny: arrival times only grow, but for refunds, so
 // a denial by them stays true until its time, and DenialTTL bounds how long another process's refund may go
 // unnoticed. Nothing is written.
-func (l *Limiter) denyKnown(ctx context.Context, o *attempt) error {
-	for i := range o.n {
-		if c := &o.charges[i]; c.known {
+func (l *Limiter) denyKnown(ctx context.Context, a *attempt) error {
+	for i := range a.n {
+		if c := &a.charges[i]; c.denialKnown {
 			c.result = denied
 		}
 	}
-	return l.readOthers(ctx, o)
-}
-
-// fresh reports whether a record that was seen at the given time is young enough to deny by it. If that is 0, it is not.
-func (l *Limiter) fresh(seenAt, now int64) bool {
-	age, ttl := now-seenAt, int64(l.opts.DenialTTL)
-	return seenAt != 0 && ttl > 0 && -ttl <= age && age <= ttl
+	return l.readOthers(ctx, a)
 }
 
 // denyBeyond denies a request of which a charge is above a capacity. As the capacity may just have been raised, the
 // configuration is first read again, unless it is new enough or the request has an override.
-func (l *Limiter) denyBeyond(ctx context.Context, o *attempt) error {
-	for i := range o.n {
-		c := &o.charges[i]
-		overridden := c.root && len(o.req.Override) > 0
-		if !c.beyond || overridden || c.now-c.h.loaded.Load() <= l.configAge() && c.now >= c.h.loaded.Load() {
+func (l *Limiter) denyBeyond(ctx context.Context, a *attempt) error {
+	for i := range a.n {
+		c := &a.charges[i]
+		overridden := c.root && len(a.req.Override) > 0
+		if !c.beyond || overridden || c.now-c.state.loaded.Load() <= l.configAge() && c.now >= c.state.loaded.Load() {
 			continue
 		}
-		if err := l.reconfigure(ctx, o, c); err != nil {
+		if err := l.reconfigure(ctx, a, c); err != nil {
 			return err
 		}
-		c.known, c.fromLastSeen = false, false // c.tats are by position in the limits assumed before
-		if c.assume(c.required, o.req.Consume); !c.beyond {
+		c.denialKnown, c.fromLastSeen = false, false // c.tats are by position in the limits assumed before
+		if c.assume(c.required, a.req.Consume); !c.beyond {
 			return errRestart
 		}
 	}
-	return l.denyKnown(ctx, o)
+	return l.denyKnown(ctx, a)
 }
 
 // reportAhead tells the operator of a clock that is far ahead; the denial's text will, too.
 func (l *Limiter) reportAhead(ctx context.Context, c *bucketCharge, ahead int64) {
 	c.ahead = ahead
-	l.observe(Event{Kind: EventClockAhead, Entity: c.h.id.entity, Resource: c.h.id.resource, Ahead: time.Duration(ahead)})
+	l.observe(Event{Kind: EventClockAhead, Entity: c.state.id.entity, Resource: c.state.id.resource, Ahead: time.Duration(ahead)})
 	l.warn(ctx, c.now, "limiter: a bucket was written by a clock that is ahead of this one; resetting it heals it",
-		"entity", c.h.id.entity, "resource", c.h.id.resource, "ahead", time.Duration(ahead))
+		"entity", c.state.id.entity, "resource", c.state.id.resource, "ahead", time.Duration(ahead))
 }
 
 // states returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
@@ -68,6 +62,10 @@ func (l *Limiter) states(c *bucketCharge) (_ *limitSet, _ *arrivals, to *convert
 		return c.assumed, &c.tats, nil, nil
 	}
 	r := c.record()
+	if c.result == applied && c.assumed == c.required {
+		c.observe()
+		return c.assumed, &c.tats, nil, nil
+	}
 	set, err := l.limitSetOfRecord(c, r)
 	if err != nil {
 		return nil, nil, nil, err
@@ -102,16 +100,16 @@ func (l *Limiter) limitSetOfRecord(c *bucketCharge, r *backend.Record) (*limitSe
 }
 
 // exceeded is the denial of an attempt as an error.
-func (l *Limiter) exceeded(o *attempt) error {
-	e := &ExceededError{entity: o.root.id.entity}
-	wait, fits, err := l.snapshot(o, &e.limits)
+func (l *Limiter) exceeded(a *attempt) error {
+	e := &ExceededError{entity: a.root.id.entity}
+	wait, fits, err := l.fillSnapshot(a, &e.limits)
 	if err != nil {
 		return store.Failure(context.Background(), err)
 	}
 	e.RetryAfter, e.NeverFits = wait, !fits
-	for i := range o.n {
-		if ahead := o.charges[i].ahead; ahead > 0 {
-			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", o.charges[i].h.id.entity, readable.Wait(time.Duration(ahead)))
+	for i := range a.n {
+		if ahead := a.charges[i].ahead; ahead > 0 {
+			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", a.charges[i].state.id.entity, readable.Wait(time.Duration(ahead)))
 		}
 	}
 	return e
@@ -119,28 +117,28 @@ func (l *Limiter) exceeded(o *attempt) error {
 
 // readOthers reads the buckets whose state is not known, for the statuses of a denial. If they cannot be read the request
 // is denied all the same, and the statuses show these buckets as they were last seen.
-func (l *Limiter) readOthers(ctx context.Context, o *attempt) error {
-	err := l.readUnseen(ctx, o, true)
+func (l *Limiter) readOthers(ctx context.Context, a *attempt) error {
+	err := l.readUnseen(ctx, a, true)
 	if errors.Is(err, ErrUnavailable) { // also where reading has used up the budget
-		o.useLastSeenOfOthers()
+		a.useLastSeenOfOthers()
 		return nil
 	}
 	return err
 }
 
 // useLastSeenOfOthers takes what was seen last of buckets whose state is not known, or what is likely: that they are full.
-func (o *attempt) useLastSeenOfOthers() {
-	for i := range o.n {
-		c := &o.charges[i]
+func (a *attempt) useLastSeenOfOthers() {
+	for i := range a.n {
+		c := &a.charges[i]
 		if c.result != pending || c.fromLastSeen {
 			continue
 		}
 		clear(c.tats[:])
 		c.fromLastSeen = true
-		c.h.lock.Lock()
-		if c.h.seen.set == c.assumed {
-			c.h.seen.read(&c.tats)
+		c.state.lock.Lock()
+		if c.state.seen.set == c.assumed {
+			c.state.seen.read(&c.tats)
 		}
-		c.h.lock.Unlock()
+		c.state.lock.Unlock()
 	}
 }

@@ -12,47 +12,6 @@ import (
 // mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
 const mostJitter = 10 * time.Millisecond
 
-// Acquire takes the tokens of the request, all of them or none, without waiting for tokens. If the entity cascades, its
-// parents are charged the same amounts. The lease must be ended by Commit or Rollback. A denial is an *ExceededError. For
-// a bad request Acquire returns a *ValidationError, ErrUnknownLimit or ErrNoLimits. It returns ErrUnavailable if the store
-// cannot be reached and the policy is PolicyBlock, and ErrContention if it loses to other writers again and again.
-func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	admitted, err := l.decide(ctx, o, &r)
-	switch {
-	case err != nil:
-		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
-			return &Lease{degraded: true}, nil
-		}
-		return nil, err
-	case !admitted:
-		l.observeDecision(o, &r, false)
-		return nil, l.exceeded(o)
-	}
-	l.observeDecision(o, &r, true)
-	return l.newLease(o, &r), nil
-}
-
-// Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
-func (l *Limiter) Allow(ctx context.Context, r Request) (Decision, error) {
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	admitted, err := l.decide(ctx, o, &r)
-	if err != nil {
-		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
-			return Decision{Allowed: true, Degraded: true}, nil
-		}
-		return Decision{}, err
-	}
-	l.observeDecision(o, &r, admitted)
-	d := Decision{Allowed: admitted}
-	if d.RetryAfter, _, err = l.snapshot(o, &d.limits); err != nil {
-		return Decision{Allowed: admitted}, store.Failure(ctx, err)
-	}
-	return d, nil
-}
-
 // admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.
 func (l *Limiter) admitsByPolicy(ctx context.Context, r *Request, err error) bool {
 	if !errors.Is(err, ErrUnavailable) || l.policyFor(r) != PolicyAllow {
@@ -63,15 +22,12 @@ func (l *Limiter) admitsByPolicy(ctx context.Context, r *Request, err error) boo
 	return true
 }
 
-func (l *Limiter) observeDecision(o *attempt, r *Request, admitted bool) {
-	if l.opts.Observer == nil {
-		return
-	}
+func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
-	for i := range o.n {
-		e.Attempts += o.charges[i].tries
+	for i := range a.n {
+		e.Attempts += a.charges[i].tries
 	}
-	e.Cached = e.Attempts == 0
+	e.Cached = e.Attempts == 0 && a.takes // a request of zeros is decided by reading
 	l.observe(e)
 }
 

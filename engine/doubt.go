@@ -10,35 +10,35 @@ import (
 )
 
 // settle writes what is pending of all parts, whether or not ctx has ended.
-func (s *Lease) settle(ctx context.Context) error {
-	return s.eachPending(ctx, func(ctx context.Context, p *part, now int64) error {
-		if err := s.l.settleUnsure(ctx, p, now); err != nil {
+func (lease *Lease) settle(ctx context.Context) error {
+	return lease.eachPending(ctx, func(ctx context.Context, p *part, now int64) error {
+		if err := lease.l.settleUnsure(ctx, p, now); err != nil {
 			return err
 		}
 		p.trim()
-		if now-s.charged > int64(s.l.opts.MaxHold) {
-			s.l.lose(p, errTooLate)
+		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
+			lease.l.lose(p, errTooLate)
 		}
-		return s.l.settle(ctx, p, now)
+		return lease.l.settle(ctx, p, now)
 	})
 }
 
 // eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
-func (s *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *part, now int64) error) error {
-	if !s.first.pending() && !slices.ContainsFunc(s.others(), (*part).pending) {
+func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *part, now int64) error) error {
+	if !lease.first.pending() && !slices.ContainsFunc(lease.others(), (*part).pending) {
 		return nil
 	}
-	if s.l.store.Closed() {
+	if lease.l.store.Closed() {
 		return ErrClosed
 	}
-	now, err := s.l.now()
+	now, err := lease.l.now()
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	inner, cancel := s.l.store.Budget(ctx)
+	inner, cancel := lease.l.store.Budget(ctx)
 	defer cancel()
-	return store.Failure(ctx, s.l.eachPart(s.parts(), func(p *part) error { return f(inner, p, now) }))
+	return store.Failure(ctx, lease.l.eachPart(lease.parts(), func(p *part) error { return f(inner, p, now) }))
 }
 
 // unsure is a charge whose outcome is unknown: it is neither held nor pending. A part has at most one, and it is settled
@@ -112,13 +112,13 @@ func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
 	if !u.unwanted {
 		return l.settle(ctx, p, now)
 	}
-	r, err := l.store.ReadOne(ctx, l.key(p.h))
+	r, err := l.store.ReadOne(ctx, l.key(p.state))
 	if err != nil {
 		return err
 	}
 	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != u.nonce {
 		p.rare.unsure = nil
-		l.reportUnrefunded(p.h, u.sent)
+		l.reportUnrefunded(p.state, u.sent)
 		return nil
 	}
 	born, _ := r.Num(schema.Born)
@@ -135,16 +135,16 @@ func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
 }
 
 // reportUnrefunded counts a charge of unknown outcome that is not refunded. If it was made, the tokens refill.
-func (l *Limiter) reportUnrefunded(h *bucketState, tokens Tokens) {
+func (l *Limiter) reportUnrefunded(b *bucketState, tokens Tokens) {
 	l.observe(Event{
-		Kind: EventRefundLost, Entity: h.id.entity, Resource: h.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown,
+		Kind: EventRefundLost, Entity: b.id.entity, Resource: b.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown,
 	})
 }
 
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
-func (o *attempt) noteUnknown() {
-	for i := range o.n {
-		c := &o.charges[i]
+func (a *attempt) noteUnknown() {
+	for i := range a.n {
+		c := &a.charges[i]
 		if !c.unsure || c.result != pending {
 			continue
 		}
@@ -154,23 +154,23 @@ func (o *attempt) noteUnknown() {
 				sent[c.assumed.terms[j].Name] = c.need[j]
 			}
 		}
-		o.unknown = append(o.unknown, unknownCharge{c.h, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})
+		a.unknown = append(a.unknown, unknownCharge{c.state, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})
 	}
 }
 
 // unknownCharge is a charge of unknown outcome, with its bucket.
 type unknownCharge struct {
-	h *bucketState
+	state *bucketState
 	*unsure
 }
 
 // keepUnknown makes the lease refund what a Consume that failed may have charged, when it is settled.
-func (s *Lease) keepUnknown(charges []unknownCharge) {
+func (lease *Lease) keepUnknown(charges []unknownCharge) {
 	for _, c := range charges {
-		if p := s.part(c.h); p != nil && p.unsure() == nil {
+		if p := lease.part(c.state); p != nil && p.unsure() == nil {
 			p.rarely().unsure = c.unsure
 		} else {
-			s.l.reportUnrefunded(c.h, c.sent)
+			lease.l.reportUnrefunded(c.state, c.sent)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
 // keep keeps statuses: their limits, what remains, and what was requested.
@@ -15,11 +17,11 @@ func keep(all ...LimitStatus) (s snapshot) {
 	for _, status := range all {
 		set := limitSetOf([]Limit{status.Limit}, false)
 		rate := &set.rates[0]
-		s.add(limitState{
+		*s.add() = limitState{
 			id: &bucketID{status.Entity, status.Resource}, set: set,
-			at:        rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)),
+			arrival:   bucket.Arrival{At: rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)), Seen: true},
 			requested: status.Requested, exceeded: status.Exceeded, retryAfter: status.RetryAfter,
-		})
+		}
 	}
 	return s
 }

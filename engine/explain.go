@@ -37,11 +37,11 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if len(x.Path) == mostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
-		h, err := l.stateAt(&bucketID{id, resource})
+		b, err := l.stateAt(&bucketID{id, resource})
 		if err != nil {
 			return Explanation{}, err
 		}
-		c, err := l.reload(ctx, h, now)
+		c, err := l.fetch(ctx, b, now)
 		if err != nil {
 			return Explanation{}, store.Failure(ctx, err)
 		}

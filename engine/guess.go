@@ -11,14 +11,14 @@ var one = backend.Int(1)
 
 // form is what decides which conditions and effects a guess has; the numbers in them change from write to write.
 type form struct {
-	assumed   *limitSet
-	asks      uint16 // by position: tokens are asked for
-	active    uint16 // by position: the regime guessed is active
-	creates   bool
-	acquire   bool
-	nonce     bool
-	path      bool // the version of the entity has to be written
-	noRegimes bool // the store takes the greater of two numbers: no regimes
+	assumed    *limitSet
+	asks       uint16 // by position: tokens are asked for
+	active     uint16 // by position: the regime guessed is active
+	creates    bool
+	acquire    bool
+	nonce      bool
+	writesPath bool // the version of the entity has to be written
+	noRegimes  bool // the store takes the greater of two numbers: no regimes
 }
 
 // Fixed positions in a guess. Each limit has the condition firstTat + its position; the limits asked for have two
@@ -45,7 +45,7 @@ const (
 //
 //	tat absent or ≤ y + (C−n)·p       tat ← max(tat, y) + n·p
 func (c *bucketCharge) buildGuess() {
-	f := form{assumed: c.assumed, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), path: c.path, noRegimes: c.noRegimes}
+	f := form{assumed: c.assumed, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), writesPath: c.writesPath, noRegimes: c.noRegimes}
 	if f != c.form { // most writes have the form of the one before
 		c.layOut(f)
 	}
@@ -54,24 +54,24 @@ func (c *bucketCharge) buildGuess() {
 	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
 	next := firstCharge
 	for i := range c.assumed.rates {
-		cond, y, ceiling := &c.conds[firstTat+i], c.ys[i], c.assumed.rates[i].Ceiling(c.ys[i])
+		cond, y, most := &c.conds[firstTat+i], c.ys[i], c.most[i]
 		if c.asks>>i&1 == 0 {
-			cond.A = ceiling
+			cond.A = most
 			continue
 		}
-		cost := c.costs[i]
-		switch {
+		effect, used := &c.effects[next], &c.effects[next+1]
+		switch cost := c.costs[i]; {
 		case f.noRegimes:
-			cond.A, c.effects[next].Num, c.effects[next].Base = ceiling.Sub(cost), cost, y
+			cond.A, effect.Num, effect.Base = most, cost, y
 		case c.active>>i&1 == 0:
-			cond.A, c.effects[next].Num = y, y.Add(cost)
+			cond.A, effect.Num = y, y.Add(cost)
 		default:
-			cond.A, cond.B, c.effects[next].Num = y.Add(one), ceiling.Sub(cost), cost
+			cond.A, cond.B, effect.Num = y.Add(one), most, cost
 		}
-		c.effects[next+1].Num = backend.Int(c.need[i])
+		used.Num = backend.Int(c.need[i])
 		next += 2
 	}
-	if f.path {
+	if f.writesPath {
 		c.effects[next].Num = version
 		next++
 	}
@@ -83,7 +83,7 @@ func (c *bucketCharge) buildGuess() {
 	}
 	c.write(expiry(c.now, saturatedAdd(c.now, c.assumed.fill), c.hold))
 	if f.creates {
-		c.placed()
+		c.mayCreate()
 	}
 }
 
@@ -109,7 +109,7 @@ func (c *bucketCharge) layOut(f form) {
 		}
 		conds = append(conds, cond)
 	}
-	if f.path {
+	if f.writesPath {
 		effects = append(effects, backend.Effect{Slot: schema.Path, Op: backend.Set})
 	}
 	if f.nonce {
@@ -136,21 +136,21 @@ func (c *bucketCharge) write(expiry backend.Expiry) {
 	}
 }
 
-// placed makes the write one that may create the record.
-func (c *bucketCharge) placed() {
+// mayCreate makes the write one that may create the record.
+func (c *bucketCharge) mayCreate() {
 	c.place = schema.PlaceOf(c.writes[0].Key)
 	c.writes[0].Index = &c.place
 }
 
 // guessRegimes guesses the regimes: those that the last seen record shows, or, if others write the bucket, too, those that
-// held more often.
-func (c *bucketCharge) guessRegimes(shared bool, mostlyActive uint16) {
+// are likely because they held more often.
+func (c *bucketCharge) guessRegimes(shared bool, likely uint16) {
 	if !shared {
 		c.active = c.regimes()
 		return
 	}
 	for i := range c.assumed.rates {
-		if mostlyActive>>i&1 == 1 && c.mayBeActive(i) {
+		if likely>>i&1 == 1 && c.mayBeActive(i) {
 			c.active |= 1 << i
 		}
 	}

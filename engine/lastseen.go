@@ -123,3 +123,38 @@ func arrival(r *backend.Record, i int) (a bucket.Arrival) {
 	a.At, a.Seen = r.Num(schema.Tat(i))
 	return a
 }
+
+// remember makes r the last seen record of the charge's bucket (see lastSeen.take), unless this process has reset the bucket
+// or changed its configuration since the charge began: r may be older than that, and would repeat a denial that no longer
+// holds.
+func (c *bucketCharge) remember(r *backend.Record, s *limitSet, mine bool) {
+	b := c.state
+	b.lock.Lock()
+	if b.epoch.Load() == c.epoch {
+		b.seen.take(r, s, c.now, mine)
+	}
+	b.lock.Unlock()
+}
+
+// rememberOutcome makes the record of the last outcome the last seen record, and adds the regimes that held to the moving
+// average.
+func (c *bucketCharge) rememberOutcome(active uint16, mine bool) {
+	b := c.state
+	b.lock.Lock()
+	if memo := c.writes[0].Memo; b.memo != memo {
+		b.memo = memo
+	}
+	if b.epoch.Load() == c.epoch {
+		b.seen.take(&c.outs[0].Record, c.assumed, c.now, mine)
+	}
+	if c.mode == guessing && !c.noRegimes && b.seen.shared > 0 {
+		b.seen.average(c, active)
+	}
+	b.lock.Unlock()
+}
+
+// fresh reports whether a record that was seen at the given time is young enough to deny by it. If that is 0, it is not.
+func (l *Limiter) fresh(seenAt, now int64) bool {
+	age, ttl := now-seenAt, int64(l.opts.DenialTTL)
+	return seenAt != 0 && ttl > 0 && -ttl <= age && age <= ttl
+}

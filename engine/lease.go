@@ -7,22 +7,21 @@ import (
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
 // that write to the store run one after the other. All methods of a nil or degraded lease do nothing. A process that
 // dies keeps its charges: they refill.
 type Lease struct {
-	l        *Limiter
-	mu       sync.Mutex
-	state    atomic.Uint32 // changes under mu, but for what Commit makes of a fresh one
-	degraded bool
-	brought  bool  // the first part's limits are those of the request, which named that bucket
-	override bool  // they beat what is stored
-	charged  int64 // the acquire's now, ns since the Unix epoch
-	first    part  // there always is one
-	path     *path // nil: no other part, and the first one is the bucket's that the request named
+	l         *Limiter
+	mu        sync.Mutex
+	state     atomic.Uint32 // changes under mu, but for what Commit makes of a fresh one
+	degraded  bool
+	brought   bool  // the first part's limits are those of the request, which named that bucket
+	override  bool  // they beat what is stored
+	chargedAt int64 // the acquire's now, ns since the Unix epoch
+	first     part  // there always is one
+	path      *path // nil: no other part, and the first one is the bucket's that the request named
 }
 
 // path is what leases of several buckets have.
@@ -41,65 +40,26 @@ const (
 )
 
 // enter is for whoever may change the lease, who holds mu: it reports whether the lease is open.
-func (s *Lease) enter() bool {
-	return s.state.CompareAndSwap(fresh, open) || s.state.Load() == open
-}
-
-// newLease holds what the attempt has charged.
-func (l *Limiter) newLease(o *attempt, r *Request) *Lease {
-	first := &o.charges[0]
-	lease := &Lease{l: l, charged: o.now, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
-	if o.n > 1 || first.h != o.root {
-		lease.path = &path{root: o.root}
-	}
-	for i := range o.n {
-		c, p := &o.charges[i], &lease.first
-		if i > 0 {
-			p = new(part)
-			lease.path.more = append(lease.path.more, p)
-		}
-		if c.result == applied {
-			p.hold(c)
-		} else { // a request of zeros only: nothing was charged
-			l.holdNothing(p, c)
-		}
-	}
-	return lease
-}
-
-// holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
-func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
-	all, tats, _, err := l.states(c)
-	p.h, p.required = c.h, c.required
-	p.born, _ = c.record().Num(schema.Born)
-	for i := range c.required.terms {
-		if i >= len(p.room) {
-			p.rarely().rest = append(p.rarely().rest, amount{})
-		}
-		if j := all.index(c.required.terms[i].Name); err != nil || j < 0 {
-			p.at(i).left = c.required.rates[i].Y(c.now)
-		} else {
-			p.at(i).left = c.required.leaves(i, &all.rates[j], tats[j], c.now)
-		}
-	}
+func (lease *Lease) enter() bool {
+	return lease.state.CompareAndSwap(fresh, open) || lease.state.Load() == open
 }
 
 // parts are all parts of the lease, the entity's first where it has any limits.
-func (s *Lease) parts() []*part {
-	return append([]*part{&s.first}, s.others()...)
+func (lease *Lease) parts() []*part {
+	return append([]*part{&lease.first}, lease.others()...)
 }
 
-func (s *Lease) others() []*part {
-	if s.path == nil {
+func (lease *Lease) others() []*part {
+	if lease.path == nil {
 		return nil
 	}
-	return s.path.more
+	return lease.path.more
 }
 
 // part is what the lease holds of a bucket, nil if that is nothing.
-func (s *Lease) part(h *bucketState) *part {
-	for _, p := range s.parts() {
-		if p.h.id == h.id {
+func (lease *Lease) part(b *bucketState) *part {
+	for _, p := range lease.parts() {
+		if p.state.id == b.id {
 			return p
 		}
 	}
@@ -107,39 +67,39 @@ func (s *Lease) part(h *bucketState) *part {
 }
 
 // root is the state of the bucket that the request named.
-func (s *Lease) root() *bucketState {
-	if s.path == nil {
-		return s.first.h
+func (lease *Lease) root() *bucketState {
+	if lease.path == nil {
+		return lease.first.state
 	}
-	return s.path.root
+	return lease.path.root
 }
 
-func (s *Lease) inert() bool { return s == nil || s.degraded }
+func (lease *Lease) inert() bool { return lease == nil || lease.degraded }
 
 // Adjust corrects what the lease holds, locally: Flush or Commit writes it. It may lead to debt. It accepts every limit
 // configured on the path, named at the acquire or not. What was charged before the bucket was reset may be adjusted
 // downwards, too, without effect. ErrUnknownLimit for other limits; a *ValidationError if the lease would hold less than
 // nothing; ErrOutOfRange beyond 10^16 tokens; ErrLeaseClosed after Commit or Rollback. After an error nothing is changed.
-func (s *Lease) Adjust(delta Tokens) error {
-	if s.inert() {
+func (lease *Lease) Adjust(delta Tokens) error {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.enter() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if !lease.enter() {
 		return ErrLeaseClosed
 	}
-	if err := s.checkAdjust(delta); err != nil {
+	if err := lease.checkAdjust(delta); err != nil {
 		return err
 	}
-	s.change(delta)
+	lease.change(delta)
 	return nil
 }
 
-func (s *Lease) checkAdjust(delta Tokens) error {
+func (lease *Lease) checkAdjust(delta Tokens) error {
 	for name, d := range delta {
 		known := false
-		for _, p := range s.parts() {
+		for _, p := range lease.parts() {
 			i := p.index(name)
 			if i < 0 {
 				continue
@@ -154,15 +114,15 @@ func (s *Lease) checkAdjust(delta Tokens) error {
 			}
 		}
 		if !known {
-			return s.unknown(name)
+			return lease.unknown(name)
 		}
 	}
 	return nil
 }
 
-func (s *Lease) unknown(name string) error {
+func (lease *Lease) unknown(name string) error {
 	var known []string
-	for _, p := range s.parts() {
+	for _, p := range lease.parts() {
 		for i := range p.size() {
 			known = append(known, p.name(i))
 		}
@@ -171,8 +131,8 @@ func (s *Lease) unknown(name string) error {
 }
 
 // change adds to what is pending.
-func (s *Lease) change(tokens Tokens) {
-	for _, p := range s.parts() {
+func (lease *Lease) change(tokens Tokens) {
+	for _, p := range lease.parts() {
 		for name, n := range tokens {
 			if a := p.amount(name); a != nil {
 				a.pending += n
@@ -184,37 +144,37 @@ func (s *Lease) change(tokens Tokens) {
 // Flush writes the net of the adjustments, or nothing if it is zero. It does not matter whether ctx has ended: the write
 // is bounded by Options.Timeout only, and not at all if that is negative. After an error what was not written stays
 // pending. A charge whose outcome is unknown is sent again by the next call that writes, before anything else.
-func (s *Lease) Flush(ctx context.Context) error {
-	if s.inert() {
+func (lease *Lease) Flush(ctx context.Context) error {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.enter() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if !lease.enter() {
 		return ErrLeaseClosed
 	}
-	return s.settle(ctx)
+	return lease.settle(ctx)
 }
 
 // Commit writes the net of the adjustments as Flush does, in one write per bucket or none if it is zero, and ends the
 // lease. After an error it may be called again; Rollback does nothing any more.
-func (s *Lease) Commit(ctx context.Context) error {
-	if s.inert() {
+func (lease *Lease) Commit(ctx context.Context) error {
+	if lease.inert() {
 		return nil
 	}
-	if s.state.CompareAndSwap(fresh, committed) {
+	if lease.state.CompareAndSwap(fresh, committed) {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if state := s.state.Load(); state != open && state != settling {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if state := lease.state.Load(); state != open && state != settling {
 		return ErrLeaseClosed
 	}
-	s.state.Store(settling)
-	if err := s.settle(ctx); err != nil {
+	lease.state.Store(settling)
+	if err := lease.settle(ctx); err != nil {
 		return err
 	}
-	s.state.Store(committed)
+	lease.state.Store(committed)
 	return nil
 }
 
@@ -222,38 +182,40 @@ func (s *Lease) Commit(ctx context.Context) error {
 // called, whatever that returned, so it can be deferred. As with Flush, it does not matter whether ctx has ended. After an
 // error it may be called again. If the outcome of an earlier charge is unknown, the bucket is read first: the charge is
 // refunded if the record shows it, and else counted as lost (EventRefundLost).
-func (s *Lease) Rollback(ctx context.Context) error {
-	if s.inert() {
+func (lease *Lease) Rollback(ctx context.Context) error {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.enter() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	if !lease.enter() {
 		return nil
 	}
-	for _, p := range s.parts() {
+	for _, p := range lease.parts() {
 		p.refundAll()
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := lease.settle(ctx); err != nil {
 		return err
 	}
-	s.state.Store(rolledBack)
+	lease.state.Store(rolledBack)
 	return nil
 }
 
 // Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not refunded, pending
 // adjustments included.
-func (s *Lease) Consumed() Tokens {
+func (lease *Lease) Consumed() Tokens {
 	tokens := Tokens{}
-	if s.inert() {
+	if lease.inert() {
 		return tokens
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.parts() {
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
+	for _, p := range lease.parts() {
 		for i := range p.size() {
 			a := p.at(i)
-			if n := a.held + a.gone + p.sent(i) + max(a.pending, -a.held-p.sent(i)); p.h.id == s.root().id && (n != 0 || a.asked != 0) {
+			// What is charged and not refunded, and what is pending. Of a refund that is pending, what is above the tokens that
+			// the lease holds has no effect.
+			if n := a.held + a.gone + p.sent(i) + max(a.pending, -a.held-p.sent(i)); p.state.id == lease.root().id && (n != 0 || a.asked != 0) {
 				tokens[p.name(i)] = n
 			}
 		}
@@ -262,20 +224,21 @@ func (s *Lease) Consumed() Tokens {
 }
 
 // Degraded reports whether the lease was granted by policy, without the store.
-func (s *Lease) Degraded() bool { return s != nil && s.degraded }
+func (lease *Lease) Degraded() bool { return lease != nil && lease.degraded }
 
 // Statuses lists every limit on the path as it was right after the acquire.
-func (s *Lease) Statuses() []LimitStatus {
-	if s.inert() {
+func (lease *Lease) Statuses() []LimitStatus {
+	if lease.inert() {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	lease.mu.Lock()
+	defer lease.mu.Unlock()
 	var all []LimitStatus
-	for _, p := range s.parts() {
+	for _, p := range lease.parts() {
 		for i := range p.required.terms {
-			state := limitState{id: &p.h.id, set: p.required, at: p.at(i).left, requested: p.at(i).asked, i: uint8(i)}
-			all = append(all, state.status(s.charged))
+			left := bucket.Arrival{At: p.at(i).left, Seen: true}
+			state := limitState{id: &p.state.id, set: p.required, arrival: left, requested: p.at(i).asked, i: uint8(i)}
+			all = append(all, state.status(lease.chargedAt))
 		}
 	}
 	return all

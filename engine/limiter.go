@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
@@ -96,7 +95,7 @@ func (l *Limiter) newAdmin() *changes.Admin {
 // forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
 // instead of deciding from memory.
 func (l *Limiter) forget(affected func(entity, resource string) bool) {
-	l.cache.forget(func(h *bucketState) bool { return affected(h.id.entity, h.id.resource) })
+	l.cache.forget(func(b *bucketState) bool { return affected(b.id.entity, b.id.resource) })
 }
 
 // Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer
@@ -132,15 +131,6 @@ func (l *Limiter) background(f func(context.Context)) bool {
 	}
 	l.work.Go(func() { f(l.ctx) })
 	return true
-}
-
-// now is the clock, in ns since the Unix epoch.
-func (l *Limiter) now() (int64, error) {
-	t := l.clock.now()
-	if t < bucket.MinTime || t > bucket.MaxTime {
-		return 0, errClock(t)
-	}
-	return t, nil
 }
 
 // warn logs, at most once a second.

@@ -29,12 +29,12 @@ type limitSet struct {
 
 // newLimitSet prepares legal limits. It may reorder terms.
 func newLimitSet(terms []schema.Term) *limitSet {
-	p := &limitSet{text: schema.Pack(terms), terms: terms, rates: make([]bucket.Rate, len(terms))}
+	s := &limitSet{text: schema.Pack(terms), terms: terms, rates: make([]bucket.Rate, len(terms))}
 	for i := range terms {
-		p.rates[i] = terms[i].Rate()
-		p.fill = max(p.fill, p.rates[i].FillTime())
+		s.rates[i] = terms[i].Rate()
+		s.fill = max(s.fill, s.rates[i].FillTime())
 	}
-	return p
+	return s
 }
 
 // limitSetOf is the limit set of limits that are all stored, or all brought.
@@ -56,44 +56,44 @@ func unpackLimitSet(text string) (*limitSet, error) {
 }
 
 // index finds a limit by name, -1 where there is none. A bucket has at most 16: looking at all beats hashing.
-func (p *limitSet) index(name string) int {
-	if p == nil {
+func (s *limitSet) index(name string) int {
+	if s == nil {
 		return -1
 	}
-	return slices.IndexFunc(p.terms, func(t schema.Term) bool { return t.Name == name })
+	return slices.IndexFunc(s.terms, func(t schema.Term) bool { return t.Name == name })
 }
 
 // limits gives the limit set's limits, by name.
-func (p *limitSet) limits() []Limit {
-	if p == nil {
+func (s *limitSet) limits() []Limit {
+	if s == nil {
 		return nil
 	}
-	limits := make([]Limit, len(p.terms))
-	for i, t := range p.terms {
+	limits := make([]Limit, len(s.terms))
+	for i, t := range s.terms {
 		limits[i] = t.Limit
 	}
 	return limits
 }
 
-// brings reports whether p is the limit set of these limits, all brought, in whatever order. They need not be legal.
-func (p *limitSet) brings(limits []Limit) bool {
-	if p == nil || len(p.terms) != len(limits) {
+// brings reports whether s is the limit set of these limits, all brought, in whatever order. They need not be legal.
+func (s *limitSet) brings(limits []Limit) bool {
+	if s == nil || len(s.terms) != len(limits) {
 		return false
 	}
 	for i := range limits {
 		// Mostly the order is the same, too.
-		if !p.terms[i].Brought || p.terms[i].Limit != limits[i] {
-			return p.bringsUnordered(limits)
+		if !s.terms[i].Brought || s.terms[i].Limit != limits[i] {
+			return s.bringsUnordered(limits)
 		}
 	}
 	return true
 }
 
-func (p *limitSet) bringsUnordered(limits []Limit) bool {
+func (s *limitSet) bringsUnordered(limits []Limit) bool {
 	var seen uint32 // one of them given twice leaves another one out
 	for _, l := range limits {
-		i := p.index(l.Name)
-		if i < 0 || !p.terms[i].Brought || p.terms[i].Limit != l || seen>>i&1 == 1 {
+		i := s.index(l.Name)
+		if i < 0 || !s.terms[i].Brought || s.terms[i].Limit != l || seen>>i&1 == 1 {
 			return false
 		}
 		seen |= 1 << i
@@ -101,16 +101,16 @@ func (p *limitSet) bringsUnordered(limits []Limit) bool {
 	return true
 }
 
-// fits reports whether a writer can charge a record with the limits of p without converting it: p has every limit of
+// fits reports whether a writer can charge a record with the limits of s without converting it: s has every limit of
 // required, with the same parameters and origin, and no limit besides them that is configured but no longer stored. Limits
 // that other callers brought may be there, too.
-func (p *limitSet) fits(required, stored *limitSet) bool {
-	if p == required {
+func (s *limitSet) fits(required, stored *limitSet) bool {
+	if s == required {
 		return true
 	}
 	found := 0
-	for i := range p.terms {
-		t := &p.terms[i]
+	for i := range s.terms {
+		t := &s.terms[i]
 		if j := required.index(t.Name); j >= 0 {
 			if *t != required.terms[j] {
 				return false
@@ -145,17 +145,17 @@ const unit = 1024
 
 // weight is about what a bucket's record with these limits weighs there at the most, in bytes: keys and index keys with
 // their names, the fields that every bucket has, and for each limit its place in L, arrival (34 digits) and counter.
-func (p *limitSet) weight(key backend.Key) int {
+func (s *limitSet) weight(key backend.Key) int {
 	const fixed = 190
-	return fixed + len(key.Namespace) + len(key.Partition) + len(p.text) + 36*len(p.terms)
+	return fixed + len(key.Namespace) + len(key.Partition) + len(s.text) + 36*len(s.terms)
 }
 
 // reportLarge reports buckets that cost more than one unit a write. They work all the same.
-func (l *Limiter) reportLarge(h *bucketState, p *limitSet) {
-	if l.opts.Observer == nil || p == nil {
+func (l *Limiter) reportLarge(b *bucketState, s *limitSet) {
+	if l.opts.Observer == nil || s == nil {
 		return
 	}
-	if bytes := p.weight(l.key(h)); bytes > unit {
-		l.observe(Event{Kind: EventLargeRecord, Entity: h.id.entity, Resource: h.id.resource, Bytes: bytes})
+	if bytes := s.weight(l.key(b)); bytes > unit {
+		l.observe(Event{Kind: EventLargeRecord, Entity: b.id.entity, Resource: b.id.resource, Bytes: bytes})
 	}
 }

@@ -15,30 +15,30 @@ type limitSetCache struct {
 // get is the limit set of a record's L; schema.ErrFormat where it cannot be read.
 func (c *limitSetCache) get(text string) (*limitSet, error) {
 	c.lock.RLock()
-	p := c.sets[text]
+	s := c.sets[text]
 	c.lock.RUnlock()
-	if p != nil {
-		return p, nil
+	if s != nil {
+		return s, nil
 	}
-	p, err := unpackLimitSet(text)
+	s, err := unpackLimitSet(text)
 	if err != nil {
 		return nil, err
 	}
-	return c.share(p), nil
+	return c.share(s), nil
 }
 
-// share returns the limit set that is remembered for p's text: p, or one that came first.
-func (c *limitSetCache) share(p *limitSet) *limitSet {
+// share returns the limit set that is remembered for s's text: s, or one that came first.
+func (c *limitSetCache) share(s *limitSet) *limitSet {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	if first := c.sets[p.text]; first != nil {
+	if first := c.sets[s.text]; first != nil {
 		return first
 	}
 	if c.sets == nil || len(c.sets) >= mostCached {
 		c.sets = make(map[string]*limitSet)
 	}
-	c.sets[p.text] = p
-	return p
+	c.sets[s.text] = s
+	return s
 }
 
 // configCache shares the configs of entities without a record. Safe for concurrent use.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -57,7 +58,10 @@ func (o *Options) withDefaults() Options {
 }
 
 // started is when the process started, by the wall clock and by the monotonic one.
-var started = time.Now()
+var (
+	started     = time.Now()
+	startedUnix = started.UnixNano()
+)
 
 // clock is the system's clock in ns since the Unix epoch, or a settable one. The system's is the wall clock as it was when
 // the process started, plus the monotonic time since: it never steps back, whatever is done to the wall clock.
@@ -69,7 +73,7 @@ func (c *clock) now() int64 {
 	if c.settable != nil {
 		return c.settable().UnixNano()
 	}
-	return started.UnixNano() + int64(time.Since(started))
+	return startedUnix + int64(time.Since(started))
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -77,4 +81,13 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return max(d, 0)
+}
+
+// now is the clock, in ns since the Unix epoch.
+func (l *Limiter) now() (int64, error) {
+	t := l.clock.now()
+	if t < bucket.MinTime || t > bucket.MaxTime {
+		return 0, errClock(t)
+	}
+	return t, nil
 }

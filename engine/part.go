@@ -10,7 +10,7 @@ import (
 
 // part is what a lease holds of one bucket. Most buckets have one limit or two: those need no allocation.
 type part struct {
-	h        *bucketState
+	state    *bucketState
 	required *limitSet   // the limits that counted at the acquire
 	born     backend.Num // of the life of the record that was charged
 	room     [2]amount   // of the first required limits
@@ -60,7 +60,7 @@ type amount struct {
 // hold makes p what an applied charge leaves in a lease's hands.
 func (p *part) hold(c *bucketCharge) {
 	r := c.record()
-	p.h, p.required = c.h, c.required
+	p.state, p.required = c.state, c.required
 	p.born, _ = r.Num(schema.Born)
 	if n := len(c.required.terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
@@ -79,10 +79,10 @@ func (p *part) hold(c *bucketCharge) {
 	}
 }
 
-// leaves returns the arrival time at which the i-th limit of p has as many tokens available as a limit with the given rate
+// leaves returns the arrival time at which the i-th limit of s has as many tokens available as a limit with the given rate
 // has at a. If the rates are equal, as they mostly are, that is a itself, and the tokens need not be computed.
-func (p *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
-	own := &p.rates[i]
+func (s *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
+	own := &s.rates[i]
 	switch {
 	case !a.Seen:
 		return own.Y(now)
@@ -225,4 +225,43 @@ func (p *part) drop(i int) {
 func (p *part) left(i int) int64 {
 	a := p.at(i)
 	return a.held + p.sent(i) + a.pending + a.void
+}
+
+// newLease holds what the attempt has charged.
+func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
+	first := &a.charges[0]
+	lease := &Lease{l: l, chargedAt: a.now, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
+	if a.n > 1 || first.state != a.root {
+		lease.path = &path{root: a.root}
+	}
+	for i := range a.n {
+		c, p := &a.charges[i], &lease.first
+		if i > 0 {
+			p = new(part)
+			lease.path.more = append(lease.path.more, p)
+		}
+		if c.result == applied {
+			p.hold(c)
+		} else { // a request of zeros only: nothing was charged
+			l.holdNothing(p, c)
+		}
+	}
+	return lease
+}
+
+// holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
+func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
+	all, tats, _, err := l.states(c)
+	p.state, p.required = c.state, c.required
+	p.born, _ = c.record().Num(schema.Born)
+	for i := range c.required.terms {
+		if i >= len(p.room) {
+			p.rarely().rest = append(p.rarely().rest, amount{})
+		}
+		if j := all.index(c.required.terms[i].Name); err != nil || j < 0 {
+			p.at(i).left = c.required.rates[i].Y(c.now)
+		} else {
+			p.at(i).left = c.required.leaves(i, &all.rates[j], tats[j], c.now)
+		}
+	}
 }

@@ -7,13 +7,13 @@ import (
 )
 
 // readUnseen fills in the records of charges whose state is not known: by reading them, or, with recall, from fresh last seen records.
-func (l *Limiter) readUnseen(ctx context.Context, o *attempt, recall bool) error {
+func (l *Limiter) readUnseen(ctx context.Context, a *attempt, recall bool) error {
 	var keys []backend.Key
 	var unseen []*bucketCharge
-	for i := range o.n {
-		c := &o.charges[i]
+	for i := range a.n {
+		c := &a.charges[i]
 		if c.result == pending && !(recall && l.useLastSeen(c)) {
-			keys, unseen = append(keys, l.key(c.h)), append(unseen, c)
+			keys, unseen = append(keys, l.key(c.state)), append(unseen, c)
 		}
 	}
 	if len(keys) == 0 {
@@ -36,9 +36,9 @@ func (l *Limiter) readUnseen(ctx context.Context, o *attempt, recall bool) error
 
 // useLastSeen takes the record from the last seen record, if it is fresh.
 func (l *Limiter) useLastSeen(c *bucketCharge) bool {
-	c.h.lock.Lock()
-	defer c.h.lock.Unlock()
-	seen := &c.h.seen
+	c.state.lock.Lock()
+	defer c.state.lock.Unlock()
+	seen := &c.state.seen
 	if seen.set != c.assumed || !l.fresh(seen.at, c.now) {
 		return false
 	}
@@ -59,36 +59,36 @@ func (l *Limiter) rememberRead(c *bucketCharge) error {
 
 // decideByReading judges the charges by reading their buckets. Nothing is written, unless the request is denied and a bucket has other
 // limits than it should: then it is converted, as by any denial, else its old rate would live on.
-func (l *Limiter) decideByReading(ctx context.Context, o *attempt) (admitted bool, err error) {
-	if err := l.readUnseen(ctx, o, false); err != nil {
+func (l *Limiter) decideByReading(ctx context.Context, a *attempt) (admitted bool, err error) {
+	if err := l.readUnseen(ctx, a, false); err != nil {
 		return false, err
 	}
-	if admitted, err = l.recordsAdmit(o); admitted || err != nil {
+	if admitted, err = l.recordsAdmit(a); admitted || err != nil {
 		return admitted, err
 	}
-	for i := range o.n {
-		c := &o.charges[i]
+	for i := range a.n {
+		c := &a.charges[i]
 		c.acquire = false
-		if err := l.convertUntilDone(ctx, o, c); err != nil { // the denial stands all the same
-			if o.abandoned.Load() {
+		if err := l.convertUntilDone(ctx, a, c); err != nil { // the denial stands all the same
+			if a.abandoned.Load() {
 				return false, err
 			}
-			l.observe(Event{Kind: EventContention, Entity: c.h.id.entity, Resource: c.h.id.resource, Err: err})
+			l.observe(Event{Kind: EventContention, Entity: c.state.id.entity, Resource: c.state.id.resource, Err: err})
 		}
 	}
 	return false, nil
 }
 
-func (l *Limiter) recordsAdmit(o *attempt) (admitted bool, err error) {
-	for i := range o.n {
-		c := &o.charges[i]
+func (l *Limiter) recordsAdmit(a *attempt) (admitted bool, err error) {
+	for i := range a.n {
+		c := &a.charges[i]
 		set, tats, _, err := l.states(c)
 		if err != nil {
 			return false, err
 		}
 		for j := range set.rates {
 			rate := &set.rates[j]
-			n, _ := c.requested(o, set, j)
+			n, _ := c.requested(a, set, j)
 			if !rate.Admits(tats[j], rate.Y(c.now), n) {
 				return false, nil
 			}

@@ -50,14 +50,14 @@ type stateDocument struct {
 // bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
-	p, err := l.limitSets.get(packed)
+	s, err := l.limitSets.get(packed)
 	if err != nil {
 		return nil
 	}
-	states := make([]stateDocument, len(p.terms))
-	for i := range p.terms {
-		rate := &p.rates[i]
-		states[i] = stateDocument{changes.DocumentOf(p.terms[i].Limit), rate.Available(arrival(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
+	states := make([]stateDocument, len(s.terms))
+	for i := range s.terms {
+		rate := &s.rates[i]
+		states[i] = stateDocument{changes.DocumentOf(s.terms[i].Limit), rate.Available(arrival(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
 	}
 	return struct {
 		Limits []stateDocument `json:"limits"`

@@ -21,12 +21,11 @@ const (
 	LevelEntity                      // stored for the entity, all resources
 	LevelResource                    // stored for the resource
 	LevelSystem                      // stored for the system
-	LevelRequest                     // given with the request
 )
 
 // String is the level's name.
-func (v Level) String() string {
-	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(v, LevelRequest)]
+func (l Level) String() string {
+	return [...]string{"none", "entity+resource", "entity", "resource", "system"}[min(l, LevelSystem)]
 }
 
 // config is what is stored for one entity and resource. Immutable; entities without a record share theirs.
@@ -39,13 +38,13 @@ type config struct {
 	policy  Policy
 }
 
-// config gives what is stored for the state's entity and resource, from memory where that is young enough.
-func (l *Limiter) config(ctx context.Context, h *bucketState, now int64) (*config, error) {
-	c := h.conf.Load()
+// configOf gives what is stored for the state's entity and resource, from memory where that is young enough.
+func (l *Limiter) configOf(ctx context.Context, b *bucketState, now int64) (*config, error) {
+	c := b.conf.Load()
 	if c == nil {
-		return l.load(ctx, h, now)
+		return l.load(ctx, b, now)
 	}
-	age, ttl := now-h.loaded.Load(), int64(l.opts.ConfigTTL)
+	age, ttl := now-b.loaded.Load(), int64(l.opts.ConfigTTL)
 	if age < 0 { // the clock went back, which makes nothing younger
 		age = -age
 	}
@@ -53,12 +52,12 @@ func (l *Limiter) config(ctx context.Context, h *bucketState, now int64) (*confi
 	case age < ttl-ttl/5:
 		return c, nil
 	case age < ttl && !l.noIO:
-		l.refresh(h, now)
+		l.refresh(b, now)
 		return c, nil
 	case l.store.BreakerIsOpen(): // the write is what shall probe the store
 		return c, nil
 	}
-	fresh, err := l.load(ctx, h, now)
+	fresh, err := l.load(ctx, b, now)
 	if err != nil && errors.Is(err, ErrUnavailable) {
 		return c, nil // better old limits than none: whether the bucket can be reached is another question
 	}
@@ -66,23 +65,23 @@ func (l *Limiter) config(ctx context.Context, h *bucketState, now int64) (*confi
 }
 
 // refresh reads the configuration in the background, once.
-func (l *Limiter) refresh(h *bucketState, now int64) {
-	if !h.renewed.CompareAndSwap(false, true) {
+func (l *Limiter) refresh(b *bucketState, now int64) {
+	if !b.renewed.CompareAndSwap(false, true) {
 		return
 	}
 	l.background(func(ctx context.Context) {
-		defer h.renewed.Store(false)
-		if _, err := l.load(store.Aside(ctx), h, now); err != nil {
-			l.observe(Event{Kind: EventRefresh, Entity: h.id.entity, Resource: h.id.resource, Err: err})
+		defer b.renewed.Store(false)
+		if _, err := l.load(store.Aside(ctx), b, now); err != nil {
+			l.observe(Event{Kind: EventRefresh, Entity: b.id.entity, Resource: b.id.resource, Err: err})
 		}
 	})
 }
 
 // load reads the configuration; those who ask for the same at the same time share one flight. With an open breaker they
 // do not, as all would wait for the one that probes the store; nor without Options.Timeout, as nothing would end it.
-func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config, error) {
+func (l *Limiter) load(ctx context.Context, b *bucketState, now int64) (*config, error) {
 	if l.noIO || l.opts.Timeout == 0 || l.store.BreakerIsOpen() {
-		return l.fetch(ctx, h, now)
+		return l.fetch(ctx, b, now)
 	}
 	if ctx.Err() != nil {
 		return nil, store.Failure(ctx, store.NotSent(ctx))
@@ -91,9 +90,9 @@ func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config,
 	defer cancel()
 	// A flight that began before an own change must not serve those who come after it, nor must one of a bucket state that
 	// the cache has dropped: that counts no changes.
-	flight := fmt.Sprintf("%p|%d", h, h.epoch.Load())
+	flight := fmt.Sprintf("%p|%d", b, b.epoch.Load())
 	done := l.flights.DoChan(flight, func() (any, error) {
-		return l.fetch(context.WithoutCancel(ctx), h, now)
+		return l.fetch(context.WithoutCancel(ctx), b, now)
 	})
 	select {
 	case r := <-done:
@@ -108,11 +107,6 @@ func (l *Limiter) load(ctx context.Context, h *bucketState, now int64) (*config,
 	}
 }
 
-// reload reads the configuration consistently: after the call began.
-func (l *Limiter) reload(ctx context.Context, h *bucketState, now int64) (*config, error) {
-	return l.fetch(ctx, h, now)
-}
-
 // Positions of what fetch reads.
 const (
 	readEntity = iota
@@ -123,15 +117,15 @@ const (
 	readNamespace // only where there is one to check
 )
 
-// fetch reads all levels of one entity and resource in one batch, and remembers what it found.
-func (l *Limiter) fetch(ctx context.Context, h *bucketState, now int64) (*config, error) {
-	epoch := h.epoch.Load()
+// fetch reads all levels of one entity and resource in one batch, consistently, and remembers what it found.
+func (l *Limiter) fetch(ctx context.Context, b *bucketState, now int64) (*config, error) {
+	epoch := b.epoch.Load()
 	ns := l.opts.Namespace
 	var keys [readNamespace]backend.Key
-	keys[readEntity], _ = schema.Entity(ns, h.id.entity)
-	keys[readEntityResource], _ = schema.EntityLimits(ns, h.id.entity, h.id.resource)
-	keys[readEntityDefault], _ = schema.EntityLimits(ns, h.id.entity, "")
-	keys[readResource], _ = schema.Resource(ns, h.id.resource)
+	keys[readEntity], _ = schema.Entity(ns, b.id.entity)
+	keys[readEntityResource], _ = schema.EntityLimits(ns, b.id.entity, b.id.resource)
+	keys[readEntityDefault], _ = schema.EntityLimits(ns, b.id.entity, "")
+	keys[readResource], _ = schema.Resource(ns, b.id.resource)
 	keys[readSystem] = schema.System(ns)
 	out, err := l.store.Read(ctx, append(keys[:], l.namespaceCheckKeys()...))
 	if err != nil {
@@ -144,8 +138,8 @@ func (l *Limiter) fetch(ctx context.Context, h *bucketState, now int64) (*config
 	if err != nil {
 		return nil, err
 	}
-	l.reportLarge(h, c.stored)
-	if h.store(c, now, epoch) && !h.dropped.Load() {
+	l.reportLarge(b, c.stored)
+	if b.store(c, now, epoch) && !b.dropped.Load() {
 		l.policy.Store(uint32(c.policy))
 	}
 	return c, nil
@@ -165,11 +159,11 @@ func (l *Limiter) mergeLevels(out []backend.Record) (*config, error) {
 		if !ok {
 			continue
 		}
-		p, err := l.limitSets.get(packed)
+		s, err := l.limitSets.get(packed)
 		if err != nil {
 			return nil, store.Failure(context.Background(), err)
 		}
-		c.stored, c.level = p, level
+		c.stored, c.level = s, level
 		break
 	}
 	c.policy = Policy(out[readSystem].Int64(schema.ConfigUnavailable))

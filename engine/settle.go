@@ -13,28 +13,28 @@ import (
 // made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
 // first then.
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
-	o := l.attempts.Get().(*attempt)
-	defer l.release(o)
-	p.h = l.current(p.h)
-	o.n, o.now = 0, now
-	c := o.addCharge(p.h, nil, false, l.noRegimes)
-	err := l.settleCharge(ctx, o, c, p)
+	a := l.attempts.Get().(*attempt)
+	defer l.release(a)
+	p.state = l.current(p.state)
+	a.n, a.now = 0, now
+	c := a.addCharge(p.state, nil, false, l.noRegimes)
+	err := l.settleCharge(ctx, a, c, p)
 	if err != nil && c.unsure {
 		p.markUnsure(c.nonce)
 	}
 	return err
 }
 
-func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge, p *part) error {
+func (l *Limiter) settleCharge(ctx context.Context, a *attempt, c *bucketCharge, p *part) error {
 	c.nonce, c.assumed = p.nonce(), p.required
 	clear(c.tats[:])
-	c.h.lock.Lock()
-	if c.h.seen.set != nil {
-		c.assumed = c.h.seen.set
-		c.h.seen.read(&c.tats)
+	c.state.lock.Lock()
+	if c.state.seen.set != nil {
+		c.assumed = c.state.seen.set
+		c.state.seen.read(&c.tats)
 	}
-	c.writes[0].Memo = c.h.memo
-	c.h.lock.Unlock()
+	c.writes[0].Memo = c.state.memo
+	c.state.lock.Unlock()
 	if !p.dueIn(c.assumed) {
 		if err := l.readLimitsAgain(ctx, c, p); err != nil {
 			return err
@@ -49,7 +49,7 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 		if err := c.buildSettlement(p, ups, downs); err != nil {
 			return err
 		}
-		if done, err := l.sendSettlement(ctx, o, c, p, ups, downs); done || err != nil {
+		if done, err := l.sendSettlement(ctx, a, c, p, ups, downs); done || err != nil {
 			return err
 		}
 		if c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
@@ -62,7 +62,7 @@ func (l *Limiter) settleCharge(ctx context.Context, o *attempt, c *bucketCharge,
 // readLimitsAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
 // them since, and only what has nowhere to go now is void.
 func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part) error {
-	r, err := l.store.ReadOne(ctx, l.key(c.h))
+	r, err := l.store.ReadOne(ctx, l.key(c.state))
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,14 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 }
 
 // sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
-func (l *Limiter) sendSettlement(ctx context.Context, o *attempt, c *bucketCharge, p *part, ups, downs bool) (done bool, err error) {
+func (l *Limiter) sendSettlement(ctx context.Context, a *attempt, c *bucketCharge, p *part, ups, downs bool) (done bool, err error) {
 	if downs {
 		err = l.store.RetryOnce(ctx, func() error {
-			_, err := l.apply(ctx, o, c)
+			_, err := l.apply(ctx, a, c)
 			return err
 		})
 	} else {
-		err = l.send(ctx, o, c)
+		err = l.send(ctx, a, c)
 	}
 	switch {
 	case err == nil:
@@ -117,7 +117,7 @@ func (l *Limiter) sendSettlement(ctx context.Context, o *attempt, c *bucketCharg
 		if !ups {
 			return true, nil
 		}
-		if o.abandoned.Load() {
+		if a.abandoned.Load() {
 			return false, err
 		}
 		return false, nil // the charge is sent again alone, under the same nonce
@@ -151,7 +151,7 @@ func (l *Limiter) lose(p *part, err error) {
 		}
 	}
 	if len(lost) > 0 {
-		l.observe(Event{Kind: EventRefundLost, Entity: p.h.id.entity, Resource: p.h.id.resource, Tokens: lost, Err: err})
+		l.observe(Event{Kind: EventRefundLost, Entity: p.state.id.entity, Resource: p.state.id.resource, Tokens: lost, Err: err})
 	}
 }
 
@@ -274,6 +274,6 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	}
 	c.write(expiry(c.now, full, c.hold))
 	if !active && !downs {
-		c.placed()
+		c.mayCreate()
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
@@ -33,20 +32,21 @@ type snapshot struct {
 type limitState struct {
 	id         *bucketID
 	set        *limitSet // of which it is the i-th limit
-	at         backend.Num
+	arrival    bucket.Arrival
 	requested  int64
 	retryAfter time.Duration
 	i          uint8
 	exceeded   bool
 }
 
-func (s *snapshot) add(state limitState) {
+// add makes room for another limit.
+func (s *snapshot) add() *limitState {
 	if s.n < len(s.few) {
-		s.few[s.n] = state
 		s.n++
-		return
+		return &s.few[s.n-1]
 	}
-	s.more = append(s.more, state)
+	s.more = append(s.more, limitState{})
+	return &s.more[len(s.more)-1]
 }
 
 // statuses computes the statuses of the limits for which keep returns true, or of all limits if keep is nil. The slice
@@ -64,12 +64,12 @@ func (s *snapshot) statuses(keep func(*limitState) bool) []LimitStatus {
 }
 
 func (s *limitState) status(now int64) LimitStatus {
-	rate, arrival := &s.set.rates[s.i], bucket.Arrival{At: s.at, Seen: true}
+	rate := &s.set.rates[s.i]
 	return LimitStatus{
 		Entity: s.id.entity, Resource: s.id.resource, Limit: s.set.terms[s.i].Limit,
-		Remaining: rate.Available(arrival, rate.Y(now)), Requested: s.requested,
+		Remaining: rate.Available(s.arrival, rate.Y(now)), Requested: s.requested,
 		Exceeded: s.exceeded, NeverFits: s.requested > rate.Capacity(),
-		ResetAfter: rate.FullAfter(arrival, now), RetryAfter: s.retryAfter,
+		ResetAfter: rate.FullAfter(s.arrival, now), RetryAfter: s.retryAfter,
 	}
 }
 
@@ -77,12 +77,12 @@ func (s *limitState) status(now int64) LimitStatus {
 // parents'. It is nil if Degraded.
 func (d Decision) Statuses() []LimitStatus { return d.limits.statuses(nil) }
 
-// snapshot keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
+// fillSnapshot keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
 // long until all of them admit the request, and false if they never will. After an error s is of no use.
-func (l *Limiter) snapshot(o *attempt, s *snapshot) (wait time.Duration, fits bool, err error) {
-	s.now, fits = o.now, true
-	for i := range o.n {
-		after, within, err := l.snapshotOf(o, &o.charges[i], s)
+func (l *Limiter) fillSnapshot(a *attempt, s *snapshot) (wait time.Duration, fits bool, err error) {
+	s.now, fits = a.now, true
+	for i := range a.n {
+		after, within, err := l.fillSnapshotOf(a, &a.charges[i], s)
 		if err != nil {
 			return 0, false, err
 		}
@@ -94,44 +94,46 @@ func (l *Limiter) snapshot(o *attempt, s *snapshot) (wait time.Duration, fits bo
 	return wait, fits, nil
 }
 
-// snapshotOf keeps the limits that the charge requires, and those that others brought if they block it.
-func (l *Limiter) snapshotOf(o *attempt, c *bucketCharge, s *snapshot) (wait time.Duration, fits bool, err error) {
+// fillSnapshotOf keeps the limits that the charge requires, and those that others brought if they block it.
+func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait time.Duration, fits bool, err error) {
 	set, tats, to, err := l.states(c)
 	if err != nil {
 		return 0, false, err
 	}
 	fits = true
 	for i := range set.rates {
-		rate := &set.rates[i]
-		n, required := c.requested(o, set, i)
-		a, y := tats[i], rate.Y(c.now)
-		state := limitState{id: &c.h.id, set: set, at: rate.Base(a, y), requested: n, i: uint8(i)}
-		if c.result == applied && !o.admitted && a.Seen { // it is refunded, or will be
-			state.at = a.At.Sub(rate.Cost(n))
+		rate, tat := &set.rates[i], tats[i]
+		n, required := c.requested(a, set, i)
+		retryAfter := time.Duration(0)
+		if c.result != applied {
+			retryAfter, _ = rate.Wait(tat, c.now, n)
 		}
-		if c.result != applied && !rate.Admits(a, y, n) {
-			state.exceeded = true
-			state.retryAfter, _ = rate.Wait(a, c.now, n)
-			if to != nil {
-				state.retryAfter = to.wait(i, c.now, n, state.retryAfter)
-			}
-			wait, fits = max(wait, state.retryAfter), fits && n <= rate.Capacity()
+		exceeded := retryAfter > 0
+		if !required && !exceeded {
+			continue
 		}
-		if required || state.exceeded {
-			s.add(state)
+		if exceeded && to != nil {
+			retryAfter = to.wait(i, c.now, n, retryAfter)
 		}
+		if c.result == applied && !a.admitted && tat.Seen { // it is refunded, or will be
+			tat.At = tat.At.Sub(rate.Cost(n))
+		}
+		wait, fits = max(wait, retryAfter), fits && (!exceeded || n <= rate.Capacity())
+		state := s.add()
+		state.id, state.set, state.i = &c.state.id, set, uint8(i)
+		state.arrival, state.requested, state.retryAfter, state.exceeded = tat, n, retryAfter, exceeded
 	}
 	return wait, fits, nil
 }
 
 // requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
-func (c *bucketCharge) requested(o *attempt, set *limitSet, i int) (n int64, required bool) {
-	if same := c.required == c.assumed; same && set == c.assumed {
+func (c *bucketCharge) requested(a *attempt, set *limitSet, i int) (n int64, required bool) {
+	if set == c.required && set == c.assumed {
 		return c.need[i], true
 	}
 	name := set.terms[i].Name
 	if c.required.index(name) < 0 {
 		return 0, false
 	}
-	return o.req.Consume[name], true
+	return a.req.Consume[name], true
 }

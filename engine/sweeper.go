@@ -27,14 +27,14 @@ type sweeper struct {
 const sweepBatch = 64
 
 // countWrites counts the writes that an attempt has counted, and sweeps when it is time to.
-func (l *Limiter) countWrites(o *attempt) {
-	s, writes := &l.sweeps, int64(o.writes)
-	o.writes = 0
+func (l *Limiter) countWrites(a *attempt) {
+	s, writes := &l.sweeps, int64(a.writes)
+	a.writes = 0
 	if l.store.Capabilities().Sweep == nil {
 		return
 	}
-	if slowest := s.slowest.Load(); slowest == 0 || o.now < slowest {
-		s.slowest.Store(o.now)
+	if slowest := s.slowest.Load(); slowest == 0 || a.now < slowest {
+		s.slowest.Store(a.now)
 	}
 	if s.writes.Add(writes) < sweepEvery || !s.running.CompareAndSwap(false, true) {
 		return

@@ -183,3 +183,34 @@ func list(names []string) string {
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
+
+func (a *attempt) check() error {
+	if a.inspects && len(a.req.Consume) == 0 {
+		return checkScope(&a.req)
+	}
+	return checkRequest(&a.req)
+}
+
+// checkNames refuses names that no level of the path has, and amounts that no level has looked at.
+func (a *attempt) checkNames() error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	var unknown, known []string
+	for i := range a.n {
+		for _, t := range a.charges[i].required.terms {
+			if !slices.Contains(known, t.Name) {
+				known = append(known, t.Name)
+			}
+		}
+	}
+	for name := range a.req.Consume {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	return unknownLimits(unknown, known)
+}

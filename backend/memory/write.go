@@ -13,8 +13,8 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend
 	if err == nil && len(writes) != len(out) {
 		err = errLengths(len(writes), len(out))
 	}
-	if err == nil && len(writes) == 1 {
-		if r := s.recall(&writes[0]); r != nil && writes[0].Layout != nil && r.change(&writes[0], &out[0]) {
+	if err == nil && len(writes) == 1 { // it need not wait until others are found to be valid
+		if r := s.recall(&writes[0]); r != nil && r.change(&writes[0], &out[0]) {
 			return out[0].Err
 		}
 	}
@@ -87,17 +87,14 @@ func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 // w may remove or move it.
 func (r *record) change(w *backend.Write, o *backend.Outcome) bool {
 	r.lock.Lock()
-	if r.dead() || w.Remove || w.Index != nil && *w.Index != r.place() {
-		r.lock.Unlock()
-		return false
-	}
-	if r.group.store.queue == nil {
-		r.checkAndApplyLocked(w, o)
-	} else {
+	stays := r.body.Layout() == w.Layout && r.body.Present() && !w.Remove && (w.Index == nil || *w.Index == r.place())
+	if stays && r.group.store.queue != nil {
 		r.group.store.noteLocked(r, w, o)
+	} else if stays {
+		r.checkAndApplyLocked(w, o)
 	}
 	r.lock.Unlock()
-	return true
+	return stays
 }
 
 // checkAndApplyLocked checks and applies w to the values of r, and fills o.

@@ -55,11 +55,8 @@ func (q *Rate) Ceiling(y Num) Num { return y.Add(q.full) }
 func (q *Rate) IsFull(a Arrival, y Num) bool { return !a.Seen || a.At.LessEq(y) }
 
 // Admits is the gate: whether n tokens fit at y. Zero fit unless the limit is in debt.
-func (q *Rate) Admits(a Arrival, y Num, n int64) bool { return q.AdmitsCost(a, y, q.Cost(n)) }
-
-// AdmitsCost is Admits for tokens that cost so many units.
-func (q *Rate) AdmitsCost(a Arrival, y, cost Num) bool {
-	return q.Base(a, y).Add(cost).LessEq(q.Ceiling(y))
+func (q *Rate) Admits(a Arrival, y Num, n int64) bool {
+	return q.Base(a, y).Add(q.Cost(n)).LessEq(q.Ceiling(y))
 }
 
 // Base is max(tat, y): what a charge at y adds to.

@@ -14,7 +14,7 @@ type Lock struct{ held atomic.Uint32 }
 
 // Lock waits until the lock is free, and takes it.
 func (l *Lock) Lock() {
-	if !l.TryLock() {
+	if !l.held.CompareAndSwap(0, 1) {
 		l.wait()
 	}
 }
