@@ -67,6 +67,7 @@ func (lease *Lease) merge(c *bucketCharge) {
 			}
 			a.held += more.at(i).held
 		}
+		p.trim() // what is left of an earlier life has no effect, also not on what is charged from now on
 		return
 	}
 	p := new(part)

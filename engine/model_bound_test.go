@@ -261,13 +261,13 @@ func (b *bound) gate(r *run, o *outcome) {
 	}
 }
 
-// begin is for charges to a bucket: if that has begun a new life, nothing of the one before can be refunded.
+// begin is for charges to a bucket: if that has begun a new life, no more can be refunded than is charged in it.
 func (l *ledger) begin(entity int, effects []*effect) {
 	for _, e := range effects {
 		if e.admission && l.life[entity] != e.life {
 			l.life[entity] = e.life
 			for n := range names {
-				l.pending[n] = max(l.pending[n], 0)
+				l.pending[n] = max(l.pending[n], -max(e.used[n], 0))
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 // laterFinds are more of what the model has found.
 var laterFinds = []short{
 	{
-		"ARefundOfALifeThatIsOverLowersNoCharge", true,
+		"RefundsOfALifeThatIsOverLowerNoCharge", true,
 		traits{procs: 1},
 		[][]string{{"a:100/day"}},
 		[]*step{

@@ -160,11 +160,7 @@ func (j *ideal) rollback(o *outcome, l *idealLease, now int64) {
 // settle writes what is pending.
 func (j *ideal) settle(l *idealLease, now int64) (err error) {
 	for _, p := range l.parts {
-		for _, s := range p.sums {
-			if s.pending < -s.held { // no more is refunded than is held
-				s.void, s.pending = s.void+s.pending+s.held, -s.held
-			}
-		}
+		p.trim()
 		if now-l.charged > int64(time.Hour) {
 			p.voidDowns()
 		}
@@ -286,6 +282,16 @@ func (l *idealLease) hold(g pathBucket, p *idealBucket, tokens engine.Tokens, fi
 			s.asked = tokens[d.Name]
 		}
 	}
+	part.trim()
+}
+
+// trim leaves of what is pending to be refunded no more than is held: the rest has no effect.
+func (p *idealPart) trim() {
+	for _, s := range p.sums {
+		if s.pending < -s.held {
+			s.void, s.pending = s.void+s.pending+s.held, -s.held
+		}
+	}
 }
 
 // begin is for a charge to a life of the bucket.
@@ -295,9 +301,6 @@ func (p *idealPart) begin(life int) {
 	}
 	for _, s := range p.sums {
 		s.gone, s.void, s.held = s.gone+s.held, s.void+s.held, 0
-		if s.pending < 0 { // nor can anything of it be refunded
-			s.void, s.pending = s.void+s.pending, 0
-		}
 	}
 	p.life = life
 }

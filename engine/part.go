@@ -158,7 +158,6 @@ func (p *part) begin(born backend.Num) {
 		a.gone, a.void, a.held = a.gone+a.held, a.void+a.held, 0
 	}
 	p.born = born
-	p.trim() // what is pending to be refunded was charged to the life that is over
 }
 
 // trim leaves of what is pending to be refunded what the lease holds: the rest has no effect.
