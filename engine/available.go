@@ -90,7 +90,7 @@ func (l *Limiter) convertUntilDone(ctx context.Context, a *attempt, c *bucketCha
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
 		r := c.record()
 		set, err := l.limitSetOfRecord(c, r)
-		if err != nil || set == nil || set.fits(c.required, c.stored) {
+		if err != nil || set == nil || set.Fits(c.required, c.stored) {
 			return err
 		}
 		// What the bucket has may be newer than what was read before it was seen.
@@ -102,7 +102,7 @@ func (l *Limiter) convertUntilDone(ctx context.Context, a *attempt, c *bucketCha
 			c.required, c.stored = required, stored
 			return nil
 		}
-		if set.fits(c.required, c.stored) {
+		if set.Fits(c.required, c.stored) {
 			return nil
 		}
 		c.mode = converting

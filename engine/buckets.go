@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -173,20 +174,20 @@ func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s 
 		return s, false, nil
 	}
 	packed, _ := r.Text(schema.L)
-	p, err := l.limitSets.get(packed)
+	p, err := l.limitSets.Get(packed)
 	if err != nil {
 		return s, false, fmt.Errorf("%w: %w", ErrSchema, err)
 	}
 	s = BucketState{
 		Acquires: r.Int64(schema.Acq), Version: r.Int64(schema.Ver), WrittenAt: changes.Instant(r.Int64(schema.At)),
-		Limits: make([]LimitState, len(p.terms)),
+		Limits: make([]LimitState, len(p.Terms)),
 	}
 	s.Entity, s.Resource, _ = schema.BucketOf(key)
-	for i := range p.terms {
-		rate, a := &p.rates[i], arrival(r, i)
+	for i := range p.Terms {
+		rate, a := &p.Rates[i], limitset.ArrivalOf(r, i)
 		wait, _ := rate.Wait(a, now, 1)
 		s.Limits[i] = LimitState{
-			Limit: p.terms[i].Limit, Brought: p.terms[i].Brought,
+			Limit: p.Terms[i].Limit, Brought: p.Terms[i].Brought,
 			Available: rate.Available(a, rate.Y(now)), Used: r.Int64(schema.Used(i)), RetryAfter: wait,
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/spin"
 )
@@ -12,17 +13,17 @@ import (
 // be out of date: the conditions of the next write find that out.
 type bucketState struct {
 	id         bucketID
-	partition  string                   // of the key
-	conf       atomic.Pointer[config]   // nil: to be read
-	loaded     atomic.Int64             // when conf was read, ns since the Unix epoch, on the limiter's clock
-	brought    atomic.Pointer[limitSet] // what the last request with limits of its own brought
-	renewed    atomic.Bool              // somebody reads conf again already
-	converting atomic.Bool              // some caller of this process converts the bucket, and others wait for it
-	used       atomic.Bool              // since the cache last looked for one to drop
-	dropped    atomic.Bool              // no longer in the cache
-	epoch      atomic.Uint32            // counts own changes of the configuration, and own resets; changes under lock
-	lock       spin.Lock                // guards what follows; nothing waits under it
-	memo       backend.Memo             // the store's, if it gave any
+	partition  string                       // of the key
+	conf       atomic.Pointer[config]       // nil: to be read
+	loaded     atomic.Int64                 // when conf was read, ns since the Unix epoch, on the limiter's clock
+	brought    atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
+	renewed    atomic.Bool                  // somebody reads conf again already
+	converting atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
+	used       atomic.Bool                  // since the cache last looked for one to drop
+	dropped    atomic.Bool                  // no longer in the cache
+	epoch      atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
+	lock       spin.Lock                    // guards what follows; nothing waits under it
+	memo       backend.Memo                 // the store's, if it gave any
 	seen       lastSeen
 }
 

@@ -2,14 +2,18 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"strconv"
 
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // limitsDiffer is called if the record has other limits than assumed. If the charge can use them, it assumes them and is
 // judged again. Otherwise the configuration is read again, and if the limits still do not fit, the next write converts the
 // bucket.
-func (l *Limiter) limitsDiffer(ctx context.Context, a *attempt, c *bucketCharge, set *limitSet) error {
+func (l *Limiter) limitsDiffer(ctx context.Context, a *attempt, c *bucketCharge, set *limitset.Set) error {
 	r := c.record()
 	c.remember(r, set, false)
 	c.partial = c.partial || !covers(set, a.req.Consume, c.required)
@@ -23,14 +27,14 @@ func (l *Limiter) limitsDiffer(ctx context.Context, a *attempt, c *bucketCharge,
 	if c.lost >= mostLostRaces && !outdated {
 		return l.judgeByRecord(a, c, set)
 	}
-	if (outdated || !set.fits(c.required, c.stored)) && ver != c.reread {
+	if (outdated || !set.Fits(c.required, c.stored)) && ver != c.reread {
 		if err := l.reconfigure(ctx, a, c); err != nil {
 			return err
 		}
 		c.reread = ver
 	}
 	switch {
-	case set.fits(c.required, c.stored):
+	case set.Fits(c.required, c.stored):
 		c.judgeWith(set, a.req.Consume)
 	case c.lost >= mostLostRaces:
 		return l.judgeByRecord(a, c, set)
@@ -42,7 +46,7 @@ func (l *Limiter) limitsDiffer(ctx context.Context, a *attempt, c *bucketCharge,
 
 // judgeByRecord judges by the limits in the record, as everybody else does who does not know the change yet: others write
 // the bucket too fast for it to be converted.
-func (l *Limiter) judgeByRecord(a *attempt, c *bucketCharge, set *limitSet) error {
+func (l *Limiter) judgeByRecord(a *attempt, c *bucketCharge, set *limitset.Set) error {
 	if c.partial {
 		return ErrContention
 	}
@@ -52,9 +56,9 @@ func (l *Limiter) judgeByRecord(a *attempt, c *bucketCharge, set *limitSet) erro
 }
 
 // covers reports whether set has every limit of required that the request takes tokens of.
-func covers(set *limitSet, consume Tokens, required *limitSet) bool {
+func covers(set *limitset.Set, consume Tokens, required *limitset.Set) bool {
 	for name, n := range consume {
-		if n > 0 && required.index(name) >= 0 && set.index(name) < 0 {
+		if n > 0 && required.Index(name) >= 0 && set.Index(name) < 0 {
 			return false
 		}
 	}
@@ -85,7 +89,7 @@ func (l *Limiter) entityChanged(ctx context.Context, a *attempt, c *bucketCharge
 	if err := l.reconfigure(ctx, a, c); err != nil {
 		return err
 	}
-	if !c.assumed.fits(c.required, c.stored) {
+	if !c.assumed.Fits(c.required, c.stored) {
 		c.mode = converting
 		return nil
 	}
@@ -94,4 +98,16 @@ func (l *Limiter) entityChanged(ctx context.Context, a *attempt, c *bucketCharge
 		c.mode = swapping
 	}
 	return nil
+}
+
+// convert computes how a bucket looks after its conversion. See [limitset.Cache.Convert].
+func (l *Limiter) convert(r *backend.Record, from, required, stored *limitset.Set, now int64) (*limitset.Conversion, error) {
+	to, err := l.limitSets.Convert(r, from, required, stored, now)
+	if tooMany, is := errors.AsType[*limitset.TooManyError](err); is {
+		return nil, &ValidationError{
+			"Limits", tooMany.N,
+			"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource",
+		}
+	}
+	return to, err
 }

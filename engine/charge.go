@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -28,7 +29,7 @@ type attempt struct {
 	inspects    bool            // asks for no tokens: Consume may be empty
 	admitted    bool            // all charges are applied, or nothing was asked for
 	within      bool            // by Lease.Consume: it does not count as a new acquire
-	pinned      *limitSet       // the limits that the lease's acquire brought, nil: none
+	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
 	overrides   bool            // pinned beats what is stored
 	abandoned   atomic.Bool     // a store call still has buffers of the charges
 	root        *bucketState    // of the bucket that the request names
@@ -43,9 +44,9 @@ type bucketCharge struct {
 	// Pointers are written only where they change, because the collector may be told of each.
 	state    *bucketState
 	conf     *config
-	required *limitSet // what this writer requires of the bucket
-	stored   *limitSet // what is stored, the same as required but for requests with limits of their own
-	assumed  *limitSet // what it assumes the record's L to be; has every required limit
+	required *limitset.Set // what this writer requires of the bucket
+	stored   *limitset.Set // what is stored, the same as required but for requests with limits of their own
+	assumed  *limitset.Set // what it assumes the record's L to be; has every required limit
 
 	need    [schema.MaxLimits]int64       // tokens, by position in assumed
 	costs   [schema.MaxLimits]backend.Num // of need, in units
@@ -54,7 +55,7 @@ type bucketCharge struct {
 	asks    uint16                        // by position: need is above zero
 	illegal bool                          // some amount is out of range
 	beyond  bool                          // some amount is above a capacity
-	tats    arrivals                      // seen last, by position in assumed
+	tats    limitset.Arrivals             // seen last, by position in assumed
 
 	hold      time.Duration // Options.MaxHold of the limiter
 	noRegimes bool          // a guess needs no regimes
@@ -169,7 +170,7 @@ func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
 	b.lock.Unlock()
 
 	set := c.required
-	if last != set && last != nil && last.fits(c.required, c.stored) {
+	if last != set && last != nil && last.Fits(c.required, c.stored) {
 		set = last
 	}
 	named = c.assume(set, a.req.Consume)
@@ -222,14 +223,14 @@ func (l *Limiter) require(a *attempt, c *bucketCharge) (err error) {
 }
 
 // limitsOfRequest is the limit set of a request's limits, which it checks. Most callers bring the same ones each time.
-func (l *Limiter) limitsOfRequest(b *bucketState, field string, limits []Limit) (*limitSet, error) {
-	if s := b.brought.Load(); s.brings(limits) {
+func (l *Limiter) limitsOfRequest(b *bucketState, field string, limits []Limit) (*limitset.Set, error) {
+	if s := b.brought.Load(); s.Brings(limits) {
 		return s, nil
 	}
 	if err := checkGiven(field, limits); err != nil {
 		return nil, err
 	}
-	s := l.limitSets.share(limitSetOf(limits, true))
+	s := l.limitSets.Share(limitset.Of(limits, true))
 	b.brought.Store(s)
 	l.reportLarge(b, s)
 	return s, nil
@@ -237,14 +238,14 @@ func (l *Limiter) limitsOfRequest(b *bucketState, field string, limits []Limit) 
 
 // assume assumes that the record has the limits of set, and distributes the request over them. It returns how many names
 // of the request are required limits in set.
-func (c *bucketCharge) assume(set *limitSet, consume Tokens) (named int) {
+func (c *bucketCharge) assume(set *limitset.Set, consume Tokens) (named int) {
 	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != set {
 		c.assumed = set
 	}
-	for i := range set.rates {
-		rate, name := &set.rates[i], set.terms[i].Name
+	for i := range set.Rates {
+		rate, name := &set.Rates[i], set.Terms[i].Name
 		n, asked := consume[name]
-		if asked && set != c.required && c.required.index(name) < 0 {
+		if asked && set != c.required && c.required.Index(name) < 0 {
 			n, asked = 0, false
 		}
 		if asked {
@@ -270,8 +271,8 @@ func (c *bucketCharge) record() *backend.Record { return &c.outs[0].Record }
 
 // admits judges the request by what the charge has seen.
 func (c *bucketCharge) admits() bool {
-	for i := range c.assumed.rates {
-		if c.most[i].Less(c.assumed.rates[i].Base(c.tats[i], c.ys[i])) {
+	for i := range c.assumed.Rates {
+		if c.most[i].Less(c.assumed.Rates[i].Base(c.tats[i], c.ys[i])) {
 			return false
 		}
 	}
@@ -280,16 +281,6 @@ func (c *bucketCharge) admits() bool {
 
 // observe makes the record in outs what the charge has seen. The record must have the limits of c.assumed.
 func (c *bucketCharge) observe() {
-	c.tats.read(c.record(), len(c.assumed.rates))
+	c.tats.Read(c.record(), len(c.assumed.Rates))
 	c.fromLastSeen = false
-}
-
-// arrivals are the states of a bucket's limits.
-type arrivals [schema.MaxLimits]bucket.Arrival
-
-// read reads the states of the first n limits of a bucket's record.
-func (a *arrivals) read(r *backend.Record, n int) {
-	for i := range n {
-		a[i] = arrival(r, i)
-	}
 }

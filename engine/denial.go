@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/readable"
@@ -57,7 +58,7 @@ func (l *Limiter) reportAhead(ctx context.Context, c *bucketCharge, ahead int64)
 
 // states returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
 // have the limits that the charge requires, they are those after a conversion, which is then returned as to.
-func (l *Limiter) states(c *bucketCharge) (_ *limitSet, _ *arrivals, to *converted, err error) {
+func (l *Limiter) states(c *bucketCharge) (_ *limitset.Set, _ *limitset.Arrivals, to *limitset.Conversion, err error) {
 	if c.fromLastSeen {
 		return c.assumed, &c.tats, nil, nil
 	}
@@ -71,32 +72,32 @@ func (l *Limiter) states(c *bucketCharge) (_ *limitSet, _ *arrivals, to *convert
 		return nil, nil, nil, err
 	}
 	if set == nil {
-		return c.required, new(arrivals), nil, nil
+		return c.required, new(limitset.Arrivals), nil, nil
 	}
-	if set.fits(c.required, c.stored) {
+	if set.Fits(c.required, c.stored) {
 		tats := &c.tats
 		if set != c.assumed { // c.tats are by position in c.assumed
-			tats = new(arrivals)
+			tats = new(limitset.Arrivals)
 		}
-		tats.read(r, len(set.terms))
+		tats.Read(r, len(set.Terms))
 		return set, tats, nil, nil
 	}
-	if to, err = l.reconcile(r, set, c.required, c.stored, c.now); err != nil {
+	if to, err = l.convert(r, set, c.required, c.stored, c.now); err != nil {
 		return nil, nil, nil, err
 	}
-	return to.set, &to.tats, to, nil
+	return to.Set, &to.Tats, to, nil
 }
 
 // limitSetOfRecord is the limit set of a record's L, nil where there is no record.
-func (l *Limiter) limitSetOfRecord(c *bucketCharge, r *backend.Record) (*limitSet, error) {
+func (l *Limiter) limitSetOfRecord(c *bucketCharge, r *backend.Record) (*limitset.Set, error) {
 	packed, present := r.Text(schema.L)
 	switch {
 	case !present:
 		return nil, nil
-	case c.assumed != nil && packed == c.assumed.text:
+	case c.assumed != nil && packed == c.assumed.Text:
 		return c.assumed, nil
 	}
-	return l.limitSets.get(packed)
+	return l.limitSets.Get(packed)
 }
 
 // exceeded is the denial of an attempt as an error.
@@ -140,5 +141,15 @@ func (a *attempt) useLastSeenOfOthers() {
 			c.state.seen.read(&c.tats)
 		}
 		c.state.lock.Unlock()
+	}
+}
+
+// reportLarge reports buckets that cost more than one unit a write. They work all the same.
+func (l *Limiter) reportLarge(b *bucketState, s *limitset.Set) {
+	if l.opts.Observer == nil || s == nil {
+		return
+	}
+	if bytes := s.Weight(l.key(b)); bytes > limitset.WriteUnit {
+		l.observe(Event{Kind: EventLargeRecord, Entity: b.id.entity, Resource: b.id.resource, Bytes: bytes})
 	}
 }

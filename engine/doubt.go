@@ -149,9 +149,9 @@ func (a *attempt) noteUnknown() {
 			continue
 		}
 		sent := Tokens{}
-		for j := range c.assumed.terms {
+		for j := range c.assumed.Terms {
 			if c.need[j] > 0 {
-				sent[c.assumed.terms[j].Name] = c.need[j]
+				sent[c.assumed.Terms[j].Name] = c.need[j]
 			}
 		}
 		a.unknown = append(a.unknown, unknownCharge{c.state, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})

@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 )
 
 // keep keeps statuses: their limits, what remains, and what was requested.
 func keep(all ...LimitStatus) (s snapshot) {
 	for _, status := range all {
-		set := limitSetOf([]Limit{status.Limit}, false)
-		rate := &set.rates[0]
+		set := limitset.Of([]Limit{status.Limit}, false)
+		rate := &set.Rates[0]
 		*s.add() = limitState{
 			id: &bucketID{status.Entity, status.Resource}, set: set,
 			arrival:   bucket.Arrival{At: rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)), Seen: true},

@@ -45,7 +45,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if err != nil {
 			return Explanation{}, store.Failure(ctx, err)
 		}
-		x.Path = append(x.Path, PathLevel{id, c.parent != "", c.level, c.stored.limits()})
+		x.Path = append(x.Path, PathLevel{id, c.parent != "", c.level, c.stored.Limits()})
 		id = c.parent
 	}
 	for i, p := range x.Path {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -11,7 +12,7 @@ var one = backend.Int(1)
 
 // form is what decides which conditions and effects a guess has; the numbers in them change from write to write.
 type form struct {
-	assumed    *limitSet
+	assumed    *limitset.Set
 	asks       uint16 // by position: tokens are asked for
 	active     uint16 // by position: the regime guessed is active
 	creates    bool
@@ -53,7 +54,7 @@ func (c *bucketCharge) buildGuess() {
 	c.conds[condPath].A = version
 	c.effects[effectVer].Base, c.effects[effectAt].Num = now.Sub(one), now
 	next := firstCharge
-	for i := range c.assumed.rates {
+	for i := range c.assumed.Rates {
 		cond, y, most := &c.conds[firstTat+i], c.ys[i], c.most[i]
 		if c.asks>>i&1 == 0 {
 			cond.A = most
@@ -81,7 +82,7 @@ func (c *bucketCharge) buildGuess() {
 	if f.creates {
 		c.effects[len(c.effects)-1].Num = random()
 	}
-	c.write(expiry(c.now, saturatedAdd(c.now, c.assumed.fill), c.hold))
+	c.write(limitset.Expiry(c.now, limitset.AddSaturated(c.now, c.assumed.Fill), c.hold))
 	if f.creates {
 		c.mayCreate()
 	}
@@ -91,12 +92,12 @@ func (c *bucketCharge) buildGuess() {
 func (c *bucketCharge) layOut(f form) {
 	c.form = f
 	conds := append(c.conds[:0],
-		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.assumed.text},
+		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: f.creates, Text: f.assumed.Text},
 		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true})
 	effects := append(c.effects[:0],
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one},
 		backend.Effect{Slot: schema.At, Op: backend.Set})
-	for i := range f.assumed.rates {
+	for i := range f.assumed.Rates {
 		cond, effect := backend.Cond{Slot: schema.Tat(i), Op: backend.AtMost, OrAbsent: true}, backend.Effect{Slot: schema.Tat(i), Op: backend.Set}
 		if f.asks>>i&1 == 1 {
 			switch {
@@ -121,7 +122,7 @@ func (c *bucketCharge) layOut(f form) {
 	}
 	if f.creates { // the record may be absent: this write then makes it
 		effects = append(effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: f.assumed.text},
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: f.assumed.Text},
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent})
 	}
 	c.conds, c.effects = conds, effects
@@ -149,7 +150,7 @@ func (c *bucketCharge) guessRegimes(shared bool, likely uint16) {
 		c.active = c.regimes()
 		return
 	}
-	for i := range c.assumed.rates {
+	for i := range c.assumed.Rates {
 		if likely>>i&1 == 1 && c.mayBeActive(i) {
 			c.active |= 1 << i
 		}
@@ -159,8 +160,8 @@ func (c *bucketCharge) guessRegimes(shared bool, likely uint16) {
 // regimes are those that hold for what the charge has seen, as far as they can be written: a request for all of the
 // capacity fits a full bucket only.
 func (c *bucketCharge) regimes() (active uint16) {
-	for i := range c.assumed.rates {
-		if c.mayBeActive(i) && !c.assumed.rates[i].IsFull(c.tats[i], c.ys[i]) {
+	for i := range c.assumed.Rates {
+		if c.mayBeActive(i) && !c.assumed.Rates[i].IsFull(c.tats[i], c.ys[i]) {
 			active |= 1 << i
 		}
 	}
@@ -168,7 +169,7 @@ func (c *bucketCharge) regimes() (active uint16) {
 }
 
 func (c *bucketCharge) mayBeActive(i int) bool {
-	return c.need[i] > 0 && c.need[i] < c.assumed.rates[i].Capacity()
+	return c.need[i] > 0 && c.need[i] < c.assumed.Rates[i].Capacity()
 }
 
 // random is a number of 63 bits that is not 0.

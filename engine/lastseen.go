@@ -3,14 +3,15 @@ package engine
 import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // lastSeen is what matters of the last record seen, from a refusal or a success. Each bucketState has one, so it is
 // small. It is guarded by the state's lock.
 type lastSeen struct {
-	set     *limitSet // of the record's L; nil: no record
-	at      int64     // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
+	set     *limitset.Set // of the record's L; nil: no record
+	at      int64         // when, on the limiter's clock; 0: nothing seen, or not to be relied on for denials
 	version int64
 	path    int64
 	expiry  backend.Expiry
@@ -29,8 +30,8 @@ type busyness [schema.MaxLimits]uint8
 const sharedFor = 32
 
 // read copies the states of the limits.
-func (s *lastSeen) read(to *arrivals) {
-	for i := range s.set.rates {
+func (s *lastSeen) read(to *limitset.Arrivals) {
+	for i := range s.set.Rates {
 		switch a := &to[i]; {
 		case s.present>>i&1 == 0:
 			*a = bucket.Arrival{}
@@ -44,7 +45,7 @@ func (s *lastSeen) read(to *arrivals) {
 
 // take takes a record with the given limits (nil: there is none), unless it is older than the one that is known. mine
 // tells whether the record is what a write of this process left.
-func (s *lastSeen) take(r *backend.Record, set *limitSet, now int64, mine bool) {
+func (s *lastSeen) take(r *backend.Record, set *limitset.Set, now int64, mine bool) {
 	if set == nil {
 		s.set, s.at = nil, now
 		return
@@ -67,11 +68,11 @@ func (s *lastSeen) take(r *backend.Record, set *limitSet, now int64, mine bool) 
 	}
 	if s.set != set { // a pointer is written only where it changes: the collector is told of each
 		s.set = set
-		s.more = make([]backend.Num, max(0, len(set.rates)-len(s.few)))
+		s.more = make([]backend.Num, max(0, len(set.Rates)-len(s.few)))
 	}
 	s.version, s.born, s.at = version, born, now
 	s.path, s.expiry, s.present = r.Int64(schema.Path), r.Expiry(), 0
-	for i := range set.rates {
+	for i := range set.Rates {
 		at, present := r.Num(schema.Tat(i))
 		if !present {
 			continue
@@ -93,7 +94,7 @@ func (s *lastSeen) average(c *bucketCharge, active uint16) {
 			s.busy[i] = uint8(active >> i & 1 * 255)
 		}
 	}
-	for i := range c.assumed.rates {
+	for i := range c.assumed.Rates {
 		if !c.mayBeActive(i) {
 			continue
 		}
@@ -118,16 +119,10 @@ func (s *lastSeen) mostlyActive() (active uint16) {
 	return active
 }
 
-// arrival is the state of the i-th limit of a bucket's record.
-func arrival(r *backend.Record, i int) (a bucket.Arrival) {
-	a.At, a.Seen = r.Num(schema.Tat(i))
-	return a
-}
-
 // remember makes r the last seen record of the charge's bucket (see lastSeen.take), unless this process has reset the bucket
 // or changed its configuration since the charge began: r may be older than that, and would repeat a denial that no longer
 // holds.
-func (c *bucketCharge) remember(r *backend.Record, s *limitSet, mine bool) {
+func (c *bucketCharge) remember(r *backend.Record, s *limitset.Set, mine bool) {
 	b := c.state
 	b.lock.Lock()
 	if b.epoch.Load() == c.epoch {

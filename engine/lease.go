@@ -235,7 +235,7 @@ func (lease *Lease) Statuses() []LimitStatus {
 	defer lease.mu.Unlock()
 	var all []LimitStatus
 	for _, p := range lease.parts() {
-		for i := range p.required.terms {
+		for i := range p.required.Terms {
 			left := bucket.Arrival{At: p.at(i).left, Seen: true}
 			state := limitState{id: &p.state.id, set: p.required, arrival: left, requested: p.at(i).asked, i: uint8(i)}
 			all = append(all, state.status(lease.chargedAt))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -26,7 +27,7 @@ type Limiter struct {
 	clock     clock
 	trust     int64 // age up to which configuration is used without a look at its refresh, ns
 	cache     *cache
-	limitSets limitSetCache
+	limitSets limitset.Cache
 	configs   configCache
 	flights   singleflight.Group // configuration being read
 	sweeps    sweeper

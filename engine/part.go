@@ -4,17 +4,17 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // part is what a lease holds of one bucket. Most buckets have one limit or two: those need no allocation.
 type part struct {
 	state    *bucketState
-	required *limitSet   // the limits that counted at the acquire
-	born     backend.Num // of the life of the record that was charged
-	room     [2]amount   // of the first required limits
-	rare     *rare       // nil: nothing of it
+	required *limitset.Set // the limits that counted at the acquire
+	born     backend.Num   // of the life of the record that was charged
+	room     [2]amount     // of the first required limits
+	rare     *rare         // nil: nothing of it
 }
 
 // rare is what few parts have.
@@ -62,47 +62,34 @@ func (p *part) hold(c *bucketCharge) {
 	r := c.record()
 	p.state, p.required = c.state, c.required
 	p.born, _ = r.Num(schema.Born)
-	if n := len(c.required.terms); n > len(p.room) {
+	if n := len(c.required.Terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
 	}
-	for i := range c.required.terms {
+	for i := range c.required.Terms {
 		a, j := p.at(i), i
 		if c.assumed != c.required {
-			j = c.assumed.index(c.required.terms[i].Name)
+			j = c.assumed.Index(c.required.Terms[i].Name)
 		}
 		if j < 0 { // a bucket judged by the limits in its record need not have those that nothing was asked of
-			a.left = c.required.rates[i].Y(c.now)
+			a.left = c.required.Rates[i].Y(c.now)
 			continue
 		}
 		a.held, a.asked = c.need[j], c.need[j]
-		a.left = c.required.leaves(i, &c.assumed.rates[j], arrival(r, j), c.now)
+		a.left = c.required.Leaves(i, &c.assumed.Rates[j], limitset.ArrivalOf(r, j), c.now)
 	}
-}
-
-// leaves returns the arrival time at which the i-th limit of s has as many tokens available as a limit with the given rate
-// has at a. If the rates are equal, as they mostly are, that is a itself, and the tokens need not be computed.
-func (s *limitSet) leaves(i int, rate *bucket.Rate, a bucket.Arrival, now int64) backend.Num {
-	own := &s.rates[i]
-	switch {
-	case !a.Seen:
-		return own.Y(now)
-	case rate == own || *rate == *own:
-		return a.At
-	}
-	return own.Y(now).Add(own.Cost(own.Capacity() - rate.Available(a, rate.Y(now))))
 }
 
 // since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
 // bucket: the arrival times are moved back to that time.
 func (p *part) since(charged, now int64) {
-	for i := range p.required.terms {
-		a, rate := p.at(i), &p.required.rates[i]
+	for i := range p.required.Terms {
+		a, rate := p.at(i), &p.required.Rates[i]
 		a.asked, a.left = 0, a.left.Sub(rate.Y(now)).Add(rate.Y(charged))
 	}
 }
 
 // size is how many amounts there are.
-func (p *part) size() int { return len(p.required.terms) + len(p.late()) }
+func (p *part) size() int { return len(p.required.Terms) + len(p.late()) }
 
 func (p *part) at(i int) *amount {
 	if i < len(p.room) {
@@ -112,10 +99,10 @@ func (p *part) at(i int) *amount {
 }
 
 func (p *part) name(i int) string {
-	if n := len(p.required.terms); i >= n {
+	if n := len(p.required.Terms); i >= n {
 		return p.rare.late[i-n]
 	}
-	return p.required.terms[i].Name
+	return p.required.Terms[i].Name
 }
 
 // amount finds a limit by name, nil where the part has none of it.
@@ -128,11 +115,11 @@ func (p *part) amount(name string) *amount {
 
 // index finds a limit by name, -1 where the part has none of it.
 func (p *part) index(name string) int {
-	if i := p.required.index(name); i >= 0 {
+	if i := p.required.Index(name); i >= 0 {
 		return i
 	}
 	if i := slices.Index(p.late(), name); i >= 0 {
-		return len(p.required.terms) + i
+		return len(p.required.Terms) + i
 	}
 	return -1
 }
@@ -183,9 +170,9 @@ func (p *part) pending() bool {
 }
 
 // dueIn reports whether set has every limit for which something is due.
-func (p *part) dueIn(set *limitSet) bool {
+func (p *part) dueIn(set *limitset.Set) bool {
 	for i := range p.size() {
-		if p.due(i) != 0 && set.index(p.name(i)) < 0 {
+		if p.due(i) != 0 && set.Index(p.name(i)) < 0 {
 			return false
 		}
 	}
@@ -253,14 +240,14 @@ func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
 	all, tats, _, err := l.states(c)
 	p.state, p.required = c.state, c.required
 	p.born, _ = c.record().Num(schema.Born)
-	for i := range c.required.terms {
+	for i := range c.required.Terms {
 		if i >= len(p.room) {
 			p.rarely().rest = append(p.rarely().rest, amount{})
 		}
-		if j := all.index(c.required.terms[i].Name); err != nil || j < 0 {
-			p.at(i).left = c.required.rates[i].Y(c.now)
+		if j := all.Index(c.required.Terms[i].Name); err != nil || j < 0 {
+			p.at(i).left = c.required.Rates[i].Y(c.now)
 		} else {
-			p.at(i).left = c.required.leaves(i, &all.rates[j], tats[j], c.now)
+			p.at(i).left = c.required.Leaves(i, &all.Rates[j], tats[j], c.now)
 		}
 	}
 }

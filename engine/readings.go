@@ -86,8 +86,8 @@ func (l *Limiter) recordsAdmit(a *attempt) (admitted bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		for j := range set.rates {
-			rate := &set.rates[j]
+		for j := range set.Rates {
+			rate := &set.Rates[j]
 			n, _ := c.requested(a, set, j)
 			if !rate.Admits(tats[j], rate.Y(c.now), n) {
 				return false, nil

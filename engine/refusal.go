@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -27,7 +28,7 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 		c.remember(r, set, true)
 		return nil
 	}
-	if set.text != c.assumed.text || c.mode == converting {
+	if set.Text != c.assumed.Text || c.mode == converting {
 		return l.limitsDiffer(ctx, a, c, set)
 	}
 	if path := r.Int64(schema.Path); path > c.conf.version {
@@ -40,7 +41,7 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 }
 
 // judgeWith judges by the record, which has the limits of set.
-func (c *bucketCharge) judgeWith(set *limitSet, consume Tokens) {
+func (c *bucketCharge) judgeWith(set *limitset.Set, consume Tokens) {
 	c.assume(set, consume)
 	c.observe()
 	c.judge()
@@ -73,7 +74,7 @@ func (l *Limiter) buildNext(a *attempt, c *bucketCharge) error {
 		if err != nil {
 			return err
 		}
-		to, err := l.reconcile(r, from, c.required, c.stored, c.now)
+		to, err := l.convert(r, from, c.required, c.stored, c.now)
 		if err != nil {
 			return err
 		}

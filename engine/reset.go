@@ -5,6 +5,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -50,14 +51,14 @@ type stateDocument struct {
 // bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
-	s, err := l.limitSets.get(packed)
+	s, err := l.limitSets.Get(packed)
 	if err != nil {
 		return nil
 	}
-	states := make([]stateDocument, len(s.terms))
-	for i := range s.terms {
-		rate := &s.rates[i]
-		states[i] = stateDocument{changes.DocumentOf(s.terms[i].Limit), rate.Available(arrival(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
+	states := make([]stateDocument, len(s.Terms))
+	for i := range s.Terms {
+		rate := &s.Rates[i]
+		states[i] = stateDocument{changes.DocumentOf(s.Terms[i].Limit), rate.Available(limitset.ArrivalOf(r, i), rate.Y(now)), r.Int64(schema.Used(i))}
 	}
 	return struct {
 		Limits []stateDocument `json:"limits"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -30,7 +31,7 @@ func (l Level) String() string {
 
 // config is what is stored for one entity and resource. Immutable; entities without a record share theirs.
 type config struct {
-	stored  *limitSet // nil: nothing
+	stored  *limitset.Set // nil: nothing
 	level   Level
 	exists  bool // the entity has a record
 	version int64
@@ -159,7 +160,7 @@ func (l *Limiter) mergeLevels(out []backend.Record) (*config, error) {
 		if !ok {
 			continue
 		}
-		s, err := l.limitSets.get(packed)
+		s, err := l.limitSets.Get(packed)
 		if err != nil {
 			return nil, store.Failure(context.Background(), err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -89,7 +90,7 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 		if n == 0 {
 			continue
 		}
-		j := c.assumed.index(p.name(i))
+		j := c.assumed.Index(p.name(i))
 		if j < 0 {
 			p.drop(i)
 			continue
@@ -186,10 +187,10 @@ func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error 
 func (c *bucketCharge) buildSettlement(p *part, ups, downs bool) error {
 	active, full := false, c.now
 	c.form = form{}
-	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.assumed.text})
+	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.assumed.Text})
 	c.effects = c.effects[:0]
-	for i := range c.assumed.rates {
-		rate, n := &c.assumed.rates[i], c.need[i]
+	for i := range c.assumed.Rates {
+		rate, n := &c.assumed.Rates[i], c.need[i]
 		if n < 0 {
 			c.addRefund(i, -n)
 		}
@@ -209,7 +210,7 @@ func (c *bucketCharge) buildSettlement(p *part, ups, downs bool) error {
 
 // bound puts the upper bound on the i-th limit, and the charge, if there is one.
 func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) {
-	rate, n, a := &c.assumed.rates[i], c.need[i], c.tats[i]
+	rate, n, a := &c.assumed.Rates[i], c.need[i], c.tats[i]
 	y := rate.Y(c.now)
 	bound = rate.Ceiling(y)
 	if a.Seen {
@@ -223,7 +224,7 @@ func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) 
 	cost := rate.Cost(n)
 	highest := rate.DebtLimit(y).Sub(cost)
 	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
-		return bound, false, outOfDebt(c.assumed.terms[i].Name, n)
+		return bound, false, outOfDebt(c.assumed.Terms[i].Name, n)
 	}
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(n)})
 	if highest.Less(bound) {
@@ -246,7 +247,7 @@ func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) 
 
 // addRefund subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
 func (c *bucketCharge) addRefund(i int, n int64) {
-	rate := &c.assumed.rates[i]
+	rate := &c.assumed.Rates[i]
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)},
 		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(-n)})
@@ -269,10 +270,10 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
 	if !active && !downs {
 		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.text},
+			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.Text},
 			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
 	}
-	c.write(expiry(c.now, full, c.hold))
+	c.write(limitset.Expiry(c.now, full, c.hold))
 	if !active && !downs {
 		c.mayCreate()
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 )
 
 // LimitStatus is one limit of one bucket at the moment of a decision.
@@ -31,7 +32,7 @@ type snapshot struct {
 // limitState is one limit as a decision saw it.
 type limitState struct {
 	id         *bucketID
-	set        *limitSet // of which it is the i-th limit
+	set        *limitset.Set // of which it is the i-th limit
 	arrival    bucket.Arrival
 	requested  int64
 	retryAfter time.Duration
@@ -64,9 +65,9 @@ func (s *snapshot) statuses(keep func(*limitState) bool) []LimitStatus {
 }
 
 func (s *limitState) status(now int64) LimitStatus {
-	rate := &s.set.rates[s.i]
+	rate := &s.set.Rates[s.i]
 	return LimitStatus{
-		Entity: s.id.entity, Resource: s.id.resource, Limit: s.set.terms[s.i].Limit,
+		Entity: s.id.entity, Resource: s.id.resource, Limit: s.set.Terms[s.i].Limit,
 		Remaining: rate.Available(s.arrival, rate.Y(now)), Requested: s.requested,
 		Exceeded: s.exceeded, NeverFits: s.requested > rate.Capacity(),
 		ResetAfter: rate.FullAfter(s.arrival, now), RetryAfter: s.retryAfter,
@@ -101,8 +102,8 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 		return 0, false, err
 	}
 	fits = true
-	for i := range set.rates {
-		rate, tat := &set.rates[i], tats[i]
+	for i := range set.Rates {
+		rate, tat := &set.Rates[i], tats[i]
 		n, required := c.requested(a, set, i)
 		retryAfter := time.Duration(0)
 		if c.result != applied {
@@ -113,7 +114,7 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 			continue
 		}
 		if exceeded && to != nil {
-			retryAfter = to.wait(i, c.now, n, retryAfter)
+			retryAfter = to.Wait(i, c.now, n, retryAfter)
 		}
 		if c.result == applied && !a.admitted && tat.Seen { // it is refunded, or will be
 			tat.At = tat.At.Sub(rate.Cost(n))
@@ -127,12 +128,12 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 }
 
 // requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
-func (c *bucketCharge) requested(a *attempt, set *limitSet, i int) (n int64, required bool) {
+func (c *bucketCharge) requested(a *attempt, set *limitset.Set, i int) (n int64, required bool) {
 	if set == c.required && set == c.assumed {
 		return c.need[i], true
 	}
-	name := set.terms[i].Name
-	if c.required.index(name) < 0 {
+	name := set.Terms[i].Name
+	if c.required.Index(name) < 0 {
 		return 0, false
 	}
 	return a.req.Consume[name], true

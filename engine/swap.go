@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -11,7 +12,7 @@ func (c *bucketCharge) buildSwap(r *backend.Record) {
 	tats := c.tats
 	c.compareWith(r)
 	c.addToArrivals(&tats)
-	for i := range c.assumed.rates {
+	for i := range c.assumed.Rates {
 		if c.need[i] > 0 {
 			c.effects = append(c.effects,
 				backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: tats[i].At},
@@ -24,16 +25,16 @@ func (c *bucketCharge) buildSwap(r *backend.Record) {
 
 // buildConversion writes the charge by compare-and-set on the record r, which has other limits: to, with the charge where the
 // request is admitted. It reports whether it is.
-func (c *bucketCharge) buildConversion(r *backend.Record, from *limitSet, to *converted, consume Tokens) (admitted bool) {
-	c.assume(to.set, consume)
+func (c *bucketCharge) buildConversion(r *backend.Record, from *limitset.Set, to *limitset.Conversion, consume Tokens) (admitted bool) {
+	c.assume(to.Set, consume)
 	admitted = c.acquire || len(consume) > 0
-	for i := range to.set.rates {
-		rate := &to.set.rates[i]
-		admitted = admitted && rate.Admits(to.tats[i], rate.Y(c.now), c.need[i])
+	for i := range to.Set.Rates {
+		rate := &to.Set.Rates[i]
+		admitted = admitted && rate.Admits(to.Tats[i], rate.Y(c.now), c.need[i])
 	}
 	c.compareWith(r)
 	if admitted {
-		c.addToArrivals(&to.tats)
+		c.addToArrivals(&to.Tats)
 	}
 	c.addMoves(r, from, to, admitted)
 	nonce, acquire := c.nonce, c.acquire
@@ -43,11 +44,11 @@ func (c *bucketCharge) buildConversion(r *backend.Record, from *limitSet, to *co
 	c.addStamp()
 	c.nonce, c.acquire = nonce, acquire
 	c.effects = append(c.effects,
-		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: backend.Int(to.at)})
-	if from.text != to.set.text {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.set.text})
+		backend.Effect{Slot: schema.Conv, Op: backend.Set, Num: backend.Int(to.At)})
+	if from.Text != to.Set.Text {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.L, Op: backend.Set, Text: to.Set.Text})
 	}
-	c.write(c.expiryAt(&to.tats))
+	c.write(c.expiryAt(&to.Tats))
 	return admitted
 }
 
@@ -79,30 +80,30 @@ func (c *bucketCharge) compareWith(r *backend.Record) {
 }
 
 // addToArrivals adds the charge to the arrivals.
-func (c *bucketCharge) addToArrivals(tats *arrivals) {
-	for i := range c.assumed.rates {
+func (c *bucketCharge) addToArrivals(tats *limitset.Arrivals) {
+	for i := range c.assumed.Rates {
 		if c.need[i] > 0 {
-			rate := &c.assumed.rates[i]
+			rate := &c.assumed.Rates[i]
 			tats[i] = bucket.Arrival{At: rate.Base(tats[i], rate.Y(c.now)).Add(rate.Cost(c.need[i])), Seen: true}
 		}
 	}
 }
 
 // addMoves writes every limit's arrival and counter to its new position, and clears the positions behind them.
-func (c *bucketCharge) addMoves(r *backend.Record, from *limitSet, to *converted, charged bool) {
-	for i := range to.set.terms {
+func (c *bucketCharge) addMoves(r *backend.Record, from *limitset.Set, to *limitset.Conversion, charged bool) {
+	for i := range to.Set.Terms {
 		var used backend.Num
-		if to.moved[i] >= 0 {
-			used, _ = r.Num(schema.Used(to.moved[i]))
+		if to.Moved[i] >= 0 {
+			used, _ = r.Num(schema.Used(to.Moved[i]))
 		}
 		if charged {
 			used = used.Add(backend.Int(c.need[i]))
 		}
 		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: to.tats[i].At},
+			backend.Effect{Slot: schema.Tat(i), Op: backend.Set, Num: to.Tats[i].At},
 			backend.Effect{Slot: schema.Used(i), Op: backend.Set, Num: used})
 	}
-	for i := len(to.set.terms); i < len(from.terms); i++ {
+	for i := len(to.Set.Terms); i < len(from.Terms); i++ {
 		c.effects = append(c.effects,
 			backend.Effect{Slot: schema.Tat(i), Op: backend.Unset},
 			backend.Effect{Slot: schema.Used(i), Op: backend.Unset})
@@ -110,12 +111,12 @@ func (c *bucketCharge) addMoves(r *backend.Record, from *limitSet, to *converted
 }
 
 // expiryAt is the expiry of a record with these arrival times and the limits of c.assumed.
-func (c *bucketCharge) expiryAt(tats *arrivals) backend.Expiry {
-	full := saturatedAdd(c.now, c.assumed.fill)
-	for i := range c.assumed.rates {
+func (c *bucketCharge) expiryAt(tats *limitset.Arrivals) backend.Expiry {
+	full := limitset.AddSaturated(c.now, c.assumed.Fill)
+	for i := range c.assumed.Rates {
 		if tats[i].Seen {
-			full = max(full, c.assumed.rates[i].FullAt(tats[i].At))
+			full = max(full, c.assumed.Rates[i].FullAt(tats[i].At))
 		}
 	}
-	return expiry(c.now, full, c.hold)
+	return limitset.Expiry(c.now, full, c.hold)
 }

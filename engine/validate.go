@@ -198,7 +198,7 @@ func (a *attempt) checkNames() error {
 	}
 	var unknown, known []string
 	for i := range a.n {
-		for _, t := range a.charges[i].required.terms {
+		for _, t := range a.charges[i].required.Terms {
 			if !slices.Contains(known, t.Name) {
 				known = append(known, t.Name)
 			}
