@@ -59,7 +59,10 @@ func (lease *Lease) merge(c *bucketCharge) {
 	if p := lease.part(c.state); p != nil {
 		var more part
 		more.hold(c)
-		p.begin(more.born)
+		if p.born != more.born { // what is pending to be refunded was charged to the life that is over
+			p.begin(more.born)
+			p.trim()
+		}
 		for i := range more.size() {
 			a := p.amount(more.name(i))
 			if a == nil {
