@@ -202,34 +202,30 @@ func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnav
 
 // charge charges one bucket: it builds the write, sends it, and interprets its outcome, until the store has admitted or
 // denied it. ctx bounds it.
-func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) (err error) {
+func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
+	defer c.endConvertAlone()
 	c.buildGuess()
 	for c.tries = 1; ; c.tries++ {
-		if err = l.send(ctx, a, c); err != nil {
-			break
+		if err := l.send(ctx, a, c); err != nil {
+			return err
 		}
 		if c.outs[0].Applied {
 			if c.result = applied; c.onlyConverts { // a conversion whose request is denied
 				c.result = denied
 			}
 			c.rememberOutcome(c.active, true)
-			break
+			return nil
 		}
-		if err = l.interpretRefusal(ctx, a, c); err != nil || c.result != pending {
-			break
+		if err := l.interpretRefusal(ctx, a, c); err != nil || c.result != pending {
+			return err
 		}
 		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
-			err = ErrContention
-			break
+			return ErrContention
 		}
-		if err = l.buildNext(a, c); err != nil {
-			break
+		if err := l.buildNext(a, c); err != nil {
+			return err
 		}
 	}
-	if c.alone {
-		c.endConvertAlone()
-	}
-	return err
 }
 
 // send sends the charge's write, and sends it again after trouble that passes, also if the outcome is unknown: the nonce

@@ -11,10 +11,12 @@ func (c *bucketCharge) convertAlone() {
 	c.alone = c.alone || c.state.converting.CompareAndSwap(false, true)
 }
 
-// endConvertAlone lets the others go on, which convertAlone made wait.
+// endConvertAlone lets the others go on, if convertAlone made them wait.
 func (c *bucketCharge) endConvertAlone() {
-	c.alone = false
-	c.state.converting.Store(false)
+	if c.alone {
+		c.alone = false
+		c.state.converting.Store(false)
+	}
 }
 
 // waitForConversion waits for the charge of another caller that converts the bucket, a bounded number of times.

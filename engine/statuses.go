@@ -129,7 +129,7 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 
 // requested is how many tokens the request asks of the i-th limit of a set, and whether the charge requires the limit.
 func (c *bucketCharge) requested(a *attempt, set *limitset.Set, i int) (n int64, required bool) {
-	if set == c.required && set == c.assumed {
+	if c.required == c.assumed && set == c.assumed {
 		return c.need[i], true
 	}
 	name := set.Terms[i].Name
