@@ -18,7 +18,8 @@ type Call struct {
 type WrapOptions struct {
 	// Around is called for every call except Capabilities and Close. It makes the call by next, at most once, and
 	// returns the error of next, an error that wraps it, or another error, which then is that of the whole call. It
-	// returns an error if it does not call next: [ErrUnavailable] if the caller may try again. Default: the call is made.
+	// returns an error if it does not call next: [ErrUnavailable] if the caller may try again. It must not return before
+	// next has returned, since next writes to what the caller then reads. Default: the call is made.
 	Around func(ctx context.Context, c Call, next func(context.Context) error) error
 
 	// NoIO sets [Capabilities].NoIO: neither the inner store nor Around waits for anything. Default: false.
