@@ -7,13 +7,13 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// mostPath is how many entities a path may have, the first included.
-const mostPath = 8
+const mostPath = changes.MostPath // entities on a path
 
 // attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
 // was abandoned is not used again.

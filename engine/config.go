@@ -179,3 +179,11 @@ func (l *Limiter) change(ctx context.Context, id SettingID, creates bool, next f
 	}
 	return l.admin.Change(ctx, id.internal(), creates, next)
 }
+
+// administer makes another change in the limiter's namespace, which must be active. See [changes.Admin.Retry].
+func (l *Limiter) administer(ctx context.Context, attempt func(now int64) error) error {
+	if err := l.checkNamespace(ctx); err != nil {
+		return err
+	}
+	return l.admin.Retry(ctx, attempt)
+}

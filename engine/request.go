@@ -31,11 +31,11 @@ type Decision struct {
 // Policy tells what happens to an acquire while the store cannot be reached.
 type Policy uint8
 
-// The policies. The value of PolicyAllow is stored: do not renumber.
+// The policies.
 const (
-	PolicyDefault Policy = iota // not set: the request's policy comes first, then the limiter's, then the one stored for the system, then PolicyBlock
-	PolicyBlock                 // the acquire fails with ErrUnavailable
-	PolicyAllow                 // the acquire is admitted with a degraded lease that does nothing
+	PolicyDefault Policy = changes.PolicyDefault // not set: the request's policy comes first, then the limiter's, then the one stored for the system, then PolicyBlock
+	PolicyBlock   Policy = changes.PolicyBlock   // the acquire fails with ErrUnavailable
+	PolicyAllow   Policy = changes.PolicyAllow   // the acquire is admitted with a degraded lease that does nothing
 )
 
 // String is the policy's name as the command line spells it.

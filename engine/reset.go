@@ -21,11 +21,8 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 		return err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)
-	if err := l.checkNamespace(ctx); err != nil {
-		return err
-	}
 	tries := 0
-	return l.admin.Retry(ctx, func(now int64) error {
+	return l.administer(ctx, func(now int64) error {
 		tries++
 		r, err := l.store.ReadOne(ctx, key)
 		if err != nil || !r.Present() {

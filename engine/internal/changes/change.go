@@ -130,7 +130,7 @@ func (c *Change) event(after *Setting) Event {
 // configEffects store limits and a policy.
 func configEffects(s *Setting) []backend.Effect {
 	policy := backend.Effect{Slot: schema.ConfigUnavailable, Op: backend.Unset}
-	if s.OnUnavailable != 0 {
+	if s.OnUnavailable != PolicyDefault {
 		policy = SetNum(schema.ConfigUnavailable, int64(s.OnUnavailable))
 	}
 	var packed string

@@ -19,14 +19,14 @@ func (c *Change) document(s *Setting) any {
 		return nil
 	case s.ID.Kind == KindEntity:
 		return entityDocument{s.ID.Entity, s.Record.Name, s.Record.Parent, s.Record.Cascade, s.Record.Metadata, s.Record.CreatedAt, manifest}
-	case len(s.Limits) == 0 && s.OnUnavailable == 0:
+	case len(s.Limits) == 0 && s.OnUnavailable == PolicyDefault:
 		return nil
 	}
 	d := configDocument{Limits: make([]LimitDocument, len(s.Limits)), Manifest: manifest}
 	for i, limit := range ByName(s.Limits) {
 		d.Limits[i] = DocumentOf(limit)
 	}
-	if s.OnUnavailable != 0 {
+	if s.OnUnavailable != PolicyDefault {
 		d.OnUnavailable = s.OnUnavailable.String()
 	}
 	return d

@@ -95,15 +95,22 @@ func (id ID) Affects(entity, resource string) bool {
 	return (id.Entity == "" || id.Entity == entity) && (id.Resource == "" || id.Resource == resource)
 }
 
-// Policy is what is stored for the time in which the store cannot be reached; 0 for nothing.
+// Policy is what is stored for the time in which the store cannot be reached.
 type Policy uint8
+
+// The policies, untyped so that package engine gives them its own type. Their values are stored: do not renumber.
+const (
+	PolicyDefault = iota // nothing is stored
+	PolicyBlock
+	PolicyAllow
+)
 
 // String is the policy's name.
 func (p Policy) String() string {
 	switch p {
-	case 1:
+	case PolicyBlock:
 		return "block"
-	case 2:
+	case PolicyAllow:
 		return "allow"
 	default:
 		return "default"
