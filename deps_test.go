@@ -69,6 +69,11 @@ var rooms = map[string]room{
 		what: "lists of limits are prepared, compared and converted; nobody is called for that",
 		ours: []string{"backend", "engine/bucket", "engine/schema"},
 	},
+	"engine/internal/pocket": {
+		what:  "it decides what to write and when; numbers and the time go in, and it calls nothing",
+		ours:  []string{"backend/num", "engine/bucket"},
+		never: map[string]string{"context": "a decision does not wait; who drives the buyer has the contexts", "sync": "the caller holds the lock of the bucket"},
+	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
 		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/limitset", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},

@@ -1,0 +1,66 @@
+package pocket
+
+import "github.com/zeroae/zae-limiter-go/engine/bucket"
+
+// Write is one write to the bucket's record. The driver reads it and changes nothing. All amounts are by position.
+type Write struct {
+	// Take is what the write takes under the token check.
+	Take Tokens
+	// Charge is what it takes without the check: corrections of leases.
+	Charge Tokens
+	// Refund is what it refunds. A write with refunds has the condition that the record's born is Born. Before the outcome of
+	// the write is known to be lost it is sent once with its refunds; Unknown empties them.
+	Refund Tokens
+	Born   bucket.Num
+	// Used is what the usage counters grow by, Acquired what the count of acquires grows by; both may be negative.
+	Used     Tokens
+	Acquired int64
+	// Checked: the write admits callers or buys, so no limit of the record may be in debt. Otherwise it is a settlement
+	// without conditions on the limits.
+	Checked bool
+	// Active is, by bit, the regime that is likely for each limit; with prefetch the active condition reaches Slack
+	// nanoseconds below now.
+	Active uint16
+	Slack  int64
+	// Tries counts the sends that were refused in a row, those of earlier compositions of the same callers included.
+	Tries int
+	// Tag is the driver's, nil in each new write: its nonce, for example. Another composition of callers is another Write.
+	Tag any
+
+	callers   []*Caller // nil: has left
+	need      Tokens    // of callers, the ones that left included
+	reserved  Tokens    // of need: out of the pocket
+	extra     Tokens    // of Take: for the pocket
+	left      Tokens    // need of the callers that left
+	leftCount int64
+	doubtful  Tokens // refunds of a send whose outcome is unknown
+	cut       bool   // tokens are scarce if the write is applied
+	coming    bool   // extra is counted in Buyer.coming
+	first     int64  // when it was sent first
+	sent      int64  // when it was sent last
+	owedAt    int64  // since when what it refunds and charges had waited, 0: nothing had
+	usedAt    int64  // the same, of usage
+	throttles int
+	life      uint32 // Buyer.life when it was composed
+}
+
+func newWrite(n int) *Write {
+	all := make(Tokens, 9*n) // one allocation for all amounts
+	next := func() Tokens {
+		t := all[:n:n]
+		all = all[n:]
+		return t
+	}
+	return &Write{
+		Take: next(), Charge: next(), Refund: next(), Used: next(),
+		need: next(), reserved: next(), extra: next(), left: next(), doubtful: next(),
+	}
+}
+
+// isEmpty reports whether a settlement has nothing to say.
+func (w *Write) isEmpty() bool {
+	return w.Charge.isZero() && w.Refund.isZero() && w.Used.isZero() && w.Acquired == 0
+}
+
+// Callers is how many callers the write serves.
+func (w *Write) Callers() int { return len(w.callers) - int(w.leftCount) }
