@@ -29,5 +29,6 @@ func (w *Write) Need() Tokens     { return w.need }
 func (w *Write) Reserved() Tokens { return w.reserved }
 func (w *Write) Extra() Tokens    { return w.extra }
 func (w *Write) Left() Tokens     { return w.left }
+func (w *Write) Doubtful() Tokens { return w.doubtful }
 
 func Scale(a, b, c int64) int64 { return scale(a, b, c) }

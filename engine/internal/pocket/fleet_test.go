@@ -3,6 +3,7 @@ package pocket_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
@@ -83,11 +84,9 @@ type handle struct {
 
 // flown is a write under way: what the process has put into it and what the store has made of it.
 type flown struct {
-	nonce  int64
-	put    int64 // reserved, and refunds minus charges
-	refund int64
-	truth  int64
-	stored bool
+	nonce int64
+	put   int64 // reserved, and refunds minus charges
+	truth int64
 }
 
 // request is a caller's, with a caller for each bucket.
@@ -117,7 +116,11 @@ func (h *handle) clock() int64 { return h.w.now + h.p.skew }
 
 // do carries out a step.
 func (h *handle) do(step pocket.Step) {
-	for _, c := range append([]*pocket.Caller(nil), step.Decided...) {
+	decided := append([]*pocket.Caller(nil), step.Decided...)
+	if slices.ContainsFunc(decided, servedFromPocket) {
+		h.mayHold()
+	}
+	for _, c := range decided {
 		c.Tag.(*part).decided()
 	}
 	if w := step.Send; w != nil {
@@ -137,11 +140,14 @@ func sum(t pocket.Tokens) (n int64) {
 	return n
 }
 
+// put is what the process has put into a write of what it had.
+func put(w *pocket.Write) int64 { return sum(w.Reserved()) + sum(w.Refund) - sum(w.Charge) }
+
 func (h *handle) send(w *pocket.Write, delay int64) {
 	f := h.underWay[w]
 	if f == nil {
 		h.w.nonce++
-		f = &flown{nonce: h.w.nonce, put: sum(w.Reserved()) + sum(w.Refund) - sum(w.Charge), refund: sum(w.Refund)}
+		f = &flown{nonce: h.w.nonce, put: put(w)}
 		h.underWay[w] = f
 	}
 	m := &message{w: w, h: h, nonce: f.nonce, y: h.clock() + delay, active: w.Active, slack: w.Slack, born: w.Born}
@@ -165,7 +171,6 @@ func (h *handle) truth(m *message, s *stored) {
 		return
 	}
 	f.truth += sum(m.w.Take) + sum(m.w.Charge) - sum(m.refund)
-	f.stored = true
 }
 
 // reply hands the outcome of a message to the buyer.
@@ -182,7 +187,7 @@ func (h *handle) reply(m *message) {
 	case applied, mine:
 		belief = sum(w.Take) + sum(w.Charge) - sum(w.Refund)
 		if m.outcome == mine {
-			belief = sum(w.Take) + sum(w.Charge) - f.refund
+			belief -= sum(w.Doubtful())
 			h.b.Recognize(w)
 		}
 		h.ends(w, f, belief)
@@ -195,6 +200,7 @@ func (h *handle) reply(m *message) {
 			h.ends(w, f, 0)
 		} else {
 			h.w.again++
+			f.put = put(w) // refunds whose outcome is unknown are written off
 		}
 	case throttled:
 		if step = h.b.Throttled(now, w); step.Send != w {
@@ -255,7 +261,7 @@ func (x *part) decided() {
 	switch x.Verdict {
 	case pocket.Admitted:
 		x.admitted()
-		if len(x.Behind) == 0 {
+		if servedFromPocket(&x.Caller) {
 			x.fromPocket()
 		}
 	case pocket.Denied:
@@ -272,19 +278,19 @@ func (x *part) fromPocket() {
 	for i, n := range x.r.need {
 		x.h.s.excess[i].hand(x.h.w.now, n)
 	}
-	if h := x.h; h.w.checks && !h.p.mayHold(h) {
-		h.w.fail("pocket %v of %v handed out", h.b.Pocket(), h.b.Handed())
-	}
 }
 
-// mayHold is the condition that the proof of the bound rests on.
-func (p *process) mayHold(h *handle) bool {
+func servedFromPocket(c *pocket.Caller) bool {
+	return c.Verdict == pocket.Admitted && len(c.Behind) == 0
+}
+
+// mayHold is the condition that the proof of the bound rests on. It must hold at each hand-out.
+func (h *handle) mayHold() {
 	for i, n := range h.b.Pocket() {
 		if n > 0 && n > h.b.Handed()[i]*4/5 {
-			return false
+			h.w.fail("pocket %v of %v handed out", h.b.Pocket(), h.b.Handed())
 		}
 	}
-	return true
 }
 
 // refund gives the request's tokens of a bucket back.

@@ -213,7 +213,7 @@ func (w *world) happen(e event) {
 			w.crash()
 		}
 	case atJoin:
-		w.join(w.procs[len(w.procs)-1].lambda)
+		w.join(w.demand() / float64(w.processes))
 	case atReset:
 		w.buckets[0].reset()
 		w.events.add(event{at: w.now + int64(w.resets*w.r.ExpFloat64()*float64(sec)), kind: atReset})
@@ -273,6 +273,7 @@ func (w *world) ask(r *request) {
 		step := x.h.b.Ask(x.h.clock(), &x.Caller)
 		switch x.Verdict {
 		case pocket.Admitted:
+			x.h.mayHold()
 			x.admitted()
 			x.fromPocket()
 		case pocket.Pending:
