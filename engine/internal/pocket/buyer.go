@@ -116,7 +116,7 @@ func New(rates []bucket.Rate, opts Options) *Buyer {
 
 // Ask decides on a caller, or queues it. See Step.
 func (b *Buyer) Ask(now int64, c *Caller) Step {
-	c.Verdict, c.Behind, c.waits = Pending, c.Behind[:0], false
+	c.Verdict, c.Behind, c.waits, c.passed = Pending, c.Behind[:0], false, false
 	if b.ended != Pending {
 		c.Verdict = b.ended
 		return Step{}
@@ -129,7 +129,12 @@ func (b *Buyer) Ask(now int64, c *Caller) Step {
 			return Step{Send: b.ahead(now)}
 		}
 	}
-	b.decided = b.decided[:0]
+	b.begin()
+	if !b.prefetch && b.fresh(now) && !b.holds(now, c.Need) { // no write under way can change that
+		b.deny(c, b.until(now, c.Need))
+		b.counts.DeniedFromMemory++
+		return Step{}
+	}
 	b.queue = append(b.queue, c)
 	if b.holdsUp(now) {
 		c.waits = true
@@ -146,7 +151,8 @@ func (b *Buyer) Ask(now int64, c *Caller) Step {
 // Denies reports whether Ask would deny the request from memory, and until when, without any effect. Where a request has
 // several buckets, the driver calls it for all of them before it asks one.
 func (b *Buyer) Denies(now int64, need Tokens) (until int64, denied bool) {
-	if b.ended != Pending || b.flight != nil && now < b.lateAt(b.flight) || now >= b.seen.debtUntil && b.pocket.covers(need) {
+	waits := b.prefetch && b.flight != nil && now < b.lateAt(b.flight)
+	if b.ended != Pending || waits || now >= b.seen.debtUntil && b.pocket.covers(need) {
 		return 0, false
 	}
 	if b.fresh(now) && !b.holds(now, need) {

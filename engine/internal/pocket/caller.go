@@ -29,9 +29,10 @@ type Caller struct {
 	// is that of the record after the write, plus Behind. Empty if it was served from the pocket.
 	Behind Tokens
 
-	waits bool   // the caller of Ask has returned with Pending
-	write *Write // that carries it, nil: none
-	place int    // in its callers
+	waits  bool   // the caller of Ask has returned with Pending
+	write  *Write // that carries it, nil: none
+	place  int    // in its callers
+	passed bool   // others were chosen for a write before it
 }
 
 // Step is what the driver has to do after a call, outside its lock.

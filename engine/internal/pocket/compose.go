@@ -44,7 +44,8 @@ func (b *Buyer) dismiss(decide func(*Caller)) {
 // walk goes through the queue once, in order, and makes those whom the next write takes the chosen ones: the first caller,
 // and everybody who fits what the chosen before have left. Who does not fit although nobody else took anything is denied,
 // if the last seen record is fresh enough to prove it. Who would fit alone waits for the record that the write shows:
-// whether the chosen get their tokens is not known before.
+// whether the chosen get their tokens is not known before. It is judged as of that write then, so that nobody waits for
+// tokens to refill.
 func (b *Buyer) walk(now int64) {
 	first := 0
 	for b.prefetch && first < len(b.queue) && b.inPocket(now, b.queue[first].Need) {
@@ -58,13 +59,18 @@ func (b *Buyer) walk(now int64) {
 	left, fresh := b.openLedger(now), b.fresh(now)
 	waiting := b.queue[:0]
 	for _, c := range b.queue {
+		at := now
+		if c.passed {
+			at = min(now, b.seen.at)
+		}
 		switch {
-		case fresh && !b.holds(now, c.Need):
+		case fresh && !b.holds(at, c.Need):
 			b.deny(c, b.notBefore(now, b.until(now, c.Need)))
 		case len(b.chosen) == 0 || left.admits(c.Need):
 			left.take(c.Need)
 			b.chosen = append(b.chosen, c)
 		default:
+			c.passed = true
 			waiting = append(waiting, c)
 		}
 	}

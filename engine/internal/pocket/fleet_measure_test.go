@@ -12,10 +12,12 @@ type measured struct {
 	tokens                        int64 // of the last limit: admitted
 	idealAdmitted, idealTokens    int64
 	fromMemory, waited            int64
-	wrong                         int64 // denied although the record had the tokens
+	wrong                         int64 // denied from memory although the record had the tokens
+	wrongly                       int64 // denied, in any way
 	again                         int64
 	waits                         [4001]int64 // of those who waited, in steps of 0.25 ms
-	crashes, crashed              int64
+	crashes, crashed, restarts    int64
+	longest                       int64 // that a write took to the store, ns
 	inPockets, samples            int64
 	coldWaits                     []float64
 	refunded                      float64 // tokens, by leases
@@ -44,6 +46,9 @@ func (w *world) countEnd(r *request) {
 		w.waits[min(4000, (w.now-r.asked)/(ms/4))]++
 	} else {
 		w.fromMemory++
+	}
+	if w.exact && r.denied && w.buckets[0].holds(w.now, r.need) {
+		w.wrongly++
 	}
 	switch {
 	case !r.denied:

@@ -31,6 +31,7 @@ type scenario struct {
 	level     float64 // part of the capacity at the beginning
 	resets    float64 // seconds between two resets, 0: none
 	leaves    float64 // part of the waiting callers whose context ends within 20 ms
+	exact     bool    // without prefetch
 	ratchet   bool    // 50 requests of both limits, then of the second one only
 	length    int64
 	opts      pocket.Options
@@ -117,7 +118,7 @@ func (h *handle) clock() int64 { return h.w.now + h.p.skew }
 // do carries out a step.
 func (h *handle) do(step pocket.Step) {
 	decided := append([]*pocket.Caller(nil), step.Decided...)
-	if slices.ContainsFunc(decided, servedFromPocket) {
+	if !h.w.exact && slices.ContainsFunc(decided, servedFromPocket) {
 		h.mayHold()
 	}
 	for _, c := range decided {
@@ -157,6 +158,7 @@ func (h *handle) send(w *pocket.Write, delay int64) {
 		there, back = int64(float64(there)*h.w.slow), int64(float64(back)*h.w.slow)
 	}
 	m.back = back
+	h.w.longest = max(h.w.longest, there)
 	if m.lost = h.w.r.Float64() < h.w.lost; m.lost {
 		m.back = sec
 	}

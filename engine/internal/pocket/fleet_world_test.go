@@ -78,7 +78,7 @@ const meanAmount = 480
 
 func newWorld(sc scenario, seed uint64) *world {
 	w := &world{scenario: sc, seed: seed, now: start, r: rand.New(rand.NewPCG(seed, 1))}
-	w.opts.Prefetch = true
+	w.opts.Prefetch = !sc.exact
 	for i := range 1 + sc.children {
 		limits, level := sc.limits, sc.level
 		if i > 0 {
@@ -215,7 +215,11 @@ func (w *world) happen(e event) {
 	case atJoin:
 		w.join(w.demand() / float64(w.processes))
 	case atReset:
+		if w.quiet {
+			return
+		}
 		w.buckets[0].reset()
+		w.restarts++
 		w.events.add(event{at: w.now + int64(w.resets*w.r.ExpFloat64()*float64(sec)), kind: atReset})
 	case atSample:
 		w.sample()
