@@ -100,6 +100,12 @@ func (s *stored) isThrottled(now int64) bool {
 	return false
 }
 
+// take takes tokens for another process.
+func (s *stored) take(r *bucket.Rate, now, n int64) {
+	s.tats[0] = bucket.Arrival{At: r.Base(s.tats[0], r.Y(now)).Add(r.Cost(n)), Seen: true}
+	s.ver++
+}
+
 // reset makes the bucket full and begins another life of its record.
 func (s *stored) reset() {
 	clear(s.tats)

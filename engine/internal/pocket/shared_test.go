@@ -2,7 +2,6 @@ package pocket_test
 
 import (
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -101,61 +100,5 @@ func TestSharedWritesAreFew(t *testing.T) {
 	w, _ := meet(t, []bucket.Limit{dry(320)}, 1, needs, 1)
 	if s := w.buckets[0]; s.writes > 20 || s.refused > 1 || s.used[0] != 320 || s.acq != 320 {
 		t.Errorf("%d writes, %d of them refused, for 640 callers; used %d, acquired %d, want 320", s.writes, s.refused, s.used[0], s.acq)
-	}
-}
-
-// The rest drives a buyer by hand.
-
-// stand is a bucket with a buyer, at an instant that the test moves.
-type stand struct {
-	t *testing.T
-	*pocket.Buyer
-	*stored
-	now   int64
-	nonce int64
-	sent  []*pocket.Write // not answered yet
-}
-
-func newStand(t *testing.T, opts pocket.Options, limits ...bucket.Limit) *stand {
-	s := newStored(limits, 1, 0)
-	return &stand{t: t, stored: s, Buyer: pocket.New(s.rates, opts), now: start}
-}
-
-func (s *stand) take(step pocket.Step) pocket.Step {
-	if step.Send != nil {
-		s.sent = append(s.sent, step.Send)
-	}
-	return step
-}
-
-// ask asks for one token, or so many of each limit.
-func (s *stand) ask(need ...int64) *pocket.Caller {
-	if need == nil {
-		need = []int64{1}
-	}
-	c := &pocket.Caller{Need: need}
-	s.take(s.Ask(s.now, c))
-	return c
-}
-
-// answer lets time pass, and the first write sent reach the store and be answered.
-func (s *stand) answer(after time.Duration) pocket.Step {
-	w := s.sent[0]
-	s.sent = s.sent[1:]
-	m := &message{w: w, h: &handle{w: &world{}, s: s.stored, b: s.Buyer, underWay: map[*pocket.Write]*flown{}}, y: s.now, active: w.Active, slack: w.Slack, refund: w.Refund, born: w.Born}
-	s.nonce++
-	m.nonce = s.nonce
-	s.now += int64(after)
-	m.receive(s.stored, s.now)
-	if m.outcome == applied {
-		return s.take(s.Applied(s.now, w, &m.record))
-	}
-	return s.take(s.Refused(s.now, w, &m.record))
-}
-
-func (s *stand) want(what string, got, want any) {
-	s.t.Helper()
-	if got != want {
-		s.t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }

@@ -1,0 +1,195 @@
+package pocket_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend/num"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+)
+
+func TestPocketServesWithoutAWrite(t *testing.T) { // not parallel: it counts allocations
+	s := newWarmStand(t)
+	c := &pocket.Caller{Need: pocket.Tokens{1}}
+	allocations := testing.AllocsPerRun(3, func() {
+		s.now += 10_000
+		if step := s.Ask(s.now, c); step.Send != nil || c.Verdict != pocket.Admitted {
+			t.Errorf("verdict %v, write %v", c.Verdict, step.Send)
+		}
+	})
+	s.want("allocations", allocations, 0.0)
+	s.want("life", c.Born, num.FromInt64(1))
+}
+
+func TestIdlePocketGoesBack(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	asked := s.now
+	for !s.Rest() {
+		s.tick()
+		for len(s.sent) > 0 {
+			s.answer(5 * time.Millisecond)
+		}
+	}
+	if waited := s.now - asked; waited > 300*ms {
+		t.Errorf("after %d ms", waited/ms)
+	}
+	s.want("charged", s.charged, int64(400))
+	s.want("used", s.used[0], int64(400))
+	s.want("acquired", s.acq, int64(400))
+}
+
+// TestBlock: the pocket follows the demand, and is never more than 0.8 of what was handed out.
+func TestBlock(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	most := int64(0)
+	for range 2000 {
+		s.now += ms
+		s.ask()
+		most = max(most, s.Pocket()[0])
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond / 4)
+		}
+	}
+	if most < 60 || most > 101 { // 1,000 requests a second for 100 ms
+		t.Errorf("the pocket held up to %d tokens, want about 100", most)
+	}
+}
+
+// TestSmallLimits: a limit whose capacity is below a block, or that is asked for less than once in its time, works as
+// without prefetch.
+func TestSmallLimits(t *testing.T) {
+	t.Parallel()
+	fast := newStand(t, prefetch, perSecond(1000, 0.05))
+	slow := newStand(t, prefetch, perSecond(10, 60))
+	for range 100 {
+		for s, pause := range map[*stand]int64{fast: ms, slow: 150 * ms} {
+			s.now += pause
+			s.ask()
+			for len(s.sent) > 0 {
+				s.answer(time.Millisecond / 4)
+			}
+			s.want("in the pocket", s.Pocket()[0], int64(0))
+		}
+	}
+}
+
+// TestShare: where others write, a forecast takes a tenth of what is there; alone it takes all it needs.
+func TestShare(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(1000, 60))
+	s.warm()
+	alone := s.Pocket()[0]
+	s.ver += 3 // others have written
+	for range 20 {
+		s.now += 5 * ms
+		s.ask()
+		for len(s.sent) > 0 {
+			if extra := s.sent[0].Extra()[0]; s.charged > 0 && extra > 6000 {
+				t.Errorf("a forecast of %d", extra)
+			}
+			s.answer(time.Millisecond)
+		}
+	}
+	if alone < 20 {
+		t.Errorf("alone, the pocket held %d", alone)
+	}
+}
+
+// TestScarce: after a refusal, who does not fit is denied until the pause ends, which lasts twice as long.
+func TestScarce(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(100, 1))
+	s.ask(60)
+	s.answer(5 * time.Millisecond)
+	s.stored.take(&s.stored.rates[0], s.now, 40) // by another process
+	c := s.ask(20)
+	s.answer(5 * time.Millisecond)
+	s.want("verdict", c.Verdict, pocket.Denied)
+	s.want("scarce", s.Scarce(), true)
+	d := s.ask(1)
+	s.want("verdict", d.Verdict, pocket.Denied)
+	if wait := d.Until - s.now; wait < 30*ms || wait > 50*ms {
+		t.Errorf("denied for %d ms", wait/ms)
+	}
+	s.now = d.Until
+	e := s.ask(1)
+	s.want("verdict after the pause", e.Verdict, pocket.Pending)
+	s.want("writes", len(s.sent), 1)
+}
+
+// TestPause stretches with the square of the writes a second, and is at most A/2, or what a bucket refills quickly in.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		seconds float64
+		others  int64 // writes in 10 ms
+		want    int64
+	}{
+		{60, 0, 50 * ms}, {60, 2, 50 * ms}, {60, 6, 200 * ms}, {60, 20, 500 * ms}, {0.1, 0, 25 * ms}, {1, 6, 200 * ms},
+	} {
+		s := newStand(t, prefetch, perSecond(10_000, c.seconds))
+		for range 300 {
+			s.ver += c.others
+			s.now += 9 * ms
+			s.ask(1)
+			for len(s.sent) > 0 {
+				s.answer(time.Millisecond)
+			}
+		}
+		if got := s.Pause(); c.want != 200*ms && got != c.want || c.want == 200*ms && (got < 150*ms || got > 300*ms) {
+			t.Errorf("%g s of capacity, %d writes a second by others: a pause of %d ms, want %d", c.seconds, c.others*100, got/ms, c.want/ms)
+		}
+	}
+}
+
+// TestDebt: a limit in debt blocks the bucket, whatever is in the pocket.
+func TestDebt(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	s.want("settled", s.Settle(s.now, pocket.Tokens{700_000}, num.FromInt64(1)), true)
+	for s.charged < 700_000 {
+		s.tick()
+		s.answer(time.Millisecond)
+	}
+	c := s.ask()
+	s.want("verdict", c.Verdict, pocket.Denied)
+	if wait := (c.Until - s.now) / sec; wait != 9 && wait != 10 {
+		t.Errorf("denied for %d s, want 10", wait)
+	}
+}
+
+// TestSettleRefund: refunds serve the next callers, and a charge that is out of range is refused.
+func TestSettleRefund(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	before := s.Assets()
+	s.want("settled", s.Settle(s.now, pocket.Tokens{-5}, num.FromInt64(1)), true)
+	s.want("kept", s.Assets(), before+5)
+	s.want("a refund to another life", s.Settle(s.now, pocket.Tokens{-5}, num.FromInt64(7)), true)
+	s.want("kept", s.Assets(), before+5)
+	s.want("lost", s.Counts().Lost, int64(5))
+	for range 20 {
+		s.Settle(s.now, pocket.Tokens{1_000_000_000_000_000}, num.FromInt64(1))
+	}
+	s.want("out of range", s.Settle(s.now, pocket.Tokens{1_000_000_000_000_000}, num.FromInt64(1)), false)
+}
+
+// TestReset: the pocket and refunds belong to a life of the record.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	s.want("settled", s.Settle(s.now, pocket.Tokens{-5}, num.FromInt64(1)), true)
+	s.reset()
+	for s.Counts().Lost == 0 {
+		s.now += ms
+		s.ask()
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond)
+		}
+	}
+	if s.charged > 500 || s.Counts().Lost < 5 {
+		t.Errorf("%d charged, %d lost", s.charged, s.Counts().Lost)
+	}
+}

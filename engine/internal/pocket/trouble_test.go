@@ -1,0 +1,175 @@
+package pocket_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend/num"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+)
+
+// TestLate: a write that hangs holds up others for 50 ms, and no more than two do so at a time.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	s.ask()
+	waiting := s.ask()
+	s.want("writes under way", len(s.sent), 1)
+	for beside := 2; beside <= 3; beside++ {
+		s.tick()
+		s.want("writes under way", len(s.sent), beside)
+		if wait := s.now - start; wait != int64(beside-1)*50*ms {
+			t.Errorf("write %d after %d ms", beside, wait/ms)
+		}
+		waiting = s.ask()
+	}
+	s.now += sec
+	s.ask()
+	s.want("writes under way", len(s.sent), 3)
+	s.want("late", s.Counts().Late, int64(2))
+	s.answer(time.Millisecond)
+	s.want("verdict", waiting.Verdict, pocket.Pending)
+}
+
+// TestLeave: who leaves the queue is not in the next write; who leaves a write is refunded.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	first, second, third := s.ask(), s.ask(), s.ask()
+	s.Leave(s.now, second)
+	s.Leave(s.now, first)
+	s.answer(time.Millisecond)
+	s.want("the second write is for", s.sent[0].Callers(), 1)
+	s.answer(time.Millisecond)
+	s.want("verdict", third.Verdict, pocket.Admitted)
+	s.want("verdict of who left", first.Verdict, pocket.Pending)
+	s.want("charged", s.charged, int64(1)) // the second write carried the refund
+	s.want("used", s.used[0], int64(1))
+	s.want("acquired", s.acq, int64(1))
+
+	alone := s.ask()
+	s.Leave(s.now, alone)
+	s.answer(time.Millisecond)
+	since := s.now
+	s.tick()
+	s.want("refunded after", s.now-since, 100*ms)
+	s.answer(time.Millisecond)
+	s.want("charged", s.charged, int64(1))
+	s.want("rest", s.Rest(), true)
+}
+
+// TestThrottled: three resends with jitter, then a denial.
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	c := s.ask()
+	for k := range 3 {
+		step := s.take(s.Throttled(s.now, s.message().w))
+		s.want("jitter", step.Within, 40*ms<<k)
+		s.want("decided", len(step.Decided), 0)
+	}
+	step := s.Throttled(s.now, s.message().w)
+	s.want("decided", len(step.Decided), 1)
+	s.want("verdict", c.Verdict, pocket.Denied)
+	s.want("until", c.Until, s.now+sec)
+	s.want("rest", s.Rest(), true)
+}
+
+// TestFailed: what a failed write carried for others goes with the next one, unless the outcome is unknown.
+func TestFailed(t *testing.T) {
+	t.Parallel()
+	for _, certain := range []bool{true, false} {
+		s := newStand(t, pocket.Options{}, perSecond(100, 60))
+		s.ask()
+		s.answer(time.Millisecond)
+		s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+		c, d := s.ask(), s.ask()
+		step := s.take(s.Failed(s.now, s.message().w, certain))
+		s.want("verdict", c.Verdict, pocket.Failed)
+		s.want("verdict of the next", d.Verdict, pocket.Pending)
+		s.want("decided", len(step.Decided), 1)
+		refund, lost := int64(1), int64(0)
+		if !certain {
+			refund, lost = 0, 1
+		}
+		s.want("refund in the next", s.sent[0].Refund[0], refund)
+		s.want("lost", s.Counts().Lost, lost)
+	}
+}
+
+// TestUnknown: refunds are sent once.
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	s.ask()
+	s.answer(time.Millisecond)
+	s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+	s.ask()
+	w := s.message().w
+	step := s.Unknown(s.now, w)
+	s.want("the same write", step.Send, w)
+	s.want("refund", w.Refund[0], int64(0))
+	s.Recognize(w)
+	s.Applied(s.now, w, &pocket.Record{Tats: s.tats, Ver: s.ver + 1, Born: num.FromInt64(1)})
+	s.want("lost", s.Counts().Lost, int64(0))
+}
+
+// TestClose: who waits is told, the write under way is awaited, and one write settles the rest.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	for len(s.sent) == 0 {
+		s.now += ms / 4
+		s.ask(7)
+	}
+	waiting := s.ask(60)
+	step := s.Close(s.now)
+	s.want("decided", len(step.Decided), 1)
+	s.want("verdict", waiting.Verdict, pocket.Closed)
+	s.want("verdict after", s.ask().Verdict, pocket.Closed)
+	s.answer(time.Millisecond)
+	s.want("writes", len(s.sent), 1)
+	s.want("rest", s.Rest(), false)
+	s.answer(time.Millisecond)
+	s.want("rest", s.Rest(), true)
+	s.want("charged", s.charged, s.used[0])
+}
+
+// TestRetire: the limit set has changed. The queue asks again, and what is left is for the driver to settle.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	for _, converted := range []bool{true, false} {
+		s := newWarmStand(t)
+		held := s.Assets()
+		c := s.ask(500)
+		waiting := s.ask(500)
+		w := s.message().w
+		bought := w.Extra()[0]
+		step := s.Retire(s.now, w, converted, num.FromInt64(1))
+		s.want("decided", len(step.Decided), 2)
+		s.want("verdict of the queue", waiting.Verdict, pocket.Again)
+		owed := s.Owed()
+		if converted {
+			s.want("verdict", c.Verdict, pocket.Admitted)
+			s.want("owed", owed.Refund[0], held-w.Reserved()[0]+bought)
+		} else {
+			s.want("verdict", c.Verdict, pocket.Again)
+			s.want("owed", owed.Refund[0], held)
+		}
+		s.want("rest", s.Rest(), true)
+		s.want("verdict after", s.ask().Verdict, pocket.Again)
+	}
+}
+
+// TestBehind: each caller's status is as of its place in the order.
+func TestBehind(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	s.ask()
+	callers := []*pocket.Caller{s.ask(5), s.ask(3), s.ask(2)}
+	s.answer(time.Millisecond)
+	s.answer(time.Millisecond)
+	for k, behind := range []int64{5, 2, 0} {
+		s.want("behind", callers[k].Behind[0], behind)
+	}
+}
