@@ -24,8 +24,10 @@ func (b *Buyer) setPause() {
 // blockTime is how long a block lasts: it stretches with the pause.
 func (b *Buyer) blockTime() int64 { return 2 * b.pause }
 
-// pausing reports whether the next write has to wait.
-func (b *Buyer) pausing(now int64) bool { return b.prefetch && b.scarce && now < b.pauseEnd }
+// pausing reports whether the next write has to wait. After a clock has stepped back, no pause lasts longer for it.
+func (b *Buyer) pausing(now int64) bool {
+	return b.prefetch && b.scarce && now < b.pauseEnd && b.pauseEnd-now <= b.age<<mostDoublings
+}
 
 // beginPause begins the pause after a write. It doubles after refusals.
 func (b *Buyer) beginPause(now int64) {

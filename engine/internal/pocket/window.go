@@ -19,11 +19,14 @@ func newWindow(age int64, n int) *window {
 	return w
 }
 
-// roll makes the slot of now the current one, and reports whether it was not. A clock that steps back counts into the
-// slot that it has left.
+// roll makes the slot of now the current one, and reports whether it was not. After a clock has stepped back a little, its
+// slot is the one that it has left; after more than the window, nothing in it is recent.
 func (w *window) roll(now int64) bool {
 	if now < w.end {
-		return false
+		if now >= w.end-slots*w.width {
+			return false
+		}
+		w.end = 0
 	}
 	for passed := 0; now >= w.end && passed < slots; passed++ {
 		w.slot = (w.slot + 1) % slots
