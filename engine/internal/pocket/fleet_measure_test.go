@@ -80,6 +80,7 @@ type figures struct {
 	admitted       float64 // of what the ideal bucket admits
 	tokens         float64 // the same, of the last limit
 	perProcess     float64 // writes a second on the first record
+	ofOne          float64 // the same, by the busiest process
 	busiest        int64   // writes in the worst second on it
 	refused        float64 // part of the writes
 	waited         float64 // part of the callers
@@ -107,6 +108,11 @@ func (w *world) figures() (f figures) {
 	for second, n := range s.busiest {
 		if second > 0 {
 			f.busiest = max(f.busiest, n)
+		}
+	}
+	for _, p := range w.procs {
+		if h := p.handles[0]; h != nil {
+			f.ofOne = max(f.ofOne, float64(h.writes)/seconds)
 		}
 	}
 	f.refused = float64(s.refused) / math.Max(1, float64(s.writes))
@@ -140,8 +146,8 @@ func (w *world) wait(q float64) float64 {
 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("%8.0f arr %7.4f w/adm %6.3f adm %6.3f tok %6.1f w/s/p %5d max %3.0f%% ref %5.1f%% wait %5.0f p50 %5.0f p99 %7.3f s exc %5.1f%% wrong %4.1f%% fail %6.1f held",
-		f.arrivals, f.perAdmission, f.admitted, f.tokens, f.perProcess, f.busiest, 100*f.refused, 100*f.waited, f.median, f.slow, f.excess, 100*f.wrong, 100*f.failed, f.held)
+	return fmt.Sprintf("%8.0f arr %7.4f w/adm %6.3f adm %6.3f tok %6.1f w/s/p %6.1f busiest %5d max %3.0f%% ref %5.1f%% wait %5.0f p50 %5.0f p99 %7.3f s exc %5.1f%% wrong %4.1f%% fail %6.1f held",
+		f.arrivals, f.perAdmission, f.admitted, f.tokens, f.perProcess, f.ofOne, f.busiest, 100*f.refused, 100*f.waited, f.median, f.slow, f.excess, 100*f.wrong, 100*f.failed, f.held)
 }
 
 // recount brings the sum of what a handle accounts for up to date: what it has handed out, and what is in its pocket, under

@@ -141,6 +141,7 @@ type message struct {
 }
 
 func (m *message) receive(s *stored, now int64) {
+	m.h.writes++
 	if s.isThrottled(now) {
 		m.outcome = throttled
 		return

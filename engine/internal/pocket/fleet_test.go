@@ -76,6 +76,7 @@ type handle struct {
 	timer int64 // when Tick is called next, 0: not
 
 	handed    int64 // tokens, net, by this process
+	writes    int64 // that have reached the store
 	drift     int64 // what the record was charged beyond what the process believes
 	underWay  map[*pocket.Write]*flown
 	counts    int64 // admissions, net
