@@ -162,7 +162,7 @@ func (b *Buyer) arrived(w *Write) {
 }
 
 // undo recovers what a write carried that certainly was not applied. Its callers are the first of the queue again.
-func (b *Buyer) undo(now int64, w *Write) {
+func (b *Buyer) undo(w *Write) {
 	b.restore(w)
 	if w.life == b.life {
 		b.refund.add(w.Refund)

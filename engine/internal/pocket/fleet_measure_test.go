@@ -176,15 +176,3 @@ func (w *world) conserves() {
 		}
 	}
 }
-
-// quiet reports what is left in memory once nobody has asked for a while.
-func (w *world) stranded() (tokens int64) {
-	for _, p := range w.procs {
-		for _, h := range p.handles {
-			if h != nil && p.up {
-				tokens += h.b.Assets()
-			}
-		}
-	}
-	return tokens
-}

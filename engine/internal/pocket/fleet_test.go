@@ -184,11 +184,10 @@ func (h *handle) reply(m *message) {
 		h.do(h.b.Unknown(now, w))
 		return
 	}
-	belief := int64(0)
 	var step pocket.Step
 	switch m.outcome {
 	case applied, mine:
-		belief = sum(w.Take) + sum(w.Charge) - sum(w.Refund)
+		belief := sum(w.Take) + sum(w.Charge) - sum(w.Refund)
 		if m.outcome == mine {
 			belief -= sum(w.Doubtful())
 			h.b.Recognize(w)

@@ -159,14 +159,14 @@ func (w *world) arriveLater(p *process) {
 	}
 }
 
-func (p *process) handle(w *world, bucket int) *handle {
-	if p.handles[bucket] == nil {
-		s := w.buckets[bucket]
-		p.handles[bucket] = &handle{
+func (p *process) handle(w *world, k int) *handle {
+	if p.handles[k] == nil {
+		s := w.buckets[k]
+		p.handles[k] = &handle{
 			w: w, p: p, s: s, b: pocket.New(s.rates, w.opts), underWay: map[*pocket.Write]*flown{}, used: make([]int64, len(s.rates)),
 		}
 	}
-	return p.handles[bucket]
+	return p.handles[k]
 }
 
 // run lets the scenario pass.

@@ -89,7 +89,7 @@ func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	if b.tries = w.Tries; w.Tries >= mostTries {
 		b.contend(w)
 	}
-	b.undo(now, w)
+	b.undo(w)
 	if !w.Checked {
 		return b.advance(now)
 	}
@@ -155,7 +155,7 @@ func (b *Buyer) Throttled(now int64, w *Write) Step {
 		}
 	}
 	b.drop(w)
-	b.undo(now, w)
+	b.undo(w)
 	b.postpone(now)
 	return b.advance(now)
 }
@@ -183,7 +183,7 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 	b.lose(w.doubtful)
 	if certain {
 		b.drop(w)
-		b.undo(now, w)
+		b.undo(w)
 		b.postpone(now)
 	} else {
 		b.lose(w.Refund)
