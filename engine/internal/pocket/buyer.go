@@ -64,11 +64,12 @@ type Buyer struct {
 	lastAsk int64
 	latency int64 // usual, of a write
 
-	pause    int64 // between two writes while tokens are scarce
-	pauseEnd int64
-	scarce   bool
-	refused  int // writes in a row
-	tries    int // refused sends in a row of the callers at the head of the queue
+	pause     int64 // between two writes while tokens are scarce
+	pauseEnd  int64
+	aheadFrom int64 // after a failure no write starts ahead before this
+	scarce    bool
+	refused   int // writes in a row
+	tries     int // refused sends in a row of the callers at the head of the queue
 
 	refund   Tokens // these wait for a write
 	charge   Tokens

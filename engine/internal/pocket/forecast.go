@@ -113,7 +113,7 @@ func (b *Buyer) ahead(now int64) *Write {
 	for i, n := range b.low {
 		low = low || b.pocket[i] < n
 	}
-	if !low || b.flight != nil || len(b.queue) > 0 || now-b.lastAsk > aheadWithin || b.pausing(now) || b.ended != Pending {
+	if !low || b.flight != nil || len(b.queue) > 0 || now-b.lastAsk > aheadWithin || b.pausing(now) || now < b.aheadFrom || b.ended != Pending {
 		return nil
 	}
 	for i := range b.block {

@@ -2,8 +2,8 @@ package pocket
 
 import "github.com/zeroae/zae-limiter-go/engine/bucket"
 
-// Applied reports that a write took effect, and the record after it. If its nonce was recognized in the record of a
-// refusal, the driver says recognized: an earlier send took effect, with its refunds.
+// Applied reports that a write took effect, and the record after it. If the driver learns that from the nonce in the record
+// of a refusal, it calls Recognize first.
 func (b *Buyer) Applied(now int64, w *Write, r *Record) Step {
 	b.begin()
 	b.arrived(w)
@@ -91,6 +91,7 @@ func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	}
 	b.undo(w)
 	if !w.Checked {
+		b.postpone(now)
 		return b.advance(now)
 	}
 	b.refused++
@@ -188,12 +189,15 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 	} else {
 		b.lose(w.Refund)
 		b.restore(w)
+		b.aheadFrom = now + b.pause
 	}
 	return b.advance(now)
 }
 
-// postpone lets what waits wait again after a failure; a buyer that has ended tries no more.
+// postpone lets what waits wait again after a failure, and no write start ahead meanwhile: a store that is away answers at
+// once. A buyer that has ended tries no more.
 func (b *Buyer) postpone(now int64) {
+	b.aheadFrom = now + b.pause
 	if b.owedAt != 0 {
 		b.owedAt = now
 	}

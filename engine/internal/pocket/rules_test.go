@@ -164,9 +164,10 @@ func TestDebt(t *testing.T) {
 func TestSettleRefund(t *testing.T) {
 	t.Parallel()
 	s := newWarmStand(t)
-	before := s.Assets()
+	before, handed := s.Assets(), s.Handed()[0]
 	s.want("settled", s.Settle(s.now, pocket.Tokens{-5}, num.FromInt64(1)), true)
 	s.want("kept", s.Assets(), before+5)
+	s.want("handed out", s.Handed()[0], handed-5)
 	s.want("a refund to another life", s.Settle(s.now, pocket.Tokens{-5}, num.FromInt64(7)), true)
 	s.want("kept", s.Assets(), before+5)
 	s.want("lost", s.Counts().Lost, int64(5))
@@ -191,5 +192,34 @@ func TestReset(t *testing.T) {
 	}
 	if s.charged > 500 || s.Counts().Lost < 5 {
 		t.Errorf("%d charged, %d lost", s.charged, s.Counts().Lost)
+	}
+}
+
+// TestSlowWrite: what a write brings that took longer than A/10 does not go into the pocket, and its admissions do not
+// count as handed out.
+func TestSlowWrite(t *testing.T) {
+	t.Parallel()
+	for _, took := range []time.Duration{90 * time.Millisecond, 110 * time.Millisecond} {
+		s := newWarmStand(t)
+		for len(s.sent) == 0 {
+			s.now += ms
+			s.ask()
+		}
+		before, extra := s.Pocket()[0], s.sent[0].Extra()[0]
+		s.answer(took)
+		inTime := took < 100*time.Millisecond
+		s.want("in the pocket", s.Pocket()[0] >= before+extra/2, inTime)
+		s.want("kept", s.Assets() >= before+extra, true)
+	}
+}
+
+// TestSlowAdmission is the same for a caller of the write.
+func TestSlowAdmission(t *testing.T) {
+	t.Parallel()
+	for took, handed := range map[time.Duration]int64{90 * time.Millisecond: 7, 110 * time.Millisecond: 0} {
+		s := newStand(t, prefetch, perSecond(1000, 60))
+		s.ask(7)
+		s.answer(took)
+		s.want("handed out", s.Handed()[0], handed)
 	}
 }

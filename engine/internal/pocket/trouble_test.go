@@ -173,3 +173,25 @@ func TestBehind(t *testing.T) {
 		s.want("behind", callers[k].Behind[0], behind)
 	}
 }
+
+// TestOutage: while the store is away, the pocket is handed out, and a failure does not make the next write start at once.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	for _, certain := range []bool{true, false} {
+		s := newWarmStand(t)
+		served, failures := 0, 0
+		for range 200 {
+			s.now += ms
+			if s.ask().Verdict == pocket.Admitted {
+				served++
+			}
+			for len(s.sent) > 0 && failures < 1000 {
+				failures++
+				s.take(s.Failed(s.now, s.message().w, certain))
+			}
+		}
+		if served < 10 || failures > 200 {
+			t.Errorf("%d served, %d writes failed", served, failures)
+		}
+	}
+}
