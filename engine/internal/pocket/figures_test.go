@@ -54,3 +54,12 @@ func runFigures(t *testing.T, sc scenario, seed uint64) figures {
 	t.Logf("seed %d, %s u%g: %v", seed, sc.name, sc.use, f)
 	return f
 }
+
+// TestPriceOfSharedWrites: without prefetch, callers that meet pay a part of a write, and wait for two at most.
+func TestPriceOfSharedWrites(t *testing.T) {
+	t.Parallel()
+	f := runFigures(t, scenario{name: "exact", exact: true, processes: 1, use: 0.2, limits: []bucket.Limit{perSecond(50_000, 60)}, level: 1, length: 4 * sec}, 1)
+	if f.perAdmission > 0.05 || f.admitted < 0.99 || f.median > 14 || f.slow > 60 {
+		t.Errorf("%v", f)
+	}
+}

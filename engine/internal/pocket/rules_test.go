@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/num"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 )
 
@@ -221,5 +222,52 @@ func TestSlowAdmission(t *testing.T) {
 		s.ask(7)
 		s.answer(took)
 		s.want("handed out", s.Handed()[0], handed)
+	}
+}
+
+// TestExhausted: while one limit denies every request, nothing of the others is stranded in memory.
+func TestExhausted(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(1, 200), perSecond(1000, 60))
+	for range 2500 {
+		s.now += ms
+		s.ask(1, 10)
+		for s.Due() <= s.now {
+			s.tick()
+		}
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond / 4)
+		}
+	}
+	s.want("left in memory", s.Assets(), int64(0))
+	s.want("charged", s.charged, s.used[0]+s.used[1])
+	s.want("admitted", s.used[0] >= 200 && s.used[0] <= 203, true)
+}
+
+// TestSixteenLimits: the pocket holds all of them, and one that is not asked for is left out.
+func TestSixteenLimits(t *testing.T) {
+	t.Parallel()
+	var limits []bucket.Limit
+	need := make([]int64, 16)
+	for i := range need {
+		limits = append(limits, perSecond(1000*float64(i+1), 60))
+		need[i] = int64(i)
+	}
+	s := newStand(t, prefetch, limits...)
+	served := 0
+	for range 500 {
+		s.now += ms
+		s.ask(need...)
+		if len(s.sent) == 0 {
+			served++
+		}
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond / 4)
+		}
+	}
+	s.want("of a limit that nobody asks for", s.Pocket()[0], int64(0))
+	s.want("charged in proportion", s.used[15], int64(15*s.acq))
+	if served < 400 {
+		t.Errorf("%d of 500 served without a write", served)
 	}
 }
