@@ -13,8 +13,14 @@
 //	timer ─── Tick, at the instant that Due returns ──► Step
 //	caller's context ends ─── Leave          lease ends ─── Settle
 //
-// A lease's corrections wait in the buyer for the next write (Settle). When the limit set changes, the driver calls Retire
-// and makes another buyer. When the limiter closes, it calls Close.
+// A lease's corrections wait in the buyer for the next write (Settle), as do the tokens of a caller that another bucket of
+// its path has denied (Refund). If a request has several buckets, the driver calls Denies for all of them before it asks
+// one. When the limit set changes, it calls Retire and makes another buyer; when the limiter closes, it calls Close.
+//
+// Three examples, with a capacity of ten tokens. Callers that need 2, 3 and 4 come at the same moment: the first one writes
+// alone, and the others share the next write, which takes 7. Callers that need 8 and 4 come while a write is under way: the
+// next write takes 8; its record shows 2, which denies the other caller. With prefetch, 1,000 requests a second make a block
+// of 100 tokens: about every 75 ms, when a quarter of it is left, a write buys the rest again.
 //
 // The words are those of the design: the pocket aims at a block, which follows the demand and is bounded by what was handed
 // out in the last window. The forecast is what a write buys for the pocket; the share bounds it. A pause separates writes
