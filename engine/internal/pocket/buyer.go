@@ -53,7 +53,6 @@ type Buyer struct {
 	queue  []*Caller
 	flight *Write // that others wait for, nil: none
 	late   int    // writes under way that nobody waits for
-	coming Tokens // bought and on its way
 
 	pocket  Tokens
 	block   Tokens
@@ -99,7 +98,7 @@ func New(rates []bucket.Rate, opts Options) *Buyer {
 	b := &Buyer{rates: rates, opts: opts.withDefaults(), prefetch: opts.Prefetch, latency: firstLatency}
 	b.age = int64(b.opts.MaxAge)
 	b.seen.tats = make([]bucket.Arrival, n)
-	b.coming, b.pocket, b.block, b.low = make(Tokens, n), make(Tokens, n), make(Tokens, n), make(Tokens, n)
+	b.pocket, b.block, b.low = make(Tokens, n), make(Tokens, n), make(Tokens, n)
 	b.refund, b.charge, b.used = make(Tokens, n), make(Tokens, n), make(Tokens, n)
 	b.fill = int64(rates[0].FillTime())
 	for i := range rates {
@@ -218,17 +217,15 @@ func (b *Buyer) handOut(now int64, c *Caller) {
 // holdsUp reports whether a write is under way that callers wait for. One that is late no longer holds up others, unless
 // there are two of them already.
 func (b *Buyer) holdsUp(now int64) bool {
-	w := b.flight
-	if w == nil {
+	if b.flight == nil {
 		return false
 	}
-	if b.late >= mostLate || now < b.lateAt(w) {
+	if b.late >= mostLate || now < b.lateAt(b.flight) {
 		return true
 	}
 	b.late++
 	b.counts.Late++
 	b.flight = nil
-	b.landed(w)
 	return false
 }
 

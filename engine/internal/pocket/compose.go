@@ -115,8 +115,6 @@ func (b *Buyer) compose(now int64, callers []*Caller) *Write {
 	w.Used.add(w.need)
 	w.Acquired = int64(len(callers))
 	b.pocket.sub(w.reserved)
-	b.coming.add(w.extra)
-	w.coming = true
 	b.load(w)
 	if b.prefetch {
 		b.beginPause(now)
@@ -143,17 +141,8 @@ func (b *Buyer) launch(now int64, w *Write) *Write {
 	return w
 }
 
-// landed says that what a write bought is no longer on its way.
-func (b *Buyer) landed(w *Write) {
-	if w.coming {
-		w.coming = false
-		b.coming.sub(w.extra)
-	}
-}
-
 // arrived ends a write.
 func (b *Buyer) arrived(w *Write) {
-	b.landed(w)
 	if b.flight == w {
 		b.flight = nil
 	} else {

@@ -72,7 +72,7 @@ func (b *Buyer) roll(now int64) {
 
 // forecast is what a write buys of limit i for the pocket beyond the need of its callers, and whether the share has cut it.
 func (b *Buyer) forecast(now int64, i int, need, pocket int64) (extra int64, cut bool) {
-	extra = max(0, b.block[i]-pocket-b.coming[i])
+	extra = max(0, b.block[i]-pocket)
 	if extra == 0 {
 		return 0, false
 	}

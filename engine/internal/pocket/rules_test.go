@@ -76,25 +76,26 @@ func TestSmallLimits(t *testing.T) {
 	}
 }
 
-// TestShare: where others write, a forecast takes a tenth of what is there; alone it takes all it needs.
+// TestShare: where others write, a forecast takes a tenth of what is there; alone it takes all that the block wants.
 func TestShare(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, prefetch, perSecond(1000, 60))
-	s.warm()
-	alone := s.Pocket()[0]
-	s.ver += 3 // others have written
-	for range 20 {
-		s.now += 5 * ms
-		s.ask()
-		for len(s.sent) > 0 {
-			if extra := s.sent[0].Extra()[0]; s.charged > 0 && extra > 6000 {
-				t.Errorf("a forecast of %d", extra)
+	for _, others := range []int64{0, 2} {
+		s := newStand(t, prefetch, perSecond(100, 10))
+		more := 0 // forecasts of more than a tenth
+		for range 300 {
+			s.now += ms
+			s.ask(3)
+			for len(s.sent) > 0 {
+				s.ver += others
+				if s.acq > 1 && s.sent[0].Extra()[0] > s.stored.rates[0].Available(s.tats[0], s.stored.rates[0].Y(s.now))/10 {
+					more++
+				}
+				s.answer(time.Millisecond / 4)
 			}
-			s.answer(time.Millisecond)
 		}
-	}
-	if alone < 20 {
-		t.Errorf("alone, the pocket held %d", alone)
+		if alone := others == 0; alone != (more > 0) {
+			t.Errorf("%d writes by others for each own one: %d forecasts of more than a tenth", others, more)
+		}
 	}
 }
 
@@ -269,5 +270,28 @@ func TestSixteenLimits(t *testing.T) {
 	s.want("charged in proportion", s.used[15], int64(15*s.acq))
 	if served < 400 {
 		t.Errorf("%d of 500 served without a write", served)
+	}
+}
+
+// TestEager: after a refusal one write is made at once for those who fit. If that is refused, too, the pause applies.
+func TestEager(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(1, 100))
+	s.ask(60)
+	s.answer(time.Millisecond)
+	large := s.ask(20)
+	middle := s.ask(5)
+	s.stored.take(&s.stored.rates[0], s.now, 25) // by another process: 15 are left
+	s.answer(time.Millisecond)
+	s.want("verdict", large.Verdict, pocket.Denied)
+	s.want("writes at once", len(s.sent), 1)
+	small := s.ask(1)
+	s.stored.take(&s.stored.rates[0], s.now, 12)
+	s.answer(time.Millisecond)
+	s.want("verdict", middle.Verdict, pocket.Denied)
+	s.want("verdict of who would fit", small.Verdict, pocket.Denied)
+	s.want("writes", len(s.sent), 0)
+	if wait := small.Until - s.now; wait < 50*ms || wait > 100*ms {
+		t.Errorf("denied for %d ms, want a doubled pause", wait/ms)
 	}
 }

@@ -75,6 +75,27 @@ func TestThrottled(t *testing.T) {
 	s.want("rest", s.Rest(), true)
 }
 
+// TestThrottledPause: after throttling, the pause is that of a record that takes no more writes, for some replies.
+func TestThrottledPause(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	s.want("pause", s.Pause(), 50*ms)
+	for len(s.sent) == 0 {
+		s.now += ms
+		s.ask()
+	}
+	s.take(s.Throttled(s.now, s.message().w))
+	s.want("pause", s.Pause(), 500*ms)
+	for range 20 {
+		for len(s.sent) == 0 {
+			s.now += ms
+			s.ask()
+		}
+		s.answer(time.Millisecond)
+	}
+	s.want("pause", s.Pause(), 50*ms)
+}
+
 // TestFailed: what a failed write carried for others goes with the next one, unless the outcome is unknown.
 func TestFailed(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,6 @@ type Write struct {
 	leftCount int64
 	doubtful  Tokens // refunds of a send whose outcome is unknown
 	cut       bool   // tokens are scarce if the write is applied
-	coming    bool   // extra is counted in Buyer.coming
 	first     int64  // when it was sent first
 	sent      int64  // when it was sent last
 	owedAt    int64  // since when what it refunds and charges had waited, 0: nothing had
