@@ -295,3 +295,20 @@ func TestEager(t *testing.T) {
 		t.Errorf("denied for %d ms, want a doubled pause", wait/ms)
 	}
 }
+
+// TestOrder: while others wait, nobody is served from the pocket before them.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(10_000, 60), perSecond(10_000, 60))
+	for range 400 {
+		s.now += ms
+		s.ask(1, 1)
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond / 4)
+		}
+	}
+	s.ask(500, 0)
+	s.want("verdict of one that the pocket can serve", s.ask(0, 1).Verdict, pocket.Admitted)
+	s.ask(500, 0)
+	s.want("verdict behind one that waits", s.ask(0, 1).Verdict, pocket.Pending)
+}
