@@ -40,9 +40,9 @@ type Step struct {
 	// Decided are the callers that waited and have their verdict now, in order of arrival. The one that called Ask itself is
 	// not among them. The slice is valid until the next call of the buyer.
 	Decided []*Caller
-	// Send is the write to send, nil if none: at once, or, after a throttled one, after a random part of Within nanoseconds.
-	Send   *Write
-	Within int64
+	// Send is the write to send, nil if none, and After how many nanoseconds later: 0 but for one that was throttled.
+	Send  *Write
+	After int64
 }
 
 // decide gives a caller its verdict.

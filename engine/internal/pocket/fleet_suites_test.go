@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 )
 
 // perSecond is a limit of so many tokens a second, and the capacity of so many seconds.
@@ -52,6 +53,7 @@ func suites() []suite {
 		{"lost", lost(), 0.018, 0.966, 21.6},
 		{"skew", skew(), 0.10, 0.990, 20.4},
 		{"spend", spend(), 0.022, 0.981, 21.5},
+		{"big", thousand(), 0.63, 0.906, 2},
 	}
 }
 
@@ -197,6 +199,19 @@ func spend() (all []scenario) {
 	for _, seconds := range []float64{60, 3600} {
 		all = append(all, grid([]float64{100, 1000, 10_000}, fleets, []float64{10, 50}, func(rate float64, _ int, _ float64) scenario {
 			return scenario{name: fmt.Sprintf("spend C%gs", seconds), limits: []bucket.Limit{perSecond(rate, seconds)}, level: 1}
+		})...)
+	}
+	return all
+}
+
+// thousand is a fleet of 1,000 processes with a window of 2 s.
+func thousand() (all []scenario) {
+	for _, seconds := range []float64{1, 60} {
+		all = append(all, grid([]float64{1000, 50_000}, []int{1000}, []float64{0.5, 0.9, 3}, func(rate float64, _ int, use float64) scenario {
+			return scenario{
+				name: fmt.Sprintf("big C%gs", seconds), limits: []bucket.Limit{perSecond(rate, seconds)}, level: emptyIfBusy(use),
+				opts: pocket.Options{MaxAge: 2 * time.Second},
+			}
 		})...)
 	}
 	return all

@@ -126,11 +126,7 @@ func (h *handle) do(step pocket.Step) {
 		c.Tag.(*part).decided()
 	}
 	if w := step.Send; w != nil {
-		delay := int64(0)
-		if step.Within > 0 {
-			delay = 1 + h.w.r.Int64N(step.Within)
-		}
-		h.send(w, delay)
+		h.send(w, step.After)
 	}
 	h.arm()
 }
@@ -194,7 +190,7 @@ func (h *handle) reply(m *message) {
 		}
 		h.ends(w, f, belief)
 		for i, n := range w.Left() { // charged for callers that had left
-			h.s.excess[i].hand(h.w.now, -n)
+			h.refunded(i, n)
 		}
 		step = h.b.Applied(now, w, &m.record)
 	case refused:
@@ -205,7 +201,7 @@ func (h *handle) reply(m *message) {
 			f.put = put(w) // refunds whose outcome is unknown are written off
 		}
 	case throttled:
-		if step = h.b.Throttled(now, w); step.Send != w {
+		if step = h.b.Throttled(now, w, h.w.r.Uint64()); step.Send != w {
 			h.ends(w, f, 0)
 		}
 	}
@@ -295,13 +291,20 @@ func (h *handle) mayHold() {
 	}
 }
 
+// refunded notes a refund, which with prefetch may be handed out again at once. Without it, it counts when it is written.
+func (h *handle) refunded(i int, n int64) {
+	if !h.w.exact {
+		h.s.excess[i].hand(h.w.now, -n)
+	}
+}
+
 // refund gives the request's tokens of a bucket back.
 func (x *part) refund() {
 	x.h.handed -= sum(x.r.need)
 	x.h.counts--
 	for i, n := range x.r.need {
 		x.h.used[i] -= n
-		x.h.s.excess[i].hand(x.h.w.now, -n)
+		x.h.refunded(i, n)
 	}
 	x.h.b.Refund(x.h.clock(), &x.Caller)
 	x.h.arm()

@@ -348,7 +348,7 @@ func (w *world) settle(r *request) {
 	if x.h.b.Settle(x.h.clock(), delta, x.Born) {
 		x.h.handed += delta[last]
 		if delta[last] < 0 && !r.left {
-			x.h.s.excess[last].hand(w.now, delta[last])
+			x.h.refunded(last, -delta[last])
 			w.refunded -= float64(delta[last])
 		}
 		x.h.used[last] += delta[last]

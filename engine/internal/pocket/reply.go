@@ -134,16 +134,17 @@ func (b *Buyer) drop(w *Write) {
 
 // Throttled reports that the store has refused a write because its key range is too hot; the write was not applied. It is
 // resent with full jitter, at most three times. Then its callers are denied until the end of the pause: a hot bucket is no
-// outage.
-func (b *Buyer) Throttled(now int64, w *Write) Step {
+// outage. random is any number, for the jitter.
+func (b *Buyer) Throttled(now int64, w *Write, random uint64) Step {
 	b.begin()
 	b.others.throttled = min(b.others.throttled+throttleWeight, mostThrottles*throttleWeight)
 	if b.prefetch {
 		b.setPause()
 	}
 	if w.throttles++; w.throttles <= mostThrottles {
-		w.first, w.sent = now, now // it was not applied
-		return Step{Decided: b.decided, Send: w, Within: throttleJitter << (w.throttles - 1)}
+		after := int64(random % uint64(throttleJitter<<(w.throttles-1)))
+		w.first, w.sent = now+after, now+after // it was not applied
+		return Step{Decided: b.decided, Send: w, After: after}
 	}
 	b.arrived(w)
 	until := now + throttledDenial

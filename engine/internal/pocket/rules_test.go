@@ -267,7 +267,7 @@ func TestSixteenLimits(t *testing.T) {
 		}
 	}
 	s.want("of a limit that nobody asks for", s.Pocket()[0], int64(0))
-	s.want("charged in proportion", s.used[15], int64(15*s.acq))
+	s.want("charged in proportion", s.used[15], 15*s.acq)
 	if served < 400 {
 		t.Errorf("%d of 500 served without a write", served)
 	}

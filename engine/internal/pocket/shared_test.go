@@ -62,7 +62,8 @@ func TestSharedWrites(t *testing.T) {
 				continue
 			}
 			for _, later := range requests[k+1:] {
-				if r.failed || !later.denied && later.p == r.p && covers(later.need, r.need) {
+				late := r.parts[0].h.b.Counts().Late > 0 // then the next write may overtake it
+				if r.failed || !later.denied && !late && later.p == r.p && covers(later.need, r.need) {
 					t.Fatalf("caller %d (%v, failed %v) was denied, and one after it (%v) admitted", k, r.need, r.failed, later.need)
 				}
 			}

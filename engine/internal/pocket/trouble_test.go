@@ -64,11 +64,11 @@ func TestThrottled(t *testing.T) {
 	s := newStand(t, pocket.Options{}, perSecond(100, 60))
 	c := s.ask()
 	for k := range 3 {
-		step := s.take(s.Throttled(s.now, s.message().w))
-		s.want("jitter", step.Within, 40*ms<<k)
+		step := s.take(s.Throttled(s.now, s.message().w, uint64(40*ms<<k-1)))
+		s.want("after", step.After, 40*ms<<k-1)
 		s.want("decided", len(step.Decided), 0)
 	}
-	step := s.Throttled(s.now, s.message().w)
+	step := s.Throttled(s.now, s.message().w, 0)
 	s.want("decided", len(step.Decided), 1)
 	s.want("verdict", c.Verdict, pocket.Denied)
 	s.want("until", c.Until, s.now+sec)
@@ -84,7 +84,7 @@ func TestThrottledPause(t *testing.T) {
 		s.now += ms
 		s.ask()
 	}
-	s.take(s.Throttled(s.now, s.message().w))
+	s.take(s.Throttled(s.now, s.message().w, 0))
 	s.want("pause", s.Pause(), 500*ms)
 	for range 20 {
 		for len(s.sent) == 0 {
