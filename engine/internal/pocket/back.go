@@ -47,7 +47,7 @@ func (b *Buyer) giveBack(now int64, n Tokens) {
 
 // Refund returns the tokens of a caller that was admitted here and denied by another bucket of its path.
 func (b *Buyer) Refund(now int64, c *Caller) {
-	b.acquired--
+	b.acquired -= c.acquires()
 	b.report(now)
 	delta := make(Tokens, len(c.Need))
 	delta.sub(c.Need)

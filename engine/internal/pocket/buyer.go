@@ -116,7 +116,7 @@ func New(rates []bucket.Rate, opts Options) *Buyer {
 
 // Ask decides on a caller, or queues it. See Step.
 func (b *Buyer) Ask(now int64, c *Caller) Step {
-	c.Verdict, c.Behind, c.waits, c.passed = Pending, c.Behind[:0], false, false
+	c.Verdict, c.Behind, c.waits, c.passed, c.losses = Pending, c.Behind[:0], false, false, 0
 	if b.ended != Pending {
 		c.Verdict = b.ended
 		return Step{}
@@ -208,7 +208,7 @@ func (b *Buyer) handOut(now int64, c *Caller) {
 	b.pocket.sub(c.Need)
 	b.handed.add(c.Need, 1)
 	b.used.add(c.Need)
-	b.acquired++
+	b.acquired += c.acquires()
 	b.report(now)
 	c.Born = b.seen.born
 	b.decide(c, Admitted)
@@ -245,6 +245,7 @@ func (b *Buyer) Leave(now int64, c *Caller) {
 		w.callers[c.place] = nil
 		w.left.add(c.Need)
 		w.leftCount++
+		w.leftAcquired += c.acquires()
 		c.write = nil
 		return
 	}

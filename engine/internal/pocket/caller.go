@@ -21,6 +21,8 @@ const (
 type Caller struct {
 	Need Tokens // by position, none above the capacity
 	Tag  any    // the driver's: how it wakes the caller
+	// Within says that the request belongs to an acquire that was counted before.
+	Within bool
 
 	Verdict Verdict
 	Until   int64      // denied: when the request could be admitted, ns since the Unix epoch
@@ -33,6 +35,25 @@ type Caller struct {
 	write  *Write // that carries it, nil: none
 	place  int    // in its callers
 	passed bool   // others were chosen for a write before it
+	losses int    // writes in a row that carried it and were refused
+}
+
+// acquires is what the caller adds to the count of acquires.
+func (c *Caller) acquires() int64 {
+	if c.Within {
+		return 0
+	}
+	return 1
+}
+
+// acquires is what the callers that have not left add to the count of acquires.
+func acquires(callers []*Caller) (n int64) {
+	for _, c := range callers {
+		if c != nil {
+			n += c.acquires()
+		}
+	}
+	return n
 }
 
 // Step is what the driver has to do after a call, outside its lock.

@@ -45,7 +45,7 @@ func (b *Buyer) dismiss(decide func(*Caller)) {
 // and everybody who fits what the chosen before have left. Who does not fit although nobody else took anything is denied,
 // if the last seen record is fresh enough to prove it. Who would fit alone waits for the record that the write shows:
 // whether the chosen get their tokens is not known before. It is judged as of that write then, so that nobody waits for
-// tokens to refill.
+// tokens to refill; as are callers that have lost several writes in a row, where no pause ends their tries.
 func (b *Buyer) walk(now int64) {
 	first := 0
 	for b.prefetch && first < len(b.queue) && b.inPocket(now, b.queue[first].Need) {
@@ -60,11 +60,12 @@ func (b *Buyer) walk(now int64) {
 	waiting := b.queue[:0]
 	for _, c := range b.queue {
 		at := now
-		if c.passed {
+		lost := c.losses >= mostLosses && !b.prefetch
+		if c.passed || lost {
 			at = min(now, b.seen.at)
 		}
 		switch {
-		case fresh && !b.holds(at, c.Need):
+		case (fresh || lost) && !b.holds(at, c.Need):
 			b.deny(c, b.notBefore(now, b.until(now, c.Need)))
 		case len(b.chosen) == 0 || left.admits(c.Need):
 			left.take(c.Need)
@@ -113,7 +114,8 @@ func (b *Buyer) compose(now int64, callers []*Caller) *Write {
 		return nil
 	}
 	w.Used.add(w.need)
-	w.Acquired = int64(len(callers))
+	w.acquires = acquires(callers)
+	w.Acquired = w.acquires
 	b.pocket.sub(w.reserved)
 	b.load(w)
 	if b.prefetch {
@@ -161,7 +163,7 @@ func (b *Buyer) undo(w *Write) {
 	b.charge.add(w.Charge)
 	w.Used.sub(w.need)
 	b.used.add(w.Used)
-	b.acquired += w.Acquired - int64(len(w.callers))
+	b.acquired += w.Acquired - w.acquires
 	b.owedAt, b.usedAt = earlier(b.owedAt, w.owedAt), earlier(b.usedAt, w.usedAt)
 	b.requeue(w)
 }

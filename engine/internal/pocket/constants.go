@@ -59,5 +59,7 @@ const (
 
 	mostEager = 1 // writes in a row that may be made at once after a refusal while tokens are scarce
 
+	mostLosses = 2 // writes in a row that carried a caller and were refused, before it is judged as of the last one
+
 	mostTries = 32 // writes in a row that were refused, before the callers get an error; as in one acquire of the engine
 )

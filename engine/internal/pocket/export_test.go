@@ -2,11 +2,11 @@ package pocket
 
 // The tests look at these from outside.
 
-func (b *Buyer) Pocket() Tokens { return b.pocket }
-func (b *Buyer) Handed() Tokens { return b.handed.sums }
-func (b *Buyer) Pause() int64   { return b.pause }
-func (b *Buyer) Scarce() bool   { return b.scarce }
-func (b *Buyer) Queued() int    { return len(b.queue) }
+func (b *Buyer) Pockets() Tokens { return b.pocket }
+func (b *Buyer) Handed() Tokens  { return b.handed.sums }
+func (b *Buyer) Pause() int64    { return b.pause }
+func (b *Buyer) Scarce() bool    { return b.scarce }
+func (b *Buyer) Queued() int     { return len(b.queue) }
 func (b *Buyer) UnderWay() int {
 	n := b.late
 	if b.flight != nil {

@@ -68,7 +68,7 @@ func (w *world) countEnd(r *request) {
 func (w *world) sample() {
 	for _, p := range w.procs {
 		if h := p.handles[0]; h != nil && p.up {
-			w.inPockets += h.b.Pocket()[len(h.s.rates)-1]
+			w.inPockets += h.b.Pockets()[len(h.s.rates)-1]
 		}
 	}
 	w.samples++

@@ -206,10 +206,11 @@ func (m *message) apply(s *stored, now int64) {
 		}
 		s.used[i] += m.w.Used[i]
 		s.charged += up - down
-		s.excess[i].hand(now, m.w.Need()[i])
-		if m.h.w.exact { // what callers that left had taken is refunded now
-			s.excess[i].hand(now, -down)
+		handed := m.w.Need()[i]
+		if m.h.w.exact { // what callers that left had taken is refunded, at the same instant
+			handed -= down
 		}
+		s.excess[i].hand(now, handed)
 	}
 	s.acq += m.w.Acquired
 	s.ver++

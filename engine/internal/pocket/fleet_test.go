@@ -284,9 +284,9 @@ func servedFromPocket(c *pocket.Caller) bool {
 
 // mayHold is the condition that the proof of the bound rests on. It must hold at each hand-out.
 func (h *handle) mayHold() {
-	for i, n := range h.b.Pocket() {
+	for i, n := range h.b.Pockets() {
 		if n > 0 && n > h.b.Handed()[i]*4/5 {
-			h.w.fail("pocket %v of %v handed out", h.b.Pocket(), h.b.Handed())
+			h.w.fail("pocket %v of %v handed out", h.b.Pockets(), h.b.Handed())
 		}
 	}
 }

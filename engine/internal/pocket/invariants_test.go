@@ -125,7 +125,7 @@ func (w *world) checkQuiet(t failer) {
 				continue
 			}
 			if !h.b.Rest() || h.b.Due() != never {
-				t.Fatalf("process %d holds %v of bucket %d, %d under way, %d waiting, due %d", p.id, h.b.Pocket(), k, h.b.UnderWay(), h.b.Queued(), h.b.Due())
+				t.Fatalf("process %d holds %v of bucket %d, %d under way, %d waiting, due %d", p.id, h.b.Pockets(), k, h.b.UnderWay(), h.b.Queued(), h.b.Due())
 			}
 			acquired[k] += h.counts
 			for i, n := range h.used {

@@ -80,6 +80,12 @@ func (b *Buyer) level(now int64, i int) int64 {
 // Level is what the process knows to be available of limit i: the last seen record, refilled to now, and the pocket.
 func (b *Buyer) Level(now int64, i int) int64 { return b.level(now, i) + b.pocket[i] }
 
+// Arrival is the arrival time of limit i by the last seen record. If the record is not known, there is none.
+func (b *Buyer) Arrival(i int) bucket.Arrival { return b.seen.tats[i] }
+
+// Pocket is how many tokens of limit i the pocket holds.
+func (b *Buyer) Pocket(i int) int64 { return b.pocket[i] }
+
 // holds reports whether the last seen record, refilled to now, and the pocket hold the request.
 func (b *Buyer) holds(now int64, need Tokens) bool {
 	for i := range b.rates {

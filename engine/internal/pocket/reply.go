@@ -17,6 +17,21 @@ func (b *Buyer) Applied(now int64, w *Write, r *Record) Step {
 	return b.advance(now)
 }
 
+// Begin says that the driver makes a write of its own for one caller. Those who ask meanwhile wait for it as for any other.
+func (b *Buyer) Begin(now int64) *Write {
+	return b.launch(now, newWrite(len(b.rates)))
+}
+
+// End ends a write that Begin has begun. r is the record that it left, if applied, or that refused it; nil if none was seen.
+func (b *Buyer) End(now int64, w *Write, r *Record, applied bool) Step {
+	b.begin()
+	b.arrived(w)
+	if r != nil {
+		b.learn(now, w, r, applied)
+	}
+	return b.advance(now)
+}
+
 // Recognize says that an earlier send of a write, whose outcome was unknown, turned out to have taken effect, with its
 // refunds. The driver calls it before Applied, where the record of a refusal has the write's nonce.
 func (b *Buyer) Recognize(w *Write) { clear(w.doubtful) }
@@ -62,7 +77,7 @@ func (b *Buyer) receive(now int64, w *Write, born bucket.Num, current bool) {
 // unserve refunds callers that left before their write was applied.
 func (b *Buyer) unserve(now int64, w *Write, current bool) {
 	b.used.sub(w.left)
-	b.acquired -= w.leftCount
+	b.acquired -= w.leftAcquired
 	b.report(now)
 	if current {
 		b.giveBack(now, w.left)
@@ -96,6 +111,9 @@ func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	}
 	b.refused++
 	b.scarce = true
+	for _, c := range b.queue[:w.Callers()] {
+		c.losses++
+	}
 	return b.serve(now, b.refused <= mostEager || !b.pausing(now)) // those who fit what the record shows write at once
 }
 
@@ -127,9 +145,9 @@ func (b *Buyer) contend(w *Write) {
 // drop takes the callers out of a write that was not applied.
 func (b *Buyer) drop(w *Write) {
 	w.Used.sub(w.need)
-	w.Acquired -= int64(len(w.callers))
+	w.Acquired -= w.acquires
 	clear(w.need)
-	w.callers, w.leftCount = nil, 0
+	w.callers, w.leftCount, w.acquires, w.leftAcquired = nil, 0, 0, 0
 }
 
 // Throttled reports that the store has refused a write because its key range is too hot; the write was not applied. It is

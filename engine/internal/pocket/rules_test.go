@@ -48,7 +48,7 @@ func TestBlock(t *testing.T) {
 	for range 2000 {
 		s.now += ms
 		s.ask()
-		most = max(most, s.Pocket()[0])
+		most = max(most, s.Pockets()[0])
 		for len(s.sent) > 0 {
 			s.answer(time.Millisecond / 4)
 		}
@@ -71,7 +71,7 @@ func TestSmallLimits(t *testing.T) {
 			for len(s.sent) > 0 {
 				s.answer(time.Millisecond / 4)
 			}
-			s.want("in the pocket", s.Pocket()[0], int64(0))
+			s.want("in the pocket", s.Pockets()[0], int64(0))
 		}
 	}
 }
@@ -207,10 +207,10 @@ func TestSlowWrite(t *testing.T) {
 			s.now += ms
 			s.ask()
 		}
-		before, extra := s.Pocket()[0], s.sent[0].Extra()[0]
+		before, extra := s.Pockets()[0], s.sent[0].Extra()[0]
 		s.answer(took)
 		inTime := took < 100*time.Millisecond
-		s.want("in the pocket", s.Pocket()[0] >= before+extra/2, inTime)
+		s.want("in the pocket", s.Pockets()[0] >= before+extra/2, inTime)
 		s.want("kept", s.Assets() >= before+extra, true)
 	}
 }
@@ -266,7 +266,7 @@ func TestSixteenLimits(t *testing.T) {
 			s.answer(time.Millisecond / 4)
 		}
 	}
-	s.want("of a limit that nobody asks for", s.Pocket()[0], int64(0))
+	s.want("of a limit that nobody asks for", s.Pockets()[0], int64(0))
 	s.want("charged in proportion", s.used[15], 15*s.acq)
 	if served < 400 {
 		t.Errorf("%d of 500 served without a write", served)

@@ -85,7 +85,7 @@ func (s *stand) warm() {
 			s.answer(time.Millisecond / 4)
 		}
 	}
-	if s.Pocket()[0] == 0 {
+	if s.Pockets()[0] == 0 {
 		s.t.Fatal("the pocket is empty")
 	}
 }

@@ -61,8 +61,8 @@ func TestLargeAmounts(t *testing.T) {
 		for len(s.sent) > 0 {
 			s.answer(0)
 		}
-		if h := s.Handed()[0]; h < 0 || s.Pocket()[0] < 0 {
-			t.Fatalf("handed out %d, in the pocket %d", h, s.Pocket()[0])
+		if h := s.Handed()[0]; h < 0 || s.Pockets()[0] < 0 {
+			t.Fatalf("handed out %d, in the pocket %d", h, s.Pockets()[0])
 		}
 	}
 }

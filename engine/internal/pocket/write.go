@@ -33,14 +33,16 @@ type Write struct {
 	extra     Tokens    // of Take: for the pocket
 	left      Tokens    // need of the callers that left
 	leftCount int64
-	doubtful  Tokens // refunds of a send whose outcome is unknown
-	cut       bool   // tokens are scarce if the write is applied
-	first     int64  // when it was sent first
-	sent      int64  // when it was sent last
-	owedAt    int64  // since when what it refunds and charges had waited, 0: nothing had
-	usedAt    int64  // the same, of usage
-	throttles int
-	life      uint32 // Buyer.life when it was composed
+	// What callers adds to Acquired, and how much of that the callers that left do.
+	acquires, leftAcquired int64
+	doubtful               Tokens // refunds of a send whose outcome is unknown
+	cut                    bool   // tokens are scarce if the write is applied
+	first                  int64  // when it was sent first
+	sent                   int64  // when it was sent last
+	owedAt                 int64  // since when what it refunds and charges had waited, 0: nothing had
+	usedAt                 int64  // the same, of usage
+	throttles              int
+	life                   uint32 // Buyer.life when it was composed
 }
 
 func newWrite(n int) *Write {
@@ -60,6 +62,9 @@ func newWrite(n int) *Write {
 func (w *Write) isEmpty() bool {
 	return w.Charge.isZero() && w.Refund.isZero() && w.Used.isZero() && w.Acquired == 0
 }
+
+// Sent is when the write was sent last, or is to be sent, in ns since the Unix epoch.
+func (w *Write) Sent() int64 { return w.sent }
 
 // Callers is how many callers the write serves.
 func (w *Write) Callers() int { return len(w.callers) - int(w.leftCount) }
