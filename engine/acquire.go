@@ -65,7 +65,8 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) 
 //	denyBeyond       denies a request that is larger than a capacity (denial.go)
 //	decideByReading  decides a request that takes no tokens, by reading the buckets (readings.go)
 //	denyKnown        denies without a write if a last seen record suffices for that (denial.go)
-//	charge           charges the bucket: it builds the write, sends it, and interprets the outcome (here, guess.go, refusal.go)
+//	charge           charges the bucket, by a write of its own or by one that callers share (desk.go)
+//	chargeAlone      builds the write, sends it, and interprets the outcome (here, guess.go, refusal.go)
 //	chargeAll        if the path has several buckets: calls charge for each, and refunds the others if one denies (cascade.go)
 //
 // The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
@@ -200,9 +201,8 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 // checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
 func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= PolicyAllow }
 
-// charge charges one bucket: it builds the write, sends it, and interprets its outcome, until the store has admitted or
-// denied it. ctx bounds it.
-func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
+// chargeAlone builds a write, sends it, and interprets its outcome, until the store has admitted or denied it. ctx bounds it.
+func (l *Limiter) chargeAlone(ctx context.Context, a *attempt, c *bucketCharge) error {
 	defer c.endConvertAlone()
 	c.buildGuess()
 	for c.tries = 1; ; c.tries++ {
@@ -250,6 +250,11 @@ func (l *Limiter) apply(ctx context.Context, a *attempt, c *bucketCharge) (aband
 	if abandoned {
 		a.abandoned.Store(true)
 	}
-	c.unsure = c.unsure || errors.Is(err, backend.ErrOutcomeUnknown)
+	if errors.Is(err, backend.ErrOutcomeUnknown) {
+		c.unsure = true
+		if c.refunds() { // it must not be sent twice
+			return true, err
+		}
+	}
 	return abandoned, err
 }

@@ -24,6 +24,7 @@ type bucketState struct {
 	epoch      atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
 	lock       spin.Lock                    // guards what follows; nothing waits under it
 	memo       backend.Memo                 // the store's, if it gave any
+	desk       *desk                        // where callers meet that charge the bucket; nil: nobody charges it
 	seen       lastSeen
 }
 
@@ -63,6 +64,7 @@ func (b *bucketState) forget() {
 	b.epoch.Add(1)
 	b.conf.Store(nil)
 	b.seen.at = 0
+	b.desk = nil // a verdict that is made there may be older than the change
 	b.lock.Unlock()
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -56,6 +57,7 @@ type bucketCharge struct {
 	illegal bool                          // some amount is out of range
 	beyond  bool                          // some amount is above a capacity
 	tats    limitset.Arrivals             // seen last, by position in assumed
+	born    backend.Num                   // of the life of the record that was charged, where tats are known without the record
 
 	hold      time.Duration // Options.MaxHold of the limiter
 	noRegimes bool          // a guess needs no regimes
@@ -89,9 +91,13 @@ type progress struct {
 	writesPath  bool
 	denialKnown bool        // the last seen record has denied the request
 	unsure      bool        // the outcome of some try is unknown
+	recognized  bool        // a refusal has shown that an earlier try was applied
 	reread      backend.Num // ver of the record after which the configuration was read
 	result      result
-	alone       bool // others of this process wait for its conversion
+	until       int64 // denied: not before this, whatever the record shows; ns since the Unix epoch
+
+	shared *pocket.Write // what callers share; nil: the charge is one caller's
+	alone  bool          // others of this process wait for its conversion
 
 	fromLastSeen bool // tats are those of the last seen record, with no record in outs
 }
@@ -157,34 +163,52 @@ func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
 	if err := l.require(a, c); err != nil || c.required == nil {
 		return 0, err
 	}
-	b, seen := c.state, &c.state.seen
-	b.lock.Lock()
-	last, at, path, gone, shared, likely := seen.set, seen.at, seen.path, store.Expired(seen.expiry, c.now), seen.shared > 0, uint16(0)
-	if last != nil {
-		seen.read(&c.tats)
-	}
-	if shared && !c.noRegimes {
-		likely = seen.mostlyActive()
-	}
-	c.writes[0].Memo = b.memo
-	b.lock.Unlock()
-
-	set := c.required
-	if last != set && last != nil && last.Fits(c.required, c.stored) {
-		set = last
+	seen, set := c.recall(), c.required
+	if seen.set != set && seen.set != nil && seen.set.Fits(c.required, c.stored) {
+		set = seen.set
 	}
 	named = c.assume(set, a.req.Consume)
-	c.fromLastSeen = set == last
-	if c.fromLastSeen && l.fresh(at, c.now) && !c.admits() {
+	c.fromLastSeen = set == seen.set
+	if c.fromLastSeen && l.fresh(seen.at, c.now) && !c.admits() {
 		c.denialKnown = true
 		return named, nil
 	}
-	c.creates = !c.fromLastSeen || gone
-	c.writesPath = c.creates || path != c.conf.version
-	if !c.creates && !c.noRegimes {
-		c.guessRegimes(shared, likely)
-	}
+	c.expect(&seen)
 	return named, nil
+}
+
+// recalled is what a charge takes of the last seen record, besides the arrival times.
+type recalled struct {
+	set      *limitset.Set
+	at, path int64
+	gone     bool // it has expired
+	shared   bool // others write it, too
+	likely   uint16
+}
+
+// recall takes the last seen record.
+func (c *bucketCharge) recall() recalled {
+	b, seen := c.state, &c.state.seen
+	b.lock.Lock()
+	r := recalled{set: seen.set, at: seen.at, path: seen.path, gone: store.Expired(seen.expiry, c.now), shared: seen.shared > 0}
+	if seen.set != nil {
+		seen.read(&c.tats)
+	}
+	if r.shared && !c.noRegimes {
+		r.likely = seen.mostlyActive()
+	}
+	c.writes[0].Memo = b.memo
+	b.lock.Unlock()
+	return r
+}
+
+// expect chooses how the first write is built.
+func (c *bucketCharge) expect(seen *recalled) {
+	c.creates = !c.fromLastSeen || seen.gone
+	c.writesPath = c.creates || seen.path != c.conf.version
+	if !c.creates && !c.noRegimes {
+		c.guessRegimes(seen.shared, seen.likely)
+	}
 }
 
 // require sets which limits count: those that are stored, or those of the request or lease. The latter do not count for

@@ -46,6 +46,10 @@ const (
 //
 //	tat absent or ≤ y + (C−n)·p       tat ← max(tat, y) + n·p
 func (c *bucketCharge) buildGuess() {
+	if c.shared != nil {
+		c.buildShared()
+		return
+	}
 	f := form{assumed: c.assumed, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), writesPath: c.writesPath, noRegimes: c.noRegimes}
 	if f != c.form { // most writes have the form of the one before
 		c.layOut(f)

@@ -31,12 +31,14 @@ type Limiter struct {
 	configs   configCache
 	flights   singleflight.Group // configuration being read
 	sweeps    sweeper
+	alarm     alarm
 	attempts  sync.Pool     // of *attempt
 	policy    atomic.Uint32 // the Policy last seen stored for the system
 	checked   atomic.Bool   // the schema's version was read
 	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
-	closing   sync.RWMutex  // held for reading while background work is started
-	work      sync.WaitGroup
+	work      sync.Mutex    // guards running and idle
+	running   int           // goroutines in the background
+	idle      chan struct{} // closed when none runs any more; nil before Close
 	stop      context.CancelFunc
 	ctx       context.Context // of background work
 }
@@ -62,6 +64,7 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	// the writes that DynamoDB gets are then tested without DynamoDB.
 	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
+	l.alarm.l = l
 	l.cache = newCache(l.opts.CacheSize)
 	l.attempts.New = func() any { return newAttempt(&l.opts) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
@@ -102,36 +105,77 @@ func (l *Limiter) forget(affected func(entity, resource string) bool) {
 // Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer
 // ErrClosed; a second Close does nothing.
 func (l *Limiter) Close() error {
-	l.closing.Lock()
-	first := l.store.Close()
-	l.closing.Unlock()
-	if !first {
+	if !l.shut() {
 		return nil
 	}
 	l.stop()
-	done := make(chan struct{})
-	go func() {
-		l.work.Wait()
-		close(done)
-	}()
+	l.alarm.stop()
+	for _, d := range l.alarm.desks() {
+		d.close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))
 	defer cancel()
 	select {
-	case <-done:
+	case <-l.finished():
 	case <-ctx.Done():
 	}
 	return nil
 }
 
+// shut makes calls answer ErrClosed. It reports whether it is the first to do so.
+func (l *Limiter) shut() bool {
+	l.work.Lock()
+	defer l.work.Unlock()
+	return l.store.Close()
+}
+
+// finished is closed when nothing runs in the background any more.
+func (l *Limiter) finished() <-chan struct{} {
+	l.work.Lock()
+	defer l.work.Unlock()
+	done := make(chan struct{})
+	if l.running == 0 {
+		close(done)
+	} else {
+		l.idle = done
+	}
+	return done
+}
+
 // background runs f on a goroutine of its own; false if it does not, because the limiter is closed.
 func (l *Limiter) background(f func(context.Context)) bool {
-	l.closing.RLock()
-	defer l.closing.RUnlock()
+	l.work.Lock()
+	defer l.work.Unlock()
 	if l.store.Closed() {
 		return false
 	}
-	l.work.Go(func() { f(l.ctx) })
+	l.startLocked(f)
 	return true
+}
+
+// start is background for what must be done also while the limiter closes.
+func (l *Limiter) start(f func(context.Context)) {
+	l.work.Lock()
+	defer l.work.Unlock()
+	l.startLocked(f)
+}
+
+func (l *Limiter) startLocked(f func(context.Context)) {
+	l.running++
+	go func() {
+		defer l.ended()
+		f(l.ctx)
+	}()
+}
+
+// ended ends background work.
+func (l *Limiter) ended() {
+	l.work.Lock()
+	defer l.work.Unlock()
+	if l.running--; l.running == 0 && l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
 }
 
 // warn logs, at most once a second.

@@ -161,7 +161,7 @@ func (c *execution) inside(r *run) {
 	for more := true; more && len(r.guests) > 0; {
 		s := r.guests[0]
 		r.guests, more = r.guests[1:], s.more
-		if !c.blocked(r, s.proc) {
+		if !c.blocked(r, s.proc) && !(charges(s) && c.charging(r, s.proc)) {
 			r.visited = true
 			reads := r.reads
 			c.do(context.Background(), s)
@@ -183,6 +183,21 @@ func (c *execution) blocked(r *run, proc int) bool {
 	}
 	return false
 }
+
+// charging reports whether some step up to r of the process charges a bucket: another one would wait for its write.
+func (c *execution) charging(r *run, proc int) bool {
+	for _, f := range c.stack {
+		if f.proc == proc && charges(f.step) {
+			return true
+		}
+		if f == r {
+			break
+		}
+	}
+	return false
+}
+
+func charges(s *step) bool { return s.kind == doAcquire || s.kind == doAllow || s.kind == doConsume }
 
 // do makes one step, and has it judged.
 func (c *execution) do(ctx context.Context, s *step) {
@@ -317,8 +332,14 @@ func (o *outcome) read(err error) {
 
 func (c *execution) useLease(ctx context.Context, r *run) *outcome {
 	h := c.leases[r.lease]
-	if h == nil || h.busy || len(c.stack) > 1 && c.blocked(c.stack[len(c.stack)-2], h.proc) {
+	if h == nil || h.busy {
 		return nil
+	}
+	if n := len(c.stack); n > 1 {
+		outer := c.stack[n-2]
+		if c.blocked(outer, h.proc) || charges(r.step) && c.charging(outer, h.proc) {
+			return nil
+		}
 	}
 	r.step = ptr(*r.step)
 	r.proc, r.entity = h.proc, h.entity // a lease is used where it was made

@@ -49,7 +49,9 @@ func (r *story) atOnceAgain(l *engine.Limiter) {
 	}, nil)
 	defer r.faults.SetHooks(nil, nil)
 	r.together(hands, func(i int) {
-		d, err := l.Allow(r.Context(), request(tokens("a", 1), stored("a", 10)))
+		q := request(tokens("a", 1), stored("a", 10))
+		q.Entity = fmt.Sprintf("user-%d", i) // callers on one bucket would share a request
+		d, err := l.Allow(r.Context(), q)
 		if err != nil || d.Degraded {
 			arrive()
 			r.Errorf("one of many after an outage: %+v, %v", d, err)
@@ -96,6 +98,12 @@ func outageCancelled(r *story) {
 		for _, p := range policies {
 			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(warm, q)
+			apart := make([]engine.Request, 3) // callers on one bucket would share a request
+			for i := range apart {
+				apart[i] = q
+				apart[i].Entity = fmt.Sprintf("user-%d", i)
+				r.mustAcquire(warm, apart[i])
+			}
 			r.virtually(func(r *story) {
 				r.faults.SetPlan(conformance.Always(act))
 				giveUp := func(what string, l *engine.Limiter) {
@@ -114,7 +122,7 @@ func outageCancelled(r *story) {
 					}
 				}
 				calls := r.faults.Calls(conformance.OpApply)
-				for range 3 { // had the breaker opened, one of them would be on its way
+				for _, q := range apart { // had the breaker opened, one of them would be on its way
 					go func() {
 						lease, err := warm.Acquire(context.Background(), q)
 						r.answer("Acquire", p, lease, err)

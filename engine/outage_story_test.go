@@ -56,13 +56,14 @@ func under(p engine.Policy) func(*engine.Options) {
 // sleeping is an option: pauses take time, which must be virtual.
 func sleeping(o *engine.Options) { o.Sleep = nil }
 
-// virtually runs f in virtual time. Calls that hang end after f.
+// virtually runs f in virtual time. Calls that hang end after f, and so do writes that nobody waits for any more.
 func (r *story) virtually(f func(r *story)) {
 	r.Helper()
 	outside := r.T
 	synctest.Test(outside, func(t *testing.T) {
 		r.T = t
 		f(r)
+		r.wait(2 * budget)
 		r.faults.Release(context.Background())
 		synctest.Wait()
 	})

@@ -62,6 +62,9 @@ func (p *part) hold(c *bucketCharge) {
 	r := c.record()
 	p.state, p.required = c.state, c.required
 	p.born, _ = r.Num(schema.Born)
+	if c.fromLastSeen {
+		p.born = c.born
+	}
 	if n := len(c.required.Terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
 	}
@@ -75,7 +78,11 @@ func (p *part) hold(c *bucketCharge) {
 			continue
 		}
 		a.held, a.asked = c.need[j], c.need[j]
-		a.left = c.required.Leaves(i, &c.assumed.Rates[j], limitset.ArrivalOf(r, j), c.now)
+		left := c.tats[j]
+		if !c.fromLastSeen {
+			left = limitset.ArrivalOf(r, j)
+		}
+		a.left = c.required.Leaves(i, &c.assumed.Rates[j], left, c.now)
 	}
 }
 

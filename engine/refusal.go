@@ -15,6 +15,9 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 	if !r.Present() { // gone since it was seen: full
 		c.mode, c.active, c.creates, c.writesPath = guessing, 0, true, true
 		c.remember(r, nil, false)
+		if c.shared != nil {
+			return errRestart
+		}
 		return nil
 	}
 	l.checkClock(ctx, c, r)
@@ -23,10 +26,15 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		c.assume(set, a.req.Consume)
-		c.result = applied
+		if c.shared == nil {
+			c.assume(set, a.req.Consume)
+		}
+		c.result, c.recognized = applied, true
 		c.remember(r, set, true)
 		return nil
+	}
+	if c.shared != nil {
+		return c.interpretShared(r, set)
 	}
 	if set.Text != c.assumed.Text || c.mode == converting {
 		return l.limitsDiffer(ctx, a, c, set)
@@ -37,6 +45,19 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 	c.observe()
 	c.rememberOutcome(c.regimes(), false)
 	c.judge()
+	return nil
+}
+
+// interpretShared learns from the record that has refused a shared write. The buyer decides what comes next. If the record has
+// other limits than assumed, or another version of the entity, its callers begin again.
+func (c *bucketCharge) interpretShared(r *backend.Record, set *limitset.Set) error {
+	if set.Text != c.assumed.Text || r.Int64(schema.Path) > c.conf.version {
+		c.remember(r, set, false)
+		return errRestart
+	}
+	c.observe()
+	c.rememberOutcome(0, false)
+	c.result = denied
 	return nil
 }
 

@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// desk is where callers of this process meet that charge one bucket under the same limits. Whoever comes first writes for
+// itself. Those who come meanwhile wait, and share the next write: the buyer decides who, and in which order. A desk ends
+// when nobody writes or waits.
+type desk struct {
+	l     *Limiter
+	state *bucketState
+	terms terms
+
+	mu      sync.Mutex    // guards what follows; nothing waits under it
+	buyer   *pocket.Buyer // nil: nobody has met here
+	outside *pocket.Write // the buyer's name for the first caller's own write; nil: there is none
+	began   int64         // when that one came, ns since the Unix epoch
+	ended   bool          // no longer the state's
+	retired bool          // its callers assume what no longer holds
+}
+
+// terms are what callers must have in common to share a write.
+type terms struct {
+	conf              *config
+	required, assumed *limitset.Set
+	root              bool
+}
+
+func (c *bucketCharge) terms() terms { return terms{c.conf, c.required, c.assumed, c.root} }
+
+// meeting is a caller that waits at a desk. What follows the caller is written before done is sent to.
+type meeting struct {
+	pocket.Caller
+	done  chan struct{}
+	tats  limitset.Arrivals // as the caller's own place in the order shows them
+	tries int
+	nonce backend.Num // of the write that failed
+	err   error       // of the write that failed
+	maybe bool        // that write may have been applied
+}
+
+// charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
+// write that callers share. While the breaker is open nobody waits for the one who probes the store.
+func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
+	for !l.noIO && !l.store.BreakerIsOpen() {
+		d, first := l.meet(c)
+		if d == nil {
+			break
+		}
+		if first {
+			err := l.chargeAlone(ctx, a, c)
+			d.firstDone(a, c, err)
+			return err
+		}
+		if open, err := d.ask(ctx, c); open {
+			return err
+		}
+	}
+	return l.chargeAlone(ctx, a, c)
+}
+
+// meet returns the desk of the charge's bucket, and whether the caller is the first one there. It returns nil if others are
+// there under other limits: such callers do not wait for each other.
+func (l *Limiter) meet(c *bucketCharge) (d *desk, first bool) {
+	b := c.state
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	switch d := b.desk; {
+	case d == nil:
+		b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now}
+		return b.desk, true
+	case d.terms != c.terms():
+		return nil, false
+	default:
+		return d, false
+	}
+}
+
+// ask waits for the verdict on a charge. open is false if the desk has ended.
+func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) {
+	m := &meeting{done: make(chan struct{}, 1)}
+	m.Need, m.Tag, m.Within = slices.Clone(c.need[:len(d.terms.assumed.Rates)]), m, !c.acquire
+	d.mu.Lock()
+	if d.ended {
+		d.mu.Unlock()
+		return false, nil
+	}
+	d.openBuyer()
+	step := d.buyer.Ask(c.now, &m.Caller)
+	if m.Verdict != pocket.Pending {
+		d.tell(m, nil)
+	}
+	d.act(step, nil)
+	d.mu.Unlock()
+	if left := !d.wait(ctx, m); left {
+		err := store.NotSent(ctx)
+		d.l.store.Missed(ctx, err)
+		return true, err
+	}
+	return true, m.decide(c)
+}
+
+// openBuyer makes the buyer when callers meet for the first time, and tells it of the write that is under way.
+func (d *desk) openBuyer() {
+	if d.buyer == nil {
+		d.buyer = pocket.New(d.terms.assumed.Rates, pocket.Options{DenialTTL: max(d.l.opts.DenialTTL, 1)})
+		d.outside = d.buyer.Begin(d.began)
+		if d.l.store.Closed() {
+			d.act(d.buyer.Close(d.began), nil)
+		}
+	}
+}
+
+// close ends the desk for good, because the limiter closes: those who wait get ErrClosed, and what waits for a write is
+// written.
+func (d *desk) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.act(d.buyer.Close(d.l.clock.now()), nil)
+}
+
+// wait waits for the verdict. It returns false if ctx ends first: the caller has then left, and what its write takes is
+// refunded.
+func (d *desk) wait(ctx context.Context, m *meeting) bool {
+	select {
+	case <-m.done:
+		return true
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m.Verdict != pocket.Pending {
+		return true
+	}
+	d.buyer.Leave(d.l.clock.now(), &m.Caller)
+	d.act(pocket.Step{}, nil)
+	return false
+}
+
+// decide makes the verdict that of the charge.
+func (m *meeting) decide(c *bucketCharge) error {
+	c.tries = m.tries
+	switch m.Verdict {
+	case pocket.Admitted:
+		c.result = applied
+	case pocket.Denied:
+		c.result, c.until = denied, m.Until
+	case pocket.Failed:
+		c.nonce, c.unsure = m.nonce, m.maybe
+		return m.err
+	case pocket.Contended:
+		return ErrContention
+	case pocket.Closed:
+		return ErrClosed
+	default:
+		return errRestart
+	}
+	c.tats, c.born, c.fromLastSeen = m.tats, m.Born, true
+	return nil
+}
+
+// firstDone ends the write that the first caller has made for itself, and lets those go on who wait for it.
+func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.buyer == nil {
+		d.end()
+		return
+	}
+	w, now := d.outside, d.l.clock.now()
+	d.outside = nil
+	switch {
+	case err != nil && a.abandoned.Load(), err != nil && c.assumed == d.terms.assumed:
+		d.act(d.buyer.End(now, w, nil, false), nil)
+	case c.assumed != d.terms.assumed:
+		d.retire(now, w)
+	default:
+		d.act(d.buyer.End(now, w, d.recordOf(c), c.result == applied), nil)
+	}
+}
+
+// recordOf is the record that a charge has seen last, nil if there is none.
+func (d *desk) recordOf(c *bucketCharge) *pocket.Record {
+	r := c.record()
+	if !r.Present() {
+		return nil
+	}
+	seen := &pocket.Record{Tats: make([]bucket.Arrival, len(d.terms.assumed.Rates)), Ver: r.Int64(schema.Ver)}
+	for i := range seen.Tats {
+		seen.Tats[i] = limitset.ArrivalOf(r, i)
+	}
+	seen.Born, _ = r.Num(schema.Born)
+	return seen
+}
+
+// act does what a step of the buyer asks for: it wakes those who have their verdict, and sends the next write. failed is the
+// write that has failed, if one has. The caller holds d.mu.
+func (d *desk) act(step pocket.Step, failed *failure) {
+	for _, c := range step.Decided {
+		d.tell(c.Tag.(*meeting), failed)
+	}
+	if step.Send != nil {
+		d.send(step.Send, time.Duration(step.After))
+	}
+	d.l.alarm.set(d, d.buyer.Due())
+	if d.retired {
+		d.settleOwed()
+	}
+	if d.outside == nil && d.buyer.Rest() {
+		d.end()
+		d.l.alarm.remove(d)
+	}
+}
+
+// retire ends the desk because the record has other limits or another path than its callers assume: they begin again. w is
+// the write that found that. The caller holds d.mu.
+func (d *desk) retire(now int64, w *pocket.Write) {
+	d.retired = true
+	d.end()
+	d.act(d.buyer.Retire(now, w, false, backend.Num{}), nil)
+}
+
+// end lets the next caller make another desk. The caller holds d.mu.
+func (d *desk) end() {
+	d.ended = true
+	d.state.lock.Lock()
+	if d.state.desk == d {
+		d.state.desk = nil
+	}
+	d.state.lock.Unlock()
+}
+
+// tell fills in what a caller needs besides its verdict, and wakes it. The caller holds d.mu.
+func (d *desk) tell(m *meeting, failed *failure) {
+	switch m.Verdict {
+	case pocket.Failed:
+		m.err, m.maybe, m.nonce = failed.err, failed.maybe, failed.nonce
+	case pocket.Admitted, pocket.Denied:
+		for i := range d.terms.assumed.Rates {
+			m.tats[i] = d.arrival(m, i)
+		}
+	}
+	m.tries = 1
+	m.done <- struct{}{}
+}
+
+// arrival is the arrival time of limit i at the caller's place in the order: what its write has charged for those behind it
+// counts as not yet charged.
+func (d *desk) arrival(m *meeting, i int) bucket.Arrival {
+	a, left := d.buyer.Arrival(i), int64(0)
+	if m.Verdict == pocket.Admitted && len(m.Behind) > 0 {
+		left = m.Behind[i]
+	}
+	if left > 0 && a.Seen {
+		a.At = a.At.Sub(d.terms.assumed.Rates[i].Cost(left))
+	}
+	return a
+}
