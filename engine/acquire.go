@@ -119,6 +119,8 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 		c := &a.charges[0]
 		err = l.charge(ctx, a, c)
 		admitted = err == nil && c.result == applied
+	case l.prefetch && a.deniedByPockets():
+		return false, l.denyKnown(ctx, a)
 	default:
 		admitted, err = l.chargeAll(ctx, a)
 	}

@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"container/heap"
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -14,25 +14,53 @@ import (
 type alarm struct {
 	l       *Limiter
 	mu      sync.Mutex
-	due     map[*desk]int64 // ns since the Unix epoch, MaxInt64 for never
-	next    int64           // what the goroutine sleeps until, if it runs
+	desks   byDue
 	running bool
+	next    int64              // what the goroutine sleeps until, if it runs; ns since the Unix epoch
 	wake    context.CancelFunc // ends its sleep
 }
 
-// set says when a desk is due next, MaxInt64 for never.
-func (a *alarm) set(d *desk, at int64) {
+// byDue are desks, a heap by when they are due next.
+type byDue []*desk
+
+func (h byDue) Len() int           { return len(h) }
+func (h byDue) Less(i, j int) bool { return h[i].due < h[j].due }
+func (h byDue) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push implements [heap.Interface].
+func (h *byDue) Push(x any) {
+	d := x.(*desk)
+	d.place = len(*h)
+	*h = append(*h, d)
+}
+
+// Pop implements [heap.Interface].
+func (h *byDue) Pop() any {
+	last := len(*h) - 1
+	d := (*h)[last]
+	(*h)[last], d.place = nil, -1
+	*h = (*h)[:last]
+	return d
+}
+
+// set says when a desk is due next, in ns since the Unix epoch: MaxInt64 for never.
+func (a *alarm) set(d *desk, due int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.due == nil {
-		a.due = make(map[*desk]int64)
+	d.due = due
+	if d.place < 0 {
+		heap.Push(&a.desks, d)
+	} else {
+		heap.Fix(&a.desks, d.place)
 	}
-	a.due[d] = at
 	switch {
-	case at == math.MaxInt64:
+	case due == math.MaxInt64:
 	case !a.running:
 		a.running = a.l.background(a.run)
-	case at < a.next && a.wake != nil:
+	case due < a.next && a.wake != nil:
 		a.wake()
 	}
 }
@@ -41,14 +69,16 @@ func (a *alarm) set(d *desk, at int64) {
 func (a *alarm) remove(d *desk) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.due, d)
+	if d.place >= 0 {
+		heap.Remove(&a.desks, d.place)
+	}
 }
 
-// desks are all that it knows.
-func (a *alarm) desks() []*desk {
+// all are the desks that it knows.
+func (a *alarm) all() []*desk {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Collect(maps.Keys(a.due))
+	return slices.Clone(a.desks)
 }
 
 // run sleeps until the next desk is due, and calls it, until nothing is due any more. If the clock stands still while it
@@ -79,14 +109,11 @@ func (a *alarm) sleep(ctx context.Context, moves bool) (_ context.Context, wait 
 		a.wake()
 		a.wake = nil
 	}
-	a.next = math.MaxInt64
-	for _, at := range a.due {
-		a.next = min(a.next, at)
-	}
-	if a.next == math.MaxInt64 || !moves || ctx.Err() != nil {
+	if len(a.desks) == 0 || a.desks[0].due == math.MaxInt64 || !moves || ctx.Err() != nil {
 		a.running = false
 		return nil, 0, false
 	}
+	a.next = a.desks[0].due
 	ctx, a.wake = context.WithCancel(context.Background())
 	return ctx, time.Duration(a.next - a.l.clock.now()), true
 }
@@ -104,18 +131,11 @@ func (a *alarm) stop() {
 func (a *alarm) ripe(now int64) (desks []*desk) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for d, at := range a.due {
-		if at <= now {
-			desks = append(desks, d)
-			a.due[d] = math.MaxInt64
-		}
+	for len(a.desks) > 0 && a.desks[0].due <= now {
+		d := a.desks[0]
+		d.due = math.MaxInt64
+		heap.Fix(&a.desks, 0)
+		desks = append(desks, d)
 	}
 	return desks
-}
-
-// tick lets the buyer do what is due.
-func (d *desk) tick(now int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.act(d.buyer.Tick(now), nil)
 }

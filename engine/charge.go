@@ -53,6 +53,7 @@ type bucketCharge struct {
 	costs   [schema.MaxLimits]backend.Num // of need, in units
 	ys      [schema.MaxLimits]backend.Num // now in units
 	most    [schema.MaxLimits]backend.Num // the greatest arrival time that admits need: y + C·p − cost
+	used    [schema.MaxLimits]int64       // of a settlement: what the counters of usage grow by
 	asks    uint16                        // by position: need is above zero
 	illegal bool                          // some amount is out of range
 	beyond  bool                          // some amount is above a capacity
@@ -62,6 +63,7 @@ type bucketCharge struct {
 	hold      time.Duration // Options.MaxHold of the limiter
 	noRegimes bool          // a guess needs no regimes
 
+	met     *meeting // the charge's place at a desk; nil: it has been at none yet
 	place   backend.Place
 	writes  [1]backend.Write
 	outs    [1]backend.Outcome
@@ -94,7 +96,7 @@ type progress struct {
 	recognized  bool        // a refusal has shown that an earlier try was applied
 	reread      backend.Num // ver of the record after which the configuration was read
 	result      result
-	until       int64 // denied: not before this, whatever the record shows; ns since the Unix epoch
+	pause       time.Duration // denied: for so long, whatever the record shows
 
 	shared *pocket.Write // what callers share; nil: the charge is one caller's
 	alone  bool          // others of this process wait for its conversion
@@ -169,7 +171,7 @@ func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
 	}
 	named = c.assume(set, a.req.Consume)
 	c.fromLastSeen = set == seen.set
-	if c.fromLastSeen && l.fresh(seen.at, c.now) && !c.admits() {
+	if c.fromLastSeen && !seen.pocket && l.fresh(seen.at, c.now) && !c.admits() {
 		c.denialKnown = true
 		return named, nil
 	}
@@ -183,6 +185,7 @@ type recalled struct {
 	at, path int64
 	gone     bool // it has expired
 	shared   bool // others write it, too
+	pocket   bool // this process may have tokens of it
 	likely   uint16
 }
 
@@ -194,6 +197,7 @@ func (c *bucketCharge) recall() recalled {
 	if seen.set != nil {
 		seen.read(&c.tats)
 	}
+	r.pocket = b.desk != nil && b.desk.l.prefetch
 	if r.shared && !c.noRegimes {
 		r.likely = seen.mostlyActive()
 	}

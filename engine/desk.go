@@ -2,7 +2,7 @@ package engine
 
 import (
 	"context"
-	"slices"
+	"math"
 	"sync"
 	"time"
 
@@ -15,12 +15,15 @@ import (
 )
 
 // desk is where callers of this process meet that charge one bucket under the same limits. Whoever comes first writes for
-// itself. Those who come meanwhile wait, and share the next write: the buyer decides who, and in which order. A desk ends
-// when nobody writes or waits.
+// itself. Those who come meanwhile wait, and share the next write: the buyer decides who, and in which order. In exact mode
+// a desk ends when nobody writes or waits. With prefetch it stays while requests come, and its buyer has a pocket.
 type desk struct {
 	l     *Limiter
 	state *bucketState
 	terms terms
+
+	due   int64 // when the alarm calls; guarded by the alarm
+	place int   // in the alarm's heap, -1 if it is not there
 
 	mu      sync.Mutex    // guards what follows; nothing waits under it
 	buyer   *pocket.Buyer // nil: nobody has met here
@@ -28,7 +31,12 @@ type desk struct {
 	began   int64         // when that one came, ns since the Unix epoch
 	ended   bool          // no longer the state's
 	retired bool          // its callers assume what no longer holds
+	asked   int64         // when somebody asked last, ns since the Unix epoch
+	rings   int64         // when the alarm calls at the latest
 }
+
+// deskIdle is how long a desk with prefetch stays when nobody asks.
+const deskIdle = int64(10 * time.Second)
 
 // terms are what callers must have in common to share a write.
 type terms struct {
@@ -39,10 +47,10 @@ type terms struct {
 
 func (c *bucketCharge) terms() terms { return terms{c.conf, c.required, c.assumed, c.root} }
 
-// meeting is a caller that waits at a desk. What follows the caller is written before done is sent to.
+// meeting is a caller at a desk. What follows the caller is written before done is sent to.
 type meeting struct {
 	pocket.Caller
-	done  chan struct{}
+	done  chan struct{}     // has room for one
 	tats  limitset.Arrivals // as the caller's own place in the order shows them
 	tries int
 	nonce backend.Num // of the write that failed
@@ -53,15 +61,18 @@ type meeting struct {
 // charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
 // write that callers share. While the breaker is open nobody waits for the one who probes the store.
 func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
-	for !l.noIO && !l.store.BreakerIsOpen() {
+	for !l.noIO && (l.prefetch || !l.store.BreakerIsOpen()) {
 		d, first := l.meet(c)
-		if d == nil {
-			break
-		}
-		if first {
+		switch {
+		case first:
 			err := l.chargeAlone(ctx, a, c)
 			d.firstDone(a, c, err)
 			return err
+		case l.prefetch && d.terms.conf != c.conf:
+			d.leave()
+			continue
+		case d.terms != c.terms(): // such callers do not wait for each other
+			return l.chargeAlone(ctx, a, c)
 		}
 		if open, err := d.ask(ctx, c); open {
 			return err
@@ -70,37 +81,57 @@ func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error
 	return l.chargeAlone(ctx, a, c)
 }
 
-// meet returns the desk of the charge's bucket, and whether the caller is the first one there. It returns nil if others are
-// there under other limits: such callers do not wait for each other.
+// meet returns the desk of the charge's bucket, and whether the caller is the first one there.
 func (l *Limiter) meet(c *bucketCharge) (d *desk, first bool) {
 	b := c.state
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	switch d := b.desk; {
-	case d == nil:
-		b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now}
-		return b.desk, true
-	case d.terms != c.terms():
-		return nil, false
-	default:
-		return d, false
+	if b.desk != nil {
+		return b.desk, false
 	}
+	b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now, asked: c.now, place: -1, rings: math.MaxInt64}
+	return b.desk, true
+}
+
+// leave ends the desk because its callers come under other terms now.
+func (d *desk) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.openBuyer(); !d.ended {
+		d.retire(d.l.clock.now(), nil)
+	}
+}
+
+// meeting returns the charge's place at a desk.
+func (c *bucketCharge) meeting(d *desk) *meeting {
+	if c.met == nil {
+		c.met = &meeting{done: make(chan struct{}, 1)}
+		c.met.Tag = c.met
+	}
+	m := c.met
+	m.Need = append(m.Need[:0], c.need[:len(d.terms.assumed.Rates)]...)
+	m.Within, m.tries = !c.acquire, 0
+	return m
 }
 
 // ask waits for the verdict on a charge. open is false if the desk has ended.
 func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) {
-	m := &meeting{done: make(chan struct{}, 1)}
-	m.Need, m.Tag, m.Within = slices.Clone(c.need[:len(d.terms.assumed.Rates)]), m, !c.acquire
+	m := c.meeting(d)
 	d.mu.Lock()
 	if d.ended {
 		d.mu.Unlock()
 		return false, nil
 	}
 	d.openBuyer()
+	d.asked = c.now
 	step := d.buyer.Ask(c.now, &m.Caller)
 	if m.Verdict != pocket.Pending {
-		d.tell(m, nil)
+		d.fill(m, nil)
+		d.act(step, nil)
+		d.mu.Unlock()
+		return true, m.decide(d, c)
 	}
+	m.tries = 1
 	d.act(step, nil)
 	d.mu.Unlock()
 	if left := !d.wait(ctx, m); left {
@@ -108,13 +139,13 @@ func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) 
 		d.l.store.Missed(ctx, err)
 		return true, err
 	}
-	return true, m.decide(c)
+	return true, m.decide(d, c)
 }
 
 // openBuyer makes the buyer when callers meet for the first time, and tells it of the write that is under way.
 func (d *desk) openBuyer() {
 	if d.buyer == nil {
-		d.buyer = pocket.New(d.terms.assumed.Rates, pocket.Options{DenialTTL: max(d.l.opts.DenialTTL, 1)})
+		d.buyer = pocket.New(d.terms.assumed.Rates, d.l.pocket)
 		d.outside = d.buyer.Begin(d.began)
 		if d.l.store.Closed() {
 			d.act(d.buyer.Close(d.began), nil)
@@ -141,6 +172,7 @@ func (d *desk) wait(ctx context.Context, m *meeting) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if m.Verdict != pocket.Pending {
+		<-m.done
 		return true
 	}
 	d.buyer.Leave(d.l.clock.now(), &m.Caller)
@@ -149,13 +181,13 @@ func (d *desk) wait(ctx context.Context, m *meeting) bool {
 }
 
 // decide makes the verdict that of the charge.
-func (m *meeting) decide(c *bucketCharge) error {
+func (m *meeting) decide(d *desk, c *bucketCharge) error {
 	c.tries = m.tries
 	switch m.Verdict {
 	case pocket.Admitted:
 		c.result = applied
 	case pocket.Denied:
-		c.result, c.until = denied, m.Until
+		c.result = denied
 	case pocket.Failed:
 		c.nonce, c.unsure = m.nonce, m.maybe
 		return m.err
@@ -166,18 +198,39 @@ func (m *meeting) decide(c *bucketCharge) error {
 	default:
 		return errRestart
 	}
-	c.tats, c.born, c.fromLastSeen = m.tats, m.Born, true
+	c.show(&m.tats, m.Born)
+	if m.Verdict == pocket.Denied {
+		c.setPause(m.Until)
+	}
 	return nil
+}
+
+// show makes arrival times that are known without a record what the charge has seen.
+func (c *bucketCharge) show(tats *limitset.Arrivals, born backend.Num) {
+	c.tats, c.born, c.fromLastSeen = *tats, born, true
+}
+
+// setPause makes the request wait until then, although the tokens that it has seen may be there before: they are scarce, and
+// who asked sooner would not get them.
+func (c *bucketCharge) setPause(until int64) {
+	c.pause = 0
+	for i := range c.assumed.Rates {
+		if wait, _ := c.assumed.Rates[i].Wait(c.tats[i], c.now, c.need[i]); c.now+int64(wait) >= until {
+			return
+		}
+	}
+	c.pause = time.Duration(until - c.now)
 }
 
 // firstDone ends the write that the first caller has made for itself, and lets those go on who wait for it.
 func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.buyer == nil {
+	if d.buyer == nil && !d.stays() {
 		d.end()
 		return
 	}
+	d.openBuyer()
 	w, now := d.outside, d.l.clock.now()
 	d.outside = nil
 	switch {
@@ -208,19 +261,42 @@ func (d *desk) recordOf(c *bucketCharge) *pocket.Record {
 // write that has failed, if one has. The caller holds d.mu.
 func (d *desk) act(step pocket.Step, failed *failure) {
 	for _, c := range step.Decided {
-		d.tell(c.Tag.(*meeting), failed)
+		m := c.Tag.(*meeting)
+		d.fill(m, failed)
+		m.done <- struct{}{}
 	}
 	if step.Send != nil {
 		d.send(step.Send, time.Duration(step.After))
 	}
-	d.l.alarm.set(d, d.buyer.Due())
 	if d.retired {
 		d.settleOwed()
 	}
+	due := d.buyer.Due()
 	if d.outside == nil && d.buyer.Rest() {
-		d.end()
-		d.l.alarm.remove(d)
+		if !d.stays() {
+			d.end()
+			d.l.alarm.remove(d)
+			return
+		}
+		due = d.asked + deskIdle
 	}
+	if due < d.rings || d.rings == math.MaxInt64 { // an alarm that comes too early does no harm
+		d.rings = due
+		d.l.alarm.set(d, due)
+	}
+}
+
+// stays reports whether the desk stays although nothing is to be done.
+func (d *desk) stays() bool {
+	return d.l.prefetch && !d.ended && d.l.clock.now()-d.asked < deskIdle && !d.l.store.Closed()
+}
+
+// tick lets the buyer do what is due.
+func (d *desk) tick(now int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rings = math.MaxInt64
+	d.act(d.buyer.Tick(now), nil)
 }
 
 // retire ends the desk because the record has other limits or another path than its callers assume: they begin again. w is
@@ -233,7 +309,7 @@ func (d *desk) retire(now int64, w *pocket.Write) {
 
 // end lets the next caller make another desk. The caller holds d.mu.
 func (d *desk) end() {
-	d.ended = true
+	d.ended, d.rings = true, math.MaxInt64
 	d.state.lock.Lock()
 	if d.state.desk == d {
 		d.state.desk = nil
@@ -241,8 +317,8 @@ func (d *desk) end() {
 	d.state.lock.Unlock()
 }
 
-// tell fills in what a caller needs besides its verdict, and wakes it. The caller holds d.mu.
-func (d *desk) tell(m *meeting, failed *failure) {
+// fill fills in what a caller needs besides its verdict. The caller holds d.mu.
+func (d *desk) fill(m *meeting, failed *failure) {
 	switch m.Verdict {
 	case pocket.Failed:
 		m.err, m.maybe, m.nonce = failed.err, failed.maybe, failed.nonce
@@ -251,14 +327,12 @@ func (d *desk) tell(m *meeting, failed *failure) {
 			m.tats[i] = d.arrival(m, i)
 		}
 	}
-	m.tries = 1
-	m.done <- struct{}{}
 }
 
 // arrival is the arrival time of limit i at the caller's place in the order: what its write has charged for those behind it
-// counts as not yet charged.
+// counts as not yet charged, and so does what is in the pocket.
 func (d *desk) arrival(m *meeting, i int) bucket.Arrival {
-	a, left := d.buyer.Arrival(i), int64(0)
+	a, left := d.buyer.Arrival(i), d.buyer.Pocket(i)
 	if m.Verdict == pocket.Admitted && len(m.Behind) > 0 {
 		left = m.Behind[i]
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -23,6 +24,8 @@ type Limiter struct {
 	admin     *changes.Admin
 	opts      Options
 	noIO      bool
+	prefetch  bool // Options.Prefetch on a store with I/O
+	pocket    pocket.Options
 	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
 	clock     clock
 	trust     int64 // age up to which configuration is used without a look at its refresh, ns
@@ -56,6 +59,9 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if err := checkPolicy("Options.OnUnavailable", l.opts.OnUnavailable); err != nil {
 		return nil, err
 	}
+	if err := l.opts.Prefetch.check(); err != nil {
+		return nil, err
+	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
 	l.admin = l.newAdmin()
@@ -63,6 +69,7 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
 	// the writes that DynamoDB gets are then tested without DynamoDB.
 	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
+	l.prefetch, l.pocket = l.opts.Prefetch != nil && !caps.NoIO, l.opts.pocket()
 	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.alarm.l = l
 	l.cache = newCache(l.opts.CacheSize)
@@ -110,7 +117,7 @@ func (l *Limiter) Close() error {
 	}
 	l.stop()
 	l.alarm.stop()
-	for _, d := range l.alarm.desks() {
+	for _, d := range l.alarm.all() {
 		d.close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))

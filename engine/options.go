@@ -3,30 +3,72 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // Options configure a limiter. The zero value of each field is its default; nil options are all defaults.
 type Options struct {
-	Namespace       string        // default "default"; others must be registered
-	CreateNamespace bool          // register Namespace at first use where it is missing
-	OnUnavailable   Policy        // default: what is stored for the system, else PolicyBlock
-	Timeout         time.Duration // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
-	ConfigTTL       time.Duration // how long configuration is trusted unread, default 60 s; < 0: not at all
-	DenialTTL       time.Duration // how long a denial is repeated from memory, default 1 s; < 0: not at all
-	MaxHold         time.Duration // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
-	CacheSize       int           // buckets remembered, default 100,000; < 0: one
-	Principal       string        // who audit events name, default none
-	Observer        Observer      // default none
-	Logger          *slog.Logger  // default slog.Default()
+	Namespace       string           // default "default"; others must be registered
+	CreateNamespace bool             // register Namespace at first use where it is missing
+	OnUnavailable   Policy           // default: what is stored for the system, else PolicyBlock
+	Timeout         time.Duration    // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
+	ConfigTTL       time.Duration    // how long configuration is trusted unread, default 60 s; < 0: not at all
+	DenialTTL       time.Duration    // how long a denial is repeated from memory, default 1 s; < 0: not at all
+	MaxHold         time.Duration    // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
+	CacheSize       int              // buckets remembered, default 100,000; < 0: one
+	Prefetch        *PrefetchOptions // tokens of hot buckets are bought in advance; default nil, exact mode
+	Principal       string           // who audit events name, default none
+	Observer        Observer         // default none
+	Logger          *slog.Logger     // default slog.Default()
 
 	// Now is the clock, used as given. Default: the system's clock as it was when the process started, plus the monotonic
 	// time since, so that it never steps back. A wall clock that is set afterwards counts from the next start.
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration) error // default a timer; returns ctx's error if that ends first
+}
+
+// PrefetchOptions let a process buy tokens of a hot bucket in advance, so that most acquires cost no I/O. In any interval T all
+// processes together admit at most capacity + rate·(T + MaxAge), besides what is rolled back in bulk; a process that dies
+// loses at most four fifths of what it admitted in the last MaxAge. Stores without I/O ignore it. Zero values are defaults.
+type PrefetchOptions struct {
+	Target   time.Duration // how long the tokens that one write buys last, default 100 ms; at most MaxAge/10
+	MaxAge   time.Duration // bounds what may be admitted beyond a limit, default 1 s, at least that
+	MaxShare float64       // of a bucket's tokens that one write buys where other processes buy, too: default 0.1, in (0, 1]
+}
+
+// check returns a *ValidationError for values out of range.
+func (o *PrefetchOptions) check() error {
+	if o == nil {
+		return nil
+	}
+	age := max(o.MaxAge, 0)
+	if age == 0 {
+		age = pocket.DefaultMaxAge
+	}
+	switch {
+	case o.MaxAge != 0 && o.MaxAge < time.Second:
+		return &ValidationError{"Options.Prefetch.MaxAge", o.MaxAge, "must be at least 1s, or 0 for the default of 1s"}
+	case o.Target < 0 || o.Target > age/10:
+		return &ValidationError{"Options.Prefetch.Target", o.Target, "must be at most a tenth of MaxAge, or 0 for the default of 100ms"}
+	case !(o.MaxShare >= 0 && o.MaxShare <= 1):
+		return &ValidationError{"Options.Prefetch.MaxShare", o.MaxShare, "must be above 0 and at most 1, or 0 for the default of 0.1"}
+	}
+	return nil
+}
+
+// pocket is how hot buckets are shared: exactly, or with tokens bought in advance.
+func (o *Options) pocket() pocket.Options {
+	p := pocket.Options{DenialTTL: max(o.DenialTTL, 1)}
+	if f := o.Prefetch; f != nil {
+		p.Prefetch, p.Target, p.MaxAge = true, f.Target, f.MaxAge
+		p.MaxShare = int64(math.Ceil(f.MaxShare * 1000))
+	}
+	return p
 }
 
 // withDefaults replaces zero values by defaults, and negative durations, which mean off, by zero.

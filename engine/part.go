@@ -5,6 +5,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -19,9 +20,10 @@ type part struct {
 
 // rare is what few parts have.
 type rare struct {
-	rest   []amount // all required limits, then those that came later, behind room
-	late   []string // the names of those that came later
-	unsure *unsure  // nil: there is none
+	rest   []amount     // all required limits, then those that came later, behind room
+	late   []string     // the names of those that came later
+	unsure *unsure      // nil: there is none
+	owed   *pocket.Owed // what a retired buyer has left; nil: the part is a lease's
 }
 
 func (p *part) late() []string {
@@ -29,6 +31,14 @@ func (p *part) late() []string {
 		return nil
 	}
 	return p.rare.late
+}
+
+// owed is what a retired buyer has left, nil if the part is a lease's.
+func (p *part) owed() *pocket.Owed {
+	if p.rare == nil {
+		return nil
+	}
+	return p.rare.owed
 }
 
 // rarely makes room for what few parts have.
@@ -165,7 +175,7 @@ func (p *part) trim() {
 
 // pending reports whether anything is to be written.
 func (p *part) pending() bool {
-	if p.unsure() != nil {
+	if p.unsure() != nil || p.owed() != nil {
 		return true
 	}
 	for i := range p.size() {

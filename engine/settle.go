@@ -14,9 +14,18 @@ import (
 // made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
 // first then.
 func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
+	p.state = l.current(p.state)
+	if l.prefetch {
+		if done, err := l.settleAtDesk(p, now); done {
+			return err
+		}
+	}
+	return l.settleDirectly(ctx, p, now)
+}
+
+func (l *Limiter) settleDirectly(ctx context.Context, p *part, now int64) error {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	p.state = l.current(p.state)
 	a.n, a.now = 0, now
 	c := a.addCharge(p.state, nil, false, l.noRegimes)
 	err := l.settleCharge(ctx, a, c, p)
@@ -85,6 +94,7 @@ func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part)
 // takeDue puts the amounts that are due on the limits of the record. Those that it has no more are void.
 func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 	clear(c.need[:])
+	clear(c.used[:])
 	for i := range p.size() {
 		n := p.due(i)
 		if n == 0 {
@@ -95,8 +105,16 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 			p.drop(i)
 			continue
 		}
-		c.need[j] = n
+		c.need[j], c.used[j] = n, n
 		ups, downs = ups || n > 0, downs || n < 0
+	}
+	if o := p.owed(); o != nil {
+		ups = true
+		for i, n := range o.Used {
+			if j := c.assumed.Index(p.name(i)); j >= 0 {
+				c.used[j] = n
+			}
+		}
 	}
 	return ups, downs
 }
@@ -194,6 +212,9 @@ func (c *bucketCharge) buildSettlement(p *part, ups, downs bool) error {
 		if n < 0 {
 			c.addRefund(i, -n)
 		}
+		if used := c.used[i]; used != 0 {
+			c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(used)})
+		}
 		if !ups {
 			continue
 		}
@@ -226,7 +247,6 @@ func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) 
 	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
 		return bound, false, outOfDebt(c.assumed.Terms[i].Name, n)
 	}
-	c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(n)})
 	if highest.Less(bound) {
 		bound = highest
 	}
@@ -248,9 +268,7 @@ func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) 
 // addRefund subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
 func (c *bucketCharge) addRefund(i int, n int64) {
 	rate := &c.assumed.Rates[i]
-	c.effects = append(c.effects,
-		backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)},
-		backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(-n)})
+	c.effects = append(c.effects, backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)})
 }
 
 // addTrace adds what a settlement leaves in the record besides arrivals and counters.
@@ -259,6 +277,9 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
 		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now})
+	if o := p.owed(); o != nil && o.Acquired != 0 {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(o.Acquired)})
+	}
 	if downs {
 		c.conds = append(c.conds, backend.Cond{Slot: schema.Born, Op: backend.Equal, A: p.born})
 	}

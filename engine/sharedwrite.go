@@ -101,26 +101,3 @@ func (d *desk) report(w *pocket.Write, c *bucketCharge, err error) (pocket.Step,
 	}
 	return d.buyer.Applied(now, w, d.recordOf(c)), nil
 }
-
-// settleOwed settles what a retired buyer has left: what callers that have left had been charged. The caller holds d.mu.
-func (d *desk) settleOwed() {
-	owed := d.buyer.Owed()
-	p := &part{state: d.state, required: d.terms.assumed, born: owed.Born}
-	if n := len(p.required.Terms); n > len(p.room) {
-		p.rarely().rest = make([]amount, n-len(p.room))
-	}
-	for i := range p.required.Terms {
-		a := p.at(i)
-		a.held, a.pending = owed.Refund[i], owed.Charge[i]-owed.Refund[i]
-	}
-	if !p.pending() {
-		return
-	}
-	d.l.start(func(ctx context.Context) {
-		inner, cancel := d.l.store.Budget(store.Last(context.WithoutCancel(ctx)))
-		defer cancel()
-		if err := d.l.settle(inner, p, d.l.clock.now()); err != nil {
-			d.l.lose(p, err)
-		}
-	})
-}

@@ -109,6 +109,12 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 		if c.result != applied {
 			retryAfter, _ = rate.Wait(tat, c.now, n)
 		}
+		if n > 0 {
+			retryAfter = max(retryAfter, c.pause)
+		}
+		if a.inspects && l.prefetch && tat.Seen {
+			tat.At = tat.At.Sub(rate.Cost(c.pocketOf(i)))
+		}
 		exceeded := retryAfter > 0
 		if !required && !exceeded {
 			continue

@@ -80,6 +80,9 @@ func (b *Buyer) level(now int64, i int) int64 {
 // Level is what the process knows to be available of limit i: the last seen record, refilled to now, and the pocket.
 func (b *Buyer) Level(now int64, i int) int64 { return b.level(now, i) + b.pocket[i] }
 
+// Born is the life of the last seen record.
+func (b *Buyer) Born() bucket.Num { return b.seen.born }
+
 // Arrival is the arrival time of limit i by the last seen record. If the record is not known, there is none.
 func (b *Buyer) Arrival(i int) bucket.Arrival { return b.seen.tats[i] }
 

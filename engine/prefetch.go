@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+)
+
+// openDesk returns the desk of a bucket, locked, nil if nobody has met there.
+func (b *bucketState) openDesk() *desk {
+	b.lock.Lock()
+	d := b.desk
+	b.lock.Unlock()
+	if d == nil {
+		return nil
+	}
+	d.mu.Lock()
+	if d.ended || d.buyer == nil {
+		d.mu.Unlock()
+		return nil
+	}
+	return d
+}
+
+// deniesByPockets looks whether what this process knows of the buckets of a path denies the request, before one of them is
+// charged.
+func (a *attempt) deniedByPockets() (denied bool) {
+	for i := range a.n {
+		c := &a.charges[i]
+		d := c.state.openDesk()
+		if d == nil {
+			continue
+		}
+		if d.terms == c.terms() {
+			m := c.meeting(d)
+			if m.Until, c.denialKnown = d.buyer.Denies(c.now, m.Need); c.denialKnown {
+				denied, m.Verdict = true, pocket.Denied
+				d.fill(m, nil)
+				c.show(&m.tats, backend.Num{})
+				c.setPause(m.Until)
+			}
+		}
+		d.mu.Unlock()
+	}
+	return denied
+}
+
+// settleAtDesk lets what is due of a part wait for the next write of its bucket. It returns false, and does nothing, if this
+// process does not prefetch the bucket, or the lease is of another life of its record.
+func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
+	if p.unsure() != nil {
+		return false, nil
+	}
+	d := p.state.openDesk()
+	if d == nil {
+		return false, nil
+	}
+	defer d.mu.Unlock()
+	if d.buyer.Born() != p.born || !p.dueIn(d.terms.assumed) {
+		return false, nil
+	}
+	delta, most := make(pocket.Tokens, len(d.terms.assumed.Rates)), 0
+	for i := range p.size() {
+		if n := p.due(i); n != 0 {
+			delta[d.terms.assumed.Index(p.name(i))] = n
+			most = i
+		}
+	}
+	if !d.buyer.Settle(now, delta, p.born) {
+		return true, outOfDebt(p.name(most), p.due(most))
+	}
+	d.act(pocket.Step{}, nil)
+	p.done()
+	return true, nil
+}
+
+// pocketOf is how many tokens of the i-th assumed limit this process has bought and not handed out.
+func (c *bucketCharge) pocketOf(i int) int64 {
+	d := c.state.openDesk()
+	if d == nil {
+		return 0
+	}
+	defer d.mu.Unlock()
+	if d.terms.assumed != c.assumed {
+		return 0
+	}
+	return d.buyer.Pocket(i)
+}
+
+// settleOwed settles what a retired buyer has left: its pocket, what callers that have left had been charged, and usage that
+// was not written yet. The caller holds d.mu.
+func (d *desk) settleOwed() {
+	owed := d.buyer.Owed()
+	p := &part{state: d.state, required: d.terms.assumed, born: owed.Born}
+	if n := len(p.required.Terms); n > len(p.room) {
+		p.rarely().rest = make([]amount, n-len(p.room))
+	}
+	used := owed.Acquired != 0
+	for i := range p.required.Terms {
+		a := p.at(i)
+		a.held, a.pending = owed.Refund[i], owed.Charge[i]-owed.Refund[i]
+		used = used || owed.Used[i] != a.pending
+	}
+	if used {
+		p.rarely().owed = &owed
+	}
+	if !p.pending() {
+		return
+	}
+	d.l.start(func(ctx context.Context) {
+		inner, cancel := d.l.store.Budget(store.Last(context.WithoutCancel(ctx)))
+		defer cancel()
+		if err := d.l.settleDirectly(inner, p, d.l.clock.now()); err != nil {
+			d.l.lose(p, err)
+		}
+	})
+}
