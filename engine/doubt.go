@@ -174,3 +174,23 @@ func (lease *Lease) keepUnknown(charges []unknownCharge) {
 		}
 	}
 }
+
+// isMine reports whether a charge of this charge was the last to write r.
+func (c *bucketCharge) isMine(r *backend.Record) bool {
+	nonce, ok := r.Num(schema.Nonce)
+	return ok && nonce == c.nonce
+}
+
+// lose gives up refunds whose outcome is not known, or that came too late.
+func (l *Limiter) lose(p *part, err error) {
+	lost := Tokens{}
+	for i := range p.size() {
+		if a := p.at(i); a.pending < 0 {
+			lost[p.name(i)] = -a.pending
+			p.drop(i)
+		}
+	}
+	if len(lost) > 0 {
+		l.observe(Event{Kind: EventRefundLost, Entity: p.state.id.entity, Resource: p.state.id.resource, Tokens: lost, Err: err})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -152,4 +153,40 @@ func (c *bucketCharge) rememberOutcome(active uint16, mine bool) {
 func (l *Limiter) fresh(seenAt, now int64) bool {
 	age, ttl := now-seenAt, int64(l.opts.DenialTTL)
 	return seenAt != 0 && ttl > 0 && -ttl <= age && age <= ttl
+}
+
+// recalled is what a charge takes of the last seen record, besides the arrival times.
+type recalled struct {
+	set      *limitset.Set
+	at, path int64
+	gone     bool // it has expired
+	shared   bool // others write it, too
+	pocket   bool // this process may have tokens of it
+	likely   uint16
+}
+
+// recall takes the last seen record.
+func (c *bucketCharge) recall() recalled {
+	b, seen := c.state, &c.state.seen
+	b.lock.Lock()
+	r := recalled{set: seen.set, at: seen.at, path: seen.path, gone: store.Expired(seen.expiry, c.now), shared: seen.shared > 0}
+	if seen.set != nil {
+		seen.read(&c.tats)
+	}
+	r.pocket = b.desk != nil && b.desk.l.prefetch
+	if r.shared && !c.noRegimes {
+		r.likely = seen.mostlyActive()
+	}
+	c.writes[0].Memo = b.memo
+	b.lock.Unlock()
+	return r
+}
+
+// expect chooses how the first write is built.
+func (c *bucketCharge) expect(seen *recalled) {
+	c.creates = !c.fromLastSeen || seen.gone
+	c.writesPath = c.creates || seen.path != c.conf.version
+	if !c.creates && !c.noRegimes {
+		c.guessRegimes(seen.shared, seen.likely)
+	}
 }

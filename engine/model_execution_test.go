@@ -184,21 +184,6 @@ func (c *execution) blocked(r *run, proc int) bool {
 	return false
 }
 
-// charging reports whether some step up to r of the process charges a bucket: another one would wait for its write.
-func (c *execution) charging(r *run, proc int) bool {
-	for _, f := range c.stack {
-		if f.proc == proc && charges(f.step) {
-			return true
-		}
-		if f == r {
-			break
-		}
-	}
-	return false
-}
-
-func charges(s *step) bool { return s.kind == doAcquire || s.kind == doAllow || s.kind == doConsume }
-
 // do makes one step, and has it judged.
 func (c *execution) do(ctx context.Context, s *step) {
 	if c.wrong != "" {

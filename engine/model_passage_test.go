@@ -61,3 +61,18 @@ func (c *execution) unconfigure(ctx context.Context, r *run) error {
 	}
 	return p.DeleteSystemDefaults(ctx)
 }
+
+// charging reports whether some step up to r of the process charges a bucket: another one would wait for its write.
+func (c *execution) charging(r *run, proc int) bool {
+	for _, f := range c.stack {
+		if f.proc == proc && charges(f.step) {
+			return true
+		}
+		if f == r {
+			break
+		}
+	}
+	return false
+}
+
+func charges(s *step) bool { return s.kind == doAcquire || s.kind == doAllow || s.kind == doConsume }

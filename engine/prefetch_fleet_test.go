@@ -15,6 +15,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // fleet is processes that share a bucket, in virtual time.
@@ -58,9 +59,9 @@ func (s far) Apply(ctx context.Context, writes []backend.Write, outs []backend.O
 	s.lock.Lock()
 	there, back := 2e6+s.random.Int64N(5e6), 2e6+s.random.Int64N(6e6)
 	s.lock.Unlock()
-	time.Sleep(time.Duration(there))
+	_ = pause.For(context.Background(), time.Duration(there))
 	err := s.Backend.Apply(ctx, writes, outs)
-	time.Sleep(time.Duration(back))
+	_ = pause.For(context.Background(), time.Duration(back))
 	return err
 }
 
@@ -119,7 +120,7 @@ func (f *fleet) run(perSecond float64, d time.Duration) {
 		random := rand.New(rand.NewPCG(f.seed, uint64(i+2)))
 		all.Go(func() {
 			for until := time.Now().Add(d); time.Now().Before(until); {
-				time.Sleep(time.Duration(random.ExpFloat64() / perSecond * 1e9))
+				_ = pause.For(context.Background(), time.Duration(random.ExpFloat64() / perSecond * 1e9))
 				all.Go(func() { f.ask(l) })
 			}
 		})

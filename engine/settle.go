@@ -23,6 +23,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 	return l.settleDirectly(ctx, p, now)
 }
 
+// settleDirectly is settle by a write of its own.
 func (l *Limiter) settleDirectly(ctx context.Context, p *part, now int64) error {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
@@ -152,26 +153,6 @@ func (l *Limiter) sendSettlement(ctx context.Context, a *attempt, c *bucketCharg
 		return true, nil
 	}
 	return false, l.refusedSettlement(c, p, downs)
-}
-
-// isMine reports whether a charge of this charge was the last to write r.
-func (c *bucketCharge) isMine(r *backend.Record) bool {
-	nonce, ok := r.Num(schema.Nonce)
-	return ok && nonce == c.nonce
-}
-
-// lose gives up refunds whose outcome is not known, or that came too late.
-func (l *Limiter) lose(p *part, err error) {
-	lost := Tokens{}
-	for i := range p.size() {
-		if a := p.at(i); a.pending < 0 {
-			lost[p.name(i)] = -a.pending
-			p.drop(i)
-		}
-	}
-	if len(lost) > 0 {
-		l.observe(Event{Kind: EventRefundLost, Entity: p.state.id.entity, Resource: p.state.id.resource, Tokens: lost, Err: err})
-	}
 }
 
 // refusedSettlement learns from a refusal. Refunds to a life of the record that is over are void.

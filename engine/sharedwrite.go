@@ -75,8 +75,8 @@ func (d *desk) chargeOf(ctx context.Context, a *attempt, w *pocket.Write, after 
 	if after > 0 {
 		return c, d.l.opts.Sleep(ctx, after)
 	}
-	if w.Tries > mostWrongGuesses && !d.l.store.GiveWay(ctx, w.Tries-mostWrongGuesses) {
-		return c, ErrContention
+	if w.Tries > mostWrongGuesses && !d.l.prefetch && !d.l.store.GiveWay(ctx, 1) { // with prefetch there is a pause
+		return c, store.NotSent(ctx)
 	}
 	return c, nil
 }
