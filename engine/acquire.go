@@ -203,6 +203,29 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 // checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
 func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= PolicyAllow }
 
+// charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
+// write that callers share. While the breaker is open nobody waits for the one who probes the store.
+func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
+	for !l.noIO && (l.prefetch || !l.store.BreakerIsOpen()) {
+		d, first := l.meet(c)
+		switch {
+		case first:
+			err := l.chargeAlone(ctx, a, c)
+			d.firstDone(a, c, err)
+			return err
+		case l.prefetch && d.terms.conf != c.conf:
+			d.leave()
+			continue
+		case d.terms != c.terms(): // such callers do not wait for each other
+			return l.chargeAlone(ctx, a, c)
+		}
+		if open, err := d.ask(ctx, c); open {
+			return err
+		}
+	}
+	return l.chargeAlone(ctx, a, c)
+}
+
 // chargeAlone builds a write, sends it, and interprets its outcome, until the store has admitted or denied it. ctx bounds it.
 func (l *Limiter) chargeAlone(ctx context.Context, a *attempt, c *bucketCharge) error {
 	defer c.endConvertAlone()

@@ -174,7 +174,11 @@ func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
 		c.denialKnown = true
 		return named, nil
 	}
-	c.expect(&seen)
+	c.creates = !c.fromLastSeen || seen.gone
+	c.writesPath = c.creates || seen.path != c.conf.version
+	if !c.creates && !c.noRegimes {
+		c.guessRegimes(seen.shared, seen.likely)
+	}
 	return named, nil
 }
 

@@ -47,29 +47,6 @@ type terms struct {
 
 func (c *bucketCharge) terms() terms { return terms{c.conf, c.required, c.assumed, c.root} }
 
-// charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
-// write that callers share. While the breaker is open nobody waits for the one who probes the store.
-func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
-	for !l.noIO && (l.prefetch || !l.store.BreakerIsOpen()) {
-		d, first := l.meet(c)
-		switch {
-		case first:
-			err := l.chargeAlone(ctx, a, c)
-			d.firstDone(a, c, err)
-			return err
-		case l.prefetch && d.terms.conf != c.conf:
-			d.leave()
-			continue
-		case d.terms != c.terms(): // such callers do not wait for each other
-			return l.chargeAlone(ctx, a, c)
-		}
-		if open, err := d.ask(ctx, c); open {
-			return err
-		}
-	}
-	return l.chargeAlone(ctx, a, c)
-}
-
 // meet returns the desk of the charge's bucket, and whether the caller is the first one there.
 func (l *Limiter) meet(c *bucketCharge) (d *desk, first bool) {
 	b := c.state
@@ -106,7 +83,7 @@ func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) 
 		d.fill(m, nil)
 		d.act(step, nil)
 		d.mu.Unlock()
-		return true, m.decide(d, c)
+		return true, m.decide(c)
 	}
 	m.tries = 1
 	d.act(step, nil)
@@ -116,7 +93,7 @@ func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) 
 		d.l.store.Missed(ctx, err)
 		return true, err
 	}
-	return true, m.decide(d, c)
+	return true, m.decide(c)
 }
 
 // openBuyer makes the buyer when callers meet for the first time, and tells it of the write that is under way.

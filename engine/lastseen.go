@@ -181,12 +181,3 @@ func (c *bucketCharge) recall() recalled {
 	b.lock.Unlock()
 	return r
 }
-
-// expect chooses how the first write is built.
-func (c *bucketCharge) expect(seen *recalled) {
-	c.creates = !c.fromLastSeen || seen.gone
-	c.writesPath = c.creates || seen.path != c.conf.version
-	if !c.creates && !c.noRegimes {
-		c.guessRegimes(seen.shared, seen.likely)
-	}
-}

@@ -53,7 +53,7 @@ func (d *desk) wait(ctx context.Context, m *meeting) bool {
 }
 
 // decide makes the verdict that of the charge.
-func (m *meeting) decide(d *desk, c *bucketCharge) error {
+func (m *meeting) decide(c *bucketCharge) error {
 	c.tries = m.tries
 	switch m.Verdict {
 	case pocket.Admitted:

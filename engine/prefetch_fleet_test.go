@@ -120,7 +120,7 @@ func (f *fleet) run(perSecond float64, d time.Duration) {
 		random := rand.New(rand.NewPCG(f.seed, uint64(i+2)))
 		all.Go(func() {
 			for until := time.Now().Add(d); time.Now().Before(until); {
-				_ = pause.For(context.Background(), time.Duration(random.ExpFloat64() / perSecond * 1e9))
+				_ = pause.For(context.Background(), time.Duration(random.ExpFloat64()/perSecond*1e9))
 				all.Go(func() { f.ask(l) })
 			}
 		})

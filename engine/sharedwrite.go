@@ -70,7 +70,8 @@ func (d *desk) chargeOf(ctx context.Context, a *attempt, w *pocket.Write, after 
 	seen := c.recall()
 	c.assume(t.assumed, nil)
 	c.fromLastSeen = seen.set == t.assumed
-	c.expect(&seen)
+	c.creates = !c.fromLastSeen || seen.gone
+	c.writesPath = c.creates || seen.path != t.conf.version
 	c.active = w.Active
 	if after > 0 {
 		return c, d.l.opts.Sleep(ctx, after)
