@@ -60,6 +60,11 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "engine/schema", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 	},
+	"engine/internal/follow": {
+		what:  "it keeps stored configuration and follows its changes, over a store that it lists and reads, and knows no limits",
+		ours:  []string{"backend", "engine/internal/store", "engine/schema"},
+		third: []string{"github.com/oklog/ulid/v2"},
+	},
 	"engine/internal/changes": {
 		what:  "changes of settings are records and events; what they mean for a bucket is the engine's",
 		ours:  []string{"backend", "engine/bucket", "engine/internal/store", "engine/schema"},
