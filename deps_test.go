@@ -67,8 +67,8 @@ var rooms = map[string]room{
 	},
 	"engine/internal/changes": {
 		what:  "changes of settings are records and events; what they mean for a bucket is the engine's",
-		ours:  []string{"backend", "engine/bucket", "engine/internal/store", "engine/schema"},
-		third: []string{"github.com/oklog/ulid/v2", "golang.org/x/sync"},
+		ours:  []string{"backend", "engine/bucket", "engine/internal/follow", "engine/internal/store", "engine/schema"},
+		third: []string{"golang.org/x/sync"},
 	},
 	"engine/internal/limitset": {
 		what: "lists of limits are prepared, compared and converted; nobody is called for that",
@@ -81,8 +81,8 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
-		third: []string{"github.com/oklog/ulid/v2", "golang.org/x/sync"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {

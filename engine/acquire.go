@@ -143,10 +143,8 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.req.Entity, mostPath)
 		}
 		b, conf := l.cache.get(&id), (*config)(nil)
-		if b != nil && isPlain {
-			if age := a.now - b.loaded.Load(); age >= 0 && age < l.trust {
-				conf = b.conf.Load()
-			}
+		if b != nil && isPlain && l.follow.Fresh(b.seq.Load(), a.now) {
+			conf = b.conf.Load()
 		}
 		if conf == nil {
 			if b, conf, err = l.stateOf(ctx, a, &id, b); err != nil {

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -34,7 +33,7 @@ type AuditQuery struct {
 
 // AuditEvent describes one change. Events are kept for 90 days.
 type AuditEvent struct {
-	ID               string // a ULID: ids sort by time
+	ID               string // a ULID, greater than those of earlier events. Its time is Time, or up to a minute later if clocks differ
 	Action           string // entity_created, limits_set, …
 	Entity, Resource string // "" if it is of none; both are "" for the system's limits and for namespaces
 	Principal        string // Options.Principal of the limiter that made the change
@@ -74,10 +73,10 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		s.Query.Partition, s.Query.Index = schema.AuditPartition(q.Entity), false
 	}
 	if !q.From.IsZero() {
-		s.Query.From = firstID(q.From.UnixMilli())
+		s.Query.From = follow.FirstID(q.From.UnixMilli())
 	}
 	if !q.To.IsZero() {
-		s.Query.To = firstID(q.To.Add(time.Millisecond - 1).UnixMilli())
+		s.Query.To = follow.FirstID(q.To.Add(follow.MostAhead + time.Millisecond - 1).UnixMilli())
 	}
 	return walk(ctx, l, q.Page, s, func(it backend.Item, r *backend.Record) (AuditEvent, bool, error) {
 		if !r.Present() {
@@ -88,13 +87,6 @@ func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, err
 		of := q.Resource == "" && !q.System || e.Resource == q.Resource
 		return e, within && of, err
 	})
-}
-
-// firstID is not greater than the ids of all events of this millisecond and later.
-func firstID(ms int64) string {
-	var id ulid.ULID
-	_ = id.SetTime(min(uint64(max(ms, 0)), ulid.MaxTime())) // fails only above MaxTime
-	return id.String()
 }
 
 // eventOf decodes the record of an event. It returns ErrSchema if a document is not JSON, because nobody could print it.

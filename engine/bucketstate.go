@@ -15,7 +15,8 @@ type bucketState struct {
 	id         bucketID
 	partition  string                       // of the key
 	conf       atomic.Pointer[config]       // nil: to be read
-	loaded     atomic.Int64                 // when conf was read, ns since the Unix epoch, on the limiter's clock
+	seq        atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
+	loaded     atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock
 	brought    atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
 	renewed    atomic.Bool                  // somebody reads conf again already
 	converting atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
@@ -68,14 +69,18 @@ func (b *bucketState) forget() {
 	b.lock.Unlock()
 }
 
-// store remembers what was read of the configuration, unless it was changed by this process since the reading began.
-func (b *bucketState) store(c *config, now int64, epoch uint32) (current bool) {
+// store remembers the configuration, unless it was changed by this process since epoch, or one of a later sequence number is
+// known. read is when all of it was read at once, 0 if it was not.
+func (b *bucketState) store(c *config, seq uint64, read int64, epoch uint32) (current bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if b.epoch.Load() != epoch {
+	if b.epoch.Load() != epoch || seq < b.seq.Load() {
 		return false
 	}
-	b.loaded.Store(now)
+	if read != 0 {
+		b.loaded.Store(read)
+	}
 	b.conf.Store(c)
+	b.seq.Store(seq) // last, so that whoever sees it sees conf
 	return true
 }

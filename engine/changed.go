@@ -68,7 +68,7 @@ func covers(set *limitset.Set, consume Tokens, required *limitset.Set) bool {
 // reconfigure reads the configuration again. It returns errRestart if the path has changed, or a limit that the request
 // takes tokens of is gone.
 func (l *Limiter) reconfigure(ctx context.Context, a *attempt, c *bucketCharge) error {
-	conf, err := l.fetch(ctx, c.state, c.now)
+	conf, err := l.reload(ctx, c.state, c.now)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func TestCommitGivesUp(t *testing.T) {
 func TestCommitOfAnother(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	l := w.troubled()
-	w.trouble.will(fine, fine, gone) // the version of the schema, what is stored, the first commit
+	w.trouble.will(fine, fine, fine, gone) // the version of the schema, what is stored, the look, the first commit
 	w.trouble.once("commit", 1, func() {
 		w.pass(time.Millisecond)
 		must(t, w.SetResourceDefaults(ctx, "r", []engine.Limit{engine.PerMinute("rpm", 1)}))

@@ -12,23 +12,25 @@ type configCache struct {
 	configs map[config]*config
 }
 
-// share returns the config that is remembered for what c says: c, or one that came first.
-func (c *configCache) share(conf *config) *config {
+// share returns a config that says what conf does: for an entity without a record the one that is remembered.
+func (c *configCache) share(conf config) *config {
+	if conf.exists {
+		return &conf
+	}
 	c.lock.RLock()
-	first := c.configs[*conf]
+	first := c.configs[conf]
 	c.lock.RUnlock()
 	if first != nil {
 		return first
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	if first := c.configs[*conf]; first != nil {
+	if first := c.configs[conf]; first != nil {
 		return first
 	}
 	if c.configs == nil || len(c.configs) >= limitset.MostCached {
 		c.configs = make(map[config]*config)
 	}
-	shared := *conf
-	c.configs[shared] = &shared
-	return &shared
+	c.configs[conf] = &conf
+	return &conf
 }

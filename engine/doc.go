@@ -17,7 +17,8 @@
 // Limits are stored, for an entity and resource, an entity, a resource or the system: the first level that has any
 // supplies all of them ([Limiter.Explain]). Request.Limits are used where nothing is stored, and Request.Override is used
 // instead of what is stored. A change of the limits takes effect in a bucket at the next acquire by a process that knows
-// the change. Other processes learn of it when the store refuses one of their writes, or after Options.ConfigTTL.
+// the change. Other processes look for changes once in Options.FollowInterval while they are used, and also learn of a change
+// when the store refuses one of their writes. [Limiter.Refresh] makes a process use all changes at once.
 //
 // A [Setting] is one part of the configuration. A manifest is a name for settings that are declared together. It manages
 // the settings that [Limiter.ApplyManifest] sets in its name: many settings in few commits, with an audit event for each.

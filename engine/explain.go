@@ -41,7 +41,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if err != nil {
 			return Explanation{}, err
 		}
-		c, err := l.fetch(ctx, b, now)
+		c, err := l.reload(ctx, b, now)
 		if err != nil {
 			return Explanation{}, store.Failure(ctx, err)
 		}

@@ -33,6 +33,7 @@ func TestFailureIsLogged(t *testing.T) {
 		}
 		w.pass(300 * time.Millisecond)
 	}
+	must(t, l.Close()) // ends what it does in the background
 	equal(t, "degraded", len(seen.of(engine.EventDegraded)), 10)
 	if n := strings.Count(log.String(), "admitted without the store"); n < 2 || n > 4 {
 		t.Errorf("%d lines in 3 s:\n%s", n, log)
@@ -121,8 +122,9 @@ func TestFailureHangInTransit(t *testing.T) {
 	})
 }
 
-// TestFailureRefresh: configuration is read again before it expires, behind the caller's back; where that fails the old
-// one goes on, and the observer is told.
+// TestFailureRefresh: changes of the configuration are looked for behind the caller's back. If that fails for
+// long, what the acquire needs is read behind its back. If that fails, too, the old configuration stays in use, and the
+// observer is told of both.
 func TestFailureRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, seen := newWorld(t), &watcher{}
@@ -135,11 +137,12 @@ func TestFailureRefresh(t *testing.T) {
 		mustAcquire(t, l, ask(1))
 		synctest.Wait()
 		mustDeny(t, l, ask(4))
-		store.SetPlan(conformance.Always(conformance.Fail, conformance.OpRead))
+		store.SetPlan(conformance.Always(conformance.Fail, conformance.OpList, conformance.OpRead))
 		w.pass(50 * time.Second)
 		mustAcquire(t, l, ask(1))
 		synctest.Wait()
-		if told := seen.of(engine.EventRefresh); len(told) != 1 || !errors.Is(told[0].Err, engine.ErrUnavailable) {
+		if told := seen.of(engine.EventRefresh); len(told) != 2 || told[0].Entity+told[1].Entity != "user-1" || // in any order
+			!errors.Is(told[0].Err, engine.ErrUnavailable) || !errors.Is(told[1].Err, engine.ErrUnavailable) {
 			t.Errorf("what the observer was told: %+v", told)
 		}
 		w.pass(time.Hour)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -28,7 +29,7 @@ type Limiter struct {
 	pocket    pocket.Options
 	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
 	clock     clock
-	trust     int64 // age up to which configuration is used without a look at its refresh, ns
+	follow    *follow.Follower
 	cache     *cache
 	limitSets limitset.Cache
 	configs   configCache
@@ -62,19 +63,23 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if err := l.opts.Prefetch.check(); err != nil {
 		return nil, err
 	}
+	if err := l.opts.checkInterval(); err != nil {
+		return nil, err
+	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
-	l.admin = l.newAdmin()
 	caps := l.store.Capabilities()
 	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
 	// the writes that DynamoDB gets are then tested without DynamoDB.
 	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
 	l.prefetch, l.pocket = l.opts.Prefetch != nil && !caps.NoIO, l.opts.pocket()
-	l.trust = int64(l.opts.ConfigTTL) - int64(l.opts.ConfigTTL)/5
 	l.alarm.l = l
+	l.follow = follow.New(l.followOptions())
+	l.admin = l.newAdmin()
 	l.cache = newCache(l.opts.CacheSize)
 	l.attempts.New = func() any { return newAttempt(&l.opts) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
+	l.ctx.Done() // makes its channel, which otherwise would be that of a synctest bubble
 	return l, nil
 }
 
@@ -95,18 +100,12 @@ func (l *Limiter) storeOptions(b backend.Backend) store.Options {
 // newAdmin lets the changes that this limiter makes take effect in it at once.
 func (l *Limiter) newAdmin() *changes.Admin {
 	return &changes.Admin{
-		Store: l.store, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
+		Store: l.store, Follower: l.follow, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
 		Forget:        l.forget,
 		SetPolicy:     func(p changes.Policy) { l.policy.Store(uint32(p)) },
 		MissingParent: func(entity, parent string) error { return &MissingParentError{entity, parent} },
 		Orphaned:      func(entity, child string) error { return &ParentError{entity, child} },
 	}
-}
-
-// forget lets the next acquires of entities and resources that are affected read their configuration and bucket again,
-// instead of deciding from memory.
-func (l *Limiter) forget(affected func(entity, resource string) bool) {
-	l.cache.forget(func(b *bucketState) bool { return affected(b.id.entity, b.id.resource) })
 }
 
 // Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer

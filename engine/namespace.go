@@ -153,14 +153,15 @@ func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(be
 			w.Effects = after.effects(changes.NextVersion(now, r, schema.NamespaceVer))
 		}
 		e := changes.Event{Action: action, Namespace: DefaultNamespace, Before: before.document(), After: after.document()}
-		return l.admin.Commit(ctx, now, e, w)
+		return l.admin.Record(ctx, now, e, w)
 	})
 }
 
 // forgetNamespace lets the next acquires check the limiter's namespace again, if it is this one.
 func (l *Limiter) forgetNamespace(name string) {
 	if name == l.opts.Namespace {
-		l.forget(func(string, string) bool { return true })
+		l.follow.Recheck()
+		l.forgetBuckets(changes.ID{Kind: changes.KindSystem})
 	}
 }
 

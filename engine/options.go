@@ -17,7 +17,8 @@ type Options struct {
 	CreateNamespace bool             // register Namespace at first use where it is missing
 	OnUnavailable   Policy           // default: what is stored for the system, else PolicyBlock
 	Timeout         time.Duration    // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
-	ConfigTTL       time.Duration    // how long configuration is trusted unread, default 60 s; < 0: not at all
+	FollowInterval  time.Duration    // how often changes of the configuration by other processes are looked for while the limiter is used: 10 ms to ConfigTTL, default 1 s; < 0: never
+	ConfigTTL       time.Duration    // how long configuration is trusted for which no look vouches, default 60 s; < 0: not at all, and there are no looks
 	DenialTTL       time.Duration    // how long a denial is repeated from memory, default 1 s; < 0: not at all
 	MaxHold         time.Duration    // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
 	CacheSize       int              // buckets remembered, default 100,000; < 0: one
@@ -82,6 +83,9 @@ func (o *Options) withDefaults() Options {
 	}
 	r.Timeout = orDefault(r.Timeout, time.Second)
 	r.ConfigTTL = orDefault(r.ConfigTTL, time.Minute)
+	if r.FollowInterval == 0 {
+		r.FollowInterval = min(time.Second, r.ConfigTTL)
+	}
 	r.DenialTTL = orDefault(r.DenialTTL, time.Second)
 	r.MaxHold = orDefault(r.MaxHold, time.Hour)
 	switch {
@@ -97,6 +101,17 @@ func (o *Options) withDefaults() Options {
 		r.Sleep = pause.For
 	}
 	return r
+}
+
+// shortestInterval is the least FollowInterval.
+const shortestInterval = 10 * time.Millisecond
+
+// checkInterval checks FollowInterval, of options with defaults.
+func (o *Options) checkInterval() error {
+	if i := o.FollowInterval; i > 0 && o.ConfigTTL > 0 && (i < min(shortestInterval, o.ConfigTTL) || i > o.ConfigTTL) {
+		return &ValidationError{"Options.FollowInterval", i, "must be 10 ms to Options.ConfigTTL; 0 means 1 s, and less than 0 no looks"}
+	}
+	return nil
 }
 
 // started is when the process started, by the wall clock and by the monotonic one.

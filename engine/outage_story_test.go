@@ -146,6 +146,7 @@ func crowdAtFirstUse(r *story) {
 				own.Entity = fmt.Sprintf("user-%d", i%100)
 				return own
 			})
+			r.wait(2 * budget) // for what was begun on behalf of all
 		})
 		r.faults.SetPlan(nil)
 	}

@@ -37,7 +37,7 @@ func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 	if r.After != nil {
 		e.After = r.After
 	}
-	return l.administer(ctx, func(now int64) error { return l.admin.Commit(ctx, now, e) })
+	return l.administer(ctx, func(now int64) error { return l.admin.Record(ctx, now, e) })
 }
 
 func checkRecorded(r *Recorded) error {

@@ -28,7 +28,7 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 		if err != nil || !r.Present() {
 			return err
 		}
-		defer l.forget(changes.ID{Kind: changes.KindLimits, Entity: entity, Resource: resource}.Affects)
+		defer l.forgetBuckets(changes.ID{Kind: changes.KindLimits, Entity: entity, Resource: resource})
 		e := changes.Event{Action: actionBucketReset, Entity: entity, Resource: resource, Before: l.bucketDocument(r, now)}
 		w := changes.ResetWrite(key, r, random(), now)
 		if tries == 1 { // then the event has exactly the state before the reset; later tries do without, so that a busy bucket can be reset

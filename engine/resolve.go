@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Level tells where limits come from. The first level that has any supplies all of them.
@@ -39,40 +39,40 @@ type config struct {
 	policy  Policy
 }
 
-// configOf gives what is stored for the state's entity and resource, from memory where that is young enough.
+// configOf returns what is stored for the state's entity and resource, from memory if that can be trusted.
 func (l *Limiter) configOf(ctx context.Context, b *bucketState, now int64) (*config, error) {
-	c := b.conf.Load()
-	if c == nil {
-		return l.load(ctx, b, now)
+	epoch, known, down := b.epoch.Load(), b.conf.Load(), l.store.BreakerIsOpen()
+	if known != nil && (down || l.follow.Fresh(b.seq.Load(), now)) {
+		return known, nil
 	}
-	age, ttl := now-b.loaded.Load(), int64(l.opts.ConfigTTL)
-	if age < 0 { // the clock went back, which makes nothing younger
-		age = -age
+	if !down { // else the write shall probe the store, not a look
+		if err := l.follow.Follow(ctx, now); err != nil {
+			return nil, err
+		}
 	}
+	stored, seq, age := l.follow.Get(b.id.entity, b.id.resource, now)
 	switch {
-	case age < ttl-ttl/5:
-		return c, nil
-	case age < ttl && !l.noIO:
-		l.refresh(b, now)
-		return c, nil
-	case l.store.BreakerIsOpen(): // the write is what shall probe the store
-		return c, nil
+	case age == follow.Young:
+		return l.use(b, &stored, seq, 0, epoch)
+	case age == follow.Aging && !l.noIO:
+		l.refresh(b, now, seq)
+		return l.use(b, &stored, seq, 0, epoch)
 	}
-	fresh, err := l.load(ctx, b, now)
-	if err != nil && errors.Is(err, ErrUnavailable) {
-		return c, nil // better old limits than none: whether the bucket can be reached is another question
+	c, err := l.load(ctx, b, now, seq)
+	if err != nil && known != nil && errors.Is(err, ErrUnavailable) {
+		return known, nil // better old limits than none: whether the bucket can be reached is another question
 	}
-	return fresh, err
+	return c, err
 }
 
 // refresh reads the configuration in the background, once.
-func (l *Limiter) refresh(b *bucketState, now int64) {
+func (l *Limiter) refresh(b *bucketState, now int64, seq uint64) {
 	if !b.renewed.CompareAndSwap(false, true) {
 		return
 	}
 	l.background(func(ctx context.Context) {
 		defer b.renewed.Store(false)
-		if _, err := l.load(store.Aside(ctx), b, now); err != nil {
+		if _, err := l.load(store.Aside(ctx), b, now, seq); err != nil {
 			l.observe(Event{Kind: EventRefresh, Entity: b.id.entity, Resource: b.id.resource, Err: err})
 		}
 	})
@@ -80,7 +80,7 @@ func (l *Limiter) refresh(b *bucketState, now int64) {
 
 // load reads the configuration; those who ask for the same at the same time share one flight. With an open breaker they
 // do not, as all would wait for the one that probes the store; nor without Options.Timeout, as nothing would end it.
-func (l *Limiter) load(ctx context.Context, b *bucketState, now int64) (*config, error) {
+func (l *Limiter) load(ctx context.Context, b *bucketState, now int64, seq uint64) (*config, error) {
 	if l.noIO || l.opts.Timeout == 0 || l.store.BreakerIsOpen() {
 		return l.fetch(ctx, b, now)
 	}
@@ -89,9 +89,9 @@ func (l *Limiter) load(ctx context.Context, b *bucketState, now int64) (*config,
 	}
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	// A flight that began before an own change must not serve those who come after it, nor must one of a bucket state that
-	// the cache has dropped: that counts no changes.
-	flight := fmt.Sprintf("%p|%d", b, b.epoch.Load())
+	// A flight that began before a change, by this process or seen by a look, must not serve those who come after it, nor
+	// must one of a bucket state that the cache has dropped: that counts no changes.
+	flight := fmt.Sprintf("%p|%d|%d", b, b.epoch.Load(), seq)
 	done := l.flights.DoChan(flight, func() (any, error) {
 		return l.fetch(context.WithoutCancel(ctx), b, now)
 	})
@@ -108,70 +108,48 @@ func (l *Limiter) load(ctx context.Context, b *bucketState, now int64) (*config,
 	}
 }
 
-// Positions of what fetch reads.
-const (
-	readEntity = iota
-	readEntityResource
-	readEntityDefault
-	readResource
-	readSystem
-	readNamespace // only where there is one to check
-)
-
-// fetch reads all levels of one entity and resource in one batch, consistently, and remembers what it found.
+// fetch reads, consistently, what memory does not have or cannot be trusted for.
 func (l *Limiter) fetch(ctx context.Context, b *bucketState, now int64) (*config, error) {
 	epoch := b.epoch.Load()
-	ns := l.opts.Namespace
-	var keys [readNamespace]backend.Key
-	keys[readEntity], _ = schema.Entity(ns, b.id.entity)
-	keys[readEntityResource], _ = schema.EntityLimits(ns, b.id.entity, b.id.resource)
-	keys[readEntityDefault], _ = schema.EntityLimits(ns, b.id.entity, "")
-	keys[readResource], _ = schema.Resource(ns, b.id.resource)
-	keys[readSystem] = schema.System(ns)
-	out, err := l.store.Read(ctx, append(keys[:], l.namespaceCheckKeys()...))
+	stored, seq, all, err := l.follow.Fetch(ctx, b.id.entity, b.id.resource, now)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.checkNamespaceRecords(ctx, out[readNamespace:]); err != nil {
-		return nil, err
+	if !all {
+		now = 0
 	}
-	c, err := l.mergeLevels(out)
+	return l.use(b, &stored, seq, now, epoch)
+}
+
+// reload reads all levels of one entity and resource in one batch, consistently, whatever is in memory.
+func (l *Limiter) reload(ctx context.Context, b *bucketState, now int64) (*config, error) {
+	epoch := b.epoch.Load()
+	stored, seq, err := l.follow.Reload(ctx, b.id.entity, b.id.resource, now)
 	if err != nil {
 		return nil, err
 	}
-	l.reportLarge(b, c.stored)
-	if b.store(c, now, epoch) && !b.dropped.Load() {
+	return l.use(b, &stored, seq, now, epoch)
+}
+
+// use makes the stored configuration that of the bucket. read is when all of it was read at once, 0 if it was not.
+func (l *Limiter) use(b *bucketState, stored *follow.Config, seq uint64, read int64, epoch uint32) (*config, error) {
+	e := &stored.Entity
+	found := config{level: Level(stored.Level), exists: e.Exists, version: e.Version, parent: e.Parent, policy: Policy(stored.Policy)}
+	if stored.Limits != "" {
+		var err error
+		if found.stored, err = l.limitSets.Get(stored.Limits); err != nil {
+			return nil, store.Failure(context.Background(), err)
+		}
+	}
+	c := b.conf.Load()
+	if c == nil || *c != found {
+		c = l.configs.share(found)
+		l.reportLarge(b, c.stored)
+	}
+	if b.store(c, seq, read, epoch) && !b.dropped.Load() {
 		l.policy.Store(uint32(c.policy))
 	}
 	return c, nil
-}
-
-// mergeLevels picks the level that counts.
-func (l *Limiter) mergeLevels(out []backend.Record) (*config, error) {
-	c := config{level: LevelNone}
-	if e := &out[readEntity]; e.Present() {
-		c.exists, c.version = true, e.Int64(schema.EntityVer)
-		if e.Int64(schema.EntityCascade) == 1 {
-			c.parent, _ = e.Text(schema.EntityParent)
-		}
-	}
-	for level := LevelEntityResource; level <= LevelSystem; level++ {
-		packed, ok := out[int(level)].Text(schema.ConfigLimits)
-		if !ok {
-			continue
-		}
-		s, err := l.limitSets.Get(packed)
-		if err != nil {
-			return nil, store.Failure(context.Background(), err)
-		}
-		c.stored, c.level = s, level
-		break
-	}
-	c.policy = Policy(out[readSystem].Int64(schema.ConfigUnavailable))
-	if c.exists {
-		return &c, nil
-	}
-	return l.configs.share(&c), nil
 }
 
 // policyFor is the policy of one request.
@@ -184,5 +162,5 @@ func (l *Limiter) policyFor(r *Request) Policy {
 	return PolicyBlock
 }
 
-// configAge is how old a config may be where a decision for ever (never fits) rests on it.
+// configAge is how old a config may be if a decision for ever (never fits) rests on it.
 func (l *Limiter) configAge() int64 { return int64(min(l.opts.DenialTTL, time.Second)) }

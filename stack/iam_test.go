@@ -94,6 +94,7 @@ func operations() []anOperation {
 		{k, "TimeUntilAvailable", func(c ctx, l lim) error { return of(l.TimeUntilAvailable(c, one("child", 10))) }, false},
 		{k, "Explain", func(c ctx, l lim) error { return of(l.Explain(c, "child", "gpt")) }, false},
 		{r, "CascadeWarnings", func(c ctx, l lim) error { return of(l.CascadeWarnings(c, "child")) }, false},
+		{a, "Refresh", func(c ctx, l lim) error { return l.Refresh(c) }, false},
 		{k, "Ping", func(c ctx, l lim) error { return l.Ping(c) }, false},
 		{r, "SystemDefaults", func(c ctx, l lim) error { return of(l.SystemDefaults(c)) }, false},
 		{r, "ResourceDefaults", func(c ctx, l lim) error { return of(l.ResourceDefaults(c, "gpt")) }, false},
@@ -192,7 +193,7 @@ func record(t *testing.T, namespace string) map[string][]request {
 	defer store.Close()
 	var now atomic.Int64 // parents are charged concurrently
 	now.Store(time.Now().UnixNano())
-	with := &engine.Options{Namespace: namespace, ConfigTTL: -1, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { return time.Unix(0, now.Add(int64(time.Millisecond))) }}
+	with := &engine.Options{Namespace: namespace, DenialTTL: -1, Timeout: 30 * time.Second, Now: func() time.Time { return time.Unix(0, now.Add(int64(time.Millisecond))) }}
 	setUp, err := engine.New(store, &engine.Options{Timeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -14,21 +15,19 @@ const MostPath = 8
 // Admin changes the settings of one namespace. All exported fields must be set. Safe for concurrent use.
 type Admin struct {
 	Store     *store.Store
+	Follower  *follow.Follower // of the namespace: it gives the ids of events, and is told of those that are written
 	Namespace string
 	Principal string // who the events name; "" for nobody
 	Now       func() (int64, error)
 
-	// Forget is called after each try to change something, whatever became of it, with what may be different now for the
-	// entity and the resource.
-	Forget func(affected func(entity, resource string) bool)
+	// Forget is called after each try to change settings, whatever became of it.
+	Forget func(...ID)
 	// SetPolicy is called when a policy of the system is stored.
 	SetPolicy func(Policy)
 	// MissingParent makes the error for an entity whose parent must exist and will not.
 	MissingParent func(entity, parent string) error
 	// Orphaned makes the error for an entity that is to be deleted and would still be the child's parent.
 	Orphaned func(entity, child string) error
-
-	ids eventIDs
 }
 
 // Retry calls attempt, with the time, again as long as it meets conflicts. See [store.Store.RetryConflicts].

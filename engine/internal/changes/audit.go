@@ -2,12 +2,8 @@ package changes
 
 import (
 	"context"
-	"crypto/rand"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -21,8 +17,6 @@ const (
 	actionEntityCreated = "entity_created"
 	actionEntityUpdated = "entity_updated"
 	actionEntityDeleted = "entity_deleted"
-	actionLimitsSet     = "limits_set"
-	actionLimitsDeleted = "limits_deleted"
 )
 
 // Event is an audit event to be written.
@@ -35,16 +29,53 @@ type Event struct {
 
 // Commit commits writes together with the audit event of the change.
 func (a *Admin) Commit(ctx context.Context, now int64, e Event, writes ...backend.Write) error {
+	a.look(ctx, now)
+	return a.Record(ctx, now, e, writes...)
+}
+
+// Record is Commit without a look, for events that no limiter follows. Changes of namespaces must use it, because a look may
+// register the namespace.
+func (a *Admin) Record(ctx context.Context, now int64, e Event, writes ...backend.Write) error {
 	w, err := a.audit(now, &e)
 	if err != nil {
 		return err
 	}
-	return a.Store.Commit(ctx, append(writes, w), w.Key)
+	return a.commit(ctx, now, append(writes, w))
+}
+
+// look makes sure that the ids of new events follow those that others have written, but for the last second.
+func (a *Admin) look(ctx context.Context, now int64) { a.Follower.Look(ctx, now, time.Second) }
+
+// commit commits writes of which the last is that of an event. A condition of it tells whether an earlier try was applied.
+func (a *Admin) commit(ctx context.Context, now int64, writes []backend.Write) error {
+	if err := a.Store.Commit(ctx, writes, writes[len(writes)-1].Key); err != nil {
+		return err
+	}
+	for i := range writes {
+		if k := writes[i].Key; writes[i].Layout == schema.AuditLayout && k.Namespace == a.Namespace {
+			a.Follower.Wrote(now, k.Sort)
+		}
+	}
+	return nil
+}
+
+// manyEvents is how many events an operation may write without telling limiters to read everything again.
+const manyEvents = 100
+
+// tellOfMany ends an operation that has written n events. If these are many, limiters may miss some of them, as these reach
+// the index late and out of order. So a last event makes limiters read everything again.
+func (a *Admin) tellOfMany(ctx context.Context, n int) error {
+	if n <= manyEvents {
+		return nil
+	}
+	return a.Retry(context.WithoutCancel(ctx), func(now int64) error {
+		return a.Commit(ctx, now, Event{Action: schema.ActionLimitsChanged})
+	})
 }
 
 // audit returns the write of an event, with a new id.
 func (a *Admin) audit(now int64, e *Event) (backend.Write, error) {
-	id, err := a.ids.next(now)
+	id, err := a.Follower.NextID(now)
 	if err != nil {
 		return backend.Write{}, err
 	}
@@ -70,21 +101,4 @@ func (a *Admin) audit(now int64, e *Event) (backend.Write, error) {
 			SetText(schema.AuditBefore, before), SetText(schema.AuditAfter, after),
 		},
 	}, nil
-}
-
-// eventIDs creates the ids of events, increasing also within a millisecond. The zero value is ready to use. Safe for
-// concurrent use.
-type eventIDs struct {
-	lock    sync.Mutex
-	entropy *ulid.MonotonicEntropy
-}
-
-func (g *eventIDs) next(now int64) (string, error) {
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	if g.entropy == nil {
-		g.entropy = ulid.Monotonic(rand.Reader, 0)
-	}
-	id, err := ulid.New(uint64(now/int64(time.Millisecond)), g.entropy)
-	return id.String(), err
 }

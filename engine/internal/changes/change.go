@@ -112,10 +112,10 @@ func (c *Change) listWrites(namespace string, record backend.Key) (writes []back
 // event is the change's audit event.
 func (c *Change) event(after *Setting) Event {
 	id := after.ID
-	e := Event{Action: actionLimitsSet, Entity: id.Entity, Resource: id.Resource, Before: c.document(&c.Before), After: c.document(after)}
+	e := Event{Action: schema.ActionLimitsSet, Entity: id.Entity, Resource: id.Resource, Before: c.document(&c.Before), After: c.document(after)}
 	switch {
 	case id.Kind != KindEntity && !after.Exists:
-		e.Action = actionLimitsDeleted
+		e.Action = schema.ActionLimitsDeleted
 	case id.Kind != KindEntity:
 	case !after.Exists:
 		e.Action = actionEntityDeleted

@@ -2,7 +2,6 @@ package changes
 
 import (
 	"context"
-	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -62,11 +61,12 @@ func (a *Admin) settingToChange(ctx context.Context, id ID, creates bool, now in
 // *backend.ConflictError if a condition of these n does not hold. After other errors they may have been made. Whatever
 // became of the commit, this process reads again what they affect.
 func (a *Admin) commitChanges(ctx context.Context, changes []*Change, parents *Graph, now int64) (n int, err error) {
+	a.look(ctx, now)
 	writes, n, err := a.packChanges(changes, parents, now)
 	if err != nil {
 		return 0, err
 	}
-	err = a.Store.Commit(ctx, writes, writes[len(writes)-1].Key)
+	err = a.commit(ctx, now, writes)
 	// Also if it is not known whether the changes were made. And before the policy is noted: a read of before the commit may
 	// still be on its way.
 	a.forgetChanged(changes[:n])
@@ -125,7 +125,9 @@ func (a *Admin) notePolicy(c *Change) {
 
 // forgetChanged lets this process read again what the changes affect.
 func (a *Admin) forgetChanged(changes []*Change) {
-	a.Forget(func(entity, resource string) bool {
-		return slices.ContainsFunc(changes, func(c *Change) bool { return c.After.ID.Affects(entity, resource) })
-	})
+	ids := make([]ID, len(changes))
+	for i, c := range changes {
+		ids[i] = c.After.ID
+	}
+	a.Forget(ids...)
 }

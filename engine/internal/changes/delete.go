@@ -2,6 +2,7 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -22,7 +23,7 @@ const maxChildrenAtOnce = 100
 // Delete deletes an entity with its limits, its buckets and its usage. It returns ErrEntityNotFound if there is nothing of
 // it, and ErrHasChildren if it is another's parent, unless forced. A deletion that was interrupted goes on.
 func (a *Admin) Delete(ctx context.Context, id string, force bool) error {
-	defer a.Forget(ID{Kind: KindEntity, Entity: id}.Affects)
+	defer a.Forget(ID{Kind: KindEntity, Entity: id})
 	return a.Retry(ctx, func(now int64) error { return a.deleteEntity(ctx, id, force, now) })
 }
 
@@ -69,20 +70,25 @@ func (a *Admin) deleteEntity(ctx context.Context, id string, force bool, now int
 
 // commitDeletion commits deletions of settings, which must fit into one commit, together with other writes.
 func (a *Admin) commitDeletion(ctx context.Context, deletions []*Change, now int64, others ...backend.Write) error {
+	a.look(ctx, now)
 	writes, _, err := a.packChanges(deletions, nil, now)
 	if err != nil {
 		return err
 	}
-	return a.Store.Commit(ctx, append(others, writes...), writes[len(writes)-1].Key)
+	return a.commit(ctx, now, append(others, writes...))
 }
 
 // detachChildren takes the parent from the entity's children, or returns ErrHasChildren unless forced. Children that kept
 // the id of a parent without a record would get a parent again if somebody created an entity of that name.
 func (a *Admin) detachChildren(ctx context.Context, id string, force bool, now int64) error {
+	detached := 0
 	for {
 		children, _, err := a.children(ctx, id, store.Range{Size: maxChildrenAtOnce, Now: now})
-		if err != nil || len(children) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(children) == 0 {
+			return a.tellOfMany(ctx, detached)
 		}
 		if !force {
 			return fmt.Errorf("%w: %q", ErrHasChildren, id)
@@ -97,6 +103,7 @@ func (a *Admin) detachChildren(ctx context.Context, id string, force bool, now i
 			if err != nil {
 				return err
 			}
+			detached++
 		}
 	}
 }
@@ -148,7 +155,7 @@ func usageDeletion(it backend.Item, r *backend.Record) (backend.Write, bool, err
 // Somebody else may finish first, and the entity may be created again and even be deleted again: so nothing is deleted
 // unless that very mark is there. It returns a *backend.ConflictError if the mark is gone.
 func (a *Admin) finishDeletion(ctx context.Context, id string, marked, now int64) error {
-	defer a.Forget(ID{Kind: KindEntity, Entity: id}.Affects)
+	defer a.Forget(ID{Kind: KindEntity, Entity: id})
 	mark := requireNoDeletion(a.Namespace, id)
 	mark.Conds[0] = backend.Cond{Slot: schema.MarkAt, Op: backend.Equal, A: backend.Int(marked)}
 	goesOn := func() (bool, error) {
@@ -171,7 +178,7 @@ func (a *Admin) finishDeletion(ctx context.Context, id string, marked, now int64
 // deleteLimitsOf deletes an entity's limits in commits that demand its deletion mark, with an event for each resource.
 // Those that cannot be read are deleted without an event, if goesOn is true after they were listed.
 func (a *Admin) deleteLimitsOf(ctx context.Context, id string, mark backend.Write, goesOn func() (bool, error), now int64) (finished bool, err error) {
-	for {
+	for deleted := 0; ; {
 		var unreadable []backend.Write
 		of := a.LimitsOf(id).OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, DeleteAny(k)) })
 		deletions, _, err := store.Walk(ctx, a.Store, of, store.Range{Size: maxLimitsAtOnce, Now: now}, limitsDeletion)
@@ -180,16 +187,17 @@ func (a *Admin) deleteLimitsOf(ctx context.Context, id string, mark backend.Writ
 		}
 		if len(deletions) == 0 {
 			if len(unreadable) == 0 {
-				return true, nil
+				return true, a.tellOfMany(ctx, deleted)
 			}
 			if on, err := goesOn(); err != nil || !on {
 				return false, err
 			}
-			return true, a.Store.ApplyAll(ctx, unreadable)
+			return true, errors.Join(a.Store.ApplyAll(ctx, unreadable), a.tellOfMany(ctx, deleted))
 		}
 		if err := a.commitDeletion(ctx, deletions, now, mark); err != nil {
 			return false, err
 		}
+		deleted += len(deletions)
 	}
 }
 

@@ -31,12 +31,23 @@ type Run struct {
 // Make makes the changes. It returns ErrStale if some were given up, because their settings were changed after they had been
 // read.
 func (r *Run) Make(ctx context.Context, changes []*Change) error {
+	err := r.commitStages(ctx, changes)
+	if told := r.Admin.tellOfMany(ctx, r.done-len(r.stale)); err == nil {
+		err = told
+	}
+	if err != nil {
+		return err
+	}
+	return r.staleError()
+}
+
+func (r *Run) commitStages(ctx context.Context, changes []*Change) error {
 	for _, stage := range r.stages(changes) {
 		if err := r.commitStage(ctx, stage.groups); err != nil {
 			return err
 		}
 	}
-	return r.staleError()
+	return nil
 }
 
 // changeGroup is changes that are made one after the other, because they write or demand some of the same records:

@@ -47,7 +47,7 @@ func TestConcurrent(t *testing.T) {
 	var work, looks sync.WaitGroup
 	newProcess := func() *Follower {
 		return New(Options{
-			Store: s, Namespace: namespace, Interval: time.Second, TTL: time.Minute, Size: 50,
+			Store: s, Namespace: namespace, Interval: time.Second, TTL: time.Minute, Size: 50, Patience: time.Minute,
 			Go: func(f func(context.Context)) bool {
 				looks.Go(func() { f(context.Background()) })
 				return true
@@ -82,7 +82,7 @@ func TestConcurrent(t *testing.T) {
 				}
 				c, seq, age := f.Get(name, resource, clock.Load())
 				if age != Young {
-					c, seq, _ = f.Fetch(t.Context(), name, resource, clock.Load())
+					c, seq, _, _ = f.Fetch(t.Context(), name, resource, clock.Load())
 				}
 				if (n%10 == 0 || f == b) && c.Entity.Version < before {
 					t.Errorf("version %d of %s, after %d was stored", c.Entity.Version, name, before)
@@ -100,7 +100,7 @@ func TestConcurrent(t *testing.T) {
 	for _, f := range []*Follower{a, b} {
 		f.Look(t.Context(), clock.Load(), time.Second)
 		for i := range stored {
-			c, _, err := f.Fetch(t.Context(), fmt.Sprint("e", i), "r", clock.Load())
+			c, _, _, err := f.Fetch(t.Context(), fmt.Sprint("e", i), "r", clock.Load())
 			if err != nil || c.Entity.Version != stored[i].Load() {
 				t.Errorf("e%d: version %d, %v; want %d", i, c.Entity.Version, err, stored[i].Load())
 			}

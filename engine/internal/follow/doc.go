@@ -16,7 +16,7 @@
 //	}
 //	c, seq, age := f.Get(entity, resource, now)        // from memory
 //	if age >= follow.Expired {
-//		c, seq, err = f.Fetch(ctx, entity, resource, now)
+//		c, seq, _, err = f.Fetch(ctx, entity, resource, now)
 //	}
 //
 // A caller that changes the configuration calls [Follower.Look] first, takes the id of its event from [Follower.NextID], and

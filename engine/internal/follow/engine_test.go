@@ -35,7 +35,7 @@ func TestEngine(t *testing.T) {
 	defer l.Close()
 	var found []follow.Change
 	f := follow.New(follow.Options{
-		Store: s, Namespace: engine.DefaultNamespace, Interval: time.Second, TTL: time.Minute, Size: 100,
+		Store: s, Namespace: engine.DefaultNamespace, Interval: time.Second, TTL: time.Minute, Size: 100, Patience: time.Minute,
 		Go:       func(f func(context.Context)) bool { f(t.Context()); return true },
 		OnChange: func(c follow.Change) { found = append(found, c) },
 	})
@@ -83,7 +83,7 @@ func TestEngine(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, found, c.want)
 		}
 	}
-	got, _, err := f.Fetch(ctx, "p", "r", at.UnixNano())
+	got, _, _, err := f.Fetch(ctx, "p", "r", at.UnixNano())
 	if want := (follow.Config{Entity: follow.Entity{Exists: true, Version: got.Entity.Version}}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}

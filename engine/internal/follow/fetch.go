@@ -7,25 +7,30 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Fetch reads what is not young in memory, and returns the configuration with the sequence number to pass to Fresh. The error
-// is that of Options.Store or of Options.Check. Callers who ask for the same at the same time read it several times.
-func (f *Follower) Fetch(ctx context.Context, name, resource string, now int64) (Config, uint64, error) {
+// Fetch reads what is not young in memory, and returns the configuration with the sequence number to pass to Fresh. all
+// reports whether it has read all of it. The error is that of Options.Store or of Options.Check. Callers who ask for the same
+// at the same time read it several times.
+func (f *Follower) Fetch(ctx context.Context, name, resource string, now int64) (c Config, seq uint64, all bool, err error) {
 	check := f.old(f.vouched.Load(), now) >= f.o.TTL // else looks check the namespace
 	return f.fetch(ctx, name, resource, now, check, func(a Age) bool { return a != Young })
 }
 
 // Reload reads all that concerns an entity and a resource, and the namespace: it returns the configuration as it is after the
 // call began.
-func (f *Follower) Reload(ctx context.Context, name, resource string, now int64) (Config, uint64, error) {
-	return f.fetch(ctx, name, resource, now, true, func(Age) bool { return true })
+func (f *Follower) Reload(ctx context.Context, name, resource string, now int64) (c Config, seq uint64, err error) {
+	c, seq, _, err = f.fetch(ctx, name, resource, now, true, func(Age) bool { return true })
+	return c, seq, err
 }
+
+// levelKeys is how many records there are for all levels.
+const levelKeys = 5
 
 func (f *Follower) fetch(
 	ctx context.Context, name, resource string, now int64, check bool, wanted func(Age) bool,
-) (Config, uint64, error) {
+) (c Config, seq uint64, all bool, err error) {
 	// Before anything is read: an event that is seen from now on makes the number old, and removes the entries, so that
 	// nobody finds what is put into them.
-	seq := f.seq.Load()
+	seq = f.seq.Load()
 	p := parts{f.entities.add(name), f.shared.add(resource), f.shared.add("")}
 	v := f.view(&p, resource, now)
 	var keys []backend.Key
@@ -38,25 +43,25 @@ func (f *Follower) fetch(
 		}
 	}
 	if len(keys) == 0 {
-		return v.config(), seq, nil
+		return v.config(), seq, false, nil
 	}
 	if check && f.o.CheckKeys != nil {
 		keys = append(keys, f.o.CheckKeys()...)
 	}
 	out, err := f.o.Store.Read(ctx, keys)
 	if err != nil {
-		return Config{}, 0, err
+		return Config{}, 0, false, err
 	}
 	if len(keys) > len(levels) {
 		if err := f.o.Check(ctx, out[len(levels):]); err != nil {
-			return Config{}, 0, err
+			return Config{}, 0, false, err
 		}
 	}
 	for i := range levels {
 		f.take(v, levels[i], &out[i])
 	}
 	f.keep(v, &p, levels, name, resource, now)
-	return v.config(), seq, nil
+	return v.config(), seq, len(levels) == levelKeys, nil
 }
 
 // keys returns the keys of the records of a level.

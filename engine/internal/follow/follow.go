@@ -25,6 +25,7 @@ type Options struct {
 	Interval  time.Duration // a look that is older is due; 0 or less: there are no looks
 	TTL       time.Duration // how old a record may be that no look vouches for; 0: every use reads it
 	Size      int           // the most limits of entities for resources that are kept
+	Patience  time.Duration // how long Follow waits for a look; 0: not at all
 
 	// Go runs a look, on a goroutine or at once, with a context that ends when the limiter closes; false if it does not.
 	Go func(func(context.Context)) bool
@@ -75,7 +76,7 @@ func New(o Options) *Follower {
 
 // Fresh reports whether a Config with that sequence number is still the one to use, and no look is due.
 func (f *Follower) Fresh(seq uint64, now int64) bool {
-	return seq == f.seq.Load() && f.quiet(now)
+	return seq == f.seq.Load() && now >= f.from.Load() && now < f.until.Load()
 }
 
 // quiet reports whether no look is due.
@@ -85,7 +86,7 @@ func (f *Follower) quiet(now int64) bool { return now >= f.from.Load() && now < 
 func (f *Follower) off() bool { return f.o.Interval <= 0 || f.o.TTL <= 0 }
 
 // Follow starts a look if one is due. It waits for it only if no look vouches for what is in memory, as after a pause of
-// more than Options.TTL, or if the namespace was gone. It returns what Options.Check said last. The failure of a look is
+// more than Options.TTL, and no longer than Options.Patience, or if the namespace was gone. It returns what Options.Check said last. The failure of a look is
 // no error: what is in memory grows older by it.
 func (f *Follower) Follow(ctx context.Context, now int64) error {
 	switch {
@@ -105,15 +106,17 @@ func (f *Follower) Follow(ctx context.Context, now int64) error {
 	return f.namespace()
 }
 
-// await waits for a look, unless the last one has failed.
+// await waits for a look, unless the last one has failed. It leaves the caller half of its time to read what it needs.
 func (f *Follower) await(ctx context.Context, now int64) {
 	f.lock.Lock()
 	failed := f.failures > 0
 	f.lock.Unlock()
-	if failed {
+	if failed || f.o.Patience <= 0 {
 		f.join(now, func() bool { return f.quiet(now) })
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, min(f.o.Patience, store.Remaining(ctx)/2))
+	defer cancel()
 	f.Look(ctx, now, f.o.TTL)
 }
 

@@ -12,8 +12,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 )
 
+// MostAhead is how far the time in an event's id may be ahead of its writer's clock.
+const MostAhead = time.Minute
+
 const (
-	apart       = time.Minute      // by which clocks may differ, and events may be late
+	apart       = MostAhead        // by which clocks may differ, and events may be late
 	overlapKeys = 200              // known events that a look lists again, at most
 	lookBack    = time.Hour        // how far a look goes back
 	backEvery   = 10 * time.Minute // a look goes back so far
@@ -54,12 +57,13 @@ type history struct {
 }
 
 // horizon is the first id that is too far ahead to count.
-func horizon(now int64) string { return firstID(millis(now) + apart.Milliseconds() + 1) }
+func horizon(now int64) string { return FirstID(millis(now) + apart.Milliseconds() + 1) }
 
 func millis(now int64) int64 { return now / int64(time.Millisecond) }
 
-// firstID is not greater than the ids of all events of this millisecond and later.
-func firstID(ms int64) string {
+// FirstID returns an id that is not greater than the ids of all events of this millisecond since the Unix epoch, and of later
+// ones.
+func FirstID(ms int64) string {
 	var id ulid.ULID
 	_ = id.SetTime(min(uint64(max(ms, 0)), ulid.MaxTime())) // fails only above MaxTime
 	return id.String()
@@ -94,12 +98,12 @@ func (h *history) window(now int64) window {
 	ms := idTime(latest)
 	switch {
 	case time.Duration(now-h.back).Abs() >= backEvery:
-		return window{from: max(firstID(ms-lookBack.Milliseconds()), h.since), back: true, wide: true}
+		return window{from: max(FirstID(ms-lookBack.Milliseconds()), h.since), back: true, wide: true}
 	case h.narrow != 0 && time.Duration(now-h.narrow).Abs() >= apart:
-		return window{from: firstID(ms - 3*apart.Milliseconds()), wide: true}
+		return window{from: FirstID(ms - 3*apart.Milliseconds()), wide: true}
 	}
-	w := window{from: firstID(ms - apart.Milliseconds())}
-	w.from = max(w.from, min(firstID(millis(now)-2*apart.Milliseconds()), latest))
+	w := window{from: FirstID(ms - apart.Milliseconds())}
+	w.from = max(w.from, min(FirstID(millis(now)-2*apart.Milliseconds()), latest))
 	if more := len(h.ids) - overlapKeys; more > 0 && w.from < h.ids[more] {
 		w.from, w.narrow = h.ids[more], true
 	}
@@ -178,7 +182,7 @@ func (h *history) remember(counted, ahead []string, w *window, now int64) {
 
 // pruneLocked forgets events that no look lists again.
 func (h *history) pruneLocked() {
-	oldest := firstID(idTime(h.latest()) - lookBack.Milliseconds())
+	oldest := FirstID(idTime(h.latest()) - lookBack.Milliseconds())
 	if more := len(h.ids) - known; more > 0 {
 		oldest = max(oldest, h.ids[more])
 	}

@@ -30,7 +30,7 @@ func TestNextID(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var h history
-			latest := firstID(millis(now) + c.ahead.Milliseconds())
+			latest := FirstID(millis(now) + c.ahead.Milliseconds())
 			h.begin([]string{latest}, false, now)
 			previous := ""
 			for range 100 {
@@ -61,7 +61,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	wide := 0
 	for i := range 4000 {
 		w.pass(50 * time.Millisecond)
-		id := firstID(millis(w.at))
+		id := FirstID(millis(w.at))
 		window := h.window(w.at)
 		if at, _ := slices.BinarySearch(h.ids, window.from); len(h.ids)-at > overlapKeys+1 && !window.wide {
 			t.Fatalf("%d: an overlap of %d ids", i, len(h.ids)-at)
@@ -76,7 +76,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	var many []string
 	for i := range 2 * known {
-		many = append(many, firstID(millis(w.at)+int64(i)))
+		many = append(many, FirstID(millis(w.at)+int64(i)))
 	}
 	if h.remember(many, nil, &window{}, w.at); len(h.ids) != known || h.since != many[known] {
 		t.Errorf("%d ids are known", len(h.ids))
@@ -95,7 +95,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	if !window.back || window.from != h.since {
 		t.Errorf("a look goes back to %s, not to %s", window.from, h.since)
 	}
-	h.remember([]string{firstID(millis(w.at) + 2*lookBack.Milliseconds())}, nil, &window, w.at)
+	h.remember([]string{FirstID(millis(w.at) + 2*lookBack.Milliseconds())}, nil, &window, w.at)
 	if len(h.ids) != 1 {
 		t.Errorf("%d ids of before the last hour", len(h.ids)-1)
 	}
@@ -114,7 +114,7 @@ func TestBegin(t *testing.T) {
 		{time.Hour, time.Hour, true, false},
 	} {
 		var h history
-		h.begin([]string{firstID(millis(w.at) - c.last.Milliseconds()), firstID(millis(w.at) - c.first.Milliseconds())}, c.more, w.at)
+		h.begin([]string{FirstID(millis(w.at) - c.last.Milliseconds()), FirstID(millis(w.at) - c.first.Milliseconds())}, c.more, w.at)
 		if window := h.window(w.at + int64(time.Minute)); window.wide != c.wide {
 			t.Errorf("%+v: %+v", c, window)
 		}

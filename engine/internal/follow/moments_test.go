@@ -149,7 +149,7 @@ func TestGoneDuringFetch(t *testing.T) {
 	if _, err := p.acquire("a", "r"); !errors.Is(err, errGone) {
 		t.Fatal(err)
 	}
-	_, seq, err := p.Fetch(t.Context(), "a", "r", p.now()) // by an acquire that was under way
+	_, seq, _, err := p.Fetch(t.Context(), "a", "r", p.now()) // by an acquire that was under way
 	if err != nil || p.Fresh(seq, p.now()) {
 		t.Errorf("what was read is fresh, %v", err)
 	}

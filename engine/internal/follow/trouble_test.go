@@ -290,7 +290,7 @@ func TestFlood(t *testing.T) {
 			other.change(entityOfName("x"), "r")
 			p.want("before", "a", "r")
 			for i := range 10_000 {
-				id := firstID(millis(w.at) + ahead.Milliseconds() + int64(i))
+				id := FirstID(millis(w.at) + ahead.Milliseconds() + int64(i))
 				w.events = append(w.events, listed{Item: backend.Item{Sort: id}, foreign: true})
 			}
 			if ahead < 0 {
@@ -315,11 +315,11 @@ func TestForeign(t *testing.T) {
 	w := newWorld(t)
 	p := w.process(0)
 	p.want("before", "a", "r")
-	id := firstID(millis(w.at))
+	id := FirstID(millis(w.at))
 	bucket, _ := schema.Bucket(namespace, "a", "r")
 	event, _ := schema.Audit(namespace, "a", id)
 	stranger, _ := schema.Audit("other", "a", id)
-	for _, it := range []backend.Item{{Key: bucket, Sort: id}, {Key: event, Sort: "x"}, {Key: event, Sort: firstID(millis(w.at) + 1)}, {Key: stranger, Sort: id}} {
+	for _, it := range []backend.Item{{Key: bucket, Sort: id}, {Key: event, Sort: "x"}, {Key: event, Sort: FirstID(millis(w.at) + 1)}, {Key: stranger, Sort: id}} {
 		w.index(listed{Item: it})
 	}
 	w.pass(time.Second)

@@ -169,7 +169,7 @@ var errGone = errors.New("the namespace is gone")
 func (w *world) process(skew time.Duration, adjust ...func(*Options)) *process {
 	p := &process{w: w, skew: skew, known: map[[2]string]cached{}}
 	o := Options{
-		Store: p, Namespace: namespace, Interval: time.Second, TTL: time.Minute, Size: 100_000, Go: p.run,
+		Store: p, Namespace: namespace, Interval: time.Second, TTL: time.Minute, Size: 100_000, Patience: time.Hour, Go: p.run,
 		CheckKeys: func() []backend.Key { return []backend.Key{schema.Namespace(namespace)} },
 		Check: func(_ context.Context, out []backend.Record) error {
 			if state, _ := out[0].Text(schema.NamespaceState); state != "active" {
@@ -292,14 +292,14 @@ func (p *process) acquire(name, resource string) (Config, error) {
 	c, seq, age := p.Get(name, resource, now)
 	if age == Aging {
 		p.refreshed++ // the engine does it in the background
-		if fresh, seq, err := p.Fetch(ctx, name, resource, now); err == nil {
+		if fresh, seq, _, err := p.Fetch(ctx, name, resource, now); err == nil {
 			p.known[id] = cached{fresh, seq}
 			return c, nil
 		}
 	}
 	if age >= Expired {
 		var err error
-		c, seq, err = p.Fetch(ctx, name, resource, now)
+		c, seq, _, err = p.Fetch(ctx, name, resource, now)
 		if err != nil && have && errors.Is(err, store.ErrUnavailable) {
 			return k.c, nil
 		}

@@ -135,7 +135,7 @@ func (s *Store) Keys(ctx context.Context, q backend.Query) (page backend.Keys, e
 	defer func() { s.Report(ctx, skipped) }()
 	for size := q.Size; ; {
 		q.Size = size - len(page.Items)
-		found, err := s.listOnce(ctx, q)
+		found, err := s.List(ctx, q)
 		if err != nil {
 			return backend.Keys{}, err
 		}
@@ -173,8 +173,8 @@ func checkItem(q *backend.Query, it *backend.Item) error {
 	return nil
 }
 
-// listOnce lists as many keys as the backend returns at once, and how to go on.
-func (s *Store) listOnce(ctx context.Context, q backend.Query) (backend.Keys, error) {
+// List makes one call of the backend's List: it returns as many keys as the backend returns at once, and where the rest begins.
+func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	var found backend.Keys
 	err := s.request(ctx, "list", func(ctx context.Context) (err error) {
 		found, err = s.Backend.List(ctx, q)
