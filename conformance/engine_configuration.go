@@ -16,6 +16,7 @@ var configuration = stories{
 	{"ResourcesWithEntityLimits", configurationResources},
 	{"ResourcesAtOnce", configurationResourcesAtOnce},
 	{"AuditQueries", configurationAuditQueries},
+	{"Followed", configurationFollowed},
 }
 
 // configurationPolicyAlone stores a policy without limits, and then one beside limits, which stay.
@@ -213,5 +214,43 @@ func configurationAuditQueries(r *engineTest) {
 	} {
 		_, err := l.AuditEvents(ctx, q)
 		r.wantInvalid(what, err)
+	}
+}
+
+// configurationFollowed: a limiter sees another's changes by looking for them, and at once if it is told to.
+func configurationFollowed(r *engineTest) {
+	l, other := r.limiter(), r.limiter()
+	capacity := func() int64 {
+		all, err := l.Available(r.Context(), user, api)
+		r.must(err)
+		return all[0].Limit.Capacity
+	}
+	set := func(n int64) {
+		r.must(other.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", n)}))
+	}
+	set(10)
+	if got := capacity(); got != 10 {
+		r.Errorf("first use: %d", got)
+	}
+	set(11)
+	r.must(l.Refresh(r.Context()))
+	if got := capacity(); got != 11 {
+		r.Errorf("after Refresh: %d", got)
+	}
+	for n := range int64(r.of(5, 2)) {
+		set(20 + n)
+		seen, tries := false, 0
+		for ; !seen && tries < 30_000; tries++ { // looks are in the background, and the index may be late
+			if tries%1000 == 0 {
+				r.clock.advance(time.Second) // half a minute at most: after a minute, the limit is read again anyway
+			}
+			seen = capacity() == 20+n
+		}
+		if !seen {
+			r.Errorf("change %d: not seen by looks", n)
+		}
+	}
+	if told := r.events.of(engine.EventConfigChanged); len(told) == 0 || told[0].Resource != api {
+		r.Errorf("told of %+v", told)
 	}
 }
