@@ -16,6 +16,7 @@ func TestFollowing(t *testing.T) {
 	tellOnEachKind(t, stories{
 		{"ChangesOfAllKinds", followAllKinds},
 		{"NineOthers", followNineOthers},
+		{"OwnChanges", followOwn},
 		{"AfterAPause", followAfterPause},
 		{"Off", followOff},
 		{"IndexUnusable", followUnusable},
@@ -127,6 +128,25 @@ func followNineOthers(r *story) {
 				r.Errorf("process %d: %d reads and %d lists, not 4 and 1", i+1, reads, lists)
 			}
 		}
+	})
+}
+
+// followOwn: a process that changes something goes by all that others had changed before, although it has not looked since.
+func followOwn(r *story) {
+	r.virtually(func(r *story) {
+		l, other, ctx := r.limiter(), r.limiter(), r.Context()
+		limit := func(n int64) []engine.Limit { return []engine.Limit{stored("a", n)} }
+		r.must(other.SetResourceDefaults(ctx, api, limit(1)))
+		r.wantCapacity("before", l, 1)
+		r.must(other.SetLimits(ctx, user, "", limit(2)))
+		r.must(l.SetSystemDefaults(ctx, limit(9), nil))
+		r.wantCapacity("of the entity, after an own change of the system", l, 2)
+		r.must(other.SetResourceDefaults(ctx, api, limit(3)))
+		r.must(l.DeleteLimits(ctx, user, ""))
+		r.wantCapacity("of the resource, after an own change of the entity", l, 3)
+		r.must(other.SetLimits(ctx, user, api, limit(4)))
+		r.must(l.SetResourceDefaults(ctx, api, limit(5)))
+		r.wantCapacity("of the entity for the resource, after an own change of the resource", l, 4)
 	})
 }
 

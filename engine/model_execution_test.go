@@ -99,7 +99,10 @@ func (c *execution) process(ahead int64, i int) *process {
 		Sleep: func(context.Context, time.Duration) error { return nil },
 	}
 	if c.stale && (c.ideal != nil || i > 0) || c.stale && c.episode.procs == 1 {
-		o.ConfigTTL = 1 << 62
+		o.ConfigTTL, o.FollowInterval = 1<<62, -1
+		if c.follows {
+			o.FollowInterval = time.Second
+		}
 	}
 	if c.repeats {
 		o.DenialTTL = 0

@@ -140,6 +140,7 @@ type traits struct {
 	idles    bool
 	family   bool // the child may cascade to the parent
 	stale    bool // configuration is trusted for ever
+	follows  bool // but changes are looked for, which a limiter with I/O does in the background, where no step can be repeated
 	repeats  bool // denials are repeated from memory
 	huge     bool // limits of the whole legal range
 }
@@ -221,6 +222,7 @@ func (m *maker) traits(agree bool) (t traits) {
 	t.io = (agree || !t.family) && m.one(2)
 	if agree {
 		t.repeats, t.stale = t.procs == 1 && !t.family && m.one(2), t.procs == 1 && m.one(2)
+		t.follows = t.stale && !t.io && m.one(2)
 		return t
 	}
 	t.faults = t.io && !m.one(4)
@@ -228,6 +230,7 @@ func (m *maker) traits(agree bool) (t traits) {
 		t.forces = true
 	}
 	t.stale, t.repeats = m.one(2), m.one(2)
+	t.follows = t.stale && !t.io && m.one(2)
 	t.skew = []time.Duration{0, 0, time.Millisecond, time.Second, 10 * time.Second}[m.IntN(5)]
 	t.steps = t.steps && t.skew > 0
 	t.huge = false

@@ -142,11 +142,11 @@ var costs = []struct {
 	}, cost{2, 8, 1}},
 	{"set limits of an entity for a resource", func(s *shop) { s.take("a") }, func(s *shop) {
 		s.must(s.mine.SetLimits(s.Context(), "b", "gpt-4", rates))
-	}, cost{4, 12, 2}},
+	}, cost{4, 12, 3}},
 	{"limits changed, the next acquire", func(s *shop) {
 		s.take("a")
 		s.must(s.mine.SetResourceDefaults(s.Context(), "gpt-4", []engine.Limit{engine.PerMinute("rpm", 20), engine.PerMinute("tpm", 10_000)}))
-	}, func(s *shop) { s.take("a") }, cost{4, 2, 3}},
+	}, func(s *shop) { s.take("a") }, cost{4, 2, 4}},
 	{"reset of a bucket", func(s *shop) { s.take("a") }, func(s *shop) { s.must(s.mine.ResetBucket(s.Context(), "a", "gpt-4")) }, cost{2, 12, 1}},
 }
 

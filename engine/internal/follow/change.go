@@ -81,19 +81,17 @@ func changeOf(r *backend.Record) (Change, bool) {
 	return Change{Kind: Everything}, true // schema.ActionLimitsChanged, or a later version's
 }
 
-// Changed drops what this process has changed, so that the next Get does not find it. Call it after the commit, also if its
-// outcome is unknown.
+// Changed drops what this process has changed, and all that the limits of the same entities and resources may come from, so
+// that the next Get does not find it: this process goes by all that was stored before its own change. Call it after the
+// commit, also if its outcome is unknown.
 func (f *Follower) Changed(changes ...Change) {
 	for _, c := range changes {
-		switch c.Kind {
-		case EntityChanged:
-			f.entities.drop(c.Name)
-		case ResourceChanged, SystemChanged:
-			f.shared.drop(c.Name)
-		case Everything:
-			f.entities.clear()
-			f.shared.clear()
+		if c.Kind == EntityChanged {
+			f.entities.renew(c.Name, func(e *entity) { e.own = true })
+			continue
 		}
+		f.entities.clear()
+		f.shared.clear()
 	}
 	f.seq.Add(1)
 }

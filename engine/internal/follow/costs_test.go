@@ -48,6 +48,7 @@ type fleet struct {
 	*world
 	random    *rand.Rand
 	processes []*process
+	operator  *process // changes the resource, and acquires nothing
 	entities  []string
 	parents   int
 }
@@ -60,6 +61,7 @@ func newFleet(t *testing.T, processes, entities, parents int) *fleet {
 			f.parent(f.entities[i], fmt.Sprint("parent", i%parents))
 		}
 	}
+	f.operator = f.process(0)
 	for range processes {
 		p := f.process(0)
 		f.processes = append(f.processes, p)
@@ -83,8 +85,8 @@ func (f *fleet) acquire(p *process, name string) {
 	}
 }
 
-// run lets the fleet acquire for as long as the course lasts. Every minute somebody changes an entity, and every ten
-// minutes the resource. It returns the number of acquires.
+// run lets the fleet acquire for as long as the course lasts. Every minute one of the processes changes an entity, and
+// every ten minutes the operator changes the resource. It returns the number of acquires.
 func (f *fleet) run(perMinute int, course time.Duration) (acquires int) {
 	every := time.Minute / time.Duration(perMinute*len(f.entities))
 	for passed, minutes := time.Duration(0), 0; passed < course; passed += every {
@@ -96,7 +98,7 @@ func (f *fleet) run(perMinute int, course time.Duration) (acquires int) {
 				p.change(entityOfName(f.entities[f.random.IntN(len(f.entities))]), "r")
 			}
 			if minutes%10 == 0 {
-				p.change(resourceOfName("r"), "")
+				f.operator.change(resourceOfName("r"), "")
 			}
 		}
 	}

@@ -35,8 +35,9 @@ func (f *Follower) fetch(
 	v := f.view(&p, resource, now)
 	var keys []backend.Key
 	var levels []Level // of keys
+	whole := p.e.own && v.ages[LevelEntityResource] == Unknown
 	for level := LevelEntityResource; level <= LevelSystem; level++ {
-		if wanted(v.ages[level]) {
+		if whole || wanted(v.ages[level]) {
 			for _, k := range f.keys(level, name, resource) {
 				keys, levels = append(keys, k), append(levels, level)
 			}

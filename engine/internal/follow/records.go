@@ -34,6 +34,7 @@ func readNow(now int64) reading {
 
 // entity has an entity's records: its own, its default limits, and its limits for resources, ordered by resource.
 type entity struct {
+	own       bool // this process has changed it: the first read for each resource also reads the shared records. Does not change
 	lock      sync.Mutex
 	read      reading // of record and defaults; the zero reading: they are not known
 	record    Entity

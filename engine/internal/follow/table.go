@@ -119,6 +119,18 @@ func (t *table[E]) replace(name string, inherit func(from, to *E)) {
 	t.slots[name] = s
 }
 
+// renew puts a new entry in the place of one, if there is one. It is not used yet.
+func (t *table[E]) renew(name string, init func(*E)) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	t.dropLocked(name)
+	t.makeRoomLocked(1)
+	s := &slot[E]{weight: 1}
+	init(&s.entry)
+	t.slots[name] = s
+	t.total++
+}
+
 // clear drops all entries.
 func (t *table[E]) clear() {
 	t.lock.Lock()
