@@ -17,8 +17,8 @@ type Options struct {
 	CreateNamespace bool             // register Namespace at first use where it is missing
 	OnUnavailable   Policy           // default: what is stored for the system, else PolicyBlock
 	Timeout         time.Duration    // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
-	FollowInterval  time.Duration    // how often changes of the configuration by other processes are looked for while the limiter is used: 10 ms to ConfigTTL, default 1 s; < 0: never
-	ConfigTTL       time.Duration    // how long configuration is trusted for which no look vouches, default 60 s; < 0: not at all, and there are no looks
+	FollowInterval  time.Duration    // how often the limiter looks for changes of the configuration by others while it is used, 10 ms to ConfigTTL, default 1 s; < 0: never
+	ConfigTTL       time.Duration    // how long configuration is used without looking for changes, or without success, default 60 s; < 0: it is read each time
 	DenialTTL       time.Duration    // how long a denial is repeated from memory, default 1 s; < 0: not at all
 	MaxHold         time.Duration    // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
 	CacheSize       int              // buckets remembered, default 100,000; < 0: one

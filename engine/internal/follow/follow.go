@@ -120,11 +120,14 @@ func (f *Follower) await(ctx context.Context, now int64) {
 	f.Look(ctx, now, f.o.TTL)
 }
 
-// Look waits for a look that begins after now - within, unless there was one. Whatever becomes of the look, the caller may
-// go on. All callers share one look at a time.
+// Look waits for a look that begins after now - within, unless there was one. If within is not 0, and the last look has
+// failed, it makes none until the next one is due. Whatever becomes of the look, the caller may go on. All callers share one
+// look at a time.
 func (f *Follower) Look(ctx context.Context, now int64, within time.Duration) {
 	for !f.off() {
-		fl, mine := f.join(now, func() bool { return f.old(f.vouched.Load(), now) < within })
+		fl, mine := f.join(now, func() bool {
+			return f.old(f.vouched.Load(), now) < within || within > 0 && f.failures > 0 && f.quiet(now)
+		})
 		if fl == nil {
 			return
 		}

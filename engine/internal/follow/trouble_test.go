@@ -252,6 +252,29 @@ func TestIndexRecovers(t *testing.T) {
 	p.wantFetched("afterwards", 0)
 }
 
+// TestManyWritersWhileLooksFail checks that a writer of many events, who looks before each of them, does not try again each time
+// while looks fail.
+func TestManyWritersWhileLooksFail(t *testing.T) {
+	w := newWorld(t)
+	p := w.process(0)
+	p.want("before", "a", "r")
+	p.count()
+	p.listErr = store.ErrUnavailable
+	w.pass(2 * time.Second)
+	for range 1000 {
+		p.Look(t.Context(), p.now(), time.Second)
+	}
+	if lists, _, _, _ := p.count(); lists != 1 {
+		t.Errorf("%d lists", lists)
+	}
+	p.listErr = nil
+	w.pass(2 * time.Second)
+	p.Look(t.Context(), p.now(), time.Second)
+	if lists, _, _, _ := p.count(); lists != 1 || p.failures != 0 {
+		t.Errorf("%d lists when it is due again", lists)
+	}
+}
+
 // TestOwnEventInvisible checks that an own event that does not come into the index makes records grow old, until it comes.
 func TestOwnEventInvisible(t *testing.T) {
 	w := newWorld(t)
