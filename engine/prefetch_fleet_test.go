@@ -21,14 +21,21 @@ import (
 // fleet is processes that share a bucket, in virtual time.
 type fleet struct {
 	*testing.T
-	store    *distant
-	limits   []engine.Limit
-	limiters []*engine.Limiter
-	seed     uint64
+	store     *distant
+	limits    []engine.Limit
+	limiters  []*engine.Limiter
+	seed      uint64
+	stored    bool  // the limits are stored; requests bring none
+	tolerates error // requests may end so
+
+	// each makes a request, and returns how many tokens it holds in the end. nil: Allow.
+	each func(l *engine.Limiter, q engine.Request, random func() float64) (int64, error)
 
 	lock     sync.Mutex
-	asked    int64
-	admitted int64
+	random   *rand.Rand
+	asked    int64     // requests
+	granted  int64     // requests
+	admitted int64     // tokens
 	handed   []*excess // by limit
 }
 
@@ -38,6 +45,8 @@ type distant struct {
 	lock   sync.Mutex
 	random *rand.Rand
 	writes []atomic.Int64 // by process
+	away   atomic.Bool
+	dead   []atomic.Bool // by process: its writes no longer arrive
 }
 
 // far is the store as one process sees it.
@@ -55,6 +64,9 @@ func (s far) Capabilities() backend.Capabilities {
 
 // Apply implements [backend.Backend].
 func (s far) Apply(ctx context.Context, writes []backend.Write, outs []backend.Outcome) error {
+	if s.away.Load() || s.dead[s.process].Load() {
+		return backend.ErrUnavailable
+	}
 	s.writes[s.process].Add(1)
 	s.lock.Lock()
 	there, back := 2e6+s.random.Int64N(5e6), 2e6+s.random.Int64N(6e6)
@@ -89,8 +101,8 @@ func (e *excess) hand(n int64) {
 
 // newFleet makes processes over one bucket. It must be called in virtual time.
 func newFleet(t *testing.T, processes int, seed uint64, o engine.PrefetchOptions, limits ...engine.Limit) *fleet {
-	f := &fleet{T: t, limits: limits, seed: seed}
-	f.store = &distant{Backend: memory.New(nil), random: rand.New(rand.NewPCG(seed, 1)), writes: make([]atomic.Int64, processes)}
+	f := &fleet{T: t, limits: limits, seed: seed, random: rand.New(rand.NewPCG(seed, 0))}
+	f.store = &distant{Backend: memory.New(nil), random: rand.New(rand.NewPCG(seed, 1)), writes: make([]atomic.Int64, processes), dead: make([]atomic.Bool, processes)}
 	for _, l := range limits {
 		f.handed = append(f.handed, newExcess(l, time.Now()))
 	}
@@ -129,18 +141,45 @@ func (f *fleet) run(perSecond float64, d time.Duration) {
 }
 
 func (f *fleet) ask(l *engine.Limiter) {
-	d, err := l.Allow(context.Background(), f.request())
+	q := f.request()
+	if f.stored {
+		q.Limits = nil
+	}
+	n, err := f.make(l, q)
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	if f.asked++; err != nil && !errors.Is(err, engine.ErrContention) {
-		f.Errorf("Allow: %v", err)
-	}
-	if d.Allowed {
-		f.admitted++
+	f.asked++
+	switch {
+	case err == nil:
+		f.granted++
+		f.admitted += n
 		for _, e := range f.handed {
-			e.hand(1)
+			e.hand(n)
 		}
+	case errors.Is(err, errDenied), errors.As(err, new(*engine.ExceededError)):
+	case f.tolerates == nil || !errors.Is(err, f.tolerates):
+		f.Errorf("seed %d: %v", f.seed, err)
 	}
+}
+
+var errDenied = errors.New("denied")
+
+func (f *fleet) make(l *engine.Limiter, q engine.Request) (int64, error) {
+	if f.each != nil {
+		return f.each(l, q, f.draw)
+	}
+	d, err := l.Allow(context.Background(), q)
+	if err == nil && !d.Allowed {
+		err = errDenied
+	}
+	return 1, err
+}
+
+// draw is a number from 0 to 1.
+func (f *fleet) draw() float64 {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.random.Float64()
 }
 
 // writes are those of all processes, and of the busiest one.
@@ -152,20 +191,30 @@ func (f *fleet) writes() (all, most int64) {
 	return all, most
 }
 
-// settle closes all processes and compares the record with what was admitted.
-func (f *fleet) settle() {
+// close closes all processes.
+func (f *fleet) close() {
 	f.Helper()
 	for _, l := range f.limiters {
 		if err := l.Close(); err != nil {
 			f.Error(err)
 		}
 	}
+}
+
+// reader is another process, in exact mode and without delay.
+func (f *fleet) reader() *engine.Limiter {
 	l, err := engine.New(f.store.Backend, &engine.Options{Now: shifted})
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer l.Close()
-	states, err := l.BucketStates(context.Background(), []engine.BucketName{{Entity: "tenant", Resource: "api"}})
+	return l
+}
+
+// settle closes all processes and compares the record with what was admitted.
+func (f *fleet) settle() {
+	f.Helper()
+	f.close()
+	states, err := f.reader().BucketStates(context.Background(), []engine.BucketName{{Entity: "tenant", Resource: "api"}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -177,8 +226,8 @@ func (f *fleet) settle() {
 			f.Errorf("seed %d: %s: usage of %d is recorded, %d was admitted", f.seed, s.Limit.Name, s.Used, f.admitted)
 		}
 	}
-	if states[0].Acquires != f.admitted {
-		f.Errorf("seed %d: %d acquires are recorded, %d were admitted", f.seed, states[0].Acquires, f.admitted)
+	if states[0].Acquires != f.granted {
+		f.Errorf("seed %d: %d acquires are recorded, %d were admitted", f.seed, states[0].Acquires, f.granted)
 	}
 }
 

@@ -137,6 +137,7 @@ func (b *Buyer) Due() int64 {
 	}
 	if b.prefetch && (due != never || !b.pocket.isZero()) {
 		due = min(due, b.lastAsk+b.idleTime())
+		due = max(due, b.quietUntil)
 	}
 	return due
 }

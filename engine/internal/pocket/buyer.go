@@ -63,12 +63,11 @@ type Buyer struct {
 	lastAsk int64
 	latency int64 // usual, of a write
 
-	pause     int64 // between two writes while tokens are scarce
-	pauseEnd  int64
-	aheadFrom int64 // after a failure no write starts ahead before this
-	scarce    bool
-	refused   int // writes in a row
-	tries     int // refused sends in a row of the callers at the head of the queue
+	pause      int64 // between two writes while tokens are scarce
+	pauseEnd   int64
+	quietUntil int64 // after a failure nothing is written unasked before this
+	scarce     bool
+	refused    int // writes in a row
 
 	refund   Tokens // these wait for a write
 	charge   Tokens
@@ -116,7 +115,7 @@ func New(rates []bucket.Rate, opts Options) *Buyer {
 
 // Ask decides on a caller, or queues it. See Step.
 func (b *Buyer) Ask(now int64, c *Caller) Step {
-	c.Verdict, c.Behind, c.waits, c.passed, c.losses = Pending, c.Behind[:0], false, false, 0
+	c.Verdict, c.Behind, c.waits, c.passed, c.losses, c.tries = Pending, c.Behind[:0], false, false, 0, 0
 	if b.ended != Pending {
 		c.Verdict = b.ended
 		return Step{}

@@ -35,7 +35,8 @@ type Caller struct {
 	write  *Write // that carries it, nil: none
 	place  int    // in its callers
 	passed bool   // others were chosen for a write before it
-	losses int    // writes in a row that carried it and were refused
+	losses int    // writes that carried it and were refused
+	tries  int    // sends of them
 }
 
 // acquires is what the caller adds to the count of acquires.

@@ -100,6 +100,7 @@ func (b *Buyer) compose(now int64, callers []*Caller) *Write {
 	for i, c := range w.callers {
 		w.need.add(c.Need)
 		c.write, c.place = w, i
+		w.begun = max(w.begun, c.tries)
 	}
 	for i, need := range w.need {
 		w.reserved[i] = min(b.pocket[i], need)
@@ -137,7 +138,7 @@ func (b *Buyer) load(w *Write) {
 
 // launch makes a write the one that callers wait for.
 func (b *Buyer) launch(now int64, w *Write) *Write {
-	w.first, w.sent, w.Tries = now, now, b.tries
+	w.first, w.sent, w.Tries = now, now, w.begun
 	b.aim(now, w)
 	b.flight = w
 	return w

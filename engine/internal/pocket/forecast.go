@@ -113,7 +113,7 @@ func (b *Buyer) ahead(now int64) *Write {
 	for i, n := range b.low {
 		low = low || b.pocket[i] < n
 	}
-	if !low || b.flight != nil || len(b.queue) > 0 || now-b.lastAsk > aheadWithin || b.pausing(now) || now < b.aheadFrom || b.ended != Pending {
+	if !low || b.flight != nil || len(b.queue) > 0 || now-b.lastAsk > aheadWithin || b.pausing(now) || now < b.quietUntil || b.ended != Pending {
 		return nil
 	}
 	for i := range b.block {
@@ -135,7 +135,7 @@ func (b *Buyer) aim(now int64, w *Write) {
 	if !b.seen.known {
 		return
 	}
-	flips := b.prefetch && w.Tries == b.tries && scale(b.others.others, w.Slack, second) > oneWrite
+	flips := b.prefetch && w.Tries == w.begun && scale(b.others.others, w.Slack, second) > oneWrite
 	for i := range b.rates {
 		rate := &b.rates[i]
 		up := w.Take[i] + w.Charge[i]

@@ -8,7 +8,7 @@ func (b *Buyer) Applied(now int64, w *Write, r *Record) Step {
 	b.begin()
 	b.arrived(w)
 	current := b.learn(now, w, r, true)
-	b.refused, b.tries = 0, 0
+	b.refused = 0
 	b.lose(w.doubtful)
 	if w.Checked {
 		b.scarce = w.cut
@@ -101,7 +101,7 @@ func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 		return b.step(w)
 	}
 	b.arrived(w)
-	if b.tries = w.Tries; w.Tries >= mostTries {
+	if w.Tries >= mostTries {
 		b.contend(w)
 	}
 	b.undo(w)
@@ -112,7 +112,7 @@ func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	b.refused++
 	b.scarce = true
 	for _, c := range b.queue[:w.Callers()] {
-		c.losses++
+		c.losses, c.tries = c.losses+1, w.Tries
 	}
 	return b.serve(now, b.refused <= mostEager || !b.pausing(now)) // those who fit what the record shows write at once
 }
@@ -133,7 +133,6 @@ func (b *Buyer) outlives(w *Write) bool {
 
 // contend gives up on the callers of a write that has lost too often.
 func (b *Buyer) contend(w *Write) {
-	b.tries = 0
 	for _, c := range w.callers {
 		if c != nil {
 			b.decide(c, Contended)
@@ -208,7 +207,7 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 	} else {
 		b.lose(w.Refund)
 		b.restore(w)
-		b.aheadFrom = now + b.pause
+		b.quietUntil = now + b.pause
 	}
 	return b.advance(now)
 }
@@ -216,7 +215,7 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 // postpone lets what waits wait again after a failure, and no write start ahead meanwhile: a store that is away answers at
 // once. A buyer that has ended tries no more.
 func (b *Buyer) postpone(now int64) {
-	b.aheadFrom = now + b.pause
+	b.quietUntil = now + b.pause
 	if b.owedAt != 0 {
 		b.owedAt = now
 	}

@@ -216,3 +216,39 @@ func TestOutage(t *testing.T) {
 		}
 	}
 }
+
+// TestAway: while the store is away, what waits for a write is tried now and then, not all the time.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	s := newWarmStand(t)
+	until, tries := s.now+10*sec, 0
+	for s.now < until && s.Due() < until {
+		if s.tick(); len(s.sent) > 0 {
+			tries++
+			w := s.sent[0]
+			s.sent = s.sent[1:]
+			s.take(s.Failed(s.now, w, true))
+		}
+		if tries > 1000 {
+			t.Fatal("tried all the time")
+		}
+	}
+	s.want("tried", tries > 10, true)
+}
+
+// TestTriesAreOfTheirCallers: callers that are denied one after another, each by a write of its own, are no contention.
+func TestTriesAreOfTheirCallers(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(1, 2))
+	for range 100 {
+		s.now += 2 * sec
+		s.stored.take(&s.rates[0], s.now, 2) // another process takes what there is
+		c := s.ask()
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond)
+		}
+		if c.Verdict != pocket.Denied {
+			t.Fatalf("verdict %d", c.Verdict)
+		}
+	}
+}

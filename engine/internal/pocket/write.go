@@ -42,6 +42,7 @@ type Write struct {
 	owedAt                 int64  // since when what it refunds and charges had waited, 0: nothing had
 	usedAt                 int64  // the same, of usage
 	throttles              int
+	begun                  int    // Tries when it was composed
 	life                   uint32 // Buyer.life when it was composed
 }
 
