@@ -80,9 +80,10 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 	}
 	a.req = *r
 	if !l.noIO {
-		var cancel context.CancelFunc
-		ctx, cancel = l.store.Budget(ctx)
-		defer cancel()
+		defer a.endBudget()
+		if !l.prefetch {
+			ctx = l.budget(ctx, a)
+		}
 	}
 	for range mostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
@@ -98,28 +99,46 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 			return admitted, err
 		}
 		if a.abandoned.Load() { // the store still has buffers of the charges
-			return false, store.NotSent(ctx)
+			return false, store.NotSent(l.budget(ctx, a))
 		}
 	}
 	return false, ErrContention
+}
+
+// budget bounds all that an attempt does with the store. With prefetch it is made when it is needed first: an acquire from the
+// pocket needs none.
+func (l *Limiter) budget(ctx context.Context, a *attempt) context.Context {
+	if a.budget == nil {
+		a.budget, a.cancel = l.store.Budget(ctx)
+	}
+	return a.budget
+}
+
+func (a *attempt) endBudget() {
+	if a.cancel != nil {
+		a.cancel()
+		a.budget, a.cancel = nil, nil
+	}
 }
 
 func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err error) {
 	if err := l.resolve(ctx, a); err != nil {
 		return false, err
 	}
+	one := a.n == 1 && a.takes && !a.beyond && !a.denialKnown
+	if l.prefetch && !one {
+		ctx = l.budget(ctx, a)
+	}
 	switch {
+	case one:
+		c := &a.charges[0]
+		err = l.charge(ctx, a, c)
+		admitted = err == nil && c.result == applied
 	case a.beyond:
 		return false, l.denyBeyond(ctx, a)
 	case !a.takes:
 		return l.decideByReading(ctx, a)
-	case a.denialKnown:
-		return false, l.denyKnown(ctx, a)
-	case a.n == 1:
-		c := &a.charges[0]
-		err = l.charge(ctx, a, c)
-		admitted = err == nil && c.result == applied
-	case l.prefetch && a.deniedByPockets():
+	case a.denialKnown, l.prefetch && a.deniedByPockets():
 		return false, l.denyKnown(ctx, a)
 	default:
 		admitted, err = l.chargeAll(ctx, a)
@@ -193,6 +212,9 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 			return nil, nil, err
 		}
 	}
+	if l.prefetch {
+		ctx = l.budget(ctx, a)
+	}
 	conf, err := l.configOf(ctx, b, a.now)
 	return b, conf, err
 }
@@ -208,16 +230,16 @@ func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error
 		d, first := l.meet(c)
 		switch {
 		case first:
-			err := l.chargeAlone(ctx, a, c)
+			err := l.chargeAlone(l.budget(ctx, a), a, c)
 			d.firstDone(a, c, err)
 			return err
 		case l.prefetch && d.terms.conf != c.conf:
 			d.leave()
 			continue
 		case d.terms != c.terms(): // such callers do not wait for each other
-			return l.chargeAlone(ctx, a, c)
+			return l.chargeAlone(l.budget(ctx, a), a, c)
 		}
-		if open, err := d.ask(ctx, c); open {
+		if open, err := d.ask(ctx, a, c); open {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,8 @@ type attempt struct {
 	within      bool            // by Lease.Consume: it does not count as a new acquire
 	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
 	overrides   bool            // pinned beats what is stored
+	budget      context.Context // of all that it does with the store, nil: not made yet
+	cancel      context.CancelFunc
 	abandoned   atomic.Bool     // a store call still has buffers of the charges
 	root        *bucketState    // of the bucket that the request names
 	unknown     []unknownCharge // of attempts within a lease that were not admitted

@@ -69,7 +69,7 @@ func (d *desk) leave() {
 }
 
 // ask waits for the verdict on a charge. open is false if the desk has ended.
-func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) {
+func (d *desk) ask(ctx context.Context, a *attempt, c *bucketCharge) (open bool, err error) {
 	m := c.meeting(d)
 	d.mu.Lock()
 	if d.ended {
@@ -88,6 +88,7 @@ func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) 
 	m.tries = 1
 	d.act(step, nil)
 	d.mu.Unlock()
+	ctx = d.l.budget(ctx, a)
 	if left := !d.wait(ctx, m); left {
 		err := store.NotSent(ctx)
 		d.l.store.Missed(ctx, err)
