@@ -99,6 +99,10 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "internal/awsconfig", "backend/num"},
 		third: awsSDK,
 	},
+	"httplimit": {
+		what: "what everybody who serves HTTP imports has the engine's libraries and no others",
+		ours: []string{"engine", "internal/pause", "internal/readable"},
+	},
 	"limitertest": {
 		what: "a test of a program needs the engine, the memory store and faults, and no library",
 		ours: []string{"backend", "backend/memory", "engine", "internal/pause"},

@@ -9,7 +9,7 @@ import (
 )
 
 // light are packages that bring nobody a library that the engine does not bring.
-var light = []string{"limitertest"}
+var light = []string{"httplimit", "limitertest"}
 
 // TestLight holds all that the light packages import, directly or not, to the standard library, this module, and the libraries
 // of the engine.
