@@ -158,6 +158,26 @@ func TestDenialByParent(t *testing.T) {
 	}
 }
 
+// If only a parent has limits, there is nothing to show.
+func TestLimitsOfAParentOnly(t *testing.T) {
+	s := serve(t, hello, httplimit.Options{Limits: []engine.Limit{}}, nil)
+	ctx := t.Context()
+	for _, err := range []error{
+		s.limiter.CreateEntity(ctx, engine.Entity{ID: "the-org"}, nil),
+		s.limiter.CreateEntity(ctx, engine.Entity{ID: "key-1", Parent: "the-org", Cascade: true}, nil),
+		s.limiter.SetLimits(ctx, "the-org", "", []engine.Limit{engine.PerMinute("rpm", 1)}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []int{200, 429} {
+		if got := s.get(); got.status != want || got.header.Get("Ratelimit") != "" || got.header.Get("Ratelimit-Policy") != "" {
+			t.Errorf("%+v, want %d without limits", got, want)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	failing, cost := errors.New("max_tokens is missing"), engine.Tokens{"rpm": 1}
 	resource, key := "api", "key-1"
