@@ -3,7 +3,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
-MODULES := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod))
+MODULES := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod examples/go.mod))
 TOOL     = go tool -modfile=$(CURDIR)/tools/go.mod
 
 # The numbers of a benchmark that runs once mean nothing, so that only the verdicts are printed.
@@ -28,7 +28,7 @@ NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
-	bench-peers peers golden life lint fmt release release-check portable clean
+	bench-peers peers examples golden life lint fmt release release-check portable clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -47,7 +47,7 @@ test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
 test: ## run everything: lint, all tests, the race detector, DynamoDB, the model, fuzzing, each benchmark once
 	@.ci/setup.sh
-	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers life
+	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers+examples life
 
 # Each suite on DynamoDB runs once: those of `race` with Java, those of `dynamodb` with Docker.
 check: export OVER = .ci/docker.sh
@@ -98,6 +98,9 @@ fuzz: ## run each fuzz target for a time (FUZZTIME=10s, or a count such as 10000
 
 peers: ## run the tests of bench/peers, and each of its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
+
+examples: ## run the tests of the examples, which are a module of their own
+	cd examples && go test -count=1 -timeout=$(TIMEOUT) ./...
 
 life: ## run the compiled program through a whole life, failures included, and time its commands
 	@.ci/life.sh

@@ -104,9 +104,17 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "internal/awsconfig", "backend/num"},
 		third: awsSDK,
 	},
+	"httplimit": {
+		what: "what everybody who serves HTTP imports has the engine's libraries and no others",
+		ours: []string{"engine", "internal/pause", "internal/readable"},
+	},
+	"limitertest": {
+		what: "a test of a program needs the engine, the memory store and faults, and no library",
+		ours: []string{"backend", "backend/memory", "engine", "internal/pause"},
+	},
 	"conformance": {
 		what:  "the suite is for stores that it has never heard of",
-		ours:  []string{"backend", "backend/num", "engine", "engine/bucket", "aggregator"},
+		ours:  []string{"backend", "backend/num", "engine", "engine/bucket", "aggregator", "limitertest"},
 		third: []string{"pgregory.net/rapid", "github.com/anishathalye/porcupine"},
 	},
 	"internal/dynamolocal": {what: "it gets and runs a Java program, for tests and for users, with the standard library"},
@@ -159,6 +167,7 @@ var rooms = map[string]room{
 		},
 		never: map[string]string{
 			module + "/conformance":                      "the suite would bring testing and its flags into the binary",
+			module + "/limitertest":                      "it would bring testing and its flags into the binary",
 			module + "/stack/stacktest":                  "it would bring testing and its flags into the binary",
 			module + "/backend/dynamo/dynamotest":        "it would bring a container engine's client into the binary",
 			module + "/aggregator/lambda/lambdatest":     "it would bring testing and its flags into the binary",
@@ -174,7 +183,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest", "internal/awsconfig/awsconfigtest"}
+var testers = []string{"conformance", "limitertest", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest", "internal/awsconfig/awsconfigtest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{
@@ -185,6 +194,7 @@ var refusals = map[string]string{
 	module + "/engine/schema":  "only the engine and the aggregator know what is in a record",
 	module + "/engine/bucket":  "only the engine, the aggregator and the suite know what a limit is",
 	module + "/conformance":    "the suite is for tests",
+	module + "/limitertest":    "it is for tests",
 	module + "/stack":          "only the command line deploys",
 	module + "/internal/spin":  "take a sync.Mutex: the spin lock is for critical sections of nanoseconds",
 	"github.com/aws":           "AWS ends at backend/dynamo, stack and aggregator/lambda",

@@ -128,7 +128,8 @@ var known = map[string]string{
 	"testing": "testing", "time": "time", "atomic": "sync/atomic", "strings": "strings", "synctest": "testing/synctest",
 	"engine": module + "/engine", "backend": module + "/backend", "memory": module + "/backend/memory",
 	"bolt": module + "/backend/bolt", "dynamo": module + "/backend/dynamo", "stack": module + "/stack",
-	"conformance": module + "/conformance", "aggregator": module + "/aggregator",
+	"conformance": module + "/conformance", "aggregator": module + "/aggregator", "limitertest": module + "/limitertest",
+	"httplimit": module + "/httplimit", "netip": "net/netip",
 }
 
 // imports imports those that code uses.

@@ -36,7 +36,7 @@
 //
 // # Faults
 //
-// [Fault] wraps a store and makes requests fail: before they are sent, after they were carried out, later than they were
+// [Fault], which is that of package limitertest, wraps a store and makes requests fail: before they are sent, after they were carried out, later than they were
 // reported lost, by hanging with or without regard for the context, or by losing races. A [Plan] decides which, by the
 // number of the call, its operation and keys, or by a seed. Fault counts what happened to which requests, so that a test can
 // prove that its fault occurred.

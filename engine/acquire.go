@@ -79,11 +79,8 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 		return false, err
 	}
 	a.req = *r
-	if !l.noIO {
-		defer a.endBudget()
-		if !l.prefetch {
-			ctx = l.budget(ctx, a)
-		}
+	if !l.noIO && !l.prefetch {
+		ctx = l.budget(ctx, a)
 	}
 	for range mostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
@@ -103,22 +100,6 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 		}
 	}
 	return false, ErrContention
-}
-
-// budget bounds all that an attempt does with the store. With prefetch it is made when it is needed first: an acquire from the
-// pocket needs none.
-func (l *Limiter) budget(ctx context.Context, a *attempt) context.Context {
-	if a.budget == nil {
-		a.budget, a.cancel = l.store.Budget(ctx)
-	}
-	return a.budget
-}
-
-func (a *attempt) endBudget() {
-	if a.cancel != nil {
-		a.cancel()
-		a.budget, a.cancel = nil, nil
-	}
 }
 
 func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err error) {

@@ -150,8 +150,21 @@ func (a *attempt) addCharge(b *bucketState, conf *config, root, noRegimes bool) 
 	return c
 }
 
+// budget bounds all that an attempt does with the store. With prefetch it is made when it is needed first: an acquire from the
+// pocket needs none.
+func (l *Limiter) budget(ctx context.Context, a *attempt) context.Context {
+	if a.budget == nil {
+		a.budget, a.cancel = l.store.Budget(ctx)
+	}
+	return a.budget
+}
+
 // release gives the attempt back to the pool.
 func (l *Limiter) release(a *attempt) {
+	if a.cancel != nil {
+		a.cancel()
+		a.budget, a.cancel = nil, nil
+	}
 	if a.abandoned.Load() {
 		return
 	}

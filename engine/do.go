@@ -28,6 +28,9 @@ func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 		e.Attempts += a.charges[i].tries
 	}
 	e.Cached = e.Attempts == 0 && a.takes // a request of zeros is decided by reading
+	if !admitted {
+		l.observeDenial(a, &e)
+	}
 	l.observe(e)
 }
 

@@ -20,15 +20,39 @@ type ExceededError struct {
 	public bool   // the limits of other entities are left out
 	note   string // what an operator should know: clocks that disagree
 	limits snapshot
+	given  []LimitStatus // of NewExceededError, instead of limits
+}
+
+// NewExceededError returns the denial that statuses describe, the entity's own limits first: for tests, and for denials that
+// another process has sent. RetryAfter is the longest wait of the limits that are Exceeded; NeverFits is true if one of them
+// never fits.
+func NewExceededError(statuses ...LimitStatus) *ExceededError {
+	e := &ExceededError{given: slices.Clone(statuses)}
+	for i, s := range statuses {
+		if i == 0 {
+			e.entity = s.Entity
+		}
+		if s.Exceeded {
+			e.RetryAfter, e.NeverFits = max(e.RetryAfter, s.RetryAfter), e.NeverFits || s.NeverFits
+		}
+	}
+	if e.NeverFits {
+		e.RetryAfter = math.MaxInt64
+	}
+	return e
 }
 
 // Statuses computes the status of every limit of every bucket on the request's path, the entity's first, then its
 // parents'.
 func (e *ExceededError) Statuses() []LimitStatus {
-	if !e.public {
-		return e.limits.statuses(nil)
+	all := slices.Clone(e.given)
+	if all == nil {
+		all = e.limits.statuses(nil)
 	}
-	return e.limits.statuses(func(s *limitState) bool { return s.id.entity == e.entity })
+	if e.public {
+		return slices.DeleteFunc(all, func(s LimitStatus) bool { return s.Entity != e.entity })
+	}
+	return all
 }
 
 // Error names the limit that matters most. The wait in it is rounded up for people; RetryAfter is exact.

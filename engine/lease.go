@@ -227,13 +227,15 @@ func (lease *Lease) Consumed() Tokens {
 func (lease *Lease) Degraded() bool { return lease != nil && lease.degraded }
 
 // Statuses lists every limit on the path as it was right after the acquire.
-func (lease *Lease) Statuses() []LimitStatus {
+func (lease *Lease) Statuses() []LimitStatus { return lease.AppendStatuses(nil) }
+
+// AppendStatuses appends what Statuses lists to all, for callers who use the same memory again, and returns the longer slice.
+func (lease *Lease) AppendStatuses(all []LimitStatus) []LimitStatus {
 	if lease.inert() {
-		return nil
+		return all
 	}
 	lease.mu.Lock()
 	defer lease.mu.Unlock()
-	var all []LimitStatus
 	for _, p := range lease.parts() {
 		for i := range p.required.Terms {
 			left := bucket.Arrival{At: p.at(i).left, Seen: true}

@@ -1,6 +1,11 @@
 package engine
 
-import "time"
+import (
+	"strconv"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
 
 // Observer is told what a limiter does. Observe is called on the caller's goroutine, concurrently: it must be quick and
 // must not call the limiter. Adapters for metrics and tracing live outside this package.
@@ -11,7 +16,7 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventDecision      EventKind = iota + 1 // Allowed, Cached; Attempts: writes it took, 0 for one from memory
+	EventDecision      EventKind = iota + 1 // Allowed, Cached; Attempts: writes it took, 0 for one from memory; of a denial also Limit, Level and Denier
 	EventStoreCall                          // Call, Latency, Requests and Units where the store tells them, Err
 	EventDegraded                           // an acquire was admitted without the store; Err
 	EventRefundLost                         // tokens that were to be refunded may stay charged: the outcome is unknown, or it was too late; Err, Tokens
@@ -24,11 +29,26 @@ const (
 	EventConfigChanged                      // another process has changed the configuration of Entity, or of Resource; without both, of the system or of anything
 )
 
+var kindNames = [...]string{
+	"", "decision", "store_call", "degraded", "refund_lost", "clock_ahead", "large_record", "contention", "store_clock", "refresh", "skipped", "config_changed",
+}
+
+// String returns the kind's name in lower case, such as "refund_lost", for logs and as an attribute of metrics.
+func (k EventKind) String() string {
+	if k == 0 || int(k) >= len(kindNames) {
+		return "event_" + strconv.Itoa(int(k))
+	}
+	return kindNames[k]
+}
+
 // Event is something that happened.
 type Event struct {
 	Kind             EventKind
 	Entity, Resource string
 	Allowed, Cached  bool
+	Limit            string // the name of the limit that decided a denial: ExceededError.Primary
+	Level            Level  // the level that the limit comes from
+	Denier           string // whose limit it is: Entity, or one of its parents
 	Attempts         int
 	Call             string // read, apply, commit, list, scan or sweep
 	Latency          time.Duration
@@ -45,4 +65,66 @@ func (l *Limiter) observe(e Event) {
 	if l.opts.Observer != nil {
 		l.opts.Observer.Observe(e)
 	}
+}
+
+// observeDenial says in e which limit decided a denial.
+func (l *Limiter) observeDenial(a *attempt, e *Event) {
+	if c, i := a.onlyDenier(); c != nil {
+		e.decidedBy(c, &c.assumed.Terms[i])
+		return
+	}
+	var s snapshot
+	if _, _, err := l.fillSnapshot(a, &s); err != nil {
+		return // the caller gets the error
+	}
+	decides := s.decisive()
+	for i := range a.n {
+		if c := &a.charges[i]; decides != nil && &c.state.id == decides.id {
+			e.decidedBy(c, &decides.set.Terms[decides.i])
+		}
+	}
+}
+
+func (e *Event) decidedBy(c *bucketCharge, limit *schema.Term) {
+	e.Limit, e.Denier, e.Level = limit.Name, c.state.id.entity, c.conf.level
+	if limit.Brought {
+		e.Level = LevelRequest
+	}
+}
+
+// onlyDenier finds the limit that denies, if the last seen records show that there is one and no more. Then nothing is to be
+// compared, which would take longer than the denial.
+func (a *attempt) onlyDenier() (denies *bucketCharge, index int) {
+	for k := range a.n {
+		c := &a.charges[k]
+		if !c.fromLastSeen || c.assumed != c.required {
+			return nil, 0
+		}
+		for i := range c.assumed.Rates {
+			if !c.most[i].Less(c.assumed.Rates[i].Base(c.tats[i], c.ys[i])) {
+				continue
+			}
+			if denies != nil {
+				return nil, 0
+			}
+			denies, index = c, i
+		}
+	}
+	return denies, index
+}
+
+// decisive finds the limit that ExceededError.Primary returns, nil if there is none.
+func (s *snapshot) decisive() (best *limitState) {
+	for _, states := range [...][]limitState{s.few[:s.n], s.more} {
+		for i := range states {
+			state := &states[i]
+			if state.requested > state.set.Rates[state.i].Capacity() {
+				return state
+			}
+			if state.exceeded && (best == nil || state.retryAfter > best.retryAfter) {
+				best = state
+			}
+		}
+	}
+	return best
 }

@@ -22,11 +22,12 @@ const (
 	LevelEntity                      // stored for the entity, all resources
 	LevelResource                    // stored for the resource
 	LevelSystem                      // stored for the system
+	LevelRequest                     // brought by a request
 )
 
 // String is the level's name.
 func (l Level) String() string {
-	return [...]string{"none", "entity+resource", "entity", "resource", "system"}[min(l, LevelSystem)]
+	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(l, LevelRequest)]
 }
 
 // config is what is stored for one entity and resource. Immutable; entities without a record share theirs.

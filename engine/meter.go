@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"sync"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+)
+
+// Meter charges a stream to one limit of a lease while it runs, a step ahead. Safe for concurrent use; calls run one after the
+// other.
+//
+//	lease, err := limiter.Acquire(ctx, request) // for the prompt
+//	…
+//	meter := lease.Meter("tpm", 500)
+//	defer meter.Close(ctx)
+//	for piece := range answer {
+//		if err := meter.Add(ctx, piece.Tokens); err != nil {
+//			break // denied, or the store cannot be reached
+//		}
+//		…
+//	}
+type Meter struct {
+	lease *Lease
+	limit string
+	step  int64
+
+	mu     sync.Mutex
+	used   int64 // tokens of the stream
+	taken  int64 // tokens taken from the limit for it, steps of which the last may not be used up
+	closed bool
+}
+
+// Meter returns a meter that takes step tokens of limit at a time. What the lease holds already is not the stream's: acquire what
+// is used before the stream begins, such as a prompt. The step must be from 1 to 10^15, and at most the limit's capacity, because a
+// larger one never fits. Small steps waste few tokens while the stream runs; each is a write. If the step is invalid, Add
+// returns a *ValidationError. The meter of a nil or degraded lease admits everything.
+func (lease *Lease) Meter(limit string, step int64) *Meter {
+	return &Meter{lease: lease, limit: limit, step: step}
+}
+
+// Add counts n tokens of the stream. If more tokens were used than were taken, it first takes as many steps as are missing,
+// through the token check, as [Lease.Consume] does in one call. An *ExceededError means that they are not available: cut the
+// stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After any of these
+// errors the n tokens are counted nonetheless, since the model has produced them: Close charges them. Add returns a
+// *ValidationError if the step is invalid or n is not from 0 to 10^15, ErrOutOfRange if the stream would have more than 10^15 tokens,
+// and ErrLeaseClosed after Close; then it counts nothing.
+func (m *Meter) Add(ctx context.Context, n int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return ErrLeaseClosed
+	case m.step < 1 || m.step > bucket.MaxAmount:
+		return &ValidationError{"Meter.step", m.step, "must be 1 to 10^15 tokens"}
+	case n < 0 || n > bucket.MaxAmount:
+		return &ValidationError{"Meter.Add", n, "must be 0 to 10^15 tokens"}
+	case n > bucket.MaxAmount-m.used:
+		return ErrOutOfRange
+	}
+	m.used += n
+	missing := m.used - m.taken
+	if missing <= 0 {
+		return nil
+	}
+	steps := (missing + m.step - 1) / m.step
+	if err := m.lease.Consume(ctx, Tokens{m.limit: steps * m.step}); err != nil {
+		return err
+	}
+	m.taken += steps * m.step
+	return nil
+}
+
+// Used returns the tokens of the stream so far.
+func (m *Meter) Used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.used
+}
+
+// Close charges what was used and not taken, even if that leads to debt, or refunds what was taken and not used, by
+// [Lease.Adjust] and [Lease.Flush]. So it does not matter whether ctx has ended, and the lease stays open: Commit, which then has
+// nothing to write, or Rollback ends it. After an error Close may be called again. When it has returned nil, it does nothing more.
+// It returns ErrLeaseClosed if the lease has ended.
+func (m *Meter) Close(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil
+	}
+	if rest := m.used - m.taken; rest != 0 {
+		if err := m.lease.Adjust(Tokens{m.limit: rest}); err != nil {
+			return err
+		}
+		m.taken = m.used // now the adjustment is the lease's, also if it cannot be written
+	}
+	if err := m.lease.Flush(ctx); err != nil {
+		return err
+	}
+	m.closed = true
+	return nil
+}

@@ -1,0 +1,100 @@
+package engine_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// Each kind has a name of its own, and a number that has none is shown.
+func TestEventKindString(t *testing.T) {
+	names := map[string]engine.EventKind{}
+	for kind := engine.EventDecision; kind <= engine.EventConfigChanged; kind++ {
+		if before, taken := names[kind.String()]; taken || kind.String() == "" {
+			t.Errorf("kinds %d and %d are both called %q", before, kind, kind)
+		}
+		names[kind.String()] = kind
+	}
+	equal(t, "names", []string{engine.EventDecision.String(), engine.EventRefundLost.String(), engine.EventConfigChanged.String()},
+		[]string{"decision", "refund_lost", "config_changed"})
+	equal(t, "others", fmt.Sprint(engine.EventKind(0), (engine.EventConfigChanged+1), engine.EventKind(255)), "event_0 event_12 event_255")
+}
+
+// An event of a denial says which limit of whom decided it, as the denial does, and the level that the limit comes from.
+func TestEventsOfDenials(t *testing.T) {
+	w, seen := newWorld(t), &watcher{}
+	l := w.limiter(w.store, &engine.Options{Observer: seen})
+	one := []engine.Limit{engine.PerDay("a", 1)}
+	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "org"}, nil))
+	must(t, l.CreateEntity(t.Context(), engine.Entity{ID: "child", Parent: "org", Cascade: true}, nil))
+	must(t, l.SetSystemDefaults(t.Context(), []engine.Limit{engine.PerDay("a", 1), engine.PerHour("b", 5)}, nil))
+	must(t, l.SetResourceDefaults(t.Context(), "resource", one))
+	must(t, l.SetLimits(t.Context(), "entity", "", one))
+	must(t, l.SetLimits(t.Context(), "entity", "both", one))
+	must(t, l.SetLimits(t.Context(), "child", "any", []engine.Limit{engine.PerDay("a", 9)}))
+	for _, c := range []struct {
+		name, entity, resource string
+		consume                engine.Tokens
+		override               []engine.Limit
+		want                   string
+	}{
+		{"system", "x", "any", engine.Tokens{"a": 1}, nil, "a system x"},
+		{"resource", "x", "resource", engine.Tokens{"a": 1}, nil, "a resource x"},
+		{"entity", "entity", "any", engine.Tokens{"a": 1}, nil, "a entity entity"},
+		{"both", "entity", "both", engine.Tokens{"a": 1}, nil, "a entity+resource entity"},
+		{"request", "y", "any", engine.Tokens{"c": 1}, []engine.Limit{engine.PerDay("c", 1)}, "c request y"},
+		{"parent", "child", "any", engine.Tokens{"a": 1}, nil, "a system org"},
+		{"longest", "z", "any", engine.Tokens{"a": 1, "b": 5}, nil, "a system z"},
+		{"never", "v", "any", engine.Tokens{"a": 1, "b": 6}, nil, "b system v"},
+	} {
+		for range 3 { // from the refusal of a write, or from memory
+			_, err := l.Acquire(t.Context(), engine.Request{Entity: c.entity, Resource: c.resource, Consume: c.consume, Override: c.override})
+			events := seen.of(engine.EventDecision)
+			e := events[len(events)-1]
+			got := fmt.Sprint(e.Limit, " ", e.Level, " ", e.Denier)
+			var exceeded *engine.ExceededError
+			switch {
+			case err == nil && (e.Limit != "" || e.Level != engine.LevelNone || e.Denier != ""):
+				t.Errorf("%s: an admission says %q", c.name, got)
+			case err == nil:
+			case !errors.As(err, &exceeded):
+				t.Fatal(err)
+			case got != c.want || exceeded.Primary().Limit.Name != e.Limit || exceeded.Primary().Entity != e.Denier:
+				t.Errorf("%s: denied by %q, want %q; the denial is %v", c.name, got, c.want, exceeded)
+			}
+		}
+		events := seen.of(engine.EventDecision)
+		if events[len(events)-1].Allowed {
+			t.Errorf("%s: nothing was denied", c.name)
+		}
+	}
+}
+
+// silent is an observer that allocates nothing.
+type silent struct{ denied int }
+
+func (s *silent) Observe(e engine.Event) {
+	if e.Limit != "" {
+		s.denied++
+	}
+}
+
+// Saying which limit denied allocates nothing.
+func TestEventsAllocateNothing(t *testing.T) {
+	w, seen := newWorld(t), &silent{}
+	r := ask(1, engine.PerDay("a", 1), engine.PerDay("b", 1))
+	mustAcquire(t, w.Limiter, r)
+	count := func(l *engine.Limiter) float64 {
+		return testing.AllocsPerRun(100, func() {
+			if d, err := l.Allow(t.Context(), r); err != nil || d.Allowed {
+				t.Fatal(d, err)
+			}
+		})
+	}
+	without, with := count(w.Limiter), count(w.limiter(w.store, &engine.Options{Observer: seen}))
+	if with > without || seen.denied == 0 {
+		t.Errorf("a denial allocates %v with an observer, %v without; %d events", with, without, seen.denied)
+	}
+}

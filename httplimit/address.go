@@ -1,0 +1,52 @@
+package httplimit
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// clientAddress is the entity of a caller without a key: the address of the client, or the prefix of it that one customer of a
+// provider has.
+func clientAddress(r *http.Request, trusted []netip.Prefix) string {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return "ip:unknown" // a Unix socket, or a listener of the program's own
+	}
+	address := forwardedFor(r, peer.Addr().Unmap(), trusted)
+	if address.Is4() {
+		return "ip:" + address.String()
+	}
+	prefix, _ := address.WithZone("").Prefix(64) // fails only for more bits than an address has
+	return "ip:" + prefix.String()
+}
+
+// forwardedFor follows X-Forwarded-For from the peer backwards as long as the proxies are trusted. An entry that is not an address
+// ends it: the proxy that has added it is the client.
+func forwardedFor(r *http.Request, address netip.Addr, trusted []netip.Prefix) netip.Addr {
+	isTrusted := func(p netip.Prefix) bool { return p.Contains(address) }
+	if !slices.ContainsFunc(trusted, isTrusted) {
+		return address
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		before, ok := parseHop(strings.TrimSpace(hop))
+		if !ok {
+			return address
+		}
+		if address = before; !slices.ContainsFunc(trusted, isTrusted) {
+			return address
+		}
+	}
+	return address
+}
+
+// parseHop reads an address, with or without a port.
+func parseHop(hop string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+		return withPort.Addr().Unmap(), true
+	}
+	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	return address.Unmap(), err == nil
+}
