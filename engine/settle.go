@@ -218,6 +218,9 @@ func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) 
 	if a.Seen {
 		bound = later(bound, a.At)
 	}
+	if c.tries > 1 { // others write faster: what they take meanwhile must not refuse every try
+		bound = bound.Add(rate.Cost(rate.Capacity()))
+	}
 	tat := schema.Tat(i)
 	if n <= 0 {
 		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})

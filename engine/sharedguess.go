@@ -74,6 +74,9 @@ func (c *bucketCharge) shareLimit(w *pocket.Write, i int) (full int64) {
 	if w.Charge[i] > 0 && c.tats[i].Seen {
 		most = later(most, c.tats[i].At)
 	}
+	if w.Charge[i] > 0 && w.Tries > 0 { // as in bound
+		most = most.Add(rate.Cost(rate.Capacity()))
+	}
 	if w.Take[i] > 0 {
 		most = rate.Ceiling(y).Sub(rate.Cost(w.Take[i])).Add(down)
 	}
