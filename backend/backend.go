@@ -27,7 +27,7 @@ type Backend interface {
 	//
 	// out[i].Err is nil if the conditions were checked. Then out[i].Applied tells whether they held, and out[i].Record is
 	// the record after the write, or the record that its conditions were checked on. If they were not checked, or it is
-	// not known whether they were, out[i].Err says why: ErrUnavailable and ErrContention mean that the write was certainly
+	// not known whether they were, out[i].Err says why: ErrUnavailable, ErrContention and ErrThrottled mean that the write was certainly
 	// not applied, ErrOutcomeUnknown that it may have been.
 	//
 	// Apply returns nil if every out[i].Err is nil, or else the first of them. An error of the whole call is in every

@@ -21,7 +21,7 @@ var errorsPromise = cases{
 // sentinels are the errors that an error of a store can match. It matches one of them, and perhaps ctx's error, too.
 var sentinels = []error{
 	backend.ErrInvalid, backend.ErrTooLarge, backend.ErrClosed, backend.ErrUnavailable, backend.ErrOutcomeUnknown,
-	backend.ErrRejected, backend.ErrContention, backend.ErrConflict,
+	backend.ErrRejected, backend.ErrContention, backend.ErrThrottled, backend.ErrConflict,
 }
 
 // wantClass checks the class of an error, if there is one; that there is one is proved by another promise.

@@ -233,7 +233,7 @@ func (l *Limiter) chargeAlone(ctx context.Context, a *attempt, c *bucketCharge) 
 	c.buildGuess()
 	for c.tries = 1; ; c.tries++ {
 		if err := l.send(ctx, a, c); err != nil {
-			return err
+			return c.throttled(err)
 		}
 		if c.outs[0].Applied {
 			if c.result = applied; c.onlyConverts { // a conversion whose request is denied
@@ -275,6 +275,9 @@ func (l *Limiter) apply(ctx context.Context, a *attempt, c *bucketCharge) (aband
 	}
 	if abandoned {
 		a.abandoned.Store(true)
+	}
+	if c.shared != nil && errors.Is(err, backend.ErrThrottled) { // the buyer sends it again
+		return true, err
 	}
 	if errors.Is(err, backend.ErrOutcomeUnknown) {
 		c.unsure = true

@@ -48,6 +48,22 @@ func (l *Limiter) denyBeyond(ctx context.Context, a *attempt) error {
 	return l.denyKnown(ctx, a)
 }
 
+// throttledDenial is how long a bucket denies that is written more often than the store can.
+const throttledDenial = time.Second
+
+// throttled makes a denial of the error of a write that the store has throttled because its bucket is too hot: that is no
+// outage, or whoever can heat a bucket could have a policy let everything through. Other errors stay as they are.
+func (c *bucketCharge) throttled(err error) error {
+	if c.shared != nil || c.unsure || !errors.Is(err, backend.ErrThrottled) {
+		return err
+	}
+	if c.creates { // the bucket was not seen before
+		clear(c.tats[:])
+	}
+	c.result, c.fromLastSeen, c.pause = denied, true, throttledDenial
+	return nil
+}
+
 // reportAhead tells the operator of a clock that is far ahead; the denial's text will, too.
 func (l *Limiter) reportAhead(ctx context.Context, c *bucketCharge, ahead int64) {
 	c.ahead = ahead

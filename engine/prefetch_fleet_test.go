@@ -47,6 +47,7 @@ type distant struct {
 	writes []atomic.Int64 // by process
 	away   atomic.Bool
 	dead   []atomic.Bool // by process: its writes no longer arrive
+	hot    atomic.Int64  // so many of a hundred writes are throttled
 }
 
 // far is the store as one process sees it.
@@ -69,9 +70,13 @@ func (s far) Apply(ctx context.Context, writes []backend.Write, outs []backend.O
 	}
 	s.writes[s.process].Add(1)
 	s.lock.Lock()
+	throttled := s.random.Int64N(100) < s.hot.Load()
 	there, back := 2e6+s.random.Int64N(5e6), 2e6+s.random.Int64N(6e6)
 	s.lock.Unlock()
 	_ = pause.For(context.Background(), time.Duration(there))
+	if throttled {
+		return backend.ErrThrottled
+	}
 	err := s.Backend.Apply(ctx, writes, outs)
 	_ = pause.For(context.Background(), time.Duration(back))
 	return err

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -90,6 +91,8 @@ func (d *desk) report(w *pocket.Write, c *bucketCharge, err error) (pocket.Step,
 	case errors.Is(err, errRestart):
 		d.retire(now, w)
 		return pocket.Step{}, nil
+	case errors.Is(err, backend.ErrThrottled):
+		return d.buyer.Throttled(now, w, rand.Uint64()), nil
 	case err != nil && c.unsure && c.refunds() && w.Callers() > 0: // without the refunds it can be sent again
 		return d.buyer.Unknown(now, w), nil
 	case err != nil:

@@ -226,8 +226,8 @@ func TestRacesAreNoTrouble(t *testing.T) {
 	}
 }
 
-// TestOnlyTroubleIsLetThrough: under Allow, throttling and a dead server are; permissions, credentials and a table that is
-// gone are not.
+// TestOnlyTroubleIsLetThrough: under Allow, throttling of the account and a dead server are; a hot bucket, permissions,
+// credentials and a table that is gone are not.
 func TestOnlyTroubleIsLetThrough(t *testing.T) {
 	t.Parallel()
 	for what, c := range map[string]struct {
@@ -235,7 +235,7 @@ func TestOnlyTroubleIsLetThrough(t *testing.T) {
 		passes bool
 	}{
 		"throttled":           {Throttling(AccountLimit), true},
-		"a hot key":           {ProvisionedThroughputExceeded(KeyRange), true},
+		"a hot key":           {ProvisionedThroughputExceeded(KeyRange), false},
 		"a 500":               {InternalServerError, true},
 		"a 503":               {Unavailable, true},
 		"missing permission":  {AccessDenied, false},

@@ -42,7 +42,7 @@ func TestClassify(t *testing.T) {
 	cancel()
 	const unknown, unavailable, rejected = "unknown", "unavailable", "rejected"
 	words := map[string]error{
-		unknown: backend.ErrOutcomeUnknown, unavailable: backend.ErrUnavailable, rejected: backend.ErrRejected, "race": backend.ErrContention,
+		unknown: backend.ErrOutcomeUnknown, unavailable: backend.ErrUnavailable, rejected: backend.ErrRejected, "race": backend.ErrContention, "throttled": backend.ErrThrottled,
 		"large": backend.ErrTooLarge, "invalid": backend.ErrInvalid, "none": ErrNotDeployed, "canceled": context.Canceled,
 	}
 	sending := func(err error) error { return &smithyhttp.RequestSendError{Err: err} }
@@ -70,7 +70,7 @@ func TestClassify(t *testing.T) {
 		{"another body under a token", coded(400, "IdempotentParameterMismatchException", ""), "invalid", "invalid", ""},
 		{"hot key", answered(400, &types.ProvisionedThroughputExceededException{ThrottlingReasons: []types.ThrottlingReason{
 			{Reason: aws.String("TableWriteAccountLimitExceeded")}, {Reason: aws.String("TableWriteKeyRangeThroughputExceeded")},
-		}}), unavailable, unavailable, "bucket is too hot"},
+		}}), "throttled", unavailable, "bucket is too hot"},
 		{"race of a transaction", canceled("None", "TransactionConflict"), "race", "race", "said TransactionConflict"},
 		{"the gravest reason counts", canceled("ThrottlingError", "None", "TransactionConflict"), unavailable, unavailable, "said ThrottlingError"},
 		{"a large item of a transaction", canceled("None", "ItemCollectionSizeLimitExceeded", "ThrottlingError"), "large", "large", ""},

@@ -84,6 +84,8 @@ func classify(ctx context.Context, table string, err error, p purpose) error {
 			ErrNotDeployed, table, table, err)
 	case class >= 0 && strings.Contains(err.Error()+more, "exceeded the maximum allowed size"):
 		meaning = backend.ErrTooLarge
+	case p == writing && strings.HasPrefix(more, tooHot):
+		meaning = backend.ErrThrottled
 	case class >= 0:
 		meaning = classes[class].meaning
 	case status >= http.StatusInternalServerError:
@@ -115,6 +117,9 @@ func unsigned(ctx context.Context, table string, none *awsconfig.Error) error {
 	return fmt.Errorf("%w: dynamo: %s: %w", backend.ErrRejected, table, none)
 }
 
+// tooHot is what the error of a throttled key range says.
+const tooHot = ": a single bucket is too hot (1,000 writes a second; admissions, denials and retries count)"
+
 // told returns the code of an answer, "" if there is none, and what its text does not say: the gravest reason of a
 // transaction, or why it was throttled, because a hot key and a growing table need different cures.
 func told(err error) (code, more string) {
@@ -143,7 +148,7 @@ func told(err error) (code, more string) {
 	}
 	for _, r := range reasons {
 		if more = ": " + aws.ToString(r.Reason); strings.Contains(more, "KeyRange") {
-			more = ": a single bucket is too hot (1,000 writes a second; admissions, denials and retries count)" + more
+			more = tooHot + more
 			break
 		}
 	}

@@ -74,7 +74,7 @@ func TestErrors(t *testing.T) {
 		"transaction under way":  {answer: TransactionConflict, write: backend.ErrContention, read: backend.ErrContention},
 		"same token under way":   {answer: TransactionInProgress, commit: backend.ErrOutcomeUnknown},
 		"another region's write": {answer: ReplicatedWriteConflict, write: backend.ErrContention},
-		"hot key":                {answer: ProvisionedThroughputExceeded(KeyRange), write: backend.ErrUnavailable, read: backend.ErrUnavailable, says: "bucket is too hot"},
+		"hot key":                {answer: ProvisionedThroughputExceeded(KeyRange), write: backend.ErrThrottled, read: backend.ErrUnavailable, says: "bucket is too hot"},
 		"throttled table":        {answer: Throttling(OnDemandLimit), write: backend.ErrUnavailable, commit: backend.ErrUnavailable, says: OnDemandLimit},
 		"throttled account":      {answer: RequestLimitExceeded(AccountLimit), write: backend.ErrUnavailable, says: AccountLimit},
 		"expired credentials":    {answer: ExpiredToken, write: backend.ErrRejected, commit: backend.ErrRejected, read: backend.ErrRejected},

@@ -113,7 +113,7 @@ func IsWrong(err error) bool { return err != nil && (!unreachable(err) || isPani
 
 // mayHelpAgain reports whether a write that failed with err was certainly not applied, and sending it again may help.
 func mayHelpAgain(err error) bool {
-	certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention)
+	certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrThrottled)
 	return certain && !errors.Is(err, errBreaker)
 }
 
@@ -124,7 +124,8 @@ func isPanic(err error) bool {
 
 // isTransient tells trouble that passes.
 func isTransient(err error) bool {
-	return (unreachable(err) || errors.Is(err, backend.ErrContention)) && !isPanic(err)
+	passes := errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrThrottled)
+	return (unreachable(err) || passes) && !isPanic(err)
 }
 
 // unreachable tells trouble reaching the backend from answers that mean something.
@@ -143,7 +144,7 @@ func Failure(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
-	case errors.Is(err, backend.ErrContention):
+	case errors.Is(err, backend.ErrContention), errors.Is(err, backend.ErrThrottled):
 		return fmt.Errorf("%w: %w", ErrContention, err)
 	case errors.Is(err, schema.ErrFormat):
 		return fmt.Errorf("%w: %w", ErrSchema, err)
