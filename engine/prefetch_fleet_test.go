@@ -48,6 +48,7 @@ type distant struct {
 	away   atomic.Bool
 	dead   []atomic.Bool // by process: its writes no longer arrive
 	hot    atomic.Int64  // so many of a hundred writes are throttled
+	lost   atomic.Int64  // so many of a hundred replies are lost
 }
 
 // far is the store as one process sees it.
@@ -70,7 +71,7 @@ func (s far) Apply(ctx context.Context, writes []backend.Write, outs []backend.O
 	}
 	s.writes[s.process].Add(1)
 	s.lock.Lock()
-	throttled := s.random.Int64N(100) < s.hot.Load()
+	throttled, lost := s.random.Int64N(100) < s.hot.Load(), s.random.Int64N(100) < s.lost.Load()
 	there, back := 2e6+s.random.Int64N(5e6), 2e6+s.random.Int64N(6e6)
 	s.lock.Unlock()
 	_ = pause.For(context.Background(), time.Duration(there))
@@ -79,6 +80,9 @@ func (s far) Apply(ctx context.Context, writes []backend.Write, outs []backend.O
 	}
 	err := s.Backend.Apply(ctx, writes, outs)
 	_ = pause.For(context.Background(), time.Duration(back))
+	if lost {
+		return backend.ErrOutcomeUnknown
+	}
 	return err
 }
 
@@ -233,6 +237,21 @@ func (f *fleet) settle() {
 	}
 	if states[0].Acquires != f.granted {
 		f.Errorf("seed %d: %d acquires are recorded, %d were admitted", f.seed, states[0].Acquires, f.granted)
+	}
+}
+
+// conserved compares what is available, once all is quiet, with what was admitted since the bucket was full, which was
+// before. No token is made up; none is missing either, unless refunds may be lost.
+func (f *fleet) conserved(since time.Time, admitted int64, mayLose bool) {
+	f.Helper()
+	states, err := f.reader().BucketStates(context.Background(), []engine.BucketName{{Entity: "tenant", Resource: "api"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	got, l := states[0].Limits[0].Available, f.limits[0]
+	refilled := int64(time.Since(since).Seconds()*float64(l.RefillAmount)/l.RefillPeriod.Seconds()) + 1
+	if most := l.Capacity - admitted + refilled; got > most || !mayLose && got < most-refilled {
+		f.Errorf("seed %d: %d are available, of %d, after %d were admitted and %d refilled", f.seed, got, l.Capacity, admitted, refilled)
 	}
 }
 
