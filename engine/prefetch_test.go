@@ -320,9 +320,6 @@ func prefetchParents(f *fleet) {
 
 // TestPrefetchAllocates: an admission from the pocket allocates nothing.
 func TestPrefetchAllocates(t *testing.T) {
-	if raceDetector {
-		t.Skip("with the race detector pools drop what they are given")
-	}
 	store := backend.Wrap(memory.New(nil), &backend.WrapOptions{HonorsContext: true})
 	l, err := engine.New(store, &engine.Options{Prefetch: &engine.PrefetchOptions{}})
 	if err != nil {
@@ -340,7 +337,7 @@ func TestPrefetchAllocates(t *testing.T) {
 	for range 20_000 {
 		allow()
 	}
-	if n := testing.AllocsPerRun(20_000, allow); n >= 1 {
+	if n := testing.AllocsPerRun(20_000, allow); n >= 1 && !raceDetector { // with it, pools drop what they are given
 		t.Errorf("%v allocations an acquire from the pocket", n)
 	}
 }
