@@ -107,7 +107,7 @@ func TestLintFires(t *testing.T) {
 	}
 }
 
-// sources parses every Go file of the repository, bench/peers and examples included.
+// sources parses every Go file of the repository, the other modules included.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var files []source
