@@ -4,7 +4,7 @@ SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
 # Adapters are modules of their own, since they bring libraries. They are released with the root, under the same version.
-ADAPTERS := otellimit
+ADAPTERS := grpclimit otellimit
 MODULES  := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod examples/go.mod $(ADAPTERS:%=%/go.mod)))
 TOOL      = go tool -modfile=$(CURDIR)/tools/go.mod
 
