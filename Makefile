@@ -30,7 +30,7 @@ NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
-	bench-peers peers examples adapters golden life lint fmt release release-check portable clean
+	bench-peers peers examples adapters golden life lint fmt tag release release-check portable clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -134,10 +134,13 @@ tools: ## compile the tools of lint and tests
 	@$(TOOL) gotestsum --version
 	@$(TOOL) gofumpt --version
 
-release: ## build the archives of a release, with checksums, into dist/
+tag: ## tag the last commit as VERSION, and the adapters with it (VERSION=v0.1.0); publish it with git push --tags
+	@.ci/tag.sh '$(VERSION)' $(ADAPTERS)
+
+release: $(if $(VERSION),tag) ## build the archives of a release, with checksums, into dist/; with VERSION=v0.1.0, `make tag` first
 	@.ci/release.sh
 
-release-check: ## build the last commit twice, compare the archives and run the program in one
+release-check: ## build the last commit twice, compare the archives, run the program in one, and require the tagged adapters
 	@.ci/release-check.sh
 
 portable: ## compile for another system, of 32 bits
