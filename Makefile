@@ -3,8 +3,10 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 
-MODULES := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod examples/go.mod))
-TOOL     = go tool -modfile=$(CURDIR)/tools/go.mod
+# Adapters are modules of their own, since they bring libraries. They are released with the root, under the same version.
+ADAPTERS := grpclimit otellimit
+MODULES  := $(dir $(wildcard ./go.mod tools/go.mod bench/peers/go.mod examples/go.mod $(ADAPTERS:%=%/go.mod)))
+TOOL      = go tool -modfile=$(CURDIR)/tools/go.mod
 
 # The numbers of a benchmark that runs once mean nothing, so that only the verdicts are printed.
 VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
@@ -28,7 +30,7 @@ NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
-	bench-peers peers examples golden life lint fmt release release-check portable clean
+	bench-peers peers examples adapters golden life lint fmt tag release release-check portable clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -47,7 +49,7 @@ test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
 test: ## run everything: lint, all tests, the race detector, DynamoDB, the model, fuzzing, each benchmark once
 	@.ci/setup.sh
-	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers+examples life
+	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers+examples+adapters life
 
 # Each suite on DynamoDB runs once: those of `race` with Java, those of `dynamodb` with Docker.
 check: export OVER = .ci/docker.sh
@@ -102,6 +104,9 @@ peers: ## run the tests of bench/peers, and each of its benchmarks once
 examples: ## run the tests of the examples, which are a module of their own
 	cd examples && go test -count=1 -timeout=$(TIMEOUT) ./...
 
+adapters: ## build the adapters and run their tests, each in its own module
+	@for m in $(ADAPTERS); do (cd $$m && go build ./... && go test -count=1 -timeout=$(TIMEOUT) ./...) || exit; done
+
 life: ## run the compiled program through a whole life, failures included, and time its commands
 	@.ci/life.sh
 	@.ci/brisk.sh
@@ -129,10 +134,13 @@ tools: ## compile the tools of lint and tests
 	@$(TOOL) gotestsum --version
 	@$(TOOL) gofumpt --version
 
-release: ## build the archives of a release, with checksums, into dist/
+tag: ## tag the last commit as VERSION, and the adapters with it (VERSION=v0.1.0); publish it with git push --tags
+	@.ci/tag.sh '$(VERSION)' $(ADAPTERS)
+
+release: $(if $(VERSION),tag) ## build the archives of a release, with checksums, into dist/; with VERSION=v0.1.0, `make tag` first
 	@.ci/release.sh
 
-release-check: ## build the last commit twice, compare the archives and run the program in one
+release-check: ## build the last commit twice, compare the archives, run the program in one, and require the tagged adapters
 	@.ci/release-check.sh
 
 portable: ## compile for another system, of 32 bits

@@ -107,7 +107,7 @@ func TestLintFires(t *testing.T) {
 	}
 }
 
-// sources parses every Go file of the repository, bench/peers and examples included.
+// sources parses every Go file of the repository, the other modules included.
 func sources(t *testing.T) []source {
 	t.Helper()
 	var files []source
@@ -168,7 +168,7 @@ func (s source) uses(imported string, names ...string) []*ast.SelectorExpr {
 }
 
 func checkClock(s source, complain complain) {
-	if s.isTest() || s.in("engine/options.go", "engine/internal/store/remaining.go", "aggregator/options.go", "stack/options.go", "cmd/zae-limiter/app.go", "conformance/virtual.go", "httplimit/options.go", "bench") {
+	if s.isTest() || s.in("engine/options.go", "engine/internal/store/remaining.go", "aggregator/options.go", "stack/options.go", "cmd/zae-limiter/app.go", "conformance/virtual.go", "grpclimit/options.go", "httplimit/options.go", "bench") {
 		return
 	}
 	for _, use := range s.uses("time", "Now", "Since", "Until") {

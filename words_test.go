@@ -32,7 +32,7 @@ var banned = []struct {
 // cleanPlaces are the files and folders that the test reads. A folder is added when its texts have been revised.
 var cleanPlaces = []string{
 	"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "aggregator", "backend", "cmd/zae-limiter",
-	"conformance", "deploy", "docs", "engine", "examples", "httplimit", "internal", "limitertest", "stack",
+	"conformance", "deploy", "docs", "engine", "examples", "grpclimit", "httplimit", "internal", "limitertest", "otellimit", "stack",
 }
 
 // bannedWords returns the cure for each banned word in a line.

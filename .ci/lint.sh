@@ -12,7 +12,7 @@ complain() {
 	verdict=1
 }
 
-for module in . bench/peers examples; do
+for module in . bench/peers examples grpclimit otellimit; do
 	cd "$root/$module" || exit
 	go mod tidy -diff || complain "$module/go.mod: go mod tidy cures it"
 	tool golangci-lint run ./... || complain "$module: golangci-lint"

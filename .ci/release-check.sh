@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # release-check.sh: checks what release.sh promises, on the last commit, for this machine and for one system with a zip:
-# two clones give the same bytes, the checksums are right, the unpacked program knows its version, and a modified tree
-# is refused.
+# two clones give the same bytes, the checksums are right, the unpacked program knows its version, a modified tree is refused,
+# and users can require the adapters at the version of the tags.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,3 +38,27 @@ files=(*)
 [ "${files[*]}" = 'LICENSE README.md zae-limiter' ] || complain "the archive has ${files[*]}"
 said=$(./zae-limiter version)
 grep -q 'version  *v' <<<"$said" && grep -q 'modified  *no' <<<"$said" || complain "the version is: $said"
+
+# The tags of a release are of one commit, and a program that requires the adapters builds, without their replace. Whoever
+# fetches the module gets the clone; the libraries come from the module cache of this machine where it has them.
+export GIT_AUTHOR_NAME=check GIT_AUTHOR_EMAIL=check@example.com GIT_COMMITTER_NAME=check GIT_COMMITTER_EMAIL=check@example.com
+version=v0.0.1-check
+make -s -C "$folder/two" tag VERSION=$version >"$folder/tags"
+cd "$folder/two"
+root=$(go list -m)
+[ "$(git tag --points-at HEAD | sort)" = "$(sort "$folder/tags")" ] || complain "the tags of HEAD are $(git tag --points-at HEAD)"
+! make -s tag VERSION=$version >/dev/null 2>"$folder/refused" || complain "a version is tagged twice"
+grep -q "tag $version exists" "$folder/refused" || complain "the refusal says: $(cat "$folder/refused")"
+
+GOPROXY=file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)
+export GOPROXY GOMODCACHE=$folder/cache GOFLAGS=-modcacherw GONOPROXY=$root GONOSUMDB=$root
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=url.file://$folder/two.insteadOf GIT_CONFIG_VALUE_0=https://$root
+mkdir "$folder/user"
+cd "$folder/user"
+go mod init example.com/user 2>/dev/null
+for tag in $(grep / "$folder/tags"); do
+	adapter=$root/${tag%/*}
+	go get "$adapter@$version" 2>/dev/null || complain "$adapter@$version cannot be required"
+	go build "$adapter" || complain "$adapter@$version does not build"
+	[ "$(go list -m -f '{{.Version}}' "$root")" = $version ] || complain "$adapter@$version requires $(go list -m "$root")"
+done

@@ -1,0 +1,143 @@
+package grpclimit
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// ClientOptions configure the client's interceptors. The zero value of each field is its default; nil options are all defaults.
+// Functions are called once for each call, concurrently. A method is a full name, such as "/grpc.health.v1.Health/Check".
+type ClientOptions struct {
+	Entity   func(ctx context.Context, method string) string // who calls: never a secret. Default: "grpc-client"
+	Resource func(ctx context.Context, method string) string // what is used. Default: the service
+
+	// Cost returns the tokens that each sending of the call takes. The request is nil if it is a stream. No tokens mean that the
+	// call is not limited. An error fails the call. Default: one token of limit "rpm".
+	Cost func(ctx context.Context, method string, request any) (engine.Tokens, error)
+
+	// Settle may adjust the lease of a unary call that succeeded to what was used, by the reply. Default: nothing is adjusted.
+	Settle func(lease *engine.Lease, reply any)
+
+	Limits []engine.Limit // used where no limits are stored, default none
+
+	// MaxWait is how long a call may wait in all: for tokens, and for the server's RetryInfo. Default 30 s; < 0: not at all.
+	MaxWait time.Duration
+
+	// MaxResends is how often a unary call is sent again after RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo. Default 3; < 0:
+	// never.
+	MaxResends int
+
+	Now   func() time.Time                           // the clock of waits, default the system's
+	Sleep func(context.Context, time.Duration) error // waits for RetryInfo, default a timer
+}
+
+// sleep is the default of Sleep.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (o *ClientOptions) withDefaults() ClientOptions {
+	var r ClientOptions
+	if o != nil {
+		r = *o
+	}
+	if r.Entity == nil {
+		r.Entity = func(context.Context, string) string { return "grpc-client" }
+	}
+	if r.Resource == nil {
+		r.Resource = serviceOf
+	}
+	if r.Cost == nil {
+		r.Cost = costOne
+	}
+	if r.Settle == nil {
+		r.Settle = func(*engine.Lease, any) {}
+	}
+	if r.MaxWait == 0 {
+		r.MaxWait = 30 * time.Second
+	}
+	if r.MaxResends == 0 {
+		r.MaxResends = 3
+	}
+	if r.Now == nil {
+		r.Now = systemClock
+	}
+	if r.Sleep == nil {
+		r.Sleep = sleep
+	}
+	return r
+}
+
+type client struct {
+	limiter *engine.Limiter
+	ClientOptions
+}
+
+// UnaryClientInterceptor returns an interceptor that takes a call's tokens, waits for them up to MaxWait, and sends the call. If the
+// server answers RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo, it waits as long as that says and sends the call again, with
+// new tokens; if that would take longer than MaxWait, the caller gets the server's answer.
+//
+// If the tokens would come too late, the error is an *engine.ExceededError. What was sent stays charged, whatever the outcome.
+func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.UnaryClientInterceptor {
+	c := &client{limiter, o.withDefaults()}
+	return func(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		until := c.Now().Add(c.MaxWait)
+		for sent := 0; ; sent++ {
+			lease, err := c.acquire(ctx, method, request, until.Sub(c.Now()))
+			if err != nil {
+				return err
+			}
+			if err = invoke(ctx, method, request, reply, cc, opts...); err == nil {
+				c.Settle(lease, reply)
+			}
+			_ = lease.Commit(ctx) // if it cannot be settled, its charge stays
+			wait, ok := retryDelay(err)
+			if !ok || sent >= c.MaxResends || wait > until.Sub(c.Now()) {
+				return err
+			}
+			if err := c.Sleep(ctx, wait); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// StreamClientInterceptor returns an interceptor that takes a stream's tokens, waits for them up to MaxWait, and opens the stream. The
+// tokens stay charged, and a stream is not opened again.
+func StreamClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.StreamClientInterceptor {
+	c := &client{limiter, o.withDefaults()}
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		lease, err := c.acquire(ctx, method, nil, c.MaxWait)
+		if err != nil {
+			return nil, err
+		}
+		_ = lease.Commit(ctx) // nothing was adjusted
+		return open(ctx, desc, cc, method, opts...)
+	}
+}
+
+// acquire takes the tokens of a call, at once or after a wait. The lease is nil if the call is not limited.
+func (c *client) acquire(ctx context.Context, method string, request any, most time.Duration) (*engine.Lease, error) {
+	cost, err := c.Cost(ctx, method, request)
+	if err != nil || len(cost) == 0 {
+		return nil, err
+	}
+	r := engine.Request{Entity: c.Entity(ctx, method), Resource: c.Resource(ctx, method), Consume: cost, Limits: c.Limits}
+	if most <= 0 {
+		return c.limiter.Acquire(ctx, r)
+	}
+	waiting, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return c.limiter.Wait(waiting, r)
+}

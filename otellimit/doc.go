@@ -1,0 +1,35 @@
+// Package otellimit exports what a limiter does as OpenTelemetry metrics. [New] returns an observer for engine.Options:
+//
+//	observer, err := otellimit.New(nil, nil) // nil: the global MeterProvider, default options
+//	limiter, err := engine.New(store, &engine.Options{Observer: observer})
+//
+// The metrics and their units. The second column names the attributes without their prefix "zae_limiter."; error.type
+// has no prefix:
+//
+//	zae_limiter.decisions            {decision}  resource, outcome, source, limit, level, denier
+//	zae_limiter.decision.attempts    {attempt}   the same: writes that the decisions took, 0 from memory
+//	zae_limiter.tokens               {token}     resource, limit: what admitted requests took, before adjustments
+//	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy, and not in decisions
+//	zae_limiter.refunds.lost         {token}     resource, limit: tokens that may stay charged
+//	zae_limiter.events               {event}     kind: other events, by engine.EventKind.String, such as contention
+//	zae_limiter.store.call.duration  s           call, error.type: a histogram
+//	zae_limiter.store.requests       {request}   call, error.type
+//	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
+//
+// All but the histogram are counters. The values of attributes:
+//
+//	outcome     admitted or denied
+//	source      memory if the decision cost no call to the store, else store
+//	limit       the limit's name; of decisions only of those that denied
+//	level       where the limit that denied is configured: entity+resource, entity, resource, system or request
+//	denier      entity if the limit that denied is the entity's own, else parent
+//	call        read, apply, commit, list, scan or sweep
+//	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed
+//	error.type  unavailable, outcome_unknown, contention, rejected, canceled, timeout or _OTHER; only of failed calls
+//	entity      what Options.Entity returns, of the metrics that have a resource; by default there is no such attribute
+//
+// A store without I/O, such as memory, has no store metrics. grafana.json is a dashboard and alerts.yaml has alert rules, both
+// for Prometheus with the names that OpenTelemetry's exporter gives them.
+//
+// Package otellimit does not create spans, and does not export: the program chooses readers and exporters.
+package otellimit

@@ -1,0 +1,156 @@
+package otellimit
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+const scope = "github.com/zeroae/zae-limiter-go/otellimit"
+
+// Observer counts the events of limiters. One observer can serve several limiters, whose numbers are added up. Safe for
+// concurrent use.
+type Observer struct {
+	options Options
+
+	decisions, tokens, degraded, lost, events counter
+	attempts                                  metric.Int64ObservableCounter
+	registration                              metric.Registration
+
+	calls    table[callLabels, call]
+	duration metric.Float64Histogram
+	requests metric.Int64Counter
+	units    metric.Float64Counter
+}
+
+// New returns an observer that reports to provider, or to the global MeterProvider if provider is nil. The error is that of an
+// invalid option, or the provider's.
+func New(provider metric.MeterProvider, o *Options) (*Observer, error) {
+	r := &Observer{options: o.withDefaults()}
+	if r.options.MaxSeries < 0 {
+		return nil, errMaxSeries
+	}
+	if provider == nil {
+		provider = otel.GetMeterProvider()
+	}
+	if err := r.create(provider.Meter(scope)); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// create creates the instruments.
+func (o *Observer) create(m metric.Meter) error {
+	var failed error
+	count := func(name, unit, description string) metric.Int64ObservableCounter {
+		c, err := m.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		failed = errors.Join(failed, err)
+		return c
+	}
+	o.decisions.metric = count("zae_limiter.decisions", "{decision}", "Requests that were admitted or denied.")
+	o.attempts = count("zae_limiter.decision.attempts", "{attempt}", "Writes that decisions took.")
+	o.tokens.metric = count("zae_limiter.tokens", "{token}", "Tokens that admitted requests took, before adjustments.")
+	o.degraded.metric = count("zae_limiter.degraded", "{decision}", "Requests that were admitted without the store, by policy.")
+	o.lost.metric = count("zae_limiter.refunds.lost", "{token}", "Tokens that were to be refunded and may stay charged.")
+	o.events.metric = count("zae_limiter.events", "{event}", "Other events, by kind.")
+
+	var err error
+	o.duration, err = m.Float64Histogram("zae_limiter.store.call.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long calls to the store took."),
+		metric.WithExplicitBucketBoundaries(.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5))
+	failed = errors.Join(failed, err)
+	o.requests, err = m.Int64Counter("zae_limiter.store.requests", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that calls sent to the store."))
+	failed = errors.Join(failed, err)
+	o.units, err = m.Float64Counter("zae_limiter.store.units", metric.WithUnit("{unit}"),
+		metric.WithDescription("Read and write units that calls consumed."))
+	failed = errors.Join(failed, err)
+	if failed != nil {
+		return failed
+	}
+	o.registration, err = m.RegisterCallback(o.report,
+		o.decisions.metric, o.attempts, o.tokens.metric, o.degraded.metric, o.lost.metric, o.events.metric)
+	return err
+}
+
+// report tells the SDK the sums.
+func (o *Observer) report(_ context.Context, to metric.Observer) error {
+	for _, c := range [...]*counter{&o.decisions, &o.tokens, &o.degraded, &o.lost, &o.events} {
+		c.report(to)
+	}
+	for _, s := range o.decisions.all() {
+		to.ObserveInt64(o.attempts, s.attempts.Load(), s.attributes...)
+	}
+	return nil
+}
+
+// Close ends the reports of the counters. Events that are observed later count nowhere.
+func (o *Observer) Close() error { return o.registration.Unregister() }
+
+// Observe implements [engine.Observer]. It allocates nothing, but for the first event of a combination of attributes.
+func (o *Observer) Observe(e engine.Event) {
+	switch e.Kind {
+	case engine.EventDecision:
+		o.decided(&e)
+	case engine.EventStoreCall:
+		o.called(&e)
+	case engine.EventDegraded:
+		l := o.labels(&e)
+		o.degraded.of(&l, o.options.MaxSeries).count.Add(1)
+	case engine.EventRefundLost:
+		o.addTokens(&o.lost, &e)
+	default:
+		l := labels{kind: e.Kind}
+		o.events.of(&l, o.options.MaxSeries).count.Add(1)
+	}
+}
+
+func (o *Observer) labels(e *engine.Event) labels {
+	return labels{resource: e.Resource, entity: o.options.Entity(e.Entity)}
+}
+
+func (o *Observer) decided(e *engine.Event) {
+	l := o.labels(e)
+	l.kind, l.allowed, l.cached = e.Kind, e.Allowed, e.Cached
+	if !e.Allowed && e.Limit != "" {
+		l.limit, l.level, l.parent = e.Limit, e.Level, e.Denier != e.Entity
+	}
+	s := o.decisions.of(&l, o.options.MaxSeries)
+	s.count.Add(1)
+	if e.Attempts > 0 {
+		s.attempts.Add(int64(e.Attempts))
+	}
+	if e.Allowed {
+		o.addTokens(&o.tokens, e)
+	}
+}
+
+func (o *Observer) addTokens(to *counter, e *engine.Event) {
+	l := o.labels(e)
+	for limit, n := range e.Tokens {
+		if n == 0 {
+			continue
+		}
+		l.limit = limit
+		to.of(&l, o.options.MaxSeries).count.Add(n)
+	}
+}
+
+func (o *Observer) called(e *engine.Event) {
+	l := callLabels{call: e.Call, errorType: errorType(e.Err)}
+	c, ctx := o.calls.get(l), context.Background()
+	if c == nil {
+		c = o.calls.add(l, l, o.options.MaxSeries, newCall)
+	}
+	o.duration.Record(ctx, e.Latency.Seconds(), c.record...)
+	if e.Requests > 0 {
+		o.requests.Add(ctx, int64(e.Requests), c.add...)
+	}
+	if e.Units > 0 {
+		o.units.Add(ctx, e.Units, c.add...)
+	}
+}
