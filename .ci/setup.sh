@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh: installs what the tests need and this machine lacks, with the system's package manager: Java and Maven for DynamoDB
-# Local, zsh and fish for completion, Python for moto and cfn-lint, Node for iam-simulate. It says what it cannot install, and
-# the tests say what they skip. If nothing is missing it prints nothing.
+# Local, zsh and fish for completion, promtool for the alert rules, Python for moto and cfn-lint, Node for iam-simulate. It
+# says what it cannot install, and the tests say what they skip. If nothing is missing it prints nothing.
 set -euo pipefail
 
 java_works() { [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ] || java -version >/dev/null 2>&1; }
@@ -30,6 +30,17 @@ install() {
 		return 1
 	fi
 }
+
+# promtool checks the alert rules. It is taken out of Debian's package, whose installation would start a server.
+get_promtool() (
+	cd "$(mktemp -d)"
+	as_root apt-get update -qq && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . &&
+		as_root cp usr/bin/promtool /usr/local/bin/
+)
+if ! command -v promtool >/dev/null; then
+	echo "setup.sh: installing promtool"
+	get_promtool || echo "setup.sh: promtool could not be installed: the alert rules are not checked by it: install Debian's package prometheus" >&2
+fi
 
 # The shells whose completion is tested.
 shells=()
