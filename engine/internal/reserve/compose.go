@@ -2,8 +2,8 @@ package reserve
 
 import (
 	"math/bits"
+	"slices"
 
-	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
@@ -70,16 +70,17 @@ func (l *Line) compose() *Write {
 	x := l.queue[0]
 	due, first := l.deciding(x.Need, l.now, false)
 	if l.askAt = l.nextAsk(due); l.asleep() && l.dueTime(x.Need, l.now, true) == due {
+		l.tries = 0
 		return nil
 	}
 	reach := addSaturated(l.now, l.reach)
 	fits := due <= min(x.Deadline, reach)
 	g := &group{as: l.now, until: never, first: first, sum: make([]int64, len(l.rates))}
 	if len(l.rates) > 1 {
-		if fits { // active for the limit that decides, also if the request takes all of its capacity
-			g.as = max(l.now, due-1)
+		if !fits { // only the record can tell
+			due = l.now
 		}
-		g.until = g.as + tolerance
+		g.as, g.until = asOf(due, l.now), due+tolerance
 	}
 	for i, x := range l.queue {
 		copy(l.sum, g.sum)
@@ -94,6 +95,10 @@ func (l *Line) compose() *Write {
 	l.queue = l.queue[len(g.waiters):]
 	return l.aim(g, first, nil)
 }
+
+// asOf is the instant as of which a request is charged that is due at another one: just before it, so that the limit that
+// decides it is active, also if the request takes all of its capacity.
+func asOf(due, now int64) int64 { return max(now, due-1) }
 
 func add(sum, n []int64) {
 	for i, v := range n {
@@ -175,26 +180,22 @@ func lesser(a, b bucket.Num) bucket.Num {
 
 // charged notes in the slots of a group what a write has charged.
 func (l *Line) charged(w *Write, r *Record) {
-	g := w.group
-	from, to := l.limits(w.Bucket)
-	for k := len(g.slots) - 1; k >= 0; k-- {
-		s := g.slots[k]
+	slots := w.group.slots
+	for _, s := range slots {
 		s.has |= 1 << w.Bucket
 		s.born[w.Bucket] = r.Born
-		for i := from; i < to; i++ {
-			tat := r.Tats[i-from]
-			if !tat.Seen {
-				continue
-			}
-			behind := num.Int{}
-			if k+1 < len(g.slots) {
-				next := g.slots[k+1]
-				behind = next.after[i].Sub(l.rates[i].Cost(next.n[i]))
-			} else {
-				behind = tat.At
-			}
-			s.after[i] = behind
-			s.due = max(s.due, dueOf(&l.rates[i], behind))
+	}
+	from, to := l.limits(w.Bucket)
+	for i := from; i < to; i++ {
+		tat, rate := r.Tats[i-from], &l.rates[i]
+		if !tat.Seen { // nothing was asked of it
+			continue
+		}
+		after := tat.At
+		for _, s := range slices.Backward(slots) {
+			s.after[i] = after
+			s.due = max(s.due, dueOf(rate, after))
+			after = after.Sub(rate.Cost(s.n[i]))
 		}
 	}
 }
@@ -202,8 +203,8 @@ func (l *Line) charged(w *Write, r *Record) {
 // next is the next bucket that a group is to be charged to, after one was charged; false if there is none.
 func (l *Line) next(g *group, b int) (int, bool) {
 	if l.single(g, b) && len(l.rates) > 1 { // from now on the due time is known
-		g.as = max(l.now, g.slots[0].due-1)
-		g.until = g.as + tolerance
+		due := max(l.now, g.slots[0].due)
+		g.as, g.until = asOf(due, l.now), due+tolerance
 	}
 	left := l.all &^ g.slots[0].has
 	return bits.TrailingZeros8(left), left != 0

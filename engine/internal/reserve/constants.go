@@ -26,10 +26,10 @@ const (
 	// A record proves denials, and that the queue has to wait, for so long after the write that showed it was sent.
 	proves = int64(time.Second)
 
-	// After the store has throttled a write, the next one goes after half of this to all of it.
-	throttledSleep = int64(time.Second)
-
-	mostTries = 32 // writes in a row that were refused, before the waiters get an error; as in one acquire of the engine
+	// A queue pauses for so long after so many writes in a row that were refused, and up to twice as long after one that the
+	// store has throttled.
+	pause     = int64(500 * time.Millisecond)
+	mostTries = 32
 
 	mostSum = 1_000_000_000_000_000_000 // tokens of one write; a request has at most 10^15
 

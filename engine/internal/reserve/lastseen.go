@@ -38,8 +38,11 @@ func (l *Line) Saw(at int64, b int, r *Record) {
 	copy(s.tats, r.Tats)
 }
 
-// fresh reports whether the last seen record of a bucket proves something.
-func (l *Line) fresh(b int) bool { return l.seen[b].known && l.now-l.seen[b].at <= proves }
+// fresh reports whether the last seen record of a bucket proves something. After a clock has stepped back, it does not.
+func (l *Line) fresh(b int) bool {
+	age := l.now - l.seen[b].at
+	return l.seen[b].known && -proves <= age && age <= proves
+}
 
 // dueOf is when a request is due that leads to this arrival time: the instant from which on the bucket holds what was taken.
 func dueOf(rate *bucket.Rate, after bucket.Num) int64 {

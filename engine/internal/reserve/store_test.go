@@ -86,6 +86,7 @@ func (s *stored) applyRefund(w *reserve.Write) bool {
 // refund refunds without a condition on the limits.
 func (s *stored) refund(w *world, n []int64, born bucket.Num) {
 	if s.born != born {
+		w.void += total(n)
 		return
 	}
 	s.refunds = append(s.refunds, refund{w.now, slices.Clone(n)})
@@ -189,7 +190,21 @@ func (m *message) atStore(w *world) {
 func (m *message) reply(w *world) {
 	l, sum := m.l, total(m.Take)
 	waiters := m.of.Waiters()
+	if !m.applied && !m.Refund && l.effective == m.of { // another writer came before it was heard of
+		w.transit -= sum
+		w.void += sum
+		l.effective = nil
+	}
 	switch {
+	case l.dead:
+		if m.applied && m.Refund {
+			sum = -sum
+		}
+		if m.applied { // what it has is void
+			w.transit -= sum
+			w.void += sum
+		}
+		return
 	case m.lost:
 		if m.Refund && m.applied { // the line counts it as lost
 			w.transit += sum
@@ -204,6 +219,7 @@ func (m *message) reply(w *world) {
 			w.transit += sum
 		} else {
 			w.transit -= sum
+			w.slowest = max(w.slowest, w.now-m.of.As)
 		}
 		l.do(l.Applied(w.now, m.of, m.record))
 	}

@@ -54,3 +54,41 @@ func TestTable(t *testing.T) {
 		})
 	}
 }
+
+// TestSeveral holds the figures of paths with several limits: requests and tokens, now and then half of the tokens of a
+// minute, and a parent that several entities share.
+func TestSeveral(t *testing.T) {
+	t.Parallel()
+	perMinute := bucket.Limit{Name: "tpm", Capacity: 60_000, RefillAmount: 60_000, RefillPeriod: time.Minute}
+	rpmAndTPM := func(r *rand.Rand) []int64 {
+		need := []int64{1, r.Int64N(20) + 10}
+		if r.IntN(100) == 0 {
+			need[1] = 30_000
+		}
+		return need
+	}
+	both := func(*rand.Rand) []int64 { return []int64{1, 1} }
+	for _, s := range []struct {
+		scenario
+		most figures
+	}{
+		{scenario{name: "1 process", processes: 1, closed: 100, limits: []bucket.Limit{perSecond(20, 20), perMinute}, amounts: rpmAndTPM}, figures{1.1, 0.5, 0.1, 0.1}},
+		{scenario{name: "8 processes", processes: 8, closed: 200, limits: []bucket.Limit{perSecond(20, 20), perMinute}, amounts: rpmAndTPM}, figures{2, 0.5, 0.1, 0.3}},
+		{scenario{name: "50 processes", processes: 50, closed: 500, limits: []bucket.Limit{perSecond(20, 20), perMinute}, amounts: rpmAndTPM}, figures{2.1, 0.5, 0.1, 0.3}},
+		{scenario{name: "8 processes, 10 entities with a parent", processes: 8, closed: 200, children: 10, limits: []bucket.Limit{perSecond(20, 20)}, parent: []bucket.Limit{perSecond(20, 20)}, amounts: both}, figures{2.1, 0, 0.1, 0.3}},
+		{scenario{name: "one entity decides", processes: 8, closed: 200, children: 1, limits: []bucket.Limit{perSecond(20, 20)}, parent: []bucket.Limit{perSecond(50, 50)}, amounts: both}, figures{2.1, 0.99, 0.1, 0.3}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.scenario.reach, s.scenario.length = time.Minute, 120*sec
+			w := newWorld(s.scenario, *seed)
+			w.fail = t.Fatalf
+			w.run()
+			f := w.figures()
+			t.Log(f)
+			if f.writes > s.most.writes || f.admitted < s.most.admitted || f.excess > s.most.excess || f.early > s.most.early {
+				t.Errorf("%v; allowed: %v", f, s.most)
+			}
+		})
+	}
+}

@@ -12,7 +12,6 @@ const (
 	Denied                    // its deadline is before Until, when the request could be admitted
 	OutOfRange                // it would take a limit too far below zero
 	Failed                    // the store failed; the driver knows the error
-	Contended                 // too many tries lost against other writers
 	Again                     // the limits or the path have changed: resolve them again, and join another line
 	Closed                    // the limiter is closed
 )

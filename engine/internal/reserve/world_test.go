@@ -32,6 +32,8 @@ type scenario struct {
 	patience  float64 // seconds after which callers leave, on average; 0: never
 	cancels   float64 // part of the callers that leave before they are due
 	deadline  int64   // ns, 0: none
+	crashes   float64 // a second
+	resets    float64 // a second
 	refunds   float64 // part of its tokens that a served caller refunds after two seconds
 	lost      float64 // part of the replies
 	late      float64 // part of the writes that take 200 ms
@@ -59,13 +61,15 @@ type world struct {
 	transit                                         int64 // applied, and not heard of
 	owed                                            int64 // to be refunded
 	void                                            int64 // charged twice
+	restarts                                        int
+	slowest                                         int64 // from the composing of a write to its reply
 	served                                          []service
 }
 
 // service is one admission.
 type service struct {
-	x       *caller
-	at, due int64
+	x  *caller
+	at int64
 }
 
 type process struct {
@@ -81,6 +85,7 @@ type line struct {
 	timer   int64 // when the next Tick is scheduled, 0: none is
 
 	effective *reserve.Write // the last reservation that took effect
+	dead      bool           // its process has crashed
 }
 
 // caller is one who waits.
@@ -104,22 +109,38 @@ func newWorld(s scenario, seed uint64) *world {
 	}
 	for range s.processes {
 		p := &process{w: w}
-		for c := range max(1, s.children) {
-			path := []*stored{w.records[c]}
-			if s.parent != nil {
-				path = append(path, w.records[len(w.records)-1])
-			}
-			l := &line{p: p, records: path}
-			var rates [][]bucket.Rate
-			for _, r := range path {
-				rates = append(rates, r.rates)
-			}
-			l.Line = reserve.New(rates, s.reach)
-			p.lines = append(p.lines, l)
-		}
+		p.start()
 		w.procs = append(w.procs, p)
 	}
 	return w
+}
+
+// start gives a process its lines.
+func (p *process) start() {
+	w := p.w
+	p.lines = nil
+	for c := range max(1, w.children) {
+		path := []*stored{w.records[c]}
+		if w.parent != nil {
+			path = append(path, w.records[len(w.records)-1])
+		}
+		l := &line{p: p, records: path}
+		var rates [][]bucket.Rate
+		for _, r := range path {
+			rates = append(rates, r.rates)
+		}
+		l.Line = reserve.New(rates, w.reach)
+		p.lines = append(p.lines, l)
+	}
+}
+
+// crash loses what a process has, and starts it again.
+func (p *process) crash() {
+	for _, l := range p.lines {
+		l.dead = true
+		p.w.void += l.Assets() + l.Lost()
+	}
+	p.start()
 }
 
 // run lets the callers come and the time pass.
@@ -127,15 +148,28 @@ func (w *world) run() {
 	for i := range w.closed {
 		w.after(int64(w.random.Float64()*float64(10*ms)), func() { w.arrive(w.procs[i%w.processes]) })
 	}
-	if w.open > 0 {
-		var next func()
-		next = func() {
-			w.arrive(w.procs[w.random.IntN(w.processes)])
-			w.after(int64(w.random.ExpFloat64()/w.open*1e9), next)
-		}
-		w.after(0, next)
-	}
+	w.every(w.open, func() { w.arrive(w.procs[w.random.IntN(w.processes)]) })
+	w.every(w.crashes, func() { w.procs[w.random.IntN(w.processes)].crash() })
+	w.every(w.resets, func() {
+		w.restarts++
+		w.records[w.random.IntN(len(w.records))].reset()
+	})
 	w.until(start + w.length)
+}
+
+// every does something so many times a second, at random.
+func (w *world) every(perSecond float64, do func()) {
+	if perSecond == 0 {
+		return
+	}
+	var next func()
+	next = func() {
+		if !w.quiet {
+			do()
+			w.after(int64(w.random.ExpFloat64()/perSecond*1e9), next)
+		}
+	}
+	w.after(int64(w.random.ExpFloat64()/perSecond*1e9), next)
 }
 
 func (w *world) until(end int64) {
@@ -200,7 +234,7 @@ func (w *world) arrive(p *process) {
 
 // leave ends a caller's context.
 func (c *caller) leave() {
-	if c.done {
+	if c.done || c.l.dead {
 		return
 	}
 	w := c.l.p.w
@@ -208,9 +242,6 @@ func (c *caller) leave() {
 	if c.Verdict == reserve.Pending {
 		c.done = true
 		w.left++
-		if w.deadline > 0 && c.Until < c.Deadline && w.checks && c.promised > 0 {
-			w.fail("a caller had a slot that was due %v before its deadline", time.Duration(c.Deadline-c.Until))
-		}
 		c.again()
 	} else {
 		c.end()
@@ -229,14 +260,16 @@ func (c *caller) end() {
 		for _, n := range c.Need {
 			w.kept += n
 		}
-		w.served = append(w.served, service{c, w.now, w.now})
+		w.served = append(w.served, service{c, w.now})
 		if c.promised > 0 && w.now > c.promised && w.checks {
 			w.fail("caller %d was promised %v, and served %v later", c.number, c.promised, time.Duration(w.now-c.promised))
 		}
 		if n := int64(w.refunds * float64(c.Need[0])); n > 0 {
 			w.after(2*sec, func() {
 				w.writes++
-				c.l.records[0].refund(w, []int64{n}, c.Born[0])
+				all := make([]int64, len(w.limits))
+				all[0] = n
+				c.l.records[0].refund(w, all, c.Born[0])
 				w.kept -= n
 			})
 		}
@@ -291,7 +324,7 @@ func (l *line) setTimer() {
 	due = max(due, w.now)
 	l.timer = due
 	w.at(due, func() {
-		if l.timer == due {
+		if l.timer == due && !l.dead {
 			l.timer = 0
 			l.do(l.Tick(w.now))
 		}
@@ -310,29 +343,3 @@ func (c *caller) promise() {
 		w.after(int64(w.random.Float64()*float64(c.promised-w.now)), c.leave)
 	}
 }
-
-type event struct {
-	at, seq int64
-	do      func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].seq < e[j].seq
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-func (w *world) at(t int64, do func()) {
-	w.seq++
-	heap.Push(&w.events, event{t, w.seq, do})
-}
-
-func (w *world) after(d int64, do func()) { w.at(w.now+d, do) }
