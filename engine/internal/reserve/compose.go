@@ -85,7 +85,7 @@ func (l *Line) compose() *Write {
 	for i, x := range l.queue {
 		copy(l.sum, g.sum)
 		add(l.sum, x.Need)
-		if i > 0 && (!fits || l.outOfRange(l.sum, false) || l.dueTime(l.sum, g.as, false) > min(x.Deadline, reach, g.until)) {
+		if i > 0 && (!fits || l.outOfRange(l.sum, false) || l.dueTime(l.sum, g.as, false) > min(x.Deadline, reach, g.until) || l.spreads(g)) {
 			break
 		}
 		copy(g.sum, l.sum)
@@ -94,6 +94,18 @@ func (l *Line) compose() *Write {
 	clear(l.queue[:len(g.waiters)])
 	l.queue = l.queue[len(g.waiters):]
 	return l.aim(g, first, nil)
+}
+
+// spreads reports whether the amounts in sum could make the last of a group due more than the tolerance after its first, on
+// a path of several buckets: the first bucket may be charged at any later time, but the others as of one.
+func (l *Line) spreads(g *group) bool {
+	from, to := l.limits(g.first)
+	for i := from; i < to && len(l.ends) > 1; i++ {
+		if rate := &l.rates[i]; rate.Y(tolerance).Less(rate.Cost(l.sum[i] - g.slots[0].n[i])) {
+			return true
+		}
+	}
+	return false
 }
 
 // asOf is the instant as of which a request is charged that is due at another one: just before it, so that the limit that

@@ -16,7 +16,7 @@ func perSecond(rate, capacity int64) bucket.Limit {
 
 // figures of a run.
 type figures struct {
-	writes   float64 // per admission
+	writes   float64 // per admission, those of callers that wait at the end included
 	admitted float64 // tokens, of those that were possible
 	excess   float64 // seconds of rate beyond capacity + rate·T, the worst limit's
 	early    float64 // seconds by which somebody who came earlier was served later, at most

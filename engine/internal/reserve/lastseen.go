@@ -49,8 +49,9 @@ func dueOf(rate *bucket.Rate, after bucket.Num) int64 {
 	return rate.FullAt(after.Sub(rate.Ceiling(num.Int{})))
 }
 
-// deciding is when these amounts would fit into all buckets, charged as of the instant as, and the bucket that decides it.
-// The instant is at least now, saturated. If proven, only buckets whose last seen record is fresh count.
+// deciding is when these amounts would fit into all buckets, charged as of the instant as, and the bucket that decides it: the
+// last of several, since parents have more traffic. The instant is at least now, saturated. If proven, only buckets whose
+// last seen record is fresh count.
 func (l *Line) deciding(n []int64, as int64, proven bool) (due int64, decides int) {
 	due = math.MinInt64
 	for b := range l.ends {
@@ -61,7 +62,7 @@ func (l *Line) deciding(n []int64, as int64, proven bool) (due int64, decides in
 		for i := from; i < to; i++ {
 			rate := &l.rates[i]
 			after := rate.Base(l.seen[b].tats[i-from], rate.Y(as)).Add(rate.Cost(n[i]))
-			if at := dueOf(rate, after); at > due {
+			if at := dueOf(rate, after); at >= due {
 				due, decides = at, b
 			}
 		}
