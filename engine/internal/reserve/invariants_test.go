@@ -20,6 +20,7 @@ func scenarios() *rapid.Generator[scenario] {
 			processes: rapid.SampledFrom([]int{1, 2, 5}).Draw(t, "processes"),
 			limits:    []bucket.Limit{perSecond(rate, rapid.SampledFrom([]int64{1, 10, 300}).Draw(t, "capacity"))},
 			open:      float64(rate) * rapid.SampledFrom([]float64{0.5, 1.3, 3}).Draw(t, "demand"),
+			plain:     float64(rate) * rapid.SampledFrom([]float64{0, 0.5, 2}).Draw(t, "plain"),
 			patience:  rapid.SampledFrom([]float64{0, 0, 0.3, 5}).Draw(t, "patience"),
 			deadline:  rapid.SampledFrom([]int64{0, 0, sec / 2, 5 * sec}).Draw(t, "deadline"),
 			refunds:   rapid.SampledFrom([]float64{0, 0, 0.6}).Draw(t, "refunds"),
@@ -97,7 +98,7 @@ func (w *world) checkOrder() {
 	for i, later := range w.served {
 		for _, s := range w.served[:i] { // s was served before later, or at the same time
 			x, y := s.x, later.x // y must not have come earlier
-			if x.l != y.l || y.number > x.number || later.at-s.at <= within {
+			if x.l != y.l || x.plain || y.plain || y.number > x.number || later.at-s.at <= within {
 				continue
 			}
 			more := false

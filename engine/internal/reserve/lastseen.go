@@ -41,7 +41,7 @@ func (l *Line) Saw(at int64, b int, r *Record) {
 // fresh reports whether the last seen record of a bucket proves something. After a clock has stepped back, it does not.
 func (l *Line) fresh(b int) bool {
 	age := l.now - l.seen[b].at
-	return l.seen[b].known && -proves <= age && age <= proves
+	return -proves <= age && age <= proves
 }
 
 // dueOf is when a request is due that leads to this arrival time: the instant from which on the bucket holds what was taken.

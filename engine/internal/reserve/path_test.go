@@ -65,6 +65,42 @@ func TestPathRefused(t *testing.T) {
 	d.wrote(2 + 1 + 2)
 }
 
+// TestPathKnown: another bucket is not written if the last seen record shows that it would refuse. The group is given up as
+// one.
+func TestPathKnown(t *testing.T) {
+	t.Parallel()
+	d := family(t, 10, 10)
+	first := d.join(1, 1)
+	x, y := d.join(1, 0), d.join(1, 0)
+	d.answer()
+	d.answer()
+	d.dueAfter(first, time.Second)
+	if d.send.Bucket != 1 || d.send.Acquired != 2 {
+		t.Fatalf("write %+v", d.send)
+	}
+	d.take(0, 200)
+	d.l.Saw(d.now, 0, d.records[0].record())
+	d.answer()
+	if w := d.send; !w.Refund || w.Bucket != 1 || w.Acquired != 2 {
+		t.Errorf("write %+v", w)
+	}
+	d.settle()
+	d.dueAfter(x, 20200*time.Millisecond)
+	d.dueAfter(y, 20300*time.Millisecond)
+}
+
+// TestPathClose: what only some buckets were charged is refunded when the line is closed.
+func TestPathClose(t *testing.T) {
+	t.Parallel()
+	d := family(t, 10, 10)
+	d.join(5, 5)
+	d.did(d.l.Close(d.now))
+	d.answer()
+	if d.send != nil || len(d.refunds) != 1 || d.refunds[0].Bucket != 1 || !d.l.Rest() {
+		t.Errorf("refunds: %+v", d.refunds)
+	}
+}
+
 // TestPathGivenUp: what was charged for a slot that cannot be refunded at once is refunded when it is due, and nobody takes
 // it.
 func TestPathGivenUp(t *testing.T) {

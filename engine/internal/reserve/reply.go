@@ -17,7 +17,7 @@ func (l *Line) Applied(now int64, w *Write, r *Record) Step {
 	case g.isEmpty():
 		l.giveUp(g)
 	default:
-		if next := l.aim(g, b, nil); g.slots[len(g.slots)-1].due <= g.until && l.admits(next) {
+		if next := l.aim(g, b, nil); l.admits(next) {
 			l.launch(next)
 			break
 		}

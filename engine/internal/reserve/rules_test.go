@@ -169,6 +169,31 @@ func TestTightestDeadline(t *testing.T) {
 	d.dueAfter(c, 5*time.Second)
 }
 
+// TestOwnDeadline: a waiter's deadline bounds its own due time, not that of those behind it.
+func TestOwnDeadline(t *testing.T) {
+	t.Parallel()
+	d := onePerSecond(t, time.Minute)
+	d.join(1)
+	hasty, last := d.joinUntil(start+2500*ms, 1), d.join(1)
+	d.settle()
+	d.dueAfter(hasty, 2*time.Second)
+	d.dueAfter(last, 3*time.Second)
+	d.wrote(3) // the first one was refused
+}
+
+// TestDeadlineNow: a write for a deadline that is over, because nothing proves it to be, is one that stores accept.
+func TestDeadlineNow(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, time.Minute, []bucket.Limit{perSecond(1, 10)})
+	d.take(0, 10)
+	d.l.Saw(d.now, 0, d.records[0].record())
+	d.now += 2 * sec
+	x := d.joinUntil(d.now, 10)
+	d.settle()
+	d.verdict(x, reserve.Denied)
+	d.wrote(1)
+}
+
 // TestBeyondReach: a queue beyond the reach waits in order, and asks again when half a second of the rate is free.
 func TestBeyondReach(t *testing.T) {
 	t.Parallel()
@@ -184,6 +209,9 @@ func TestBeyondReach(t *testing.T) {
 		t.Errorf("%d in the queue, due after %v", d.l.Queued(), time.Duration(d.l.Due()-start))
 	}
 	d.writes = 0
+	if x := d.joinUntil(start+sec, 1); x.Verdict != reserve.Denied {
+		t.Errorf("verdict %d", x.Verdict)
+	}
 	d.until(start + 549*ms)
 	d.wrote(0)
 	d.until(start + 550*ms)
@@ -217,6 +245,23 @@ func TestOff(t *testing.T) {
 	d.wrote(2)
 }
 
+// TestOffLoses: who loses again and again against others without a reach asks each time the bucket holds its request.
+func TestOffLoses(t *testing.T) {
+	t.Parallel()
+	d := onePerSecond(t, 0)
+	d.join(1)
+	d.settle()
+	for i := range int64(50) {
+		if d.l.Due() != start+(i+1)*sec {
+			t.Fatalf("due after %v", time.Duration(d.l.Due()-start))
+		}
+		d.now = d.l.Due()
+		d.take(0, 1)
+		d.did(d.l.Tick(d.now))
+		d.settle()
+	}
+}
+
 // TestHeadLeaves: those behind a large request that leaves do not wait for it.
 func TestHeadLeaves(t *testing.T) {
 	t.Parallel()
@@ -227,6 +272,14 @@ func TestHeadLeaves(t *testing.T) {
 	d.until(start + sec)
 	d.verdict(small, reserve.Pending)
 	d.leave(large)
+	d.settle()
+	d.verdict(small, reserve.Admitted)
+
+	large = d.join(10)
+	d.settle()
+	d.leave(large)
+	d.now += sec
+	small = d.join(1) // nobody is before it
 	d.settle()
 	d.verdict(small, reserve.Admitted)
 }

@@ -152,9 +152,6 @@ func (l *Line) isLast(s *slot) bool {
 				return false
 			}
 		}
-		if l.seen[b].born != s.born[b] {
-			return false
-		}
 	}
 	return true
 }

@@ -154,6 +154,35 @@ func TestLeaveInFlight(t *testing.T) {
 	d.wrote(2 + 2) // both later slots were refunded
 }
 
+// TestFlightBeforeQueue: a slot that becomes free while a write is under way goes to its waiters before those behind them.
+func TestFlightBeforeQueue(t *testing.T) {
+	t.Parallel()
+	d, all := holders(t, 1)
+	x := d.join(1)
+	y := d.join(1)
+	d.leave(all[0])
+	if _, ok := y.SlotDue(); ok {
+		t.Error("the one behind has a slot")
+	}
+	d.answer()
+	d.dueAfter(x, time.Second)
+	d.dueAfter(y, 2*time.Second)
+	d.settle()
+	d.wrote(1)
+}
+
+// TestAllLeft: a refused write is not sent again if all its waiters have left.
+func TestAllLeft(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, time.Minute, []bucket.Limit{perSecond(1, 10)})
+	d.take(0, 2)
+	d.leave(d.join(1))
+	d.answer()
+	if d.send != nil || !d.l.Rest() {
+		t.Error("sent again")
+	}
+}
+
 // TestLeaveInQueue: a waiter that leaves before its write is composed costs nothing.
 func TestLeaveInQueue(t *testing.T) {
 	t.Parallel()
@@ -204,5 +233,13 @@ func TestQueueTakesSlots(t *testing.T) {
 	}
 	if _, ok := small.SlotDue(); ok {
 		t.Error("the last one has a slot")
+	}
+	d.now += 2 * sec // now the record proves nothing
+	late := d.joinUntil(start+11*sec-1, 1)
+	d.leave(hasty)
+	d.dueAfter(small, 11*time.Second)
+	d.leave(small)
+	if _, ok := late.SlotDue(); ok {
+		t.Error("one has a slot that is due after its deadline")
 	}
 }

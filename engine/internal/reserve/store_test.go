@@ -53,6 +53,9 @@ func (s *stored) apply(w *reserve.Write) bool {
 		case w.Active>>i&1 == 0:
 			holds = s.rates[i].IsFull(tat, y)
 		default:
+			if !y.Less(w.Most[i]) {
+				panic("the bounds are reversed, which stores refuse")
+			}
 			holds = tat.Seen && y.Less(tat.At) && tat.At.LessEq(w.Most[i])
 		}
 		if !holds {

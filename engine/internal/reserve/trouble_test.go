@@ -230,6 +230,16 @@ func TestOutOfRange(t *testing.T) {
 	}
 	d.dueAfter(all[19], 19*time.Second)
 	d.verdict(all[24], reserve.OutOfRange)
+
+	d = newDesk(t, time.Minute, []bucket.Limit{huge})
+	d.take(0, bucket.MaxAmount)
+	d.l.Saw(d.now, 0, d.records[0].record())
+	x := d.join(bucket.MaxAmount)
+	for range 20 {
+		d.take(0, bucket.MaxAmount)
+	}
+	d.settle()
+	d.verdict(x, reserve.OutOfRange)
 }
 
 // TestSaturates: waits beyond 292 years neither overflow nor spin.

@@ -30,6 +30,7 @@ type scenario struct {
 	open      float64        // or callers that come at random, a second
 	amounts   func(*rand.Rand) []int64
 	patience  float64 // seconds after which callers leave, on average; 0: never
+	plain     float64 // callers a second that do not wait
 	cancels   float64 // part of the callers that leave before they are due
 	deadline  int64   // ns, 0: none
 	crashes   float64 // a second
@@ -88,17 +89,6 @@ type line struct {
 	dead      bool           // its process has crashed
 }
 
-// caller is one who waits.
-type caller struct {
-	reserve.Waiter
-	l        *line
-	at       int64
-	number   int64
-	promised int64 // due time of its first slot, 0: none yet
-	leaves   bool  // at some time before it is due
-	done     bool
-}
-
 func newWorld(s scenario, seed uint64) *world {
 	w := &world{scenario: s, random: rand.New(rand.NewPCG(seed, 7)), now: start}
 	for range max(1, s.children) {
@@ -149,6 +139,7 @@ func (w *world) run() {
 		w.after(int64(w.random.Float64()*float64(10*ms)), func() { w.arrive(w.procs[i%w.processes]) })
 	}
 	w.every(w.open, func() { w.arrive(w.procs[w.random.IntN(w.processes)]) })
+	w.every(w.plain, func() { w.acquire(w.procs[w.random.IntN(w.processes)]) })
 	w.every(w.crashes, func() { w.procs[w.random.IntN(w.processes)].crash() })
 	w.every(w.resets, func() {
 		w.restarts++
@@ -203,108 +194,17 @@ func (w *world) conserves() {
 	}
 }
 
-func (w *world) arrive(p *process) {
-	if w.quiet {
-		return
-	}
-	w.seq++
-	l := p.lines[w.random.IntN(len(p.lines))]
-	c := &caller{l: l, at: w.now, number: w.seq}
-	c.Tag, c.Deadline = c, never
-	c.Need = []int64{1}
-	if w.amounts != nil {
-		c.Need = w.amounts(w.random)
-	}
-	w.asked += c.Need[0]
-	if w.deadline > 0 {
-		c.Deadline = w.now + w.deadline
-		w.after(w.deadline, c.leave)
-	}
-	if w.patience > 0 {
-		w.after(int64(w.random.ExpFloat64()*w.patience*1e9), c.leave)
-	}
-	c.leaves = w.random.Float64() < w.cancels
-	step := l.Join(w.now, &c.Waiter)
-	l.do(step)
-	if c.Verdict != reserve.Pending {
-		c.end()
-	}
-	c.promise()
-}
-
-// leave ends a caller's context.
-func (c *caller) leave() {
-	if c.done || c.l.dead {
-		return
-	}
-	w := c.l.p.w
-	step := c.l.Leave(w.now, &c.Waiter)
-	if c.Verdict == reserve.Pending {
-		c.done = true
-		w.left++
-		c.again()
-	} else {
-		c.end()
-	}
-	c.l.do(step)
-}
-
-// end is called with the verdict.
-func (c *caller) end() {
-	w := c.l.p.w
-	c.done = true
-	switch c.Verdict {
-	case reserve.Admitted:
-		w.admitted++
-		w.tokens += c.Need[0]
-		for _, n := range c.Need {
-			w.kept += n
-		}
-		w.served = append(w.served, service{c, w.now})
-		if c.promised > 0 && w.now > c.promised && w.checks {
-			w.fail("caller %d was promised %v, and served %v later", c.number, c.promised, time.Duration(w.now-c.promised))
-		}
-		if n := int64(w.refunds * float64(c.Need[0])); n > 0 {
-			w.after(2*sec, func() {
-				w.writes++
-				all := make([]int64, len(w.limits))
-				all[0] = n
-				c.l.records[0].refund(w, all, c.Born[0])
-				w.kept -= n
-			})
-		}
-	case reserve.Denied:
-		w.denied++
-		if c.Until <= c.Deadline {
-			w.fail("denied until %d, with the deadline %d", c.Until, c.Deadline)
-		}
-	default:
-		w.errors++
-	}
-	c.again()
-}
-
-func (c *caller) again() {
-	if w := c.l.p.w; w.closed > 0 {
-		w.after(ms/10, func() { w.arrive(c.l.p) })
-	}
-}
-
 // do does what a line asks for.
 func (l *line) do(step reserve.Step) {
 	w := l.p.w
 	send := step.Send
 	for _, r := range step.Refunds {
 		tokens := slices.Clone(r.Tokens)
-		for _, n := range tokens {
-			w.owed += n
-		}
+		w.owed += total(tokens)
 		w.after(5*ms, func() {
 			w.writes++
 			l.records[r.Bucket].refund(w, tokens, r.Born)
-			for _, n := range tokens {
-				w.owed -= n
-			}
+			w.owed -= total(tokens)
 		})
 	}
 	for _, x := range slices.Clone(step.Decided) {
@@ -329,17 +229,4 @@ func (l *line) setTimer() {
 			l.do(l.Tick(w.now))
 		}
 	})
-}
-
-// promise notes what a caller has been promised, and lets it leave if it is to.
-func (c *caller) promise() {
-	w := c.l.p.w
-	due, ok := c.SlotDue()
-	if !ok || c.promised > 0 || c.done {
-		return
-	}
-	c.promised = max(due, w.now)
-	if c.leaves {
-		w.after(int64(w.random.Float64()*float64(c.promised-w.now)), c.leave)
-	}
 }
