@@ -11,7 +11,7 @@ import (
 // if it has others.
 type Record struct {
 	Tats []bucket.Arrival // by position; the line copies them
-	Ver  int64
+	Ver  int64            // 0: there is no record
 	Born bucket.Num
 }
 
@@ -28,7 +28,7 @@ type lastSeen struct {
 // be called.
 func (l *Line) Saw(at int64, b int, r *Record) {
 	s := &l.seen[b]
-	if s.known && r.Ver < s.ver { // versions grow from one life to the next, too
+	if s.known && r.Ver < s.ver && r.Ver != 0 { // versions grow from one life to the next, too
 		return
 	}
 	if s.known && s.born != r.Born { // after a reset the queue need not wait any more

@@ -190,6 +190,19 @@ func TestReset(t *testing.T) {
 	d.dueAfter(all[0], 5*time.Second)
 }
 
+// TestRemoved: a record that was removed has all its tokens.
+func TestRemoved(t *testing.T) {
+	t.Parallel()
+	d, all := holders(t, 5)
+	d.records[0].reset()
+	d.records[0].ver, d.records[0].born = 0, num.Int{}
+	x := d.join(1)
+	d.settle()
+	d.verdict(x, reserve.Admitted)
+	d.wrote(2)
+	d.dueAfter(all[0], 5*time.Second)
+}
+
 // TestOldRecords: a reply that comes late does not replace a newer record.
 func TestOldRecords(t *testing.T) {
 	t.Parallel()
