@@ -65,7 +65,7 @@ func (l *Line) launch(w *Write) {
 }
 
 // compose makes a write for the first waiters of the queue, as many as fit within their deadlines and the reach. It returns
-// nil if they have to wait before they ask.
+// nil if they have to wait before they ask, or if the first one is out of range.
 func (l *Line) compose() *Write {
 	x := l.queue[0]
 	due, first := l.deciding(x.Need, l.now, false)
@@ -75,6 +75,11 @@ func (l *Line) compose() *Write {
 	}
 	reach := addSaturated(l.now, l.reach)
 	fits := due <= min(x.Deadline, reach)
+	if fits && l.outOfRange(x.Need, true) {
+		l.queue = slices.Delete(l.queue, 0, 1)
+		l.decide(x, OutOfRange)
+		return nil
+	}
 	g := &group{as: l.now, until: never, first: first, sum: make([]int64, len(l.rates))}
 	if len(l.rates) > 1 {
 		if !fits { // only the record can tell

@@ -26,7 +26,7 @@ const (
 	// A record proves denials, and that the queue has to wait, for so long after the write that showed it was sent.
 	proves = int64(time.Second)
 
-	// A queue pauses for so long after so many writes in a row that were refused, and up to twice as long after one that the
+	// A queue pauses for so long after so many tries in a row that failed, and up to twice as long after one that the
 	// store has throttled.
 	pause     = int64(500 * time.Millisecond)
 	mostTries = 32

@@ -55,11 +55,14 @@ func (l *Line) limits(b int) (from, to int) {
 func (l *Line) Join(now int64, x *Waiter) Step {
 	l.begin(now)
 	x.Verdict, x.waits, x.group, x.slot = Pending, false, nil, nil
-	if l.ended != Pending {
+	switch {
+	case l.ended != Pending:
 		l.decide(x, l.ended)
 		return l.step
-	}
-	if len(l.queue) == 0 {
+	case l.neverFits(x.Need):
+		l.deny(x)
+		return l.step
+	case len(l.queue) == 0:
 		l.askAt = 0
 	}
 	l.queue = append(l.queue, x)
@@ -150,7 +153,7 @@ func (l *Line) advance() Step {
 		l.look(0)
 	}
 	w := l.refundLast()
-	if w == nil && len(l.queue) > 0 && !l.asleep() {
+	for w == nil && len(l.queue) > 0 && !l.asleep() {
 		w = l.compose()
 	}
 	if w != nil {
@@ -166,19 +169,18 @@ func (l *Line) look(i int) {
 	for _, x := range l.queue[i:] {
 		if s := l.takeFree(x, never); s != nil {
 			l.hold(x, s)
-			continue
-		}
-		switch due := l.dueTime(x.Need, l.now, true); {
-		case due > x.Deadline || l.neverFits(x.Need):
-			x.Until = l.until(x)
-			l.decide(x, Denied)
-		case due <= addSaturated(l.now, l.reach) && l.outOfRange(x.Need, true):
-			l.decide(x, OutOfRange)
-		default:
+		} else if x.Deadline < l.dueTime(x.Need, l.now, true) {
+			l.deny(x)
+		} else {
 			waiting = append(waiting, x)
 		}
 	}
 	clear(l.queue[len(waiting):])
 	l.queue = waiting
 	l.serve()
+}
+
+func (l *Line) deny(x *Waiter) {
+	x.Until = l.until(x)
+	l.decide(x, Denied)
 }

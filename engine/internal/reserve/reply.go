@@ -21,6 +21,7 @@ func (l *Line) Applied(now int64, w *Write, r *Record) Step {
 			l.launch(next)
 			break
 		}
+		l.tries++
 		l.giveUp(g)
 	}
 	return l.advance()
@@ -86,21 +87,16 @@ func (l *Line) Refused(now int64, w *Write, r *Record) Step {
 		return l.advance()
 	}
 	l.tries++
-	g := w.group
-	switch again := l.aim(g, w.Bucket, w); {
-	case l.tries >= mostTries:
-		l.giveUp(g)
-		l.tries = 0
-		l.askAt = now + pause
-	case l.admits(again) && !g.isEmpty():
+	if again := l.aim(w.group, w.Bucket, w); l.tries < mostTries && l.admits(again) && !w.group.isEmpty() {
 		l.launch(again)
-	default:
-		l.giveUp(g)
+	} else {
+		l.giveUp(w.group)
 	}
 	return l.advance()
 }
 
-// giveUp puts the waiters of a group at the head of the queue, and gives up what it was charged.
+// giveUp puts the waiters of a group at the head of the queue, and gives up what it was charged. If that happens again and
+// again, the queue pauses.
 func (l *Line) giveUp(g *group) {
 	l.abandon(g)
 	var first []*Waiter
@@ -111,6 +107,9 @@ func (l *Line) giveUp(g *group) {
 		}
 	}
 	l.queue = append(first, l.queue...)
+	if l.tries >= mostTries {
+		l.tries, l.askAt = 0, l.now+pause
+	}
 	if l.ended != Pending {
 		l.endQueue()
 	}
