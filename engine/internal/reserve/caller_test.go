@@ -13,6 +13,7 @@ type caller struct {
 	l        *line
 	at       int64
 	number   int64
+	servedAt int64
 	promised int64 // due time of its first slot, 0: none yet
 	leaves   bool  // at some time before it is due
 	done     bool
@@ -102,6 +103,7 @@ func (c *caller) end() {
 		w.admitted++
 		w.tokens += c.Need[0]
 		w.kept += total(c.Need)
+		c.servedAt = w.now
 		w.served = append(w.served, service{c, w.now})
 		if c.promised > 0 && w.now > c.promised && w.checks {
 			w.fail("caller %d was promised %v, and served %v later", c.number, c.promised, time.Duration(w.now-c.promised))

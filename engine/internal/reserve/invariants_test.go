@@ -81,6 +81,9 @@ func TestInvariants(t *testing.T) {
 		}
 		if w.patience+w.refunds+w.resets == 0 && w.deadline == 0 { // refunds may let those who come later be served earlier
 			w.checkOrder()
+			if len(w.limits) == 1 && w.parent == nil && w.lost == 0 && w.reach == time.Minute {
+				w.checkOrderOfAll()
+			}
 		}
 		for r := range w.records {
 			w.checkBound(r)
@@ -108,6 +111,21 @@ func (w *world) checkOrder() {
 			if !more {
 				w.fail("caller %d with %v was served %v before %d with %v", x.number, x.Need, time.Duration(later.at-s.at), y.number, y.Need)
 			}
+		}
+	}
+}
+
+// checkOrderOfAll: of two callers of any processes that were served, the one that came earlier by what a few writes take, for
+// those that are refused and those that it shares, is not served later: with one limit, whatever they asked for.
+func (w *world) checkOrderOfAll() {
+	var newest *caller
+	for _, s := range w.served {
+		switch {
+		case s.x.plain:
+		case newest != nil && s.x.at+4*w.slowest < newest.at && s.at > newest.servedAt:
+			w.fail("caller %d came %v before %d, and was served later", s.x.number, time.Duration(newest.at-s.x.at), newest.number)
+		case newest == nil || s.x.at > newest.at:
+			newest = s.x
 		}
 	}
 }
