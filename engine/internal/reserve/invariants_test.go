@@ -87,8 +87,24 @@ func TestInvariants(t *testing.T) {
 		}
 		for r := range w.records {
 			w.checkBound(r)
+			if w.lost+w.crashes+w.resets == 0 {
+				w.checkAcquires(r)
+			}
 		}
 	})
+}
+
+// checkAcquires: a record counts those that were served, and nobody who left.
+func (w *world) checkAcquires(r int) {
+	want := int64(0)
+	for _, s := range w.served {
+		if _, ok := s.x.need(r, 0); ok && !s.x.plain {
+			want++
+		}
+	}
+	if got := w.records[r].acq; got != want {
+		w.fail("record %d counts %d acquires, want %d", r, got, want)
+	}
 }
 
 // checkOrder: of two callers of a line that were served, the one that came earlier is not served later, if it asked for no more

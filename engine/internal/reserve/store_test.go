@@ -39,53 +39,6 @@ func (s *stored) record() *reserve.Record {
 	return &reserve.Record{Tats: slices.Clone(s.tats), Ver: s.ver, Born: s.born}
 }
 
-// apply checks a write and applies it.
-func (s *stored) apply(w *reserve.Write) bool {
-	if w.Refund {
-		return s.applyRefund(w)
-	}
-	for i := range s.rates {
-		y, tat := s.rates[i].Y(w.As), s.tats[i]
-		var holds bool
-		switch {
-		case w.Take[i] == 0:
-			holds = !tat.Seen || tat.At.LessEq(w.Most[i])
-		case w.Active>>i&1 == 0:
-			holds = s.rates[i].IsFull(tat, y)
-		default:
-			if !y.Less(w.Most[i]) {
-				panic("the bounds are reversed, which stores refuse")
-			}
-			holds = tat.Seen && y.Less(tat.At) && tat.At.LessEq(w.Most[i])
-		}
-		if !holds {
-			return false
-		}
-	}
-	for i := range s.rates {
-		if w.Take[i] > 0 {
-			s.tats[i] = bucket.Arrival{At: s.rates[i].Base(s.tats[i], s.rates[i].Y(w.As)).Add(s.rates[i].Cost(w.Take[i])), Seen: true}
-		}
-	}
-	s.ver++
-	s.acq += w.Acquired
-	return true
-}
-
-func (s *stored) applyRefund(w *reserve.Write) bool {
-	for i, n := range w.Take {
-		if n > 0 && (!s.tats[i].Seen || s.tats[i].At != w.Most[i] || s.born != w.Born) {
-			return false
-		}
-	}
-	for i, n := range w.Take {
-		s.tats[i].At = s.tats[i].At.Sub(s.rates[i].Cost(n))
-	}
-	s.ver++
-	s.acq -= w.Acquired
-	return true
-}
-
 // refund refunds without a condition on the limits.
 func (s *stored) refund(w *world, n []int64, born bucket.Num) {
 	if s.born != born {

@@ -204,6 +204,7 @@ func (l *line) do(step reserve.Step) {
 		w.after(5*ms, func() {
 			w.writes++
 			l.records[r.Bucket].refund(w, tokens, r.Born)
+			l.records[r.Bucket].acq -= r.Acquired
 			w.owed -= total(tokens)
 		})
 	}
