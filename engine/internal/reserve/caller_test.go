@@ -62,14 +62,14 @@ func (w *world) arrive(p *process) {
 	}
 	w.asked += c.Need[0]
 	if w.deadline > 0 {
-		c.Deadline = w.now + w.deadline
+		c.Deadline = p.now() + w.deadline
 		w.after(w.deadline, c.leave)
 	}
 	if w.patience > 0 {
 		w.after(int64(w.random.ExpFloat64()*w.patience*1e9), c.leave)
 	}
 	c.leaves = w.random.Float64() < w.cancels
-	step := l.Join(w.now, &c.Waiter)
+	step := l.Join(p.now(), &c.Waiter)
 	l.do(step)
 	if c.Verdict != reserve.Pending {
 		c.end()
@@ -83,7 +83,7 @@ func (c *caller) leave() {
 		return
 	}
 	w := c.l.p.w
-	step := c.l.Leave(w.now, &c.Waiter)
+	step := c.l.Leave(c.l.p.now(), &c.Waiter)
 	if c.Verdict == reserve.Pending {
 		c.done = true
 		w.left++
@@ -141,7 +141,7 @@ func (c *caller) promise() {
 	if !ok || c.promised > 0 || c.done {
 		return
 	}
-	c.promised = max(due, w.now)
+	c.promised = max(due-c.l.p.skew, w.now)
 	if c.leaves {
 		w.after(int64(w.random.Float64()*float64(c.promised-w.now)), c.leave)
 	}

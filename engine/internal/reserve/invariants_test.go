@@ -28,6 +28,7 @@ func scenarios() *rapid.Generator[scenario] {
 			late:      rapid.SampledFrom([]float64{0, 0.05}).Draw(t, "late"),
 			crashes:   rapid.SampledFrom([]float64{0, 0, 0.3}).Draw(t, "crashes"),
 			resets:    rapid.SampledFrom([]float64{0, 0, 0.1}).Draw(t, "resets"),
+			skew:      rapid.SampledFrom([]int64{0, 0, 5 * sec}).Draw(t, "skew"),
 			reach:     rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond, 3 * time.Second, time.Minute}).Draw(t, "reach"),
 		}
 		s.open = max(s.open, 2)
@@ -81,7 +82,7 @@ func TestInvariants(t *testing.T) {
 		}
 		if w.patience+w.refunds+w.resets == 0 && w.deadline == 0 { // refunds may let those who come later be served earlier
 			w.checkOrder()
-			if len(w.limits) == 1 && w.parent == nil && w.lost == 0 && w.reach == time.Minute {
+			if len(w.limits) == 1 && w.parent == nil && w.lost == 0 && w.skew == 0 && w.reach == time.Minute {
 				w.checkOrderOfAll()
 			}
 		}
@@ -155,8 +156,8 @@ func (w *world) checkBound(r int) {
 	}
 	for i, l := range s.limits {
 		rate := float64(l.RefillAmount) / float64(l.RefillPeriod)
-		allowed := float64(l.Capacity) + rate*float64(100*ms+slowest)
-		allowed += float64(w.restarts) * (float64(l.Capacity) + rate*float64(w.reach))
+		allowed := float64(l.Capacity) + rate*float64(100*ms+slowest+w.skew)
+		allowed += float64(w.restarts) * (float64(l.Capacity) + rate*float64(w.reach) + rate*float64(w.skew))
 		for a, first := range w.served {
 			taken, refunded := 0.0, 0.0
 			next := 0

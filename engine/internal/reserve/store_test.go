@@ -166,18 +166,18 @@ func (m *message) reply(w *world) {
 			w.transit += sum
 			w.void -= sum
 		}
-		l.do(l.Unknown(w.now, m.of))
+		l.do(l.Unknown(l.p.now(), m.of))
 	case !m.applied:
 		w.refused++
-		l.do(l.Refused(w.now, m.of, m.record))
+		l.do(l.Refused(l.p.now(), m.of, m.record))
 	default:
 		if m.Refund {
 			w.transit += sum
 		} else {
 			w.transit -= sum
-			w.slowest = max(w.slowest, w.now-m.of.As)
+			w.slowest = max(w.slowest, l.p.now()-m.of.As)
 		}
-		l.do(l.Applied(w.now, m.of, m.record))
+		l.do(l.Applied(l.p.now(), m.of, m.record))
 	}
 	for _, x := range waiters {
 		if x != nil {

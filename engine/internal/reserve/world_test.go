@@ -35,6 +35,7 @@ type scenario struct {
 	deadline  int64   // ns, 0: none
 	crashes   float64 // a second
 	resets    float64 // a second
+	skew      int64   // by how much clocks disagree, ns
 	refunds   float64 // part of its tokens that a served caller refunds after two seconds
 	lost      float64 // part of the replies
 	late      float64 // part of the writes that take 200 ms
@@ -76,7 +77,10 @@ type service struct {
 type process struct {
 	w     *world
 	lines []*line // by entity
+	skew  int64   // by how much its clock is ahead
 }
+
+func (p *process) now() int64 { return p.w.now + p.skew }
 
 // line drives one Line.
 type line struct {
@@ -99,6 +103,9 @@ func newWorld(s scenario, seed uint64) *world {
 	}
 	for range s.processes {
 		p := &process{w: w}
+		if s.skew > 0 {
+			p.skew = w.random.Int64N(s.skew)
+		}
 		p.start()
 		w.procs = append(w.procs, p)
 	}
@@ -222,12 +229,12 @@ func (l *line) setTimer() {
 	if due == never || l.timer != 0 && l.timer <= due {
 		return
 	}
-	due = max(due, w.now)
+	due = max(due, l.p.now())
 	l.timer = due
-	w.at(due, func() {
+	w.at(due-l.p.skew, func() {
 		if l.timer == due && !l.dead {
 			l.timer = 0
-			l.do(l.Tick(w.now))
+			l.do(l.Tick(l.p.now()))
 		}
 	})
 }
