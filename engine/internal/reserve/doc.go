@@ -39,8 +39,9 @@
 // # Who is denied, and who queues
 //
 // A waiter is denied if and only if a record seen within the last second proves that its deadline is too early. One whose
-// due time is beyond the reach, which is a minute by default, stays in the queue of its process until half a second of the
-// rate has become free within the reach. A reach of 0 turns reservations off: the queue asks when its first waiter fits.
+// due time is beyond the reach, which is a minute by default, stays in the queue of its process. The queue asks again when half
+// a second of the rate, or half of the reach if that is less, has become free within the reach; so one write serves many. A
+// reach of 0 turns reservations off: the queue asks when its first waiter fits.
 //
 // # Slots
 //
