@@ -22,9 +22,9 @@
 // From the last seen records, the line predicts the instant D at which the first waiter's request fits into all limits of
 // all buckets. A write charges as of an instant, and has an upper bound for the due time that it leads to:
 //
-//	                                             as of   due at the latest
-//	bucket with one limit, written first         now     the deadline, or now + reach
-//	any other bucket                             D       the same, or D + 100 ms
+//	                                             as of   due at the latest: the earliest of
+//	bucket with one limit, written first         now     the deadline, now + reach
+//	any other bucket                             D       the deadline, now + reach, D + 100 ms
 //
 // In the first case, others who reserved since the record was seen only move the due time. In the second, a limit that does
 // not decide D is charged as of D, so that the decision is that of D; if the prediction was wrong, the write is refused, and
