@@ -86,7 +86,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
