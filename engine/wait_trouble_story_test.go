@@ -15,6 +15,7 @@ import (
 func TestWaitingInTrouble(t *testing.T) { tellOnEachKind(t, waitsInTrouble, true) }
 
 var waitsInTrouble = stories{
+	{"Earlier", waitEarlier},
 	{"Outage", waitOutage},
 	{"Hung", waitHung},
 	{"LostReplies", waitLostReplies},
@@ -85,4 +86,22 @@ func waitLostReplies(r *story) {
 			w.wantRecorded(q.Entity, 2, 20)
 		})
 	}
+}
+
+// waitEarlier: somebody comes at the same instant as another one, and is due earlier, in another bucket.
+func waitEarlier(r *story) {
+	r.waiters(func(w *waiters) {
+		l, other := w.limiter(virtual), each(1)
+		other.Entity = "user-2"
+		w.empty(l)
+		for range 10 {
+			w.mustAcquire(l, other)
+		}
+		w.come(context.Background(), l, "late", each(10))
+		w.come(context.Background(), l, "early", other)
+		w.all.Wait()
+		w.wantOrder("early", "late")
+		w.wantAfter("early", time.Second)
+		w.wantAfter("late", 10*time.Second)
+	})
 }
