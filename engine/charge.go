@@ -11,6 +11,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -100,8 +101,9 @@ type progress struct {
 	result      result
 	pause       time.Duration // denied: for so long, whatever the record shows
 
-	shared *pocket.Write // what callers share; nil: the charge is one caller's
-	alone  bool          // others of this process wait for its conversion
+	shared   *pocket.Write  // what callers share; nil: the charge is one caller's
+	reserved *reserve.Write // what waiters reserve; nil: the charge takes tokens now
+	alone    bool           // others of this process wait for its conversion
 
 	fromLastSeen bool // tats are those of the last seen record, with no record in outs
 }

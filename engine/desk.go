@@ -22,8 +22,7 @@ type desk struct {
 	state *bucketState
 	terms terms
 
-	due   int64 // when the alarm calls; guarded by the alarm
-	place int   // in the alarm's heap, -1 if it is not there
+	bell
 
 	mu      sync.Mutex    // guards what follows; nothing waits under it
 	buyer   *pocket.Buyer // nil: nobody has met here
@@ -55,7 +54,7 @@ func (l *Limiter) meet(c *bucketCharge) (d *desk, first bool) {
 	if b.desk != nil {
 		return b.desk, false
 	}
-	b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now, asked: c.now, place: -1, rings: math.MaxInt64}
+	b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now, asked: c.now, bell: bell{place: -1}, rings: math.MaxInt64}
 	return b.desk, true
 }
 

@@ -3,14 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
-
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
-
-// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
-const mostJitter = 10 * time.Millisecond
 
 // admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.
 func (l *Limiter) admitsByPolicy(ctx context.Context, r *Request, err error) bool {
@@ -32,27 +25,6 @@ func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 		l.observeDenial(a, &e)
 	}
 	l.observe(e)
-}
-
-// Wait is like Acquire, but after a denial it waits for the denial's RetryAfter and tries again, until the request is
-// admitted. It returns the *ExceededError at once if the request can never fit, or if ctx ends before the wait would (then
-// errors.Is also finds context.DeadlineExceeded).
-func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	for {
-		lease, err := l.Acquire(ctx, r)
-		var exceeded *ExceededError
-		if err == nil || !errors.As(err, &exceeded) || exceeded.NeverFits {
-			return lease, err
-		}
-		left := store.Remaining(ctx)
-		if left < exceeded.RetryAfter {
-			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
-		}
-		jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
-		if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
-			return nil, err
-		}
-	}
 }
 
 // Do acquires, runs f, and commits if f returns nil. It rolls back if f returns an error, which Do returns, or panics:

@@ -148,3 +148,6 @@ func outOfDebt(name string, n int64) error {
 
 // errTooLate is why a refund is void.
 var errTooLate = errors.New("engine: later than Options.MaxHold after its charge")
+
+// errReservedTooFar is for a request that would have to wait behind too much.
+var errReservedTooFar = fmt.Errorf("%w: the tokens would lead beyond 10^16 tokens of debt, together with those that others wait for", ErrOutOfRange)

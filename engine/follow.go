@@ -82,9 +82,11 @@ func (l *Limiter) forget(ids ...changes.ID) {
 
 // forgetBuckets lets the next acquires of entities and resources that settings affect read their bucket again.
 func (l *Limiter) forgetBuckets(ids ...changes.ID) {
-	l.cache.forget(func(b *bucketState) bool {
+	affected := func(b *bucketState) bool {
 		return slices.ContainsFunc(ids, func(id changes.ID) bool { return id.Affects(b.id.entity, b.id.resource) })
-	})
+	}
+	l.cache.forget(affected)
+	l.queues.retire(affected)
 }
 
 // configChanged is called for each change by another process that a look finds.

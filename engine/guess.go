@@ -46,8 +46,12 @@ const (
 //
 //	tat absent or ≤ y + (C−n)·p       tat ← max(tat, y) + n·p
 func (c *bucketCharge) buildGuess() {
-	if c.shared != nil {
+	switch {
+	case c.shared != nil:
 		c.buildShared()
+		return
+	case c.reserved != nil:
+		c.buildReserved()
 		return
 	}
 	f := form{assumed: c.assumed, asks: c.asks, active: c.active, creates: c.creates, acquire: c.acquire, nonce: !c.nonce.IsZero(), writesPath: c.writesPath, noRegimes: c.noRegimes}

@@ -13,6 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -36,6 +37,8 @@ type Limiter struct {
 	flights   singleflight.Group // configuration being read
 	sweeps    sweeper
 	alarm     alarm
+	queues    queues        // of callers of Wait
+	reach     time.Duration // how far ahead they reserve
 	attempts  sync.Pool     // of *attempt
 	policy    atomic.Uint32 // the Policy last seen stored for the system
 	checked   atomic.Bool   // the schema's version was read
@@ -65,6 +68,10 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	}
 	if err := l.opts.checkInterval(); err != nil {
 		return nil, err
+	}
+	var allowed bool
+	if l.reach, allowed = reserve.Allowed(l.opts.MaxReserve); !allowed {
+		return nil, &ValidationError{"Options.MaxReserve", l.opts.MaxReserve, "must be at most 1h; 0 means 1 minute, and less than 0 no reservations"}
 	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
@@ -108,16 +115,16 @@ func (l *Limiter) newAdmin() *changes.Admin {
 	}
 }
 
-// Close ends background work, waiting for it within Options.Timeout. The store stays open. Calls after it answer
-// ErrClosed; a second Close does nothing.
+// Close ends background work, waiting for it within Options.Timeout. Callers of Wait that wait get ErrClosed, and what they
+// have reserved is refunded. The store stays open. Calls after it answer ErrClosed; a second Close does nothing.
 func (l *Limiter) Close() error {
 	if !l.shut() {
 		return nil
 	}
 	l.stop()
 	l.alarm.stop()
-	for _, d := range l.alarm.all() {
-		d.close()
+	for _, c := range l.alarm.all() {
+		c.close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))
 	defer cancel()

@@ -21,6 +21,7 @@ type Options struct {
 	ConfigTTL       time.Duration    // how long configuration is used without looking for changes, or without success, default 60 s; < 0: it is read each time
 	DenialTTL       time.Duration    // how long a denial is repeated from memory, default 1 s; < 0: not at all
 	MaxHold         time.Duration    // how long after its charge a lease may refund, default 1 h; < 0: not at all. A bucket's record is kept until it is full, and for MaxHold and 10 minutes more
+	MaxReserve      time.Duration    // how far ahead Wait reserves tokens, at most 1 h, default 1 min; < 0: not at all. See Limiter.Wait
 	CacheSize       int              // buckets remembered, default 100,000; < 0: one
 	Prefetch        *PrefetchOptions // tokens of hot buckets are bought in advance; default nil, exact mode
 	Principal       string           // who audit events name, default none

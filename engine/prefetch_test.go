@@ -345,8 +345,13 @@ func TestPrefetchAllocates(t *testing.T) {
 // TestPrefetchOptions refuses what is out of range.
 func TestPrefetchOptions(t *testing.T) {
 	for _, o := range []engine.PrefetchOptions{
-		{MaxAge: time.Millisecond}, {MaxAge: -time.Second}, {Target: -1}, {Target: 101 * time.Millisecond},
-		{Target: 600 * time.Millisecond, MaxAge: 5 * time.Second}, {MaxShare: -0.1}, {MaxShare: 1.1},
+		{MaxAge: time.Millisecond},
+		{MaxAge: -time.Second},
+		{Target: -1},
+		{Target: 101 * time.Millisecond},
+		{Target: 600 * time.Millisecond, MaxAge: 5 * time.Second},
+		{MaxShare: -0.1},
+		{MaxShare: 1.1},
 	} {
 		if _, err := engine.New(memory.New(nil), &engine.Options{Prefetch: &o}); !errors.As(err, new(*engine.ValidationError)) {
 			t.Errorf("New with %+v: %v, no *ValidationError", o, err)

@@ -15,8 +15,11 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 	if !r.Present() { // gone since it was seen: full
 		c.mode, c.active, c.creates, c.writesPath = guessing, 0, true, true
 		c.remember(r, nil, false)
-		if c.shared != nil {
+		switch {
+		case c.shared != nil:
 			return errRestart
+		case c.reserved != nil:
+			c.result = denied
 		}
 		return nil
 	}
@@ -26,14 +29,14 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		if c.shared == nil {
+		if c.shared == nil && c.reserved == nil {
 			c.assume(set, a.req.Consume)
 		}
 		c.result, c.recognized = applied, true
 		c.remember(r, set, true)
 		return nil
 	}
-	if c.shared != nil {
+	if c.shared != nil || c.reserved != nil {
 		return c.interpretShared(r, set)
 	}
 	if set.Text != c.assumed.Text || c.mode == converting {
@@ -48,7 +51,8 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 	return nil
 }
 
-// interpretShared learns from the record that has refused a shared write. The buyer decides what comes next. If the record has
+// interpretShared learns from the record that has refused a shared write or a reservation. The buyer or the line decides what
+// comes next. If the record has
 // other limits than assumed, or another version of the entity, its callers begin again.
 func (c *bucketCharge) interpretShared(r *backend.Record, set *limitset.Set) error {
 	if set.Text != c.assumed.Text || r.Int64(schema.Path) > c.conf.version {

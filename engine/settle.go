@@ -165,6 +165,9 @@ func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error 
 				p.drop(i)
 			}
 		}
+		if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
+			p.rare.owed = nil
+		}
 	}
 	if !present {
 		clear(c.tats[:])

@@ -10,7 +10,7 @@ import (
 // refunds reports whether the write that is being sent refunds tokens. It must not be sent twice.
 func (c *bucketCharge) refunds() bool {
 	if c.shared == nil {
-		return false
+		return c.reserved != nil && c.reserved.Refund
 	}
 	for _, n := range c.shared.Refund {
 		if n > 0 {

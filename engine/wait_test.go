@@ -43,34 +43,32 @@ func (s *sleeper) request(n int64) engine.Request {
 
 func TestWaitSleepsUntilAdmitted(t *testing.T) {
 	s := newSleeper(t)
+	start := s.now()
 	for range 3 {
 		_, err := s.limiter.Wait(t.Context(), s.request(60))
 		must(t, err)
 	}
-	if len(s.slept) != 2 {
-		t.Fatalf("slept %v: once for each minute", s.slept)
-	}
-	for _, d := range s.slept {
-		if d < time.Minute || d > time.Minute+10*time.Millisecond {
-			t.Errorf("slept %v, a minute and 10 ms of jitter at most", d)
-		}
-	}
+	equal(t, "minutes slept", s.now().Sub(start), 2*time.Minute)
 }
 
-// TestWaitAgain lets another take the tokens that were waited for.
-func TestWaitAgain(t *testing.T) {
+// TestWaitReserves: others who come while somebody waits do not get its tokens.
+func TestWaitReserves(t *testing.T) {
 	s := newSleeper(t)
 	_, err := s.limiter.Wait(t.Context(), s.request(60))
 	must(t, err)
+	var others []error
 	s.wake = func() {
-		if len(s.slept) < 4 {
-			_, err := s.limiter.Acquire(t.Context(), s.request(30))
-			must(t, err)
-		}
+		_, err := s.limiter.Acquire(context.Background(), s.request(30))
+		others = append(others, err)
 	}
-	_, err = s.limiter.Wait(t.Context(), s.request(30))
+	lease, err := s.limiter.Wait(t.Context(), s.request(30))
 	must(t, err)
-	equal(t, "sleeps", len(s.slept), 4)
+	equal(t, "sleeps", len(s.slept), 1)
+	equal(t, "remaining", lease.Statuses()[0].Remaining, 0)
+	var exceeded *engine.ExceededError
+	if len(others) != 1 || !errors.As(others[0], &exceeded) || exceeded.RetryAfter != 30*time.Second {
+		t.Errorf("another one, at the time at which the tokens are due: %v, not to be retried before 30s", others)
+	}
 }
 
 func TestWaitNeverFits(t *testing.T) {
@@ -98,15 +96,32 @@ func TestWaitDeadlineTooEarly(t *testing.T) {
 	equal(t, "sleeps", len(s.slept), 0)
 }
 
+// TestWaitCancelled: whoever is given up while it waits gets the denial, which is the context's error as well, and what it has
+// reserved is there for others.
 func TestWaitCancelled(t *testing.T) {
-	s := newSleeper(t)
-	_, err := s.limiter.Wait(t.Context(), s.request(60))
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	s.wake = cancel
-	_, err = s.limiter.Wait(ctx, s.request(1))
-	wants(t, "Wait, given up while it sleeps", err, context.Canceled)
-	equal(t, "sleeps", len(s.slept), 1)
+	synctest.Test(t, func(t *testing.T) {
+		l, err := engine.New(memory.New(nil), &engine.Options{Now: shifted})
+		must(t, err)
+		defer l.Close()
+		q := engine.Request{Entity: "user-1", Resource: "gpt-4", Consume: engine.Tokens{"rps": 1}, Limits: []engine.Limit{engine.PerSecond("rps", 1)}}
+		_, err = l.Wait(t.Context(), q)
+		must(t, err)
+		for _, cause := range []error{context.Canceled, errBroken} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(300*time.Millisecond, func() { cancel(cause) })
+			defer cancel(nil)
+			_, err = l.Wait(ctx, q)
+			var exceeded *engine.ExceededError
+			if !errors.As(err, &exceeded) || !errors.Is(err, context.Canceled) || exceeded.RetryAfter > time.Second || exceeded.RetryAfter < 400*time.Millisecond {
+				t.Errorf("Wait that is given up: %v, not a denial that is Canceled", err)
+			}
+		}
+		states, err := l.BucketStates(t.Context(), []engine.BucketName{{Entity: "user-1", Resource: "gpt-4"}})
+		must(t, err)
+		if s := states[0]; s.Acquires != 1 || s.Limits[0].Used != 1 {
+			t.Errorf("%d acquires and %d tokens are recorded, not 1 and 1", s.Acquires, s.Limits[0].Used)
+		}
+	})
 }
 
 // TestWaitByTimer has the sleep that is the default, in virtual time: many wait for one limit, and all are served in the

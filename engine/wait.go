@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+)
+
+// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
+const mostJitter = 10 * time.Millisecond
+
+// Wait is like Acquire, but it waits until the tokens are there. It reserves them with one write, and returns the lease when
+// they are due: so callers of all processes are admitted in the order in which they came. Callers that do not wait see what is
+// reserved as taken.
+//
+// Wait returns the *ExceededError at once if the request can never fit, or if ctx ends before the tokens are due (then
+// errors.Is also finds context.DeadlineExceeded). If ctx ends while Wait waits, it returns an *ExceededError that is also the
+// error of ctx, and what it has reserved passes to the next caller that waits, or is refunded. After Close it returns ErrClosed.
+// Its other errors are those of Acquire.
+//
+// Options.MaxReserve bounds how far ahead tokens are reserved. Callers that would be due later wait in their process, in order;
+// between processes the order is then not kept. If it is negative nothing is reserved: one caller of each process asks when its
+// tokens should be there. A process that dies loses what its callers have reserved.
+func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
+	asked := false
+	for restarts := 0; restarts <= mostRestarts; restarts++ {
+		if asked {
+			lease, err := l.Acquire(ctx, r)
+			exceeded, denied := errors.AsType[*ExceededError](err)
+			if !denied || exceeded.NeverFits {
+				return lease, err
+			}
+			if ctx.Err() != nil {
+				return nil, &deadlineError{exceeded, ctx.Err()}
+			}
+		}
+		began := l.clock.now()
+		lease, err := l.waitInQueue(ctx, &r, asked)
+		if !isRestart(err) {
+			return lease, err
+		}
+		if !asked || l.clock.now()-began > int64(time.Second) {
+			restarts = 0
+		}
+		asked = true
+	}
+	return nil, ErrContention
+}
+
+// waitInQueue waits in the queue of the request's path. It returns errRestart if an ordinary acquire has to come first: asked is
+// false, and it would convert the bucket, or no queue knows the record or what is wrong with the request; or the limits have
+// changed while it waited.
+func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (lease *Lease, err error) {
+	a := l.attempts.Get().(*attempt)
+	defer l.release(a)
+	if l.store.Closed() {
+		return nil, ErrClosed
+	}
+	if a.now, err = l.now(); err != nil {
+		return nil, err
+	}
+	a.req = *r
+	err = l.resolve(l.budget(ctx, a), a)
+	switch {
+	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
+		return nil, errRestart
+	case err != nil:
+		return l.unlessByPolicy(ctx, r, err)
+	case a.beyond:
+		return nil, errRestart
+	case !a.takes:
+		return l.askAgain(ctx, r)
+	}
+	m, q, decided := l.join(ctx, a)
+	if !decided {
+		if err := q.wait(ctx, l.budget(ctx, a), m); err != nil {
+			return l.unlessByPolicy(ctx, r, err)
+		}
+	}
+	return l.conclude(ctx, a, r, m)
+}
+
+// unlessByPolicy returns a lease without the store if the policy says so, and else the error.
+func (l *Limiter) unlessByPolicy(ctx context.Context, r *Request, err error) (*Lease, error) {
+	if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, r, err) {
+		return &Lease{degraded: true}, nil
+	}
+	return nil, err
+}
+
+// asksFirst reports whether an ordinary acquire comes first: it converts buckets, denies what never fits, finds the record where
+// none was seen, and takes tokens that were bought in advance.
+func (l *Limiter) asksFirst(a *attempt) bool {
+	bought := l.prefetch
+	for i := range a.n {
+		c := &a.charges[i]
+		if !c.fromLastSeen || c.creates {
+			return true
+		}
+		for j := range c.assumed.Rates {
+			bought = bought && c.need[j] <= c.pocketOf(j)
+		}
+	}
+	return bought || a.beyond || !a.takes
+}
+
+// askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
+// time that the denial says.
+func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
+	for {
+		lease, err := l.Acquire(ctx, *r)
+		exceeded, denied := errors.AsType[*ExceededError](err)
+		if !denied || exceeded.NeverFits {
+			return lease, err
+		}
+		left := store.Remaining(ctx)
+		if left < exceeded.RetryAfter {
+			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
+		}
+		jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
+		if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
+			return nil, &deadlineError{exceeded, err}
+		}
+	}
+}
+
+// waiting is a caller in a queue. What follows the waiter is written before done is sent to.
+type waiting struct {
+	reserve.Waiter
+	done chan struct{} // has room for one
+	err  error         // of the write that failed
+	sent int           // the queue's writes when it joined
+}
+
+// join lets the attempt wait in its queue. decided is true if its verdict is known already.
+func (l *Limiter) join(ctx context.Context, a *attempt) (m *waiting, q *queue, decided bool) {
+	m = &waiting{done: make(chan struct{}, 1)}
+	m.Tag = m
+	for i := range a.n {
+		c := &a.charges[i]
+		m.Need = append(m.Need, c.need[:len(c.assumed.Rates)]...)
+	}
+	q = l.queueOf(a)
+	defer q.mu.Unlock()
+	now := l.clock.now()
+	m.Deadline = math.MaxInt64
+	if left := int64(store.Remaining(ctx)); left < math.MaxInt64-now {
+		m.Deadline = now + left
+	}
+	q.recall(a)
+	if l.store.Closed() {
+		q.act(q.line.Close(now), nil)
+	}
+	step := q.line.Join(now, &m.Waiter)
+	decided = m.Verdict != reserve.Pending
+	q.act(step, nil)
+	m.sent = q.sends
+	return m, q, decided
+}
+
+// wait waits for the verdict, or until ctx ends. It returns an error if the store does not answer within the caller's budget.
+func (q *queue) wait(ctx, budget context.Context, m *waiting) error {
+	select {
+	case <-m.done:
+		return nil
+	case <-ctx.Done():
+	case <-budget.Done():
+		if ctx.Err() == nil && !q.hangs(m) {
+			select {
+			case <-m.done:
+				return nil
+			case <-ctx.Done():
+			}
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if m.Verdict != reserve.Pending {
+		<-m.done
+		return nil
+	}
+	q.act(q.line.Leave(q.l.clock.now(), &m.Waiter), nil)
+	if m.Verdict == reserve.Pending && ctx.Err() == nil {
+		err := store.NotSent(budget)
+		q.l.store.Missed(budget, err)
+		return err
+	}
+	return nil
+}
+
+// hangs reports whether the write is still under way that was when the caller joined, or that was sent then.
+func (q *queue) hangs(m *waiting) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sending && q.sends == m.sent
+}
+
+// conclude makes the verdict what Wait returns.
+func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *waiting) (*Lease, error) {
+	switch m.Verdict {
+	case reserve.Admitted:
+		return l.admitWaiter(a, r, m), nil
+	case reserve.Failed:
+		return l.unlessByPolicy(ctx, r, m.err)
+	case reserve.Again:
+		return nil, errRestart
+	case reserve.Closed:
+		return nil, ErrClosed
+	case reserve.OutOfRange:
+		return nil, errReservedTooFar
+	case reserve.Denied:
+		if m.Until == math.MaxInt64 {
+			return nil, errRestart // an ordinary acquire says which limit it never fits
+		}
+		return nil, l.denyWaiter(a, r, m, context.DeadlineExceeded)
+	}
+	return nil, l.denyWaiter(a, r, m, ctx.Err())
+}
+
+// admitWaiter makes the lease of a waiter whose tokens are due. Its acquire is now, and not when they were reserved.
+func (l *Limiter) admitWaiter(a *attempt, r *Request, m *waiting) *Lease {
+	a.now = l.clock.now()
+	after := m.After
+	for i := range a.n {
+		c := &a.charges[i]
+		for j := range c.assumed.Rates {
+			c.tats[j] = bucket.Arrival{At: after[j], Seen: !after[j].IsZero()}
+		}
+		after = after[len(c.assumed.Rates):]
+		c.now, c.born, c.fromLastSeen, c.result, c.tries = a.now, m.Born[i], true, applied, 1
+	}
+	a.admitted = true
+	if a.writes += a.n; a.writes >= sweepBatch {
+		l.countWrites(a)
+	}
+	if l.opts.Observer != nil {
+		l.observeDecision(a, r, true)
+	}
+	return l.newLease(a, r)
+}
+
+// denyWaiter makes the denial of a waiter that could be admitted at m.Until.
+func (l *Limiter) denyWaiter(a *attempt, r *Request, m *waiting, cause error) error {
+	a.now = l.clock.now()
+	denies := false
+	for i := range a.n {
+		c := &a.charges[i]
+		c.now, c.result = a.now, denied
+		clear(c.tats[:])
+		c.state.lock.Lock()
+		if c.state.seen.set == c.assumed {
+			c.state.seen.read(&c.tats)
+		}
+		c.state.lock.Unlock()
+		c.assume(c.assumed, a.req.Consume)
+		c.fromLastSeen = true
+		denies = denies || !c.admits()
+	}
+	after := max(0, time.Duration(m.Until-a.now))
+	for i := range a.n {
+		if !denies {
+			a.charges[i].pause = max(after, 1)
+		}
+	}
+	if l.opts.Observer != nil {
+		l.observeDecision(a, r, false)
+	}
+	err := l.exceeded(a)
+	exceeded, ok := errors.AsType[*ExceededError](err)
+	if !ok {
+		return err
+	}
+	exceeded.RetryAfter = after
+	return &deadlineError{exceeded, cause}
+}

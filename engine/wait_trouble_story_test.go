@@ -1,0 +1,107 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// TestWaitingInTrouble tells how they wait for stores that fail.
+func TestWaitingInTrouble(t *testing.T) { tellOnEachKind(t, waitsInTrouble, true) }
+
+var waitsInTrouble = stories{
+	{"Earlier", waitEarlier},
+	{"Outage", waitOutage},
+	{"Hung", waitHung},
+	{"LostReplies", waitLostReplies},
+}
+
+// waitOutage: while the store fails, the policy decides for those who wait for it. Those who have reserved are admitted.
+func waitOutage(r *story) {
+	for _, p := range policies {
+		r.waiters(func(w *waiters) {
+			l := w.limiter(virtual, under(p))
+			q := each(10)
+			q.Entity = fmt.Sprint("user-", p)
+			w.mustAcquire(l, q)
+			w.come(context.Background(), l, "before", q)
+			w.faults.SetPlan(conformance.Always(conformance.Fail))
+			lease, err := l.Wait(context.Background(), q)
+			if p == engine.PolicyAllow && (err != nil || !lease.Degraded()) || p == engine.PolicyBlock && !errors.Is(err, engine.ErrUnavailable) {
+				w.Errorf("Wait in an outage, under %v: degraded %v, %v", p, lease.Degraded(), err)
+			}
+			w.all.Wait()
+			w.wantOrder("before")
+			w.wantAfter("before", 10*time.Second)
+			w.faults.SetPlan(nil)
+		})
+	}
+}
+
+// waitHung: a store that hangs holds a caller up for its budget, and not those who have reserved.
+func waitHung(r *story) {
+	r.waiters(func(w *waiters) {
+		l := w.limiter(virtual)
+		w.empty(l)
+		w.come(context.Background(), l, "before", each(1))
+		w.faults.SetPlan(conformance.Always(conformance.Hang))
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_, err := l.Wait(ctx, each(1))
+		if took := time.Since(start); took > budget || !errors.Is(err, engine.ErrUnavailable) {
+			w.Errorf("Wait for a store that hangs: %v, after %v", err, took)
+		}
+		w.faults.SetPlan(nil)
+		w.all.Wait()
+		w.wantAfter("before", time.Second)
+		w.must(w.err("before"))
+	})
+}
+
+// waitLostReplies: a reservation whose reply is lost is charged once.
+func waitLostReplies(r *story) {
+	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+		r.waiters(func(w *waiters) {
+			l, q := w.limiter(virtual), each(10)
+			q.Entity = fmt.Sprintf("user-%d", act)
+			w.mustAcquire(l, q)
+			n := 0
+			w.faults.SetPlan(func(call conformance.Call) conformance.Act {
+				if n++; n == 1 {
+					return act
+				}
+				return conformance.Pass
+			})
+			w.come(context.Background(), l, "one", q)
+			w.all.Wait()
+			w.faults.SetPlan(nil)
+			w.must(w.err("one"))
+			w.wantAfter("one", 10*time.Second)
+			w.wantRecorded(q.Entity, 2, 20)
+		})
+	}
+}
+
+// waitEarlier: somebody comes at the same instant as another one, and is due earlier, in another bucket.
+func waitEarlier(r *story) {
+	r.waiters(func(w *waiters) {
+		l, other := w.limiter(virtual), each(1)
+		other.Entity = "user-2"
+		w.empty(l)
+		for range 10 {
+			w.mustAcquire(l, other)
+		}
+		w.come(context.Background(), l, "late", each(10))
+		w.come(context.Background(), l, "early", other)
+		w.all.Wait()
+		w.wantOrder("early", "late")
+		w.wantAfter("early", time.Second)
+		w.wantAfter("late", 10*time.Second)
+	})
+}
