@@ -145,7 +145,8 @@ func (s *simulation) delay(r *engineTest, low, high time.Duration) {
 	r.faults.SetHooks(pause, pause)
 }
 
-// clock is an option: a clock that is ahead of the virtual time.
+// clock is an option: a clock that is ahead of the virtual time. The limiter does not look for changes of the configuration: it
+// would do so in the background, beside the one actor that runs.
 func (s *simulation) clock(ahead time.Duration) func(*engine.Options) {
 	return func(o *engine.Options) {
 		o.Now = func() time.Time { return time.Unix(0, epoch+int64(s.now()+ahead)) }
@@ -153,5 +154,6 @@ func (s *simulation) clock(ahead time.Duration) func(*engine.Options) {
 			s.pause(d)
 			return ctx.Err()
 		}
+		o.FollowInterval = -1
 	}
 }
