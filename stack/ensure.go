@@ -70,6 +70,9 @@ func (s *session) reconcile(ctx context.Context, w *desired) (Result, error) {
 // create creates the stack. It adopts the table and the bucket if they exist.
 func (s *session) create(ctx context.Context, w *desired) (Action, error) {
 	left, err := s.findExisting(ctx, w)
+	if errors.Is(err, ErrForeign) && s.appeared(ctx) {
+		return "", errBusy
+	}
 	if err != nil {
 		return "", err
 	}
@@ -80,6 +83,13 @@ func (s *session) create(ctx context.Context, w *desired) (Action, error) {
 		return Adopted, err
 	}
 	return Adopted, s.deploy(ctx, w, types.ChangeSetTypeUpdate)
+}
+
+// appeared reports whether somebody else has begun to create the stack since it was looked at: its table may be there without
+// its schema record then.
+func (s *session) appeared(ctx context.Context) bool {
+	st, err := s.describe(ctx, s.name)
+	return err == nil && st != nil
 }
 
 // deploy executes one change set, or two if the first one creates the bucket for the function's code.

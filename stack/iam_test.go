@@ -94,7 +94,7 @@ func operations() []anOperation {
 		{k, "TimeUntilAvailable", func(c ctx, l lim) error { return of(l.TimeUntilAvailable(c, one("child", 10))) }, false},
 		{k, "Explain", func(c ctx, l lim) error { return of(l.Explain(c, "child", "gpt")) }, false},
 		{r, "CascadeWarnings", func(c ctx, l lim) error { return of(l.CascadeWarnings(c, "child")) }, false},
-		{a, "Refresh", func(c ctx, l lim) error { return l.Refresh(c) }, false},
+		{k, "Refresh", func(c ctx, l lim) error { return l.Refresh(c) }, false},
 		{k, "Ping", func(c ctx, l lim) error { return l.Ping(c) }, false},
 		{r, "SystemDefaults", func(c ctx, l lim) error { return of(l.SystemDefaults(c)) }, false},
 		{r, "ResourceDefaults", func(c ctx, l lim) error { return of(l.ResourceDefaults(c, "gpt")) }, false},
