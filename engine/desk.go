@@ -69,6 +69,9 @@ func (d *desk) leave() {
 
 // ask waits for the verdict on a charge. open is false if the desk has ended.
 func (d *desk) ask(ctx context.Context, a *attempt, c *bucketCharge) (open bool, err error) {
+	if ctx.Err() != nil { // also if the pocket could serve it
+		return true, store.NotSent(ctx)
+	}
 	m := c.meeting(d)
 	d.mu.Lock()
 	if d.ended {

@@ -337,6 +337,11 @@ func TestPrefetchAllocates(t *testing.T) {
 	for range 20_000 {
 		allow()
 	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if d, err := l.Allow(gone, q); !errors.Is(err, context.Canceled) || d.Allowed {
+		t.Errorf("a context that had ended: %v, %v", d.Allowed, err)
+	}
 	if n := testing.AllocsPerRun(20_000, allow); n >= 1 && !raceDetector { // with it, pools drop what they are given
 		t.Errorf("%v allocations an acquire from the pocket", n)
 	}

@@ -112,7 +112,7 @@ func (l *Limiter) fillSnapshotOf(a *attempt, c *bucketCharge, s *snapshot) (wait
 		if n > 0 {
 			retryAfter = max(retryAfter, c.pause)
 		}
-		if a.inspects && l.prefetch && tat.Seen {
+		if a.inspects && l.prefetch && tat.Seen && set == c.assumed {
 			tat.At = tat.At.Sub(rate.Cost(c.pocketOf(i)))
 		}
 		exceeded := retryAfter > 0
