@@ -276,7 +276,7 @@ func (l *Limiter) apply(ctx context.Context, a *attempt, c *bucketCharge) (aband
 	if abandoned {
 		a.abandoned.Store(true)
 	}
-	if c.shared != nil && errors.Is(err, backend.ErrThrottled) { // the buyer sends it again
+	if (c.shared != nil || c.reserved != nil) && errors.Is(err, backend.ErrThrottled) { // who decides for many sends it again
 		return true, err
 	}
 	if errors.Is(err, backend.ErrOutcomeUnknown) {

@@ -52,9 +52,10 @@ func (l *Limiter) denyBeyond(ctx context.Context, a *attempt) error {
 const throttledDenial = time.Second
 
 // throttled makes a denial of the error of a write that the store has throttled because its bucket is too hot: that is no
-// outage, or whoever can heat a bucket could have a policy let everything through. Other errors stay as they are.
+// outage, or whoever can heat a bucket could have a policy let everything through. Other errors stay as they are, and so do those
+// of writes that serve several callers: who decides for these is told.
 func (c *bucketCharge) throttled(err error) error {
-	if c.shared != nil || c.unsure || !errors.Is(err, backend.ErrThrottled) {
+	if c.shared != nil || c.reserved != nil || c.unsure || !errors.Is(err, backend.ErrThrottled) {
 		return err
 	}
 	if c.creates { // the bucket was not seen before

@@ -142,7 +142,7 @@ func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
 // recordOf is the record that a charge has seen last, nil if there is none.
 func (d *desk) recordOf(c *bucketCharge) *pocket.Record {
 	r := c.record()
-	if !r.Present() {
+	if c.fromLastSeen || !r.Present() { // outs may have what the attempt was used for before
 		return nil
 	}
 	seen := &pocket.Record{Tats: make([]bucket.Arrival, len(d.terms.assumed.Rates)), Ver: r.Int64(schema.Ver)}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,55 +199,6 @@ func prefetchThrottled(f *fleet) {
 	f.store.hot.Store(0)
 	f.run(200, time.Second)
 	f.settle()
-}
-
-// TestHotBucketIsNoOutage: no policy lets through what the store throttles because one bucket is too hot, and the breaker
-// does not open.
-func TestHotBucketIsNoOutage(t *testing.T) {
-	for _, prefetch := range []*engine.PrefetchOptions{nil, {}} {
-		store := hot{memory.New(nil), new(atomic.Bool)}
-		l, err := engine.New(store, &engine.Options{
-			OnUnavailable: engine.PolicyAllow, Prefetch: prefetch, Sleep: func(context.Context, time.Duration) error { return nil },
-		})
-		must(t, err)
-		defer l.Close()
-		q := engine.Request{Entity: "e", Resource: "r", Limits: []engine.Limit{engine.PerSecond("a", 5)}, Consume: tokens("a", 1)}
-		for _, known := range []bool{false, true} {
-			store.on.Store(true)
-			for range 20 {
-				lease, err := l.Acquire(t.Context(), q)
-				var exceeded *engine.ExceededError
-				if !errors.As(err, &exceeded) || exceeded.RetryAfter <= 0 || exceeded.RetryAfter > time.Second || len(exceeded.Statuses()) != 1 {
-					t.Errorf("a hot bucket, known is %v: %v, %v", known, lease, err)
-				}
-			}
-			store.on.Store(false)
-			if lease, err := l.Acquire(t.Context(), q); prefetch == nil && (err != nil || lease.Degraded()) {
-				t.Errorf("the breaker is open: %v, %v", lease, err)
-			}
-		}
-	}
-}
-
-// hot is a store that throttles every write while it is on.
-type hot struct {
-	backend.Backend
-	on *atomic.Bool
-}
-
-// Capabilities implements [backend.Backend].
-func (s hot) Capabilities() backend.Capabilities {
-	c := s.Backend.Capabilities()
-	c.NoIO, c.HonorsContext = false, true
-	return c
-}
-
-// Apply implements [backend.Backend].
-func (s hot) Apply(ctx context.Context, writes []backend.Write, outs []backend.Outcome) error {
-	if s.on.Load() {
-		return backend.ErrThrottled
-	}
-	return s.Backend.Apply(ctx, writes, outs)
 }
 
 // prefetchCrash: a process that dies loses its pocket, and the usage that it has not written yet.

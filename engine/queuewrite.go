@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -59,6 +60,8 @@ func (q *queue) report(w *reserve.Write, c *bucketCharge, err error) (step reser
 	case errors.Is(err, errRestart):
 		q.end()
 		return q.line.Retire(now, w), nil
+	case errors.Is(err, backend.ErrThrottled) && !c.unsure:
+		return q.line.Throttled(now, w, rand.Uint64()), nil
 	case err != nil:
 		if c.unsure {
 			q.l.reportUnrefunded(c.state, q.tokens(w))
