@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
-	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // desk is where callers of this process meet that charge one bucket under the same limits. Whoever comes first writes for
@@ -129,28 +127,15 @@ func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
 	d.openBuyer()
 	w, now := d.outside, d.l.clock.now()
 	d.outside = nil
+	same := err != nil && a.abandoned.Load() || c.assumed == d.terms.assumed
 	switch {
-	case err != nil && a.abandoned.Load(), err != nil && c.assumed == d.terms.assumed:
-		d.act(d.buyer.End(now, w, nil, false), nil)
-	case c.assumed != d.terms.assumed:
+	case !same:
 		d.retire(now, w)
+	case err != nil || c.fromLastSeen || !c.record().Present(): // it has seen nothing; outs may have what the attempt was used for before
+		d.act(d.buyer.End(now, w, nil, false), nil)
 	default:
-		d.act(d.buyer.End(now, w, d.recordOf(c), c.result == applied), nil)
+		d.act(d.buyer.End(now, w, c.seenRecord(), c.result == applied), nil)
 	}
-}
-
-// recordOf is the record that a charge has seen last, nil if there is none.
-func (d *desk) recordOf(c *bucketCharge) *pocket.Record {
-	r := c.record()
-	if c.fromLastSeen || !r.Present() { // outs may have what the attempt was used for before
-		return nil
-	}
-	seen := &pocket.Record{Tats: make([]bucket.Arrival, len(d.terms.assumed.Rates)), Ver: r.Int64(schema.Ver)}
-	for i := range seen.Tats {
-		seen.Tats[i] = limitset.ArrivalOf(r, i)
-	}
-	seen.Born, _ = r.Num(schema.Born)
-	return seen
 }
 
 // act does what a step of the buyer asks for: it wakes those who have their verdict, and sends the next write. failed is the

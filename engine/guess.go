@@ -145,6 +145,13 @@ func (c *bucketCharge) write(expiry backend.Expiry) {
 	}
 }
 
+// addCreation adds what a write sets that may create the record.
+func (c *bucketCharge) addCreation() {
+	c.effects = append(c.effects,
+		backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.Text},
+		backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+}
+
 // mayCreate makes the write one that may create the record.
 func (c *bucketCharge) mayCreate() {
 	c.place = schema.PlaceOf(c.writes[0].Key)

@@ -96,6 +96,15 @@ func (p *part) hold(c *bucketCharge) {
 	}
 }
 
+// newPart makes a part of a bucket's life, that holds nothing yet.
+func newPart(b *bucketState, required *limitset.Set, born backend.Num) *part {
+	p := &part{state: b, required: required, born: born}
+	if n := len(required.Terms); n > len(p.room) {
+		p.rarely().rest = make([]amount, n-len(p.room))
+	}
+	return p
+}
+
 // since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
 // bucket: the arrival times are moved back to that time.
 func (p *part) since(charged, now int64) {

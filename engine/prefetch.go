@@ -24,7 +24,7 @@ func (b *bucketState) openDesk() *desk {
 	return d
 }
 
-// deniesByPockets looks whether what this process knows of the buckets of a path denies the request, before one of them is
+// deniedByPockets reports whether what this process knows of the buckets of a path denies the request, before one of them is
 // charged.
 func (a *attempt) deniedByPockets() (denied bool) {
 	for i := range a.n {
@@ -93,10 +93,7 @@ func (c *bucketCharge) pocketOf(i int) int64 {
 // was not written yet. The caller holds d.mu.
 func (d *desk) settleOwed() {
 	owed := d.buyer.Owed()
-	p := &part{state: d.state, required: d.terms.assumed, born: owed.Born}
-	if n := len(p.required.Terms); n > len(p.room) {
-		p.rarely().rest = make([]amount, n-len(p.room))
-	}
+	p := newPart(d.state, d.terms.assumed, owed.Born)
 	used := owed.Acquired != 0
 	for i := range p.required.Terms {
 		a := p.at(i)
@@ -109,11 +106,14 @@ func (d *desk) settleOwed() {
 	if !p.pending() {
 		return
 	}
-	d.l.start(func(ctx context.Context) {
-		inner, cancel := d.l.store.Budget(store.Last(context.WithoutCancel(ctx)))
-		defer cancel()
-		if err := d.l.settleDirectly(inner, p, d.l.clock.now()); err != nil {
-			d.l.lose(p, err)
-		}
-	})
+	d.l.start(func(ctx context.Context) { d.l.settleAside(ctx, p) })
+}
+
+// settleAside settles a part that belongs to no lease, also while the limiter closes. What cannot be settled is lost.
+func (l *Limiter) settleAside(ctx context.Context, p *part) {
+	inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
+	defer cancel()
+	if err := l.settleDirectly(inner, p, l.clock.now()); err != nil {
+		l.lose(p, err)
+	}
 }

@@ -196,10 +196,7 @@ func (q *queue) act(step reserve.Step, failed error) {
 // refund refunds what slots have that nobody uses. The caller holds q.mu.
 func (q *queue) refund(refunds []reserve.Refund) {
 	for _, r := range refunds {
-		p := &part{state: q.l.current(q.states[r.Bucket]), required: q.terms[r.Bucket].assumed, born: r.Born}
-		if n := len(r.Tokens); n > len(p.room) {
-			p.rarely().rest = make([]amount, n-len(p.room))
-		}
+		p := newPart(q.l.current(q.states[r.Bucket]), q.terms[r.Bucket].assumed, r.Born)
 		used := make(pocket.Tokens, len(r.Tokens))
 		for i, n := range r.Tokens {
 			used[i] = -n
@@ -208,17 +205,10 @@ func (q *queue) refund(refunds []reserve.Refund) {
 		if r.Acquired != 0 {
 			p.rarely().owed = &pocket.Owed{Used: used, Acquired: -r.Acquired, Born: r.Born}
 		}
-		settle := func(ctx context.Context) {
-			inner, cancel := q.l.store.Budget(store.Last(context.WithoutCancel(ctx)))
-			defer cancel()
-			if err := q.l.settleDirectly(inner, p, q.l.clock.now()); err != nil {
-				q.l.lose(p, err)
-			}
-		}
 		if q.l.noIO {
-			settle(q.l.ctx)
+			q.l.settleAside(q.l.ctx, p)
 		} else {
-			q.l.start(settle)
+			q.l.start(func(ctx context.Context) { q.l.settleAside(ctx, p) })
 		}
 	}
 }

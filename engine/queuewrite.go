@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -34,20 +33,8 @@ func (q *queue) sendOnce(ctx context.Context, w *reserve.Write, lock func()) (st
 
 // chargeOf makes a charge of a write.
 func (q *queue) chargeOf(a *attempt, w *reserve.Write) *bucketCharge {
-	b, t := q.l.current(q.states[w.Bucket]), q.terms[w.Bucket]
-	a.now, a.n, a.req, a.root = q.l.clock.now(), 0, Request{Entity: b.id.entity, Resource: b.id.resource}, b
-	c := a.addCharge(b, t.conf, t.root, false)
-	a.n = 1
-	if w.Tag == nil {
-		w.Tag = &trace{nonce: random()}
-	}
-	sent := w.Tag.(*trace)
-	c.nonce, c.unsure, c.required, c.stored, c.reserved = sent.nonce, sent.unsure, t.required, t.conf.stored, w
-	seen := c.recall()
-	c.assume(t.assumed, nil)
-	c.fromLastSeen = seen.set == t.assumed
-	c.creates = (!c.fromLastSeen || seen.gone) && w.Active == 0
-	c.writesPath = c.creates || seen.path != t.conf.version
+	c := a.chargeUnder(&q.terms[w.Bucket], q.l.current(q.states[w.Bucket]), q.l.clock.now(), &w.Tag)
+	c.reserved, c.creates = w, c.creates && w.Active == 0
 	return c
 }
 
@@ -68,9 +55,9 @@ func (q *queue) report(w *reserve.Write, c *bucketCharge, err error) (step reser
 		}
 		return q.line.Failed(now, w, !c.unsure), err
 	case c.result == applied:
-		return q.line.Applied(now, w, c.recordForLine()), nil
+		return q.line.Applied(now, w, (*reserve.Record)(c.seenRecord())), nil
 	}
-	return q.line.Refused(now, w, c.recordForLine()), nil
+	return q.line.Refused(now, w, (*reserve.Record)(c.seenRecord())), nil
 }
 
 // tokens are those of a write, by name.
@@ -82,20 +69,6 @@ func (q *queue) tokens(w *reserve.Write) Tokens {
 		}
 	}
 	return all
-}
-
-// recordForLine is the record that a charge has seen last.
-func (c *bucketCharge) recordForLine() *reserve.Record {
-	r, seen := c.record(), &reserve.Record{Tats: make([]bucket.Arrival, len(c.assumed.Rates))}
-	if !r.Present() {
-		return seen
-	}
-	seen.Ver = r.Int64(schema.Ver)
-	seen.Born, _ = r.Num(schema.Born)
-	for i := range seen.Tats {
-		seen.Tats[i] = limitset.ArrivalOf(r, i)
-	}
-	return seen
 }
 
 // buildReserved builds a reservation, or the refund of one: reserve.Write says what each means. The token check is made as of an
@@ -124,9 +97,7 @@ func (c *bucketCharge) buildReserved() {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.Path, Op: backend.Set, Num: backend.Int(c.conf.version)})
 	}
 	if c.creates {
-		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.Text},
-			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+		c.addCreation()
 	}
 	c.write(limitset.Expiry(c.now, max(w.FullBy, c.now), c.hold))
 	if c.creates {

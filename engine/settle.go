@@ -277,9 +277,7 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	c.conds = append(c.conds, backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
 	c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
 	if !active && !downs {
-		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.Text},
-			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+		c.addCreation()
 	}
 	c.write(limitset.Expiry(c.now, full, c.hold))
 	if !active && !downs {

@@ -55,9 +55,7 @@ func (c *bucketCharge) buildShared() {
 	}
 	creates := c.creates && !refunds
 	if creates {
-		c.effects = append(c.effects,
-			backend.Effect{Slot: schema.L, Op: backend.Set, Text: c.assumed.Text},
-			backend.Effect{Slot: schema.Born, Op: backend.SetIfAbsent, Num: random()})
+		c.addCreation()
 	}
 	c.write(limitset.Expiry(c.now, full, c.hold))
 	if creates {

@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // trace is what is known of a shared write, over all sends of it.
@@ -60,20 +63,8 @@ func (d *desk) sendOnce(ctx context.Context, w *pocket.Write, after time.Duratio
 
 // chargeOf makes a charge of a shared write. A write that lost again and again lets others go first.
 func (d *desk) chargeOf(ctx context.Context, a *attempt, w *pocket.Write, after time.Duration) (*bucketCharge, error) {
-	t := d.terms
-	a.now, a.n, a.req, a.root = w.Sent(), 1, Request{Entity: d.state.id.entity, Resource: d.state.id.resource}, d.state
-	c := a.addCharge(d.state, t.conf, t.root, false)
-	if w.Tag == nil {
-		w.Tag = &trace{nonce: random()}
-	}
-	sent := w.Tag.(*trace)
-	c.nonce, c.unsure, c.required, c.stored, c.shared = sent.nonce, sent.unsure, t.required, t.conf.stored, w
-	seen := c.recall()
-	c.assume(t.assumed, nil)
-	c.fromLastSeen = seen.set == t.assumed
-	c.creates = !c.fromLastSeen || seen.gone
-	c.writesPath = c.creates || seen.path != t.conf.version
-	c.active = w.Active
+	c := a.chargeUnder(&d.terms, d.state, w.Sent(), &w.Tag)
+	c.shared, c.active = w, w.Active
 	if after > 0 {
 		return c, d.l.opts.Sleep(ctx, after)
 	}
@@ -81,6 +72,39 @@ func (d *desk) chargeOf(ctx context.Context, a *attempt, w *pocket.Write, after 
 		return c, store.NotSent(ctx)
 	}
 	return c, nil
+}
+
+// chargeUnder makes a charge of a write that serves several callers, under the terms that they have in common. tag is where
+// the write keeps its trace.
+func (a *attempt) chargeUnder(t *terms, b *bucketState, now int64, tag *any) *bucketCharge {
+	if *tag == nil {
+		*tag = &trace{nonce: random()}
+	}
+	sent := (*tag).(*trace)
+	a.now, a.n, a.req, a.root = now, 0, Request{Entity: b.id.entity, Resource: b.id.resource}, b
+	c := a.addCharge(b, t.conf, t.root, false)
+	a.n = 1
+	c.nonce, c.unsure, c.required, c.stored = sent.nonce, sent.unsure, t.required, t.conf.stored
+	seen := c.recall()
+	c.assume(t.assumed, nil)
+	c.fromLastSeen = seen.set == t.assumed
+	c.creates = !c.fromLastSeen || seen.gone
+	c.writesPath = c.creates || seen.path != t.conf.version
+	return c
+}
+
+// seenRecord is what a charge's last try has shown of its record. If there is none, it is zero.
+func (c *bucketCharge) seenRecord() *pocket.Record {
+	r, seen := c.record(), &pocket.Record{Tats: make([]bucket.Arrival, len(c.assumed.Rates))}
+	if !r.Present() {
+		return seen
+	}
+	seen.Ver = r.Int64(schema.Ver)
+	seen.Born, _ = r.Num(schema.Born)
+	for i := range seen.Tats {
+		seen.Tats[i] = limitset.ArrivalOf(r, i)
+	}
+	return seen
 }
 
 // report tells the buyer of a write's outcome.
@@ -98,10 +122,10 @@ func (d *desk) report(w *pocket.Write, c *bucketCharge, err error) (pocket.Step,
 	case err != nil:
 		return d.buyer.Failed(now, w, !c.unsure), &failure{err, c.nonce, c.unsure}
 	case c.result == denied:
-		return d.buyer.Refused(now, w, d.recordOf(c)), nil
+		return d.buyer.Refused(now, w, c.seenRecord()), nil
 	}
 	if c.recognized {
 		d.buyer.Recognize(w)
 	}
-	return d.buyer.Applied(now, w, d.recordOf(c)), nil
+	return d.buyer.Applied(now, w, c.seenRecord()), nil
 }
