@@ -79,9 +79,6 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 		return false, err
 	}
 	a.req = *r
-	if !l.noIO && !l.prefetch {
-		ctx = l.budget(ctx, a)
-	}
 	for range mostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
 		if err == nil || !errors.Is(err, errRestart) {
@@ -107,7 +104,7 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 		return false, err
 	}
 	one := a.n == 1 && a.takes && !a.beyond && !a.denialKnown
-	if l.prefetch && !one {
+	if !one {
 		ctx = l.budget(ctx, a)
 	}
 	switch {
@@ -193,10 +190,7 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 			return nil, nil, err
 		}
 	}
-	if l.prefetch {
-		ctx = l.budget(ctx, a)
-	}
-	conf, err := l.configOf(ctx, b, a.now)
+	conf, err := l.configOf(l.budget(ctx, a), b, a.now)
 	return b, conf, err
 }
 
@@ -207,7 +201,10 @@ func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnav
 // charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
 // write that callers share. While the breaker is open nobody waits for the one who probes the store.
 func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
-	for !l.noIO && (l.prefetch || !l.store.BreakerIsOpen()) {
+	if l.noIO {
+		return l.chargeAlone(ctx, a, c)
+	}
+	for l.prefetch || !l.store.BreakerIsOpen() {
 		d, first := l.meet(c)
 		switch {
 		case first:
@@ -224,7 +221,7 @@ func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error
 			return err
 		}
 	}
-	return l.chargeAlone(ctx, a, c)
+	return l.chargeAlone(l.budget(ctx, a), a, c)
 }
 
 // chargeAlone builds a write, sends it, and interprets its outcome, until the store has admitted or denied it. ctx bounds it.

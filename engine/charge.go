@@ -152,8 +152,8 @@ func (a *attempt) addCharge(b *bucketState, conf *config, root, noRegimes bool) 
 	return c
 }
 
-// budget bounds all that an attempt does with the store. With prefetch it is made when it is needed first: an acquire from the
-// pocket needs none.
+// budget bounds all that an attempt does with the store. It is made when it is needed first: an acquire from the pocket needs
+// none, nor does one of a known bucket on a store without I/O.
 func (l *Limiter) budget(ctx context.Context, a *attempt) context.Context {
 	if a.budget == nil {
 		a.budget, a.cancel = l.store.Budget(ctx)
