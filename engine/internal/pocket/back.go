@@ -31,8 +31,8 @@ func (b *Buyer) owes() bool {
 	return b.acquired != 0 || !b.refund.isZero() || !b.charge.isZero() || !b.used.isZero()
 }
 
-// giveBack lets tokens wait to be refunded. Those that a charge waits for are netted.
-func (b *Buyer) giveBack(now int64, n Tokens) {
+// refundLater lets tokens wait to be refunded. Those that a charge waits for are netted.
+func (b *Buyer) refundLater(now int64, n Tokens) {
 	if n.isZero() {
 		return
 	}
@@ -167,7 +167,7 @@ func (b *Buyer) Tick(now int64) Step {
 func (b *Buyer) idle(now int64) bool { return b.prefetch && now-b.lastAsk >= b.idleTime() }
 
 func (b *Buyer) emptyPocket(now int64) {
-	b.giveBack(now, b.pocket)
+	b.refundLater(now, b.pocket)
 	clear(b.pocket)
 }
 

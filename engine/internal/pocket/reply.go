@@ -46,7 +46,7 @@ func (b *Buyer) receive(now int64, w *Write, born bucket.Num, current bool) {
 	case inTime:
 		b.pocket.add(w.extra)
 	default:
-		b.giveBack(now, w.extra)
+		b.refundLater(now, w.extra)
 	}
 	behind := append(Tokens(nil), w.extra...)
 	for k := len(w.callers) - 1; k >= 0; k-- {
@@ -80,7 +80,7 @@ func (b *Buyer) unserve(now int64, w *Write, current bool) {
 	b.acquired -= w.leftAcquired
 	b.report(now)
 	if current {
-		b.giveBack(now, w.left)
+		b.refundLater(now, w.left)
 	} else {
 		b.lose(w.left)
 	}
