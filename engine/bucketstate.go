@@ -16,7 +16,7 @@ type bucketState struct {
 	partition  string                       // of the key
 	conf       atomic.Pointer[config]       // nil: to be read
 	seq        atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
-	loaded     atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock
+	loaded     atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock; 0: it was not
 	brought    atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
 	renewed    atomic.Bool                  // somebody reads conf again already
 	converting atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
@@ -77,7 +77,7 @@ func (b *bucketState) store(c *config, seq uint64, read int64, epoch uint32) (cu
 	if b.epoch.Load() != epoch || seq < b.seq.Load() {
 		return false
 	}
-	if read != 0 {
+	if read != 0 || c != b.conf.Load() {
 		b.loaded.Store(read)
 	}
 	b.conf.Store(c)

@@ -49,6 +49,42 @@ func TestUseDuringLook(t *testing.T) {
 	p.want("afterwards", "a", "r")
 }
 
+// TestReloadDuringLook checks that a process does not fall back to older limits than it has read itself, while a look has
+// learned of their change and has not read them yet.
+func TestReloadDuringLook(t *testing.T) {
+	for _, c := range []Change{resourceOfName("r"), system} {
+		w := newWorld(t)
+		p, other := w.process(0), w.process(0)
+		p.want("before", "a", "r")
+		other.change(c, "r")
+		w.pass(time.Second)
+		p.async = true
+		p.use("b", "r") // the look waits to be run
+		rereads, reloaded, ended := make(chan bool), make(chan bool), make(chan bool)
+		p.during = func() { // the new limits are read, and not kept yet
+			p.duringLook = func() { // the look reads the event
+				p.duringLook = func() { // and now the record
+					close(rereads)
+					<-reloaded
+				}
+			}
+			go func() {
+				p.drain()
+				close(ended)
+			}()
+			<-rereads
+			p.inLook = false
+		}
+		if got, _, err := p.Reload(t.Context(), "a", "r", p.now()); err != nil || got != w.config("a", "r") {
+			t.Fatalf("%v: %+v, %v", c, got, err)
+		}
+		p.want(fmt.Sprint(c, " while the look is under way"), "a", "r")
+		close(reloaded)
+		<-ended
+		p.want(fmt.Sprint(c, " after the look"), "a", "r")
+	}
+}
+
 // use wants an acquire to answer, whatever it answers.
 func (p *process) use(name, resource string) {
 	if _, err := p.acquire(name, resource); err != nil {

@@ -73,6 +73,7 @@ type shared struct {
 	packed string  // limits; "" for none
 	policy int64   // of the system
 	hit    bool    // an event has changed it, and the look under way, or the next one, reads it again
+	heir   *shared // the entry that has replaced this one because of an event; nil: none has
 }
 
 // inherit makes to what an event leaves of from: the same, to be read again.
@@ -80,6 +81,7 @@ func inherit(from, to *shared) {
 	from.lock.Lock()
 	defer from.lock.Unlock()
 	to.read, to.packed, to.policy, to.hit = from.read, from.packed, from.policy, true
+	from.heir = to
 }
 
 // put keeps what was read, and reports whether it is something else.
@@ -88,7 +90,23 @@ func (s *shared) put(v *shared) (changed bool) {
 	defer s.lock.Unlock()
 	changed = s.packed != v.packed || s.policy != v.policy
 	s.read, s.packed, s.policy, s.hit = v.read, v.packed, v.policy, false
+	if s.heir != nil {
+		s.heir.bequeath(v)
+	}
 	return changed
+}
+
+// bequeath gives what was read for an entry to its heir, which is to be read again all the same: callers go by it already, and
+// what the heir has inherited is older.
+func (s *shared) bequeath(v *shared) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.hit {
+		s.read, s.packed, s.policy = v.read, v.packed, v.policy
+	}
+	if s.heir != nil {
+		s.heir.bequeath(v)
+	}
 }
 
 // due reports whether a look has to read it again; what is not known is read by who needs it.
