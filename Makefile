@@ -14,9 +14,9 @@ VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 # The race detector multiplies a test's time by ten, so it watches where goroutines of this module meet. It leaves out the
 # packages whose code has few of them or none, but for the tests that concern those, and the long tests of one goroutine.
 # `make tests` and `make model` run what it leaves out.
-PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/...
+PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/... ./engine/internal/pocket ./engine/internal/reserve
 MEET  = ^Test(Together|Top|Loadtest|Compact|Command[A-Z]|ExitIn|LimitsInterrupted|Local|Progress|Store(IsClosed|Waits|Heeds|Shared))|^TestScenes$$/^life$$
-ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff)$$
+ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestFleets$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff)$$
 
 TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
