@@ -23,7 +23,11 @@ const (
 // a bad request Acquire returns a *ValidationError, ErrUnknownLimit or ErrNoLimits. It returns ErrUnavailable if the store
 // cannot be reached and the policy is PolicyBlock, and ErrContention if it loses to other writers again and again.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	a := l.attempts.Get().(*attempt)
+	return l.acquire(ctx, l.attempts.Get().(*attempt), r)
+}
+
+// acquire is Acquire by an attempt, which it releases.
+func (l *Limiter) acquire(ctx context.Context, a *attempt, r Request) (*Lease, error) {
 	admitted, err := l.decide(ctx, a, &r)
 	var lease *Lease
 	switch {
@@ -87,7 +91,7 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 					l.countWrites(a)
 				}
 			}
-			if err == nil && l.opts.Observer != nil {
+			if err == nil && l.opts.Observer != nil && (admitted || a.decides(ctx)) {
 				l.observeDecision(a, r, admitted)
 			}
 			return admitted, err

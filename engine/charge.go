@@ -31,6 +31,7 @@ type attempt struct {
 	inspects    bool            // asks for no tokens: Consume may be empty
 	admitted    bool            // all charges are applied, or nothing was asked for
 	within      bool            // by Lease.Consume: it does not count as a new acquire
+	waits       int64           // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
 	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
 	overrides   bool            // pinned beats what is stored
 	budget      context.Context // of all that it does with the store, nil: not made yet
@@ -170,7 +171,7 @@ func (l *Limiter) release(a *attempt) {
 	if a.abandoned.Load() {
 		return
 	}
-	a.within, a.inspects, a.admitted = false, false, false
+	a.within, a.inspects, a.admitted, a.waits = false, false, false, 0
 	a.pinned, a.unknown = nil, nil // the request stays, until the next one or until the pool drops the attempt
 	l.attempts.Put(a)
 }

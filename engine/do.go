@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.
@@ -19,6 +20,9 @@ func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
 	for i := range a.n {
 		e.Attempts += a.charges[i].tries
+	}
+	if a.waits != 0 {
+		e.Waited = max(0, time.Duration(a.now-a.waits))
 	}
 	e.Cached = e.Attempts == 0 && a.takes // a request of zeros is decided by reading
 	if !admitted {

@@ -16,7 +16,7 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventDecision      EventKind = iota + 1 // Allowed, Cached, Tokens: the request's; Attempts: writes it took, 0 for one from memory; of a denial also Limit, Level and Denier
+	EventDecision      EventKind = iota + 1 // Allowed, Cached, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
 	EventStoreCall                          // Call, Latency, Requests and Units where the store tells them, Err
 	EventDegraded                           // an acquire was admitted without the store; Err
 	EventRefundLost                         // tokens that were to be refunded may stay charged: the outcome is unknown, or it was too late; Err, Tokens
@@ -52,6 +52,7 @@ type Event struct {
 	Attempts         int
 	Call             string // read, apply, commit, list, scan or sweep
 	Latency          time.Duration
+	Waited           time.Duration
 	Requests         int
 	Units            float64
 	Ahead            time.Duration

@@ -28,10 +28,12 @@ const mostJitter = 10 * time.Millisecond
 // between processes the order is then not kept. If it is negative nothing is reserved: one caller of each process asks when its
 // tokens should be there. A process that dies loses what its callers have reserved.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	asked := false
+	asked, since := false, l.clock.now()
 	for restarts := 0; restarts <= mostRestarts; restarts++ {
 		if asked {
-			lease, err := l.Acquire(ctx, r)
+			a := l.attempts.Get().(*attempt)
+			a.waits = since
+			lease, err := l.acquire(ctx, a, r)
 			exceeded, denied := errors.AsType[*ExceededError](err)
 			if !denied || exceeded.NeverFits {
 				return lease, err
@@ -41,7 +43,7 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 			}
 		}
 		began := l.clock.now()
-		lease, err := l.waitInQueue(ctx, &r, asked)
+		lease, err := l.waitInQueue(ctx, &r, asked, since)
 		if !isRestart(err) {
 			return lease, err
 		}
@@ -56,8 +58,9 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 // waitInQueue waits in the queue of the request's path. It returns errRestart if an ordinary acquire has to come first: asked is
 // false, and it would convert the bucket, or no queue knows the record or what is wrong with the request; or the limits have
 // changed while it waited.
-func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (lease *Lease, err error) {
+func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since int64) (lease *Lease, err error) {
 	a := l.attempts.Get().(*attempt)
+	a.waits = since
 	defer l.release(a)
 	if l.store.Closed() {
 		return nil, ErrClosed
@@ -85,6 +88,9 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	}
 	return l.conclude(ctx, a, r, m)
 }
+
+// decides reports whether a denial of the attempt is one for its caller. One that waits asks first, and goes on to wait.
+func (a *attempt) decides(ctx context.Context) bool { return a.waits == 0 || a.beyond || ctx.Err() != nil }
 
 // unlessByPolicy returns a lease without the store if the policy says so, and else the error.
 func (l *Limiter) unlessByPolicy(ctx context.Context, r *Request, err error) (*Lease, error) {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,33 @@ func TestWaitReserves(t *testing.T) {
 	if len(others) != 1 || !errors.As(others[0], &exceeded) || exceeded.RetryAfter != 30*time.Second {
 		t.Errorf("another one, at the time at which the tokens are due: %v, not to be retried before 30s", others)
 	}
+}
+
+// TestWaitIsOneDecision: a Wait that has to wait is no denial, and each Wait is told of once, with the time that it took.
+func TestWaitIsOneDecision(t *testing.T) {
+	s := newSleeper(t)
+	seen := new(watcher)
+	l, err := engine.New(s.store, &engine.Options{Now: s.now, Observer: seen, Sleep: func(_ context.Context, d time.Duration) error {
+		s.pass(d)
+		return nil
+	}})
+	must(t, err)
+	defer l.Close()
+	for range 2 {
+		_, err = l.Wait(t.Context(), s.request(60))
+		must(t, err)
+	}
+	_, err = l.Wait(t.Context(), s.request(61))
+	wants(t, "more than the capacity", err, engine.ErrNeverFits)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = l.Wait(ctx, s.request(60))
+	wants(t, "a deadline that is too early", err, context.DeadlineExceeded)
+	var got []string
+	for _, e := range seen.of(engine.EventDecision) {
+		got = append(got, fmt.Sprint(e.Allowed, e.Waited))
+	}
+	equal(t, "decisions", got, []string{"true 0s", "true 1m0s", "false 0s", "false 0s"})
 }
 
 func TestWaitNeverFits(t *testing.T) {
