@@ -12,21 +12,22 @@ import (
 // bucketState is what this process knows of one bucket: its key, its configuration and its last seen record. All of it may
 // be out of date: the conditions of the next write find that out.
 type bucketState struct {
-	id         bucketID
-	partition  string                       // of the key
-	conf       atomic.Pointer[config]       // nil: to be read
-	seq        atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
-	loaded     atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock; 0: it was not
-	brought    atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
-	renewed    atomic.Bool                  // somebody reads conf again already
-	converting atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
-	used       atomic.Bool                  // since the cache last looked for one to drop
-	dropped    atomic.Bool                  // no longer in the cache
-	epoch      atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
-	lock       spin.Lock                    // guards what follows; nothing waits under it
-	memo       backend.Memo                 // the store's, if it gave any
-	desk       *desk                        // where callers meet that charge the bucket; nil: nobody charges it
-	seen       lastSeen
+	id          bucketID
+	partition   string                       // of the key
+	conf        atomic.Pointer[config]       // nil: to be read
+	seq         atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
+	loaded      atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock; 0: it was not
+	brought     atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
+	renewed     atomic.Bool                  // somebody reads conf again already
+	converting  atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
+	used        atomic.Bool                  // since the cache last looked for one to drop
+	dropped     atomic.Bool                  // no longer in the cache
+	epoch       atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
+	lock        spin.Lock                    // guards what follows; nothing waits under it
+	memo        backend.Memo                 // the store's, if it gave any
+	desk        *desk                        // where callers meet that charge the bucket; nil: nobody charges it
+	settlements *settlements                 // where leases meet that settle on the bucket; nil: none does
+	seen        lastSeen
 }
 
 // stateAt finds or makes the state of a bucket; the ids of a new one are checked.

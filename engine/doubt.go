@@ -46,7 +46,8 @@ func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context,
 type unsure struct {
 	nonce    backend.Num
 	sent     Tokens
-	unwanted bool // if it was made, it is refunded: its Consume has failed, or the lease is rolled back
+	unwanted bool          // if it was made, it is refunded: its Consume has failed, or the lease is rolled back
+	shared   *sharedCharge // the charge that it is a share of; nil: it is the part's own
 }
 
 // unsure is the charge of unknown outcome, nil if there is none.
@@ -105,33 +106,73 @@ func (p *part) done() {
 // settleUnsure settles a charge of unknown outcome. A wanted one is sent again under its nonce. An unwanted one becomes
 // pending to be refunded if the record shows that it was made, and is counted as lost if not.
 func (l *Limiter) settleUnsure(ctx context.Context, p *part, now int64) error {
-	u := p.unsure()
+	u, sent := p.unsure(), p
 	if u == nil {
 		return nil
 	}
-	if !u.unwanted {
-		return l.settle(ctx, p, now)
+	if u.shared != nil {
+		if err := u.shared.use(ctx); err != nil {
+			return err
+		}
+		defer u.shared.release()
+		sent = u.shared.sum
 	}
+	switch {
+	case sent.unsure() == nil: // another lease has settled it
+	case !u.unwanted:
+		if err := l.settle(ctx, sent, now); err != nil {
+			return err
+		}
+	default:
+		made, err := l.wasMade(ctx, sent)
+		if err != nil {
+			return err
+		}
+		if !made {
+			p.rare.unsure = nil
+			l.reportUnrefunded(p.state, u.sent)
+			return nil
+		}
+		sent.addLate(u)
+		sent.done()
+	}
+	if sent != p {
+		u.shared.share(p)
+	}
+	if u.unwanted {
+		p.refundSent(u)
+	}
+	return nil
+}
+
+// addLate makes room for limits of a charge of unknown outcome that the part does not have.
+func (p *part) addLate(u *unsure) {
+	for name := range u.sent {
+		if p.index(name) < 0 {
+			p.add(name)
+		}
+	}
+}
+
+// refundSent makes a charge pending to be refunded, which was made.
+func (p *part) refundSent(u *unsure) {
+	for name, n := range u.sent {
+		p.amount(name).pending -= n
+	}
+}
+
+// wasMade reads the bucket, and reports whether it shows that the part's charge of unknown outcome was made.
+func (l *Limiter) wasMade(ctx context.Context, p *part) (bool, error) {
 	r, err := l.store.ReadOne(ctx, l.key(p.state))
 	if err != nil {
-		return err
+		return false, err
 	}
-	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != u.nonce {
-		p.rare.unsure = nil
-		l.reportUnrefunded(p.state, u.sent)
-		return nil
+	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != p.unsure().nonce {
+		return false, nil
 	}
 	born, _ := r.Num(schema.Born)
 	p.begin(born)
-	for name, n := range u.sent {
-		a := p.amount(name)
-		if a == nil {
-			a = p.add(name)
-		}
-		a.held, a.pending = a.held+n, a.pending-n
-	}
-	p.rare.unsure = nil
-	return nil
+	return true, nil
 }
 
 // reportUnrefunded counts a charge of unknown outcome that is not refunded. If it was made, the tokens refill.

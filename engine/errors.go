@@ -146,6 +146,9 @@ func outOfDebt(name string, n int64) error {
 	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", ErrOutOfRange, n, name)
 }
 
+// errAlone tells a settlement that the write for several leases is not, or was not, made for it.
+var errAlone = errors.New("engine: settle alone")
+
 // errTooLate is why a refund is void.
 var errTooLate = errors.New("engine: later than Options.MaxHold after its charge")
 

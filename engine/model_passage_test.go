@@ -75,4 +75,6 @@ func (c *execution) charging(r *run, proc int) bool {
 	return false
 }
 
-func charges(s *step) bool { return s.kind == doAcquire || s.kind == doAllow || s.kind == doConsume }
+func charges(s *step) bool {
+	return s.kind == doAcquire || s.kind == doAllow || s.kind >= doConsume && s.kind <= doRollback
+}

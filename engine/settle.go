@@ -20,7 +20,7 @@ func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
 			return err
 		}
 	}
-	return l.settleDirectly(ctx, p, now)
+	return l.settleTogether(ctx, p, now)
 }
 
 // settleDirectly is settle by a write of its own.

@@ -90,7 +90,9 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since
 }
 
 // decides reports whether a denial of the attempt is one for its caller. One that waits asks first, and goes on to wait.
-func (a *attempt) decides(ctx context.Context) bool { return a.waits == 0 || a.beyond || ctx.Err() != nil }
+func (a *attempt) decides(ctx context.Context) bool {
+	return a.waits == 0 || a.beyond || ctx.Err() != nil
+}
 
 // unlessByPolicy returns a lease without the store if the policy says so, and else the error.
 func (l *Limiter) unlessByPolicy(ctx context.Context, r *Request, err error) (*Lease, error) {

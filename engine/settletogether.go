@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+)
+
+// settlements is where leases of this process meet that settle on one bucket. Whoever comes first writes for itself. Those who
+// come meanwhile wait, and then one of them writes the sum for all whose parts are alike. Guarded by the bucket state's lock.
+type settlements struct {
+	waits []*settlement // in order of arrival
+}
+
+// settlement is a lease's part that waits. It receives on one of its channels, once it is no longer among those that wait.
+type settlement struct {
+	*part
+	charges bool               // it has charges only, or else refunds only
+	turn    chan []*settlement // to write for these, of which it is the first
+	outcome chan error         // of the write that another one has made for it; errAlone: it has to write for itself
+}
+
+// mostSettlingWait is how long a settlement waits for another's write. One that takes longer holds up nobody.
+const mostSettlingWait = 100 * time.Millisecond
+
+// settleTogether is settle by a write that the part may share with those of other leases of this process. Parts that have both
+// charges and refunds are written alone, and so is a charge that is sent again.
+func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error {
+	s, shares := newSettlement(p)
+	if l.noIO || !shares {
+		return l.settleDirectly(ctx, p, now)
+	}
+	b := p.state
+	if b.settlesFirst(s) {
+		defer b.settleNext()
+		return l.settleDirectly(ctx, p, now)
+	}
+	group, err := s.wait(ctx, b)
+	if group != nil {
+		err = l.settleGroup(ctx, b, group, now)
+	}
+	if errors.Is(err, errAlone) {
+		return l.settleDirectly(ctx, p, now)
+	}
+	return err
+}
+
+// newSettlement makes a settlement of a part, if it can share a write.
+func newSettlement(p *part) (s *settlement, shares bool) {
+	ups, downs := false, false
+	for i := range p.size() {
+		n := p.due(i)
+		ups, downs = ups || n > 0, downs || n < 0
+	}
+	if ups == downs || p.unsure() != nil || p.owed() != nil || len(p.late()) > 0 {
+		return nil, false
+	}
+	return &settlement{part: p, charges: ups, turn: make(chan []*settlement, 1), outcome: make(chan error, 1)}, true
+}
+
+// settlesFirst returns true if no other settlement of the bucket is under way. Otherwise s is among those that wait.
+func (b *bucketState) settlesFirst(s *settlement) bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.settlements == nil {
+		b.settlements = new(settlements)
+		return true
+	}
+	b.settlements.waits = append(b.settlements.waits, s)
+	return false
+}
+
+// settleNext lets the first of those who wait write for all that are like it.
+func (b *bucketState) settleNext() {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	waits := b.settlements.waits
+	if len(waits) == 0 {
+		b.settlements = nil
+		return
+	}
+	var group, others []*settlement
+	for _, s := range waits {
+		if s.isLike(waits[0]) {
+			group = append(group, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	b.settlements.waits = others
+	group[0].turn <- group
+}
+
+// isLike reports whether one write can be for both.
+func (s *settlement) isLike(other *settlement) bool {
+	return s.charges == other.charges && s.required == other.required && s.born == other.born
+}
+
+// wait waits for another's write. It returns the group that this settlement has to write for, or the outcome of the write that
+// another one has made for it.
+func (s *settlement) wait(ctx context.Context, b *bucketState) ([]*settlement, error) {
+	ctx, cancel := context.WithTimeout(ctx, mostSettlingWait)
+	defer cancel()
+	select {
+	case group := <-s.turn:
+		return group, nil
+	case err := <-s.outcome:
+		return nil, err
+	case <-ctx.Done():
+	}
+	b.lock.Lock()
+	at := -1
+	if b.settlements != nil {
+		at = slices.Index(b.settlements.waits, s)
+	}
+	if at >= 0 {
+		b.settlements.waits = slices.Delete(b.settlements.waits, at, at+1)
+	}
+	b.lock.Unlock()
+	if at >= 0 {
+		return nil, errAlone
+	}
+	select { // the write is under way, within the budget of a lease that came before
+	case group := <-s.turn:
+		return group, nil
+	case err := <-s.outcome:
+		return nil, err
+	}
+}
+
+// settleGroup writes the sum of a group, for its first one, and tells the others what became of it.
+func (l *Limiter) settleGroup(ctx context.Context, b *bucketState, group []*settlement, now int64) (err error) {
+	defer b.settleNext()
+	if len(group) == 1 {
+		return l.settleDirectly(ctx, group[0].part, now)
+	}
+	err = errAlone
+	defer func() { // also if the store panics
+		for _, s := range group[1:] {
+			s.outcome <- err
+		}
+	}()
+	w := &sharedCharge{free: make(chan struct{}, 1), sum: newPart(b, group[0].required, group[0].born)}
+	if !w.add(group) {
+		return err
+	}
+	if err = l.settleDirectly(ctx, w.sum, now); err != nil && w.sum.unsure() == nil {
+		err = errAlone // nothing was written
+		return err
+	}
+	for _, s := range group {
+		w.share(s.part)
+	}
+	w.release()
+	return err
+}
+
+// sharedCharge is what several leases write together. If the outcome of a charge is unknown, all of it is sent again by the
+// first lease that settles again.
+type sharedCharge struct {
+	free chan struct{} // has one value while nobody uses sum
+	sum  *part
+}
+
+// use waits until nobody else uses the sum.
+func (w *sharedCharge) use(ctx context.Context) error {
+	select {
+	case <-w.free:
+		return nil
+	case <-ctx.Done():
+		return store.NotSent(ctx)
+	}
+}
+
+func (w *sharedCharge) release() { w.free <- struct{}{} }
+
+// add adds up what is due of a group. It returns false if that is out of range.
+func (w *sharedCharge) add(group []*settlement) bool {
+	for i := range w.sum.size() {
+		a := w.sum.at(i)
+		for _, s := range group {
+			if a.pending += s.due(i); max(a.pending, -a.pending) > bucket.MaxDebt {
+				return false
+			}
+		}
+		a.held = max(0, -a.pending)
+	}
+	return true
+}
+
+// share makes the outcome of the write that of a part which it was for. What had nowhere to go, or is lost, is so in each part.
+func (w *sharedCharge) share(p *part) {
+	for i := range w.sum.size() {
+		if a := w.sum.at(i); a.void != 0 || a.gone != 0 {
+			p.drop(i)
+		}
+	}
+	if u := w.sum.unsure(); u != nil {
+		p.markUnsure(u.nonce)
+		p.rare.unsure.shared = w
+		return
+	}
+	p.begin(w.sum.born)
+	p.done()
+}
