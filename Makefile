@@ -101,8 +101,8 @@ fuzz: ## run each fuzz target for a time (FUZZTIME=10s, or a count such as 10000
 peers: ## run the tests of bench/peers, and each of its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
 
-examples: ## run the tests of the examples, which are a module of their own
-	cd examples && go test -count=1 -timeout=$(TIMEOUT) ./...
+examples: ## run the tests of the examples, which are a module of their own, with DynamoDB Local
+	cd examples && ZAE_LIMITER_TEST_ALL=1 go test -count=1 -timeout=$(TIMEOUT) ./...
 
 adapters: ## build the adapters and run their tests, each in its own module
 	@for m in $(ADAPTERS); do (cd $$m && go build ./... && go test -count=1 -timeout=$(TIMEOUT) ./...) || exit; done

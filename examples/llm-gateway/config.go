@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// config are the flags. Each has an environment variable.
+type config struct {
+	Listen        string        `help:"Address of the API." default:"127.0.0.1:8080" env:"GATEWAY_LISTEN"`
+	Admin         string        `help:"Address of /metrics and /ready." default:"127.0.0.1:9090" env:"GATEWAY_ADMIN"`
+	Keys          string        `help:"File with the ids of the keys and the hashes of their secrets." default:"keys.json" type:"existingfile" env:"GATEWAY_KEYS"`
+	Upstream      *url.URL      `help:"URL of the upstream API." default:"https://api.openai.com" env:"GATEWAY_UPSTREAM"`
+	UpstreamKey   string        `help:"Key for the upstream API." env:"GATEWAY_UPSTREAM_KEY"`
+	Table         string        `help:"Table of the limits." default:"gateway" env:"GATEWAY_TABLE"`
+	Region        string        `help:"Region of the table." env:"AWS_REGION"`
+	Endpoint      string        `help:"Endpoint of DynamoDB, if it is not that of the region." env:"GATEWAY_ENDPOINT"`
+	CreateTable   bool          `help:"Create the table if it is missing. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
+	OnUnavailable string        `help:"What happens to requests if DynamoDB cannot be reached: ${enum}." enum:"allow,block" default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
+	Drain         time.Duration `help:"How long requests may go on when the gateway shuts down. Streams that take longer are cut." default:"20s" env:"GATEWAY_DRAIN"`
+}
+
+func (c *config) policy() engine.Policy {
+	if c.OnUnavailable == "block" {
+		return engine.PolicyBlock
+	}
+	return engine.PolicyAllow
+}
+
+// openStore opens the table. If DynamoDB cannot be reached, that is no error: the policy decides about requests until it can.
+func openStore(ctx context.Context, c *config) (*dynamo.Store, error) {
+	o := &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}
+	if c.CreateTable {
+		var exists *types.ResourceInUseException
+		if err := dynamo.CreateTable(ctx, c.Table, o); err != nil && !errors.As(err, &exists) {
+			return nil, err
+		}
+	}
+	return dynamo.Open(ctx, c.Table, o)
+}
