@@ -11,7 +11,8 @@
 // the limits of the caller that deny, and never those of its parents. A denial that can never fit has no RetryInfo.
 //
 // The lease of a call is in the handler's context, so that the handler can adjust it; see [Lease]. The interceptor commits it when
-// the handler returns, whatever became of the client. [Limiter] serves go-grpc-middleware.
+// the handler returns, whatever became of the client. A handler whose meter is denied returns [Error] of that. [Limiter] serves
+// go-grpc-middleware.
 //
 // Package grpclimit does not authenticate.
 package grpclimit

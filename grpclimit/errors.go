@@ -40,11 +40,32 @@ func (s *server) status(ctx context.Context, err error) error {
 		return status.Error(codes.InvalidArgument, "the call cannot be limited: "+invalid.Error()) // read from the request
 	case ctx.Err() != nil:
 		return status.FromContextError(ctx.Err()).Err()
-	case errors.Is(err, engine.ErrUnavailable), errors.Is(err, engine.ErrContention), errors.Is(err, context.DeadlineExceeded):
-		return withDetails(status.New(codes.Unavailable, "the rate limiter is unavailable"), retryInfo(retryUnavailable))
+	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded):
+		return unavailable()
 	}
 	s.Logger.ErrorContext(ctx, "grpclimit: a call could not be limited", "error", err)
 	return status.Error(codes.Internal, "the call could not be limited")
+}
+
+// Error is what a handler returns for an error of its lease or of a meter, such as a denial that cuts a stream: the caller gets the same
+// status and details as of a call that is not admitted. Other errors are returned as they are.
+func Error(err error) error {
+	exceeded, denied := errors.AsType[*engine.ExceededError](err)
+	switch {
+	case denied:
+		return denial(exceeded)
+	case isUnavailable(err):
+		return unavailable()
+	}
+	return err
+}
+
+func isUnavailable(err error) bool {
+	return errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrContention)
+}
+
+func unavailable() error {
+	return withDetails(status.New(codes.Unavailable, "the rate limiter is unavailable"), retryInfo(retryUnavailable))
 }
 
 // denial is the status of a denial, which shows the limits of the caller's own entity.
