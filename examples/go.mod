@@ -19,9 +19,12 @@ require (
 	github.com/prometheus/client_model v0.6.3
 	github.com/prometheus/common v0.72.0
 	github.com/zeroae/zae-limiter-go v0.0.0-00010101000000-000000000000
+	github.com/zeroae/zae-limiter-go/grpclimit v0.0.0-00010101000000-000000000000
 	github.com/zeroae/zae-limiter-go/otellimit v0.0.0-00010101000000-000000000000
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0
 	go.opentelemetry.io/otel/sdk/metric v1.47.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1
+	google.golang.org/grpc v1.85.0
 )
 
 require (
