@@ -129,7 +129,7 @@ var known = map[string]string{
 	"engine": module + "/engine", "backend": module + "/backend", "memory": module + "/backend/memory",
 	"bolt": module + "/backend/bolt", "dynamo": module + "/backend/dynamo", "stack": module + "/stack",
 	"conformance": module + "/conformance", "aggregator": module + "/aggregator", "limitertest": module + "/limitertest",
-	"httplimit": module + "/httplimit", "netip": "net/netip",
+	"httplimit": module + "/httplimit", "net": "net", "netip": "net/netip",
 }
 
 // imports imports those that code uses.
