@@ -38,7 +38,7 @@ func scrape(t *testing.T) (text string, names []string) {
 		for _, allowed := range []bool{false, true} {
 			e := engine.Event{
 				Kind: kind, Entity: "a", Resource: "api", Allowed: allowed, Cached: !allowed, Limit: "rpm", Denier: "a", Attempts: 1,
-				Level: engine.LevelSystem, Tokens: engine.Tokens{"rpm": 1}, Call: "read", Requests: 1, Units: 1, Err: backend.ErrUnavailable,
+				Level: engine.LevelSystem, Tokens: engine.Tokens{"rpm": 1}, Call: "read", Requests: 1, Units: 1, Err: backend.ErrUnavailable, Waited: 1,
 			}
 			observer.Observe(e)
 		}
@@ -170,7 +170,7 @@ func TestDocumentation(t *testing.T) {
 	observer, read := observe(t, nil)
 	for kind := engine.EventDecision; kind <= engine.EventConfigChanged; kind++ {
 		observer.Observe(engine.Event{
-			Kind: kind, Resource: "r", Limit: "l", Tokens: engine.Tokens{"l": 1}, Call: "read", Requests: 1, Units: 1, Err: backend.ErrRejected,
+			Kind: kind, Resource: "r", Limit: "l", Tokens: engine.Tokens{"l": 1}, Call: "read", Requests: 1, Units: 1, Err: backend.ErrRejected, Waited: 1,
 		})
 		if !strings.Contains(string(text), kind.String()) && kind > engine.EventRefundLost {
 			t.Errorf("doc.go does not list kind %s", kind)

@@ -8,6 +8,7 @@
 //
 //	zae_limiter.decisions            {decision}  resource, outcome, source, limit, level, denier
 //	zae_limiter.decision.attempts    {attempt}   the same: writes that the decisions took, 0 from memory
+//	zae_limiter.wait.duration        s           resource, outcome: a histogram of how long callers of Wait waited
 //	zae_limiter.tokens               {token}     resource, limit: what admitted requests took, before adjustments
 //	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy, and not in decisions
 //	zae_limiter.refunds.lost         {token}     resource, limit: tokens that may stay charged
@@ -16,7 +17,7 @@
 //	zae_limiter.store.requests       {request}   call, error.type
 //	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
 //
-// All but the histogram are counters. The values of attributes:
+// All but the histograms are counters. The share of admissions from memory is how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
 //	source      memory if the decision cost no call to the store, else store

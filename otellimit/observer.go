@@ -3,6 +3,7 @@ package otellimit
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/metric"
@@ -17,9 +18,14 @@ const scope = "github.com/zeroae/zae-limiter-go/otellimit"
 type Observer struct {
 	options Options
 
+	admissions                                table[place, admissions]
+	recent                                    [slots]atomic.Pointer[admissions]
 	decisions, tokens, degraded, lost, events counter
 	attempts                                  metric.Int64ObservableCounter
 	registration                              metric.Registration
+
+	waits     table[waitLabels, wait]
+	waitTimes metric.Float64Histogram
 
 	calls    table[callLabels, call]
 	duration metric.Float64Histogram
@@ -59,6 +65,10 @@ func (o *Observer) create(m metric.Meter) error {
 	o.events.metric = count("zae_limiter.events", "{event}", "Other events, by kind.")
 
 	var err error
+	o.waitTimes, err = m.Float64Histogram("zae_limiter.wait.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long callers of Wait waited for their tokens, or until they were denied."),
+		metric.WithExplicitBucketBoundaries(.001, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800))
+	failed = errors.Join(failed, err)
 	o.duration, err = m.Float64Histogram("zae_limiter.store.call.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long calls to the store took."),
 		metric.WithExplicitBucketBoundaries(.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5))
@@ -114,19 +124,19 @@ func (o *Observer) labels(e *engine.Event) labels {
 }
 
 func (o *Observer) decided(e *engine.Event) {
-	l := o.labels(e)
-	l.kind, l.allowed, l.cached = e.Kind, e.Allowed, e.Cached
-	if !e.Allowed && e.Limit != "" {
-		l.limit, l.level, l.parent = e.Limit, e.Level, e.Denier != e.Entity
-	}
-	s := o.decisions.of(&l, o.options.MaxSeries)
-	s.count.Add(1)
-	if e.Attempts > 0 {
-		s.attempts.Add(int64(e.Attempts))
+	if e.Waited > 0 {
+		o.waited(e)
 	}
 	if e.Allowed {
-		o.addTokens(&o.tokens, e)
+		o.admitted(e)
+		return
 	}
+	l := o.labels(e)
+	l.kind, l.cached = e.Kind, e.Cached
+	if e.Limit != "" {
+		l.limit, l.level, l.parent = e.Limit, e.Level, e.Denier != e.Entity
+	}
+	o.decisions.of(&l, o.options.MaxSeries).decided(e)
 }
 
 func (o *Observer) addTokens(to *counter, e *engine.Event) {
@@ -138,6 +148,15 @@ func (o *Observer) addTokens(to *counter, e *engine.Event) {
 		l.limit = limit
 		to.of(&l, o.options.MaxSeries).count.Add(n)
 	}
+}
+
+func (o *Observer) waited(e *engine.Event) {
+	l := waitLabels{e.Resource, o.options.Entity(e.Entity), e.Allowed}
+	w := o.waits.get(l)
+	if w == nil {
+		w = o.waits.add(l, waitLabels{"_other", "", e.Allowed}, o.options.MaxSeries, newWait)
+	}
+	o.waitTimes.Record(context.Background(), e.Waited.Seconds(), w.record...)
 }
 
 func (o *Observer) called(e *engine.Event) {

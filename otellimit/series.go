@@ -64,6 +64,14 @@ func newSeries(l labels) *series {
 	return &series{attributes: []metric.ObserveOption{metric.WithAttributeSet(l.set())}}
 }
 
+// decided counts a decision.
+func (s *series) decided(e *engine.Event) {
+	s.count.Add(1)
+	if e.Attempts > 0 {
+		s.attempts.Add(int64(e.Attempts))
+	}
+}
+
 // counter is a metric whose series are added to without a call to the SDK, which asks for the sums when it exports.
 type counter struct {
 	table[labels, series]
@@ -81,6 +89,21 @@ func (c *counter) report(o metric.Observer) {
 	for _, s := range c.all() {
 		o.ObserveInt64(c.metric, s.count.Load(), s.attributes...)
 	}
+}
+
+// waitLabels are what the attributes of a wait are made of.
+type waitLabels struct {
+	resource, entity string
+	allowed          bool
+}
+
+// wait is what recording a wait needs.
+type wait struct{ record []metric.RecordOption }
+
+func newWait(l waitLabels) *wait {
+	set := labels{resource: l.resource, entity: l.entity, kind: engine.EventDecision, allowed: l.allowed}.set()
+	set, _ = set.Filter(attribute.NewDenyKeysFilter("zae_limiter.source"))
+	return &wait{[]metric.RecordOption{metric.WithAttributeSet(set)}}
 }
 
 // callLabels are what the attributes of a call to the store are made of.
