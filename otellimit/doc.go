@@ -32,5 +32,14 @@
 // A store without I/O, such as memory, has no store metrics. grafana.json is a dashboard and alerts.yaml has alert rules, both
 // for Prometheus with the names that OpenTelemetry's exporter gives them.
 //
-// Package otellimit does not create spans, and does not export: the program chooses readers and exporters.
+// # Traces
+//
+// [Trace] wraps a store so that its calls are spans below that of the caller. The names and the attributes of spans:
+//
+//	zae_limiter.store.CALL  such as zae_limiter.store.apply
+//	zae_limiter.call        read, apply, commit, list, feed, sweep or scan
+//	zae_limiter.records     how many records the call reads or writes, 0 if it has no list of them
+//	error.type              as of metrics; only of failed calls, whose status is Error
+//
+// Package otellimit does not export: the program chooses readers and exporters.
 package otellimit

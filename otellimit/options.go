@@ -8,7 +8,7 @@ type Options struct {
 	Entity func(id string) string
 
 	// MaxSeries bounds the combinations of attributes of each metric, at least 1. What comes later is counted under the resource
-	// _other, without limit and entity. Default: 1000.
+	// _other, without limit and entity. OpenTelemetry's SDK has a bound of its own, 2000 if the program sets no other. Default: 1000.
 	MaxSeries int
 }
 
