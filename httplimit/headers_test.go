@@ -68,19 +68,19 @@ Anthropic-Ratelimit-Tokens-Reset: 2026-03-01T12:06:01Z`},
 		m := &middleware{Options: c.o.withDefaults()}
 		for range 2 { // the second time with what is remembered
 			h := http.Header{}
-			m.showStatuses(h, statuses, "a", c.cap, new([2]string))
+			m.showStatuses(h, statuses, "a", c.cap, new(headerValues))
 			if got := lines(h); got != c.want[1:] {
 				t.Errorf("%s:\n%s\nwant%s", c.name, got, c.want)
 			}
 		}
 		h := http.Header{}
-		if m.showStatuses(h, statuses, "nobody", c.cap, new([2]string)); len(h) != 0 {
+		if m.showStatuses(h, statuses, "nobody", c.cap, new(headerValues)); len(h) != 0 {
 			t.Errorf("%s: headers of nobody: %v", c.name, h)
 		}
 	}
 }
 
-// The policy that is remembered is used for the same limits only.
+// The description that is remembered is used for the same limits only, also if another has its place.
 func TestPoliciesOfSeveral(t *testing.T) {
 	m := &middleware{Options: (&Options{}).withDefaults()}
 	of := func(limits ...engine.Limit) string {
@@ -88,7 +88,7 @@ func TestPoliciesOfSeveral(t *testing.T) {
 		for _, l := range limits {
 			all = append(all, engine.LimitStatus{Entity: "a", Limit: l})
 		}
-		return m.policies(all, "a")
+		return m.describe(all, "a").policy
 	}
 	a, b := engine.PerMinute("a", 1), engine.PerMinute("b", 2)
 	for _, c := range []struct {
@@ -100,6 +100,7 @@ func TestPoliciesOfSeveral(t *testing.T) {
 		{[]engine.Limit{a, b}, `"a";q=1;w=60, "b";q=2;w=60`},
 		{[]engine.Limit{a}, `"a";q=1;w=60`},
 		{[]engine.Limit{a.WithBurst(3)}, `"a";q=3;w=180`},
+		{[]engine.Limit{engine.PerHour("a", 1)}, `"a";q=1;w=3600`},
 	} {
 		if got := of(c.limits...); got != c.want {
 			t.Errorf("%v: %s, want %s", c.limits, got, c.want)
@@ -136,7 +137,7 @@ X-Ratelimit-Reset-C: 2562047h47m15.855s`},
 			{Limit: large, Remaining: 1e15, ResetAfter: math.MaxInt64},
 			{Limit: slow, Remaining: math.MinInt64, ResetAfter: math.MaxInt64},
 			{Limit: uneven, Remaining: math.MinInt64, ResetAfter: math.MaxInt64},
-		}, "", noCap, new([2]string))
+		}, "", noCap, new(headerValues))
 		if got := lines(h); got != c.want[1:] {
 			t.Errorf("%s\nwant%s", got, c.want)
 		}

@@ -26,8 +26,7 @@ func New(limiter *engine.Limiter, o *Options) func(http.Handler) http.Handler {
 type middleware struct {
 	limiter *engine.Limiter
 	Options
-	keys       headerKeys
-	lastPolicy atomic.Pointer[policy]
+	known [descriptions]atomic.Pointer[description]
 }
 
 func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -66,7 +65,7 @@ var statusMemory = sync.Pool{New: func() any { return new([]engine.LimitStatus) 
 // admission is what an admitted request needs, in one piece of memory.
 type admission struct {
 	leaseContext
-	values [2]string // of headers
+	values headerValues
 }
 
 // settle commits the lease, unless the handler has ended it.
@@ -88,7 +87,7 @@ func (m *middleware) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		own := exceeded.Public().Statuses()
 		if len(own) > 0 {
-			m.showStatuses(w.Header(), own, own[0].Entity, mostReset, new([2]string))
+			m.showStatuses(w.Header(), own, own[0].Entity, mostReset, new(headerValues))
 		}
 	case isUnavailable(err):
 		w.Header().Set("Retry-After", unavailableSeconds)
