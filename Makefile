@@ -102,10 +102,10 @@ peers: ## run the tests of bench/peers, and each of its benchmarks once
 	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
 
 examples: ## run the tests of the examples, which are a module of their own, with DynamoDB Local
-	cd examples && ZAE_LIMITER_TEST_ALL=1 go test -count=1 -timeout=$(TIMEOUT) ./...
+	@cd examples && ../.ci/gotest.sh examples -count=1 -p 1 -timeout=$(TIMEOUT) ./...
 
 adapters: ## build the adapters and run their tests, each in its own module
-	@for m in $(ADAPTERS); do (cd $$m && go build ./... && go test -count=1 -timeout=$(TIMEOUT) ./...) || exit; done
+	@for m in $(ADAPTERS); do (cd $$m && go build ./... && ../.ci/gotest.sh $$m -count=1 -timeout=$(TIMEOUT) ./...) || exit; done
 
 life: ## run the compiled program through a whole life, failures included, and time its commands
 	@.ci/life.sh

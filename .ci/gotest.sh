@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # gotest.sh NAME ARGUMENTS…: runs `go test ARGUMENTS…` with short output and repeats all failures at the end. Under
-# stages.sh it keeps its events as NAME.json, to be counted there; otherwise it prints what was skipped.
+# stages.sh it keeps its events as NAME.json, to be counted there; otherwise it prints what was skipped. It tests the module of the
+# folder that it is called in.
 set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
 name=$1
 shift
 export ZAE_LIMITER_TEST_ALL=1 # the emulators and tools that a plain `go test` leaves out
@@ -20,7 +22,7 @@ fi
 trap 'rm -rf "$work" ${memory:+"$memory"}' EXIT
 
 code=0
-go tool -modfile=tools/go.mod gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" --format-icons text \
+go tool -modfile="$root/tools/go.mod" gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" --format-icons text \
 	--format-hide-empty-pkg --hide-summary=skipped --jsonfile "$logs/$name.json" -- "$@" || code=$?
-[ -n "${STAGE_LOGS:-}" ] || .ci/unrun.sh "$logs"
+[ -n "${STAGE_LOGS:-}" ] || "$root/.ci/unrun.sh" "$logs"
 exit "$code"

@@ -32,7 +32,7 @@ func TestOnDynamoDB(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		limiter, err := engine.New(store, nil)
+		limiter, err := engine.New(store, &engine.Options{Timeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestOnDynamoDB(t *testing.T) {
 func TestServe(t *testing.T) {
 	table, o := dynamotest.Table(t)
 	ctx, stop := context.WithCancel(t.Context())
-	c := serveCmd{Listen: "127.0.0.1:0", Limit: []string{"rpm:20/s:1", "bytes:1000"}, Table: table, Region: o.Region, Endpoint: o.Endpoint, Drain: time.Minute}
+	c := serveCmd{Listen: "127.0.0.1:0", Limit: []string{"rpm:20/s:1", "bytes:1000"}, Table: table, Region: o.Region, Endpoint: o.Endpoint, Timeout: time.Minute, Drain: time.Minute}
 	in, out := io.Pipe()
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx, out) }()

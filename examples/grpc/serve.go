@@ -25,6 +25,7 @@ type serveCmd struct {
 	Table    string        `help:"Table of the limits." required:"" placeholder:"NAME"`
 	Region   string        `help:"Region of the table." env:"AWS_REGION"`
 	Endpoint string        `help:"Endpoint of DynamoDB, if it is not that of the region." placeholder:"URL"`
+	Timeout  time.Duration `help:"How long DynamoDB may take for a decision." default:"1s"`
 	Drain    time.Duration `help:"How long calls may go on at shutdown." default:"20s"`
 }
 
@@ -41,7 +42,7 @@ func (c *serveCmd) Run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	limiter, err := engine.New(store, nil)
+	limiter, err := engine.New(store, &engine.Options{Timeout: c.Timeout})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type config struct {
 	Region        string        `help:"Region of the table." env:"AWS_REGION"`
 	Endpoint      string        `help:"Endpoint of DynamoDB, if it is not that of the region." env:"GATEWAY_ENDPOINT"`
 	CreateTable   bool          `help:"Create the table if it is missing. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
+	Timeout       time.Duration `help:"How long DynamoDB may take for a decision." default:"1s" env:"GATEWAY_TIMEOUT"`
 	OnUnavailable string        `help:"What happens to requests if DynamoDB cannot be reached: ${enum}." enum:"allow,block" default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
 	Drain         time.Duration `help:"How long requests may go on when the gateway shuts down. Streams that take longer are cut." default:"20s" env:"GATEWAY_DRAIN"`
 }

@@ -38,7 +38,7 @@ func runOn(t *testing.T, s *dynamotest.Server, table string, u *upstream, flags 
 	t.Helper()
 	c, _ := parse(t, append([]string{
 		"--endpoint=" + s.Endpoint, "--region=us-east-1", "--table=" + table, "--create-table", "--keys=" + testKeys(t),
-		"--upstream=" + u.URL, "--upstream-key=" + upstreamSecret,
+		"--upstream=" + u.URL, "--upstream-key=" + upstreamSecret, "--timeout=1m",
 	}, flags...))
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{stop: stop, done: make(chan error, 1), table: table, store: &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}}
@@ -88,7 +88,7 @@ func (r *running) limiter(t *testing.T) *engine.Limiter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limiter, err := engine.New(store, nil)
+	limiter, err := engine.New(store, &engine.Options{Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestShutdownCuts(t *testing.T) {
 func TestDynamoDBDies(t *testing.T) {
 	s, u := dynamotest.Start(t, nil), newUpstream(t)
 	const table = "llm-gateway"
-	allows, blocks := runOn(t, s, table, u), runOn(t, s, table, u, "--on-unavailable=block")
+	allows, blocks := runOn(t, s, table, u, "--timeout=10s"), runOn(t, s, table, u, "--timeout=10s", "--on-unavailable=block")
 	allows.setLimits(t)
 	for _, r := range []*running{allows, blocks} {
 		if a := send(t.Context(), t, r.api, "alice", wholeCall); a.status != 200 || a.header.Get("X-Ratelimit-Limit-Requests") != "60" {

@@ -37,7 +37,7 @@ func openLimits(ctx context.Context, c *config) (*limits, error) {
 	if err != nil {
 		return nil, err
 	}
-	limiter, err := engine.New(store, &engine.Options{OnUnavailable: c.policy(), Observer: observer})
+	limiter, err := engine.New(store, &engine.Options{OnUnavailable: c.policy(), Timeout: c.Timeout, Observer: observer})
 	return &limits{store, limiter, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}, err
 }
 

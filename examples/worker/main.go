@@ -24,6 +24,7 @@ type config struct {
 	Resource string        `help:"What is used." default:"jobs"`
 	Parallel int           `help:"Jobs at a time." default:"4"`
 	Patience time.Duration `help:"How long a job may wait for its tokens." default:"5m"`
+	Timeout  time.Duration `help:"How long DynamoDB may take for a decision." default:"1s"`
 	Table    string        `help:"Table of the limits." required:"" placeholder:"NAME"`
 	Region   string        `help:"Region of the table." env:"AWS_REGION"`
 	Endpoint string        `help:"Endpoint of DynamoDB, if it is not that of the region." placeholder:"URL"`
@@ -50,7 +51,7 @@ func run(ctx context.Context, c *config, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	limiter, err := engine.New(store, nil)
+	limiter, err := engine.New(store, &engine.Options{Timeout: c.Timeout})
 	if err != nil {
 		return err
 	}

@@ -64,13 +64,13 @@ func (w *worker) one(ctx context.Context, j job) (outcome, error) {
 	waiting, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	lease, err := w.limiter.Wait(waiting, r)
+	denial, denied := errors.AsType[*engine.ExceededError](err)
 	switch {
-	case err == nil:
-	case errors.Is(err, engine.ErrNeverFits):
+	case denied && denial.NeverFits:
 		return rejected, err
-	case ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded):
+	case denied && ctx.Err() == nil:
 		return late, err
-	default:
+	case err != nil:
 		return putBack, err
 	}
 	ctx = context.WithoutCancel(ctx) // what has begun ends, also if the worker stops
