@@ -1,0 +1,395 @@
+package engine_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
+)
+
+// door is the memory store as one process sees it: each call waits there until a move completes it. Like a remote store it does
+// not know the greater of two numbers.
+type door struct {
+	*hall
+	proc int
+}
+
+// storeCall is a call that waits. Its buffers are the engine's until it returns.
+type storeCall struct {
+	proc   int
+	ctx    context.Context
+	name   string
+	writes []backend.Write
+	outs   []backend.Outcome
+	run    func(*storeCall) error
+	did    bool // it was carried out
+	delta  delta
+	result error
+	gone   bool // its caller has given it up
+	reply  chan error
+	begun  int64
+}
+
+// Capabilities implements [backend.Backend].
+func (d door) Capabilities() backend.Capabilities {
+	return backend.Capabilities{HonorsContext: d.honors}
+}
+
+// Close implements [backend.Backend].
+func (d door) Close() error { return nil }
+
+// Apply implements [backend.Backend].
+func (d door) Apply(ctx context.Context, writes []backend.Write, outs []backend.Outcome) error {
+	name := "apply " + writes[0].Key.Partition
+	return d.wait(ctx, &storeCall{name: name, writes: writes, outs: outs, run: func(c *storeCall) error {
+		err := d.inner.Apply(context.Background(), c.writes, c.outs)
+		for i := range c.writes {
+			if w := &c.writes[i]; err == nil && c.outs[i].Applied && w.Layout == schema.BucketLayout {
+				c.delta = d.took(d.proc, w, &c.outs[i].Record)
+			}
+		}
+		return err
+	}})
+}
+
+// Read implements [backend.Backend].
+func (d door) Read(ctx context.Context, keys []backend.Key, outs []backend.Record) error {
+	return d.wait(ctx, &storeCall{name: "read " + keys[0].Partition, run: func(c *storeCall) error {
+		if c.gone { // the buffers are the engine's again
+			return nil
+		}
+		return d.inner.Read(context.Background(), keys, outs)
+	}})
+}
+
+// List implements [backend.Backend].
+func (d door) List(ctx context.Context, q backend.Query) (keys backend.Keys, err error) {
+	err = d.wait(ctx, &storeCall{name: "list", run: func(c *storeCall) error {
+		found, err := d.inner.List(context.Background(), q)
+		if !c.gone {
+			keys = found
+		}
+		return err
+	}})
+	return keys, err
+}
+
+// Commit implements [backend.Backend].
+func (d door) Commit(ctx context.Context, token [16]byte, writes []backend.Write) error {
+	return d.wait(ctx, &storeCall{name: "commit", writes: writes, run: func(c *storeCall) error {
+		err := d.inner.Commit(context.Background(), token, c.writes)
+		for i := range c.writes {
+			if w := &c.writes[i]; err == nil && w.Layout == schema.BucketLayout {
+				d.took(d.proc, w, d.read(w.Key))
+			}
+		}
+		if err == nil {
+			d.reconfigured(d.procs[d.proc])
+		}
+		return err
+	}})
+}
+
+// read reads a record past all doors.
+func (h *hall) read(k backend.Key) *backend.Record {
+	var out [1]backend.Record
+	out[0].Reset(schema.LayoutOf(k))
+	if err := h.inner.Read(context.Background(), []backend.Key{k}, out[:]); err != nil {
+		h.fail("%v", err)
+	}
+	return &out[0]
+}
+
+// wait waits until a move completes the call, or until ctx ends, where the store honors that.
+func (d door) wait(ctx context.Context, c *storeCall) error {
+	c.proc, c.ctx, c.reply, c.begun = d.proc, ctx, make(chan error, 1), d.time().UnixNano()
+	d.mu.Lock()
+	switch {
+	case d.procs[d.proc].dead:
+		d.mu.Unlock()
+		return errUnreachable
+	case d.auto:
+		defer d.mu.Unlock()
+		err := c.run(c)
+		d.see(c, err)
+		return err
+	}
+	d.calls = append(d.calls, c)
+	d.mu.Unlock()
+	done := ctx.Done()
+	if !d.honors {
+		done = nil
+	}
+	select {
+	case err := <-c.reply:
+		return err
+	case <-done:
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !c.gone {
+		d.leaveBehind(c)
+	}
+	return fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Cause(ctx))
+}
+
+// leaveBehind makes a call one that nobody waits for.
+func (h *hall) leaveBehind(c *storeCall) {
+	c.gone = true
+	if i := slices.Index(h.calls, c); i >= 0 {
+		h.calls = slices.Delete(h.calls, i, i+1)
+	}
+	h.doubt(c)
+	if c.did {
+		return
+	}
+	writes := make([]backend.Write, len(c.writes))
+	for i := range c.writes {
+		writes[i] = keep(&c.writes[i])
+	}
+	c.writes, c.outs = writes, make([]backend.Outcome, len(writes))
+	for i := range c.outs {
+		c.outs[i].Record.Reset(writes[i].Layout)
+	}
+	h.gone = append(h.gone, c)
+}
+
+// sortCalls makes the order of calls that came at once that of their names.
+func (h *hall) sortCalls() {
+	slices.SortStableFunc(h.calls, func(a, b *storeCall) int {
+		return cmp.Or(cmp.Compare(a.begun, b.begun), cmp.Compare(a.proc, b.proc), cmp.Compare(a.name, b.name))
+	})
+}
+
+// let lets a call go on.
+func (h *hall) let(c *storeCall, f fate) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	writes := len(c.writes) > 0 && c.outs != nil
+	switch { // commits are not what the model is about: none goes wrong, and of reads no outcome is unknown
+	case c.did, f == answered, f == carried, !writes && (c.name == "commit" || f != rejected):
+		if f != carried || c.did {
+			f = answered
+		}
+	}
+	if c.ctx.Err() != nil { // a store that does not honor contexts may have been given up
+		h.doubt(c)
+	}
+	h.say("   p%d %s: %s", c.proc, c.name, fateNames[f])
+	if (f == answered || f == carried || f == unheard) && !c.did {
+		c.did, c.result = true, c.run(c)
+	}
+	if f == carried {
+		return
+	}
+	if h.procs[c.proc].dead || f == unheard || f == lost || f == overdue {
+		h.disappoint(c, f)
+		return
+	}
+	h.calls = slices.DeleteFunc(h.calls, func(x *storeCall) bool { return x == c })
+	err := c.result
+	switch f {
+	case rejected:
+		err = errUnreachable
+	case throttled:
+		err = fmt.Errorf("%w: model", backend.ErrThrottled)
+		h.throttledAt = h.time()
+	}
+	h.see(c, err)
+	c.reply <- err
+}
+
+// disappoint ends a call whose outcome stays unknown to its caller.
+func (h *hall) disappoint(c *storeCall, f fate) {
+	h.leaveBehind(c)
+	if f != overdue {
+		h.gone = slices.DeleteFunc(h.gone, func(x *storeCall) bool { return x == c })
+	}
+	c.reply <- fmt.Errorf("%w: model", backend.ErrOutcomeUnknown)
+}
+
+// arrive lets a call take effect that nobody waits for, or loses it.
+func (h *hall) arrive(c *storeCall, f fate) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gone = slices.DeleteFunc(h.gone, func(x *storeCall) bool { return x == c })
+	if f == rejected || f == lost || c.name == "commit" {
+		return
+	}
+	h.say("   p%d %s arrives late", c.proc, c.name)
+	_ = c.run(c)
+}
+
+// see notes which lives of buckets a process has seen. It is told of a reply.
+func (h *hall) see(c *storeCall, err error) {
+	for i := range c.outs {
+		if err != nil || c.writes[i].Layout != schema.BucketLayout {
+			continue
+		}
+		if born, ok := c.outs[i].Record.Num(schema.Born); ok {
+			b := entityOf(c.writes[i].Key)
+			h.procs[c.proc].life[b] = max(h.procs[c.proc].life[b], h.lifeOf(b, born))
+		}
+	}
+}
+
+// lifeOf numbers the lives of a bucket.
+func (h *hall) lifeOf(b int, born backend.Num) int {
+	life, known := h.lives[b][born]
+	if !known {
+		life = len(h.lives[b]) + 1
+		h.lives[b][born] = life
+	}
+	return life
+}
+
+// took is told of every write that took effect on a bucket. The caller holds h.mu.
+func (h *hall) took(p int, w *backend.Write, now *backend.Record) (done delta) {
+	b := entityOf(w.Key)
+	was := &h.seen[b]
+	before, after := h.terms(was), h.terms(now)
+	born, _ := now.Num(schema.Born)
+	oldBorn, lived := was.Num(schema.Born)
+	life := h.lifeOf(b, born)
+	if lived && born != oldBorn {
+		h.wasReset(b)
+	}
+	converted := was.Present() && !slices.Equal(before, after)
+	if converted {
+		h.wasConverted(b, before, after)
+	}
+	books := h.books(p, b, life)
+	for i := range after {
+		n, used := nameIndex(after[i].Name), now.Int64(schema.Used(i))-usedNamed(was, before, after[i].Name)
+		moved := used
+		if !converted && !swaps(w) {
+			moved = movedBy(w, i, &after[i])
+		}
+		if trouble := h.faults || h.slow || h.leaves; !trouble && moved != used && !h.prefetches(p) && !fillsUp(w, i) {
+			h.fail("p%d: a write of e%d charges %d of %s, and counts %d as used", p, b, moved, after[i].Name, used)
+		}
+		if fillsUp(w, i) {
+			h.procs[p].doubt[b].up[n] += max(0, books.charged[n]-books.handed[n])
+		}
+		done.moved[n], done.used[n] = moved, used
+		books.charged[n] += moved
+		h.procs[p].used[b][n] += used
+		h.say("      e%d life %d %s: moved %d, used %d", b, life, after[i].Name, moved, used)
+	}
+	done.acquires = now.Int64(schema.Acq) - was.Int64(schema.Acq)
+	h.procs[p].acquires[b] += done.acquires
+	h.checkBooks(p, b, life)
+	was.CopyFrom(now)
+	h.remember(b)
+	return done
+}
+
+// delta is what a write changes in a bucket.
+type delta struct {
+	moved, used [2]int64
+	acquires    int64
+}
+
+// foresee is the delta of a write that was not carried out.
+func (h *hall) foresee(b int, w *backend.Write) (d delta) {
+	terms := h.terms(&h.seen[b])
+	for i, l := range h.palette[0] {
+		term := schema.Term{Limit: l}
+		if i < len(terms) {
+			term = terms[i]
+		}
+		d.used[i] = added(w, schema.Used(i), &h.seen[b])
+		if d.moved[i] = movedBy(w, i, &term); swaps(w) {
+			d.moved[i] = d.used[i]
+		}
+	}
+	d.acquires = added(w, schema.Acq, &h.seen[b])
+	return d
+}
+
+// added is what a write adds to a counter of a record.
+func added(w *backend.Write, s backend.Slot, r *backend.Record) int64 {
+	for i := range w.Effects {
+		if e := &w.Effects[i]; e.Slot == s && e.Op == backend.Add {
+			return e.Num.SaturateInt64()
+		} else if e.Slot == s && e.Op == backend.Set {
+			return e.Num.SaturateInt64() - r.Int64(s)
+		}
+	}
+	return 0
+}
+
+func usedNamed(r *backend.Record, terms []schema.Term, name string) int64 {
+	for i := range terms {
+		if terms[i].Name == name {
+			return r.Int64(schema.Used(i))
+		}
+	}
+	return 0
+}
+
+// swaps reports whether a write is a compare-and-set: it tells nothing of what it charges.
+func swaps(w *backend.Write) bool {
+	return slices.ContainsFunc(w.Conds, func(c backend.Cond) bool { return c.Slot == schema.Ver })
+}
+
+// fillsUp reports whether a write that refunds finds the i-th limit full: nobody can tell what it refunds, and it has no effect.
+func fillsUp(w *backend.Write, i int) bool {
+	return refundsSome(w) && slices.ContainsFunc(w.Effects, func(e backend.Effect) bool { return e.Slot == schema.Tat(i) && e.Op == backend.Set })
+}
+
+// refunds reports whether a write refunds tokens.
+func refundsSome(w *backend.Write) bool {
+	return slices.ContainsFunc(w.Conds, func(c backend.Cond) bool { return c.Slot == schema.Born }) && !swaps(w)
+}
+
+// movedBy is how many tokens of the i-th limit a write charges, by its effects; below zero: refunds.
+func movedBy(w *backend.Write, i int, t *schema.Term) int64 {
+	tat, rate := schema.Tat(i), t.Rate()
+	for k := range w.Effects {
+		e := &w.Effects[k]
+		if e.Slot != tat {
+			continue
+		}
+		units := e.Num
+		if e.Op == backend.Set {
+			for _, c := range w.Conds {
+				if c.Slot == tat && c.Op == backend.AtMost {
+					units = e.Num.Sub(c.A)
+				}
+			}
+		}
+		return tokensOf(units, &rate)
+	}
+	return 0
+}
+
+func tokensOf(units backend.Num, rate *bucket.Rate) int64 {
+	price, _ := rate.Cost(1).Int64()
+	return units.DivFloor(price).SaturateInt64()
+}
+
+// terms are the limits of a bucket's record.
+func (h *hall) terms(r *backend.Record) []schema.Term {
+	if packed, ok := r.Text(schema.L); ok {
+		return h.unpacked(packed)
+	}
+	return nil
+}
+
+// unpacked are limits as they are stored.
+func (h *hall) unpacked(packed string) []schema.Term {
+	terms, known := h.packed[packed]
+	if !known {
+		var err error
+		if terms, err = schema.Unpack(packed); err != nil {
+			h.fail("L: %v", err)
+		}
+		h.packed[packed] = terms
+	}
+	return terms
+}
