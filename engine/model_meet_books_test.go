@@ -155,6 +155,9 @@ func (h *hall) settled(v *visit, o *outcome) {
 		l.pending = [2]int64{}
 	}
 	l.over = l.over || !certain || v.do == callCommit || v.do == callRollback
+	if !certain { // nobody can tell what it holds
+		h.loans = slices.DeleteFunc(h.loans, func(x *loan) bool { return x == l })
+	}
 }
 
 // due is what a call that settles a lease moves, unless it rolls back.

@@ -25,7 +25,7 @@ type hall struct {
 	loans  []*loan
 	count  int
 	wrong  string
-	trace  []string
+	trace  []entry
 
 	auto        bool         // calls on the store complete at once
 	calls       []*storeCall // that wait
@@ -48,6 +48,7 @@ type party struct {
 	*engine.Limiter
 	dead, closing, closed bool
 	life                  [3]int // of each bucket, the latest that it has seen
+	sold                  [3]int // of each bucket, the oldest of which it may hand out tokens
 	known, own            [3]int // which of the limits that were stored for each entity it must know, at least, and which it has stored last
 	used                  [3][2]int64
 	acquires              [3]int64

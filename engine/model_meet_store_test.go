@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -177,6 +178,7 @@ func (h *hall) let(c *storeCall, f fate) {
 		}
 	}
 	if c.ctx.Err() != nil { // a store that does not honor contexts may have been given up
+
 		h.doubt(c)
 	}
 	h.say("   p%d %s: %s", c.proc, c.name, fateNames[f])
@@ -222,6 +224,12 @@ func (h *hall) arrive(c *storeCall, f fate) {
 	}
 	h.say("   p%d %s arrives late", c.proc, c.name)
 	_ = c.run(c)
+	for i, n := range c.delta.moved { // refunds count from now on
+		if tokens := [2]int64{}; n < 0 {
+			tokens[i] = -n
+			h.grant([]int{entityOf(c.writes[0].Key)}, tokens, h.reserved()+4*time.Second)
+		}
+	}
 }
 
 // see notes which lives of buckets a process has seen. It is told of a reply.
@@ -232,10 +240,17 @@ func (h *hall) see(c *storeCall, err error) {
 		}
 		if born, ok := c.outs[i].Record.Num(schema.Born); ok {
 			b := entityOf(c.writes[i].Key)
-			h.procs[c.proc].life[b] = max(h.procs[c.proc].life[b], h.lifeOf(b, born))
+			p, life := h.procs[c.proc], h.lifeOf(b, born)
+			p.life[b] = max(p.life[b], life)
+			if !h.prefetches(c.proc) || !h.changes && buys(&c.writes[i]) { // else the pocket may be older than what the process has seen
+				p.sold[b] = max(p.sold[b], life)
+			}
 		}
 	}
 }
+
+// buys reports whether a write is that of a caller or of a desk, and neither a settlement nor a reservation.
+func buys(w *backend.Write) bool { return len(w.Conds) > 1 && w.Conds[1].Slot == schema.Path }
 
 // lifeOf numbers the lives of a bucket.
 func (h *hall) lifeOf(b int, born backend.Num) int {
@@ -296,14 +311,16 @@ type delta struct {
 
 // foresee is the delta of a write that was not carried out.
 func (h *hall) foresee(b int, w *backend.Write) (d delta) {
-	terms := h.terms(&h.seen[b])
-	for i, l := range h.palette[0] {
-		term := schema.Term{Limit: l}
-		if i < len(terms) {
-			term = terms[i]
+	for _, c := range w.Conds {
+		if c.Slot == schema.L && c.Text != "" {
+			for i, t := range h.unpacked(c.Text) {
+				d.moved[i] = movedBy(w, i, &t)
+			}
 		}
+	}
+	for i := range d.used {
 		d.used[i] = added(w, schema.Used(i), &h.seen[b])
-		if d.moved[i] = movedBy(w, i, &term); swaps(w) {
+		if swaps(w) {
 			d.moved[i] = d.used[i]
 		}
 	}

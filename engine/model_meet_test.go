@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // The first model makes one step at a time. The second one is for what needs several calls at once: callers of a process that
@@ -88,7 +89,7 @@ func reportMeeting(t *testing.T, e *gathering, h *hall) {
 		}
 	}
 	t.Errorf("%s\nrerun: MODEL_SEED=%d MODEL_STEPS=1 go test -run '^%s$' ./engine\n%+v\npalette %v\n%s",
-		h.wrong, e.seed, t.Name(), e.meetTraits, e.palette, strings.Join(h.trace, "\n"))
+		h.wrong, e.seed, t.Name(), e.meetTraits, e.palette, h.story())
 }
 
 // shrinkMeeting leaves out moves as long as something goes wrong, and makes the others plainer.
@@ -133,5 +134,20 @@ func (h *hall) fail(format string, args ...any) {
 
 // say adds to the trace.
 func (h *hall) say(format string, args ...any) {
-	h.trace = append(h.trace, fmt.Sprintf("%12v  ", h.since())+fmt.Sprintf(format, args...))
+	h.trace = append(h.trace, entry{h.since(), format, args})
+}
+
+// entry is a line of a trace, not yet printed: few episodes go wrong.
+type entry struct {
+	at     time.Duration
+	format string
+	args   []any
+}
+
+func (h *hall) story() string {
+	var text strings.Builder
+	for _, e := range h.trace {
+		fmt.Fprintf(&text, "%12v  "+e.format+"\n", append([]any{e.at}, e.args...)...)
+	}
+	return text.String()
 }

@@ -26,7 +26,7 @@ func (h *hall) call(m move) {
 		}
 	}
 	p := h.procs[v.proc]
-	v.life, v.known, v.latest, v.closing = p.life, p.known, len(h.stored)-1, p.closing
+	v.life, v.known, v.latest, v.closing = p.sold, p.known, len(h.stored)-1, p.closing
 	if m.do == callWait { // a reset leaves slots valid, and they pass to others
 		v.life = [3]int{}
 	}
