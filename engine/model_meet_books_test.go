@@ -14,9 +14,8 @@ import (
 // tallyKey names what one process has done in one life of a bucket.
 type tallyKey struct{ proc, bucket, life int }
 
-// tally is what a process has charged, and what it has handed out: to callers that were admitted, less what their leases refund,
-// and what leases have used beyond.
-type tally struct{ charged, handed, forced [2]int64 }
+// tally is what a process has charged, and what it has handed out: to callers that were admitted, less what their leases refund.
+type tally struct{ charged, handed [2]int64 }
 
 // doubt is by how much the books of a process and a bucket may differ, because the outcome of writes is unknown to it.
 type doubt struct {
@@ -142,7 +141,7 @@ func (h *hall) settled(v *visit, o *outcome) {
 			up := max(0, due[i])
 			switch {
 			case o.err == nil:
-				h.books(v.proc, b, last).forced[i] += up
+				h.procs[v.proc].forced[b][i] += up
 				l.held[b][i] += up - back
 			case certain:
 				h.takeBack(l, b, i, -back)

@@ -191,14 +191,14 @@ func (h *hall) checkBalance(when string, i, b int) {
 	t, d := h.books(i, b, h.lifeOf(b, born)), &p.doubt[b]
 	undone := h.resets[b] > 0 && (h.leases || h.waits || h.leaves || h.cascade)
 	for k := range h.palette[0] {
-		if diff := t.charged[k] - t.handed[k] - t.forced[k]; !undone && (diff > d.up[k] || diff < -d.down[k]) {
+		if diff := t.charged[k] - t.handed[k] - p.forced[b][k]; !undone && (diff > d.up[k] || diff < -d.down[k]) {
 			h.fail("%s p%d has charged %d of %s of e%d, handed out %d, and used %d beyond; in doubt: %d, %d",
-				when, i, t.charged[k], names[k], b, t.handed[k], t.forced[k], d.up[k], d.down[k])
+				when, i, t.charged[k], names[k], b, t.handed[k], p.forced[b][k], d.up[k], d.down[k])
 		}
-		want := int64(0)
+		want := p.forced[b][k]
 		for key, t := range h.tallies {
 			if key.proc == i && key.bucket == b {
-				want += t.handed[k] + t.forced[k]
+				want += t.handed[k]
 			}
 		}
 		if diff := abs(p.used[b][k] - want); !undone && diff > d.used[k] {

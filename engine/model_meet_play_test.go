@@ -51,6 +51,7 @@ type party struct {
 	sold                  [3]int // of each bucket, the oldest of which it may hand out tokens
 	known, own            [3]int // which of the limits that were stored for each entity it must know, at least, and which it has stored last
 	used                  [3][2]int64
+	forced                [3][2]int64 // what its leases have used beyond their charge
 	acquires              [3]int64
 	admitted              [3]int64 // acquires
 	doubt                 [3]doubt

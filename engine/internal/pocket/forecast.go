@@ -139,8 +139,8 @@ func (b *Buyer) aim(now int64, w *Write) {
 	for i := range b.rates {
 		rate := &b.rates[i]
 		up := w.Take[i] + w.Charge[i]
-		if up == 0 || w.Charge[i] == 0 && w.Take[i] >= rate.Capacity() {
-			continue // the whole capacity is only there in the full regime
+		if up == 0 || w.Charge[i] == 0 && w.Take[i]-w.Refund[i] >= rate.Capacity() {
+			continue // the whole capacity is only there in the full regime, or if the write refunds some of it
 		}
 		if tat := b.seen.tats[i]; tat.Seen && (flips || !rate.IsFull(tat, rate.Y(now-w.Slack))) {
 			w.Active |= 1 << i

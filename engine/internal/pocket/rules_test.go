@@ -179,6 +179,22 @@ func TestSettleRefund(t *testing.T) {
 	s.want("out of range", s.Settle(s.now, pocket.Tokens{1_000_000_000_000_000}, num.FromInt64(1)), false)
 }
 
+// TestRefundMakesRoomForAll: a request for the whole capacity, which only a refund in the same write makes room for, finds the
+// limit active.
+func TestRefundMakesRoomForAll(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, bucket.Limit{Capacity: 5, RefillAmount: 1, RefillPeriod: time.Hour})
+	s.ask()
+	s.answer(time.Millisecond)
+	s.now += int64(2 * time.Second) // the record that was seen proves no denial any more
+	s.want("settled", s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1)), true)
+	c := s.ask(5)
+	for try := 0; len(s.sent) > 0 && try < 3; try++ {
+		s.answer(time.Millisecond)
+	}
+	s.want("verdict", c.Verdict, pocket.Admitted)
+}
+
 // TestReset: the pocket and refunds belong to a life of the record.
 func TestReset(t *testing.T) {
 	t.Parallel()
