@@ -15,13 +15,15 @@ import (
 // version is a bucket's record at some time.
 type version struct {
 	at    time.Time
+	place int // in the order of all versions
 	terms []schema.Term
 	tats  [2]bucket.Arrival
 }
 
 // remember keeps the record of a bucket as it is now, and shows it to the calls that are under way.
 func (h *hall) remember(b int) {
-	now := version{at: h.time(), terms: h.terms(&h.seen[b])}
+	h.versions++
+	now := version{at: h.time(), place: h.versions, terms: h.terms(&h.seen[b])}
 	for i := range min(len(now.terms), len(now.tats)) {
 		now.tats[i].At, now.tats[i].Seen = h.seen[b].Num(schema.Tat(i))
 	}
@@ -50,7 +52,7 @@ func (h *hall) lower(least *[2]int64, v *visit, x *version) {
 }
 
 // leastBefore is the least that a call may find in a bucket: as it is when the call begins, or was within the time for which
-// denials are repeated from memory.
+// denials are repeated from memory. What was before a reset by its own process counts no more.
 func (h *hall) leastBefore(v *visit, b int) [2]int64 {
 	least, since := [2]int64{math.MaxInt64, math.MaxInt64}, v.begun.Add(-time.Second)
 	if h.slow || h.faults {
@@ -58,7 +60,7 @@ func (h *hall) leastBefore(v *visit, b int) [2]int64 {
 	}
 	for k := len(h.past[b]) - 1; k >= 0; k-- {
 		h.lower(&least, v, &h.past[b][k])
-		if h.past[b][k].at.Before(since) {
+		if h.past[b][k].at.Before(since) || h.past[b][k].place <= h.procs[v.proc].floor[b] {
 			break
 		}
 	}
@@ -91,39 +93,58 @@ func (h *hall) least(v *visit, b, i int) int64 {
 	return min(v.least[b][i], h.palette[0][i].Capacity)
 }
 
+// configuration is what is stored at some time: the limits of each entity, nil if there are none, and those of the resource, which
+// count for the others.
+type configuration struct {
+	own      [3][]engine.Limit
+	resource []engine.Limit
+}
+
+func (c *configuration) of(e int) []engine.Limit {
+	if c.own[e] != nil {
+		return c.own[e]
+	}
+	return c.resource
+}
+
 // reconfigured notes what a process has stored.
 func (h *hall) reconfigured(p *party) {
-	var now [3][]engine.Limit
 	const ns = engine.DefaultNamespace
-	for e := range now {
-		own, _ := schema.EntityLimits(ns, entityName(e), anyResource)
-		resource, _ := schema.Resource(ns, anyResource)
-		for _, key := range []backend.Key{own, resource} {
-			if packed, ok := h.read(key).Text(schema.ConfigLimits); ok && now[e] == nil {
-				for _, t := range h.unpacked(packed) {
-					now[e] = append(now[e], t.Limit)
-				}
-			}
-		}
+	var now configuration
+	for e := range now.own {
+		key, _ := schema.EntityLimits(ns, entityName(e), anyResource)
+		now.own[e] = h.storedAt(key)
 	}
+	key, _ := schema.Resource(ns, anyResource)
+	now.resource = h.storedAt(key)
 	h.stored = append(h.stored, now)
-	for e, n := range now {
-		if last := len(h.stored) - 1; last > 0 && !slices.Equal(n, h.stored[last-1][e]) {
+	for e := range now.own {
+		if last := len(h.stored) - 1; last > 0 && !slices.Equal(now.of(e), h.stored[last-1].of(e)) {
 			p.own[e] = last
 		}
 	}
 }
 
+func (h *hall) storedAt(key backend.Key) (limits []engine.Limit) {
+	if packed, ok := h.read(key).Text(schema.ConfigLimits); ok {
+		for _, t := range h.unpacked(packed) {
+			limits = append(limits, t.Limit)
+		}
+	}
+	return limits
+}
+
 // checkConfiguration demands that a process goes by what it has stored, or by what was stored when it refreshed, or by something
-// later.
+// later. Changes by others may be seen in any order.
 func (h *hall) checkConfiguration(v *visit, o *outcome) {
 	if !h.changes || !v.takes() || v.do == callConsume || o.err != nil || h.faults || h.slow {
 		return
 	}
 	for _, s := range o.statuses {
 		e, known := int(s.Entity[1]-'0'), false
-		for _, stored := range h.stored[v.known[e]:] {
-			known = known || slices.Contains(stored[e], s.Limit)
+		for i := v.known[e]; i < len(h.stored); i++ {
+			known = known || slices.Contains(h.stored[i].own[e], s.Limit) ||
+				h.stored[v.known[e]].own[e] == nil && slices.Contains(h.stored[i].resource, s.Limit)
 		}
 		if !known {
 			h.fail("visit %d: p%d goes by %v for e%d; since %d, %v are stored", v.id, v.proc, s.Limit, e, v.known[e], h.stored[v.known[e]:])

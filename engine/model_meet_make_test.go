@@ -186,7 +186,7 @@ func (g *gatherer) move() move {
 	}
 	trouble := g.faults || g.slow || g.leaves
 	weights := [deeds]int{
-		callAcquire: on(g.leases, 16), callAllow: 20, callWait: on(g.waits, 14), callInspect: 1, callSet: on(g.changes, 2), callReset: on(g.resets, 1),
+		callAcquire: on(g.leases, 16), callAllow: 20, callWait: on(g.waits, 14), callInspect: 1, callSet: on(g.changes, 2), callReset: on(g.resets, 3),
 		callRefresh: on(g.changes, 1), callConsume: on(g.leases, 4), callRelease: on(g.leases, 3), callFlush: on(g.leases && g.forces, 3),
 		callCommit: on(g.leases, 4), callRollback: on(g.leases, 6), doAdjustment: on(g.leases && g.forces, 6), doCancel: on(g.leaves, 8),
 		doReply: 40, doArrive: on(trouble, 3), doDrain: 3, doPassing: 14,

@@ -32,15 +32,16 @@ type hall struct {
 	gone        []*storeCall // that nobody waits for, and that may still take effect
 	throttledAt time.Time
 
-	seen    [3]backend.Record // buckets as they are
-	packed  map[string][]schema.Term
-	lives   [3]map[backend.Num]int
-	past    [3][]version
-	resets  [3]int // of the bucket
-	changed [3]bool
-	tallies map[tallyKey]*tally
-	bounds  [3][2]allowance
-	stored  [][3][]engine.Limit // what was stored, the oldest first
+	seen     [3]backend.Record // buckets as they are
+	packed   map[string][]schema.Term
+	lives    [3]map[backend.Num]int
+	past     [3][]version
+	versions int
+	resets   [3]int // of the bucket
+	changed  [3]bool
+	tallies  map[tallyKey]*tally
+	bounds   [3][2]allowance
+	stored   []configuration // the oldest first
 }
 
 // party is a process.
@@ -50,6 +51,7 @@ type party struct {
 	life                  [3]int // of each bucket, the latest that it has seen
 	sold                  [3]int // of each bucket, the oldest of which it may hand out tokens
 	known, own            [3]int // which of the limits that were stored for each entity it must know, at least, and which it has stored last
+	cleared, floor        [3]int // place of the version of each bucket that its last reset has left, and of that which is complete
 	used                  [3][2]int64
 	forced                [3][2]int64 // what its leases have used beyond their charge
 	acquires              [3]int64

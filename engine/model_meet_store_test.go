@@ -300,6 +300,9 @@ func (h *hall) took(p int, w *backend.Write, now *backend.Record) (done delta) {
 	h.checkBooks(p, b, life)
 	was.CopyFrom(now)
 	h.remember(b)
+	if lived && born != oldBorn {
+		h.procs[p].cleared[b] = h.versions
+	}
 	return done
 }
 

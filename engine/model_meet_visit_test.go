@@ -158,6 +158,8 @@ func (h *hall) over(v *visit, o *outcome) {
 		h.checkDenial(v, o)
 	case v.do >= callRelease && v.do <= callRollback:
 		h.settled(v, o)
+	case v.do == callReset && o.err == nil:
+		p.floor[v.entity] = p.cleared[v.entity]
 	case v.do == callSet && o.err == nil:
 		p.known = p.own
 	case v.do == callRefresh && o.err == nil:
@@ -197,7 +199,7 @@ func (h *hall) checkError(v *visit, o *outcome) {
 func (h *hall) checkAnswers() {
 	now := h.time()
 	for _, v := range h.visits {
-		asks := v.takes() || v.do == callInspect
+		asks := v.takes() && v.do != callConsume || v.do == callInspect // a lease settles first what is unknown to it, whatever its context
 		ended := v.ended
 		if ended.IsZero() && !v.deadline.IsZero() {
 			ended = v.deadline
