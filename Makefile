@@ -16,7 +16,7 @@ VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 # `make tests` and `make model` run what it leaves out.
 PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/... ./engine/internal/pocket ./engine/internal/reserve
 MEET  = ^Test(Together|Top|Loadtest|Compact|Command[A-Z]|ExitIn|LimitsInterrupted|Local|Progress|Store(IsClosed|Waits|Heeds|Shared))|^TestScenes$$/^life$$
-ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestFleets$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff|Saturation)$$
+ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestFleets$$|^TestTables|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff|Saturation)$$
 
 TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
@@ -25,12 +25,13 @@ MODEL_STEPS  ?= 30000000
 
 BENCH ?= .
 COUNT ?= 6
+SEED  ?= 1
 OLD   ?= bench/baseline.txt
 NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup tools build test check tests race dynamodb conformance random fuzz model docker bench bench-once bench-compare \
-	bench-peers peers examples adapters golden life lint fmt tag release release-check portable clean
+	bench-peers sim peers examples adapters golden life lint fmt tag release release-check portable clean
 
 help: ## print this help
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -127,6 +128,9 @@ bench-compare: ## compare OLD=bench/baseline.txt with NEW=new.bench
 
 bench-peers: ## benchmark other rate limiters beside this one (BENCH, COUNT)
 	cd bench/peers && go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -timeout=2h ./...
+
+sim: ## run the full tables of fleets in virtual time, which takes most of an hour (SIM=Wait for some, SEED=1)
+	go test -count=1 -timeout=6h -v -run '^TestTables$(SIM)' ./bench/sim -args -sim.full -sim.seed=$(SEED) | grep -vE '^(=== | *---)'
 
 ##@ The rest
 tools: ## compile the tools of lint and tests

@@ -180,6 +180,7 @@ var rooms = map[string]room{
 			module + "/bench":                            "benchmarks measure the command's parts, and are none of them",
 		},
 	},
+	"bench/sim": {what: "the simulation is tests, since virtual time needs a test"},
 	"bench": {
 		what:  "benchmarks may import whatever they compare",
 		ours:  []string{anything},
