@@ -18,12 +18,13 @@ import (
 type account struct {
 	rate           bucket.Rate
 	limit          engine.Limit
+	allowed        backend.Num     // the capacity, and what may be admitted beyond the limit
 	sum            backend.Num     // admitted minus refunded, in the order in which calls ended; a refund counts from its start
 	pendingRefunds backend.Num     // refunds that have not ended
 	starts         []intervalStart // starts of intervals, in order of time
 	largest        backend.Num     // the largest sum − rate·T over all intervals
 	worst          interval        // the interval with that sum
-	broken         bool            // largest exceeded the capacity
+	broken         bool            // largest exceeded allowed
 }
 
 // intervalStart represents the intervals that start at one time.
@@ -70,7 +71,7 @@ func (a *account) admit(start, end, n int64, oldest func() int64) {
 	a.sum = a.sum.Add(a.rate.Cost(n))
 	if load := a.sum.Add(b.best).Sub(a.rate.Y(end)); a.largest.Less(load) {
 		a.largest, a.worst = load, interval{b.bestAt, end, load.Add(a.rate.Y(end)).Sub(a.rate.Y(b.bestAt))}
-		a.broken = a.broken || a.rate.Cost(a.rate.Capacity()).Less(load)
+		a.broken = a.broken || a.allowed.Less(load)
 	}
 	if len(a.starts) >= compactEvery && len(a.starts)%compactEvery == 0 {
 		a.compact(oldest())
@@ -96,11 +97,8 @@ func (a *account) beginRefund(n int64) {
 // endRefund records that it has ended.
 func (a *account) endRefund(n int64) { a.pendingRefunds = a.pendingRefunds.Sub(a.rate.Cost(n)) }
 
-// share returns the part of the capacity that the fullest interval has used; above 1, the limit was violated.
-func (a *account) share() float64 {
-	full, used := a.rate.Cost(a.rate.Capacity()), a.largest
-	return ratio(used, full)
-}
+// share returns the part of what is allowed that the fullest interval has used; above 1, the limit was violated.
+func (a *account) share() float64 { return ratio(a.largest, a.allowed) }
 
 // ratio returns an approximate ratio of two 128-bit numbers.
 func ratio(a, b backend.Num) float64 {
@@ -117,10 +115,12 @@ type bucketLedger struct {
 	used     bool // whether any call used the bucket
 }
 
-func newBucketLedger(name engine.BucketName, limits []engine.Limit) *bucketLedger {
+// newBucketLedger returns the ledger of a bucket. excess is what its limits may admit beyond capacity + rate·T, as time of their rate.
+func newBucketLedger(name engine.BucketName, limits []engine.Limit, excess time.Duration) *bucketLedger {
 	b := &bucketLedger{name: name, accounts: make([]account, len(limits))}
 	for i, l := range limits {
-		b.accounts[i].limit, b.accounts[i].rate = l, l.Rate()
+		rate := l.Rate()
+		b.accounts[i] = account{limit: l, rate: rate, allowed: rate.Cost(rate.Capacity()).Add(rate.Y(int64(excess)))}
 	}
 	return b
 }

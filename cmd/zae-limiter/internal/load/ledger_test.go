@@ -14,7 +14,7 @@ import (
 const epoch = int64(1_800_000_000) * int64(time.Second)
 
 func accountOf(l engine.Limit) *account {
-	return &newBucketLedger(engine.BucketName{}, []engine.Limit{l}).accounts[0]
+	return &newBucketLedger(engine.BucketName{}, []engine.Limit{l}, 0).accounts[0]
 }
 
 func never() int64 { return 0 }

@@ -37,20 +37,7 @@ const (
 // limiters. When ctx is done, no more arrivals come, and the report covers those before. Run returns an error only if every call
 // failed: the first one.
 func Run(ctx context.Context, limiters []*engine.Limiter, meter *Meter, o Options) (*Report, error) {
-	o.InFlight = cmp.Or(o.InFlight, 256)
-	r := &run{o: &o, limiters: limiters, meter: meter, buckets: map[string]*bucketLedger{}, callers: make([]caller, o.InFlight)}
-	for _, path := range o.Paths {
-		ledgers := make([]*bucketLedger, len(path))
-		for level, entity := range path {
-			b := r.buckets[entity]
-			if b == nil {
-				b = newBucketLedger(engine.BucketName{Entity: entity, Resource: o.Resource}, o.Levels[level])
-				r.buckets[entity] = b
-			}
-			ledgers[level] = b
-		}
-		r.paths = append(r.paths, ledgers)
-	}
+	r := newRun(&o, limiters, meter)
 	if o.WarmUp > 0 {
 		if t := r.runStage(ctx, 0, o.WarmUp); t.allFailed() {
 			return r.report(t, meter.reset(), false), t.first
@@ -63,6 +50,24 @@ func Run(ctx context.Context, limiters []*engine.Limiter, meter *Meter, o Option
 		return report, t.first
 	}
 	return report, nil
+}
+
+func newRun(o *Options, limiters []*engine.Limiter, meter *Meter) *run {
+	o.InFlight = cmp.Or(o.InFlight, 256)
+	r := &run{o: o, limiters: limiters, meter: meter, buckets: map[string]*bucketLedger{}, callers: make([]caller, o.InFlight)}
+	for _, path := range o.Paths {
+		ledgers := make([]*bucketLedger, len(path))
+		for level, entity := range path {
+			b := r.buckets[entity]
+			if b == nil {
+				b = newBucketLedger(engine.BucketName{Entity: entity, Resource: o.Resource}, o.Levels[level], o.Excess)
+				r.buckets[entity] = b
+			}
+			ledgers[level] = b
+		}
+		r.paths = append(r.paths, ledgers)
+	}
+	return r
 }
 
 // runStage sends arrivals for a duration and waits for their calls.
@@ -123,6 +128,9 @@ func (r *run) serve(ctx context.Context, c *caller, t *tally, a *arrival) {
 			b.admit(start, r.o.Now, r.o.Consume, r.oldestStart)
 		}
 	}
+	if o == admitted {
+		r.o.Journal.add(Event{Admission, a.entity, start.UnixNano(), end.UnixNano()})
+	}
 	t.end(a, end, o, err)
 	if o != admitted || !r.o.Lease {
 		return
@@ -131,7 +139,9 @@ func (r *run) serve(ctx context.Context, c *caller, t *tally, a *arrival) {
 		t.leaseEnded(false, lease.Commit(ctx))
 		return
 	}
+	r.o.Journal.add(Event{Kind: RefundStarted, Path: a.entity, At: r.o.Now().UnixNano()})
 	r.refund(path, func() { err = lease.Rollback(ctx) })
+	r.o.Journal.add(Event{Kind: RefundEnded, Path: a.entity, At: r.o.Now().UnixNano()})
 	t.leaseEnded(true, err)
 }
 

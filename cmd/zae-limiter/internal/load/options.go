@@ -24,10 +24,12 @@ type Options struct {
 	Override []engine.Limit   // limits that override the configuration; default none
 	Lease    bool             // call Acquire and Commit; default Allow
 	RollBack float64          // share of the leases that are rolled back, 0 to 1
+	Excess   time.Duration    // what the limits may admit beyond capacity + rate·T, as time of their rate; default nothing
 
-	Now      func() time.Time                           // the limiters' clock
-	Sleep    func(context.Context, time.Duration) error // returns ctx's error if ctx is done first
-	Progress func(Progress)                             // called once a second; may be nil
+	Journal  *Journal                                   `json:"-"` // gets the events of the run, for Merge; may be nil
+	Now      func() time.Time                           `json:"-"` // the limiters' clock
+	Sleep    func(context.Context, time.Duration) error `json:"-"` // returns ctx's error if ctx is done first
+	Progress func(Progress)                             `json:"-"` // called once a second; may be nil
 }
 
 // Progress is the progress of a run.

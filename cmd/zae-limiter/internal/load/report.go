@@ -27,6 +27,8 @@ type Report struct {
 	Slots      []Slot
 	SlotWidth  time.Duration
 	Touched    []string // entities whose buckets were used, including parents
+
+	tally *tally
 }
 
 // ErrorCount is an error, in one line, and how often it occurred.
@@ -49,7 +51,7 @@ type Slot struct {
 type Bound struct {
 	Buckets    int     // number of buckets that were used
 	Limits     int     // number of limits in them
-	Share      float64 // largest part of its capacity that any limit admitted in any interval, not counting refills
+	Share      float64 // largest part of its capacity and Options.Excess that any limit admitted in any interval, not counting refills
 	Broken     int     // number of violated limits
 	Violations []Violation
 }
@@ -60,7 +62,7 @@ type Violation struct {
 	Limit    engine.Limit
 	From, To time.Time // of the worst interval
 	Admitted int64     // tokens admitted in the interval, less those refunded
-	Allowed  int64     // tokens allowed in the interval: the capacity plus refills, rounded down
+	Allowed  int64     // tokens allowed in the interval: the capacity, Options.Excess and refills, rounded down
 }
 
 // maxViolations is the maximum number of violations in a report.
@@ -71,7 +73,7 @@ func (r *run) report(t *tally, cost Cost, interrupted bool) *Report {
 	defer t.lock.Unlock()
 	report := &Report{
 		Start: t.start, Elapsed: t.ended.Sub(t.start), Interrupted: interrupted, Counts: t.counts, RolledBack: t.rolledBack,
-		Latency: distribution(t.latency), Late: distribution(t.late), Cost: cost, Bound: r.bound(), SlotWidth: t.width,
+		Latency: distribution(t.latency), Late: distribution(t.late), Cost: cost, Bound: r.bound(), SlotWidth: t.width, tally: t,
 	}
 	for _, text := range slices.Sorted(maps.Keys(t.errors)) {
 		report.Errors = append(report.Errors, ErrorCount{text, t.errors[text]})
@@ -128,7 +130,7 @@ func (b *Bound) add(name engine.BucketName, a *account) {
 	refilled := a.rate.Y(a.worst.to).Sub(a.rate.Y(a.worst.from))
 	b.Violations = append(b.Violations, Violation{
 		BucketName: name, Limit: a.limit, From: time.Unix(0, a.worst.from).UTC(), To: time.Unix(0, a.worst.to).UTC(),
-		Admitted: a.tokens(a.worst.admitted), Allowed: a.tokens(a.rate.Cost(a.rate.Capacity()).Add(refilled)),
+		Admitted: a.tokens(a.worst.admitted), Allowed: a.tokens(a.allowed.Add(refilled)),
 	})
 }
 

@@ -80,7 +80,7 @@ func (t *tally) end(a *arrival, now time.Time, o outcome, err error) {
 	if i := int(a.at.Sub(t.start) / t.width); i < len(t.slots) {
 		s := &t.slots[i]
 		if s.latency == nil {
-			s.latency = hdrhistogram.New(1, maxLatency/1000, 2)
+			s.latency = newSlotHistogram()
 		}
 		s.counts.add(o)
 		record(s.latency, took/1000)
@@ -95,12 +95,17 @@ func (t *tally) addError(err error) {
 	if t.first == nil {
 		t.first = err
 	}
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if _, known := t.errors[text]; !known && len(t.errors) == maxErrors {
+	t.countError(strings.Join(strings.Fields(err.Error()), " "), 1)
+}
+
+func (t *tally) countError(text string, n int64) {
+	if _, known := t.errors[text]; !known && len(t.errors) >= maxErrors {
 		text = "others"
 	}
-	t.errors[text]++
+	t.errors[text] += n
 }
+
+func newSlotHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, maxLatency/1000, 2) }
 
 // leaseEnded records the result of a commit or a rollback.
 func (t *tally) leaseEnded(rolledBack bool, err error) {
