@@ -163,6 +163,7 @@ func (lease *Lease) Commit(ctx context.Context) error {
 		return nil
 	}
 	if lease.state.CompareAndSwap(fresh, committed) {
+		lease.observeEnd(true)
 		return nil
 	}
 	lease.mu.Lock()
@@ -175,6 +176,7 @@ func (lease *Lease) Commit(ctx context.Context) error {
 		return err
 	}
 	lease.state.Store(committed)
+	lease.observeEnd(true)
 	return nil
 }
 
@@ -198,6 +200,7 @@ func (lease *Lease) Rollback(ctx context.Context) error {
 		return err
 	}
 	lease.state.Store(rolledBack)
+	lease.observeEnd(false)
 	return nil
 }
 

@@ -27,10 +27,11 @@ const (
 	EventRefresh                            // refreshing configuration in the background failed, or, without Entity, looking for its changes; Err
 	EventSkipped                            // a list left out Skipped records or index entries that are not this library's, or cannot be read; Err: the first reason
 	EventConfigChanged                      // another process has changed the configuration of Entity, or of Resource; without both, of the system or of anything
+	EventLeaseEnded                         // a lease was committed, which sets Allowed, or rolled back; Held
 )
 
 var kindNames = [...]string{
-	"", "decision", "store_call", "degraded", "refund_lost", "clock_ahead", "large_record", "contention", "store_clock", "refresh", "skipped", "config_changed",
+	"", "decision", "store_call", "degraded", "refund_lost", "clock_ahead", "large_record", "contention", "store_clock", "refresh", "skipped", "config_changed", "lease_ended",
 }
 
 // String returns the kind's name in lower case, such as "refund_lost", for logs and as an attribute of metrics.
@@ -53,6 +54,7 @@ type Event struct {
 	Call             string // read, apply, commit, list, scan or sweep
 	Latency          time.Duration
 	Waited           time.Duration
+	Held             time.Duration // from the acquire until the lease ended
 	Requests         int
 	Units            float64
 	Ahead            time.Duration
@@ -65,6 +67,15 @@ type Event struct {
 func (l *Limiter) observe(e Event) {
 	if l.opts.Observer != nil {
 		l.opts.Observer.Observe(e)
+	}
+}
+
+// observeEnd says that a lease has ended.
+func (lease *Lease) observeEnd(committed bool) {
+	l, id := lease.l, &lease.root().id
+	if l.opts.Observer != nil {
+		held := max(0, time.Duration(l.clock.now()-lease.chargedAt))
+		l.observe(Event{Kind: EventLeaseEnded, Entity: id.entity, Resource: id.resource, Allowed: committed, Held: held})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -11,15 +12,15 @@ import (
 // Each kind has a name of its own, and a number that has none is shown.
 func TestEventKindString(t *testing.T) {
 	names := map[string]engine.EventKind{}
-	for kind := engine.EventDecision; kind <= engine.EventConfigChanged; kind++ {
+	for kind := engine.EventDecision; kind <= engine.EventLeaseEnded; kind++ {
 		if before, taken := names[kind.String()]; taken || kind.String() == "" {
 			t.Errorf("kinds %d and %d are both called %q", before, kind, kind)
 		}
 		names[kind.String()] = kind
 	}
-	equal(t, "names", []string{engine.EventDecision.String(), engine.EventRefundLost.String(), engine.EventConfigChanged.String()},
-		[]string{"decision", "refund_lost", "config_changed"})
-	equal(t, "others", fmt.Sprint(engine.EventKind(0), (engine.EventConfigChanged+1), engine.EventKind(255)), "event_0 event_12 event_255")
+	equal(t, "names", []string{engine.EventDecision.String(), engine.EventRefundLost.String(), engine.EventLeaseEnded.String()},
+		[]string{"decision", "refund_lost", "lease_ended"})
+	equal(t, "others", fmt.Sprint(engine.EventKind(0), (engine.EventLeaseEnded+1), engine.EventKind(255)), "event_0 event_13 event_255")
 }
 
 // An event of a denial says which limit of whom decided it, as the denial does, and the level that the limit comes from.
@@ -97,4 +98,35 @@ func TestEventsAllocateNothing(t *testing.T) {
 	if with > without || seen.denied == 0 {
 		t.Errorf("a denial allocates %v with an observer, %v without; %d events", with, without, seen.denied)
 	}
+}
+
+// Each lease ends in one event, with the time since its acquire. A lease that does nothing has none.
+func TestEventsOfLeases(t *testing.T) {
+	w, seen := newWorld(t), &watcher{}
+	l := w.limiter(w.store, &engine.Options{Observer: seen})
+	r := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 1}, Limits: []engine.Limit{engine.PerDay("a", 100)}}
+	for n, c := range []struct {
+		end       func(*engine.Lease) error
+		committed bool
+	}{
+		{func(lease *engine.Lease) error { return lease.Commit(t.Context()) }, true},
+		{func(lease *engine.Lease) error {
+			return errors.Join(lease.Adjust(engine.Tokens{"a": 2}), lease.Flush(t.Context()), lease.Commit(t.Context()))
+		}, true},
+		{func(lease *engine.Lease) error { return lease.Rollback(t.Context()) }, false},
+	} {
+		lease, err := l.Acquire(t.Context(), r)
+		must(t, err)
+		w.pass(time.Minute)
+		must(t, c.end(lease))
+		must(t, lease.Rollback(t.Context())) // it does nothing, as Commit would
+		_ = lease.Commit(t.Context())
+		events := seen.of(engine.EventLeaseEnded)
+		e := events[len(events)-1]
+		if len(events) != n+1 || e.Allowed != c.committed || e.Held != time.Minute || e.Entity != "e" || e.Resource != "r" {
+			t.Errorf("%d: %d events, the last is %+v", n, len(events), e)
+		}
+	}
+	var none *engine.Lease
+	must(t, none.Commit(t.Context()))
 }
