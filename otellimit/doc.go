@@ -9,6 +9,7 @@
 //	zae_limiter.decisions            {decision}  resource, outcome, source, limit, level, denier
 //	zae_limiter.decision.attempts    {attempt}   the same: writes that the decisions took, 0 from memory
 //	zae_limiter.wait.duration        s           resource, outcome: a histogram of how long callers of Wait waited
+//	zae_limiter.lease.duration       s           resource, result: a histogram of how long leases were held
 //	zae_limiter.tokens               {token}     resource, limit: what admitted requests took, before adjustments
 //	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy, and not in decisions
 //	zae_limiter.refunds.lost         {token}     resource, limit: tokens that may stay charged
@@ -20,6 +21,7 @@
 // All but the histograms are counters. The share of admissions from memory is how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
+//	result      committed or rolled_back
 //	source      memory if the decision cost no call to the store, else store
 //	limit       the limit's name; of decisions only of those that denied
 //	level       where the limit that denied is configured: entity+resource, entity, resource, system or request

@@ -24,8 +24,7 @@ type Observer struct {
 	attempts                                  metric.Int64ObservableCounter
 	registration                              metric.Registration
 
-	waits     table[waitLabels, wait]
-	waitTimes metric.Float64Histogram
+	waits, leases histogram
 
 	calls    table[callLabels, call]
 	duration metric.Float64Histogram
@@ -65,9 +64,11 @@ func (o *Observer) create(m metric.Meter) error {
 	o.events.metric = count("zae_limiter.events", "{event}", "Other events, by kind.")
 
 	var err error
-	o.waitTimes, err = m.Float64Histogram("zae_limiter.wait.duration", metric.WithUnit("s"),
-		metric.WithDescription("How long callers of Wait waited for their tokens, or until they were denied."),
-		metric.WithExplicitBucketBoundaries(.001, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800))
+	o.waits.metric, err = m.Float64Histogram("zae_limiter.wait.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long callers of Wait waited for their tokens, or until they were denied."), seconds)
+	failed = errors.Join(failed, err)
+	o.leases.metric, err = m.Float64Histogram("zae_limiter.lease.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long leases were held until they were committed or rolled back."), seconds)
 	failed = errors.Join(failed, err)
 	o.duration, err = m.Float64Histogram("zae_limiter.store.call.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long calls to the store took."),
@@ -108,6 +109,12 @@ func (o *Observer) Observe(e engine.Event) {
 		o.decided(&e)
 	case engine.EventStoreCall:
 		o.called(&e)
+	case engine.EventLeaseEnded:
+		result := "rolled_back"
+		if e.Allowed {
+			result = "committed"
+		}
+		o.leases.record(e.Held, timeLabels{e.Resource, o.options.Entity(e.Entity), "result", result}, o.options.MaxSeries)
 	case engine.EventDegraded:
 		l := o.labels(&e)
 		o.degraded.of(&l, o.options.MaxSeries).count.Add(1)
@@ -125,7 +132,7 @@ func (o *Observer) labels(e *engine.Event) labels {
 
 func (o *Observer) decided(e *engine.Event) {
 	if e.Waited > 0 {
-		o.waited(e)
+		o.waits.record(e.Waited, timeLabels{e.Resource, o.options.Entity(e.Entity), "outcome", outcome(e.Allowed)}, o.options.MaxSeries)
 	}
 	if e.Allowed {
 		o.admitted(e)
@@ -148,15 +155,6 @@ func (o *Observer) addTokens(to *counter, e *engine.Event) {
 		l.limit = limit
 		to.of(&l, o.options.MaxSeries).count.Add(n)
 	}
-}
-
-func (o *Observer) waited(e *engine.Event) {
-	l := waitLabels{e.Resource, o.options.Entity(e.Entity), e.Allowed}
-	w := o.waits.get(l)
-	if w == nil {
-		w = o.waits.add(l, waitLabels{"_other", "", e.Allowed}, o.options.MaxSeries, newWait)
-	}
-	o.waitTimes.Record(context.Background(), e.Waited.Seconds(), w.record...)
 }
 
 func (o *Observer) called(e *engine.Event) {

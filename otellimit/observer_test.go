@@ -148,7 +148,7 @@ func TestStore(t *testing.T) {
 // Each kind of event is counted, also a kind that is new.
 func TestEvents(t *testing.T) {
 	observer, read := observe(t, nil)
-	for kind := engine.EventStoreCall; kind <= engine.EventConfigChanged+1; kind++ {
+	for kind := engine.EventStoreCall; kind <= newKind(); kind++ {
 		observer.Observe(engine.Event{
 			Kind: kind, Entity: "a", Resource: "api", Tokens: engine.Tokens{"rpm": 2, "tpm": 0}, Call: "read", Requests: 3, Units: 1.5,
 			Latency: time.Millisecond, Err: fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Canceled),
@@ -167,11 +167,12 @@ func TestEvents(t *testing.T) {
 		"events{kind=refresh}":                                      1,
 		"events{kind=skipped}":                                      1,
 		"events{kind=config_changed}":                               1,
+		"lease.duration{resource=api,result=rolled_back}":           1,
 		"events{kind=" + newKind().String() + "}":                   1,
 	})
 }
 
-func newKind() engine.EventKind { return engine.EventConfigChanged + 1 }
+func newKind() engine.EventKind { return engine.EventLeaseEnded + 1 }
 
 // The first type of error that matches is the attribute.
 func TestErrorTypes(t *testing.T) {

@@ -35,7 +35,7 @@ func (l labels) set() attribute.Set {
 	add("entity", l.entity)
 	add("limit", l.limit)
 	if l.kind == engine.EventDecision {
-		choose("outcome", l.allowed, "admitted", "denied")
+		add("outcome", outcome(l.allowed))
 		choose("source", l.cached, "memory", "store")
 		if l.limit != "" {
 			add("level", l.level.String())
@@ -45,6 +45,13 @@ func (l labels) set() attribute.Set {
 		add("kind", l.kind.String())
 	}
 	return attribute.NewSet(all...)
+}
+
+func outcome(allowed bool) string {
+	if allowed {
+		return "admitted"
+	}
+	return "denied"
 }
 
 // other is the series that counts what has none of its own.
@@ -89,21 +96,6 @@ func (c *counter) report(o metric.Observer) {
 	for _, s := range c.all() {
 		o.ObserveInt64(c.metric, s.count.Load(), s.attributes...)
 	}
-}
-
-// waitLabels are what the attributes of a wait are made of.
-type waitLabels struct {
-	resource, entity string
-	allowed          bool
-}
-
-// wait is what recording a wait needs.
-type wait struct{ record []metric.RecordOption }
-
-func newWait(l waitLabels) *wait {
-	set := labels{resource: l.resource, entity: l.entity, kind: engine.EventDecision, allowed: l.allowed}.set()
-	set, _ = set.Filter(attribute.NewDenyKeysFilter("zae_limiter.source"))
-	return &wait{[]metric.RecordOption{metric.WithAttributeSet(set)}}
 }
 
 // callLabels are what the attributes of a call to the store are made of.

@@ -39,6 +39,30 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// Leases are measured until they end, by how they end.
+func TestLeases(t *testing.T) {
+	observer, read := observe(t, nil)
+	l := limitertest.New(t, &engine.Options{Observer: observer})
+	r := request("a", engine.Tokens{"rpm": 1})
+	r.Limits = []engine.Limit{engine.PerMinute("rpm", 10)}
+	for n := range 3 {
+		lease, err := l.Acquire(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := lease.Commit
+		if n == 2 {
+			end = lease.Rollback
+		}
+		if err := end(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(); got["lease.duration{resource=api,result=committed}"] != 2 || got["lease.duration{resource=api,result=rolled_back}"] != 1 {
+		t.Error(got)
+	}
+}
+
 // Admissions that tokens bought in advance pay for are from memory, and so the share of those is how well prefetch works.
 func TestPrefetch(t *testing.T) {
 	observer, read := observe(t, nil)
