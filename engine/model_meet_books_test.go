@@ -64,6 +64,7 @@ func (h *hall) handOut(v *visit, o *outcome) {
 			h.handFrom(v, b, i, n)
 			l.held[b][i] += n
 			h.admit(v, b, i, n)
+			p.recent[b][i] = append(p.recent[b][i], grant{n, h.time().Add(pocketsAge)})
 		}
 		if v.do != callConsume && h.asked(v) != [2]int64{} { // a request of zeros is decided by reading
 			p.admitted[b]++
@@ -92,6 +93,42 @@ func (h *hall) handFrom(v *visit, b, i int, n int64) {
 	if left > 0 {
 		h.fail("visit %d: p%d hands out %d of %s of e%d, %d more than it has charged in life %d and those after: %+v",
 			v.id, v.proc, n, names[i], b, left, v.life[b], *h.books(v.proc, b, p.life[b]))
+	}
+}
+
+// pocketsAge is for how long admissions allow a process to hold tokens: a pocket holds four fifths of those of the last second before
+// it was bought, and goes back a second after the last request.
+const pocketsAge = 2200 * time.Millisecond
+
+// checkPocket demands that a process has bought no more in advance than that. Nothing of it is under way, and nothing else waits.
+func (h *hall) checkPocket(proc, b int) {
+	p := h.procs[proc]
+	for i := range h.palette[0] {
+		held, recent := int64(0), int64(0)
+		for life := 1; life <= len(h.lives[b]); life++ {
+			t := h.books(proc, b, life)
+			held += t.charged[i] - t.handed[i]
+		}
+		p.recent[b][i] = slices.DeleteFunc(p.recent[b][i], func(g grant) bool { return h.time().After(g.until) })
+		for _, g := range p.recent[b][i] {
+			recent += g.tokens
+		}
+		if held*5 > recent*4 {
+			h.fail("p%d has bought %d of %s of e%d in advance, and handed out %d of late", proc, held, names[i], b, recent)
+		}
+	}
+}
+
+// checkPockets looks at processes that have only calls which ask.
+func (h *hall) checkPockets() {
+	if h.leases || h.waits || h.leaves || h.faults || h.slow || h.cascade || h.changes || h.gathering.resets || h.closes {
+		return
+	}
+	for i, p := range h.procs {
+		under := slices.ContainsFunc(h.calls, func(c *storeCall) bool { return c.proc == i })
+		if !under && !p.dead && h.prefetches(i) {
+			h.checkPocket(i, 0)
+		}
 	}
 }
 

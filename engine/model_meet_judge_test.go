@@ -173,6 +173,9 @@ func (h *hall) finish() {
 		h.pass(h.reserved()+15*time.Second, false) // slots that nobody takes are refunded when they are due
 		h.checkQuiet("when all is quiet")
 	}
+	if !h.failed() && h.changes && !h.faults && !h.slow {
+		h.follow()
+	}
 	if !h.failed() {
 		h.takeAll()
 	}
@@ -190,6 +193,24 @@ func (h *hall) finish() {
 	h.pass(5*time.Second, false)
 	if !h.failed() {
 		h.checkQuiet("after the end")
+	}
+}
+
+// follow lets processes ask until they have looked for changes, and demands that they go by what is stored then.
+func (h *hall) follow() {
+	for round := range 3 {
+		for i, p := range h.procs {
+			if p.closing || p.dead {
+				continue
+			}
+			if round == 2 {
+				p.known = [3]int{len(h.stored) - 1, len(h.stored) - 1, len(h.stored) - 1}
+			}
+			h.count++
+			h.call(move{do: callAllow, proc: i, tokens: [2]int64{1}})
+			h.rest()
+		}
+		h.pass(1100*time.Millisecond, false)
 	}
 }
 

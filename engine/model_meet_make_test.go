@@ -145,15 +145,17 @@ func newGathering(seed uint64, most int) *gathering {
 
 func (g *gatherer) traits() (t meetTraits) {
 	t = meetTraits{
-		procs: 1 + g.IntN(3), honors: g.one(2), stored: g.one(2), cascade: g.one(4), waits: g.one(2), leaves: g.one(3),
+		procs: 1 + g.IntN(3), honors: g.one(2), stored: g.one(2), cascade: g.one(4), waits: g.one(2), leaves: g.one(3), changes: g.one(4),
 		leases: g.one(2), forces: g.one(2), resets: g.one(6), faults: g.one(4), slow: g.one(4),
 		crashes: g.one(8), closes: g.one(6),
 	}
 	if g.one(2) {
 		t.prefetch = g.IntN(1 << t.procs)
 	}
-	t.stored = t.stored || t.cascade // parents have no limits but stored ones
-	t.changes = t.stored && g.one(3)
+	if g.one(6) { // nothing but pockets
+		t = meetTraits{procs: t.procs, prefetch: 1<<t.procs - 1, honors: t.honors, stored: t.stored, crashes: t.crashes}
+	}
+	t.stored = t.stored || t.cascade || t.changes // parents have no limits but stored ones
 	t.hot = t.faults && g.one(2)
 	t.reserve = []time.Duration{0, 0, time.Second, 100 * time.Millisecond, -1}[g.IntN(5)]
 	t.skew = []time.Duration{0, 0, 0, time.Millisecond, time.Second}[g.IntN(5)]

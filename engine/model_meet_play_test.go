@@ -57,6 +57,7 @@ type party struct {
 	acquires              [3]int64
 	admitted              [3]int64 // acquires
 	doubt                 [3]doubt
+	recent                [3][2][]grant // admissions of late
 }
 
 // visit is a call of a limiter under way.
@@ -174,6 +175,7 @@ func (h *hall) rest() {
 	defer h.mu.Unlock()
 	h.sortCalls()
 	h.checkAnswers()
+	h.checkPockets()
 }
 
 // make makes a move.
