@@ -168,8 +168,8 @@ func (h *hall) over(v *visit, o *outcome) {
 		}
 		p.known = p.own
 	}
-	if v.do == callWait && !o.admitted { // its slot is refunded when it would have been due
-		h.grant(v.path, v.tokens, h.reserved()+2*time.Second)
+	if v.do == callWait && !o.admitted { // its slot is refunded when it is due, and who has reserved by then is due later
+		h.grant(v.path, v.tokens, 2*h.reserved()+2*time.Second)
 	}
 }
 
