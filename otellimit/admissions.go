@@ -20,7 +20,7 @@ type place struct{ resource, entity string }
 // admissions are the series of the admissions of one place: an admission finds all of them by one lookup.
 type admissions struct {
 	place
-	source [2]atomic.Pointer[series] // from the store, from memory; nil before the first
+	source [sources]atomic.Pointer[series] // nil before the first
 	tokens atomic.Pointer[[]tokens]
 	lock   sync.Mutex // held while tokens is replaced
 }
@@ -34,14 +34,11 @@ type tokens struct {
 // admitted counts an admission.
 func (o *Observer) admitted(e *engine.Event) {
 	a := o.admissionsAt(place{e.Resource, o.options.Entity(e.Entity)})
-	source := &a.source[0]
-	if e.Cached {
-		source = &a.source[1]
-	}
-	s := source.Load()
+	from := sourceOf(e)
+	s := a.source[from].Load()
 	if s == nil {
-		s = o.decisions.of(&labels{resource: a.resource, entity: a.entity, kind: e.Kind, allowed: true, cached: e.Cached}, o.options.MaxSeries)
-		source.Store(s)
+		s = o.decisions.of(&labels{resource: a.resource, entity: a.entity, kind: e.Kind, allowed: true, source: from}, o.options.MaxSeries)
+		a.source[from].Store(s)
 	}
 	s.decided(e)
 	known, counted := *a.tokens.Load(), 0

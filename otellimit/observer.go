@@ -139,7 +139,7 @@ func (o *Observer) decided(e *engine.Event) {
 		return
 	}
 	l := o.labels(e)
-	l.kind, l.cached = e.Kind, e.Cached
+	l.kind, l.source = e.Kind, sourceOf(e)
 	if e.Limit != "" {
 		l.limit, l.level, l.parent = e.Limit, e.Level, e.Denier != e.Entity
 	}

@@ -9,12 +9,32 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
+// source is where a decision came from.
+type source uint8
+
+const (
+	fromStore source = iota
+	fromMemory
+	sources // how many there are
+)
+
+// String returns the value of the attribute.
+func (s source) String() string { return [sources]string{"store", "memory"}[s] }
+
+func sourceOf(e *engine.Event) source {
+	if e.Cached {
+		return fromMemory
+	}
+	return fromStore
+}
+
 // labels are what the attributes of a series are made of. It is small, because each decision hashes it.
 type labels struct {
 	resource, entity, limit string
 	kind                    engine.EventKind
 	level                   engine.Level
-	allowed, cached, parent bool
+	source                  source
+	allowed, parent         bool
 }
 
 func (l labels) set() attribute.Set {
@@ -24,22 +44,15 @@ func (l labels) set() attribute.Set {
 			all = append(all, attribute.String("zae_limiter."+key, value))
 		}
 	}
-	choose := func(key string, yes bool, ifYes, ifNo string) {
-		if yes {
-			add(key, ifYes)
-		} else {
-			add(key, ifNo)
-		}
-	}
 	add("resource", l.resource)
 	add("entity", l.entity)
 	add("limit", l.limit)
 	if l.kind == engine.EventDecision {
 		add("outcome", outcome(l.allowed))
-		choose("source", l.cached, "memory", "store")
+		add("source", l.source.String())
 		if l.limit != "" {
 			add("level", l.level.String())
-			choose("denier", l.parent, "parent", "entity")
+			add("denier", map[bool]string{true: "parent", false: "entity"}[l.parent])
 		}
 	} else if l.kind != 0 {
 		add("kind", l.kind.String())
