@@ -23,6 +23,7 @@ import (
 //	<!-- not run: REASON -->   a program that is compiled only
 //	<!-- given: A … B -->      statements around a piece of a function, which has ctx, limiter and request anyway
 //	<!-- goes on -->           a piece in the same package as the one before
+//	<!-- in examples: A … B --> what examples/documents compiles, because it needs libraries that the root does not have
 //
 // Pages of pieces that another test finds in a file are left out.
 var elsewhere = map[string]string{"docs/writing-a-backend.md": "conformance.TestGuide"}
@@ -82,7 +83,7 @@ func samples(t *testing.T) (all []*sample) {
 		var last *sample
 		for _, b := range blocks(page, texts[page]) {
 			switch {
-			case elsewhere[page] != "" || b.lang != "go" && b.note != "output":
+			case elsewhere[page] != "" || strings.HasPrefix(b.note, "in examples") || b.lang != "go" && b.note != "output":
 			case b.note == "output":
 				last.output = b.txt
 			case b.note == "goes on":
