@@ -74,6 +74,11 @@ var rooms = map[string]room{
 		what: "lists of limits are prepared, compared and converted; nobody is called for that",
 		ours: []string{"backend", "engine/bucket", "engine/schema"},
 	},
+	"engine/internal/local": {
+		what:  "it decides by what is in memory and keeps what that owes to the store; numbers and the time go in, and it calls nothing",
+		ours:  []string{"backend/num", "engine/bucket", "engine/internal/limitset", "engine/schema"},
+		never: map[string]string{"context": "a decision does not wait; who writes back has the contexts"},
+	},
 	"engine/internal/pocket": {
 		what:  "it decides what to write and when; numbers and the time go in, and it calls nothing",
 		ours:  []string{"backend/num", "engine/bucket"},
@@ -86,7 +91,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

@@ -21,7 +21,8 @@ const (
 // Acquire takes the tokens of the request, all of them or none, without waiting for tokens. If the entity cascades, its
 // parents are charged the same amounts. The lease must be ended by Commit or Rollback. A denial is an *ExceededError. For
 // a bad request Acquire returns a *ValidationError, ErrUnknownLimit or ErrNoLimits. It returns ErrUnavailable if the store
-// cannot be reached and the policy is PolicyBlock, and ErrContention if it loses to other writers again and again.
+// cannot be reached and the policy is PolicyBlock, or PolicyLocal and this process cannot decide by itself, and ErrContention if
+// it loses to other writers again and again.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	return l.acquire(ctx, l.attempts.Get().(*attempt), r)
 }
@@ -32,9 +33,7 @@ func (l *Limiter) acquire(ctx context.Context, a *attempt, r Request) (*Lease, e
 	var lease *Lease
 	switch {
 	case err != nil:
-		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
-			lease, err = &Lease{degraded: true}, nil
-		}
+		lease, err = l.acquireByPolicy(ctx, a, &r, err)
 	case admitted:
 		lease = l.newLease(a, &r)
 	default:
@@ -54,9 +53,7 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) 
 		}
 	}
 	if err != nil {
-		if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, &r, err) {
-			d, err = Decision{Allowed: true, Degraded: true}, nil
-		}
+		d, err = l.allowByPolicy(ctx, &r, err)
 	}
 	l.release(a)
 	return d, err
@@ -200,7 +197,7 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 
 // isPlain reports whether a request for a known bucket needs no check beside those that are made in passing: its ids were
 // checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
-func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= PolicyAllow }
+func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= a.policies }
 
 // charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
 // write that callers share. While the breaker is open nobody waits for the one who probes the store.

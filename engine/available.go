@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -27,7 +28,7 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 // TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
 // ErrNeverFits where it never would. It writes nothing. Errors as Acquire.
 func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Duration, error) {
-	if err := checkRequest(&r); err != nil {
+	if err := checkRequest(&r, l.opts.policies()); err != nil {
 		return 0, err
 	}
 	a := l.attempts.Get().(*attempt)
@@ -62,12 +63,13 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt) (err error) {
 	return l.readUnseen(ctx, a, false)
 }
 
-// convertLive brings the bucket of an entity and resource to what is stored for them now, if it is there and has other
-// limits: at once, not at its next acquire.
-func (l *Limiter) convertLive(ctx context.Context, entity, resource string) error {
+// convertLive brings the bucket of an entity and resource to what is stored for them now, or else to what requests bring, if it is
+// there and has other limits: at once, not at its next acquire.
+func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brought *limitset.Set) error {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
 	a.req, a.inspects = Request{Entity: entity, Resource: resource}, true
+	a.pinned, a.overrides = brought, brought != nil
 	now, err := l.now()
 	if err != nil {
 		return err

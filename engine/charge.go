@@ -32,6 +32,8 @@ type attempt struct {
 	admitted    bool            // all charges are applied, or nothing was asked for
 	within      bool            // by Lease.Consume: it does not count as a new acquire
 	waits       int64           // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
+	local       bool            // decided by local buckets, without the store
+	policies    Policy          // the last one that a request may name
 	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
 	overrides   bool            // pinned beats what is stored
 	budget      context.Context // of all that it does with the store, nil: not made yet
@@ -45,13 +47,13 @@ type attempt struct {
 // bucketCharge is one bucket's part in an acquire.
 type bucketCharge struct {
 	progress
-
 	// Pointers are written only where they change, because the collector may be told of each.
-	state    *bucketState
-	conf     *config
-	required *limitset.Set // what this writer requires of the bucket
-	stored   *limitset.Set // what is stored, the same as required but for requests with limits of their own
-	assumed  *limitset.Set // what it assumes the record's L to be; has every required limit
+	state      *bucketState
+	conf       *config
+	required   *limitset.Set // what this writer requires of the bucket
+	stored     *limitset.Set // what is stored, the same as required but for requests with limits of their own
+	assumed    *limitset.Set // what it assumes the record's L to be; has every required limit
+	configured *limitset.Set // of a charge to a local bucket, whose limits are required: those that they are a share of
 
 	need    [schema.MaxLimits]int64       // tokens, by position in assumed
 	costs   [schema.MaxLimits]backend.Num // of need, in units
@@ -102,15 +104,14 @@ type progress struct {
 	result      result
 	pause       time.Duration // denied: for so long, whatever the record shows
 
-	shared   *pocket.Write  // what callers share; nil: the charge is one caller's
-	reserved *reserve.Write // what waiters reserve; nil: the charge takes tokens now
-	alone    bool           // others of this process wait for its conversion
-
-	fromLastSeen bool // tats are those of the last seen record, with no record in outs
+	shared       *pocket.Write  // what callers share; nil: the charge is one caller's
+	reserved     *reserve.Write // what waiters reserve; nil: the charge takes tokens now
+	alone        bool           // others of this process wait for its conversion
+	fromLastSeen bool           // tats are those of the last seen record, with no record in outs
 }
 
 func newAttempt(opts *Options) *attempt {
-	a := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch)}
+	a := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch), policies: opts.policies()}
 	for i := range a.charges {
 		a.charges[i].hold = opts.MaxHold
 	}
@@ -148,8 +149,7 @@ func (a *attempt) addCharge(b *bucketState, conf *config, root, noRegimes bool) 
 		c.conf = conf
 	}
 	c.progress = progress{}
-	c.root, c.now, c.acquire, c.epoch, c.writesPath = root, a.now, !a.within, b.epoch.Load(), true
-	c.noRegimes = noRegimes
+	c.root, c.now, c.acquire, c.epoch, c.writesPath, c.noRegimes = root, a.now, !a.within, b.epoch.Load(), true, noRegimes
 	return c
 }
 
@@ -171,7 +171,7 @@ func (l *Limiter) release(a *attempt) {
 	if a.abandoned.Load() {
 		return
 	}
-	a.within, a.inspects, a.admitted, a.waits = false, false, false, 0
+	a.within, a.inspects, a.admitted, a.local, a.waits = false, false, false, false, 0
 	a.pinned, a.unknown = nil, nil // the request stays, until the next one or until the pool drops the attempt
 	l.attempts.Put(a)
 }

@@ -90,7 +90,7 @@ func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits
 		return err
 	}
 	// ErrNoLimits: somebody has deleted the limits since.
-	if err := l.convertLive(ctx, entity, resource); err != nil && !errors.Is(err, ErrNoLimits) {
+	if err := l.convertLive(ctx, entity, resource, nil); err != nil && !errors.Is(err, ErrNoLimits) {
 		l.warn(ctx, l.clock.now(), "limiter: limits are stored, their bucket will be converted at its next acquire",
 			"entity", entity, "resource", resource, "error", err)
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 // Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
-// [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy. What it may have charged then is
-// refunded when the lease is settled, or counted as lost (EventRefundLost).
+// [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy, unless PolicyLocal has granted the lease: then
+// the process decides by itself, also when the store is back. What it may have charged when it fails is refunded when the lease is
+// settled, or counted as lost (EventRefundLost).
 func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if lease.inert() {
 		return nil
@@ -28,9 +29,9 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	r := Request{Entity: lease.root().id.entity, Resource: lease.root().id.resource, Consume: tokens}
 	a.within, a.overrides = true, lease.override
 	if lease.brought {
-		a.pinned = lease.first.required
+		a.pinned = lease.first.configured()
 	}
-	admitted, err := lease.l.decide(ctx, a, &r)
+	admitted, err := lease.decide(ctx, a, &r)
 	lease.keepUnknown(a.unknown)
 	if err != nil {
 		return store.Failure(ctx, err)
@@ -44,6 +45,17 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 		}
 	}
 	return nil
+}
+
+// decide decides a further request of the lease: where its acquire was decided.
+func (lease *Lease) decide(ctx context.Context, a *attempt, r *Request) (admitted bool, err error) {
+	switch {
+	case !lease.degraded:
+		return lease.l.decide(ctx, a, r)
+	case lease.l.store.Closed():
+		return false, ErrClosed
+	}
+	return lease.l.decideLocally(ctx, a, r, ErrUnavailable)
 }
 
 // settleUnsure settles charges of unknown outcome, before anything else is charged.
@@ -71,7 +83,9 @@ func (lease *Lease) merge(c *bucketCharge) {
 		return
 	}
 	p := new(part)
-	p.hold(c)
+	if p.hold(c); lease.degraded {
+		p.rarely().local = c.configured
+	}
 	p.since(lease.chargedAt, c.now)
 	if lease.path == nil {
 		lease.path = &path{root: lease.first.state}

@@ -125,6 +125,9 @@ func (l *Limiter) exceeded(a *attempt) error {
 		return store.Failure(context.Background(), err)
 	}
 	e.RetryAfter, e.NeverFits = wait, !fits
+	if e.local = a.local; a.local {
+		e.note = " (this process decided by its share of the limits: the store cannot be reached)"
+	}
 	for i := range a.n {
 		if ahead := a.charges[i].ahead; ahead > 0 {
 			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", a.charges[i].state.id.entity, readable.Wait(time.Duration(ahead)))

@@ -6,16 +6,6 @@ import (
 	"time"
 )
 
-// admitsByPolicy reports whether an acquire that could not reach the store is admitted by policy.
-func (l *Limiter) admitsByPolicy(ctx context.Context, r *Request, err error) bool {
-	if !errors.Is(err, ErrUnavailable) || l.policyFor(r) != PolicyAllow {
-		return false
-	}
-	l.observe(Event{Kind: EventDegraded, Entity: r.Entity, Resource: r.Resource, Err: err})
-	l.warn(ctx, l.clock.now(), "limiter: admitted without the store, by policy", "error", err)
-	return true
-}
-
 func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
 	for i := range a.n {
@@ -24,11 +14,17 @@ func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 	if a.waits != 0 {
 		e.Waited = max(0, time.Duration(a.now-a.waits))
 	}
-	e.Cached = e.Attempts == 0 && a.takes // a request of zeros is decided by reading
+	e.Cached = e.Attempts == 0 && (a.takes || a.local) // a request of zeros is decided by reading
+	e.Degraded = a.local
 	if !admitted {
 		l.observeDenial(a, &e)
 	}
 	l.observe(e)
+}
+
+// decides reports whether a denial of the attempt is one for its caller. One that waits asks first, and goes on to wait.
+func (a *attempt) decides(ctx context.Context) bool {
+	return a.waits == 0 || a.beyond || ctx.Err() != nil
 }
 
 // Do acquires, runs f, and commits if f returns nil. It rolls back if f returns an error, which Do returns, or panics:

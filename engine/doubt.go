@@ -19,6 +19,9 @@ func (lease *Lease) settle(ctx context.Context) error {
 		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
 			lease.l.lose(p, errTooLate)
 		}
+		if lease.degraded {
+			return lease.l.settleLocally(p, now)
+		}
 		return lease.l.settle(ctx, p, now)
 	})
 }

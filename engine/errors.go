@@ -133,6 +133,28 @@ func (e *deadlineError) Error() string { return e.ExceededError.Error() + ": " +
 
 func (e *deadlineError) Unwrap() []error { return []error{e.ExceededError, e.cause} }
 
+// Why a process cannot decide by itself under PolicyLocal.
+var (
+	errNoShare = errors.New("engine: the policy is local, but this limiter has no Options.LocalShare, so the acquire fails as under block: " +
+		"set LocalShare, or another policy")
+	errLimitsUnknown = errors.New("engine: the policy is local, but this process has not read the limits yet, so it cannot decide by itself: " +
+		"give the request Limits")
+	errLocalFull = errors.New("engine: the policy is local, but this process has as many local buckets as it may: raise Options.CacheSize")
+)
+
+// undecided adds to an outage why the process cannot decide by itself.
+func undecided(cause, why error) error { return fmt.Errorf("%w: %w", cause, why) }
+
+// beyondShare is why: only the store can admit so much.
+func beyondShare(c *bucketCharge) error {
+	for i := range c.required.Rates {
+		if most := c.required.Rates[i].Capacity(); c.need[i] > most {
+			return fmt.Errorf("engine: %d tokens of %s are more than this process may admit by itself: at most %d under policy local", c.need[i], c.required.Terms[i].Name, most)
+		}
+	}
+	return nil
+}
+
 // unknownLimits names what was asked for and what there is.
 func unknownLimits(unknown, known []string) error {
 	return fmt.Errorf("%w: %s; configured: %s", ErrUnknownLimit, list(unknown), list(known))

@@ -18,7 +18,8 @@ type ExceededError struct {
 
 	entity string // whose request it was
 	public bool   // the limits of other entities are left out
-	note   string // what an operator should know: clocks that disagree
+	note   string // what an operator should know: clocks that disagree, or that the store was not asked
+	local  bool   // by local buckets
 	limits snapshot
 	given  []LimitStatus // of NewExceededError, instead of limits
 }

@@ -10,18 +10,19 @@ import (
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
-// that write to the store run one after the other. All methods of a nil or degraded lease do nothing. A process that
-// dies keeps its charges: they refill.
+// that write to the store run one after the other. All methods of a nil lease do nothing, and neither do those of a lease that
+// PolicyAllow has granted. A lease that PolicyLocal has granted is settled in this process, whether the store is back or not, and
+// without I/O. A process that dies keeps its charges: they refill.
 type Lease struct {
-	l         *Limiter
+	l         *Limiter // nil: the lease does nothing
 	mu        sync.Mutex
 	state     atomic.Uint32 // changes under mu, but for what Commit makes of a fresh one
-	degraded  bool
-	brought   bool  // the first part's limits are those of the request, which named that bucket
-	override  bool  // they beat what is stored
-	chargedAt int64 // the acquire's now, ns since the Unix epoch
-	first     part  // there always is one
-	path      *path // nil: no other part, and the first one is the bucket's that the request named
+	degraded  bool          // granted without the store; if l is set, by local buckets
+	brought   bool          // the first part's limits are those of the request, which named that bucket
+	override  bool          // they beat what is stored
+	chargedAt int64         // the acquire's now, ns since the Unix epoch
+	first     part          // there always is one
+	path      *path         // nil: no other part, and the first one is the bucket's that the request named
 }
 
 // path is what leases of several buckets have.
@@ -74,7 +75,7 @@ func (lease *Lease) root() *bucketState {
 	return lease.path.root
 }
 
-func (lease *Lease) inert() bool { return lease == nil || lease.degraded }
+func (lease *Lease) inert() bool { return lease == nil || lease.l == nil }
 
 // Adjust corrects what the lease holds, locally: Flush or Commit writes it. It may lead to debt. It accepts every limit
 // configured on the path, named at the acquire or not. What was charged before the bucket was reset may be adjusted

@@ -12,6 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -37,15 +38,16 @@ type Limiter struct {
 	flights   singleflight.Group // configuration being read
 	sweeps    sweeper
 	alarm     alarm
-	queues    queues        // of callers of Wait
-	reach     time.Duration // how far ahead they reserve
-	attempts  sync.Pool     // of *attempt
-	policy    atomic.Uint32 // the Policy last seen stored for the system
-	checked   atomic.Bool   // the schema's version was read
-	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
-	work      sync.Mutex    // guards running and idle
-	running   int           // goroutines in the background
-	idle      chan struct{} // closed when none runs any more; nil before Close
+	queues    queues         // of callers of Wait
+	local     *local.Buckets // by which the process decides under PolicyLocal; nil: no Options.LocalShare
+	reach     time.Duration  // how far ahead they reserve
+	attempts  sync.Pool      // of *attempt
+	policy    atomic.Uint32  // the Policy last seen stored for the system
+	checked   atomic.Bool    // the schema's version was read
+	warned    atomic.Int64   // when the last warning was logged, ns since the Unix epoch
+	work      sync.Mutex     // guards running and idle
+	running   int            // goroutines in the background
+	idle      chan struct{}  // closed when none runs any more; nil before Close
 	stop      context.CancelFunc
 	ctx       context.Context // of background work
 }
@@ -60,7 +62,11 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if err := namespaceRule.check("Options.Namespace", l.opts.Namespace); err != nil {
 		return nil, err
 	}
-	if err := checkPolicy("Options.OnUnavailable", l.opts.OnUnavailable); err != nil {
+	share, err := l.opts.localShare()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkUsable("Options.OnUnavailable", l.opts.OnUnavailable, l.opts.policies()); err != nil {
 		return nil, err
 	}
 	if err := l.opts.Prefetch.check(); err != nil {
@@ -80,6 +86,9 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	// the writes that DynamoDB gets are then tested without DynamoDB.
 	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
 	l.prefetch, l.pocket = l.opts.Prefetch != nil && !caps.NoIO, l.opts.pocket()
+	if share > 0 {
+		l.local = local.New(share, l.opts.CacheSize)
+	}
 	l.alarm.l = l
 	l.follow = follow.New(l.followOptions())
 	l.admin = l.newAdmin()

@@ -111,7 +111,7 @@ func (l *Limiter) convertBuckets(ctx context.Context, ids []changes.ID) {
 	out, err := l.store.Read(ctx, keys)
 	for i := range out {
 		if out[i].Present() {
-			err = errors.Join(err, l.convertLive(ctx, ids[i].Entity, ids[i].Resource))
+			err = errors.Join(err, l.convertLive(ctx, ids[i].Entity, ids[i].Resource, nil))
 		}
 	}
 	if err != nil && !errors.Is(err, ErrNoLimits) {

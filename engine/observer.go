@@ -16,9 +16,9 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventDecision      EventKind = iota + 1 // Allowed, Cached, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
+	EventDecision      EventKind = iota + 1 // Allowed, Cached, Degraded, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
 	EventStoreCall                          // Call, Latency, Requests and Units where the store tells them, Err
-	EventDegraded                           // an acquire was admitted without the store; Err
+	EventDegraded                           // an acquire was admitted without the store; Err. Under PolicyLocal there is an EventDecision, too
 	EventRefundLost                         // tokens that were to be refunded may stay charged: the outcome is unknown, or it was too late; Err, Tokens
 	EventClockAhead                         // a bucket was written by a clock that is Ahead of ours by more than 10 s; without Entity, an audit event by more than a minute
 	EventLargeRecord                        // a bucket costs more than one write unit; Bytes
@@ -28,10 +28,11 @@ const (
 	EventSkipped                            // a list left out Skipped records or index entries that are not this library's, or cannot be read; Err: the first reason
 	EventConfigChanged                      // another process has changed the configuration of Entity, or of Resource; without both, of the system or of anything
 	EventLeaseEnded                         // a lease was committed, which sets Allowed, or rolled back; Held
+	EventUsageLost                          // what local buckets admitted is not counted in the store: the limiter closed before the store was back; Tokens, Err
 )
 
 var kindNames = [...]string{
-	"", "decision", "store_call", "degraded", "refund_lost", "clock_ahead", "large_record", "contention", "store_clock", "refresh", "skipped", "config_changed", "lease_ended",
+	"", "decision", "store_call", "degraded", "refund_lost", "clock_ahead", "large_record", "contention", "store_clock", "refresh", "skipped", "config_changed", "lease_ended", "usage_lost",
 }
 
 // String returns the kind's name in lower case, such as "refund_lost", for logs and as an attribute of metrics.
@@ -47,6 +48,7 @@ type Event struct {
 	Kind             EventKind
 	Entity, Resource string
 	Allowed, Cached  bool
+	Degraded         bool   // decided by a local bucket, without the store: PolicyLocal
 	Limit            string // the name of the limit that decided a denial: ExceededError.Primary
 	Level            Level  // the level that the limit comes from
 	Denier           string // whose limit it is: Entity, or one of its parents

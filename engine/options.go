@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
@@ -16,6 +17,7 @@ type Options struct {
 	Namespace       string           // default "default"; others must be registered
 	CreateNamespace bool             // register Namespace at first use where it is missing
 	OnUnavailable   Policy           // default: what is stored for the system, else PolicyBlock
+	LocalShare      float64          // the part of each limit that this process may admit by itself under PolicyLocal, which needs it: in (0, 1]; nine decimals count. N processes with the share 1/N admit about the whole limit
 	Timeout         time.Duration    // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
 	FollowInterval  time.Duration    // how often the limiter looks for changes of the configuration by others while it is used, 10 ms to ConfigTTL, default 1 s; < 0: never
 	ConfigTTL       time.Duration    // how long configuration is used without looking for changes, or without success, default 60 s; < 0: it is read each time
@@ -102,6 +104,26 @@ func (o *Options) withDefaults() Options {
 		r.Sleep = pause.For
 	}
 	return r
+}
+
+// policies is the last policy that may be named: PolicyLocal needs a share.
+func (o *Options) policies() Policy {
+	if o.LocalShare == 0 {
+		return PolicyAllow
+	}
+	return PolicyLocal
+}
+
+// localShare returns LocalShare, 0 if there is none.
+func (o *Options) localShare() (local.Share, error) {
+	if o.LocalShare == 0 {
+		return 0, nil
+	}
+	share, valid := local.ShareOf(o.LocalShare)
+	if !valid {
+		return 0, &ValidationError{"Options.LocalShare", o.LocalShare, "must be above 0 and at most 1; with N processes, 1/N"}
+	}
+	return share, nil
 }
 
 // shortestInterval is the least FollowInterval.

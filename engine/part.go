@@ -20,10 +20,11 @@ type part struct {
 
 // rare is what few parts have.
 type rare struct {
-	rest   []amount     // all required limits, then those that came later, behind room
-	late   []string     // the names of those that came later
-	unsure *unsure      // nil: there is none
-	owed   *pocket.Owed // what a retired buyer has left; nil: the part is a lease's
+	rest   []amount      // all required limits, then those that came later, behind room
+	late   []string      // the names of those that came later
+	unsure *unsure       // nil: there is none
+	owed   *pocket.Owed  // what a retired buyer has left, or a local bucket owes; nil: the part is a lease's
+	local  *limitset.Set // the limits of the bucket in the store, of which required is a share; nil: the part was charged to the store
 }
 
 func (p *part) late() []string {
@@ -47,6 +48,14 @@ func (p *part) rarely() *rare {
 		p.rare = new(rare)
 	}
 	return p.rare
+}
+
+// configured are the limits of the bucket in the store that counted at the acquire.
+func (p *part) configured() *limitset.Set {
+	if p.rare != nil && p.rare.local != nil {
+		return p.rare.local
+	}
+	return p.required
 }
 
 // nonce is the one of the next charge without the token check.
@@ -242,7 +251,7 @@ func (p *part) left(i int) int64 {
 // newLease holds what the attempt has charged.
 func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
 	first := &a.charges[0]
-	lease := &Lease{l: l, chargedAt: a.now, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
+	lease := &Lease{l: l, chargedAt: a.now, degraded: a.local, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
 	if a.n > 1 || first.state != a.root {
 		lease.path = &path{root: a.root}
 	}
@@ -254,6 +263,9 @@ func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
 		}
 		if c.result == applied {
 			p.hold(c)
+			if a.local {
+				p.rarely().local = c.configured
+			}
 		} else { // a request of zeros only: nothing was charged
 			l.holdNothing(p, c)
 		}

@@ -22,7 +22,7 @@ type Request struct {
 // Decision is the answer of [Limiter.Allow].
 type Decision struct {
 	Allowed    bool
-	Degraded   bool          // admitted by policy, without the store
+	Degraded   bool          // decided by policy, without the store
 	RetryAfter time.Duration // of a denial: when the same request would be admitted; the largest Duration if never
 
 	limits snapshot
@@ -36,6 +36,7 @@ const (
 	PolicyDefault Policy = changes.PolicyDefault // not set: the request's policy comes first, then the limiter's, then the one stored for the system, then PolicyBlock
 	PolicyBlock   Policy = changes.PolicyBlock   // the acquire fails with ErrUnavailable
 	PolicyAllow   Policy = changes.PolicyAllow   // the acquire is admitted with a degraded lease that does nothing
+	PolicyLocal   Policy = changes.PolicyLocal   // the process decides by itself, by its share of the limits; see Options.LocalShare
 )
 
 // String is the policy's name as the command line spells it.

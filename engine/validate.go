@@ -143,23 +143,32 @@ func checkTokens(field string, tokens Tokens, lowest int64) error {
 	return nil
 }
 
+// checkPolicy checks a policy that is to be stored.
 func checkPolicy(field string, p Policy) error {
-	if p > PolicyAllow {
-		return &ValidationError{field, p, "must be PolicyDefault, PolicyBlock or PolicyAllow"}
+	if p > PolicyLocal {
+		return &ValidationError{field, p, "must be PolicyDefault, PolicyBlock, PolicyAllow or PolicyLocal"}
 	}
 	return nil
 }
 
+// checkUsable checks a policy that is to decide: the last one that may be named depends on the options.
+func checkUsable(field string, p, last Policy) error {
+	if p == PolicyLocal && last < PolicyLocal {
+		return &ValidationError{field, p, "needs Options.LocalShare: set it to the part of each limit that this process may admit by itself"}
+	}
+	return checkPolicy(field, p)
+}
+
 // checkRequest returns a *ValidationError for everything that is wrong whatever limits are configured.
-func checkRequest(r *Request) error {
-	if err := checkScope(r); err != nil {
+func checkRequest(r *Request, policies Policy) error {
+	if err := checkScope(r, policies); err != nil {
 		return err
 	}
 	return checkTokens("Consume", r.Consume, 0)
 }
 
 // checkScope is checkRequest without the check of the amounts.
-func checkScope(r *Request) error {
+func checkScope(r *Request, policies Policy) error {
 	if err := checkEntity(r.Entity); err != nil {
 		return err
 	}
@@ -172,7 +181,7 @@ func checkScope(r *Request) error {
 	if err := checkGiven("Override", r.Override); err != nil {
 		return err
 	}
-	return checkPolicy("OnUnavailable", r.OnUnavailable)
+	return checkUsable("OnUnavailable", r.OnUnavailable, policies)
 }
 
 // list joins names in order, for messages.
@@ -186,9 +195,9 @@ func list(names []string) string {
 
 func (a *attempt) check() error {
 	if a.inspects && len(a.req.Consume) == 0 {
-		return checkScope(&a.req)
+		return checkScope(&a.req, a.policies)
 	}
-	return checkRequest(&a.req)
+	return checkRequest(&a.req, a.policies)
 }
 
 // checkNames refuses names that no level of the path has, and amounts that no level has looked at.

@@ -123,7 +123,7 @@ func TestCheckRequest(t *testing.T) {
 		}),
 		"OnUnavailable": with(func(r *Request) { r.OnUnavailable = 77 }),
 	} {
-		expect(t, field, checkRequest(r), field)
+		expect(t, field, checkRequest(r, PolicyAllow), field)
 	}
 	expect(t, "16 limits", checkGiven("Limits", limits[:16]), "")
 	expect(t, "none given", checkGiven("Limits", nil), "")

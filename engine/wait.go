@@ -27,18 +27,34 @@ const mostJitter = 10 * time.Millisecond
 // Options.MaxReserve bounds how far ahead tokens are reserved. Callers that would be due later wait in their process, in order;
 // between processes the order is then not kept. If it is negative nothing is reserved: one caller of each process asks when its
 // tokens should be there. A process that dies loses what its callers have reserved.
+//
+// While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	asked, since := false, l.clock.now()
+	for since := l.clock.now(); ; {
+		lease, err := l.waitForStore(ctx, r, since)
+		exceeded, denied := errors.AsType[*ExceededError](err)
+		if !denied || !exceeded.local {
+			return lease, err
+		}
+		if err := l.sleepFor(ctx, exceeded); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// waitForStore is Wait until the store decides, or a local bucket denies. since is when the caller came.
+func (l *Limiter) waitForStore(ctx context.Context, r Request, since int64) (*Lease, error) {
+	asked := false
 	for restarts := 0; restarts <= mostRestarts; restarts++ {
 		if asked {
 			a := l.attempts.Get().(*attempt)
 			a.waits = since
 			lease, err := l.acquire(ctx, a, r)
 			exceeded, denied := errors.AsType[*ExceededError](err)
-			if !denied || exceeded.NeverFits {
+			switch {
+			case !denied || exceeded.NeverFits || exceeded.local:
 				return lease, err
-			}
-			if ctx.Err() != nil {
+			case ctx.Err() != nil:
 				return nil, &deadlineError{exceeded, ctx.Err()}
 			}
 		}
@@ -74,7 +90,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
 		return nil, errRestart
 	case err != nil:
-		return l.unlessByPolicy(ctx, r, err)
+		return l.acquireByPolicy(ctx, a, r, err)
 	case a.beyond:
 		return nil, errRestart
 	case !a.takes:
@@ -83,23 +99,10 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since
 	m, q, decided := l.join(ctx, a)
 	if !decided {
 		if err := q.wait(ctx, l.budget(ctx, a), m); err != nil {
-			return l.unlessByPolicy(ctx, r, err)
+			return l.acquireByPolicy(ctx, a, r, err)
 		}
 	}
 	return l.conclude(ctx, a, r, m)
-}
-
-// decides reports whether a denial of the attempt is one for its caller. One that waits asks first, and goes on to wait.
-func (a *attempt) decides(ctx context.Context) bool {
-	return a.waits == 0 || a.beyond || ctx.Err() != nil
-}
-
-// unlessByPolicy returns a lease without the store if the policy says so, and else the error.
-func (l *Limiter) unlessByPolicy(ctx context.Context, r *Request, err error) (*Lease, error) {
-	if err = store.Failure(ctx, err); l.admitsByPolicy(ctx, r, err) {
-		return &Lease{degraded: true}, nil
-	}
-	return nil, err
 }
 
 // asksFirst reports whether an ordinary acquire comes first: it converts buckets, denies what never fits, finds the record where
@@ -127,15 +130,23 @@ func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 		if !denied || exceeded.NeverFits {
 			return lease, err
 		}
-		left := store.Remaining(ctx)
-		if left < exceeded.RetryAfter {
-			return nil, &deadlineError{exceeded, context.DeadlineExceeded}
-		}
-		jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
-		if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
-			return nil, &deadlineError{exceeded, err}
+		if err := l.sleepFor(ctx, exceeded); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// sleepFor sleeps until the time that a denial says. It returns an error, at once, if ctx ends before that.
+func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
+	left := store.Remaining(ctx)
+	if left < exceeded.RetryAfter {
+		return &deadlineError{exceeded, context.DeadlineExceeded}
+	}
+	jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
+	if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
+		return &deadlineError{exceeded, err}
+	}
+	return nil
 }
 
 // waiting is a caller in a queue. What follows the waiter is written before done is sent to.
@@ -215,7 +226,7 @@ func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *waiti
 	case reserve.Admitted:
 		return l.admitWaiter(a, r, m), nil
 	case reserve.Failed:
-		return l.unlessByPolicy(ctx, r, m.err)
+		return l.acquireByPolicy(ctx, a, r, m.err)
 	case reserve.Again:
 		return nil, errRestart
 	case reserve.Closed:

@@ -103,6 +103,7 @@ const (
 	PolicyDefault = iota // nothing is stored
 	PolicyBlock
 	PolicyAllow
+	PolicyLocal
 )
 
 // String is the policy's name.
@@ -112,6 +113,8 @@ func (p Policy) String() string {
 		return "block"
 	case PolicyAllow:
 		return "allow"
+	case PolicyLocal:
+		return "local"
 	default:
 		return "default"
 	}

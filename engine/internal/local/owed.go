@@ -1,0 +1,103 @@
+package local
+
+import (
+	"github.com/zeroae/zae-limiter-go/backend/num"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+)
+
+// Owed is what a local bucket owes to the store's: a write-back. It does not change until it is done.
+type Owed struct {
+	ID
+	Configured *limitset.Set // the limits by which the bucket was judged last
+	Items      []Item
+	Acquired   int64
+	Born       num.Int // the life of the record that Held and refunds are of; Done takes the one that was written
+	Tag        any     // the caller's
+
+	state *state
+}
+
+// Item is what is owed of one limit, in tokens.
+type Item struct {
+	Name string
+	Used int64 // what the counter of usage grows by; below zero if more was refunded than consumed
+	Due  int64 // what the bucket is charged, without the token check; below zero for a refund
+	Held int64 // what write-backs have charged and not refunded; Done takes what it is then
+}
+
+// Next returns a write-back that the caller makes, and reports by Done, Again or Drop. It returns nil if there is none; then the
+// caller must not call Next again until it is told to start. Several goroutines may make write-backs at the same time: all of
+// them then stop at nil.
+func (b *Buckets) Next(now int64) *Owed {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if len(b.queue) == 0 {
+		b.queue, b.writing = nil, false
+		return nil
+	}
+	s := b.queue[0]
+	b.queue[0], b.queue = nil, b.queue[1:]
+	s.queued, s.sending = false, true
+	if s.owed == nil {
+		s.owed = s.takeOwed(now)
+	}
+	return s.owed
+}
+
+// takeOwed takes out what is owed.
+func (s *state) takeOwed(now int64) *Owed {
+	o := &Owed{ID: s.id, Configured: s.configured, Acquired: s.acquired, Born: s.born, state: s}
+	s.acquired = 0
+	for i := range s.accounts {
+		a := &s.accounts[i]
+		if a.used == 0 {
+			continue
+		}
+		due := min(a.used, max(0, a.deficit(now)))
+		if a.used < 0 {
+			due = -min(-a.used, a.held)
+		}
+		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held})
+		a.used = 0
+	}
+	return o
+}
+
+// Done says that a write-back is made. start is that of Take.
+func (b *Buckets) Done(now int64, o *Owed) (start bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	s := o.state
+	if s.born != o.Born { // what was charged to an earlier life is not to be refunded
+		for i := range s.accounts {
+			s.accounts[i].held = 0
+		}
+		s.born = o.Born
+	}
+	for _, item := range o.Items {
+		if i := s.index(item.Name); i >= 0 {
+			s.accounts[i].held = item.Held
+		}
+	}
+	return b.endLocked(now, s)
+}
+
+// Again says that a write-back is not made, and is to be tried again after the others. start is that of Take.
+func (b *Buckets) Again(now int64, o *Owed) (start bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	o.state.sending = false
+	return b.putLocked(now, o.state)
+}
+
+// Drop says that a write-back will never be made. start is that of Take.
+func (b *Buckets) Drop(now int64, o *Owed) (start bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.endLocked(now, o.state)
+}
+
+func (b *Buckets) endLocked(now int64, s *state) (start bool) {
+	s.owed, s.sending = nil, false
+	return b.putLocked(now, s)
+}

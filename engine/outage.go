@@ -1,0 +1,198 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
+	"github.com/zeroae/zae-limiter-go/engine/internal/local"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+)
+
+// acquireByPolicy decides an acquire that has failed with err, by policy if the store could not be reached. Other errors are
+// returned. failed is the attempt at it.
+func (l *Limiter) acquireByPolicy(ctx context.Context, failed *attempt, r *Request, err error) (lease *Lease, _ error) {
+	err = store.Failure(ctx, err)
+	switch l.policyAfter(r, err) {
+	case PolicyAllow:
+		l.reportDegraded(ctx, r, err)
+		return &Lease{degraded: true}, nil
+	case PolicyLocal:
+		a := l.attempts.Get().(*attempt)
+		defer l.release(a)
+		a.waits = failed.waits
+		admitted, err := l.decideLocally(ctx, a, r, err)
+		switch {
+		case err != nil:
+			return nil, err
+		case !admitted:
+			return nil, l.exceeded(a)
+		}
+		return l.newLease(a, r), nil
+	}
+	return nil, err
+}
+
+// allowByPolicy is acquireByPolicy without a lease.
+func (l *Limiter) allowByPolicy(ctx context.Context, r *Request, err error) (d Decision, _ error) {
+	err = store.Failure(ctx, err)
+	switch l.policyAfter(r, err) {
+	case PolicyAllow:
+		l.reportDegraded(ctx, r, err)
+		return Decision{Allowed: true, Degraded: true}, nil
+	case PolicyLocal:
+		a := l.attempts.Get().(*attempt)
+		defer l.release(a)
+		admitted, err := l.decideLocally(ctx, a, r, err)
+		if err != nil {
+			return Decision{}, err
+		}
+		d.Allowed, d.Degraded = admitted, true
+		d.RetryAfter, _, err = l.fillSnapshot(a, &d.limits)
+		return d, err
+	}
+	return d, err
+}
+
+// policyAfter is the policy that decides after err; PolicyBlock if it is no outage.
+func (l *Limiter) policyAfter(r *Request, err error) Policy {
+	if !errors.Is(err, ErrUnavailable) {
+		return PolicyBlock
+	}
+	return l.policyFor(r)
+}
+
+// reportDegraded reports an acquire that was admitted without the store.
+func (l *Limiter) reportDegraded(ctx context.Context, r *Request, err error) {
+	l.observe(Event{Kind: EventDegraded, Entity: r.Entity, Resource: r.Resource, Err: err})
+	l.warn(ctx, l.clock.now(), "limiter: admitted without the store, by policy", "error", err)
+}
+
+// decideLocally decides a request by the local buckets of its path. cause is why the store has not decided it; it is part of the
+// error if they cannot decide either.
+func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cause error) (admitted bool, err error) {
+	if l.local == nil {
+		return false, undecided(cause, errNoShare)
+	}
+	if a.now, err = l.now(); err != nil {
+		return false, err
+	}
+	a.req, a.local = *r, true
+	var path [mostPath]local.Charge
+	if err := l.resolveLocally(a, &path); err != nil {
+		return false, err
+	}
+	if a.n == 0 {
+		return false, undecided(cause, errLimitsUnknown)
+	}
+	for i := range a.n {
+		if c := &a.charges[i]; c.beyond {
+			return false, undecided(cause, beyondShare(c))
+		}
+	}
+	verdict, start := l.local.Take(a.now, path[:a.n], !a.within)
+	if start {
+		l.start(l.writeBackAll)
+	}
+	if verdict == local.Full {
+		return false, undecided(cause, errLocalFull)
+	}
+	admitted = verdict == local.Admitted
+	for i := range a.n {
+		if a.charges[i].result = denied; admitted {
+			a.charges[i].result = applied
+		}
+	}
+	if a.admitted = admitted; l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
+		l.observeDecision(a, r, admitted)
+	}
+	if admitted {
+		l.reportDegraded(ctx, r, cause)
+	}
+	return admitted, nil
+}
+
+// deniesLocally reports whether a denial is one for its caller: a caller of Wait goes on to wait unless its context ends before.
+func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
+	if a.decides(ctx) {
+		return true
+	}
+	wait, _, err := l.fillSnapshot(a, new(snapshot))
+	return err != nil || store.Remaining(ctx) < wait
+}
+
+// resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
+// nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
+func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	a.n, a.root = 0, nil
+	id, names := bucketID{a.req.Entity, a.req.Resource}, 0
+	for depth := 0; depth < mostPath && (depth == 0 || id.entity != ""); depth++ {
+		b, conf, err := l.knownConfig(&id, a.now)
+		if err != nil {
+			return err
+		}
+		if depth == 0 {
+			a.root = b
+		}
+		if conf == nil && depth == 0 {
+			conf = new(config)
+		}
+		if conf == nil {
+			a.n = 0
+			return nil
+		}
+		c := a.addCharge(b, conf, depth == 0, l.noRegimes)
+		if err := l.require(a, c); err != nil {
+			return err
+		}
+		if c.required != nil {
+			names = max(names, l.assumeLocally(a, c, &path[a.n]))
+			a.n++
+		}
+		id.entity = conf.parent
+	}
+	if a.n > 0 && names < len(a.req.Consume) {
+		return a.checkNames()
+	}
+	return nil
+}
+
+// knownConfig returns the configuration of a bucket as it is in memory, however old; nil if it is not.
+func (l *Limiter) knownConfig(id *bucketID, now int64) (*bucketState, *config, error) {
+	b, err := l.stateAt(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if conf := b.conf.Load(); conf != nil {
+		return b, conf, nil
+	}
+	epoch := b.epoch.Load()
+	stored, seq, age := l.follow.Get(id.entity, id.resource, now)
+	if age == follow.Unknown {
+		return b, nil, nil
+	}
+	conf, err := l.use(b, &stored, seq, 0, epoch)
+	return b, conf, err
+}
+
+// assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.
+func (l *Limiter) assumeLocally(a *attempt, c *bucketCharge, to *local.Charge) (named int) {
+	configured := c.required
+	limits := l.local.Limits(configured)
+	if c.stored == configured {
+		c.stored = limits
+	}
+	c.configured, c.required, c.born = configured, limits, backend.Num{}
+	named = c.assume(limits, a.req.Consume)
+	clear(c.tats[:])
+	c.fromLastSeen = true
+	*to = local.Charge{
+		ID: local.ID{Entity: c.state.id.entity, Resource: c.state.id.resource}, Configured: configured, Limits: limits,
+		Need: c.need[:len(limits.Terms)], Tats: &c.tats,
+	}
+	return named
+}
