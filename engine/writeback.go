@@ -55,8 +55,10 @@ func (l *Limiter) tryWriteBack(ctx context.Context, o *local.Owed) error {
 		l.local.Done(now, o)
 	case errors.Is(err, ErrOutOfRange): // trying again would not help
 		l.loseUsage(o, err)
-	default:
+	case o.Tag != nil && o.Tag.(*part).unsure() != nil:
 		l.local.Again(now, o)
+	default:
+		l.local.Undo(now, o)
 	}
 	return err
 }

@@ -2,10 +2,11 @@ package local
 
 import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 )
 
-// Owed is what a local bucket owes to the store's: a write-back. It does not change until it is done.
+// Owed is what a local bucket owes to the store's: a write-back.
 type Owed struct {
 	ID
 	Configured *limitset.Set // the limits by which the bucket was judged last
@@ -23,9 +24,11 @@ type Item struct {
 	Used int64 // what the counter of usage grows by; below zero if more was refunded than consumed
 	Due  int64 // what the bucket is charged, without the token check; below zero for a refund
 	Held int64 // what write-backs have charged and not refunded; Done takes what it is then
+
+	rate bucket.Rate
 }
 
-// Next returns a write-back that the caller makes, and reports by Done, Again or Drop. It returns nil if there is none; then the
+// Next returns a write-back that the caller makes, and reports by Done, Undo, Again or Drop. It returns nil if there is none; then the
 // caller must not call Next again until it is told to start. Several goroutines may make write-backs at the same time: all of
 // them then stop at nil.
 func (b *Buckets) Next(now int64) *Owed {
@@ -57,7 +60,7 @@ func (s *state) takeOwed(now int64) *Owed {
 		if a.used < 0 {
 			due = -min(-a.used, a.held)
 		}
-		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held})
+		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held, rate: a.rate})
 		a.used = 0
 	}
 	return o
@@ -82,7 +85,25 @@ func (b *Buckets) Done(now int64, o *Owed) (start bool) {
 	return b.endLocked(now, s)
 }
 
-// Again says that a write-back is not made, and is to be tried again after the others. start is that of Take.
+// Undo says that a write-back is certainly not made: what it was for is owed again, and the next one is computed when it is made.
+// start is that of Take.
+func (b *Buckets) Undo(now int64, o *Owed) (start bool) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	s := o.state
+	s.acquired += o.Acquired
+	for _, item := range o.Items {
+		i := s.index(item.Name)
+		if i < 0 { // it was full, and not needed any more
+			i = len(s.accounts)
+			s.accounts = append(s.accounts, account{name: item.Name, rate: item.rate, held: item.Held})
+		}
+		s.accounts[i].used += item.Used
+	}
+	return b.endLocked(now, s)
+}
+
+// Again says that a write-back may have been made, and is to be tried again as it is, after the others. start is that of Take.
 func (b *Buckets) Again(now int64, o *Owed) (start bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()

@@ -121,13 +121,9 @@ func (a *account) exceedsDebt(now, n int64) bool {
 	return n > 0 && a.rate.DebtLimit(y).Less(a.rate.Base(a.at, y).Add(a.rate.Cost(n)))
 }
 
-// settle charges n tokens, or refunds −n. As in the store, a refund to a limit that is full has no effect later.
+// settle charges n tokens, or refunds −n. A refund to a limit that is full has no effect later.
 func (a *account) settle(now, n int64) {
-	y := a.rate.Y(now)
-	base := a.at.At
-	if n >= 0 || !a.at.Seen {
-		base = a.rate.Base(a.at, y)
-	}
+	base := a.rate.Base(a.at, a.rate.Y(now))
 	a.at = bucket.Arrival{At: base.Add(a.rate.Cost(n)), Seen: true}
 	a.used += n
 }
