@@ -1,6 +1,7 @@
 package local
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
@@ -65,6 +66,9 @@ const (
 func (b *Buckets) Take(now int64, path []Charge, acquire bool) (v Verdict, start bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
+	if slices.ContainsFunc(path, func(c Charge) bool { return b.all[c.ID] == nil }) {
+		b.makeRoomLocked(now) // before the path's own are made, which are full
+	}
 	v = Admitted
 	states := make([]*state, 0, len(path))
 	defer func() {
@@ -74,7 +78,7 @@ func (b *Buckets) Take(now int64, path []Charge, acquire bool) (v Verdict, start
 	}()
 	for i := range path {
 		c := &path[i]
-		s := b.findLocked(now, c.ID)
+		s := b.findLocked(c.ID)
 		if s == nil {
 			return Full, false
 		}
@@ -121,26 +125,27 @@ func (b *Buckets) Settle(now int64, id ID, configured, limits *limitset.Set, del
 	return "", b.putLocked(now, s)
 }
 
-// findLocked finds or makes a bucket, nil if there is no room.
-func (b *Buckets) findLocked(now int64, id ID) *state {
-	if s := b.all[id]; s != nil {
-		return s
-	}
+// mostTried is how many buckets makeRoomLocked looks at: those that can be dropped do not become more.
+const mostTried = 4
+
+// makeRoomLocked drops some buckets that new ones would equal. A range over a map begins anywhere.
+func (b *Buckets) makeRoomLocked(now int64) {
 	tried := 0
-	for _, s := range b.all { // a range over a map begins anywhere
+	for _, s := range b.all {
 		if b.dropLocked(now, s); tried == mostTried {
-			break
+			return
 		}
 		tried++
 	}
-	if len(b.all) >= b.most {
-		return nil
+}
+
+// findLocked finds or makes a bucket, nil if there is no room.
+func (b *Buckets) findLocked(id ID) *state {
+	if s := b.all[id]; s != nil || len(b.all) >= b.most {
+		return s
 	}
 	return b.addLocked(id)
 }
-
-// mostTried is how many buckets are looked at before another one is made: those that can be dropped do not become more.
-const mostTried = 4
 
 func (b *Buckets) addLocked(id ID) *state {
 	s := &state{id: id}

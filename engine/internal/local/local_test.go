@@ -183,6 +183,12 @@ func TestPath(t *testing.T) {
 	if d.take(set, 6, "child-1", "parent") != local.Admitted || d.take(set, 6, "child-2", "parent") != local.Denied {
 		t.Error("two children took more than the parent has")
 	}
+	for range 10 { // at first use too
+		d.take(set, 10, "child-3", "parent-3")
+	}
+	if d.take(set, 1, "child-3") != local.Denied || d.take(set, 1, "parent-3") != local.Denied {
+		t.Error("a path at first use has lost a bucket")
+	}
 	if d.take(set, 10, "child-2") != local.Admitted {
 		t.Error("a denial by the parent has charged the child")
 	}
