@@ -50,9 +50,9 @@ func (r *story) down() { r.faults.SetPlan(conformance.Always(conformance.Fail)) 
 func (r *story) up() { r.faults.SetPlan(nil) }
 
 // wantCounted compares what the user's bucket has counted.
-func (r *story) wantCounted(what, tokens string, acquires int64) {
+func (r *story) wantCounted(what, tokens string, acquires int64, change ...func(*engine.Options)) {
 	r.Helper()
-	all, err := r.limiter().BucketStates(r.Context(), []engine.BucketName{{Entity: user, Resource: api}})
+	all, err := r.limiter(change...).BucketStates(r.Context(), []engine.BucketName{{Entity: user, Resource: api}})
 	r.must(err)
 	if len(all) != 1 {
 		r.Fatalf("%s: no bucket", what)
