@@ -9,7 +9,7 @@ import (
 // systemSetCmd sets the system's limits.
 type systemSetCmd struct {
 	Limit         []limitFlag `short:"l" placeholder:"LIMIT" help:"name:rate[/period][:burst], for example rpm:100 or tpm:10000/min:15000; period: s, min, hour, day, or a number of them. Repeatable. Default with --on-unavailable: the limits do not change."`
-	OnUnavailable string      `enum:"allow,block," default:"" placeholder:"allow|block" help:"Admit or fail acquires while the store is unreachable. Default: the policy does not change; without one, block."`
+	OnUnavailable string      `enum:"allow,block,local," default:"" placeholder:"allow|block|local" help:"While the store is unreachable, admit acquires, fail them, or let each process decide by its share of the limits (Options.LocalShare; a program without one fails them). Default: the policy does not change; without one, block."`
 	Output
 }
 
@@ -17,7 +17,7 @@ func (c *systemSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) err
 	if len(c.Limit) == 0 && c.OnUnavailable == "" {
 		return usageErrorf("nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow")
 	}
-	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock}
+	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock, "local": engine.PolicyLocal}
 	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
 	if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
 		return err

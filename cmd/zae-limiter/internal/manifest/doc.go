@@ -6,7 +6,7 @@
 //	manifest: default             # its name; it manages all settings that it sets
 //	namespace: default
 //	system:
-//	  on_unavailable: block       # or allow
+//	  on_unavailable: block       # or allow, local
 //	  limits: {rpm: 1000, tpm: 10000/min:15000}
 //	resources:
 //	  gpt-4:
