@@ -34,7 +34,7 @@ func scrape(t *testing.T) (text string, names []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind := engine.EventDecision; kind <= engine.EventLeaseEnded; kind++ {
+	for kind := engine.EventDecision; kind <= engine.EventUsageLost; kind++ {
 		for _, allowed := range []bool{false, true} {
 			e := engine.Event{
 				Kind: kind, Entity: "a", Resource: "api", Allowed: allowed, Cached: !allowed, Limit: "rpm", Denier: "a", Attempts: 1,
@@ -168,7 +168,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	observer, read := observe(t, nil)
-	for kind := engine.EventDecision; kind <= engine.EventLeaseEnded; kind++ {
+	for kind := engine.EventDecision; kind <= engine.EventUsageLost; kind++ {
 		observer.Observe(engine.Event{
 			Kind: kind, Resource: "r", Limit: "l", Tokens: engine.Tokens{"l": 1}, Call: "read", Requests: 1, Units: 1, Err: backend.ErrRejected, Waited: 1,
 		})

@@ -11,7 +11,7 @@
 //	zae_limiter.wait.duration        s           resource, outcome: a histogram of how long callers of Wait waited
 //	zae_limiter.lease.duration       s           resource, result: a histogram of how long leases were held
 //	zae_limiter.tokens               {token}     resource, limit: what admitted requests took, before adjustments
-//	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy, and not in decisions
+//	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy; in decisions only under policy Local
 //	zae_limiter.refunds.lost         {token}     resource, limit: tokens that may stay charged
 //	zae_limiter.events               {event}     kind: other events, by engine.EventKind.String, such as contention
 //	zae_limiter.store.call.duration  s           call, error.type: a histogram
@@ -22,12 +22,12 @@
 //
 //	outcome     admitted or denied
 //	result      committed or rolled_back
-//	source      memory if the decision cost no call to the store, else store
+//	source      local if the policy Local has decided, without the store; memory if the decision cost no call to the store; else store
 //	limit       the limit's name; of decisions only of those that denied
 //	level       where the limit that denied is configured: entity+resource, entity, resource, system or request
 //	denier      entity if the limit that denied is the entity's own, else parent
 //	call        read, apply, commit, list, scan or sweep
-//	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed
+//	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed, usage_lost
 //	error.type  unavailable, outcome_unknown, contention, rejected, canceled, timeout or _OTHER; only of failed calls
 //	entity      what Options.Entity returns, of the metrics that have a resource; by default there is no such attribute
 //

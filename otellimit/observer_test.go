@@ -145,6 +145,25 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// What the policy Local decides is a decision of its own source, and an admission without the store, too.
+func TestLocal(t *testing.T) {
+	observer, read := observe(t, nil)
+	l := limitertest.New(t, &engine.Options{Observer: observer, OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+	l.Down()
+	r := request("a", engine.Tokens{"rpm": 1})
+	r.Limits = []engine.Limit{engine.PerDay("rpm", 4)}
+	for range 3 {
+		if _, err := l.Allow(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := read()
+	if got["degraded{resource=api}"] != 2 || got["decisions{outcome=admitted,resource=api,source=local}"] != 2 ||
+		got["decisions{denier=entity,level=request,limit=rpm,outcome=denied,resource=api,source=local}"] != 1 {
+		t.Error(got)
+	}
+}
+
 // Each kind of event is counted, also a kind that is new.
 func TestEvents(t *testing.T) {
 	observer, read := observe(t, nil)
@@ -168,11 +187,12 @@ func TestEvents(t *testing.T) {
 		"events{kind=skipped}":                                      1,
 		"events{kind=config_changed}":                               1,
 		"lease.duration{resource=api,result=rolled_back}":           1,
+		"events{kind=usage_lost}":                                   1,
 		"events{kind=" + newKind().String() + "}":                   1,
 	})
 }
 
-func newKind() engine.EventKind { return engine.EventLeaseEnded + 1 }
+func newKind() engine.EventKind { return engine.EventUsageLost + 1 }
 
 // The first type of error that matches is the attribute.
 func TestErrorTypes(t *testing.T) {

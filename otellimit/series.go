@@ -15,14 +15,18 @@ type source uint8
 const (
 	fromStore source = iota
 	fromMemory
-	sources // how many there are
+	fromLocal // by the policy Local, without the store
+	sources   // how many there are
 )
 
 // String returns the value of the attribute.
-func (s source) String() string { return [sources]string{"store", "memory"}[s] }
+func (s source) String() string { return [sources]string{"store", "memory", "local"}[s] }
 
 func sourceOf(e *engine.Event) source {
-	if e.Cached {
+	switch {
+	case e.Degraded:
+		return fromLocal
+	case e.Cached:
 		return fromMemory
 	}
 	return fromStore
