@@ -12,15 +12,15 @@ import (
 // Each kind has a name of its own, and a number that has none is shown.
 func TestEventKindString(t *testing.T) {
 	names := map[string]engine.EventKind{}
-	for kind := engine.EventDecision; kind <= engine.EventLeaseEnded; kind++ {
+	for kind := engine.EventDecision; kind <= engine.EventUsageLost; kind++ {
 		if before, taken := names[kind.String()]; taken || kind.String() == "" {
 			t.Errorf("kinds %d and %d are both called %q", before, kind, kind)
 		}
 		names[kind.String()] = kind
 	}
-	equal(t, "names", []string{engine.EventDecision.String(), engine.EventRefundLost.String(), engine.EventLeaseEnded.String()},
-		[]string{"decision", "refund_lost", "lease_ended"})
-	equal(t, "others", fmt.Sprint(engine.EventKind(0), (engine.EventLeaseEnded+1), engine.EventKind(255)), "event_0 event_13 event_255")
+	equal(t, "names", []string{engine.EventDecision.String(), engine.EventRefundLost.String(), engine.EventUsageLost.String()},
+		[]string{"decision", "refund_lost", "usage_lost"})
+	equal(t, "others", fmt.Sprint(engine.EventKind(0), (engine.EventUsageLost+1), engine.EventKind(255)), "event_0 event_14 event_255")
 }
 
 // An event of a denial says which limit of whom decided it, as the denial does, and the level that the limit comes from.
