@@ -59,6 +59,10 @@ var outcomes = []outcome{
 		means: "what is stored is found again, listed and audited.",
 	},
 	{
+		name: "Outages", stories: outages, io: true, needs: []string{"Errors", "Verdict"},
+		means: "what processes admit by themselves while the store is away is counted and charged once when it is back.",
+	},
+	{
 		name: "RecordsLevelOff", stories: levelling, needs: []string{"Expiry"},
 		means: "a store from which expired records are swept does not grow for ever.",
 	},
