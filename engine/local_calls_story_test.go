@@ -101,6 +101,34 @@ func localWait(r *story) {
 	})
 }
 
+// localWaitEvents: a caller that waits for a local bucket has one decision, which says how long it has waited.
+func localWaitEvents(r *story) {
+	r.waiters(func(w *waiters) {
+		var seen deciding
+		l := w.limiter(virtual, locally(.1), func(o *engine.Options) { o.Observer = &seen })
+		w.down()
+		for range 2 {
+			_, err := l.Wait(context.Background(), request(tokens("a", 1), engine.PerSecond("a", 10)))
+			w.must(err)
+		}
+		short, cancel := context.WithTimeout(context.Background(), time.Second/2)
+		defer cancel()
+		_, err := l.Wait(short, request(tokens("a", 1), engine.PerSecond("a", 10)))
+		w.wantError("too short a deadline", err, context.DeadlineExceeded)
+		var told []string
+		for _, e := range seen.all {
+			if e.Kind == engine.EventDecision {
+				told = append(told, fmt.Sprint(e.Allowed, e.Degraded, e.Waited.Round(time.Second), e.Limit))
+			}
+		}
+		if got, want := fmt.Sprint(told), "[true true 0s true true 1s false true 0sa]"; got != want {
+			w.Errorf("decisions are observed as %s, not %s", got, want)
+		}
+		w.up()
+		w.must(l.Close())
+	})
+}
+
 // localDo: Do runs its function and settles by the local bucket.
 func localDo(r *story) {
 	l, q := r.limiter(locally(.1)), request(tokens("a", 5), stored("a", 100))

@@ -32,6 +32,7 @@ var localStories = stories{
 	{"Mistakes", localMistakes},
 	{"Zeros", localZeros},
 	{"Wait", localWait},
+	{"WaitEvents", localWaitEvents},
 	{"Do", localDo},
 	{"Many", localMany},
 	{"ClockSetBack", localClockSetBack},

@@ -11,15 +11,16 @@
 //
 // tokens, minus what it refunds, and N processes at most N times that.
 //
-// Proof. Let y(t) be the instant t in units of the local rate. The arrival time of a limit changes only in three ways. An
-// admission of n tokens sets it to max(tat, y) + n·p, which the token check bounds by y + C′·p. An adjustment adds to it, which
-// admits nothing. A refund of n tokens subtracts n·p. Take an interval that begins at t0, and let the last admission in it be at
-// t1. After the first admission, the arrival time is at least y(t0) plus its cost. Each further admission adds its whole cost,
-// each refund subtracts its whole amount, and nothing else makes the arrival time smaller. After the last admission it is at most
-// y(t1) + C′·p. So the tokens admitted, minus those refunded, cost at most y(t1) − y(t0) + C′·p units, which is C′ tokens and
-// what the local rate yields in the interval. The argument does not use whether the store was reached meanwhile: a local bucket
-// keeps its arrival time until it is full, also when the store is back. So the bound holds for all outages within the interval
-// together, however often the store comes and goes, and includes the burst at the start of each.
+// Proof. Let y(t) be the instant t in units of the local rate, p the units of one token, and C′ the local capacity. The arrival
+// time tat of a limit changes in three ways only. An admission of n tokens sets it to max(tat, y) + n·p, which the token check
+// bounds by y + C′·p. An upward adjustment, which is no admission, adds to it. A refund of n tokens sets it to max(tat, y) − n·p. So an
+// admission raises it by n·p at least, and a refund lowers it by n·p at most. Take the first admission in an interval, at t0, and the
+// last one, at t1. After the first, tat is at least y(t0) + n·p; after the last, it is at most y(t1) + C′·p. So what is admitted, minus
+// what is refunded in between, costs at most y(t1) − y(t0) + C′·p units: that is C′ tokens, and what the local rate yields in the
+// interval. The argument does not use whether the store was reached meanwhile: a local bucket keeps its arrival time until it is full,
+// also when the store is back. So the bound holds for all outages within the interval together, however often the store comes and goes,
+// and includes the burst at the start of each. The process's clock must not step back; if it does, the bucket denies until the clock
+// has caught up.
 //
 // A process that starts has full local buckets, and counts as another process. If the limits change, the deficit is converted as
 // in the store; each change may admit one local capacity more. A limit whose local period would be above the longest legal one
