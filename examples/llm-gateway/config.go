@@ -24,16 +24,13 @@ type config struct {
 	Endpoint      string        `help:"Endpoint of DynamoDB, if it is not that of the region." env:"GATEWAY_ENDPOINT"`
 	CreateTable   bool          `help:"Create the table if it is missing. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
 	Timeout       time.Duration `help:"How long DynamoDB may take for a decision." default:"1s" env:"GATEWAY_TIMEOUT"`
-	OnUnavailable string        `help:"What happens to requests if DynamoDB cannot be reached: ${enum}." enum:"allow,block" default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
+	OnUnavailable string        `help:"What happens to requests if DynamoDB cannot be reached: ${enum}." enum:"allow,local,block" default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
+	LocalShare    float64       `help:"Part of each limit that this process admits under --on-unavailable=local: with N processes, 1/N." env:"GATEWAY_LOCAL_SHARE"`
 	Drain         time.Duration `help:"How long requests may go on when the gateway shuts down. Streams that take longer are cut." default:"20s" env:"GATEWAY_DRAIN"`
 }
 
-func (c *config) policy() engine.Policy {
-	if c.OnUnavailable == "block" {
-		return engine.PolicyBlock
-	}
-	return engine.PolicyAllow
-}
+// policies are what happens if DynamoDB cannot be reached.
+var policies = map[string]engine.Policy{"allow": engine.PolicyAllow, "local": engine.PolicyLocal, "block": engine.PolicyBlock}
 
 // openStore opens the table. If DynamoDB cannot be reached, that is no error: the policy decides about requests until it can.
 func openStore(ctx context.Context, c *config) (*dynamo.Store, error) {

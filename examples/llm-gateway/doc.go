@@ -14,8 +14,8 @@
 //     while it runs, and cut if the limit is reached. If the client goes away, what was used is charged.
 //   - serve.go serves, and shuts down in order: requests, then the limiter, then the store.
 //
-// If DynamoDB cannot be reached, requests are admitted, unless --on-unavailable is block. Metrics and readiness are on a port of their
-// own.
+// If DynamoDB cannot be reached, requests are admitted. With --on-unavailable=local each process admits its share of the limits, and with
+// block none. Metrics and readiness are on a port of their own.
 //
 // Command llm-gateway is an example: it has no billing and no other APIs than chat completions.
 package main

@@ -258,19 +258,23 @@ func TestShutdownCuts(t *testing.T) {
 	}
 }
 
-// If DynamoDB dies, the gateway admits calls, unless it shall not, and says so in its metrics.
+// If DynamoDB dies, the gateway admits calls, all or its share of the limits, unless it shall not, and says so in its metrics.
 func TestDynamoDBDies(t *testing.T) {
 	s, u := dynamotest.Start(t, nil), newUpstream(t)
 	const table = "llm-gateway"
 	allows, blocks := runOn(t, s, table, u, "--timeout=10s"), runOn(t, s, table, u, "--timeout=10s", "--on-unavailable=block")
+	shares := runOn(t, s, table, u, "--timeout=10s", "--on-unavailable=local", "--local-share=0.5")
 	allows.setLimits(t)
-	for _, r := range []*running{allows, blocks} {
+	for _, r := range []*running{allows, blocks, shares} {
 		if a := send(t.Context(), t, r.api, "alice", wholeCall); a.status != 200 || a.header.Get("X-Ratelimit-Limit-Requests") != "60" {
 			t.Fatal(a)
 		}
 	}
 	s.Kill(t)
 	if a := send(t.Context(), t, allows.api, "alice", wholeCall); a.status != 200 || a.header.Get("X-Ratelimit-Limit-Requests") != "" {
+		t.Error(a)
+	}
+	if a := send(t.Context(), t, shares.api, "alice", wholeCall); a.status != 200 || a.header.Get("X-Ratelimit-Limit-Requests") != "30" {
 		t.Error(a)
 	}
 	if a := send(t.Context(), t, blocks.api, "alice", wholeCall); a.status != 503 || a.header.Get("Retry-After") != "1" {

@@ -234,6 +234,21 @@ func TestOutage(t *testing.T) {
 	}
 }
 
+// Under the policy Local a process admits its share: here one of the three requests of a key.
+func TestOutageLocal(t *testing.T) {
+	s := start(t, &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: 1. / 3, Logger: slog.New(slog.DiscardHandler)})
+	s.upstream.usage = &usage{1, 1}
+	if status, _, text := s.call("carol", wholeCall); status != 200 { // the limits are known from now on
+		t.Fatal(status, text)
+	}
+	s.limiter.Down()
+	for _, want := range []int{200, 429} {
+		if status, header, text := s.call("carol", wholeCall); status != want || header.Get("X-Ratelimit-Limit-Requests") != "1" {
+			t.Errorf("%d %v %s", status, header, text)
+		}
+	}
+}
+
 // What is wrong with a request costs nothing.
 func TestBadRequests(t *testing.T) {
 	s := start(t, nil)

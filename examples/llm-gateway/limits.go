@@ -37,7 +37,9 @@ func openLimits(ctx context.Context, c *config) (*limits, error) {
 	if err != nil {
 		return nil, err
 	}
-	limiter, err := engine.New(store, &engine.Options{OnUnavailable: c.policy(), Timeout: c.Timeout, Observer: observer})
+	limiter, err := engine.New(store, &engine.Options{
+		OnUnavailable: policies[c.OnUnavailable], LocalShare: c.LocalShare, Timeout: c.Timeout, Observer: observer,
+	})
 	return &limits{store, limiter, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}, err
 }
 
