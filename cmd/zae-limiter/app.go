@@ -31,6 +31,7 @@ type host struct {
 	Now        func() time.Time
 	Sleep      func(context.Context, time.Duration) error
 	SampleTidy func() bool                                                     // whether this run does housekeeping; true once in a few hundred calls
+	Program    func() (string, error)                                          // the path of this program
 	OpenFile   func(name string, flag int, perm os.FileMode) (*os.File, error) // for embedded stores; nil means os.OpenFile
 }
 
@@ -38,7 +39,7 @@ type host struct {
 func realHost() host {
 	return host{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Terminal: isTerminal, Size: terminalSize, Raw: makeRaw,
-		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: pause.For,
+		Getenv: os.Getenv, Hostname: os.Hostname, Now: time.Now, Sleep: pause.For, Program: os.Executable,
 		SampleTidy: func() bool { return rand.N(300) == 0 },
 	}
 }

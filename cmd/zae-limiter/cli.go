@@ -88,5 +88,7 @@ type cli struct {
 	Completion completionCmd `cmd:"" group:"store" help:"Print a shell completion script."`
 	Complete   completeCmd   `cmd:"" hidden:""`
 
+	LoadtestProcess loadProcessCmd `cmd:"" hidden:""`
+
 	Globals
 }

@@ -23,6 +23,12 @@ var (
 	errInterrupted = errors.New("interrupted")
 	// errBoundBroken means that a limit admitted more tokens than it allows.
 	errBoundBroken = errors.New("limit violated")
+	// errProcessEnded means that a process of a load test ended before its report.
+	errProcessEnded = errors.New("it ended without a report")
+	// errProcessRubbish means that a process of a load test printed something else.
+	errProcessRubbish = errors.New("it printed something that is no report")
+	// errProcessSilent means that a process of a load test has printed nothing for too long.
+	errProcessSilent = errors.New("it has not reported")
 	// errLocalRunning means that DynamoDB Local already runs on another port.
 	errLocalRunning = errors.New("DynamoDB Local is already running")
 	// errLocalStart means that neither Docker nor Java could run DynamoDB Local.

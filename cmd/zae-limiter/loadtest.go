@@ -6,6 +6,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -25,10 +26,13 @@ type loadtestCmd struct {
 	Mode     string        `default:"lease" enum:"lease,allow" placeholder:"MODE" help:"Call to measure: lease (acquire and commit) or allow. Default: ${default}."`
 	RollBack float64       `default:"0" placeholder:"SHARE" help:"Share of the leases that are rolled back, 0 to 1. Default: ${default}."`
 
-	Processes int    `default:"1" placeholder:"N" help:"Number of simulated processes: limiters that share nothing but the store. Default: ${default}."`
-	InFlight  int    `default:"256" placeholder:"N" help:"Maximum number of concurrent calls; further arrivals wait, and latency includes that wait. Default: ${default}."`
-	Seed      uint64 `default:"1" placeholder:"N" help:"Seed of the random numbers: equal seeds give equal loads. Default: ${default}."`
-	Plot      bool   `short:"p" default:"true" negatable:"" help:"Draw latency and admissions over time below the table."`
+	Processes int           `default:"1" placeholder:"N" help:"Number of processes that share the load, up to 100. More than one need a table in DynamoDB. Default: ${default}."`
+	Limiters  int           `default:"1" placeholder:"N" help:"Number of limiters in each process, which share nothing but the store. Default: ${default}."`
+	Prefetch  bool          `help:"Let the limiters buy tokens of hot buckets in advance. The check then allows each limit one second of its rate more."`
+	InFlight  int           `default:"256" placeholder:"N" help:"Maximum number of concurrent calls of all processes; further arrivals wait, and latency includes that wait. Default: ${default}."`
+	Seed      uint64        `default:"1" placeholder:"N" help:"Seed of the random numbers: equal seeds give equal loads. Default: ${default}."`
+	Patience  time.Duration `default:"30s" hidden:"" placeholder:"DURATION" help:"How long a process may report nothing. Default: ${default}."`
+	Plot      bool          `short:"p" default:"true" negatable:"" help:"Draw latency and admissions over time below the table."`
 	Output
 }
 
@@ -68,6 +72,10 @@ func (c *loadtestCmd) validate() error {
 		return usageErrorf("--roll-back needs --mode lease")
 	case c.Processes < 1 || c.Processes > maxProcesses:
 		return usageErrorf("--processes %d must be 1 to %d", c.Processes, maxProcesses)
+	case c.Limiters < 1 || c.Limiters > maxProcesses:
+		return usageErrorf("--limiters %d must be 1 to %d", c.Limiters, maxProcesses)
+	case c.Patience <= 0:
+		return usageErrorf("--patience %v must be above 0s", c.Patience)
 	case c.InFlight < 1 || c.InFlight > maxInFlight:
 		return usageErrorf("--in-flight %d must be 1 to %d", c.InFlight, maxInFlight)
 	}
@@ -109,15 +117,11 @@ const lateThreshold = 10 * time.Millisecond
 
 // sendLoad creates the entities, sends the load, and deletes the entities.
 func (c *loadtestCmd) sendLoad(ctx context.Context, app *App, target *loadTarget) (report *load.Report, err error) {
-	limiters, meter, err := c.limiters(app, target)
+	limiters, meter, err := newLoadLimiters(app, target.store, c.Limiters, c.Entities, c.Prefetch)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		for _, l := range limiters {
-			_ = l.Close()
-		}
-	}()
+	defer closeAll(limiters)
 	admin := limiters[0]
 	if err := c.resolveLimits(ctx, app, target, admin); err != nil {
 		return nil, err
@@ -136,26 +140,45 @@ func (c *loadtestCmd) sendLoad(ctx context.Context, app *App, target *loadTarget
 	if err := c.populate(ctx, target, admin); err != nil {
 		return nil, err
 	}
+	o := c.options(app, target)
+	progress := &loadProgress{app: app, cmd: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
+	o.Progress = progress.show
+	if c.Processes > 1 {
+		report, err = c.runProcesses(ctx, app, o)
+	} else {
+		report, err = load.Run(ctx, limiters, meter, o)
+	}
+	progress.end()
+	return report, err
+}
+
+// options returns those of the whole load.
+func (c *loadtestCmd) options(app *App, target *loadTarget) load.Options {
 	o := load.Options{
 		Rate: c.Rate, Duration: c.Duration, WarmUp: c.WarmUp, Even: c.Arrivals == "even", Skew: c.Skew, Seed: c.Seed, InFlight: c.InFlight,
 		Paths: target.paths, Levels: target.levels, Resource: c.Resource, Consume: target.consume, Override: limitsOf(c.Limit),
 		Lease: c.Mode == "lease", RollBack: c.RollBack, Now: app.Now, Sleep: app.Sleep,
 	}
-	progress := &loadProgress{app: app, cmd: c, live: app.Terminal(app.Err), every: max(10*time.Second, c.Duration/10)}
-	o.Progress = progress.show
-	report, err = load.Run(ctx, limiters, meter, o)
-	progress.end()
-	return report, err
+	if c.Prefetch {
+		o.Excess = prefetchExcess
+	}
+	return o
 }
 
-// limiters returns one limiter per simulated process, and the meter that observes them.
-func (c *loadtestCmd) limiters(app *App, target *loadTarget) ([]*engine.Limiter, *load.Meter, error) {
+// prefetchExcess is what prefetch may admit beyond a limit, as time of its rate: PrefetchOptions.MaxAge.
+const prefetchExcess = time.Second
+
+// newLoadLimiters returns the limiters of a process, and the meter that observes them.
+func newLoadLimiters(app *App, driver backend.Backend, n, entities int, prefetch bool) ([]*engine.Limiter, *load.Meter, error) {
 	meter := new(load.Meter)
-	limiters := make([]*engine.Limiter, c.Processes)
+	limiters := make([]*engine.Limiter, n)
 	for i := range limiters {
 		o := app.engineOptions()
-		o.CacheSize, o.Observer = min(4*c.Entities, maxEntities)+16, meter
-		l, err := engine.New(target.store, o)
+		o.CacheSize, o.Observer = min(4*entities, maxEntities)+16, meter
+		if prefetch {
+			o.Prefetch = &engine.PrefetchOptions{MaxAge: prefetchExcess}
+		}
+		l, err := engine.New(driver, o)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -23,6 +23,8 @@ type loadDoc struct {
 	Skew       float64           `json:"skew"`
 	Depth      int               `json:"depth"`
 	Processes  int               `json:"processes"`
+	Limiters   int               `json:"limiters"`
+	Prefetch   bool              `json:"prefetch"`
 	Mode       string            `json:"mode"`
 	Seed       uint64            `json:"seed"`
 	Limits     []limitDoc        `json:"limits"`
@@ -78,6 +80,7 @@ type loadBound struct {
 	Kept       bool            `json:"kept"`
 	Buckets    int             `json:"buckets"`
 	Limits     int             `json:"limits"`
+	Excess     float64         `json:"excess_seconds"`
 	Share      float64         `json:"largest_share"`
 	Broken     int             `json:"broken"`
 	Violations []loadViolation `json:"violations"`
@@ -112,9 +115,9 @@ func (c *loadtestCmd) document(target *loadTarget, r *load.Report) loadDoc {
 	d := loadDoc{
 		Store: target.url, Prefix: target.prefix, Resource: c.Resource, Started: moment{r.Start}, Rate: c.Rate,
 		Duration: c.Duration.Seconds(), WarmUp: c.WarmUp.Seconds(), Arrivals: c.Arrivals, Entities: c.Entities, Skew: c.Skew,
-		Depth: c.Depth, Processes: c.Processes, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), limits: target.levels[0], Consume: target.consume,
+		Depth: c.Depth, Processes: c.Processes, Limiters: c.Limiters, Prefetch: c.Prefetch, Mode: c.Mode, Seed: c.Seed, Limits: limitDocsOf(target.levels[0]), limits: target.levels[0], Consume: target.consume,
 		Elapsed: rounded(r.Elapsed.Seconds()), Completed: !r.Interrupted, Acquires: r.Counts, RolledBack: r.RolledBack,
-		Errors: nonNil(r.Errors), Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: boundOf(&r.Bound),
+		Errors: nonNil(r.Errors), Latency: timesOf(r.Latency), Late: timesOf(r.Late), Cost: c.costOf(r), Bound: c.boundOf(&r.Bound),
 	}
 	for _, s := range r.Slots {
 		d.Series = append(d.Series, loadSlot{rounded(s.At.Seconds()), s.Counts, milliseconds(s.P50), milliseconds(s.P99)})
@@ -153,18 +156,28 @@ func (c *loadtestCmd) costOf(r *load.Report) loadCost {
 	return d
 }
 
-func boundOf(b *load.Bound) loadBound {
+// boundOf describes the check of the limits.
+func (c *loadtestCmd) boundOf(b *load.Bound) loadBound {
+	excess := 0.0
+	if c.Prefetch {
+		excess = prefetchExcess.Seconds()
+	}
 	violations := mapSlice(b.Violations, func(v load.Violation) loadViolation {
 		return loadViolation{v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed}
 	})
-	return loadBound{b.Broken == 0, b.Buckets, b.Limits, rounded(b.Share), b.Broken, violations}
+	return loadBound{b.Broken == 0, b.Buckets, b.Limits, excess, rounded(b.Share), b.Broken, violations}
 }
 
 // summary describes the load.
 func (c *loadtestCmd) summary() string {
 	s := fmt.Sprintf("%s acquires per second for %v by %s", shortNumber(c.Rate), c.Duration, countOf(c.Entities, "entity", "entities"))
-	if c.Processes > 1 {
+	switch {
+	case c.Processes > 1 && c.Limiters > 1:
+		s += fmt.Sprintf(" from %d processes of %d limiters", c.Processes, c.Limiters)
+	case c.Processes > 1:
 		s += fmt.Sprintf(" from %d processes", c.Processes)
+	case c.Limiters > 1:
+		s += fmt.Sprintf(" from %d limiters", c.Limiters)
 	}
 	return s
 }

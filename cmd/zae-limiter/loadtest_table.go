@@ -24,6 +24,9 @@ func (d loadDoc) table() table {
 	}
 	checked := countOf(b.Limits, "limit", "limits") + " of " + countOf(b.Buckets, "bucket", "buckets")
 	bound := fmt.Sprintf("held by %s in every interval (%.1f%% used)", checked, b.Share*100)
+	if b.Excess > 0 {
+		bound = strings.TrimSuffix(bound, ")") + fmt.Sprintf(" of capacity and %v s of rate)", b.Excess)
+	}
 	if !b.Kept {
 		bound = fmt.Sprintf("VIOLATED by %s of %s (%.1f%% used)", thousands(int64(b.Broken)), checked, b.Share*100)
 	}

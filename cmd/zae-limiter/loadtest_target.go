@@ -41,6 +41,10 @@ func (c *loadtestCmd) openTarget(k *kong.Context, app *App) (*loadTarget, error)
 			return nil, err
 		}
 	}
+	if c.Processes > 1 && !strings.HasPrefix(app.store.url, "dynamodb:") {
+		return nil, usageErrorf("--processes %d needs a table in DynamoDB: several processes cannot share %s: pass --limiters %d instead, or a table with --name",
+			c.Processes, app.store.url, c.Processes)
+	}
 	d, err := app.store.openOnce()
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func TestLoadtestFindsABrokenBound(t *testing.T) {
 			app.store = &store{url: "memory:", open: func() (backend.Backend, error) { return d, nil }}
 			c := loadtestCmd{
 				Rate: 100, Duration: 5 * time.Second, Arrivals: "even", Entities: 1, Depth: 1, Resource: "r", Mode: "allow",
-				Processes: 1, InFlight: 10, Limit: []limitFlag{{mustLimit(t, "rps:10/s")}}, Output: Output{"json"},
+				Processes: 1, Limiters: 1, Patience: time.Second, InFlight: 10, Limit: []limitFlag{{mustLimit(t, "rps:10/s")}}, Output: Output{"json"},
 			}
 			err := c.Run(t.Context(), nil, app)
 			code := app.finish(t.Context(), err)
@@ -114,25 +114,28 @@ func TestLoadtestProgress(t *testing.T) {
 
 func TestLoadtestRefuses(t *testing.T) {
 	for line, says := range map[string]string{
-		"loadtest -l a:1 --rate 0":                     "--rate 0 must be above 0",
-		"loadtest -l a:1 --duration 2h":                "--duration 2h0m0s must be",
-		"loadtest -l a:1 --warm-up=-1s":                "--warm-up -1s",
-		"loadtest -l a:1 --rate 1000000 --duration 1m": "at most 5000000 are possible",
-		"loadtest -l a:1 --entities 0":                 "--entities 0",
-		"loadtest -l a:1 --depth 4":                    "--depth 4 must be 1 to 3",
-		"loadtest -l a:1 --depth 2 --entities 2000":    "must be at most 1000 with --depth",
-		"loadtest -l a:1 --skew 0.9":                   "--skew 0.9 must be above 1",
-		"loadtest -l a:1 --roll-back 2":                "--roll-back 2",
-		"loadtest -l a:1 --roll-back 0.5 --mode allow": "--roll-back needs --mode lease",
-		"loadtest -l a:1 --processes 0":                "--processes 0",
-		"loadtest -l a:1 --in-flight 0":                "--in-flight 0",
-		"loadtest -l a:1 -c b=1":                       "unknown limit: b",
-		"loadtest -l a:1 -c a=2":                       "--consume exceeds the capacity of a limit",
-		"loadtest":                                     "no limits are configured for loadtest in bolt:///STORE; pass limits",
-		`loadtest -l a:1 --resource "not legal"`:       `resource "not legal": must be`,
-		"loadtest -l a:1000000000000000 --depth 3":     "10^15",
-		"--store dynamodb://x/y loadtest -l a:1":       `invalid store "dynamodb://x/y"`,
-		"loadtest -l a:1 --arrivals never":             "--arrivals must be one of",
+		"loadtest -l a:1 --rate 0":                      "--rate 0 must be above 0",
+		"loadtest -l a:1 --duration 2h":                 "--duration 2h0m0s must be",
+		"loadtest -l a:1 --warm-up=-1s":                 "--warm-up -1s",
+		"loadtest -l a:1 --rate 1000000 --duration 1m":  "at most 5000000 are possible",
+		"loadtest -l a:1 --entities 0":                  "--entities 0",
+		"loadtest -l a:1 --depth 4":                     "--depth 4 must be 1 to 3",
+		"loadtest -l a:1 --depth 2 --entities 2000":     "must be at most 1000 with --depth",
+		"loadtest -l a:1 --skew 0.9":                    "--skew 0.9 must be above 1",
+		"loadtest -l a:1 --roll-back 2":                 "--roll-back 2",
+		"loadtest -l a:1 --roll-back 0.5 --mode allow":  "--roll-back needs --mode lease",
+		"loadtest -l a:1 --processes 0":                 "--processes 0",
+		"loadtest -l a:1 --limiters 0":                  "--limiters 0",
+		"loadtest -l a:1 --processes 2":                 "--processes 2 needs a table in DynamoDB: several processes cannot share bolt:///STORE: pass --limiters 2 instead",
+		"--store memory: loadtest -l a:1 --processes 2": "--processes 2 needs a table in DynamoDB: several processes cannot share memory: ",
+		"loadtest -l a:1 --in-flight 0":                 "--in-flight 0",
+		"loadtest -l a:1 -c b=1":                        "unknown limit: b",
+		"loadtest -l a:1 -c a=2":                        "--consume exceeds the capacity of a limit",
+		"loadtest":                                      "no limits are configured for loadtest in bolt:///STORE; pass limits",
+		`loadtest -l a:1 --resource "not legal"`:        `resource "not legal": must be`,
+		"loadtest -l a:1000000000000000 --depth 3":      "10^15",
+		"--store dynamodb://x/y loadtest -l a:1":        `invalid store "dynamodb://x/y"`,
+		"loadtest -l a:1 --arrivals never":              "--arrivals must be one of",
 	} {
 		s := newShell(t)
 		if r := s.want(exitUsage, fields(line)...); !strings.Contains(r.err, says) || r.out != "" {

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	_ = os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	debug.SetGCPercent(400) // thousands of commands make much garbage and keep none: a fifth of the processor time
 	testscript.Main(dynamotest.Wrap(m), map[string]func(){
-		"zae-limiter": main, "await-signal": awaitSignal, "fake-dynamodb": fakeDynamoDB,
+		"zae-limiter": main, "await-signal": awaitSignal, "fake-dynamodb": fakeDynamoDB, "fake-load-process": fakeLoadProcess,
 	})
 }
 

@@ -80,7 +80,7 @@ var outputs = []struct {
 	{name: "top-absolute", line: "top --once --interval 0s --entity-id user-* --sort left --limit 1", before: "acquire user-premium gpt-4 -c rpm=499"},
 	{name: "top-sampled", line: "top --once --sample 1 --resource gpt-*"},
 	{name: "top-empty", line: "-N team-b top --once"},
-	{name: "loadtest", line: "loadtest --resource gpt-4 --rate 20 --duration 10s --entities 3 --roll-back 0.25 --processes 2", virtual: true},
+	{name: "loadtest", line: "loadtest --resource gpt-4 --rate 20 --duration 10s --entities 3 --roll-back 0.25 --limiters 2", virtual: true},
 	{name: "loadtest-given", line: "loadtest --store memory: -l rps:10/s:20 -c rps=2 --rate 50 --duration 3s --entities 10 --skew 1.5 --arrivals even --mode allow --no-plot", virtual: true},
 	{name: "status", line: "status"},
 	{name: "local-status", line: "local status"},

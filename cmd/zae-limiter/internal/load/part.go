@@ -61,14 +61,15 @@ func encode(h *hdrhistogram.Histogram) ([]byte, error) {
 }
 
 // Merge returns the report of all processes of a load: the sums of their parts, and the check of the limits over the events of all
-// of them. o are the options of the whole load. All clocks must be that of one machine.
+// of them. o are the options of the whole load, and the events must be of its paths. All clocks must be that of one machine. The
+// error is a *PartError.
 func Merge(o Options, parts []*Part, events []Event) (*Report, error) {
 	r := newRun(&o, nil, nil)
 	r.replay(events)
 	t, cost, interrupted := newTally(o.Now(), o.Duration), Cost{}, false
 	for i, p := range parts {
 		if err := t.merge(p, i == 0); err != nil {
-			return nil, err
+			return nil, &PartError{i, err}
 		}
 		cost.add(&p.Cost)
 		interrupted = interrupted || p.Interrupted
@@ -131,4 +132,12 @@ func (c *Counts) sum(x *Counts) {
 func (c *Cost) add(x *Cost) {
 	c.Decisions, c.Writes, c.Requests = c.Decisions+x.Decisions, c.Writes+x.Writes, c.Requests+x.Requests
 	c.WriteUnits, c.ReadUnits = c.WriteUnits+x.WriteUnits, c.ReadUnits+x.ReadUnits
+}
+
+// Add adds the progress of another process. Percentiles are those of the slowest one.
+func (p *Progress) Add(x *Progress) {
+	p.WarmingUp = p.WarmingUp || x.WarmingUp
+	p.Elapsed, p.P50, p.P99 = max(p.Elapsed, x.Elapsed), max(p.P50, x.P50), max(p.P99, x.P99)
+	p.InFlight += x.InFlight
+	p.sum(&x.Counts)
 }

@@ -2,6 +2,8 @@ package load_test
 
 import (
 	"encoding/json"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -107,7 +109,8 @@ func TestMergeFindsWhatNoProcessSees(t *testing.T) {
 // TestMergeOfRubbish does not take what is no histogram for one.
 func TestMergeOfRubbish(t *testing.T) {
 	o := load.Options{Rate: 1, Duration: time.Second, Paths: [][]string{{"a"}}, Levels: [][]engine.Limit{perSecond(1)}, Now: clock}
-	if _, err := load.Merge(o, []*load.Part{{Latency: []byte("no"), Late: nil}}, nil); err == nil {
-		t.Error("rubbish was merged")
+	_, err := load.Merge(o, []*load.Part{{Latency: []byte("no")}}, nil)
+	if !errors.As(err, new(*load.PartError)) || !strings.Contains(err.Error(), "part 0 is invalid") {
+		t.Errorf("rubbish was merged: %v", err)
 	}
 }
