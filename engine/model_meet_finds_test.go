@@ -16,14 +16,34 @@ var meetFinds = []struct {
 }{
 	{
 		"ARefundMakesRoomForTheWholeCapacity",
-		meetTraits{procs: 1, prefetch: 1, honors: true, leases: true},
-		[]string{"a:1/min:5"},
+		meetTraits{procs: 1, prefetch: 1, honors: true, leases: true, waits: true},
+		[]string{"a:504/s:320"},
 		[]move{
 			{do: callAcquire, tokens: [2]int64{1}},
+			{do: callAllow, tokens: [2]int64{1}},
 			{do: doDrain},
-			{do: doPassing, d: 1100 * time.Millisecond, pick: 7}, // then no record that was seen proves a denial
+			{do: doPassing, d: 7 * time.Millisecond, pick: 7}, // it is full again
+			{do: callWait, tokens: [2]int64{1}, d: time.Millisecond}, // writes beside the desk
 			{do: callRollback},
-			{do: callAllow, tokens: [2]int64{5}},
+			{do: callAllow, tokens: [2]int64{320}},
+			{do: doDrain},
+		},
+	},
+	{
+		"WhoMeetsAtAClosedLimiterDoesNotWait",
+		meetTraits{procs: 1, honors: true, leaves: true, closes: true},
+		[]string{"a:1/min:5"},
+		[]move{
+			{do: callAllow, tokens: [2]int64{1}},
+			{do: doDrain},
+			{do: callAllow, tokens: [2]int64{1}}, // writes
+			{do: callRefresh},
+			{do: doReply, pick: 1},
+			{do: callAllow, tokens: [2]int64{1}}, // reads its configuration
+			{do: doClose},
+			{do: doReply, pick: 1}, // and goes on
+			{do: doReply},
+			{do: doCancel}, // nobody is left to refund what it is given
 			{do: doDrain},
 		},
 	},

@@ -161,12 +161,15 @@ func (h *hall) over(v *visit, o *outcome) {
 	case v.do == callReset && o.err == nil:
 		p.floor[v.entity] = p.cleared[v.entity]
 	case v.do == callSet && o.err == nil:
-		p.known = p.own
-	case v.do == callRefresh && o.err == nil:
-		for e := range p.own {
-			p.own[e] = max(p.own[e], v.latest)
+		if !slices.ContainsFunc(h.visits, func(u *visit) bool { return u.do == callSet && u.proc == v.proc }) {
+			for e := range p.known {
+				p.known[e] = max(p.known[e], p.own[e])
+			}
 		}
-		p.known = p.own
+	case v.do == callRefresh && o.err == nil:
+		for e := range p.known {
+			p.known[e] = max(p.known[e], v.latest)
+		}
 	}
 	if v.do == callWait && !o.admitted { // its slot is refunded when it is due, and who has reserved by then is due later
 		h.grant(v.path, v.tokens, 2*h.reserved()+2*time.Second)
