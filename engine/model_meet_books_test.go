@@ -140,8 +140,8 @@ func (h *hall) startSettling(v *visit) {
 	}
 	for _, b := range l.path {
 		for i := range v.back[b] {
-			n := int64(0)
-			if n = -l.due(h, v)[i]; v.do == callRollback {
+			n := -l.due(h, v)[i]
+			if v.do == callRollback {
 				n = l.held[b][i]
 			}
 			n = max(0, min(n, l.held[b][i]))

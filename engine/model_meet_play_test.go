@@ -109,9 +109,6 @@ func newHall(e *gathering) *hall {
 func (h *hall) time() time.Time      { return time.Now() }
 func (h *hall) since() time.Duration { return time.Since(h.began) }
 
-// clock is a process's clock.
-func (h *hall) clock(p int) int64 { return h.time().Add(aGeneration + h.ahead[p]).UnixNano() }
-
 func (h *hall) prefetches(p int) bool { return h.prefetch>>p&1 == 1 }
 
 // open opens the processes. It runs in virtual time.
