@@ -42,6 +42,8 @@ func configurationPolicyAlone(r *engineTest) {
 	want("limits beside it", limits, engine.PolicyAllow)
 	r.must(l.SetSystemDefaults(ctx, []engine.Limit{}, block))
 	want("a policy beside limits", limits, engine.PolicyBlock)
+	r.must(l.SetSystemDefaults(ctx, nil, &engine.SystemOptions{OnUnavailable: engine.PolicyLocal}))
+	want("the policy local, which has no share in the store", limits, engine.PolicyLocal)
 	r.mustAcquire(l, ask(tokens("a", 1)))
 	r.must(l.DeleteSystemDefaults(ctx))
 	want("deleted", nil, engine.PolicyDefault)

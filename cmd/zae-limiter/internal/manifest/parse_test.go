@@ -221,3 +221,13 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestParsePolicies reads each policy by its name.
+func TestParsePolicies(t *testing.T) {
+	for _, p := range []engine.Policy{engine.PolicyBlock, engine.PolicyAllow, engine.PolicyLocal} {
+		m, err := manifest.Parse("f", []byte("manifest: m\nsystem: {on_unavailable: "+p.String()+"}\n"))
+		if err != nil || len(m.Settings) != 1 || m.Settings[0].OnUnavailable != p {
+			t.Errorf("%v: %+v, %v", p, m, err)
+		}
+	}
+}
