@@ -104,7 +104,7 @@ const pocketsAge = 2200 * time.Millisecond
 func (h *hall) checkPocket(proc, b int) {
 	p := h.procs[proc]
 	for i := range h.palette[0] {
-		held, recent := int64(0), int64(0)
+		held, recent := -p.doubt[b].up[i], int64(0) // what it has refunded to a full bucket, if anything
 		for life := 1; life <= len(h.lives[b]); life++ {
 			t := h.books(proc, b, life)
 			held += t.charged[i] - t.handed[i]

@@ -22,7 +22,7 @@ var meetFinds = []struct {
 			{do: callAcquire, tokens: [2]int64{1}},
 			{do: callAllow, tokens: [2]int64{1}},
 			{do: doDrain},
-			{do: doPassing, d: 7 * time.Millisecond, pick: 7}, // it is full again
+			{do: doPassing, d: 7 * time.Millisecond, pick: 7},        // it is full again
 			{do: callWait, tokens: [2]int64{1}, d: time.Millisecond}, // writes beside the desk
 			{do: callRollback},
 			{do: callAllow, tokens: [2]int64{320}},
