@@ -225,8 +225,8 @@ func (h *hall) pass(d time.Duration, slowly bool) {
 	if !slowly {
 		h.drain()
 	}
+	h.say("pass %v", d) // nothing else is under way
 	h.setAuto(!slowly)
-	h.say("pass %v", d)
 	_ = pause.For(context.Background(), d)
 	synctest.Wait()
 	h.setAuto(false)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -171,8 +172,32 @@ func (h *hall) over(v *visit, o *outcome) {
 			p.known[e] = max(p.known[e], v.latest)
 		}
 	}
+	if v.takes() && !o.admitted {
+		h.ungiven(v, o)
+	}
 	if v.do == callWait && !o.admitted { // its slot is refunded when it is due, and who has reserved by then is due later
 		h.grant(v.path, v.tokens, 2*h.reserved()+2*time.Second)
+	}
+}
+
+// ungiven notes that a call was not admitted. What it may have been charged is refunded soon, or lost where that is not certain.
+func (h *hall) ungiven(v *visit, o *outcome) {
+	trouble, while := h.faults || h.slow, 200*time.Millisecond
+	if trouble || h.prefetch != 0 {
+		while = 4 * time.Second
+	}
+	if o.err != nil || len(v.path) > 1 {
+		h.grant(v.path, h.asked(v), while)
+	}
+	if o.err == nil || !trouble && !errors.Is(o.err, backend.ErrOutcomeUnknown) {
+		return
+	}
+	for _, b := range v.path {
+		d := &h.procs[v.proc].doubt[b]
+		for i, n := range h.asked(v) {
+			d.up[i], d.used[i] = d.up[i]+n, d.used[i]+n
+		}
+		d.acquires++
 	}
 }
 
