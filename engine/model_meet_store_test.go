@@ -182,7 +182,9 @@ func (h *hall) let(c *storeCall, f fate) {
 	}
 	h.say("   p%d %s: %s", c.proc, c.name, fateNames[f])
 	if (f == answered || f == carried || f == unheard) && !c.did {
-		c.did, c.result = true, c.run(c)
+		if c.did, c.result = true, c.run(c); c.ctx.Err() != nil {
+			h.returned(c)
+		}
 	}
 	if f == carried {
 		return
@@ -223,7 +225,12 @@ func (h *hall) arrive(c *storeCall, f fate) {
 	}
 	h.say("   p%d %s arrives late", c.proc, c.name)
 	_ = c.run(c)
-	for i, n := range c.delta.moved { // refunds count from now on
+	h.returned(c)
+}
+
+// returned lets intervals have from now on what a call refunds that comes later than its caller knows.
+func (h *hall) returned(c *storeCall) {
+	for i, n := range c.delta.moved {
 		if tokens := [2]int64{}; n < 0 {
 			tokens[i] = -n
 			h.grant([]int{entityOf(c.writes[0].Key)}, tokens, h.reserved()+4*time.Second)
