@@ -226,7 +226,7 @@ func (h *hall) doubt(c *storeCall) {
 		}
 		b := entityOf(w.Key)
 		d, x := &h.procs[c.proc].doubt[b], c.delta
-		if !c.did {
+		if x == (delta{}) { // it was not carried out, or was refused, which its process does not know
 			x = h.foresee(b, w)
 		}
 		beside := int64(0) // beside what it takes it may refund more than that
