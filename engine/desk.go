@@ -146,6 +146,9 @@ func (d *desk) act(step pocket.Step, failed *failure) {
 		d.fill(m, failed)
 		m.done <- struct{}{}
 	}
+	if lost, some := d.buyer.TakeLost(); some {
+		d.reportLost(&lost)
+	}
 	if step.Send != nil {
 		d.send(step.Send, time.Duration(step.After))
 	}

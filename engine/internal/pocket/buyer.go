@@ -81,6 +81,7 @@ type Buyer struct {
 	chosen  []*Caller // by walk
 	ledger  ledger    // of walk
 	counts  Counts
+	lost    Lost
 }
 
 // Counts are totals of a buyer's life, for the observer.
@@ -91,12 +92,18 @@ type Counts struct {
 	Lost             int64 // tokens of refunds whose outcome is unknown, and of pockets of another life
 }
 
+// Lost is what may be missing in the store, because the outcome of a write is unknown or the buyer has closed, by position.
+type Lost struct {
+	Refund Tokens // refunds
+	Used   Tokens // usage, corrections of leases included
+}
+
 // New makes the buyer of a bucket with these rates, one for each limit of its limit set, at most 16.
 func New(rates []bucket.Rate, opts Options) *Buyer {
 	n := len(rates)
 	b := &Buyer{rates: rates, opts: opts.withDefaults(), prefetch: opts.Prefetch, latency: firstLatency}
 	b.age = int64(b.opts.MaxAge)
-	b.seen.tats = make([]bucket.Arrival, n)
+	b.seen.tats, b.lost = make([]bucket.Arrival, n), Lost{make(Tokens, n), make(Tokens, n)}
 	b.pocket, b.block, b.low = make(Tokens, n), make(Tokens, n), make(Tokens, n)
 	b.refund, b.charge, b.used = make(Tokens, n), make(Tokens, n), make(Tokens, n)
 	b.fill = int64(rates[0].FillTime())

@@ -204,3 +204,26 @@ func (b *Buyer) lose(n Tokens) {
 		b.counts.Lost += v
 	}
 }
+
+// loseRefund loses refunds that nobody has made void.
+func (b *Buyer) loseRefund(n Tokens) {
+	b.lose(n)
+	b.lost.Refund.add(n)
+}
+
+// loseUsed loses usage. What is below zero would have lowered the counters.
+func (b *Buyer) loseUsed(n Tokens) {
+	for i, v := range n {
+		b.lost.Used[i] += max(0, v)
+	}
+}
+
+// TakeLost takes out what was lost since it was called last; false if nothing was.
+func (b *Buyer) TakeLost() (Lost, bool) {
+	if b.lost.Refund.isZero() && b.lost.Used.isZero() {
+		return Lost{}, false
+	}
+	n, l := len(b.rates), b.lost
+	b.lost = Lost{make(Tokens, n), make(Tokens, n)}
+	return l, true
+}

@@ -9,7 +9,7 @@ func (b *Buyer) Applied(now int64, w *Write, r *Record) Step {
 	b.arrived(w)
 	current := b.learn(now, w, r, true)
 	b.refused = 0
-	b.lose(w.doubtful)
+	b.loseRefund(w.doubtful)
 	if w.Checked {
 		b.scarce = w.cut
 		b.receive(now, w, r.Born, current)
@@ -92,7 +92,7 @@ func (b *Buyer) unserve(now int64, w *Write, current bool) {
 func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	b.begin()
 	b.learn(now, w, r, false)
-	b.lose(w.doubtful)
+	b.loseRefund(w.doubtful)
 	clear(w.doubtful)
 	w.Tries++
 	if b.outlives(w) && w.Tries < mostTries && b.fits(w, r) {
@@ -199,13 +199,15 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 			b.decide(c, Failed)
 		}
 	}
-	b.lose(w.doubtful)
+	b.loseRefund(w.doubtful)
 	if certain {
 		b.drop(w)
 		b.undo(w)
 		b.postpone(now)
 	} else {
-		b.lose(w.Refund)
+		b.loseRefund(w.Refund)
+		w.Used.sub(w.need) // its callers are told
+		b.loseUsed(w.Used)
 		b.restore(w)
 		b.quietUntil = now + b.pause
 	}
@@ -223,7 +225,8 @@ func (b *Buyer) postpone(now int64) {
 		b.usedAt = now
 	}
 	if b.ended == Closed {
-		b.lose(b.refund)
+		b.loseRefund(b.refund)
+		b.loseUsed(b.used)
 		clear(b.refund)
 		clear(b.charge)
 		clear(b.used)

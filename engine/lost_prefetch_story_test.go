@@ -1,0 +1,107 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+// TestLostWithPrefetch tells what observers hear of settlements with prefetch: Commit has returned before they are written.
+func TestLostWithPrefetch(t *testing.T) {
+	tellOnEachKind(t, stories{
+		{"Refund", func(r *story) {
+			r.settleLater(-4, engine.EventRefundLost, 4, conformance.LoseRequest)
+			r.settleLater(-4, engine.EventRefundLost, 4, conformance.LoseReply)
+		}},
+		{"Charge", func(r *story) { r.settleLater(5, engine.EventUsageLost, 5, conformance.LoseRequest) }},
+		{"Certain", func(r *story) {
+			r.settleLater(-4, engine.EventRefundLost, 0, conformance.Pass)
+			r.settleLater(5, engine.EventUsageLost, 0, conformance.Pass)
+		}},
+		{"Along", func(r *story) {
+			r.settleAlong(conformance.LoseReply, 0, 926)
+			r.settleAlong(conformance.LoseRequest, 4, 922)
+		}},
+	}, true)
+}
+
+// settleAlong lets the write of an acquire carry the refund of a lease, and go as act says. The observer must hear of so many
+// tokens, and as many as left must be left.
+func (r *story) settleAlong(act conformance.Act, lost, left int64) {
+	r.Helper()
+	r.virtually(func(r *story) {
+		l := r.prefetching()
+		q := request(tokens("a", 10), stored("a", 1000))
+		q.Entity = fmt.Sprintf("user-%d", act)
+		lease := r.mustAcquire(l, q)
+		r.mustAcquire(l, q)
+		r.wait(budget) // what the pocket had is back
+		r.must(lease.Adjust(tokens("a", -4)))
+		r.must(lease.Commit(context.Background()))
+		before := len(r.events.of(engine.EventRefundLost))
+		r.plan(act)
+		q.Consume = tokens("a", 58)
+		r.mustAcquire(l, q)
+		r.faults.SetPlan(nil)
+		r.must(l.Close())
+		var heard int64
+		for _, e := range r.events.of(engine.EventRefundLost)[before:] {
+			heard += e.Tokens["a"]
+		}
+		if heard != lost {
+			r.Errorf("%v: the observer heard of %d tokens, not of %d", act, heard, lost)
+		}
+		r.wantLeftOf(r.limiter(), q.Entity, act.String(), fmt.Sprintf("a:%d", left), q.Limits...)
+	})
+}
+
+// prefetching is a limiter with prefetch and the budget of these stories, on a clock that goes on with virtual time.
+func (r *story) prefetching() *engine.Limiter {
+	r.Helper()
+	began := time.Now()
+	return r.limiter(sleeping, func(o *engine.Options) {
+		o.Now = func() time.Time { return r.clock.Now().Add(time.Since(began)) }
+		o.Prefetch, o.Timeout = &engine.PrefetchOptions{}, budget
+	})
+}
+
+// settleLater commits a lease that was adjusted by delta. The write that settles it goes as act says, and later ones fail until
+// its budget is over. The observer must hear of so many tokens.
+func (r *story) settleLater(delta int64, kind engine.EventKind, lost int64, act conformance.Act) {
+	r.Helper()
+	r.virtually(func(r *story) {
+		l := r.prefetching()
+		lease := r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
+		r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
+		r.wait(budget) // what the pocket had is back
+		before, first := len(r.events.of(kind)), true
+		r.faults.SetPlan(func(call conformance.Call) conformance.Act {
+			switch {
+			case call.Op != conformance.OpApply, act == conformance.Pass:
+				return conformance.Pass
+			case first:
+				first = false
+				return act
+			}
+			return conformance.Fail
+		})
+		r.must(lease.Adjust(tokens("a", delta)))
+		r.must(lease.Commit(context.Background()))
+		r.wait(2 * budget)
+		r.faults.SetPlan(nil)
+		var heard int64
+		for _, e := range r.events.of(kind)[before:] {
+			if heard += e.Tokens["a"]; e.Entity != user || e.Resource != api || e.Err == nil {
+				r.Errorf("%v: %+v", act, e)
+			}
+		}
+		if heard != lost {
+			r.Errorf("%+d, %v: the observer heard of %d tokens, not of %d", delta, act, heard, lost)
+		}
+		r.must(l.Close())
+	})
+}
