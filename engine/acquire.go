@@ -24,16 +24,12 @@ const (
 // cannot be reached and the policy is PolicyBlock, or PolicyLocal and this process cannot decide by itself, and ErrContention if
 // it loses to other writers again and again.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	return l.acquire(ctx, l.attempts.Get().(*attempt), r)
-}
-
-// acquire is Acquire by an attempt, which it releases.
-func (l *Limiter) acquire(ctx context.Context, a *attempt, r Request) (*Lease, error) {
+	a := l.attempts.Get().(*attempt)
 	admitted, err := l.decide(ctx, a, &r)
 	var lease *Lease
 	switch {
 	case err != nil:
-		lease, err = l.acquireByPolicy(ctx, a, &r, err)
+		lease, err = l.acquireByPolicy(ctx, &r, err)
 	case admitted:
 		lease = l.newLease(a, &r)
 	default:

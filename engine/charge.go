@@ -31,7 +31,6 @@ type attempt struct {
 	inspects    bool            // asks for no tokens: Consume may be empty
 	admitted    bool            // all charges are applied, or nothing was asked for
 	within      bool            // by Lease.Consume: it does not count as a new acquire
-	waits       int64           // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
 	local       bool            // decided by local buckets, without the store
 	policies    Policy          // the last one that a request may name
 	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
@@ -171,7 +170,7 @@ func (l *Limiter) release(a *attempt) {
 	if a.abandoned.Load() {
 		return
 	}
-	a.within, a.inspects, a.admitted, a.local, a.waits = false, false, false, false, 0
+	a.within, a.inspects, a.admitted, a.local = false, false, false, false
 	a.pinned, a.unknown = nil, nil // the request stays, until the next one or until the pool drops the attempt
 	l.attempts.Put(a)
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // acquireByPolicy decides an acquire that has failed with err, by policy if the store could not be reached. Other errors are
-// returned. failed is the attempt at it.
-func (l *Limiter) acquireByPolicy(ctx context.Context, failed *attempt, r *Request, err error) (lease *Lease, _ error) {
+// returned.
+func (l *Limiter) acquireByPolicy(ctx context.Context, r *Request, err error) (lease *Lease, _ error) {
 	err = store.Failure(ctx, err)
 	switch l.policyAfter(r, err) {
 	case PolicyAllow:
@@ -21,7 +21,6 @@ func (l *Limiter) acquireByPolicy(ctx context.Context, failed *attempt, r *Reque
 	case PolicyLocal:
 		a := l.attempts.Get().(*attempt)
 		defer l.release(a)
-		a.waits = failed.waits
 		admitted, err := l.decideLocally(ctx, a, r, err)
 		switch {
 		case err != nil:

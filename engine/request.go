@@ -17,6 +17,8 @@ type Request struct {
 	Limits        []Limit // used where nothing is stored for the entity and resource at any level
 	Override      []Limit // beats what is stored
 	OnUnavailable Policy  // PolicyDefault: the limiter's
+
+	waits int64 // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
 }
 
 // Decision is the answer of [Limiter.Allow].

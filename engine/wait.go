@@ -30,8 +30,9 @@ const mostJitter = 10 * time.Millisecond
 //
 // While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	for since := l.clock.now(); ; {
-		lease, err := l.waitForStore(ctx, r, since)
+	r.waits = l.clock.now()
+	for {
+		lease, err := l.waitForStore(ctx, r)
 		exceeded, denied := errors.AsType[*ExceededError](err)
 		if !denied || !exceeded.local {
 			return lease, err
@@ -42,14 +43,12 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 	}
 }
 
-// waitForStore is Wait until the store decides, or a local bucket denies. since is when the caller came.
-func (l *Limiter) waitForStore(ctx context.Context, r Request, since int64) (*Lease, error) {
+// waitForStore is Wait until the store decides, or a local bucket denies.
+func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 	asked := false
 	for restarts := 0; restarts <= mostRestarts; restarts++ {
 		if asked {
-			a := l.attempts.Get().(*attempt)
-			a.waits = since
-			lease, err := l.acquire(ctx, a, r)
+			lease, err := l.Acquire(ctx, r)
 			exceeded, denied := errors.AsType[*ExceededError](err)
 			switch {
 			case !denied || exceeded.NeverFits || exceeded.local:
@@ -59,7 +58,7 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request, since int64) (*Le
 			}
 		}
 		began := l.clock.now()
-		lease, err := l.waitInQueue(ctx, &r, asked, since)
+		lease, err := l.waitInQueue(ctx, &r, asked)
 		if !isRestart(err) {
 			return lease, err
 		}
@@ -74,9 +73,8 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request, since int64) (*Le
 // waitInQueue waits in the queue of the request's path. It returns errRestart if an ordinary acquire has to come first: asked is
 // false, and it would convert the bucket, or no queue knows the record or what is wrong with the request; or the limits have
 // changed while it waited.
-func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since int64) (lease *Lease, err error) {
+func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (lease *Lease, err error) {
 	a := l.attempts.Get().(*attempt)
-	a.waits = since
 	defer l.release(a)
 	if l.store.Closed() {
 		return nil, ErrClosed
@@ -90,7 +88,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
 		return nil, errRestart
 	case err != nil:
-		return l.acquireByPolicy(ctx, a, r, err)
+		return l.acquireByPolicy(ctx, r, err)
 	case a.beyond:
 		return nil, errRestart
 	case !a.takes:
@@ -99,7 +97,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool, since
 	m, q, decided := l.join(ctx, a)
 	if !decided {
 		if err := q.wait(ctx, l.budget(ctx, a), m); err != nil {
-			return l.acquireByPolicy(ctx, a, r, err)
+			return l.acquireByPolicy(ctx, r, err)
 		}
 	}
 	return l.conclude(ctx, a, r, m)
@@ -124,8 +122,10 @@ func (l *Limiter) asksFirst(a *attempt) bool {
 // askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
 // time that the denial says.
 func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
+	q := *r
+	q.waits = 0 // each of its denials is a decision
 	for {
-		lease, err := l.Acquire(ctx, *r)
+		lease, err := l.Acquire(ctx, q)
 		exceeded, denied := errors.AsType[*ExceededError](err)
 		if !denied || exceeded.NeverFits {
 			return lease, err
@@ -226,7 +226,7 @@ func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *waiti
 	case reserve.Admitted:
 		return l.admitWaiter(a, r, m), nil
 	case reserve.Failed:
-		return l.acquireByPolicy(ctx, a, r, m.err)
+		return l.acquireByPolicy(ctx, r, m.err)
 	case reserve.Again:
 		return nil, errRestart
 	case reserve.Closed:
