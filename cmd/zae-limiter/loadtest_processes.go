@@ -117,13 +117,13 @@ func (g *loadGroup) start(program string, spec loadSpec) error {
 		return err
 	}
 	g.processes = append(g.processes, p)
-	go g.listen(len(g.processes)-1, out)
+	go g.listen(len(g.processes)-1, p, out)
 	return json.NewEncoder(p.in).Encode(spec)
 }
 
 // listen passes on what a process prints, and waits for its end.
-func (g *loadGroup) listen(i int, out io.Reader) {
-	p, decoder := g.processes[i], json.NewDecoder(out)
+func (g *loadGroup) listen(i int, p *loadProcess, out io.Reader) {
+	decoder := json.NewDecoder(out)
 	defer close(p.over)
 	for {
 		m := heardMessage{from: i}
