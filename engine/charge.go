@@ -47,12 +47,11 @@ type attempt struct {
 type bucketCharge struct {
 	progress
 	// Pointers are written only where they change, because the collector may be told of each.
-	state      *bucketState
-	conf       *config
-	required   *limitset.Set // what this writer requires of the bucket
-	stored     *limitset.Set // what is stored, the same as required but for requests with limits of their own
-	assumed    *limitset.Set // what it assumes the record's L to be; has every required limit
-	configured *limitset.Set // of a charge to a local bucket, whose limits are required: those that they are a share of
+	state    *bucketState
+	conf     *config
+	required *limitset.Set // what this writer requires of the bucket
+	stored   *limitset.Set // what is stored, the same as required but for requests with limits of their own
+	assumed  *limitset.Set // what it assumes the record's L to be; has every required limit
 
 	need    [schema.MaxLimits]int64       // tokens, by position in assumed
 	costs   [schema.MaxLimits]backend.Num // of need, in units
@@ -106,6 +105,7 @@ type progress struct {
 	shared       *pocket.Write  // what callers share; nil: the charge is one caller's
 	reserved     *reserve.Write // what waiters reserve; nil: the charge takes tokens now
 	alone        bool           // others of this process wait for its conversion
+	configured   *limitset.Set  // the limits of which those of a local bucket, which are required, are a share; nil: the charge is to the store
 	fromLastSeen bool           // tats are those of the last seen record, with no record in outs
 }
 

@@ -83,9 +83,7 @@ func (lease *Lease) merge(c *bucketCharge) {
 		return
 	}
 	p := new(part)
-	if p.hold(c); lease.degraded {
-		p.rarely().local = c.configured
-	}
+	p.hold(c)
 	p.since(lease.chargedAt, c.now)
 	if lease.path == nil {
 		lease.path = &path{root: lease.first.state}

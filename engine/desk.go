@@ -147,7 +147,8 @@ func (d *desk) act(step pocket.Step, failed *failure) {
 		m.done <- struct{}{}
 	}
 	if lost, some := d.buyer.TakeLost(); some {
-		d.reportLost(&lost)
+		d.reportLost(EventRefundLost, lost.Refund)
+		d.reportLost(EventUsageLost, lost.Used)
 	}
 	if step.Send != nil {
 		d.send(step.Send, time.Duration(step.After))

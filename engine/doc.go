@@ -27,7 +27,8 @@
 // I/O). Clocks of several processes may disagree by s: that adds rate·s to the bound, once.
 //
 // Trouble with the store is [ErrUnavailable], bounded by Options.Timeout, and the only thing that a [Policy] lets
-// through. Under [PolicyLocal] each process decides by its share of the limits meanwhile, and writes back what it has admitted. Bad input is a [ValidationError] or one of the other errors of this package before anything is done; a denial
+// through. Under [PolicyLocal] each process decides by its share of the limits meanwhile, and writes back what it has
+// admitted. Bad input is a [ValidationError] or one of the other errors of this package before anything is done; a denial
 // is an [ExceededError], which tells what is available and when to come again. All work with errors.Is and errors.As.
 //
 // Package engine does not depend on any particular store, and deploys nothing.

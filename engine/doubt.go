@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -178,6 +179,17 @@ func (l *Limiter) wasMade(ctx context.Context, p *part) (bool, error) {
 	return true, nil
 }
 
+// named are amounts by name, which are given by position in set. Zeros are left out.
+func named(set *limitset.Set, amounts []int64) Tokens {
+	tokens := Tokens{}
+	for i, n := range amounts {
+		if n != 0 {
+			tokens[set.Terms[i].Name] = n
+		}
+	}
+	return tokens
+}
+
 // reportUnrefunded counts a charge of unknown outcome that is not refunded. If it was made, the tokens refill.
 func (l *Limiter) reportUnrefunded(b *bucketState, tokens Tokens) {
 	l.observe(Event{
@@ -192,12 +204,7 @@ func (a *attempt) noteUnknown() {
 		if !c.unsure || c.result != pending {
 			continue
 		}
-		sent := Tokens{}
-		for j := range c.assumed.Terms {
-			if c.need[j] > 0 {
-				sent[c.assumed.Terms[j].Name] = c.need[j]
-			}
-		}
+		sent := named(c.assumed, c.need[:len(c.assumed.Terms)])
 		a.unknown = append(a.unknown, unknownCharge{c.state, &unsure{nonce: c.nonce, sent: sent, unwanted: true}})
 	}
 }

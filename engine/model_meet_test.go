@@ -101,16 +101,7 @@ func shrinkMeeting(t *testing.T, e *gathering) *gathering {
 		reruns++
 		return reruns < mostReruns && again.play(t).wrong != ""
 	}
-	for size := len(small.moves) / 2; size > 0; size /= 2 {
-		for at := 0; at < len(small.moves); {
-			without := slices.Delete(slices.Clone(small.moves), at, min(at+size, len(small.moves)))
-			if fails(without) {
-				small.moves = without
-			} else {
-				at += size
-			}
-		}
-	}
+	small.moves = thin(small.moves, fails)
 	for i := range small.moves {
 		for _, change := range []func(*move){
 			func(m *move) { m.fate = answered }, func(m *move) { m.proc = 0 }, func(m *move) { m.entity = 0 }, func(m *move) { m.pick = 0 },

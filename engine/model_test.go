@@ -110,16 +110,7 @@ func shrink(e *episode, agree bool) *episode {
 		reruns++
 		return c.wrong != "" && reruns < mostReruns
 	}
-	for size := len(small.steps) / 2; size > 0; size /= 2 {
-		for at := 0; at < len(small.steps); {
-			without := slices.Delete(slices.Clone(small.steps), at, min(at+size, len(small.steps)))
-			if fails(without) {
-				small.steps = without
-			} else {
-				at += size
-			}
-		}
-	}
+	small.steps = thin(small.steps, fails)
 	for i := range small.steps {
 		for _, plainer := range plainer(small.steps[i]) {
 			steps := slices.Clone(small.steps)
@@ -129,6 +120,20 @@ func shrink(e *episode, agree bool) *episode {
 		}
 	}
 	return &small
+}
+
+// thin leaves out parts of all, large ones first, as long as the rest fails.
+func thin[T any](all []T, fails func([]T) bool) []T {
+	for size := len(all) / 2; size > 0; size /= 2 {
+		for at := 0; at < len(all); {
+			if without := slices.Delete(slices.Clone(all), at, min(at+size, len(all))); fails(without) {
+				all = without
+			} else {
+				at += size
+			}
+		}
+	}
+	return all
 }
 
 // plainer are ways to make a step plainer: without what befalls it, or with less of it.

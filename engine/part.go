@@ -87,6 +87,9 @@ func (p *part) hold(c *bucketCharge) {
 	if n := len(c.required.Terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
 	}
+	if c.configured != nil {
+		p.rarely().local = c.configured
+	}
 	for i := range c.required.Terms {
 		a, j := p.at(i), i
 		if c.assumed != c.required {
@@ -263,9 +266,6 @@ func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
 		}
 		if c.result == applied {
 			p.hold(c)
-			if a.local {
-				p.rarely().local = c.configured
-			}
 		} else { // a request of zeros only: nothing was charged
 			l.holdNothing(p, c)
 		}

@@ -119,16 +119,8 @@ func (l *Limiter) settleAside(ctx context.Context, p *part) {
 }
 
 // reportLost reports what may be missing in the store. The caller holds d.mu.
-func (d *desk) reportLost(lost *pocket.Lost) {
-	for kind, tokens := range map[EventKind]pocket.Tokens{EventRefundLost: lost.Refund, EventUsageLost: lost.Used} {
-		named := Tokens{}
-		for i, n := range tokens {
-			if n != 0 {
-				named[d.terms.assumed.Terms[i].Name] = n
-			}
-		}
-		if len(named) > 0 {
-			d.l.observe(Event{Kind: kind, Entity: d.state.id.entity, Resource: d.state.id.resource, Tokens: named, Err: backend.ErrOutcomeUnknown})
-		}
+func (d *desk) reportLost(kind EventKind, lost pocket.Tokens) {
+	if tokens := named(d.terms.assumed, lost); len(tokens) > 0 {
+		d.l.observe(Event{Kind: kind, Entity: d.state.id.entity, Resource: d.state.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown})
 	}
 }

@@ -51,24 +51,13 @@ func (q *queue) report(w *reserve.Write, c *bucketCharge, err error) (step reser
 		return q.line.Throttled(now, w, rand.Uint64()), nil
 	case err != nil:
 		if c.unsure {
-			q.l.reportUnrefunded(c.state, q.tokens(w))
+			q.l.reportUnrefunded(c.state, named(q.terms[w.Bucket].assumed, w.Take))
 		}
 		return q.line.Failed(now, w, !c.unsure), err
 	case c.result == applied:
 		return q.line.Applied(now, w, (*reserve.Record)(c.seenRecord())), nil
 	}
 	return q.line.Refused(now, w, (*reserve.Record)(c.seenRecord())), nil
-}
-
-// tokens are those of a write, by name.
-func (q *queue) tokens(w *reserve.Write) Tokens {
-	all := Tokens{}
-	for i, n := range w.Take {
-		if n > 0 {
-			all[q.terms[w.Bucket].assumed.Terms[i].Name] = n
-		}
-	}
-	return all
 }
 
 // buildReserved builds a reservation, or the refund of one: reserve.Write says what each means. The token check is made as of an

@@ -30,12 +30,12 @@ const mostSettlingWait = 100 * time.Millisecond
 // settleTogether is settle by a write that the part may share with those of other leases of this process. Parts that have both
 // charges and refunds are written alone, and so is a charge that is sent again.
 func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error {
-	s, shares := newSettlement(p)
-	if l.noIO || !shares {
+	if l.noIO || !p.mayShare() {
 		return l.settleDirectly(ctx, p, now)
 	}
 	b := p.state
-	if b.settlesFirst(s) {
+	s := b.joinSettlements(p)
+	if s == nil {
 		defer b.settleNext()
 		return l.settleDirectly(ctx, p, now)
 	}
@@ -49,29 +49,33 @@ func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error 
 	return err
 }
 
-// newSettlement makes a settlement of a part, if it can share a write.
-func newSettlement(p *part) (s *settlement, shares bool) {
-	ups, downs := false, false
+// mayShare reports whether the part may share a write with others.
+func (p *part) mayShare() bool {
+	ups, downs := p.directions()
+	return ups != downs && p.unsure() == nil && p.owed() == nil && len(p.late()) == 0
+}
+
+// directions reports whether charges and refunds are due.
+func (p *part) directions() (ups, downs bool) {
 	for i := range p.size() {
 		n := p.due(i)
 		ups, downs = ups || n > 0, downs || n < 0
 	}
-	if ups == downs || p.unsure() != nil || p.owed() != nil || len(p.late()) > 0 {
-		return nil, false
-	}
-	return &settlement{part: p, charges: ups, turn: make(chan []*settlement, 1), outcome: make(chan error, 1)}, true
+	return ups, downs
 }
 
-// settlesFirst returns true if no other settlement of the bucket is under way. Otherwise s is among those that wait.
-func (b *bucketState) settlesFirst(s *settlement) bool {
+// joinSettlements lets the part wait with others, if a settlement of the bucket is under way. It returns nil if there is none.
+func (b *bucketState) joinSettlements(p *part) *settlement {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.settlements == nil {
 		b.settlements = new(settlements)
-		return true
+		return nil
 	}
+	charges, _ := p.directions()
+	s := &settlement{part: p, charges: charges, turn: make(chan []*settlement, 1), outcome: make(chan error, 1)}
 	b.settlements.waits = append(b.settlements.waits, s)
-	return false
+	return s
 }
 
 // settleNext lets the first of those who wait write for all that are like it.
@@ -187,7 +191,6 @@ func (w *sharedCharge) add(group []*settlement) bool {
 				return false
 			}
 		}
-		a.held = max(0, -a.pending)
 	}
 	return true
 }

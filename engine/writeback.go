@@ -166,10 +166,9 @@ func broughtBy(set *limitset.Set) *limitset.Set {
 // settleLocally settles a part of a lease that was granted by a local bucket. It does no I/O.
 func (l *Limiter) settleLocally(p *part, now int64) error {
 	delta := map[string]int64{}
-	most := 0
 	for i := range p.size() {
 		if n := p.due(i); n != 0 {
-			delta[p.name(i)], most = n, i
+			delta[p.name(i)] = n
 		}
 	}
 	id := local.ID{Entity: p.state.id.entity, Resource: p.state.id.resource}
@@ -178,7 +177,7 @@ func (l *Limiter) settleLocally(p *part, now int64) error {
 		l.start(l.writeBackAll)
 	}
 	if beyond != "" {
-		return outOfDebt(beyond, p.due(most))
+		return outOfDebt(beyond, delta[beyond])
 	}
 	p.done()
 	return nil

@@ -154,19 +154,23 @@ func (c *loadtestCmd) sendLoad(ctx context.Context, app *App, target *loadTarget
 
 // options returns those of the whole load.
 func (c *loadtestCmd) options(app *App, target *loadTarget) load.Options {
-	o := load.Options{
+	return load.Options{
 		Rate: c.Rate, Duration: c.Duration, WarmUp: c.WarmUp, Even: c.Arrivals == "even", Skew: c.Skew, Seed: c.Seed, InFlight: c.InFlight,
 		Paths: target.paths, Levels: target.levels, Resource: c.Resource, Consume: target.consume, Override: limitsOf(c.Limit),
-		Lease: c.Mode == "lease", RollBack: c.RollBack, Now: app.Now, Sleep: app.Sleep,
+		Lease: c.Mode == "lease", RollBack: c.RollBack, Excess: c.excess(), Now: app.Now, Sleep: app.Sleep,
 	}
-	if c.Prefetch {
-		o.Excess = prefetchExcess
-	}
-	return o
 }
 
 // prefetchExcess is what prefetch may admit beyond a limit, as time of its rate: PrefetchOptions.MaxAge.
 const prefetchExcess = time.Second
+
+// excess is what the limits may admit beyond capacity + rate·T, as time of their rate.
+func (c *loadtestCmd) excess() time.Duration {
+	if c.Prefetch {
+		return prefetchExcess
+	}
+	return 0
+}
 
 // newLoadLimiters returns the limiters of a process, and the meter that observes them.
 func newLoadLimiters(app *App, driver backend.Backend, n, entities int, prefetch bool) ([]*engine.Limiter, *load.Meter, error) {

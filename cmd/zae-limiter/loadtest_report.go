@@ -158,14 +158,10 @@ func (c *loadtestCmd) costOf(r *load.Report) loadCost {
 
 // boundOf describes the check of the limits.
 func (c *loadtestCmd) boundOf(b *load.Bound) loadBound {
-	excess := 0.0
-	if c.Prefetch {
-		excess = prefetchExcess.Seconds()
-	}
 	violations := mapSlice(b.Violations, func(v load.Violation) loadViolation {
 		return loadViolation{v.Entity, v.Resource, limitDocOf(v.Limit), moment{v.From}, moment{v.To}, v.Admitted, v.Allowed}
 	})
-	return loadBound{b.Broken == 0, b.Buckets, b.Limits, excess, rounded(b.Share), b.Broken, violations}
+	return loadBound{b.Broken == 0, b.Buckets, b.Limits, c.excess().Seconds(), rounded(b.Share), b.Broken, violations}
 }
 
 // summary describes the load.
