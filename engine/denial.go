@@ -119,7 +119,7 @@ func (l *Limiter) limitSetOfRecord(c *bucketCharge, r *backend.Record) (*limitse
 
 // exceeded is the denial of an attempt as an error.
 func (l *Limiter) exceeded(a *attempt) error {
-	e := &ExceededError{entity: a.root.id.entity}
+	e := &ExceededError{at: a.now, entity: a.root.id.entity}
 	wait, fits, err := l.fillSnapshot(a, &e.limits)
 	if err != nil {
 		return store.Failure(context.Background(), err)

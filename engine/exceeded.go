@@ -16,6 +16,7 @@ type ExceededError struct {
 	RetryAfter time.Duration // when the same request would be admitted if nobody else came; the largest Duration if never
 	NeverFits  bool          // the request is above some capacity
 
+	at     int64  // when it was decided, from which RetryAfter counts, ns since the Unix epoch
 	entity string // whose request it was
 	public bool   // the limits of other entities are left out
 	note   string // what an operator should know: clocks that disagree, or that the store was not asked

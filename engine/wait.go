@@ -136,14 +136,16 @@ func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// sleepFor sleeps until the time that a denial says. It returns an error, at once, if ctx ends before that.
+// sleepFor sleeps until the time that a denial says. It returns an error, at once, if ctx ends before that. Some of that time may
+// have passed: the store's answer may have been slow.
 func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
-	left := store.Remaining(ctx)
-	if left < exceeded.RetryAfter {
+	passed := max(0, time.Duration(l.clock.now()-exceeded.at))
+	wait, left := max(0, exceeded.RetryAfter-passed), store.Remaining(ctx)
+	if left < wait {
 		return &deadlineError{exceeded, context.DeadlineExceeded}
 	}
 	jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
-	if err := l.opts.Sleep(ctx, min(exceeded.RetryAfter+jitter, left)); err != nil {
+	if err := l.opts.Sleep(ctx, min(wait+jitter, left)); err != nil {
 		return &deadlineError{exceeded, err}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // TestWaitingInTrouble tells how they wait for stores that fail.
@@ -19,6 +20,7 @@ var waitsInTrouble = stories{
 	{"Outage", waitOutage},
 	{"Hung", waitHung},
 	{"LostReplies", waitLostReplies},
+	{"SlowDenial", waitSlowDenial},
 }
 
 // waitOutage: while the store fails, the policy decides for those who wait for it. Those who have reserved are admitted.
@@ -61,6 +63,29 @@ func waitHung(r *story) {
 		w.all.Wait()
 		w.wantAfter("before", time.Second)
 		w.must(w.err("before"))
+	})
+}
+
+// waitSlowDenial: the time that a denial took to come is part of the time that it says to wait.
+func waitSlowDenial(r *story) {
+	r.waiters(func(w *waiters) {
+		l := w.limiter(virtual)
+		lease := w.mustAcquire(l, each(10))
+		w.must(lease.Adjust(tokens("a", 5)))
+		w.must(lease.Commit(context.Background()))
+		w.faults.SetPlan(func(conformance.Call) conformance.Act {
+			if time.Since(w.start) < time.Second {
+				w.must(pause.For(context.Background(), budget/2))
+			}
+			return conformance.Pass
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+budget/4)
+		defer cancel()
+		w.come(ctx, l, "zeros", each(0))
+		w.all.Wait()
+		if err := w.err("zeros"); err != nil {
+			w.Errorf("in debt for 5 s, a request of zeros with a quarter of a budget more: %v", err)
+		}
 	})
 }
 
