@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,6 +188,13 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 			return nil, nil, err
 		}
 	}
+	if refused := l.store.Refused(); refused != nil {
+		conf, err := l.knownConfig(b, a.now)
+		if conf == nil {
+			err = cmp.Or(err, refused)
+		}
+		return b, conf, err
+	}
 	conf, err := l.configOf(l.budget(ctx, a), b, a.now)
 	return b, conf, err
 }
@@ -217,6 +225,9 @@ func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error
 		if open, err := d.ask(ctx, a, c); open {
 			return err
 		}
+	}
+	if err := l.store.Refused(); err != nil {
+		return err
 	}
 	return l.chargeAlone(l.budget(ctx, a), a, c)
 }

@@ -130,7 +130,11 @@ func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error
 	a.n, a.root = 0, nil
 	id, names := bucketID{a.req.Entity, a.req.Resource}, 0
 	for depth := 0; depth < mostPath && (depth == 0 || id.entity != ""); depth++ {
-		b, conf, err := l.knownConfig(&id, a.now)
+		b, err := l.stateAt(&id)
+		if err != nil {
+			return err
+		}
+		conf, err := l.knownConfig(b, a.now)
 		if err != nil {
 			return err
 		}
@@ -161,21 +165,16 @@ func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error
 }
 
 // knownConfig returns the configuration of a bucket as it is in memory, however old; nil if it is not.
-func (l *Limiter) knownConfig(id *bucketID, now int64) (*bucketState, *config, error) {
-	b, err := l.stateAt(id)
-	if err != nil {
-		return nil, nil, err
-	}
+func (l *Limiter) knownConfig(b *bucketState, now int64) (*config, error) {
 	if conf := b.conf.Load(); conf != nil {
-		return b, conf, nil
+		return conf, nil
 	}
 	epoch := b.epoch.Load()
-	stored, seq, age := l.follow.Get(id.entity, id.resource, now)
+	stored, seq, age := l.follow.Get(b.id.entity, b.id.resource, now)
 	if age == follow.Unknown {
-		return b, nil, nil
+		return nil, nil
 	}
-	conf, err := l.use(b, &stored, seq, 0, epoch)
-	return b, conf, err
+	return l.use(b, &stored, seq, 0, epoch)
 }
 
 // assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.

@@ -126,7 +126,7 @@ func (b *Buckets) Settle(now int64, id ID, configured, limits *limitset.Set, del
 }
 
 // mostTried is how many buckets makeRoomLocked looks at: those that can be dropped do not become more.
-const mostTried = 4
+const mostTried = 2
 
 // makeRoomLocked drops some buckets that new ones would equal. A range over a map begins anywhere.
 func (b *Buckets) makeRoomLocked(now int64) {

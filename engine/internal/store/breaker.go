@@ -42,14 +42,29 @@ func (b *breaker) enter(now func() int64) (allowed, probe bool) {
 	at := now()
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if b.failures < tripAfter {
-		return true, false
-	}
-	if passed := at - b.since; passed >= 0 && passed < int64(b.length) { // a clock that was set back must not block
+	if b.refusesLocked(at) {
 		return false, false
 	}
-	b.since = at
-	return true, true
+	if probe = b.failures >= tripAfter; probe {
+		b.since = at
+	}
+	return true, probe
+}
+
+// refuses reports whether enter would not allow a call. It lets no probe begin.
+func (b *breaker) refuses(now func() int64) bool {
+	if !b.isOpen() {
+		return false
+	}
+	at := now()
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.refusesLocked(at)
+}
+
+func (b *breaker) refusesLocked(at int64) bool {
+	passed := at - b.since
+	return b.failures >= tripAfter && passed >= 0 && passed < int64(b.length) // a clock that was set back must not block
 }
 
 // health is what a call has shown of the store.

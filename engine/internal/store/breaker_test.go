@@ -12,6 +12,9 @@ func TestBreaker(t *testing.T) {
 	b := &breaker{}
 	want := func(what string, allowed, probe bool) {
 		t.Helper()
+		if b.refuses(now) == allowed {
+			t.Fatalf("%s: refuses is %v, and enter should say %v", what, !allowed, allowed)
+		}
 		if gotAllowed, gotProbe := b.enter(now); gotAllowed != allowed || gotProbe != probe {
 			t.Fatalf("%s: allowed %v, probe %v; want %v, %v", what, gotAllowed, gotProbe, allowed, probe)
 		}

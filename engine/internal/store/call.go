@@ -68,7 +68,7 @@ func (s *Store) call(ctx context.Context, name string, f func(context.Context) e
 	}
 	allowed, probe := s.breaker.enter(s.Now)
 	if !allowed {
-		return false, fmt.Errorf("%w: %w", backend.ErrUnavailable, errBreaker)
+		return false, errRefused
 	}
 	var (
 		meter backend.Meter
@@ -174,6 +174,15 @@ func (s *Store) request(ctx context.Context, name string, f func(context.Context
 		_, err = s.call(inner, name, f)
 		return false, err
 	}))
+}
+
+// Refused returns the error of a call that the breaker would not let through now, and nil if it would. A caller who asks first
+// need not prepare what is not sent.
+func (s *Store) Refused() error {
+	if s.breaker.refuses(s.Now) {
+		return errRefused
+	}
+	return nil
 }
 
 // BreakerIsOpen reports whether calls fail at once, except for probes.

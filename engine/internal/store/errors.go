@@ -25,6 +25,13 @@ var (
 		context.DeadlineExceeded)
 )
 
+// During an outage nearly every call ends in these, so that they are made once: errRefused is what call returns while the breaker is
+// open, and errRefusedCaller what Failure makes of it.
+var (
+	errRefused       = fmt.Errorf("%w: %w", backend.ErrUnavailable, errBreaker)
+	errRefusedCaller = fmt.Errorf("%w: %w", ErrUnavailable, errRefused)
+)
+
 // ErrCursor reports a cursor that is not of the listing it is used for.
 var ErrCursor = errors.New("engine: not a cursor of this list")
 
@@ -150,6 +157,8 @@ func Failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case errors.Is(err, backend.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case err == errRefused && ctx.Err() == nil:
+		return errRefusedCaller
 	case unreachable(err) && (ctx.Err() == nil || errors.Is(err, errBudget)):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case unreachable(err) && errors.Is(ctx.Err(), context.Canceled):
