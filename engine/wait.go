@@ -136,11 +136,9 @@ func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// sleepFor sleeps until the time that a denial says. It returns an error, at once, if ctx ends before that. Some of that time may
-// have passed: the store's answer may have been slow.
+// sleepFor sleeps until the time that a denial says, of which some may have passed. It returns an error, at once, if ctx ends before.
 func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
-	passed := max(0, time.Duration(l.clock.now()-exceeded.at))
-	wait, left := max(0, exceeded.RetryAfter-passed), store.Remaining(ctx)
+	wait, left := max(0, exceeded.RetryAfter-max(0, time.Duration(l.clock.now()-exceeded.at))), store.Remaining(ctx)
 	if left < wait {
 		return &deadlineError{exceeded, context.DeadlineExceeded}
 	}
