@@ -86,7 +86,7 @@ func NewTransport(limiter *engine.Limiter, o *TransportOptions) *Transport {
 // RoundTrip implements [http.RoundTripper]. It takes the request's tokens, waits for them up to MaxWait, and sends the request. If
 // the server answers 429 or 503 with Retry-After, it waits as long as that says and sends the request again, with new tokens.
 // It does so only for a request whose body can be sent again (it has none, or GetBody) and that is idempotent or has GetBody.
-// If that would take longer than MaxWait, the response is returned as it is.
+// If that would take longer than MaxWait, or than the request's context lasts, the response is returned as it is.
 //
 // If the tokens would come too late, the error is an *engine.ExceededError; other errors are those of [engine.Limiter.Wait]. What was
 // sent stays charged, whatever the outcome. To adjust it to what was used, find the lease in the response's request, before the
@@ -110,7 +110,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		wait, ok := retryAfter(response, t.Now())
-		if !ok || sent >= t.MaxResends || !canResend(r) || wait > until.Sub(t.Now()) {
+		if !ok || sent >= t.MaxResends || !canResend(r) || wait > min(until.Sub(t.Now()), timeLeft(r.Context())) {
 			return response, nil
 		}
 		discard(response)

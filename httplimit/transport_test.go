@@ -250,6 +250,17 @@ func TestTransportStopsWithItsContext(t *testing.T) {
 	s.client.CloseIdleConnections()
 }
 
+// A client whose own deadline comes before Retry-After gets the response at once, and not the end of its context later.
+func TestTransportHeedsTheDeadline(t *testing.T) {
+	s := newRemote(t, httplimit.TransportOptions{}, busy(429, "20"))
+	s.client.Timeout = 10 * time.Second
+	start := s.limiter.Clock.Now()
+	got, err := s.do(t, http.MethodGet, nil)
+	if got != "429 busy" || err != nil || s.arrived() != "GET" || !s.limiter.Clock.Now().Equal(start) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // By default the resource is the host, which has brackets if it is an IPv6 address.
 func TestTransportResource(t *testing.T) {
 	for url, want := range map[string]string{
