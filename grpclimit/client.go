@@ -2,9 +2,11 @@ package grpclimit
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -47,6 +49,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// timeLeft is how long a context lasts. Deadlines are of the system's clock.
+func timeLeft(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline.Sub(systemClock())
+	}
+	return math.MaxInt64
+}
+
 func (o *ClientOptions) withDefaults() ClientOptions {
 	var r ClientOptions
 	if o != nil {
@@ -86,7 +96,7 @@ type client struct {
 
 // UnaryClientInterceptor returns an interceptor that takes a call's tokens, waits for them up to MaxWait, and sends the call. If the
 // server answers RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo, it waits as long as that says and sends the call again, with
-// new tokens; if that would take longer than MaxWait, the caller gets the server's answer.
+// new tokens; if that would take longer than MaxWait, or than the call's context lasts, the caller gets the server's answer.
 //
 // If the tokens would come too late, the error is an *engine.ExceededError. What was sent stays charged, whatever the outcome.
 func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.UnaryClientInterceptor {
@@ -103,11 +113,11 @@ func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.Unar
 			}
 			_ = lease.Commit(ctx) // if it cannot be settled, its charge stays
 			wait, ok := retryDelay(err)
-			if !ok || sent >= c.MaxResends || wait > until.Sub(c.Now()) {
+			if !ok || sent >= c.MaxResends || wait > min(until.Sub(c.Now()), timeLeft(ctx)) {
 				return err
 			}
 			if err := c.Sleep(ctx, wait); err != nil {
-				return err
+				return status.FromContextError(err).Err()
 			}
 		}
 	}

@@ -72,6 +72,36 @@ func TestClientHonoursRetryInfo(t *testing.T) {
 	}
 }
 
+// A caller whose own deadline comes before RetryInfo gets the server's answer at once, and one that leaves meanwhile gets a status.
+func TestClientHeedsTheContext(t *testing.T) {
+	for name, c := range map[string]struct {
+		lasts time.Duration
+		want  codes.Code
+		waits int
+	}{
+		"deadline": {10 * time.Second, codes.ResourceExhausted, 0},
+		"leaves":   {time.Hour, codes.Canceled, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, waits := limitertest.New(t, nil), 0
+			ctx, leave := context.WithTimeout(t.Context(), c.lasts)
+			defer leave()
+			client := serve(t, func(context.Context) error { return busy(codes.ResourceExhausted, 20*time.Second) }, nil,
+				grpc.WithUnaryInterceptor(grpclimit.UnaryClientInterceptor(l.Limiter, &grpclimit.ClientOptions{
+					Limits: []engine.Limit{engine.PerDay("rpm", 100)}, Now: l.Clock.Now,
+					Sleep: func(ctx context.Context, d time.Duration) error {
+						waits++
+						leave()
+						return l.Clock.Sleep(ctx, d)
+					},
+				})))
+			if err := check(ctx, client); status.Code(err) != c.want || waits != c.waits {
+				t.Errorf("%v after %d waits", err, waits)
+			}
+		})
+	}
+}
+
 // Against a limited server, the client waits as long as the server's denial says.
 func TestClientAndServer(t *testing.T) {
 	theirs, ours := limitertest.New(t, nil), limitertest.New(t, nil)

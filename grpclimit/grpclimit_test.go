@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	health "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -249,6 +251,23 @@ func TestAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.AssertCharged("ip:127.0.0.1", service, engine.Tokens{"rpm": 1})
+}
+
+// One customer of a provider has a /64 prefix of IPv6, and an IPv4 address has one form only.
+func TestAddressPrefix(t *testing.T) {
+	l := limitertest.New(t, nil)
+	limiter := grpclimit.NewLimiter(l.Limiter, &grpclimit.Options{
+		Resource: func(context.Context, string) string { return service }, Limits: []engine.Limit{engine.PerMinute("rpm", 9)},
+	})
+	for _, address := range []string{"[2001:db8::1]:1", "[2001:db8::ffff:2]:2", "[2001:db8:0:1::1]:1", "192.0.2.1:1", "[::ffff:192.0.2.1]:2"} {
+		from := peer.NewContext(t.Context(), &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))})
+		if err := limiter.Limit(from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for entity, n := range map[string]int64{"ip:2001:db8::/64": 2, "ip:2001:db8:0:1::/64": 1, "ip:192.0.2.1": 2} {
+		l.AssertCharged(entity, service, engine.Tokens{"rpm": n})
+	}
 }
 
 // Limiter is what go-grpc-middleware's interceptors call.
