@@ -191,13 +191,15 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
-// Prometheus itself accepts the alerts.
+// Prometheus itself accepts the alerts, and raises them when it should.
 func TestPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("no promtool: install Debian's package prometheus")
 	}
-	if out, err := exec.Command(promtool, "check", "rules", "alerts.yaml").CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+	for _, arguments := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
+		if out, err := exec.Command(promtool, arguments...).CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
 	}
 }
