@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/httplimit"
 )
 
 var (
@@ -13,8 +14,18 @@ var (
 	errNoModel  = errors.New(`llm-gateway: the request has no model: set "model"`)
 	errTooMany  = errors.New("llm-gateway: invalid max_tokens: it is not from 0 to 1000000")
 	errBadKey   = errors.New("llm-gateway: the file of keys is invalid: a key has no id, no sha256 of 64 characters, or the sha256 of another key")
+	errUnserved = errors.New("llm-gateway: the model is unknown: it has no limits")
 	errUpstream = errors.New("llm-gateway: the upstream API does not answer: try again later")
 )
+
+// refuse answers a call that was not admitted. A model without limits is one that the gateway does not serve.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, engine.ErrNoLimits) {
+		writeError(w, http.StatusNotFound, "invalid_request_error", errUnserved)
+		return
+	}
+	httplimit.OpenAIError(w, r, err)
+}
 
 // writeError answers in the form of OpenAI's errors.
 func writeError(w http.ResponseWriter, status int, kind string, err error) {

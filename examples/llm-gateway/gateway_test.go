@@ -270,6 +270,15 @@ func TestBadRequests(t *testing.T) {
 	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{})
 }
 
+// A model that has no limits is not served, and clients do not try it again as they do after a fault of the server.
+func TestUnknownModel(t *testing.T) {
+	s := start(t, nil)
+	if status, _, text := s.call("alice", strings.Replace(wholeCall, "gpt-4", "gpt-5", 1)); status != 404 || !strings.Contains(text, "model is unknown") {
+		t.Error(status, text)
+	}
+	s.limiter.AssertCharged("key-of-alice", "gpt-5", engine.Tokens{})
+}
+
 // The file of keys has an id and a hash for each key.
 func TestKeys(t *testing.T) {
 	hash := strings.Repeat("0", 64)

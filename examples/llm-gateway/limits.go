@@ -53,6 +53,6 @@ func limited(limiter *engine.Limiter) func(http.Handler) http.Handler {
 		Resource:     func(r *http.Request) string { return callOf(r).Model },
 		Cost:         func(r *http.Request) (engine.Tokens, error) { return callOf(r).cost(), nil },
 		Style:        httplimit.OpenAI,
-		ErrorHandler: httplimit.OpenAIError,
+		ErrorHandler: refuse,
 	})
 }
