@@ -2,6 +2,7 @@ package otellimit_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/prices"
 	"github.com/zeroae/zae-limiter-go/otellimit"
 )
 
@@ -151,14 +153,24 @@ func TestDashboardAndAlerts(t *testing.T) {
 	}
 }
 
-// documented reports whether the package's documentation lists a value: the test does not meet each type of error.
+// The dashboard's costs have the prices of the documents.
+func TestDashboardPrices(t *testing.T) {
+	for calls, price := range map[string]float64{"apply|commit": prices.OnDemand.Write, "read|list|scan": prices.OnDemand.Read} {
+		want := fmt.Sprintf(`zae_limiter_store_units_total{zae_limiter_call=~%q}[$__rate_interval])) * 3600 * %v / 1e6`, calls, price)
+		if !slices.ContainsFunc(expressions(t), func(e string) bool { return strings.Contains(e, want) }) {
+			t.Errorf("no expression has %s", want)
+		}
+	}
+}
+
+// documented reports whether the package's documentation lists a value: the test does not meet each call and each type of error.
 func documented(t *testing.T, value string) bool {
 	t.Helper()
 	text, err := os.ReadFile("doc.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return regexp.MustCompile(`//\terror\.type .*\b` + value + `\b`).Match(text)
+	return regexp.MustCompile(`//\t(?:call|error\.type) .*\b` + value + `\b`).Match(text)
 }
 
 // The documentation lists each metric and attribute under the name that OpenTelemetry gets.
