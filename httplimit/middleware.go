@@ -82,7 +82,9 @@ func (m *middleware) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &exceeded):
 		mostReset := noCap
 		if !exceeded.NeverFits {
-			mostReset = exceeded.RetryAfter // the draft wants no reset after Retry-After
+			if m.Style == IETF {
+				mostReset = exceeded.RetryAfter // the draft wants no reset after Retry-After
+			}
 			w.Header().Set("Retry-After", strconv.Itoa(exceeded.RetryAfterSeconds()))
 		}
 		own := exceeded.Public().Statuses()

@@ -134,6 +134,26 @@ func TestDenial(t *testing.T) {
 	}
 }
 
+// OpenAI and Anthropic tell of a denial, too, when each limit is full, and not when the request may come again.
+func TestResetsOfADenial(t *testing.T) {
+	for style, want := range map[httplimit.Style][2]string{httplimit.OpenAI: {"1m0s", "42s"}, httplimit.Anthropic: {"2026-03-01T12:01:00Z", "2026-03-01T12:00:42Z"}} {
+		s := serve(t, hello, httplimit.Options{
+			Style: style, Cost: func(*http.Request) (engine.Tokens, error) { return engine.Tokens{"rpm": 1, "tpm": 350}, nil },
+		}, nil)
+		for range 2 {
+			s.get()
+		}
+		h := s.get().header
+		got := [2]string{
+			h.Get("X-Ratelimit-Reset-Requests") + h.Get("Anthropic-Ratelimit-Requests-Reset"),
+			h.Get("X-Ratelimit-Reset-Tokens") + h.Get("Anthropic-Ratelimit-Tokens-Reset"),
+		}
+		if got != want || h.Get("Retry-After") != "30" {
+			t.Errorf("style %d: %q and %v, want %q", style, got, h, want)
+		}
+	}
+}
+
 // A denial by a parent says when to come again, and nothing of the parent.
 func TestDenialByParent(t *testing.T) {
 	s := serve(t, hello, httplimit.Options{}, nil)

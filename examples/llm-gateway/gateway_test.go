@@ -130,7 +130,7 @@ func TestDenial(t *testing.T) {
 	}
 	status, header, text := s.call("carol", wholeCall)
 	const want = `{"error":{"message":"Rate limit exceeded. Try again in 20s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}` + "\n"
-	if status != 429 || header.Get("Retry-After") != "20" || header.Get("X-Ratelimit-Reset-Requests") != "20s" || text != want {
+	if status != 429 || header.Get("Retry-After") != "20" || header.Get("X-Ratelimit-Reset-Requests") != "1m0s" || text != want {
 		t.Errorf("%d %v %s", status, header, text)
 	}
 	s.limiter.Clock.Advance(20*time.Second - 1)
