@@ -56,7 +56,15 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	*all = lease.AppendStatuses((*all)[:0])
 	m.showStatuses(w.Header(), *all, entity, noCap, &a.values)
 	statusMemory.Put(all)
-	next.ServeHTTP(w, r.WithContext(&a.leaseContext))
+	limited := r.WithContext(&a.leaseContext)
+	defer returnFindings(r, limited)
+	next.ServeHTTP(w, limited)
+}
+
+// returnFindings gives a request what its copy has found: the server removes the files of its form, and handlers outside of the
+// middleware read its pattern.
+func returnFindings(r, limited *http.Request) {
+	r.MultipartForm, r.Pattern = limited.MultipartForm, limited.Pattern
 }
 
 // statusMemory is memory for the statuses of a lease, which are a third of what an admission would allocate.

@@ -2,14 +2,17 @@ package httplimit_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -344,6 +347,47 @@ func TestWriterIsTheServers(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	s.limiter.AssertCharged("key-1", "api", engine.Tokens{"rpm": 1})
+}
+
+// What the handler's request finds is also in that of the server, which removes the files of a form, and of handlers outside.
+func TestFindingsAreReturned(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir()) // where forms have their files
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /files/{name}", func(_ http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(0); err != nil || r.PathValue("name") != "a" {
+			t.Error(err)
+		}
+	})
+	s, pattern := serve(t, mux.ServeHTTP, httplimit.Options{}, nil), ""
+	inner := s.Config.Handler
+	s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r)
+		pattern = r.Pattern
+	})
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	file, err := form.CreateFormFile("file", "a")
+	if err == nil {
+		_, err = file.Write(make([]byte, 11<<20)) // 10 MB stay in memory
+	}
+	if err := errors.Join(err, form.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/files/a", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	response, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	s.Close()
+	left, err := os.ReadDir(os.TempDir())
+	if err != nil || len(left) != 0 || response.StatusCode != 200 || pattern != "POST /files/{name}" {
+		t.Errorf("%v: status %d, pattern %q, files %v", err, response.StatusCode, pattern, left)
+	}
 }
 
 // Without the middleware there is no lease, and its methods do nothing.
