@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # release-check.sh: checks what release.sh promises, on the last commit, for this machine and for one system with a zip:
 # two clones give the same bytes, the checksums are right, the unpacked program knows its version, a modified tree is refused,
-# and users can require the adapters at the version of the tags.
+# users can require the adapters at the version of the tags, and the examples still build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -49,6 +49,7 @@ root=$(go list -m)
 [ "$(git tag --points-at HEAD | sort)" = "$(sort "$folder/tags")" ] || complain "the tags of HEAD are $(git tag --points-at HEAD)"
 ! make -s tag VERSION=$version >/dev/null 2>"$folder/refused" || complain "a version is tagged twice"
 grep -q "tag $version exists" "$folder/refused" || complain "the refusal says: $(cat "$folder/refused")"
+(cd examples && go list -deps ./... >/dev/null) || complain "the examples do not build any more on the commit of the tags"
 
 GOPROXY=file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)
 export GOPROXY GOMODCACHE=$folder/cache GOFLAGS=-modcacherw GONOPROXY=$root GONOSUMDB=$root

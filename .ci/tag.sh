@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tag.sh VERSION ADAPTER…: tags the last commit as a release: VERSION for the root, ADAPTER/VERSION for each adapter. Before
-# that, it commits that the adapters require the root at VERSION. Their replace serves development, and users' builds ignore
-# it. Pushes nothing.
+# that, it commits that the adapters require the root at VERSION, and so the examples, which use them. Their replace serves
+# development, and users' builds ignore it. Pushes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1-}
@@ -19,8 +19,8 @@ for tag in "${tags[@]}"; do
 done
 
 root=$(go list -m)
-for adapter; do
-	go mod edit -require="$root@$version" "$adapter/go.mod"
+for folder in "$@" examples; do
+	go mod edit -require="$root@$version" "$folder/go.mod"
 done
 git diff --quiet || git commit -qam "release: require $version of the root in the adapters"
 for tag in "${tags[@]}"; do
