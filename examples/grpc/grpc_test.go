@@ -98,8 +98,12 @@ func TestStream(t *testing.T) {
 	l.AssertCharged("key-of-alice", resource, engine.Tokens{"rpm": 1, "bytes": 14_000})
 	c.Key = "secret-of-bob"
 	c.Size = []int32{9000, 9000, 9000}
-	if n, err := fetch(t, c); n != "18000" || status.Code(err) != codes.ResourceExhausted || retryDelay(err) != 12*time.Second {
+	n, err := fetch(t, c)
+	if n != "18000" || status.Code(err) != codes.ResourceExhausted || retryDelay(err) != 12*time.Second {
 		t.Error(n, err)
+	}
+	if err == nil || strings.Count(err.Error(), "rpc error") != 1 { // the status itself, and not another around it
+		t.Error(err)
 	}
 	l.AssertCharged("key-of-bob", resource, engine.Tokens{"rpm": 1, "bytes": 27_000}) // the last piece too, which was not sent
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"google.golang.org/grpc"
 	pb "google.golang.org/grpc/interop/grpc_testing"
@@ -31,7 +30,11 @@ func (service) UnaryCall(_ context.Context, r *pb.SimpleRequest) (*pb.SimpleResp
 func (service) StreamingOutputCall(r *pb.StreamingOutputCallRequest, stream grpc.ServerStreamingServer[pb.StreamingOutputCallResponse]) (err error) {
 	ctx := stream.Context()
 	meter := grpclimit.Lease(ctx).Meter("bytes", meterStep)
-	defer func() { err = errors.Join(err, meter.Close(ctx)) }() // also if the client has gone
+	defer func() {
+		if closing := meter.Close(ctx); err == nil { // it works also if the client has gone
+			err = grpclimit.Error(closing)
+		}
+	}()
 	for _, piece := range r.GetResponseParameters() {
 		p := payload(piece.GetSize())
 		if err := meter.Add(ctx, int64(len(p.GetBody()))); err != nil {
