@@ -26,6 +26,7 @@ const (
 // it loses to other writers again and again.
 func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	a := l.attempts.Get().(*attempt)
+	r.leases = true
 	admitted, err := l.decide(ctx, a, &r)
 	var lease *Lease
 	switch {

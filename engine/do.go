@@ -7,7 +7,7 @@ import (
 )
 
 func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
-	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Tokens: r.Consume}
+	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Leased: admitted && r.leases, Tokens: r.Consume}
 	for i := range a.n {
 		e.Attempts += a.charges[i].tries
 	}

@@ -16,7 +16,7 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventDecision      EventKind = iota + 1 // Allowed, Cached, Degraded, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
+	EventDecision      EventKind = iota + 1 // Allowed, Leased, Cached, Degraded, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
 	EventStoreCall                          // Call, Latency, Requests and Units where the store tells them, Err
 	EventDegraded                           // an acquire was admitted without the store; Err. Under PolicyLocal there is an EventDecision, too
 	EventRefundLost                         // tokens that were to be refunded may stay charged: the outcome is unknown, or it was too late; Err, Tokens
@@ -48,6 +48,7 @@ type Event struct {
 	Kind             EventKind
 	Entity, Resource string
 	Allowed, Cached  bool
+	Leased           bool   // of an admission: its caller holds a lease, until EventLeaseEnded
 	Degraded         bool   // decided by a local bucket, without the store: PolicyLocal
 	Limit            string // the name of the limit that decided a denial: ExceededError.Primary
 	Level            Level  // the level that the limit comes from

@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
@@ -121,6 +123,9 @@ func TestEventsOfLeases(t *testing.T) {
 		must(t, c.end(lease))
 		must(t, lease.Rollback(t.Context())) // it does nothing, as Commit would
 		_ = lease.Commit(t.Context())
+		if decisions := seen.of(engine.EventDecision); !decisions[len(decisions)-1].Leased {
+			t.Errorf("%d: Acquire gives a lease, and its decision is %+v", n, decisions[len(decisions)-1])
+		}
 		events := seen.of(engine.EventLeaseEnded)
 		e := events[len(events)-1]
 		if len(events) != n+1 || e.Allowed != c.committed || e.Held != time.Minute || e.Entity != "e" || e.Resource != "r" {
@@ -129,4 +134,40 @@ func TestEventsOfLeases(t *testing.T) {
 	}
 	var none *engine.Lease
 	must(t, none.Commit(t.Context()))
+}
+
+// TestLeasedDecisions: what says that a lease begins has an event that says that it ends, in whatever way it was acquired, and
+// nothing else says so.
+func TestLeasedDecisions(t *testing.T) {
+	w, seen := newWorld(t), &watcher{}
+	faults := conformance.NewFault(w.store, nil)
+	l := w.limiter(faults, &engine.Options{Observer: seen, OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+	r := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 1}, Limits: []engine.Limit{engine.PerDay("a", 8)}}
+	commit := func(lease *engine.Lease, err error) {
+		t.Helper()
+		must(t, err)
+		must(t, lease.Commit(t.Context()))
+	}
+	all := func() {
+		commit(l.Acquire(t.Context(), r))
+		commit(l.Wait(t.Context(), r))
+		must(t, l.Do(t.Context(), r, func(context.Context, *engine.Lease) error { return nil }))
+		_, err := l.Allow(t.Context(), r)
+		must(t, err)
+	}
+	all()
+	faults.SetPlan(conformance.Always(conformance.Fail))
+	all()
+	tooMuch := r
+	tooMuch.Consume = engine.Tokens{"a": 4}
+	if _, err := l.Acquire(t.Context(), tooMuch); !errors.As(err, new(*engine.ExceededError)) {
+		t.Errorf("beyond the local share: %v", err)
+	}
+	began := 0
+	for _, e := range seen.of(engine.EventDecision) {
+		if e.Leased {
+			began++
+		}
+	}
+	equal(t, "leases that began and ended", []int{began, len(seen.of(engine.EventLeaseEnded))}, []int{6, 6})
 }

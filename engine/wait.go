@@ -30,7 +30,7 @@ const mostJitter = 10 * time.Millisecond
 //
 // While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	r.waits = l.clock.now()
+	r.waits, r.leases = l.clock.now(), true
 	for {
 		lease, err := l.waitForStore(ctx, r)
 		exceeded, denied := errors.AsType[*ExceededError](err)

@@ -10,6 +10,7 @@
 //	zae_limiter.decision.attempts    {attempt}   the same: writes that the decisions took, 0 from memory
 //	zae_limiter.wait.duration        s           resource, outcome: a histogram of how long callers of Wait waited
 //	zae_limiter.lease.duration       s           resource, result: a histogram of how long leases were held
+//	zae_limiter.active_leases        {lease}     resource: leases that are neither committed nor rolled back
 //	zae_limiter.tokens               {token}     resource, limit: what admitted requests took, before adjustments
 //	zae_limiter.degraded             {decision}  resource: admitted without the store, by policy; in decisions only under policy Local
 //	zae_limiter.refunds.lost         {token}     resource, limit: tokens that may stay charged
@@ -18,7 +19,7 @@
 //	zae_limiter.store.requests       {request}   call, error.type
 //	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
 //
-// All but the histograms are counters. The share of admissions from memory is how well prefetch works. The values of attributes:
+// All but the histograms are counters; active_leases also counts down. The share of admissions from memory is how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
 //	result      committed or rolled_back
@@ -29,7 +30,7 @@
 //	call        read, apply, commit, list, scan or sweep
 //	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed, usage_lost
 //	error.type  unavailable, outcome_unknown, contention, rejected, canceled, timeout or _OTHER; only of failed calls
-//	entity      what Options.Entity returns, of the metrics that have a resource; by default there is no such attribute
+//	entity      what Options.Entity returns, such as the id or _other (see Top), of the metrics that have a resource but active_leases; by default there is no such attribute
 //
 // A store without I/O, such as memory, has no store metrics. grafana.json is a dashboard and alerts.yaml has alert rules, both
 // for Prometheus with the names that OpenTelemetry's exporter gives them.

@@ -21,6 +21,7 @@ type Observer struct {
 	admissions                                table[place, admissions]
 	recent                                    [slots]atomic.Pointer[admissions]
 	decisions, tokens, degraded, lost, events counter
+	active                                    counter // of leases: may be counted down
 	attempts                                  metric.Int64ObservableCounter
 	registration                              metric.Registration
 
@@ -64,6 +65,9 @@ func (o *Observer) create(m metric.Meter) error {
 	o.events.metric = count("zae_limiter.events", "{event}", "Other events, by kind.")
 
 	var err error
+	o.active.metric, err = m.Int64ObservableUpDownCounter("zae_limiter.active_leases", metric.WithUnit("{lease}"),
+		metric.WithDescription("Leases that are neither committed nor rolled back."))
+	failed = errors.Join(failed, err)
 	o.waits.metric, err = m.Float64Histogram("zae_limiter.wait.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long callers of Wait waited for their tokens, or until they were denied."), seconds)
 	failed = errors.Join(failed, err)
@@ -84,13 +88,13 @@ func (o *Observer) create(m metric.Meter) error {
 		return failed
 	}
 	o.registration, err = m.RegisterCallback(o.report,
-		o.decisions.metric, o.attempts, o.tokens.metric, o.degraded.metric, o.lost.metric, o.events.metric)
+		o.decisions.metric, o.attempts, o.tokens.metric, o.degraded.metric, o.lost.metric, o.events.metric, o.active.metric)
 	return err
 }
 
 // report tells the SDK the sums.
 func (o *Observer) report(_ context.Context, to metric.Observer) error {
-	for _, c := range [...]*counter{&o.decisions, &o.tokens, &o.degraded, &o.lost, &o.events} {
+	for _, c := range [...]*counter{&o.decisions, &o.tokens, &o.degraded, &o.lost, &o.events, &o.active} {
 		c.report(to)
 	}
 	for _, s := range o.decisions.all() {
@@ -114,6 +118,7 @@ func (o *Observer) Observe(e engine.Event) {
 		if e.Allowed {
 			result = "committed"
 		}
+		o.addActive(e.Resource, -1)
 		o.leases.record(e.Held, timeLabels{e.Resource, o.options.Entity(e.Entity), "result", result}, o.options.MaxSeries)
 	case engine.EventDegraded:
 		l := o.labels(&e)
@@ -134,6 +139,9 @@ func (o *Observer) decided(e *engine.Event) {
 	if e.Waited > 0 {
 		o.waits.record(e.Waited, timeLabels{e.Resource, o.options.Entity(e.Entity), "outcome", outcome(e.Allowed)}, o.options.MaxSeries)
 	}
+	if e.Leased {
+		o.addActive(e.Resource, 1)
+	}
 	if e.Allowed {
 		o.admitted(e)
 		return
@@ -144,6 +152,11 @@ func (o *Observer) decided(e *engine.Event) {
 		l.limit, l.level, l.parent = e.Limit, e.Level, e.Denier != e.Entity
 	}
 	o.decisions.of(&l, o.options.MaxSeries).decided(e)
+}
+
+// addActive counts leases. They have no entity: which ids are attributes may change while one is held.
+func (o *Observer) addActive(resource string, n int64) {
+	o.active.of(&labels{resource: resource}, o.options.MaxSeries).count.Add(n)
 }
 
 func (o *Observer) addTokens(to *counter, e *engine.Event) {

@@ -178,6 +178,7 @@ func TestEvents(t *testing.T) {
 		"store.requests{error.type=outcome_unknown,call=read}":      3,
 		"store.units{error.type=outcome_unknown,call=read}":         1.5,
 		"degraded{resource=api}":                                    1,
+		"active_leases{resource=api}":                               -1, // one has ended that was not acquired
 		"refunds.lost{limit=rpm,resource=api}":                      2,
 		"events{kind=clock_ahead}":                                  1,
 		"events{kind=large_record}":                                 1,

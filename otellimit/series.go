@@ -99,7 +99,7 @@ func (s *series) decided(e *engine.Event) {
 // counter is a metric whose series are added to without a call to the SDK, which asks for the sums when it exports.
 type counter struct {
 	table[labels, series]
-	metric metric.Int64ObservableCounter
+	metric metric.Int64Observable
 }
 
 func (c *counter) of(l *labels, most int) *series {

@@ -58,6 +58,17 @@ func TestLeases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := l.Allow(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := l.Wait(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(); got["active_leases{resource=api}"] != 2 {
+		t.Error(got)
+	}
 	if got := read(); got["lease.duration{resource=api,result=committed}"] != 2 || got["lease.duration{resource=api,result=rolled_back}"] != 1 {
 		t.Error(got)
 	}
