@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"testing"
 
@@ -43,5 +44,22 @@ func TestPolicyIsNotedAfterForgetting(t *testing.T) {
 	}
 	if late := Policy(l.policy.Load()); early == PolicyAllow || late != PolicyAllow {
 		t.Errorf("the policy is %v before the cache knows of the change, and %v after it", early, late)
+	}
+}
+
+// TestPolicyText: each policy is read again from its name, and no other text is one.
+func TestPolicyText(t *testing.T) {
+	for p := PolicyDefault; p <= PolicyLocal; p++ {
+		text, err := p.MarshalText()
+		again := Policy(99)
+		if err := errors.Join(err, again.UnmarshalText(text)); err != nil || again != p {
+			t.Errorf("%v is %q, and read again %v: %v", p, text, again, err)
+		}
+	}
+	for _, text := range []string{"", "Allow", "deny"} {
+		p, invalid := PolicyLocal, new(*ValidationError)
+		if err := p.UnmarshalText([]byte(text)); !errors.As(err, invalid) || p != PolicyLocal {
+			t.Errorf("%q is read as %v: %v", text, p, err)
+		}
 	}
 }

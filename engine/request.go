@@ -44,3 +44,17 @@ const (
 
 // String is the policy's name as the command line spells it.
 func (p Policy) String() string { return changes.Policy(p).String() }
+
+// MarshalText returns the policy's name, as String does.
+func (p Policy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText sets the policy that has a name, so that flags and files of configuration can have one. *ValidationError.
+func (p *Policy) UnmarshalText(name []byte) error {
+	for _, named := range []Policy{PolicyDefault, PolicyBlock, PolicyAllow, PolicyLocal} {
+		if named.String() == string(name) {
+			*p = named
+			return nil
+		}
+	}
+	return &ValidationError{"OnUnavailable", string(name), "must be block, allow, local or default"}
+}

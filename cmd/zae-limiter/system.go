@@ -17,8 +17,12 @@ func (c *systemSetCmd) Run(ctx context.Context, app *App, l *engine.Limiter) err
 	if len(c.Limit) == 0 && c.OnUnavailable == "" {
 		return usageErrorf("nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow")
 	}
-	policies := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock, "local": engine.PolicyLocal}
-	options := &engine.SystemOptions{OnUnavailable: policies[c.OnUnavailable]}
+	options := &engine.SystemOptions{}
+	if c.OnUnavailable != "" {
+		if err := options.OnUnavailable.UnmarshalText([]byte(c.OnUnavailable)); err != nil {
+			return err
+		}
+	}
 	if err := l.SetSystemDefaults(ctx, limitsOf(c.Limit), options); err != nil {
 		return err
 	}

@@ -24,22 +24,24 @@ type config struct {
 	Endpoint      string        `help:"Endpoint of DynamoDB, if it is not that of the region." env:"GATEWAY_ENDPOINT"`
 	CreateTable   bool          `help:"Create the table if it is missing. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
 	Timeout       time.Duration `help:"How long DynamoDB may take for a decision." default:"1s" env:"GATEWAY_TIMEOUT"`
-	OnUnavailable string        `help:"What happens to requests if DynamoDB cannot be reached: ${enum}." enum:"allow,local,block" default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
+	OnUnavailable engine.Policy `help:"What happens to requests if DynamoDB cannot be reached: allow, local or block." default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
 	LocalShare    float64       `help:"Part of each limit that this process admits under --on-unavailable=local: with N processes, 1/N." env:"GATEWAY_LOCAL_SHARE"`
 	Drain         time.Duration `help:"How long requests may go on when the gateway shuts down. Streams that take longer are cut." default:"20s" env:"GATEWAY_DRAIN"`
 }
 
-// policies are what happens if DynamoDB cannot be reached.
-var policies = map[string]engine.Policy{"allow": engine.PolicyAllow, "local": engine.PolicyLocal, "block": engine.PolicyBlock}
+// dynamo are the options of the table.
+func (c *config) dynamo() *dynamo.Options {
+	return &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}
+}
 
-// openStore opens the table. If DynamoDB cannot be reached, that is no error: the policy decides about requests until it can.
-func openStore(ctx context.Context, c *config) (*dynamo.Store, error) {
-	o := &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}
-	if c.CreateTable {
-		var exists *types.ResourceInUseException
-		if err := dynamo.CreateTable(ctx, c.Table, o); err != nil && !errors.As(err, &exists) {
-			return nil, err
-		}
+// createTable creates the table if it is missing, if the flags say so.
+func (c *config) createTable(ctx context.Context) error {
+	if !c.CreateTable {
+		return nil
 	}
-	return dynamo.Open(ctx, c.Table, o)
+	err := dynamo.CreateTable(ctx, c.Table, c.dynamo())
+	if exists := new(types.ResourceInUseException); errors.As(err, &exists) {
+		return nil
+	}
+	return err
 }

@@ -24,7 +24,7 @@ type limits struct {
 }
 
 func openLimits(ctx context.Context, c *config) (*limits, error) {
-	store, err := openStore(ctx, c)
+	store, err := dynamo.Open(ctx, c.Table, c.dynamo()) // if DynamoDB cannot be reached, the policy decides until it can
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func openLimits(ctx context.Context, c *config) (*limits, error) {
 		return nil, err
 	}
 	limiter, err := engine.New(store, &engine.Options{
-		OnUnavailable: policies[c.OnUnavailable], LocalShare: c.LocalShare, Timeout: c.Timeout, Observer: observer,
+		OnUnavailable: c.OnUnavailable, LocalShare: c.LocalShare, Timeout: c.Timeout, Observer: observer,
 	})
 	return &limits{store, limiter, promhttp.HandlerFor(registry, promhttp.HandlerOpts{})}, err
 }

@@ -84,11 +84,9 @@ func (r *reader) readSystem(e entry, m *Manifest) {
 		switch part.key {
 		case "on_unavailable":
 			text, ok := r.readText(part.value)
-			policy := map[string]engine.Policy{"allow": engine.PolicyAllow, "block": engine.PolicyBlock, "local": engine.PolicyLocal}[text]
-			if ok && policy == engine.PolicyDefault {
+			if err := d.OnUnavailable.UnmarshalText([]byte(text)); ok && (err != nil || d.OnUnavailable == engine.PolicyDefault) {
 				r.add(r.at(part.node), part.path, "%q must be allow, block or local", text)
 			}
-			d.OnUnavailable = policy
 		case "limits":
 			d.Limits = r.readLimits(part.value)
 		}
