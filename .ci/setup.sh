@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # setup.sh: installs what the tests need and this machine lacks, with the system's package manager: Java and Maven for DynamoDB
-# Local, zsh and fish for completion, promtool for the alert rules, Python for moto and cfn-lint, Node for iam-simulate. It
+# Local, zsh and fish for completion, Prometheus for metrics and alert rules, Python for moto and cfn-lint, Node for iam-simulate. It
 # says what it cannot install, and the tests say what they skip. If nothing is missing it prints nothing.
 set -euo pipefail
 
@@ -31,15 +31,16 @@ install() {
 	fi
 }
 
-# promtool checks the alert rules. It is taken out of Debian's package, whose installation would start a server.
-get_promtool() (
+# promtool checks the alert rules, and prometheus scrapes a gateway. They are taken out of Debian's package, whose installation
+# would start a server.
+get_prometheus() (
 	cd "$(mktemp -d)"
 	as_root apt-get update -qq && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . &&
-		as_root cp usr/bin/promtool /usr/local/bin/
+		as_root cp usr/bin/promtool usr/bin/prometheus /usr/local/bin/
 )
-if ! command -v promtool >/dev/null; then
-	echo "setup.sh: installing promtool"
-	get_promtool || echo "setup.sh: promtool could not be installed: the alert rules are not checked by it: install Debian's package prometheus" >&2
+if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
+	echo "setup.sh: installing prometheus"
+	get_prometheus || echo "setup.sh: prometheus could not be installed: the alert rules are not checked, and no gateway is scraped: install Debian's package prometheus" >&2
 fi
 
 # The shells whose completion is tested.
