@@ -70,7 +70,7 @@ func isRestart(err error) bool { return errors.Is(err, errRestart) }
 
 // refundOthers refunds what the charges of an acquire that is not admitted have charged. A charge whose outcome is
 // unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the same. The refund has a
-// budget of its own; a caller whose budget has run out does not wait for it.
+// budget of its own, and is made also while the limiter closes; a caller whose budget has run out does not wait for it.
 func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	var parts []*part
 	for i := range a.n {
@@ -87,7 +87,7 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	now, done := a.now, make(chan struct{})
 	refund := func(context.Context) {
 		defer close(done)
-		inner, cancel := l.store.Budget(context.WithoutCancel(ctx))
+		inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
 		defer cancel()
 		_ = l.eachPart(parts, func(p *part) error {
 			err := l.settle(inner, p, now)
@@ -97,10 +97,11 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 			return err
 		})
 	}
-	if l.noIO || !l.background(refund) {
+	if l.noIO {
 		refund(ctx)
 		return
 	}
+	l.start(refund)
 	select {
 	case <-done:
 	case <-ctx.Done():

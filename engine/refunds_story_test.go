@@ -1,12 +1,18 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // TestRefunds proves that a refund is made once, and only to the bucket that was charged.
@@ -22,6 +28,7 @@ var refunds = stories{
 	{"AfterRefill", refundAfterRefill},
 	{"ConsumedAfterReset", refundConsumedAfterReset},
 	{"Crossing", refundCrossing},
+	{"Closing", refundClosing},
 }
 
 // refundOps are the ways to refund all 10 of a lease.
@@ -231,4 +238,42 @@ func refundCrossing(r *story) {
 		}
 		r.wantLeft(all[i%3], fmt.Sprintf("lease %d of 40", i), fmt.Sprintf("a:%d b:%d", 1000-usedA, 1000-usedB), limits...)
 	}
+}
+
+// refundClosing: what one bucket of a path was charged is refunded also if the limiter closes meanwhile, and a caller that has
+// gone does not wait for it.
+func refundClosing(r *story) {
+	r.virtually(func(r *story) {
+		l, start := r.limiter(virtual), time.Now()
+		r.family(l, 2)
+		r.must(r.mustAcquire(l, request(tokens("a", 10))).Commit(r.Context()))
+		r.faults.SetPlan(func(c conformance.Call) conformance.Act {
+			switch own := c.Op == conformance.OpApply && strings.Contains(c.Keys[0].Partition, "|"+user+"|"); {
+			case own:
+				return conformance.Hang
+			case c.Op == conformance.OpApply && time.Since(start) > 0: // the refund
+				r.must(pause.For(context.Background(), budget/4))
+			}
+			return conformance.Pass
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := l.Acquire(ctx, request(tokens("a", 20)))
+			if took := time.Since(start); !errors.Is(err, context.Canceled) || took != budget/10 {
+				r.Errorf("a caller that leaves after %v while the limiter closes: %v, after %v", budget/10, err, took)
+			}
+		})
+		synctest.Wait()
+		all.Go(func() { r.must(l.Close()) })
+		r.wait(budget / 10)
+		cancel()
+		all.Wait()
+		r.wait(budget)
+		r.faults.SetPlan(nil)
+		r.wantLeftOf(r.limiter(virtual), "parent-1", "after the limiter has closed", "a:190")
+		if lost := r.events.of(engine.EventRefundLost); len(lost) > 0 {
+			r.Errorf("lost: %+v", lost)
+		}
+	})
 }
