@@ -31,6 +31,7 @@ var awsSDK = []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 var rooms = map[string]room{
 	"": {what: "the root holds documents and tests"},
 
+	"internal/alltests": {what: "it marks tests that take long, with the standard library"},
 	"internal/pause":    {what: "a pause is a timer and a context"},
 	"internal/readable": {what: "texts for people are made of values and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
@@ -165,6 +166,7 @@ var rooms = map[string]room{
 	},
 	"aggregator/lambda/lambdatest": {
 		what:  "it gives tests what AWS does around a Lambda function, and does nothing else",
+		ours:  []string{"internal/alltests"},
 		third: append([]string{"github.com/aws/aws-lambda-go"}, awsSDK...),
 	},
 	"cmd/zae-limiter": {
@@ -194,7 +196,7 @@ var rooms = map[string]room{
 }
 
 // testers are the packages that are made for tests, and so may import testing.
-var testers = []string{"conformance", "limitertest", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest", "internal/awsconfig/awsconfigtest"}
+var testers = []string{"conformance", "limitertest", "stack/stacktest", "backend/dynamo/dynamotest", "aggregator/lambda/lambdatest", "internal/alltests", "internal/awsconfig/awsconfigtest"}
 
 // refusals explain imports that a room's lists leave out.
 var refusals = map[string]string{

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // The Go in README.md and docs is compiled, and run where it is a whole program or a test. A comment before a block
@@ -196,6 +198,7 @@ func overlay(t *testing.T, all []*sample) string {
 
 // TestDocsGo compiles all Go in the documents, runs programs and compares what they print, and runs tests.
 func TestDocsGo(t *testing.T) {
+	alltests.Only(t)
 	all := samples(t)
 	laid, bin := overlay(t, all), filepath.Join(t.TempDir(), "bin")+string(filepath.Separator)
 	build := exec.Command("go", "build", "-overlay", laid, "-o", bin, "./internal/samples")

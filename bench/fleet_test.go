@@ -12,6 +12,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	aws "github.com/zeroae/zae-limiter-go/internal/prices"
 )
 
@@ -125,6 +126,7 @@ var fleets = []struct {
 // TestFleets holds what a fleet pays to its bounds, once each process has seen its entities, and docs/costs.md to what it
 // measures.
 func TestFleets(t *testing.T) {
+	alltests.Only(t)
 	page, err := os.ReadFile(filepath.Join("..", "docs", "costs.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -159,6 +161,7 @@ func TestFleets(t *testing.T) {
 
 // TestFleetSeesChange: an operator changes a resource's default, and each busy process judges by it within two seconds.
 func TestFleetSeesChange(t *testing.T) {
+	alltests.Only(t)
 	f := newFleet(t, 10, 1000, 0, 60)
 	for round := range int64(20) {
 		capacity := 101 + round

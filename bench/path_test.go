@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // What one acquire on memory may execute: functions of this module, and files that they are in. The packages of arithmetic
@@ -18,6 +20,7 @@ const (
 // TestPathOfAnAcquire counts, by coverage, what somebody has to read who wants to know all that one acquire does on a warm
 // limiter over the memory store. With -v it prints the functions.
 func TestPathOfAnAcquire(t *testing.T) {
+	alltests.Only(t)
 	const module = "github.com/zeroae/zae-limiter-go/"
 	dir := t.TempDir()
 	program := filepath.Join(dir, "hotpath")

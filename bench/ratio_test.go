@@ -12,6 +12,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 var (
@@ -108,6 +110,7 @@ func median(values []float64) float64 {
 // TestRatios compares the limiter and the bare stores with what bbolt does by itself. It judges no speed: machines
 // differ, and the table says what is over its bound. Without -ratios it only proves, on few keys, that it comes out whole.
 func TestRatios(t *testing.T) {
+	alltests.Only(t)
 	if *ratios {
 		printAll(t, os.Stdout, comparisons, max(*rounds, 1), *roundTime)
 		return

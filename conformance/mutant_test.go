@@ -14,6 +14,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // mutant is a store that breaks one promise, and no other.
@@ -102,6 +103,7 @@ func TestMutantHost(t *testing.T) {
 
 // TestMutants runs the suite on each mutant: it fails the subtest of its own promise, and no other.
 func TestMutants(t *testing.T) {
+	alltests.Only(t)
 	host := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMutantHost$", "-conformance.mutants", "-test.timeout=5m")
 	out, _ := host.CombinedOutput() // it fails: that is what is looked at
 	failed := map[string][]string{}

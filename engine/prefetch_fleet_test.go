@@ -15,6 +15,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -267,6 +268,7 @@ func (f *fleet) withinBound(age time.Duration) {
 
 // TestPrefetchFleet is hot buckets of ten processes, from a tenth of the rate to ten times the rate.
 func TestPrefetchFleet(t *testing.T) {
+	alltests.Only(t)
 	const processes, rate = 10, 1000.0
 	for _, utilisation := range []float64{0.1, 0.5, 0.9, 1.1, 3, 10} {
 		t.Run(fmt.Sprint(utilisation), func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // sweptStore counts sweeps.
@@ -30,6 +31,7 @@ func (s *sweptStore) Capabilities() backend.Capabilities {
 // TestSweepOfASlowWriter has the collector run after every few writes, as it does in a program that writes rarely: the writes
 // are counted all the same.
 func TestSweepOfASlowWriter(t *testing.T) {
+	alltests.Only(t)
 	w := newWorld(t)
 	store := &sweptStore{Store: w.store}
 	l := w.limiter(store, nil)

@@ -1,11 +1,11 @@
 package memory_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // waits is a store that the engine takes for one with I/O: it goes another way there.
@@ -15,8 +15,6 @@ func TestEngine(t *testing.T) { conformance.RunEngine(t, open) }
 
 // TestEngineWithIO is the same suite once more, which bbolt's tests run on a store with I/O, too: it runs when all tests do.
 func TestEngineWithIO(t *testing.T) {
-	if os.Getenv("ZAE_LIMITER_TEST_ALL") == "" {
-		t.Skip("the second run of the suite was not asked for: run `make test`, or set ZAE_LIMITER_TEST_ALL=1")
-	}
+	alltests.Only(t)
 	conformance.RunEngine(t, waits)
 }

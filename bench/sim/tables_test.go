@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 var (
@@ -41,6 +43,7 @@ func (w *worst) take(value float64, in string) {
 
 // TestTablesPrefetch runs the suites of fleets that prefetch, holds each run to the bound, and prints a table of the worst of each.
 func TestTablesPrefetch(t *testing.T) {
+	alltests.Only(t)
 	seed, rows := seed(), new(table)
 	rows.add("| fleets | runs | writes per admission (design) | admitted, least (design) | writes/s and process | busiest process | excess, s of rate (allowed) | failed |")
 	rows.add("|---|--:|--:|--:|--:|--:|--:|--:|")
@@ -52,6 +55,7 @@ func TestTablesPrefetch(t *testing.T) {
 
 // TestTablesUtilisation runs ten processes at a tenth of the rate to ten times the rate.
 func TestTablesUtilisation(t *testing.T) {
+	alltests.Only(t)
 	each(t, utilisations(*full), func(sc scenario, f figures) string {
 		switch {
 		case f.busiest > 25:
@@ -65,6 +69,7 @@ func TestTablesUtilisation(t *testing.T) {
 
 // TestTablesLarge runs fleets that are almost too large for one record.
 func TestTablesLarge(t *testing.T) {
+	alltests.Only(t)
 	each(t, large(*full), func(_ scenario, f figures) string {
 		if f.admitted < 0.9 {
 			return "less than 90 % of the possible admitted"

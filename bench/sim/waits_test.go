@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // waits are the scenarios of Wait, with what they must keep: writes per admission, share of the possible and excess in seconds.
@@ -57,6 +58,7 @@ func nowAndThenHalf(random *rand.Rand) [2]int64 {
 
 // TestTablesWait runs fleets whose callers wait, holds each run to what it must keep, and prints the table.
 func TestTablesWait(t *testing.T) {
+	alltests.Only(t)
 	seed, rows, list := seed(), new(table), waits
 	if !*full {
 		list = list[:shortWaits]

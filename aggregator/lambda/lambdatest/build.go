@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 var built struct {
@@ -16,13 +18,10 @@ var built struct {
 }
 
 // Build compiles the command line for this machine with the flags of a deployment, once for each test process, and returns
-// the program's path. [Clean] removes it. Compiling takes up to a minute, so that the test is skipped unless
-// ZAE_LIMITER_TEST_ALL is set, as `make test` does.
+// the program's path. [Clean] removes it. Compiling takes up to a minute, so that the test runs only if all do.
 func Build(t testing.TB) string {
 	t.Helper()
-	if os.Getenv("ZAE_LIMITER_TEST_ALL") == "" {
-		t.Skip("the program is not compiled: run `make test`, or set ZAE_LIMITER_TEST_ALL=1")
-	}
+	alltests.Only(t)
 	built.Do(func() {
 		var folder string
 		folder, built.err = os.MkdirTemp("", "zae-limiter-lambdatest-") //nolint:usetesting // other tests use it too

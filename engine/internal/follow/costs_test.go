@@ -5,10 +5,13 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // TestSlowCosts simulates fleets on one table, and counts the keys that acquires read, beside those of looks.
 func TestSlowCosts(t *testing.T) {
+	alltests.Only(t)
 	for _, c := range []struct {
 		processes, entities, perMinute, parents int
 		course                                  time.Duration

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 var seed = flag.Uint64("seed", 1, "of the simulation")
@@ -20,6 +21,7 @@ func oneOrTen(r *rand.Rand) []int64 {
 
 // TestTable reproduces the table of the design.
 func TestTable(t *testing.T) {
+	alltests.Only(t)
 	t.Parallel()
 	const T = 120 * sec
 	one := func(rate, capacity int64) []bucket.Limit { return []bucket.Limit{perSecond(rate, capacity)} }
