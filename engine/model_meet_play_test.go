@@ -48,10 +48,11 @@ type hall struct {
 type party struct {
 	*engine.Limiter
 	dead, closing, closed bool
-	life                  [3]int // of each bucket, the latest that it has seen
-	sold                  [3]int // of each bucket, the oldest of which it may hand out tokens
-	known, own            [3]int // which of the limits that were stored for each entity it must know, at least, and which it has stored last
-	cleared, floor        [3]int // place of the version of each bucket that its last reset has left, and of that which is complete
+	life                  [3]int  // of each bucket, the latest that it has seen
+	reset                 [3]bool // each bucket, itself: it has other desks then, and the old ones may see a life first
+	sold                  [3]int  // of each bucket, the oldest of which it may hand out tokens
+	known, own            [3]int  // which of the limits that were stored for each entity it must know, at least, and which it has stored last
+	cleared, floor        [3]int  // place of the version of each bucket that its last reset has left, and of that which is complete
 	used                  [3][2]int64
 	forced                [3][2]int64 // what its leases have used beyond their charge
 	acquires              [3]int64

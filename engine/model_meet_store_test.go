@@ -248,7 +248,7 @@ func (h *hall) see(c *storeCall, err error) {
 			b := entityOf(c.writes[i].Key)
 			p, life := h.procs[c.proc], h.lifeOf(b, born)
 			p.life[b] = max(p.life[b], life)
-			if !h.prefetches(c.proc) || !h.changes && buys(&c.writes[i]) { // else the pocket may be older than what the process has seen
+			if !h.prefetches(c.proc) || !h.changes && !p.reset[b] && buys(&c.writes[i]) { // else the pocket may be older than what the process has seen
 				p.sold[b] = max(p.sold[b], life)
 			}
 		}

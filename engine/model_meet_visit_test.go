@@ -27,6 +27,9 @@ func (h *hall) call(m move) {
 		}
 	}
 	p := h.procs[v.proc]
+	if v.do == callReset {
+		p.reset[v.path[0]] = true
+	}
 	v.life, v.known, v.latest, v.closing = p.sold, p.known, len(h.stored)-1, p.closing
 	if m.do == callWait { // a reset leaves slots valid, and they pass to others
 		v.life = [3]int{}
