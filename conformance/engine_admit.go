@@ -144,12 +144,21 @@ func (r *engineTest) exactlyBelow(processes int) {
 	if during != capacity {
 		r.Errorf("%d were admitted below a parent of %d, once it was quiet", during, capacity)
 	}
-	sum := int64(0)
+	sum, names := int64(0), []engine.BucketName{}
 	for i := range children {
-		sum += 40 - r.left(fresh, fmt.Sprintf("child-%d", i), engine.PerDay("rpd", 40))["rpd"]
+		names = append(names, engine.BucketName{Entity: fmt.Sprintf("child-%d", i), Resource: api})
+		sum += 40 - r.left(fresh, names[i].Entity, engine.PerDay("rpd", 40))["rpd"]
 	}
 	if sum != capacity {
 		r.Errorf("the children were charged %d, their parent %d", sum, capacity)
+	}
+	states, err := fresh.BucketStates(r.Context(), names)
+	acquires := int64(0)
+	for i := range states {
+		acquires += states[i].Acquires
+	}
+	if r.must(err); acquires != capacity {
+		r.Errorf("the children count %d acquires, of which %d were admitted: those that the parent has denied do not count", acquires, capacity)
 	}
 }
 

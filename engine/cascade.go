@@ -68,9 +68,10 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, a *attempt) error {
 
 func isRestart(err error) bool { return errors.Is(err, errRestart) }
 
-// refundOthers refunds what the charges of an acquire that is not admitted have charged. A charge whose outcome is
-// unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the same. The refund has a
-// budget of its own, and is made also while the limiter closes; a caller whose budget has run out does not wait for it.
+// refundOthers refunds what the charges of an acquire that is not admitted have charged, which then no longer count as
+// an acquire. A charge whose outcome is unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the
+// same. The refund has a budget of its own, and is made also while the limiter closes; a caller whose budget has run out does not
+// wait for it.
 func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	var parts []*part
 	for i := range a.n {
@@ -78,6 +79,9 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 			p := new(part)
 			p.hold(c)
 			p.refundAll()
+			if c.acquire {
+				p.rarely().retracts = true
+			}
 			parts = append(parts, p)
 		}
 	}

@@ -105,6 +105,9 @@ func (p *part) done() {
 	if u != nil {
 		p.rare.unsure = nil
 	}
+	if p.retracts() {
+		p.rare.retracts = false
+	}
 }
 
 // settleUnsure settles a charge of unknown outcome. A wanted one is sent again under its nonce. An unwanted one becomes

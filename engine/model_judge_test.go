@@ -212,6 +212,9 @@ func (j *ideal) charge(path []pathBucket, tokens engine.Tokens, now int64, acqui
 		return true
 	}
 	for _, g := range charged {
+		if acquire {
+			j.buckets[g.entity].acq--
+		}
 		for i := range g.view {
 			if n := tokens[g.view[i].Name]; n > 0 {
 				find(j.buckets[g.entity].idealLimits, g.view[i].Name).give(now, n)

@@ -68,7 +68,10 @@ func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
 			most = i
 		}
 	}
-	if !d.buyer.Settle(now, delta, p.born) {
+	switch {
+	case p.retracts():
+		d.buyer.Retract(now, delta, p.born)
+	case !d.buyer.Settle(now, delta, p.born):
 		return true, outOfDebt(p.name(most), p.due(most))
 	}
 	d.act(pocket.Step{}, nil)

@@ -109,6 +109,7 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 		c.need[j], c.used[j] = n, n
 		ups, downs = ups || n > 0, downs || n < 0
 	}
+	downs = downs || p.retracts()
 	if o := p.owed(); o != nil {
 		ups = true
 		for i, n := range o.Used {
@@ -167,6 +168,9 @@ func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error 
 		}
 		if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
 			p.rare.owed = nil
+		}
+		if p.retracts() {
+			p.rare.retracts = false
 		}
 	}
 	if !present {
@@ -266,6 +270,9 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now})
 	if o := p.owed(); o != nil && o.Acquired != 0 {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(o.Acquired)})
+	}
+	if p.retracts() {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: one.Neg()})
 	}
 	if downs {
 		c.conds = append(c.conds, backend.Cond{Slot: schema.Born, Op: backend.Equal, A: p.born})

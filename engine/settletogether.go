@@ -52,7 +52,7 @@ func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error 
 // mayShare reports whether the part may share a write with others.
 func (p *part) mayShare() bool {
 	ups, downs := p.directions()
-	return ups != downs && p.unsure() == nil && p.owed() == nil && len(p.late()) == 0
+	return ups != downs && p.unsure() == nil && p.owed() == nil && !p.retracts() && len(p.late()) == 0
 }
 
 // directions reports whether charges and refunds are due.

@@ -45,13 +45,12 @@ func (b *Buyer) refundLater(now int64, n Tokens) {
 	b.tidy()
 }
 
-// Refund returns the tokens of a caller that was admitted here and denied by another bucket of its path.
-func (b *Buyer) Refund(now int64, c *Caller) {
-	b.acquired -= c.acquires()
+// Retract is Settle for an acquire that was admitted here and denied by another bucket of its path: it no longer counts as one.
+// delta has refunds only.
+func (b *Buyer) Retract(now int64, delta Tokens, born bucket.Num) {
+	b.acquired--
 	b.report(now)
-	delta := make(Tokens, len(c.Need))
-	delta.sub(c.Need)
-	if b.Settle(now, delta, c.Born) && b.prefetch {
+	if b.Settle(now, delta, born) && b.prefetch {
 		b.handed.add(nil, -1)
 	}
 }

@@ -14,7 +14,7 @@
 //	caller's context ends ─── Leave          lease ends ─── Settle
 //
 // A lease's corrections wait in the buyer for the next write (Settle), as do the tokens of a caller that another bucket of
-// its path has denied (Refund). If a request has several buckets, the driver calls Denies for all of them before it asks
+// its path has denied (Retract). If a request has several buckets, the driver calls Denies for all of them before it asks
 // one. When the limit set changes, it calls Retire and makes another buyer; when the limiter closes, it calls Close.
 //
 // Three examples, with a capacity of ten tokens. Callers that need 2, 3 and 4 come at the same moment: the first one writes

@@ -306,6 +306,10 @@ func (x *part) refund() {
 		x.h.used[i] -= n
 		x.h.refunded(i, n)
 	}
-	x.h.b.Refund(x.h.clock(), &x.Caller)
+	delta := make(pocket.Tokens, len(x.Need))
+	for i, n := range x.Need {
+		delta[i] = -n
+	}
+	x.h.b.Retract(x.h.clock(), delta, x.Born)
 	x.h.arm()
 }

@@ -157,7 +157,7 @@ func Failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case errors.Is(err, backend.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	case err == errRefused && ctx.Err() == nil:
+	case err == errRefused && ctx.Err() == nil: //nolint:errorlint // itself, and nothing around it
 		return errRefusedCaller
 	case unreachable(err) && (ctx.Err() == nil || errors.Is(err, errBudget)):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
