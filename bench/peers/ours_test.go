@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/engine"
 )
@@ -14,6 +15,7 @@ func init() {
 	contenders = append(contenders,
 		contender{name: "ours-allow", algorithm: tokenBucket, kind: kindOurs, openFunc: newOursAllow},
 		contender{name: "ours-allow-stored", algorithm: tokenBucket, kind: kindOurs, openFunc: newOursStored},
+		contender{name: "ours-pocket", algorithm: tokenBucket, kind: kindOurs, openFunc: newOursPocket},
 		contender{name: "ours-acquire", algorithm: tokenBucket, kind: kindOurs, openFunc: newOursAcquire},
 	)
 }
@@ -22,14 +24,15 @@ func init() {
 // as it is for the first key, the only one of a hot workload, and with another entity for the others.
 type ours struct {
 	names   names
-	store   *memory.Store
+	store   backend.Backend
 	limiter *engine.Limiter
 	request engine.Request
 }
 
-func newOurs(l limits) ours {
-	store := memory.New(nil)
-	limiter, err := engine.New(store, nil)
+func newOurs(l limits) ours { return newOursOver(memory.New(nil), nil, l) }
+
+func newOursOver(store backend.Backend, o *engine.Options, l limits) ours {
+	limiter, err := engine.New(store, o)
 	must(err)
 	return ours{keyNames(), store, limiter, engine.Request{
 		Entity:   keyNames().at(0),
@@ -85,6 +88,12 @@ func newOursStored(l limits) peer {
 	must(o.limiter.SetSystemDefaults(context.Background(), o.request.Limits, nil))
 	o.request.Limits = nil
 	return o
+}
+
+// newOursPocket asks for tokens that were bought in advance, over a store that the engine takes for one with I/O.
+func newOursPocket(l limits) peer {
+	store := backend.Wrap(memory.New(nil), &backend.WrapOptions{HonorsContext: true})
+	return &oursAllow{newOursOver(store, &engine.Options{Prefetch: &engine.PrefetchOptions{}}, l)}
 }
 
 // oursAcquire takes a lease and commits it.
