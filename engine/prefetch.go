@@ -48,7 +48,8 @@ func (a *attempt) deniedByPockets() (denied bool) {
 }
 
 // settleAtDesk lets what is due of a part wait for the next write of its bucket. It returns false, and does nothing, if this
-// process does not prefetch the bucket, or the lease is of another life of its record.
+// process does not prefetch the bucket, or the lease is of another life of its record, or of one that is not known yet: a write of
+// its own finds that out, so that what it charges can be refunded.
 func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
 	if p.unsure() != nil {
 		return false, nil
@@ -58,7 +59,7 @@ func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
 		return false, nil
 	}
 	defer d.mu.Unlock()
-	if d.buyer.Born() != p.born || !p.dueIn(d.terms.assumed) {
+	if p.born.IsZero() || d.buyer.Born() != p.born || !p.dueIn(d.terms.assumed) {
 		return false, nil
 	}
 	delta, most := make(pocket.Tokens, len(d.terms.assumed.Rates)), 0

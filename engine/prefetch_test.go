@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +267,46 @@ func prefetchParents(f *fleet) {
 	}
 	f.withinBound(time.Second)
 	f.settle()
+}
+
+// TestPrefetchOfAnUnseenBucket: a lease that took nothing of a bucket without a record does not know which life it charges later.
+// It finds out by a write of its own, so that a rollback refunds what was flushed.
+func TestPrefetchOfAnUnseenBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := false
+		store := backend.Wrap(memory.New(nil), &backend.WrapOptions{HonorsContext: true, Around: func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
+			if slow && c.Method == "Apply" {
+				must(t, pause.For(context.Background(), 10*time.Millisecond))
+			}
+			return next(ctx)
+		}})
+		l, err := engine.New(store, &engine.Options{Now: shifted, Prefetch: &engine.PrefetchOptions{}})
+		must(t, err)
+		q := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 0}, Limits: []engine.Limit{engine.PerDay("a", 100)}}
+		lease, err := l.Acquire(t.Context(), q)
+		must(t, err)
+		slow = true
+		q.Consume = engine.Tokens{"a": 1}
+		var others sync.WaitGroup
+		for range 2 { // the second one waits for the first one's write
+			others.Go(func() {
+				_, err := l.Allow(context.Background(), q)
+				must(t, err)
+			})
+			synctest.Wait()
+		}
+		must(t, lease.Adjust(engine.Tokens{"a": 5}))
+		must(t, lease.Flush(t.Context()))
+		others.Wait()
+		must(t, lease.Rollback(t.Context()))
+		must(t, l.Close())
+		other, err := engine.New(store, &engine.Options{Now: shifted})
+		must(t, err)
+		defer other.Close()
+		left, err := other.Available(t.Context(), "e", "r", q.Limits...)
+		must(t, err)
+		equal(t, "left", left[0].Remaining, 98)
+	})
 }
 
 // TestPrefetchAllocates: an admission from the pocket allocates nothing.
