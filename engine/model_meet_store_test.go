@@ -248,7 +248,8 @@ func (h *hall) see(c *storeCall, err error) {
 			b := entityOf(c.writes[i].Key)
 			p, life := h.procs[c.proc], h.lifeOf(b, born)
 			p.life[b] = max(p.life[b], life)
-			if !h.prefetches(c.proc) || !h.changes && !p.reset[b] && buys(&c.writes[i]) { // else the pocket may be older than what the process has seen
+			oneDesk := !h.changes && !p.reset[b] && (b < 2 || !h.cascade) // callers for a parent itself are not at the desk of its children's
+			if !h.prefetches(c.proc) || oneDesk && buys(&c.writes[i]) {   // else the pocket may be older than what the process has seen
 				p.sold[b] = max(p.sold[b], life)
 			}
 		}
