@@ -189,7 +189,7 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 			return nil, nil, err
 		}
 	}
-	if refused := l.store.Refused(); refused != nil {
+	if refused := l.store.Refused(ctx); refused != nil {
 		conf, err := l.knownConfig(b, a.now)
 		if conf == nil {
 			err = cmp.Or(err, refused)
@@ -227,7 +227,7 @@ func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error
 			return err
 		}
 	}
-	if err := l.store.Refused(); err != nil {
+	if err := l.store.Refused(ctx); err != nil {
 		return err
 	}
 	return l.chargeAlone(l.budget(ctx, a), a, c)

@@ -153,18 +153,31 @@ func outageOwnDeadline(r *story) {
 	for _, p := range policies {
 		warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(warm, q)
-		for range 10 {
+		overdue := func(when string, cold *engine.Limiter) {
 			for what, l := range map[string]*engine.Limiter{"known bucket": warm, "first use": cold} {
-				lease, err := l.Acquire(ctx, q)
-				if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
-					r.Errorf("%s, with a deadline that has passed, under %v: %+v, %v", what, p, lease, err)
+				for call, acquire := range map[string]func(context.Context, engine.Request) (*engine.Lease, error){"Acquire": l.Acquire, "Wait": l.Wait} {
+					lease, err := acquire(ctx, q)
+					if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrUnavailable) || lease != nil {
+						r.Errorf("%s, %s, %s with a deadline that has passed, under %v: %+v, %v", when, what, call, p, lease, err)
+					}
 				}
 			}
+		}
+		for range 10 {
+			overdue("the store answers", cold)
 		}
 		r.mustAcquire(warm, q)
 		if lease := r.mustAcquire(cold, q); lease.Degraded() {
 			r.Errorf("the breaker counts what the store was never asked")
 		}
+		cold = r.limiter(under(p))
+		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		for range 10 {
+			_ = second(warm.Acquire(r.Context(), q))
+			_ = second(cold.Acquire(r.Context(), q))
+		}
+		overdue("with an open breaker", cold)
+		r.faults.SetPlan(nil)
 	}
 }
 
