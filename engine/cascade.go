@@ -80,7 +80,7 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 			p.hold(c)
 			p.refundAll()
 			if c.acquire {
-				p.rarely().retracts = true
+				p.retract(1)
 			}
 			parts = append(parts, p)
 		}
@@ -109,6 +109,21 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	select {
 	case <-done:
 	case <-ctx.Done():
+	}
+}
+
+// retracts is how many acquires shall no longer be counted.
+func (p *part) retracts() int64 {
+	if p.rare == nil {
+		return 0
+	}
+	return p.rare.retracts
+}
+
+// retract is for acquires that shall no longer be counted.
+func (p *part) retract(n int64) {
+	if n != 0 {
+		p.rarely().retracts = n
 	}
 }
 

@@ -105,8 +105,8 @@ func (p *part) done() {
 	if u != nil {
 		p.rare.unsure = nil
 	}
-	if p.retracts() {
-		p.rare.retracts = false
+	if p.rare != nil {
+		p.rare.retracts = 0
 	}
 }
 

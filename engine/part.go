@@ -24,8 +24,8 @@ type rare struct {
 	late   []string     // the names of those that came later
 	unsure *unsure      // nil: there is none
 	owed   *pocket.Owed // what a retired buyer has left, or a local bucket owes; nil: the part is a lease's
-	// retracts says that the refund also lowers the count of acquires, because another bucket of the path has denied this one.
-	retracts bool
+	// retracts is by how much the refund also lowers the count of acquires: another bucket of their path has denied them.
+	retracts int64
 	local    *limitset.Set // the limits of the bucket in the store, of which required is a share; nil: the part was charged to the store
 }
 
@@ -43,9 +43,6 @@ func (p *part) owed() *pocket.Owed {
 	}
 	return p.rare.owed
 }
-
-// retracts reports whether the acquire shall no longer be counted.
-func (p *part) retracts() bool { return p.rare != nil && p.rare.retracts }
 
 // rarely makes room for what few parts have.
 func (p *part) rarely() *rare {

@@ -70,7 +70,7 @@ func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
 		}
 	}
 	switch {
-	case p.retracts():
+	case p.retracts() != 0:
 		d.buyer.Retract(now, delta, p.born)
 	case !d.buyer.Settle(now, delta, p.born):
 		return true, outOfDebt(p.name(most), p.due(most))

@@ -109,7 +109,7 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 		c.need[j], c.used[j] = n, n
 		ups, downs = ups || n > 0, downs || n < 0
 	}
-	downs = downs || p.retracts()
+	downs = downs || p.retracts() != 0
 	if o := p.owed(); o != nil {
 		ups = true
 		for i, n := range o.Used {
@@ -169,8 +169,8 @@ func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error 
 		if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
 			p.rare.owed = nil
 		}
-		if p.retracts() {
-			p.rare.retracts = false
+		if p.rare != nil {
+			p.rare.retracts = 0
 		}
 	}
 	if !present {
@@ -271,8 +271,8 @@ func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
 	if o := p.owed(); o != nil && o.Acquired != 0 {
 		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(o.Acquired)})
 	}
-	if p.retracts() {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: one.Neg()})
+	if n := p.retracts(); n != 0 {
+		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(-n)})
 	}
 	if downs {
 		c.conds = append(c.conds, backend.Cond{Slot: schema.Born, Op: backend.Equal, A: p.born})

@@ -52,11 +52,12 @@ func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error 
 // mayShare reports whether the part may share a write with others.
 func (p *part) mayShare() bool {
 	ups, downs := p.directions()
-	return ups != downs && p.unsure() == nil && p.owed() == nil && !p.retracts() && len(p.late()) == 0
+	return ups != downs && p.unsure() == nil && p.owed() == nil && len(p.late()) == 0
 }
 
 // directions reports whether charges and refunds are due.
 func (p *part) directions() (ups, downs bool) {
+	downs = p.retracts() != 0
 	for i := range p.size() {
 		n := p.due(i)
 		ups, downs = ups || n > 0, downs || n < 0
@@ -184,6 +185,11 @@ func (w *sharedCharge) release() { w.free <- struct{}{} }
 
 // add adds up what is due of a group. It returns false if that is out of range.
 func (w *sharedCharge) add(group []*settlement) bool {
+	retracts := int64(0)
+	for _, s := range group {
+		retracts += s.retracts()
+	}
+	w.sum.retract(retracts)
 	for i := range w.sum.size() {
 		a := w.sum.at(i)
 		for _, s := range group {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,7 @@ var settlingTogether = stories{
 	{"Charges", func(r *story) { r.settleAll(30, func(int) int64 { return 20 }, 2) }},
 	{"Both", func(r *story) { r.settleAll(30, func(i int) int64 { return int64(i%2)*10 - 4 }, 3) }},
 	{"BothInOne", settleBothInOne},
+	{"Denials", settleDenials},
 	{"LostRefunds", settleLostRefunds},
 	{"LostCharges", settleLostCharges},
 	{"Outage", settleOutage},
@@ -87,6 +89,38 @@ func settleBothInOne(r *story) {
 		}
 		r.wantNoErrors(r.meet(nil, calls...))
 		r.wantLeft(r.limiter(), "afterwards", "a:82 b:55", limits...)
+	})
+}
+
+// settleDenials: refunds of acquires that a parent has denied share writes, and each lowers the count of acquires by its own.
+func settleDenials(r *story) {
+	r.virtually(func(r *story) {
+		l := r.limiter(sleeping)
+		r.family(l, 2)
+		r.must(l.SetLimits(context.Background(), "parent-1", api, []engine.Limit{stored("a", 10)}))
+		r.mustAcquire(l, request(tokens("a", 1)))
+		r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
+			if c.Op == conformance.OpApply {
+				r.wait(10 * time.Millisecond)
+			}
+		}, nil)
+		before := r.faults.Calls(conformance.OpApply)
+		var admitted atomic.Int64
+		r.together(100, func(int) {
+			d, err := l.Allow(context.Background(), request(tokens("a", 1)))
+			if r.must(err); d.Allowed {
+				admitted.Add(1)
+			}
+		})
+		if n := r.faults.Calls(conformance.OpApply) - before; n > 10 || admitted.Load() != 9 {
+			r.Errorf("%d of 100 callers were admitted, in %d writes", admitted.Load(), n)
+		}
+		r.faults.SetHooks(nil, nil)
+		r.wantLeft(r.limiter(), "afterwards", "a:90 parent-1 a:0")
+		states, err := l.BucketStates(context.Background(), []engine.BucketName{{Entity: user, Resource: api}})
+		if r.must(err); states[0].Acquires != 10 {
+			r.Errorf("%d acquires were counted, not 10", states[0].Acquires)
+		}
 	})
 }
 
