@@ -21,7 +21,7 @@ type BucketName struct{ Entity, Resource string }
 // BucketState is the state of a bucket in the store. Denials leave no trace in it, because a denial writes nothing.
 type BucketState struct {
 	BucketName
-	Acquires  int64        // admitted so far, also those that were rolled back. It decreases only if the record was deleted and created again
+	Acquires  int64        // admitted so far, also those that were rolled back. It decreases if another bucket of a path denies, and if the record is created again
 	Version   int64        // the time of creation in ns, plus one for each later write of the record
 	WrittenAt time.Time    // by the last writer's clock
 	Limits    []LimitState // by name, as of the last write; the configuration may have changed since

@@ -13,7 +13,7 @@ import (
 // rates holds the changes per second between the last two readings.
 type rates struct {
 	acquires, writes float64
-	tokens           []float64 // of each limit; negative if more tokens were refunded than consumed
+	tokens           []float64 // of each limit; negative if more tokens were refunded than consumed, as acquires may be
 }
 
 // maxReadingGap is the longest time between two readings for which a rate is computed.
@@ -23,8 +23,9 @@ const maxReadingGap = time.Hour
 func ratesOf(before, after *engine.BucketState, elapsed time.Duration) *rates {
 	a := *before
 	writes := after.Version - before.Version
-	// The version of a new record starts at the current time in ns, far above any number of writes.
-	if after.Acquires < before.Acquires || writes < 0 || writes > int64(elapsed)/10+1000 {
+	// The version of a new record starts at the current time in ns, far above any number of writes. The counters tell nothing: they
+	// also decrease if tokens are refunded, or if another bucket of a path denies an acquire that was counted.
+	if writes < 0 || writes > int64(elapsed)/10+1000 {
 		a, writes = engine.BucketState{}, after.Acquires
 	}
 	r := &rates{tokens: make([]float64, len(after.Limits))}

@@ -259,7 +259,7 @@ func TestTopRates(t *testing.T) {
 	}{
 		{"used", state(10, ver+20, 100), state(14, ver+26, 150), 2, 3, 25},
 		{"refunded", state(10, ver+20, 100), state(10, ver+21, 60), 0, 0.5, -20},
-		{"created again, by its counter", state(10, ver, 100), state(4, ver+50, 6), 2, 2, 3},
+		{"denied by a parent", state(1_000_000, ver+20, 100), state(999_998, ver+24, 98), -1, 2, -1},
 		{"created again, by its version", state(1, ver, 100), state(4, ver+5e9, 106), 2, 2, 53},
 		{"created by a clock that is behind", state(1, ver, 100), state(4, ver-5, 106), 2, 2, 53},
 	} {
