@@ -189,6 +189,9 @@ func (h *hall) ungiven(v *visit, o *outcome) {
 	if trouble || h.prefetch != 0 {
 		while = 4 * time.Second
 	}
+	if h.waits { // others who have reserved before are due when they are
+		while += h.reserved()
+	}
 	if o.err != nil || len(v.path) > 1 {
 		h.grant(v.path, h.asked(v), while)
 	}

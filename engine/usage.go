@@ -40,7 +40,7 @@ type UsageSnapshot struct {
 	Window           Window
 	Start, End       time.Time // UTC; Start ≤ t < End
 	Tokens           Tokens    // by limit; negative if more was refunded than consumed
-	Acquires         int64     // admitted, also those that were rolled back; negative if a parent has denied more, counted in the window before, than were admitted
+	Acquires         int64     // admitted, also those that were rolled back; it may be negative, as Tokens may
 }
 
 // UsagePage is one page of snapshots.
