@@ -38,8 +38,8 @@ func (r *story) settleAlong(act conformance.Act, lost, left int64) {
 		q := request(tokens("a", 10), stored("a", 1000))
 		q.Entity = fmt.Sprintf("user-%d", act)
 		lease := r.mustAcquire(l, q)
-		r.mustAcquire(l, q)
-		r.wait(budget) // what the pocket had is back
+		r.wait(budget)      // what the pocket had is back
+		r.mustAcquire(l, q) // else the desk would be idle, and write the refund at once
 		r.must(lease.Adjust(tokens("a", -4)))
 		r.must(lease.Commit(context.Background()))
 		before := len(r.events.of(engine.EventRefundLost))
