@@ -221,6 +221,7 @@ func (h *hall) checkError(v *visit, o *outcome) {
 	case errors.Is(err, engine.ErrClosed) && p.closing:
 	case ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 	case trouble && errors.Is(err, engine.ErrUnavailable):
+	case errors.Is(err, engine.ErrContention) && ended: // it has left while it let others go first
 	case errors.Is(err, engine.ErrContention) && (h.gathering.procs > 1 || h.changes || h.faults || h.resets[v.path[0]] > 0 || h.cascade):
 	case errors.As(err, &invalid) && (v.do == callRelease || v.do == callAcquire && nothing(h.named(v.tokens, 1))):
 	case errors.Is(err, engine.ErrLeaseClosed) && v.loan != nil:
