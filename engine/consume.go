@@ -55,6 +55,9 @@ func (lease *Lease) decide(ctx context.Context, a *attempt, r *Request) (admitte
 	case lease.l.store.Closed():
 		return false, ErrClosed
 	}
+	if err := checkTokens("Consume", r.Consume, 0); err != nil {
+		return false, err
+	}
 	return lease.l.decideLocally(ctx, a, r, ErrUnavailable)
 }
 

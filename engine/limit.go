@@ -56,8 +56,8 @@ func ParseLimit(s string) (Limit, error) {
 			return Limit{}, err
 		}
 	}
-	if err := checkLimit("limit", limit); err != nil {
-		return Limit{}, err
+	if fault := checkLimit(limit); fault != nil {
+		return Limit{}, &ValidationError{"limit." + fault.Field, fault.Value, fault.Reason}
 	}
 	return limit, nil
 }

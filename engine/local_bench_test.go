@@ -67,7 +67,7 @@ func TestFirstLocalAnswer(t *testing.T) {
 			}
 			i++
 		})
-		if allocs > 60 {
+		if allocs > 20 {
 			t.Errorf("a first local answer, known is %v: %.0f allocations", known, allocs)
 		}
 		if n := asked() - calls; n != 0 {

@@ -48,7 +48,10 @@ func localMistakes(r *story) {
 	cancel()
 	_, err := l.Acquire(done, good)
 	r.wantError("a caller who has given up", err, context.Canceled)
-	if r.mustAcquire(l, good); len(r.events.of(engine.EventDegraded)) != 1 {
+	lease := r.mustAcquire(l, good)
+	r.wantInvalid("Consume of a negative amount", lease.Consume(r.Context(), tokens("a", -1)))
+	r.wantInvalid("Consume of nothing", lease.Consume(r.Context(), nil))
+	if len(r.events.of(engine.EventDegraded)) != 1 {
 		r.Errorf("%d admissions without the store were reported", len(r.events.of(engine.EventDegraded)))
 	}
 }

@@ -68,8 +68,8 @@ func (l *Limiter) reportDegraded(ctx context.Context, r *Request, err error) {
 	l.warn(ctx, l.clock.now(), "limiter: admitted without the store, by policy", "error", err)
 }
 
-// decideLocally decides a request by the local buckets of its path. cause is why the store has not decided it; it is part of the
-// error if they cannot decide either.
+// decideLocally decides a request, which was checked, by the local buckets of its path. cause is why the store has not decided it;
+// it is part of the error if they cannot decide either.
 func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cause error) (admitted bool, err error) {
 	if l.local == nil {
 		return false, undecided(cause, errNoShare)
@@ -124,9 +124,6 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 // resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
 // nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
 func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error {
-	if err := a.check(); err != nil {
-		return err
-	}
 	a.n, a.root = 0, nil
 	id, names := bucketID{a.req.Entity, a.req.Resource}, 0
 	for depth := 0; depth < mostPath && (depth == 0 || id.entity != ""); depth++ {

@@ -95,14 +95,12 @@ func checkTarget(entity, resource string) error {
 	return checkResource(resource)
 }
 
-func checkLimit(field string, l Limit) error {
-	if err := limitRule.check(field+".Name", l.Name); err != nil {
-		return err
+// checkLimit returns what is wrong with a limit, nil if nothing is.
+func checkLimit(l Limit) *bucket.Fault {
+	if !limitRule.allows(l.Name) {
+		return &bucket.Fault{Field: "Name", Value: l.Name, Reason: limitRule.text}
 	}
-	if fault := l.Check(); fault != nil {
-		return &ValidationError{field + "." + fault.Field, fault.Value, fault.Reason}
-	}
-	return nil
+	return l.Check()
 }
 
 // checkLimits checks limits that are to be stored, which must not be empty.
@@ -119,8 +117,8 @@ func checkGiven(field string, limits []Limit) error {
 		return &ValidationError{field, len(limits), "a bucket holds at most " + strconv.Itoa(schema.MaxLimits) + " limits"}
 	}
 	for i, l := range limits {
-		if err := checkLimit(field+"["+l.Name+"]", l); err != nil {
-			return err
+		if fault := checkLimit(l); fault != nil {
+			return &ValidationError{field + "[" + l.Name + "]." + fault.Field, fault.Value, fault.Reason}
 		}
 		same := func(o Limit) bool { return o.Name == l.Name }
 		if slices.IndexFunc(limits, same) != i {

@@ -28,7 +28,7 @@ type Term struct {
 // It sorts terms by name.
 func Pack(terms []Term) string {
 	slices.SortFunc(terms, func(a, b Term) int { return strings.Compare(a.Name, b.Name) })
-	out := []byte{format}
+	out := append(make([]byte, 0, 128), format) // two or three limits fit
 	for i := range terms {
 		t := &terms[i]
 		flags := byte(kindRate)

@@ -18,6 +18,7 @@ type Buckets struct {
 	lock    sync.Mutex
 	shared  map[*limitset.Set]*limitset.Set // the limits of local buckets, by the configured ones
 	all     map[ID]*state
+	owing   int      // how many are in the queue or being written back: they cannot be dropped
 	queue   []*state // those that owe the store something and are not being written back, first come first
 	writing bool     // somebody calls Next until it returns nil
 }
@@ -66,7 +67,7 @@ const (
 func (b *Buckets) Take(now int64, path []Charge, acquire bool) (v Verdict, start bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if slices.ContainsFunc(path, func(c Charge) bool { return b.all[c.ID] == nil }) {
+	if b.owing < len(b.all) && slices.ContainsFunc(path, func(c Charge) bool { return b.all[c.ID] == nil }) {
 		b.makeRoomLocked(now) // before the path's own are made, which are full
 	}
 	v = Admitted
@@ -126,16 +127,16 @@ func (b *Buckets) Settle(now int64, id ID, configured, limits *limitset.Set, del
 }
 
 // mostTried is how many buckets makeRoomLocked looks at: those that can be dropped do not become more.
-const mostTried = 2
+const mostTried = 3
 
 // makeRoomLocked drops some buckets that new ones would equal. A range over a map begins anywhere.
 func (b *Buckets) makeRoomLocked(now int64) {
 	tried := 0
 	for _, s := range b.all {
-		if b.dropLocked(now, s); tried == mostTried {
+		if tried++; tried > mostTried {
 			return
 		}
-		tried++
+		b.dropLocked(now, s)
 	}
 }
 
@@ -171,6 +172,7 @@ func (b *Buckets) putLocked(now int64, s *state) (start bool) {
 		return false
 	}
 	s.queued = true
+	b.owing++
 	b.queue = append(b.queue, s)
 	start = !b.writing
 	b.writing = true

@@ -107,8 +107,7 @@ func (b *Buckets) Undo(now int64, o *Owed) (start bool) {
 func (b *Buckets) Again(now int64, o *Owed) (start bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	o.state.sending = false
-	return b.putLocked(now, o.state)
+	return b.requeueLocked(now, o.state)
 }
 
 // Drop says that a write-back will never be made. start is that of Take.
@@ -119,6 +118,13 @@ func (b *Buckets) Drop(now int64, o *Owed) (start bool) {
 }
 
 func (b *Buckets) endLocked(now int64, s *state) (start bool) {
-	s.owed, s.sending = nil, false
+	s.owed = nil
+	return b.requeueLocked(now, s)
+}
+
+// requeueLocked ends a try to write back. start is that of Take.
+func (b *Buckets) requeueLocked(now int64, s *state) (start bool) {
+	s.sending = false
+	b.owing--
 	return b.putLocked(now, s)
 }
