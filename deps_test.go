@@ -31,8 +31,8 @@ var awsSDK = []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"
 var rooms = map[string]room{
 	"": {what: "the root holds documents and tests"},
 
-	"internal/alltests": {what: "it marks tests that take long, with the standard library"},
-	"internal/pause":    {what: "a pause is a timer and a context"},
+	"internal/alltests": {what: "it says which tests run, with the standard library"},
+	"internal/pause":    {what: "pauses are timers and contexts"},
 	"internal/readable": {what: "texts for people are made of values and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
 
@@ -58,12 +58,12 @@ var rooms = map[string]room{
 	},
 	"engine/internal/store": {
 		what:  "the calls of the store know records, and neither limits nor who is limited",
-		ours:  []string{"backend", "engine/schema", "internal/spin"},
+		ours:  []string{"backend", "engine/schema", "internal/pause", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 	},
 	"engine/internal/follow": {
 		what:  "it keeps stored configuration and follows its changes, over a store that it lists and reads, and knows no limits",
-		ours:  []string{"backend", "engine/internal/store", "engine/schema"},
+		ours:  []string{"backend", "engine/internal/store", "engine/schema", "internal/pause"},
 		third: []string{"github.com/oklog/ulid/v2"},
 	},
 	"engine/internal/changes": {
@@ -135,7 +135,7 @@ var rooms = map[string]room{
 	},
 	"backend/dynamo/dynamotest": {
 		what: "it gives tests a DynamoDB and faults, and does nothing else",
-		ours: []string{"backend/dynamo", "internal/dynamolocal"},
+		ours: []string{"backend/dynamo", "internal/alltests", "internal/dynamolocal"},
 		third: append([]string{
 			"github.com/testcontainers/testcontainers-go", "github.com/moby/moby/api",
 			"github.com/Shopify/toxiproxy/v2", "github.com/rs/zerolog",
@@ -143,6 +143,7 @@ var rooms = map[string]room{
 	},
 	"stack/stacktest": {
 		what:  "it gives tests an AWS account, and knows nothing of what is deployed in it",
+		ours:  []string{"internal/alltests"},
 		third: append([]string{"github.com/johannesboyne/gofakes3", "github.com/goccy/go-yaml"}, awsSDK...),
 	},
 	"stack": {

@@ -8,6 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // acquireByPolicy decides an acquire that has failed with err, by policy if the store could not be reached. Other errors are
@@ -118,7 +119,7 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 		return true
 	}
 	wait, _, err := l.fillSnapshot(a, new(snapshot))
-	return err != nil || store.Remaining(ctx) < wait
+	return err != nil || pause.Left(ctx) < wait
 }
 
 // resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If

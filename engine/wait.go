@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
-
-// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
-const mostJitter = 10 * time.Millisecond
 
 // Wait is like Acquire, but it waits until the tokens are there. It reserves them with one write, and returns the lease when
 // they are due: so callers of all processes are admitted in the order in which they came. Callers that do not wait see what is
@@ -119,36 +116,6 @@ func (l *Limiter) asksFirst(a *attempt) bool {
 	return bought || a.beyond || !a.takes
 }
 
-// askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
-// time that the denial says.
-func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
-	q := *r
-	q.waits = 0 // each of its denials is a decision
-	for {
-		lease, err := l.Acquire(ctx, q)
-		exceeded, denied := errors.AsType[*ExceededError](err)
-		if !denied || exceeded.NeverFits {
-			return lease, err
-		}
-		if err := l.sleepFor(ctx, exceeded); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// sleepFor sleeps until the time that a denial says, of which some may have passed. It returns an error, at once, if ctx ends before.
-func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
-	wait, left := max(0, exceeded.RetryAfter-max(0, time.Duration(l.clock.now()-exceeded.at))), store.Remaining(ctx)
-	if left < wait {
-		return &deadlineError{exceeded, context.DeadlineExceeded}
-	}
-	jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
-	if err := l.opts.Sleep(ctx, min(wait+jitter, left)); err != nil {
-		return &deadlineError{exceeded, err}
-	}
-	return nil
-}
-
 // waiting is a caller in a queue. What follows the waiter is written before done is sent to.
 type waiting struct {
 	reserve.Waiter
@@ -169,7 +136,7 @@ func (l *Limiter) join(ctx context.Context, a *attempt) (m *waiting, q *queue, d
 	defer q.mu.Unlock()
 	now := l.clock.now()
 	m.Deadline = math.MaxInt64
-	if left := int64(store.Remaining(ctx)); left < math.MaxInt64-now {
+	if left := int64(pause.Left(ctx)); left < math.MaxInt64-now {
 		m.Deadline = now + left
 	}
 	q.recall(a)

@@ -2,13 +2,13 @@ package grpclimit
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // ClientOptions configure the client's interceptors. The zero value of each field is its default; nil options are all defaults.
@@ -35,26 +35,6 @@ type ClientOptions struct {
 
 	Now   func() time.Time                           // the clock of waits, default the system's
 	Sleep func(context.Context, time.Duration) error // waits for RetryInfo, default a timer
-}
-
-// sleep is the default of Sleep.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// timeLeft is how long a context lasts. Deadlines are of the system's clock.
-func timeLeft(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return deadline.Sub(systemClock())
-	}
-	return math.MaxInt64
 }
 
 func (o *ClientOptions) withDefaults() ClientOptions {
@@ -84,7 +64,7 @@ func (o *ClientOptions) withDefaults() ClientOptions {
 		r.Now = systemClock
 	}
 	if r.Sleep == nil {
-		r.Sleep = sleep
+		r.Sleep = pause.For
 	}
 	return r
 }
@@ -113,7 +93,7 @@ func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.Unar
 			}
 			_ = lease.Commit(ctx) // if it cannot be settled, its charge stays
 			wait, ok := retryDelay(err)
-			if !ok || sent >= c.MaxResends || wait > min(until.Sub(c.Now()), timeLeft(ctx)) {
+			if !ok || sent >= c.MaxResends || wait > min(until.Sub(c.Now()), pause.Left(ctx)) {
 				return err
 			}
 			if err := c.Sleep(ctx, wait); err != nil {

@@ -1,7 +1,6 @@
 package httplimit
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -58,14 +57,6 @@ func again(r *http.Request) (*http.Request, error) {
 	next := r.WithContext(r.Context()) // a copy: a RoundTripper does not change its request
 	next.Body = unread
 	return next, nil
-}
-
-// timeLeft is how long a context lasts. Deadlines are of the system's clock.
-func timeLeft(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return deadline.Sub(systemClock())
-	}
-	return noCap
 }
 
 func closeBody(r *http.Request) {

@@ -110,7 +110,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		wait, ok := retryAfter(response, t.Now())
-		if !ok || sent >= t.MaxResends || !canResend(r) || wait > min(until.Sub(t.Now()), timeLeft(r.Context())) {
+		if !ok || sent >= t.MaxResends || !canResend(r) || wait > min(until.Sub(t.Now()), pause.Left(r.Context())) {
 			return response, nil
 		}
 		discard(response)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/prices"
 	"github.com/zeroae/zae-limiter-go/otellimit"
 )
@@ -205,13 +206,7 @@ func TestDocumentation(t *testing.T) {
 
 // Prometheus itself accepts the alerts, and raises them when it should.
 func TestPromtool(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
-	if err != nil && strings.Contains(os.Getenv("ZAE_LIMITER_TEST_REQUIRE"), "prometheus") {
-		t.Fatal("ZAE_LIMITER_TEST_REQUIRE has prometheus, whose promtool is missing")
-	}
-	if err != nil {
-		t.Skip("no promtool: install Debian's package prometheus")
-	}
+	promtool := alltests.Program(t, "prometheus", "promtool", "install Debian's package prometheus")
 	for _, arguments := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
 		if out, err := exec.Command(promtool, arguments...).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)

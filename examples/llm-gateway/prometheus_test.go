@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -40,13 +41,7 @@ func TestPrometheus(t *testing.T) {
 // there is none, or fails it if that is required.
 func startPrometheus(t *testing.T, gateways ...string) string {
 	t.Helper()
-	program, err := exec.LookPath("prometheus")
-	if err != nil && strings.Contains(os.Getenv("ZAE_LIMITER_TEST_REQUIRE"), "prometheus") {
-		t.Fatal("ZAE_LIMITER_TEST_REQUIRE has prometheus, which is missing")
-	}
-	if err != nil {
-		t.Skip("no prometheus: install Debian's package prometheus")
-	}
+	program := alltests.Program(t, "prometheus", "prometheus", "install Debian's package prometheus")
 	rules, err := filepath.Abs("../../otellimit/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)

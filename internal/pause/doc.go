@@ -1,4 +1,4 @@
-// Package pause waits: it is the default of options called Sleep.
+// Package pause waits, and says for how long there is time to.
 //
-// Package pause does not read a clock.
+// Package pause reads no clock but the system's, by which the deadlines of contexts go.
 package pause

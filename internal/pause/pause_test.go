@@ -3,6 +3,7 @@ package pause_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +22,24 @@ func TestFor(t *testing.T) {
 		}
 		if err := pause.For(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Minute {
 			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// Left is the time to the deadline of a context, of which there may be none.
+func TestLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if left := pause.Left(t.Context()); left != math.MaxInt64 {
+			t.Errorf("without a deadline: %v", left)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if left := pause.Left(ctx); left != time.Minute {
+			t.Errorf("of a minute: %v", left)
+		}
+		_ = pause.For(t.Context(), time.Hour)
+		if left := pause.Left(ctx); left != -59*time.Minute {
+			t.Errorf("59 minutes after the deadline: %v", left)
 		}
 	})
 }

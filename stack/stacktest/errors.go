@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // Errors that say how to run what is skipped.
 var (
-	errNotAsked   = errors.New("not asked for: run `make test`, or set " + allVariable + "=1")
+	errNotAsked   = errors.New("not asked for: run `make test`, or set " + alltests.Variable + "=1")
 	errNoPython   = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
 	errNoNode     = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
 	errNoProvider = errors.New("run `make setup`, which fetches them with npm")

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 //go:embed requirements.txt
@@ -25,11 +27,6 @@ var provider string
 
 //go:embed serve_moto.py
 var motoServer string
-
-const (
-	requireVariable = "ZAE_LIMITER_TEST_REQUIRE"
-	allVariable     = "ZAE_LIMITER_TEST_ALL"
-)
 
 // Moto starts an account of Python's moto and returns its endpoint, which serves all services. It ends with the test, or with
 // the test process. Without moto the test is skipped or fails: see the package comment.
@@ -98,16 +95,16 @@ func Provider(t testing.TB, kinds []string) (folder string) {
 // only if ZAE_LIMITER_TEST_ALL is set, as `make test` does, or if their purpose is required.
 func tool(t testing.TB, purpose string, find func() (string, error)) string {
 	t.Helper()
-	required := slices.Contains(strings.Split(os.Getenv(requireVariable), ","), purpose)
+	required := alltests.Requires(purpose)
 	path, err := "", errNotAsked
-	if required || os.Getenv(allVariable) != "" {
+	if required || alltests.Asked() {
 		path, err = find()
 	}
 	switch {
 	case err == nil:
 		return path
 	case required:
-		t.Fatalf("%s has %s: %v", requireVariable, purpose, err)
+		t.Fatalf("%s has %s: %v", alltests.RequireVariable, purpose, err)
 	}
 	test, _, _ := strings.Cut(t.Name(), "/")
 	missed(purpose, test, err)

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // TestMoto brings the same template up on moto as on the account that is made here, and compares what they make of it.
@@ -95,7 +97,7 @@ func TestMissing(t *testing.T) {
 	} {
 		command := exec.Command(os.Args[0], "-test.run=^TestAgain$", "-test.v")
 		command.Env = append(os.Environ(), "STACKTEST_AGAIN=1", "XDG_CACHE_HOME="+t.TempDir(), "HOME="+t.TempDir(),
-			requireVariable+"="+c.require, allVariable+"="+c.all)
+			alltests.RequireVariable+"="+c.require, alltests.Variable+"="+c.all)
 		out, err := command.CombinedOutput()
 		if fails := strings.Contains(c.require, "moto"); (err != nil) != fails || strings.Contains(string(out), "--- SKIP: TestAgain") == fails {
 			t.Errorf("%+v: %v", c, err)

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
 
@@ -147,7 +148,7 @@ func again(t *testing.T, test string, variables ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	c := exec.Command(self, "-test.run=^"+test+"$", "-test.v")
-	c.Env = append(append(os.Environ(), requireVariable+"=", "DYNAMOTEST_AGAIN=1"), variables...)
+	c.Env = append(append(os.Environ(), alltests.RequireVariable+"=", "DYNAMOTEST_AGAIN=1"), variables...)
 	return c
 }
 
@@ -184,11 +185,11 @@ func TestSkips(t *testing.T) {
 			t.Errorf("%v; %q is not in the closing line of\n%s", err, part, out)
 		}
 	}
-	out, err = again(t, "TestAgain", wayVariable+"=", endpointVariable+"=", allVariable+"=").CombinedOutput()
+	out, err = again(t, "TestAgain", wayVariable+"=", endpointVariable+"=", alltests.Variable+"=").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "\ndynamotest: not run: TestAgain: tests on DynamoDB were not asked for: run `make test`") {
 		t.Errorf("%v; not asked for:\n%s", err, out)
 	}
-	out, err = again(t, "TestAgain", append(nothing, requireVariable+"=moto,dynamodb")...).CombinedOutput()
+	out, err = again(t, "TestAgain", append(nothing, alltests.RequireVariable+"=moto,dynamodb")...).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--- FAIL: TestAgain") || !strings.Contains(string(out), "java is not in PATH") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -3,10 +3,12 @@ package dynamotest
 import (
 	"errors"
 	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 var (
-	errNotAsked   = errors.New("tests on DynamoDB were not asked for: run `make test`, or set " + allVariable + "=1")
+	errNotAsked   = errors.New("tests on DynamoDB were not asked for: run `make test`, or set " + alltests.Variable + "=1")
 	errRuledOut   = errors.New("ruled out")
 	errNotSet     = errors.New("not set")
 	errNotStarted = errors.New("dynamotest: this emulator cannot be restarted: use one of Start")

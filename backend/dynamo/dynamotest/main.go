@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // M runs a package's tests and then ends the emulator that they started, if any. See [Wrap].
@@ -83,7 +85,7 @@ func missed(t testing.TB, why error) {
 	case known:
 		t.Fatal("no DynamoDB, for the reason above")
 	}
-	t.Fatalf("%s=dynamodb: %v", requireVariable, why)
+	t.Fatalf("%s=dynamodb: %v", alltests.RequireVariable, why)
 }
 
 // closing returns the line about what was not run, "" if everything was.

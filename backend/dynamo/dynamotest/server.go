@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,30 +12,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/dynamolocal"
 )
 
 const (
 	endpointVariable = "ZAE_LIMITER_TEST_DYNAMODB"
 	imageVariable    = "ZAE_LIMITER_TEST_DYNAMODB_IMAGE"
-	requireVariable  = "ZAE_LIMITER_TEST_REQUIRE"
 	wayVariable      = "ZAE_LIMITER_TEST_DYNAMODB_WAY"
-	allVariable      = "ZAE_LIMITER_TEST_ALL"
 )
 
 // asked reports whether tests on a DynamoDB are asked for. They take minutes, so a plain `go test ./...` leaves them out.
 func asked() bool {
-	for _, variable := range []string{allVariable, endpointVariable, wayVariable} {
-		if os.Getenv(variable) != "" {
-			return true
-		}
-	}
-	return required()
+	return alltests.Asked() || os.Getenv(endpointVariable) != "" || os.Getenv(wayVariable) != "" || required()
 }
 
 // required reports whether a test fails, and is not skipped, if there is no DynamoDB.
 func required() bool {
-	return slices.Contains(strings.Split(os.Getenv(requireVariable), ","), "dynamodb")
+	return alltests.Requires("dynamodb")
 }
 
 // starting bounds the time of one way, with the download of images and programs.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // Store is what a Follower asks of the store.
@@ -115,7 +116,7 @@ func (f *Follower) await(ctx context.Context, now int64) {
 		f.join(now, func() bool { return f.quiet(now) })
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(f.o.Patience, store.Remaining(ctx)/2))
+	ctx, cancel := context.WithTimeout(ctx, min(f.o.Patience, pause.Left(ctx)/2))
 	defer cancel()
 	f.Look(ctx, now, f.o.TTL)
 }

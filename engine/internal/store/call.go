@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 const (
@@ -37,7 +38,7 @@ func (s *Store) Budget(ctx context.Context) (context.Context, context.CancelFunc
 // allowance is how long an operation may take: Options.Timeout, and at most four fifths of what ctx has left, so that
 // the caller, or the policy, is answered before ctx ends.
 func (s *Store) allowance(ctx context.Context) time.Duration {
-	d := Remaining(ctx)
+	d := pause.Left(ctx)
 	if d < math.MaxInt64 {
 		d = d / 5 * 4
 	}
