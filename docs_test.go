@@ -126,7 +126,7 @@ func (s *sample) add(t *testing.T, b block) {
 
 // known are the packages that pieces may use without saying so.
 var known = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
+	"context": "context", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
 	"httptest": "net/http/httptest", "log": "log", "os": "os", "slog": "log/slog", "strconv": "strconv", "sync": "sync",
 	"testing": "testing", "time": "time", "atomic": "sync/atomic", "strings": "strings", "synctest": "testing/synctest",
 	"engine": module + "/engine", "backend": module + "/backend", "memory": module + "/backend/memory",
@@ -238,6 +238,20 @@ func TestDocsGo(t *testing.T) {
 func shows(page, text string) bool {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(page)), "…", ".*")
 	return regexp.MustCompile(`\A` + pattern + `\z`).MatchString(strings.TrimSpace(text))
+}
+
+// TestDocsIntegrations wants each integration to fit into ten lines.
+func TestDocsIntegrations(t *testing.T) {
+	const page = "docs/integrations.md"
+	all := blocks(page, pages(t)[page])
+	if len(all) < 10 {
+		t.Errorf("%s has %d blocks", page, len(all))
+	}
+	for _, b := range all {
+		if n := strings.Count(b.txt, "\n"); b.lang == "go" && n > 10 {
+			t.Errorf("%s:%d: %d lines of Go, of at most 10", page, b.line, n)
+		}
+	}
 }
 
 var (
