@@ -77,6 +77,15 @@ func each(n int64) engine.Request {
 // empty takes all tokens of the bucket.
 func (w *waiters) empty(l *engine.Limiter) { w.mustAcquire(l, each(10)) }
 
+// inDebt returns a limiter whose bucket is in debt for five seconds.
+func (w *waiters) inDebt() *engine.Limiter {
+	l := w.limiter(virtual)
+	lease := w.mustAcquire(l, each(10))
+	w.must(lease.Adjust(tokens("a", 5)))
+	w.must(lease.Commit(context.Background()))
+	return l
+}
+
 // err is what a caller got.
 func (w *waiters) err(who string) error {
 	w.mu.Lock()
@@ -378,10 +387,7 @@ func waitBeyond(r *story) {
 // waitZeros: a request of zeros waits until nothing is in debt, and reserves nothing.
 func waitZeros(r *story) {
 	r.waiters(func(w *waiters) {
-		l := w.limiter(virtual)
-		lease := w.mustAcquire(l, each(10))
-		w.must(lease.Adjust(tokens("a", 5)))
-		w.must(lease.Commit(context.Background()))
+		l := w.inDebt()
 		w.come(context.Background(), l, "zeros", each(0))
 		w.all.Wait()
 		w.must(w.err("zeros"))

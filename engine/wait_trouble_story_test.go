@@ -69,10 +69,7 @@ func waitHung(r *story) {
 // waitSlowDenial: the time that a denial took to come is part of the time that it says to wait.
 func waitSlowDenial(r *story) {
 	r.waiters(func(w *waiters) {
-		l := w.limiter(virtual)
-		lease := w.mustAcquire(l, each(10))
-		w.must(lease.Adjust(tokens("a", 5)))
-		w.must(lease.Commit(context.Background()))
+		l := w.inDebt()
 		w.faults.SetPlan(func(conformance.Call) conformance.Act {
 			if time.Since(w.start) < time.Second {
 				w.must(pause.For(context.Background(), budget/2))
