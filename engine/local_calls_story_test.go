@@ -33,7 +33,7 @@ func localMistakes(r *story) {
 	r.mustAcquire(l, good)
 	r.down()
 	r.mustDeny(l, good) // the last record that was seen says so
-	r.clock.advance(time.Minute)
+	r.pass(time.Minute)
 	for range 8 { // with a closed breaker and an open one
 		_, err := l.Acquire(r.Context(), request(tokens("x", 1), stored("a", 10)))
 		r.wantError("an unknown name", err, engine.ErrUnknownLimit)
@@ -172,7 +172,7 @@ func localMany(r *story) {
 		r.mustAcquire(l, q(0))
 		r.wait(10 * time.Millisecond) // a write-back fails
 		r.up()
-		r.clock.advance(longestPause)
+		r.pass(longestPause)
 		writes := r.faults.Calls(conformance.OpApply)
 		r.wait(time.Second - 10*time.Millisecond + 50*time.Millisecond)
 		if n := r.faults.Calls(conformance.OpApply) - writes; n < 9 || n > 11 {
@@ -182,7 +182,7 @@ func localMany(r *story) {
 		if n := r.faults.Calls(conformance.OpApply) - writes; n != most {
 			r.Errorf("%d write-backs for %d buckets", n, most)
 		}
-		r.clock.advance(time.Minute)
+		r.pass(time.Minute)
 		r.down()
 		for i := range most { // those that are full and written make room
 			r.mustAcquire(l, q(most+i))
@@ -198,12 +198,12 @@ func localClockSetBack(r *story) {
 	r.down()
 	r.take(l, q)
 	for range 3 {
-		r.clock.advance(-time.Hour)
+		r.pass(-time.Hour)
 		r.mustDeny(l, q)
 	}
-	r.clock.advance(3 * time.Hour)
+	r.pass(3 * time.Hour)
 	r.mustDeny(l, q)
-	r.clock.advance(6 * time.Second)
+	r.pass(6 * time.Second)
 	if n := r.take(l, q); n != 1 {
 		r.Errorf("%d admitted in six seconds, of 1", n)
 	}

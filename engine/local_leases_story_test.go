@@ -13,7 +13,7 @@ import (
 )
 
 // TestLocalLeases tells what becomes of leases, and of what local buckets have admitted, when the store is back.
-func TestLocalLeases(t *testing.T) { tellOnEachKind(t, localLeases, true) }
+func TestLocalLeases(t *testing.T) { tellOnEachKind(t, localLeases.virtual(), true) }
 
 var localLeases = stories{
 	{"WhileAway", func(r *story) { r.localSteps(false) }},
@@ -27,7 +27,6 @@ var localLeases = stories{
 	{"PresentDeficit", localPresentDeficit},
 	{"CloseWithDebt", localCloseWithDebt},
 	{"ClosedLease", localClosedLease},
-	{"ManyHands", localManyHands},
 	{"Prefetch", localPrefetch},
 }
 
@@ -56,7 +55,7 @@ func (r *story) localSteps(back bool) {
 				if back {
 					r.wait(time.Millisecond)
 					r.up()
-					r.clock.advance(longestPause)
+					r.pass(longestPause)
 					r.wait(2 * time.Second) // it is written back
 				}
 				if err := step.do(r, lease); err != nil || !lease.Degraded() {
@@ -96,9 +95,9 @@ func localMaxHold(r *story) {
 	l, q := r.limiter(locally(1), func(o *engine.Options) { o.MaxHold = time.Minute }), request(tokens("a", 10), stored("a", 100))
 	r.down()
 	inTime, late := r.mustAcquire(l, q), r.mustAcquire(l, q)
-	r.clock.advance(time.Minute)
+	r.pass(time.Minute)
 	r.must(inTime.Rollback(r.Context()))
-	r.clock.advance(1)
+	r.pass(1)
 	r.must(late.Rollback(r.Context()))
 	if lost := r.lost(); lost != 10 {
 		r.Errorf("%d tokens were reported as not refunded, not 10", lost)
@@ -118,7 +117,7 @@ func localOfTheStore(r *story) {
 	r.wantError("Consume", other.Consume(r.Context(), tokens("a", 1)), engine.ErrUnavailable)
 	r.wantError("Rollback", other.Rollback(r.Context()), engine.ErrUnavailable)
 	r.up()
-	r.clock.advance(longestPause)
+	r.pass(longestPause)
 	r.must(lease.Commit(r.Context()))
 	r.must(other.Rollback(r.Context()))
 	r.wantCounted("when it is back", "a:8", 2)
@@ -132,7 +131,7 @@ func localReset(r *story) {
 		lease := r.mustAcquire(l, q)
 		r.wait(time.Millisecond)
 		r.up()
-		r.clock.advance(longestPause)
+		r.pass(longestPause)
 		r.wait(2 * time.Second)
 		r.wantLeft(r.limiter(), "written back", "a:90", q.Limits...)
 		r.must(r.limiter().ResetBucket(r.Context(), user, api))
@@ -155,7 +154,7 @@ func localLostReplies(r *story) {
 				r.mustAcquire(l, q)
 			}
 			r.wait(time.Millisecond)
-			r.clock.advance(longestPause)
+			r.pass(longestPause)
 			r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
 			r.wait(3 * time.Second)
 			q.OnUnavailable = engine.PolicyBlock
@@ -163,7 +162,7 @@ func localLostReplies(r *story) {
 			q.OnUnavailable = engine.PolicyDefault
 			r.wait(2 * time.Second)
 			r.up()
-			r.clock.advance(longestPause)
+			r.pass(longestPause)
 			r.wait(12 * time.Second)
 			r.must(l.Close())
 		})
@@ -234,10 +233,10 @@ func localPresentDeficit(r *story) {
 	r.down()
 	admitted := r.take(l, q)
 	for range 600 {
-		r.clock.advance(time.Second)
+		r.pass(time.Second)
 		admitted += r.take(l, q)
 	}
-	r.clock.advance(time.Second / 2)
+	r.pass(time.Second / 2)
 	r.up()
 	r.must(l.Close())
 	if admitted != 6010 {
@@ -287,6 +286,11 @@ func localClosedLease(r *story) {
 	r.wantError("Consume", lease.Consume(r.Context(), tokens("a", 1)), engine.ErrClosed)
 	r.wantError("Commit", lease.Commit(r.Context()), engine.ErrClosed)
 	r.wantCounted("before", "a:2", 1)
+}
+
+// TestLocalManyHands is in real time, so that usage is written back meanwhile.
+func TestLocalManyHands(t *testing.T) {
+	tellOnEachKind(t, stories{{"ManyHands", localManyHands}}, true)
 }
 
 // localManyHands: many goroutines acquire, adjust and refund while the store comes and goes; all is counted.

@@ -16,7 +16,7 @@ import (
 )
 
 // TestLocal tells what the policy Local promises while the store is away.
-func TestLocal(t *testing.T) { tellOnEachKind(t, localStories, true) }
+func TestLocal(t *testing.T) { tellOnEachKind(t, localStories.virtual(), true) }
 
 var localStories = stories{
 	{"Share", localShare},
@@ -46,9 +46,15 @@ func locally(share float64) func(*engine.Options) {
 }
 
 // down makes every request to the store fail, until up.
-func (r *story) down() { r.faults.SetPlan(conformance.Always(conformance.Fail)) }
+func (r *story) down() {
+	r.settled()
+	r.faults.SetPlan(conformance.Always(conformance.Fail))
+}
 
-func (r *story) up() { r.faults.SetPlan(nil) }
+func (r *story) up() {
+	r.settled()
+	r.faults.SetPlan(nil)
+}
 
 // wantCounted compares what the user's bucket has counted.
 func (r *story) wantCounted(what, tokens string, acquires int64, change ...func(*engine.Options)) {
@@ -199,7 +205,7 @@ func localFlaps(r *story) {
 				}
 			}
 			r.up()
-			r.clock.advance(longestPause)
+			r.pass(longestPause)
 			r.wait(5 * time.Second)
 			r.wantLeft(r.limiter(), "after a flap", amounts(map[string]int64{"a": 100 - admitted}), q.Limits...)
 		}
@@ -224,7 +230,7 @@ func localFleet(r *story) {
 		for _, l := range all {
 			admitted += r.take(l, request(tokens("a", 1), limit))
 		}
-		r.clock.advance(time.Minute)
+		r.pass(time.Minute)
 	}
 	// A share of 0.142857142 of 700 is 99 tokens; so much refills in a minute, too.
 	if admitted != 10*n*99 {
@@ -284,7 +290,7 @@ func localStartDown(r *story) {
 		r.Errorf("%d admitted by the request's limits, of 10", n)
 	}
 	r.up()
-	r.clock.advance(longestPause)
+	r.pass(longestPause)
 	r.mustAcquire(l, request(tokens("a", 1))) // reads what is stored
 	r.down()
 	own := request(tokens("a", 1), stored("a", 100))

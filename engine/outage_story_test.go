@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,15 +60,43 @@ func sleeping(o *engine.Options) { o.Sleep = nil }
 // virtually runs f in virtual time. Calls that hang end after f, and so do writes that nobody waits for any more.
 func (r *story) virtually(f func(r *story)) {
 	r.Helper()
-	outside := r.T
-	synctest.Test(outside, func(t *testing.T) {
-		r.T = t
+	tell := func(t *testing.T) {
+		outside, bubble := r.T, r.bubble
+		r.T, r.bubble = t, true
 		f(r)
 		r.wait(2 * budget)
 		r.faults.Release(context.Background())
 		synctest.Wait()
-	})
-	r.T = outside
+		r.T, r.bubble = outside, bubble
+	}
+	if r.bubble {
+		tell(r.T)
+		return
+	}
+	synctest.Test(r.T, tell)
+}
+
+// virtual tells all of a story in virtual time.
+func (all stories) virtual() stories {
+	changed := slices.Clone(all)
+	for i, s := range all {
+		changed[i].tell = func(r *story) { r.virtually(s.tell) }
+	}
+	return changed
+}
+
+// settled waits until background work pauses, if the story is in virtual time. So it is done with what it began before the story
+// changes the clock or the store.
+func (r *story) settled() {
+	if r.bubble {
+		synctest.Wait()
+	}
+}
+
+// pass sets the clock forward.
+func (r *story) pass(d time.Duration) {
+	r.settled()
+	r.clock.advance(d)
 }
 
 // within wants f to return within a virtual time.

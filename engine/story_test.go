@@ -26,6 +26,7 @@ type story struct {
 	io     bool            // whether it is a store with I/O
 	clock  *settable
 	events events // of all limiters
+	bubble bool   // the story is in virtual time
 }
 
 // stories are the subtests of one outcome.
