@@ -8,8 +8,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/dynamo"
 	"github.com/zeroae/zae-limiter-go/engine"
+)
+
+const (
+	startTime  = time.Minute // for DynamoDB Local
+	startPause = time.Second / 2
 )
 
 // config are the flags. Each has an environment variable.
@@ -34,14 +40,25 @@ func (c *config) dynamo() *dynamo.Options {
 	return &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}
 }
 
-// createTable creates the table if it is missing, if the flags say so.
+// createTable creates the table if it is missing, if the flags say so. DynamoDB Local may still be starting.
 func (c *config) createTable(ctx context.Context) error {
 	if !c.CreateTable {
 		return nil
 	}
-	err := dynamo.CreateTable(ctx, c.Table, c.dynamo())
-	if exists := new(types.ResourceInUseException); errors.As(err, &exists) {
-		return nil
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		err := dynamo.CreateTable(ctx, c.Table, c.dynamo())
+		if exists := new(types.ResourceInUseException); errors.As(err, &exists) {
+			return nil
+		}
+		if !errors.Is(err, backend.ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-time.After(startPause):
+		case <-starting.Done():
+			return err
+		}
 	}
-	return err
 }

@@ -8,10 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,6 +259,25 @@ func TestShutdownCuts(t *testing.T) {
 	if used := r.used(t, "key-of-alice"); used["tpm"] != promptSize+2 {
 		t.Errorf("%v is charged", used)
 	}
+}
+
+// A gateway that creates its table waits until DynamoDB can be reached.
+func TestDynamoDBStarts(t *testing.T) {
+	s := dynamotest.Shared(t)
+	at, err := url.Parse(s.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, calls := httputil.NewSingleHostReverseProxy(at), atomic.Int32{}
+	starts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if calls.Add(1) == 1 {
+			w.WriteHeader(http.StatusTooManyRequests) // not carried out, as if nothing listened
+			return
+		}
+		started.ServeHTTP(w, r)
+	}))
+	t.Cleanup(starts.Close)
+	runOn(t, s, newTable(t, s), newUpstream(t), "--endpoint="+starts.URL)
 }
 
 // If DynamoDB dies, the gateway admits calls, all or its share of the limits, unless it shall not, and says so in its metrics.
