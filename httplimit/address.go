@@ -14,11 +14,11 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	if err != nil {
 		return "ip:unknown" // a Unix socket, or a listener of the program's own
 	}
-	address := forwardedFor(r, peer.Addr().Unmap(), trusted)
+	address := forwardedFor(r, plain(peer.Addr()), trusted)
 	if address.Is4() {
 		return "ip:" + address.String()
 	}
-	prefix, _ := address.WithZone("").Prefix(64) // fails only for more bits than an address has
+	prefix, _ := address.Prefix(64) // fails only for more bits than an address has
 	return "ip:" + prefix.String()
 }
 
@@ -45,8 +45,11 @@ func forwardedFor(r *http.Request, address netip.Addr, trusted []netip.Prefix) n
 // parseHop reads an address, with or without a port.
 func parseHop(hop string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(hop); err == nil {
-		return withPort.Addr().Unmap(), true
+		return plain(withPort.Addr()), true
 	}
 	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
-	return address.Unmap(), err == nil
+	return plain(address), err == nil
 }
+
+// plain is an address without its zone, since no prefix contains an address with one; and an IPv4 address has one form only.
+func plain(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }

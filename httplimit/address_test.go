@@ -7,7 +7,9 @@ import (
 )
 
 func TestClientAddress(t *testing.T) {
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48")}
+	proxies := []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48"), netip.MustParsePrefix("fe80::/10"),
+	}
 	for _, c := range []struct {
 		name, peer string
 		forwarded  []string
@@ -34,6 +36,7 @@ func TestClientAddress(t *testing.T) {
 		{"with port", "10.0.0.1:80", []string{"192.0.2.9:1234"}, proxies, "192.0.2.9"},
 		{"IPv6 proxy", "[2001:db8:ffff::1]:80", []string{"[2001:db8:1:2::3]"}, proxies, "2001:db8:1:2::/64"},
 		{"IPv6 with port", "10.0.0.1:80", []string{"[2001:db8:1:2::3]:99"}, proxies, "2001:db8:1:2::/64"},
+		{"proxy with zone", "[fe80::1%eth0]:80", []string{"192.0.2.9, fe80::2%eth1"}, proxies, "192.0.2.9"},
 		{"mapped", "[::ffff:10.0.0.1]:80", []string{"::ffff:192.0.2.9"}, proxies, "192.0.2.9"},
 	} {
 		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": c.forwarded}}
