@@ -138,11 +138,14 @@ func (t *Transport) send(r *http.Request, request engine.Request, mostWait time.
 		closeBody(r)
 		return nil, err
 	}
-	limited := &leaseContext{ctx, lease}
-	response, err := t.Base.RoundTrip(r.WithContext(limited))
+	limited := r.WithContext(&leaseContext{ctx, lease})
+	response, err := t.Base.RoundTrip(limited)
 	if err != nil {
 		_ = lease.Commit(ctx) // nothing was adjusted; the request may have been sent
 		return nil, err
+	}
+	if response.Request == nil { // Base is no http.Transport
+		response.Request = limited
 	}
 	if _, both := response.Body.(io.Writer); both || response.Body == nil { // a switched protocol is the caller's
 		_ = lease.Commit(ctx)

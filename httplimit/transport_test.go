@@ -201,6 +201,34 @@ func TestTransportAdjusts(t *testing.T) {
 	s.limiter.AssertCharged("us", "remote", engine.Tokens{"tpm": 320})
 }
 
+// bare answers without saying to what, as a Base may.
+type bare struct{}
+
+func (bare) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}, nil
+}
+
+// The lease is found also if Base does not name the response's request.
+func TestTransportOverABareBase(t *testing.T) {
+	l := limitertest.New(t, nil)
+	client := &http.Client{Transport: httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
+		Base: bare{}, Resource: func(*http.Request) string { return "remote" }, Limits: []engine.Limit{engine.PerMinute("rpm", 3)},
+	})}
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Request == nil {
+		t.Fatal("the response has no request")
+	}
+	err = httplimit.Lease(response.Request.Context()).Adjust(engine.Tokens{"rpm": 1})
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		t.Error(err)
+	}
+	l.AssertCharged("http-client", "remote", engine.Tokens{"rpm": 2})
+}
+
 func TestTransportErrors(t *testing.T) {
 	failing := errors.New("too large")
 	s := newRemote(t, httplimit.TransportOptions{Cost: func(r *http.Request) (engine.Tokens, error) {
