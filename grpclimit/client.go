@@ -78,7 +78,8 @@ type client struct {
 // server answers RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo, it waits as long as that says and sends the call again, with
 // new tokens; if that would take longer than MaxWait, or than the call's context lasts, the caller gets the server's answer.
 //
-// If the tokens would come too late, the error is an *engine.ExceededError. What was sent stays charged, whatever the outcome.
+// If the tokens would come too late, the error is an *engine.ExceededError; if the context ends before, it is gRPC's status for that. What
+// was sent stays charged, whatever the outcome.
 func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.UnaryClientInterceptor {
 	c := &client{limiter, o.withDefaults()}
 	return func(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -124,6 +125,14 @@ func (c *client) acquire(ctx context.Context, method string, request any, most t
 		return nil, err
 	}
 	r := engine.Request{Entity: c.Entity(ctx, method), Resource: c.Resource(ctx, method), Consume: cost, Limits: c.Limits}
+	lease, err := c.wait(ctx, r, most)
+	if err != nil && ctx.Err() != nil {
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	return lease, err
+}
+
+func (c *client) wait(ctx context.Context, r engine.Request, most time.Duration) (*engine.Lease, error) {
 	if most <= 0 {
 		return c.limiter.Acquire(ctx, r)
 	}

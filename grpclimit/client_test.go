@@ -11,6 +11,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	health "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -100,6 +101,27 @@ func TestClientHeedsTheContext(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A caller whose context ends before its call has tokens gets the status that gRPC has for that, as without the interceptors.
+func TestClientThatLeavesWhileItWaits(t *testing.T) {
+	l := limitertest.New(t, nil)
+	o := &grpclimit.ClientOptions{Limits: []engine.Limit{engine.PerMinute("rpm", 1)}}
+	c := serve(t, nil, nil, grpc.WithUnaryInterceptor(grpclimit.UnaryClientInterceptor(l.Limiter, o)),
+		grpc.WithStreamInterceptor(grpclimit.StreamClientInterceptor(l.Limiter, o)))
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	for name, call := range map[string]func(context.Context, health.HealthClient) error{"unary": check, "stream": watch} {
+		if err := call(left, c); status.Code(err) != codes.Canceled {
+			t.Errorf("%s, canceled: %v", name, err)
+		}
+		if err := call(late, c); status.Code(err) != codes.DeadlineExceeded {
+			t.Errorf("%s, late: %v", name, err)
+		}
+	}
+	l.AssertCharged("grpc-client", service, engine.Tokens{})
 }
 
 // Against a limited server, the client waits as long as the server's denial says.
