@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -40,7 +41,8 @@ func (lease *Lease) Meter(limit string, step int64) *Meter {
 }
 
 // Add counts n tokens of the stream. If more tokens were used than were taken, it first takes as many steps as are missing,
-// through the token check, as [Lease.Consume] does in one call. An *ExceededError means that they are not available: cut the
+// through the token check, as [Lease.Consume] does in one call; if several steps are more than the limit's capacity, no more than is
+// missing. An *ExceededError means that they are not available: cut the
 // stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After any of these
 // errors the n tokens are counted nonetheless, since the model has produced them: Close charges them. Add returns a
 // *ValidationError if the step is invalid or n is not from 0 to 10^15, ErrOutOfRange if the stream would have more than 10^15 tokens,
@@ -63,11 +65,16 @@ func (m *Meter) Add(ctx context.Context, n int64) error {
 	if missing <= 0 {
 		return nil
 	}
-	steps := (missing + m.step - 1) / m.step
-	if err := m.lease.Consume(ctx, Tokens{m.limit: steps * m.step}); err != nil {
+	ahead := (missing + m.step - 1) / m.step * m.step
+	err := m.lease.Consume(ctx, Tokens{m.limit: ahead})
+	if ahead > m.step && errors.Is(err, ErrNeverFits) { // what is missing may fit without the rest of the last step
+		ahead = missing
+		err = m.lease.Consume(ctx, Tokens{m.limit: ahead})
+	}
+	if err != nil {
 		return err
 	}
-	m.taken += steps * m.step
+	m.taken += ahead
 	return nil
 }
 

@@ -86,6 +86,23 @@ func TestMeterIsDenied(t *testing.T) {
 	l.AssertCharged("a", "r", charged(100+3*300+200+301))
 }
 
+// A piece that is larger than a step fits if its tokens do, also where whole steps would be more than the capacity.
+func TestMeterOfLargePieces(t *testing.T) {
+	l, lease := metered(t, nil)
+	meter := lease.Meter("tpm", 600)
+	if err := meter.Add(t.Context(), 700); err != nil {
+		t.Error(err)
+	}
+	l.AssertCharged("a", "r", charged(800))
+	if err := meter.Add(t.Context(), 1_001); !errors.Is(err, engine.ErrNeverFits) {
+		t.Errorf("more than the capacity: %v", err)
+	}
+	if err := meter.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.AssertCharged("a", "r", charged(100+1_701))
+}
+
 // Close settles although the context has ended, and again after an outage.
 func TestMeterCloses(t *testing.T) {
 	l, lease := metered(t, nil)
