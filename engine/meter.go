@@ -35,7 +35,7 @@ type Meter struct {
 // Meter returns a meter that takes step tokens of limit at a time. What the lease holds already is not the stream's: acquire what
 // is used before the stream begins, such as a prompt. The step must be from 1 to 10^15, and at most the limit's capacity, because a
 // larger one never fits. Small steps waste few tokens while the stream runs; each is a write. If the step is invalid, Add
-// returns a *ValidationError. The meter of a nil or degraded lease admits everything.
+// returns a *ValidationError. The meter of a nil lease, or of one by PolicyAllow, admits everything.
 func (lease *Lease) Meter(limit string, step int64) *Meter {
 	return &Meter{lease: lease, limit: limit, step: step}
 }

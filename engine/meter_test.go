@@ -103,6 +103,29 @@ func TestMeterOfLargePieces(t *testing.T) {
 	l.AssertCharged("a", "r", charged(100+1_701))
 }
 
+// The meter of a lease that a local bucket has granted takes its steps there.
+func TestMeterOfALocalLease(t *testing.T) {
+	l := limitertest.New(t, &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+	l.Down()
+	lease, err := l.Acquire(t.Context(), engine.Request{
+		Entity: "a", Resource: "r", Consume: engine.Tokens{"tpm": 100}, Limits: []engine.Limit{engine.PerMinute("tpm", 1_000)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meter := lease.Meter("tpm", 200)
+	if err := meter.Add(t.Context(), 400); err != nil {
+		t.Error(err)
+	}
+	var exceeded *engine.ExceededError
+	if err := meter.Add(t.Context(), 1); !errors.As(err, &exceeded) {
+		t.Errorf("beyond the share: %v", err)
+	}
+	if err := errors.Join(meter.Close(t.Context()), lease.Commit(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
 // Close settles although the context has ended, and again after an outage.
 func TestMeterCloses(t *testing.T) {
 	l, lease := metered(t, nil)
