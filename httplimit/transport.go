@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -60,7 +61,7 @@ func NewTransport(limiter *engine.Limiter, o *TransportOptions) *Transport {
 		t.Entity = func(*http.Request) string { return "http-client" }
 	}
 	if t.Resource == nil {
-		t.Resource = func(r *http.Request) string { return strings.TrimLeft(strings.Replace(r.URL.Host, "]", "", 1), "[:") }
+		t.Resource = hostOf
 	}
 	if t.Cost == nil {
 		t.Cost = func(*http.Request) (engine.Tokens, error) { return defaultCost, nil }
@@ -81,6 +82,12 @@ func NewTransport(limiter *engine.Limiter, o *TransportOptions) *Transport {
 		t.Sleep = pause.For
 	}
 	return t
+}
+
+// hostOf is the host as the name of a resource, which has neither brackets nor percent signs, and letters of ASCII only.
+func hostOf(r *http.Request) string {
+	host := strings.TrimLeft(strings.Replace(r.URL.Host, "]", "", 1), "[:")
+	return strings.TrimLeft(strings.ReplaceAll(url.PathEscape(host), "%", "."), ".")
 }
 
 // RoundTrip implements [http.RoundTripper]. It takes the request's tokens, waits for them up to MaxWait, and sends the request. If

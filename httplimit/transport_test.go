@@ -289,11 +289,12 @@ func TestTransportHeedsTheDeadline(t *testing.T) {
 	}
 }
 
-// By default the resource is the host, which has brackets if it is an IPv6 address.
+// By default the resource is the host, which has brackets if it is an IPv6 address. What a resource cannot have is written otherwise.
 func TestTransportResource(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://api.example.com/v1": "api.example.com", "http://127.0.0.1:8080": "127.0.0.1:8080",
 		"http://[2001:db8::1]:80": "2001:db8::1:80", "http://[::1]": "1",
+		"http://[fe80::1%25eth0]:80": "fe80::1.25eth0:80", "http://bücher.example": "b.C3.BCcher.example", "http://例.example": "E4.BE.8B.example",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
