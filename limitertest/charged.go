@@ -10,9 +10,9 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine"
 )
 
-// Charged returns the tokens that were charged to the bucket of an entity and resource since it was created or reset, less
-// those that were refunded. Adjustments of a lease count once they are written, by Flush or Commit. Limits without a charge are
-// left out. It also works while the store is down.
+// Charged returns the tokens that were charged to the bucket of an entity and resource since it was created, less those that
+// were refunded. A reset fills the bucket, and what was charged stays. Adjustments of a lease count once they are written, by Flush
+// or Commit. Limits without a charge are left out. It also works while the store is down.
 //
 // The record of a bucket expires engine.Options.MaxHold and ten minutes after the bucket is full. Then nothing is charged.
 func (l *Limiter) Charged(entity, resource string) engine.Tokens {

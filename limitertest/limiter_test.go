@@ -80,6 +80,15 @@ func TestCharged(t *testing.T) {
 	l.AssertCharged("user-123", "gpt-4", engine.Tokens{"rpm": 1, "tpm": 650})
 }
 
+// A reset fills the bucket, and what was charged before it stays charged.
+func TestChargedAfterAReset(t *testing.T) {
+	l := limitertest.New(t, nil)
+	if err := errors.Join(charge(t, l), charge(t, l), l.ResetBucket(t.Context(), "user-123", "gpt-4"), charge(t, l)); err != nil {
+		t.Fatal(err)
+	}
+	l.AssertCharged("user-123", "gpt-4", engine.Tokens{"rpm": 3, "tpm": 1_500})
+}
+
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		name    string
