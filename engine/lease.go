@@ -20,6 +20,7 @@ type Lease struct {
 	degraded  bool          // granted without the store; if l is set, by local buckets
 	brought   bool          // the first part's limits are those of the request, which named that bucket
 	override  bool          // they beat what is stored
+	observed  bool          // its end was
 	chargedAt int64         // the acquire's now, ns since the Unix epoch
 	first     part          // there always is one
 	path      *path         // nil: no other part, and the first one is the bucket's that the request named
@@ -173,11 +174,12 @@ func (lease *Lease) Commit(ctx context.Context) error {
 		return ErrLeaseClosed
 	}
 	lease.state.Store(settling)
-	if err := lease.settle(ctx); err != nil {
+	err := lease.settle(ctx)
+	lease.observeEnd(true)
+	if err != nil {
 		return err
 	}
 	lease.state.Store(committed)
-	lease.observeEnd(true)
 	return nil
 }
 
@@ -197,11 +199,12 @@ func (lease *Lease) Rollback(ctx context.Context) error {
 	for _, p := range lease.parts() {
 		p.refundAll()
 	}
-	if err := lease.settle(ctx); err != nil {
+	err := lease.settle(ctx)
+	lease.observeEnd(false)
+	if err != nil {
 		return err
 	}
 	lease.state.Store(rolledBack)
-	lease.observeEnd(false)
 	return nil
 }
 

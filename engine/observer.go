@@ -27,7 +27,7 @@ const (
 	EventRefresh                            // refreshing configuration in the background failed, or, without Entity, looking for its changes; Err
 	EventSkipped                            // a list left out Skipped records or index entries that are not this library's, or cannot be read; Err: the first reason
 	EventConfigChanged                      // another process has changed the configuration of Entity, or of Resource; without both, of the system or of anything
-	EventLeaseEnded                         // a lease was committed, which sets Allowed, or rolled back; Held
+	EventLeaseEnded                         // Commit, which sets Allowed, or Rollback of a lease was called for the first time, whatever it returned; Held
 	EventUsageLost                          // usage that may not be counted in the store: the limiter closed before it was written, or with prefetch the outcome of the write is unknown; Tokens, Err
 )
 
@@ -73,8 +73,12 @@ func (l *Limiter) observe(e Event) {
 	}
 }
 
-// observeEnd says that a lease has ended.
+// observeEnd says that a lease has ended, once: also if it could not be settled, because its caller may not try again.
 func (lease *Lease) observeEnd(committed bool) {
+	if lease.observed {
+		return
+	}
+	lease.observed = true
 	l, id := lease.l, &lease.root().id
 	if l.opts.Observer != nil {
 		held := max(0, time.Duration(l.clock.now()-lease.chargedAt))

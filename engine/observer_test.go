@@ -136,6 +136,29 @@ func TestEventsOfLeases(t *testing.T) {
 	must(t, none.Commit(t.Context()))
 }
 
+// A lease that could not be settled has ended for its caller, who may not try again: it has an event, and one only if he does.
+func TestEventsOfLeasesThatCannotBeSettled(t *testing.T) {
+	w, seen := newWorld(t), &watcher{}
+	faults := conformance.NewFault(w.store, nil)
+	l := w.limiter(faults, &engine.Options{Observer: seen})
+	r := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 2}, Limits: []engine.Limit{engine.PerDay("a", 100)}}
+	for n, end := range []func(*engine.Lease) error{
+		func(lease *engine.Lease) error { return lease.Commit(t.Context()) },
+		func(lease *engine.Lease) error { return lease.Rollback(t.Context()) },
+	} {
+		lease, err := l.Acquire(t.Context(), r)
+		must(t, err)
+		must(t, lease.Adjust(engine.Tokens{"a": -1}))
+		faults.SetPlan(conformance.Always(conformance.Fail))
+		wants(t, "without the store", end(lease), engine.ErrUnavailable)
+		equal(t, "leases that ended without the store", len(seen.of(engine.EventLeaseEnded)), n+1)
+		faults.SetPlan(nil)
+		l.CloseBreaker()
+		must(t, end(lease))
+		equal(t, "leases that ended", len(seen.of(engine.EventLeaseEnded)), n+1)
+	}
+}
+
 // TestLeasedDecisions: what says that a lease begins has an event that says that it ends, in whatever way it was acquired, and
 // nothing else says so.
 func TestLeasedDecisions(t *testing.T) {
