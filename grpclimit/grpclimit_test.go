@@ -209,6 +209,20 @@ func TestLease(t *testing.T) {
 	}
 }
 
+// An interceptor that does not limit a call leaves the handler the lease of the one before.
+func TestLeaseOfAChain(t *testing.T) {
+	l := limitertest.New(t, nil)
+	limiting := &grpclimit.Options{Key: user, Limits: []engine.Limit{engine.PerDay("tpm", 1000)}, Cost: cost(engine.Tokens{"tpm": 500})}
+	c := serve(t, func(ctx context.Context) error {
+		return grpclimit.Lease(ctx).Adjust(engine.Tokens{"tpm": -380})
+	}, append(limited(l, limiting), limited(l, &grpclimit.Options{Cost: cost(nil)})...))
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "user", "u1")
+	if err := errors.Join(check(ctx, c), watch(ctx, c)); err != nil {
+		t.Fatal(err)
+	}
+	l.AssertCharged("u1", service, engine.Tokens{"tpm": 240})
+}
+
 // Errors have the codes that tell clients whether to retry.
 func TestErrors(t *testing.T) {
 	limits := []engine.Limit{engine.PerMinute("rpm", 1)}

@@ -103,6 +103,9 @@ func (s *leasedStream) Context() context.Context { return s.ctx }
 type leaseKey struct{}
 
 func withLease(ctx context.Context, lease *engine.Lease) context.Context {
+	if lease == nil { // another interceptor may have limited the call
+		return ctx
+	}
 	return context.WithValue(ctx, leaseKey{}, lease)
 }
 
