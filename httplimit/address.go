@@ -10,11 +10,11 @@ import (
 // clientAddress is the entity of a caller without a key: the address of the client, or the prefix of it that one customer of a
 // provider has.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
+	peer, ok := parseAddress(r.RemoteAddr) // other middleware may have set it, without a port
+	if !ok {
 		return "ip:unknown" // a Unix socket, or a listener of the program's own
 	}
-	address := forwardedFor(r, plain(peer.Addr()), trusted)
+	address := forwardedFor(r, peer, trusted)
 	if address.Is4() {
 		return "ip:" + address.String()
 	}
@@ -31,7 +31,7 @@ func forwardedFor(r *http.Request, address netip.Addr, trusted []netip.Prefix) n
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
-		before, ok := parseHop(strings.TrimSpace(hop))
+		before, ok := parseAddress(strings.TrimSpace(hop))
 		if !ok {
 			return address
 		}
@@ -42,12 +42,12 @@ func forwardedFor(r *http.Request, address netip.Addr, trusted []netip.Prefix) n
 	return address
 }
 
-// parseHop reads an address, with or without a port.
-func parseHop(hop string) (netip.Addr, bool) {
-	if withPort, err := netip.ParseAddrPort(hop); err == nil {
+// parseAddress reads an address, with or without a port.
+func parseAddress(text string) (netip.Addr, bool) {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
 		return plain(withPort.Addr()), true
 	}
-	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 	return plain(address), err == nil
 }
 

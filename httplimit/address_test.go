@@ -21,6 +21,9 @@ func TestClientAddress(t *testing.T) {
 		{"same customer", "[2001:db8:1:2:ffff::]:80", nil, nil, "2001:db8:1:2::/64"},
 		{"zone", "[fe80::1%eth0]:80", nil, nil, "fe80::/64"},
 		{"IPv4 in IPv6", "[::ffff:192.0.2.1]:80", nil, nil, "192.0.2.1"},
+		{"set by a middleware", "192.0.2.1", nil, nil, "192.0.2.1"},
+		{"IPv6 set by a middleware", "2001:db8:1:2::3", nil, nil, "2001:db8:1:2::/64"},
+		{"proxy set by a middleware", "10.0.0.1", []string{"192.0.2.9"}, proxies, "192.0.2.9"},
 		{"socket", "@", nil, proxies, "unknown"},
 		{"nothing", "", nil, nil, "unknown"},
 
