@@ -76,10 +76,10 @@ type client struct {
 
 // UnaryClientInterceptor returns an interceptor that takes a call's tokens, waits for them up to MaxWait, and sends the call. If the
 // server answers RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo, it waits as long as that says and sends the call again, with
-// new tokens; if that would take longer than MaxWait, or than the call's context lasts, the caller gets the server's answer.
+// new tokens; if RetryInfo is longer than what is left of MaxWait or of the call's context, the caller gets the server's answer.
 //
-// If the tokens would come too late, the error is an *engine.ExceededError; if the context ends before, it is gRPC's status for that. What
-// was sent stays charged, whatever the outcome.
+// If the tokens would come too late, of the first sending or of a later one, the error is an *engine.ExceededError; if the context
+// ends before, it is gRPC's status for that. What was sent stays charged, whatever the outcome.
 func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.UnaryClientInterceptor {
 	c := &client{limiter, o.withDefaults()}
 	return func(ctx context.Context, method string, request, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {

@@ -93,11 +93,11 @@ func hostOf(r *http.Request) string {
 // RoundTrip implements [http.RoundTripper]. It takes the request's tokens, waits for them up to MaxWait, and sends the request. If
 // the server answers 429 or 503 with Retry-After, it waits as long as that says and sends the request again, with new tokens.
 // It does so only for a request whose body can be sent again (it has none, or GetBody) and that is idempotent or has GetBody.
-// If that would take longer than MaxWait, or than the request's context lasts, the response is returned as it is.
+// If Retry-After is longer than what is left of MaxWait or of the request's context, the response is returned as it is.
 //
-// If the tokens would come too late, the error is an *engine.ExceededError; other errors are those of [engine.Limiter.Wait]. What was
-// sent stays charged, whatever the outcome. To adjust it to what was used, find the lease in the response's request, before the
-// body is closed, which commits the lease:
+// If the tokens would come too late, of the first sending or of a later one, the error is an *engine.ExceededError; other errors
+// are those of [engine.Limiter.Wait]. What was sent stays charged, whatever the outcome. To adjust it to what was used, find the
+// lease in the response's request, before the body is closed, which commits the lease:
 //
 //	httplimit.Lease(response.Request.Context()).Adjust(engine.Tokens{"tpm": used - estimate})
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -177,6 +177,15 @@ func TestTransportResends(t *testing.T) {
 	}
 }
 
+// A request that would be sent again, but whose new tokens would come too late, fails as if it were the first sending.
+func TestTransportHasNoTokensToSendAgain(t *testing.T) {
+	s := newRemote(t, httplimit.TransportOptions{Limits: []engine.Limit{engine.PerMinute("rpm", 1)}}, busy(429, "5"))
+	var exceeded *engine.ExceededError
+	if _, err := s.do(t, http.MethodGet, nil); !errors.As(err, &exceeded) || exceeded.RetryAfter != 55*time.Second || s.arrived() != "GET" {
+		t.Error(err)
+	}
+}
+
 // The lease is in the response's request, and is committed when the body is closed.
 func TestTransportAdjusts(t *testing.T) {
 	s := newRemote(t, httplimit.TransportOptions{
