@@ -126,8 +126,8 @@ func (s *sample) add(t *testing.T, b block) {
 
 // known are the packages that pieces may use without saying so.
 var known = map[string]string{
-	"context": "context", "errors": "errors", "expvar": "expvar", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
-	"httptest": "net/http/httptest", "log": "log", "os": "os", "slog": "log/slog", "strconv": "strconv", "sync": "sync",
+	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "io": "io", "json": "encoding/json",
+	"httptest": "net/http/httptest", "log": "log", "os": "os", "slog": "log/slog", "signal": "os/signal", "strconv": "strconv", "sync": "sync", "syscall": "syscall",
 	"testing": "testing", "time": "time", "atomic": "sync/atomic", "strings": "strings", "synctest": "testing/synctest",
 	"engine": module + "/engine", "backend": module + "/backend", "memory": module + "/backend/memory",
 	"bolt": module + "/backend/bolt", "dynamo": module + "/backend/dynamo", "stack": module + "/stack",

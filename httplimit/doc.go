@@ -29,5 +29,10 @@
 // that wants a refund calls Rollback on the lease itself. The handler gets the server's own ResponseWriter, so streaming, hijacking
 // and sendfile work as without the middleware.
 //
+// # Shutdown
+//
+// A lease is settled when its handler returns, so requests end first, then the limiter is closed, and then its store. [Serve] serves
+// until a signal, drains the server and cuts the requests that take too long.
+//
 // Package httplimit does not authenticate anybody, and does not queue requests of a server.
 package httplimit

@@ -82,7 +82,7 @@ func TestComposeGateway(t *testing.T) {
 	if check := strings.Join(gateway.HealthCheck.Test, " "); !strings.HasSuffix(check, "http://127.0.0.1"+strings.TrimPrefix(c.Admin, "0.0.0.0")+"/ready") {
 		t.Error(check)
 	}
-	if grace := time.Duration(*gateway.StopGracePeriod); grace <= c.Drain+settleTime {
+	if grace := time.Duration(*gateway.StopGracePeriod); grace <= c.Drain+5*time.Second { // which httplimit.Serve gives to those that it has cut
 		t.Errorf("containers are killed after %v, and the gateway drains for %v", grace, c.Drain)
 	}
 }

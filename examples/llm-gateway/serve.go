@@ -6,14 +6,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/httplimit"
 )
 
-const (
-	headerTime = 10 * time.Second // for the head of a request
-	settleTime = 5 * time.Second  // for streams that were cut: what they have used is charged
-)
+const headerTime = 10 * time.Second // for the head of a request
 
 // serve serves until ctx ends, and then shuts down in order: no more requests, the end of those that run, the limiter, the store.
 func serve(ctx context.Context, c *config, api, admin net.Listener, log *slog.Logger) error {
@@ -29,45 +27,27 @@ func serve(ctx context.Context, c *config, api, admin net.Listener, log *slog.Lo
 		return err
 	}
 	g := &gateway{keys: keys, upstream: c.Upstream, upstreamKey: c.UpstreamKey, client: &http.Client{}, log: log}
-	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	server := &http.Server{
-		Handler: g.handler(limited(l.limiter)), ReadHeaderTimeout: headerTime,
-		BaseContext: func(net.Listener) context.Context { return requests },
-	}
-	var draining atomic.Bool
-	side := &http.Server{Handler: adminHandler(l.metrics, &draining), ReadHeaderTimeout: headerTime}
-	failed := make(chan error, 2)
-	go func() { failed <- server.Serve(api) }()
-	go func() { failed <- side.Serve(admin) }()
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		log.Info("llm-gateway: shutting down", "drain", c.Drain)
-	}
-	draining.Store(true)
-	return errors.Join(err, drain(server, c.Drain, cut), l.Close(), side.Close())
+	server := &http.Server{Handler: g.handler(limited(l.limiter)), ReadHeaderTimeout: headerTime}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	side := &http.Server{Handler: adminHandler(ctx, l.metrics), ReadHeaderTimeout: headerTime}
+	go func() {
+		defer stop()
+		if err := side.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("llm-gateway: nobody can scrape any more", "error", err)
+		}
+	}()
+	context.AfterFunc(ctx, func() { log.Info("llm-gateway: shutting down", "drain", c.Drain) })
+	err = httplimit.Serve(ctx, server, func() error { return server.Serve(api) }, c.Drain)
+	return errors.Join(err, l.Close(), side.Close())
 }
 
-// drain waits for the requests that run. Those that take longer than most get the end of their contexts, and a moment to settle.
-func drain(server *http.Server, most time.Duration, cut func()) error {
-	ctx, cancel := context.WithTimeout(context.Background(), most)
-	defer cancel()
-	if server.Shutdown(ctx) == nil {
-		return nil
-	}
-	cut()
-	ctx, cancel = context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	return errors.Join(server.Shutdown(ctx), server.Close())
-}
-
-// adminHandler serves what is not for clients. A gateway that drains is not ready, so that its load balancer sends it no more.
-func adminHandler(metrics http.Handler, draining *atomic.Bool) http.Handler {
+// adminHandler serves what is not for clients. When ctx has ended the gateway is not ready, so that its load balancer sends it no more.
+func adminHandler(ctx context.Context, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
-		if draining.Load() {
+		if ctx.Err() != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})
