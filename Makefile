@@ -50,7 +50,7 @@ test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
 test: ## run everything: lint, all tests, the race detector, DynamoDB, the model, fuzzing, each benchmark once
 	@.ci/setup.sh
-	@.ci/stages.sh build lint tests race dynamodb+fuzz random model bench-once+peers+examples+adapters life
+	@.ci/stages.sh build lint+tests race dynamodb+fuzz random model bench-once+peers+examples+adapters life
 
 # Each suite on DynamoDB runs once: those of `race` with Java, those of `dynamodb` with Docker.
 check: export OVER = .ci/docker.sh

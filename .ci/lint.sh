@@ -15,7 +15,7 @@ complain() {
 for module in . bench/peers examples grpclimit otellimit; do
 	cd "$root/$module" || exit
 	go mod tidy -diff || complain "$module/go.mod: go mod tidy cures it"
-	tool golangci-lint run ./... || complain "$module: golangci-lint"
+	tool golangci-lint run --allow-parallel-runners ./... || complain "$module: golangci-lint"
 done
 
 cd "$root"
