@@ -90,9 +90,10 @@ var rooms = map[string]room{
 		ours:  []string{"backend/num", "engine/bucket"},
 		never: map[string]string{"context": "a decision does not wait; who drives the line has the contexts", "sync": "the caller holds the lock of the line"},
 	},
+	"engine/internal/alarm": {what: "it calls who waits for an instant, and knows nobody"},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

@@ -5,19 +5,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-const (
-	// After so many wrong guesses in a row, compare-and-set and guesses alternate. If others write faster than a round
-	// trip, compare-and-set nearly always loses, while a guess is right about half the time.
-	mostWrongGuesses = 3
-	mostLostRaces    = 3  // in converting a bucket, before it is judged by the limits in its record
-	mostTries        = 32 // writes for one charge
-	mostRestarts     = 4  // of one acquire, if its configuration changes under it
-)
+// mostRestarts is how often one acquire begins again, if its configuration changes under it.
+const mostRestarts = 4
+
+const mostPath = changes.MostPath // entities on a path
+
+// attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
+// was abandoned is not used again.
+type attempt struct {
+	common
+	entity, resource string
+	onUnavailable    Policy
+	waits            int64 // since when its caller waits for the tokens, 0: it does not wait
+	charges          [mostPath]bucketCharge
+	n                int             // of charges in use, the entity's first
+	takes            bool            // some charge takes tokens
+	beyond           bool            // some charge is above a capacity
+	denialKnown      bool            // some charge is denied by the last seen record
+	local            bool            // decided by local buckets, without the store
+	policies         Policy          // the last one that a request may name
+	root             *bucketState    // of the bucket that the request names
+	unknown          []unknownCharge // of attempts within a lease that were not admitted
+	writes           int             // not yet counted by the sweeper
+}
+
+func (l *Limiter) newAttempt() *attempt {
+	a := &attempt{writes: rand.IntN(sweepBatch), policies: l.opts.policies()}
+	l.charger.join(&a.common, a.charges[:])
+	return a
+}
+
+// ask makes r what the attempt asks for.
+func (a *attempt) ask(r *Request) {
+	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
+	a.consume, a.limits, a.override = r.Consume, r.Limits, r.Override
+}
+
+// release gives the attempt back to the pool.
+func (l *Limiter) release(a *attempt) {
+	if a.end() {
+		a.local, a.unknown = false, nil
+		l.attempts.Put(a)
+	}
+}
 
 // Acquire takes the tokens of the request, all of them or none, without waiting for tokens. If the entity cascades, its
 // parents are charged the same amounts. The lease must be ended by Commit or Rollback. A denial is an *ExceededError. For
@@ -77,7 +114,7 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 	if a.now, err = l.now(); err != nil {
 		return false, err
 	}
-	a.req = *r
+	a.ask(r)
 	for range mostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
 		if err == nil || !errors.Is(err, errRestart) {
@@ -91,8 +128,8 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 			}
 			return admitted, err
 		}
-		if a.abandoned.Load() { // the store still has buffers of the charges
-			return false, store.NotSent(l.budget(ctx, a))
+		if a.isAbandoned() { // the store still has buffers of the charges
+			return false, store.NotSent(l.charger.budget(ctx, &a.common))
 		}
 	}
 	return false, ErrContention
@@ -104,18 +141,18 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 	}
 	one := a.n == 1 && a.takes && !a.beyond && !a.denialKnown
 	if !one {
-		ctx = l.budget(ctx, a)
+		ctx = l.charger.budget(ctx, &a.common)
 	}
 	switch {
 	case one:
 		c := &a.charges[0]
-		err = l.charge(ctx, a, c)
+		err = l.charger.charge(ctx, c)
 		admitted = err == nil && c.result == applied
 	case a.beyond:
 		return false, l.denyBeyond(ctx, a)
 	case !a.takes:
 		return l.decideByReading(ctx, a)
-	case a.denialKnown, l.prefetch && a.deniedByPockets():
+	case a.denialKnown, l.charger.Prefetch && a.deniedByPockets():
 		return false, l.denyKnown(ctx, a)
 	default:
 		admitted, err = l.chargeAll(ctx, a)
@@ -129,16 +166,16 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 // resolve makes the charges: one for each entity on the path that has limits.
 func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 	nonce := backend.Num{}
-	if !l.noIO { // without I/O no reply is ever lost
+	if !l.charger.noIO { // without I/O no reply is ever lost
 		nonce = random()
 	}
-	id, names, isPlain := bucketID{a.req.Entity, a.req.Resource}, 0, a.isPlain()
+	id, names, isPlain := bucketID{entity: a.entity, resource: a.resource}, 0, a.isPlain()
 	a.n, a.root, a.takes, a.beyond, a.denialKnown = 0, nil, false, false, false
 	for depth := 0; depth == 0 || id.entity != ""; depth++ {
 		if depth == mostPath {
-			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.req.Entity, mostPath)
+			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.entity, mostPath)
 		}
-		b, conf := l.cache.get(&id), (*config)(nil)
+		b, conf := l.charger.cache.get(&id), (*config)(nil)
 		if b != nil && isPlain && l.follow.Fresh(b.seq.Load(), a.now) {
 			conf = b.conf.Load()
 		}
@@ -150,9 +187,10 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 		if depth == 0 {
 			a.root = b
 		}
-		c := a.addCharge(b, conf, depth == 0, l.noRegimes)
+		c := &a.charges[a.n]
+		c.begin(b, conf, depth == 0, l.charger.noRegimes)
 		c.nonce = nonce
-		named, err := l.prepare(a, c)
+		named, err := l.charger.prepare(c)
 		if err != nil {
 			return err
 		}
@@ -169,7 +207,7 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 	if a.n == 0 {
 		return ErrNoLimits
 	}
-	if names < len(a.req.Consume) {
+	if names < len(a.consume) {
 		return a.checkNames()
 	}
 	return nil
@@ -190,106 +228,38 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 		}
 	}
 	if refused := l.store.Refused(ctx); refused != nil {
-		conf, err := l.knownConfig(b, a.now)
+		conf, err := l.charger.knownConfig(b, a.now)
 		if conf == nil {
 			err = cmp.Or(err, refused)
 		}
 		return b, conf, err
 	}
-	conf, err := l.configOf(l.budget(ctx, a), b, a.now)
+	conf, err := l.charger.configOf(l.charger.budget(ctx, &a.common), b, a.now)
 	return b, conf, err
 }
 
 // isPlain reports whether a request for a known bucket needs no check beside those that are made in passing: its ids were
 // checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
-func (a *attempt) isPlain() bool { return len(a.req.Consume) > 0 && a.req.OnUnavailable <= a.policies }
+func (a *attempt) isPlain() bool { return len(a.consume) > 0 && a.onUnavailable <= a.policies }
 
-// charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
-// write that callers share. While the breaker is open nobody waits for the one who probes the store.
-func (l *Limiter) charge(ctx context.Context, a *attempt, c *bucketCharge) error {
-	if l.noIO {
-		return l.chargeAlone(ctx, a, c)
+// newLease holds what the attempt has charged.
+func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
+	first := &a.charges[0]
+	lease := &Lease{l: l, chargedAt: a.now, degraded: a.local, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
+	if a.n > 1 || first.state != a.root {
+		lease.path = &path{root: a.root}
 	}
-	for l.prefetch || !l.store.BreakerIsOpen() {
-		d, first := l.meet(c)
-		switch {
-		case first:
-			err := l.chargeAlone(l.budget(ctx, a), a, c)
-			d.firstDone(a, c, err)
-			return err
-		case l.prefetch && d.terms.conf != c.conf:
-			d.leave()
-			continue
-		case d.terms != c.terms(): // such callers do not wait for each other
-			return l.chargeAlone(l.budget(ctx, a), a, c)
+	for i := range a.n {
+		c, p := &a.charges[i], &lease.first
+		if i > 0 {
+			p = new(part)
+			lease.path.more = append(lease.path.more, p)
 		}
-		if open, err := d.ask(ctx, a, c); open {
-			return err
+		if c.result == applied {
+			p.hold(c)
+		} else { // a request of zeros only: nothing was charged
+			p.holdNothing(l.charger, c)
 		}
 	}
-	if err := l.store.Refused(ctx); err != nil {
-		return err
-	}
-	return l.chargeAlone(l.budget(ctx, a), a, c)
-}
-
-// chargeAlone builds a write, sends it, and interprets its outcome, until the store has admitted or denied it. ctx bounds it.
-func (l *Limiter) chargeAlone(ctx context.Context, a *attempt, c *bucketCharge) error {
-	defer c.endConvertAlone()
-	c.buildGuess()
-	for c.tries = 1; ; c.tries++ {
-		if err := l.send(ctx, a, c); err != nil {
-			return c.throttled(err)
-		}
-		if c.outs[0].Applied {
-			if c.result = applied; c.onlyConverts { // a conversion whose request is denied
-				c.result = denied
-			}
-			c.rememberOutcome(c.active, true)
-			return nil
-		}
-		if err := l.interpretRefusal(ctx, a, c); err != nil || c.result != pending {
-			return err
-		}
-		if c.tries >= mostTries || c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
-			return ErrContention
-		}
-		if err := l.buildNext(a, c); err != nil {
-			return err
-		}
-	}
-}
-
-// send sends the charge's write, and sends it again after trouble that passes, also if the outcome is unknown: the nonce
-// then shows whether an earlier try was applied. A refusal by the store is not an error; it is in c.outs.
-func (l *Limiter) send(ctx context.Context, a *attempt, c *bucketCharge) error {
-	if c.state.converting.Load() {
-		l.waitForConversion(ctx, c)
-	}
-	return l.store.Retry(ctx, func() (final bool, err error) {
-		return l.apply(ctx, a, c)
-	})
-}
-
-// apply makes the charge's write once, and notes what is not known of it. After an abandoned call the store has the
-// buffers of the charge: nothing of them may be touched.
-func (l *Limiter) apply(ctx context.Context, a *attempt, c *bucketCharge) (abandoned bool, err error) {
-	abandoned, err = l.store.Apply(ctx, c.writes[:], c.outs[:])
-	c.fromLastSeen = false // outs has what the store says
-	if err == nil {
-		return false, nil
-	}
-	if abandoned {
-		a.abandoned.Store(true)
-	}
-	if (c.shared != nil || c.reserved != nil) && errors.Is(err, backend.ErrThrottled) { // who decides for many sends it again
-		return true, err
-	}
-	if errors.Is(err, backend.ErrOutcomeUnknown) {
-		c.unsure = true
-		if c.refunds() { // it must not be sent twice
-			return true, err
-		}
-	}
-	return abandoned, err
+	return lease
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
@@ -14,7 +13,8 @@ import (
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.req, a.inspects = Request{Entity: entity, Resource: resource, Limits: limits}, true
+	a.ask(&Request{Entity: entity, Resource: resource, Limits: limits})
+	a.inspects = true
 	if err := l.inspect(ctx, a); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
@@ -22,7 +22,7 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 	if _, _, err := l.fillSnapshot(a, &s); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
-	return s.statuses(nil), nil
+	return statusesOf(&s), nil
 }
 
 // TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
@@ -33,7 +33,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	}
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.req = r
+	a.ask(&r)
 	if err := l.inspect(ctx, a); err != nil {
 		return 0, store.Failure(ctx, err)
 	}
@@ -68,8 +68,9 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt) (err error) {
 func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brought *limitset.Set) error {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.req, a.inspects = Request{Entity: entity, Resource: resource}, true
-	a.pinned, a.overrides = brought, brought != nil
+	a.ask(&Request{Entity: entity, Resource: resource})
+	a.inspects = true
+	a.pinned, a.pinnedOverrides = brought, brought != nil
 	now, err := l.now()
 	if err != nil {
 		return err
@@ -85,39 +86,5 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brou
 	if err := l.readUnseen(ctx, a, false); err != nil || !c.root {
 		return err
 	}
-	return l.convertUntilDone(ctx, a, c)
-}
-
-func (l *Limiter) convertUntilDone(ctx context.Context, a *attempt, c *bucketCharge) error {
-	for c.tries = 1; c.tries <= mostTries; c.tries++ {
-		r := c.record()
-		set, err := l.limitSetOfRecord(c, r)
-		if err != nil || set == nil || set.Fits(c.required, c.stored) {
-			return err
-		}
-		// What the bucket has may be newer than what was read before it was seen.
-		required, stored := c.required, c.stored
-		if err := l.reconfigure(ctx, a, c); err != nil && !errors.Is(err, errRestart) {
-			return err
-		}
-		if c.required == nil { // the limits are gone since: a denial is told by those that it was made with
-			c.required, c.stored = required, stored
-			return nil
-		}
-		if set.Fits(c.required, c.stored) {
-			return nil
-		}
-		c.mode = converting
-		if err := l.buildNext(a, c); err != nil {
-			return err
-		}
-		if err := l.send(ctx, a, c); err != nil {
-			return err
-		}
-		if c.outs[0].Applied {
-			c.remember(c.record(), c.assumed, true)
-			return nil
-		}
-	}
-	return ErrContention
+	return l.charger.convertUntilDone(ctx, c)
 }

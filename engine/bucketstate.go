@@ -12,43 +12,36 @@ import (
 // bucketState is what this process knows of one bucket: its key, its configuration and its last seen record. All of it may
 // be out of date: the conditions of the next write find that out.
 type bucketState struct {
-	id          bucketID
-	partition   string                       // of the key
-	conf        atomic.Pointer[config]       // nil: to be read
-	seq         atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
-	loaded      atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock; 0: it was not
-	brought     atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
-	renewed     atomic.Bool                  // somebody reads conf again already
-	converting  atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
-	used        atomic.Bool                  // since the cache last looked for one to drop
-	dropped     atomic.Bool                  // no longer in the cache
-	epoch       atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
-	lock        spin.Lock                    // guards what follows; nothing waits under it
-	memo        backend.Memo                 // the store's, if it gave any
-	desk        *desk                        // where callers meet that charge the bucket; nil: nobody charges it
-	settlements *settlements                 // where leases meet that settle on the bucket; nil: none does
-	seen        lastSeen
+	id         bucketID
+	partition  string                       // of the key
+	conf       atomic.Pointer[config]       // nil: to be read
+	seq        atomic.Uint64                // for follow.Follower.Fresh, which tells whether conf can be used
+	loaded     atomic.Int64                 // when all of conf was last read at once, ns since the Unix epoch, on the limiter's clock; 0: it was not
+	brought    atomic.Pointer[limitset.Set] // what the last request with limits of its own brought
+	renewed    atomic.Bool                  // somebody reads conf again already
+	converting atomic.Bool                  // some caller of this process converts the bucket, and others wait for it
+	used       atomic.Bool                  // since the cache last looked for one to drop
+	dropped    atomic.Bool                  // no longer in the cache
+	epoch      atomic.Uint32                // counts own changes of the configuration, and own resets; changes under lock
+	lock       spin.Lock                    // guards what follows; nothing waits under it
+	memo       backend.Memo                 // the store's, if it gave any
+	desk       *desk                        // where callers meet that charge the bucket; nil: nobody charges it
+	seen       lastSeen
 }
 
-// stateAt finds or makes the state of a bucket; the ids of a new one are checked.
-func (l *Limiter) stateAt(id *bucketID) (*bucketState, error) {
-	if b := l.cache.get(id); b != nil {
-		return b, nil
+// stateAt finds or makes the state of a bucket.
+func (k *charger) stateAt(id *bucketID) *bucketState {
+	if b := k.cache.get(id); b != nil {
+		return b
 	}
-	if err := checkEntity(id.entity); err != nil {
-		return nil, err
-	}
-	if err := checkResource(id.resource); err != nil {
-		return nil, err
-	}
-	key, _ := schema.Bucket(l.opts.Namespace, id.entity, id.resource)
-	return l.cache.add(&bucketState{id: *id, partition: key.Partition}), nil
+	key, _ := schema.Bucket(k.Namespace, id.entity, id.resource)
+	return k.cache.add(&bucketState{id: *id, partition: key.Partition})
 }
 
 // current returns the state by which others decide now: the one that the cache remembers, or b if it remembers none.
-func (l *Limiter) current(b *bucketState) *bucketState {
+func (k *charger) current(b *bucketState) *bucketState {
 	if b.dropped.Load() {
-		if now := l.cache.get(&b.id); now != nil {
+		if now := k.cache.get(&b.id); now != nil {
 			return now
 		}
 	}
@@ -56,8 +49,8 @@ func (l *Limiter) current(b *bucketState) *bucketState {
 }
 
 // key is that of the state's bucket.
-func (l *Limiter) key(b *bucketState) backend.Key {
-	return schema.BucketAt(l.opts.Namespace, b.partition)
+func (k *charger) key(b *bucketState) backend.Key {
+	return schema.BucketAt(k.Namespace, b.partition)
 }
 
 // forget makes the next user read the configuration, and drops what denials from memory rest on.
@@ -84,4 +77,11 @@ func (b *bucketState) store(c *config, seq uint64, read int64, epoch uint32) (cu
 	b.conf.Store(c)
 	b.seq.Store(seq) // last, so that whoever sees it sees conf
 	return true
+}
+
+// lastSet is the limit set of the last seen record, nil if there is none.
+func (b *bucketState) lastSet() *limitset.Set {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.seen.set
 }

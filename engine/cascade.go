@@ -13,7 +13,7 @@ import (
 // bucket denies, the others are refunded: nobody is ever over-admitted, but for some milliseconds others may see the
 // tokens as taken. A transaction would cost twice the write units and four times the latency.
 func (l *Limiter) chargeAll(ctx context.Context, a *attempt) (admitted bool, err error) {
-	if l.noIO {
+	if l.charger.noIO {
 		err = l.chargeInTurn(ctx, a)
 	} else {
 		err = l.chargeAtOnce(ctx, a)
@@ -39,7 +39,7 @@ func (l *Limiter) chargeAll(ctx context.Context, a *attempt) (admitted bool, err
 // chargeInTurn charges the buckets one after the other, and stops at the first one that does not admit the request.
 func (l *Limiter) chargeInTurn(ctx context.Context, a *attempt) error {
 	for i := range a.n {
-		if err := l.charge(ctx, a, &a.charges[i]); err != nil || a.charges[i].result != applied {
+		if err := l.charger.charge(ctx, &a.charges[i]); err != nil || a.charges[i].result != applied {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, a *attempt) error {
 	var group sync.WaitGroup
 	for i := range a.n {
 		group.Go(func() {
-			errs[i] = l.charge(ctx, a, &a.charges[i])
+			errs[i] = l.charger.charge(ctx, &a.charges[i])
 		})
 	}
 	group.Wait()
@@ -93,15 +93,15 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 		defer close(done)
 		inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
 		defer cancel()
-		_ = l.eachPart(parts, func(p *part) error {
-			err := l.settle(inner, p, now)
+		_ = l.settler.eachPart(parts, func(p *part) error {
+			err := l.settler.settle(inner, p, now)
 			if err != nil {
-				l.lose(p, err)
+				l.settler.lose(p, err)
 			}
 			return err
 		})
 	}
-	if l.noIO {
+	if l.charger.noIO {
 		refund(ctx)
 		return
 	}
@@ -112,34 +112,11 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	}
 }
 
-// retracts is how many acquires shall no longer be counted.
-func (p *part) retracts() int64 {
-	if p.rare == nil {
-		return 0
+// deniedByPockets reports whether what this process knows of the buckets of a path denies the request, before one of them is
+// charged.
+func (a *attempt) deniedByPockets() (denied bool) {
+	for i := range a.n {
+		denied = a.charges[i].deniedByPocket() || denied
 	}
-	return p.rare.retracts
-}
-
-// retract is for acquires that shall no longer be counted.
-func (p *part) retract(n int64) {
-	if n != 0 {
-		p.rarely().retracts = n
-	}
-}
-
-// eachPart calls f for all parts, concurrently if the store does I/O.
-func (l *Limiter) eachPart(parts []*part, f func(*part) error) error {
-	errs := make([]error, len(parts))
-	if len(parts) == 1 || l.noIO {
-		for i := range parts {
-			errs[i] = f(parts[i])
-		}
-		return errors.Join(errs...)
-	}
-	var group sync.WaitGroup
-	for i := range parts {
-		group.Go(func() { errs[i] = f(parts[i]) })
-	}
-	group.Wait()
-	return errors.Join(errs...)
+	return denied
 }

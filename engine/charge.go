@@ -2,49 +2,40 @@ package engine
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-const mostPath = changes.MostPath // entities on a path
+// common is what the charges of one acquire have in common. It must not be copied.
+type common struct {
+	namespace string        // the charger's
+	hold      time.Duration // the charger's MaxHold
 
-// attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
-// was abandoned is not used again.
-type attempt struct {
-	namespace   string // the limiter's
-	req         Request
-	now         int64
-	charges     [mostPath]bucketCharge
-	n           int             // of charges in use, the entity's first
-	takes       bool            // some charge takes tokens
-	beyond      bool            // some charge is above a capacity
-	denialKnown bool            // some charge is denied by the last seen record
-	inspects    bool            // asks for no tokens: Consume may be empty
-	admitted    bool            // all charges are applied, or nothing was asked for
-	within      bool            // by Lease.Consume: it does not count as a new acquire
-	local       bool            // decided by local buckets, without the store
-	policies    Policy          // the last one that a request may name
-	pinned      *limitset.Set   // the limits that the lease's acquire brought, nil: none
-	overrides   bool            // pinned beats what is stored
-	budget      context.Context // of all that it does with the store, nil: not made yet
-	cancel      context.CancelFunc
-	abandoned   atomic.Bool     // a store call still has buffers of the charges
-	root        *bucketState    // of the bucket that the request names
-	unknown     []unknownCharge // of attempts within a lease that were not admitted
-	writes      int             // not yet counted by the sweeper
+	now             int64
+	consume         map[string]int64 // tokens by limit
+	limits          []bucket.Limit   // that the request brings; they count where nothing is stored
+	override        []bucket.Limit   // beats what is stored
+	pinned          *limitset.Set    // the limits that the lease's acquire brought, nil: none
+	pinnedOverrides bool             // pinned beats what is stored
+	within          bool             // by Lease.Consume: it does not count as a new acquire
+	inspects        bool             // asks for no tokens: consume may be empty
+	admitted        bool             // all charges are applied, or nothing was asked for
+
+	budget    context.Context // of all that it does with the store, nil: not made yet
+	cancel    context.CancelFunc
+	abandoned atomic.Bool // a store call still has buffers of the charges
 }
 
 // bucketCharge is one bucket's part in an acquire.
 type bucketCharge struct {
+	of *common // does not change
 	progress
 	// Pointers are written only where they change, because the collector may be told of each.
 	state    *bucketState
@@ -64,8 +55,7 @@ type bucketCharge struct {
 	tats    limitset.Arrivals             // seen last, by position in assumed
 	born    backend.Num                   // of the life of the record that was charged, where tats are known without the record
 
-	hold      time.Duration // Options.MaxHold of the limiter
-	noRegimes bool          // a guess needs no regimes
+	noRegimes bool // a guess needs no regimes
 
 	met     *meeting // the charge's place at a desk; nil: it has been at none yet
 	place   backend.Place
@@ -109,14 +99,6 @@ type progress struct {
 	fromLastSeen bool           // tats are those of the last seen record, with no record in outs
 }
 
-func newAttempt(opts *Options) *attempt {
-	a := &attempt{namespace: opts.Namespace, writes: rand.IntN(sweepBatch), policies: opts.policies()}
-	for i := range a.charges {
-		a.charges[i].hold = opts.MaxHold
-	}
-	return a
-}
-
 // mode is how the next write is built.
 type mode uint8
 
@@ -135,60 +117,70 @@ const (
 	denied         // by the record in outs, or in the last seen record
 )
 
-// addCharge returns the first charge that is not in use, prepared for the bucket of b. It keeps the buffers of the charge.
-// The caller increments a.n if the charge counts.
-func (a *attempt) addCharge(b *bucketState, conf *config, root, noRegimes bool) *bucketCharge {
-	c := &a.charges[a.n]
+// join makes charges those of an attempt, before its first use.
+func (k *charger) join(a *common, charges []bucketCharge) {
+	a.namespace, a.hold = k.Namespace, k.MaxHold
+	for i := range charges {
+		charges[i].of = a
+	}
+}
+
+// begin prepares the charge for the bucket of b. It keeps the buffers of the charge.
+func (c *bucketCharge) begin(b *bucketState, conf *config, root, noRegimes bool) {
 	if c.state != b {
 		c.state = b
 		w := &c.writes[0]
-		w.Key, w.Layout, w.Memo = schema.BucketAt(a.namespace, b.partition), schema.BucketLayout, nil
+		w.Key, w.Layout, w.Memo = schema.BucketAt(c.of.namespace, b.partition), schema.BucketLayout, nil
 	}
 	if c.conf != conf {
 		c.conf = conf
 	}
 	c.progress = progress{}
-	c.root, c.now, c.acquire, c.epoch, c.writesPath, c.noRegimes = root, a.now, !a.within, b.epoch.Load(), true, noRegimes
-	return c
+	c.root, c.now, c.acquire, c.epoch, c.writesPath, c.noRegimes = root, c.of.now, !c.of.within, b.epoch.Load(), true, noRegimes
 }
 
 // budget bounds all that an attempt does with the store. It is made when it is needed first: an acquire from the pocket needs
 // none, nor does one of a known bucket on a store without I/O.
-func (l *Limiter) budget(ctx context.Context, a *attempt) context.Context {
+func (k *charger) budget(ctx context.Context, a *common) context.Context {
 	if a.budget == nil {
-		a.budget, a.cancel = l.store.Budget(ctx)
+		a.budget, a.cancel = k.Store.Budget(ctx)
 	}
 	return a.budget
 }
 
-// release gives the attempt back to the pool.
-func (l *Limiter) release(a *attempt) {
+// end ends the attempt. It reports whether its charges may be used again, which is not so while the store has buffers of them.
+func (a *common) end() (free bool) {
 	if a.cancel != nil {
 		a.cancel()
 		a.budget, a.cancel = nil, nil
 	}
 	if a.abandoned.Load() {
-		return
+		return false
 	}
-	a.within, a.inspects, a.admitted, a.local = false, false, false, false
-	a.pinned, a.unknown = nil, nil // the request stays, until the next one or until the pool drops the attempt
-	l.attempts.Put(a)
+	a.within, a.inspects, a.admitted, a.pinned = false, false, false, nil // the rest stays until the next acquire
+	return true
 }
+
+// isAbandoned reports whether a store call still has buffers of the attempt's charges: nothing of them may be touched.
+func (a *common) isAbandoned() bool { return a.abandoned.Load() }
+
+// isAbandoned reports whether a store call still has buffers of the charge, or of another one of its attempt.
+func (c *bucketCharge) isAbandoned() bool { return c.of.isAbandoned() }
 
 // prepare sets which limits the charge requires of its bucket, by the configuration, and how the first write is built, by
 // the last seen record. If c.required is nil afterwards, the entity has no limits and is not charged. It returns how many
 // names of the request are required limits.
-func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
-	if err := l.require(a, c); err != nil || c.required == nil {
+func (k *charger) prepare(c *bucketCharge) (named int, err error) {
+	if err := k.require(c); err != nil || c.required == nil {
 		return 0, err
 	}
 	seen, set := c.recall(), c.required
 	if seen.set != set && seen.set != nil && seen.set.Fits(c.required, c.stored) {
 		set = seen.set
 	}
-	named = c.assume(set, a.req.Consume)
+	named = c.assume(set, c.of.consume)
 	c.fromLastSeen = set == seen.set
-	if c.fromLastSeen && !seen.pocket && l.fresh(seen.at, c.now) && !c.admits() {
+	if c.fromLastSeen && !seen.pocket && k.fresh(seen.at, c.now) && !c.admits() {
 		c.denialKnown = true
 		return named, nil
 	}
@@ -202,17 +194,17 @@ func (l *Limiter) prepare(a *attempt, c *bucketCharge) (named int, err error) {
 
 // require sets which limits count: those that are stored, or those of the request or lease. The latter do not count for
 // parents.
-func (l *Limiter) require(a *attempt, c *bucketCharge) (err error) {
-	r, required := &a.req, c.conf.stored
+func (k *charger) require(c *bucketCharge) (err error) {
+	a, required := c.of, c.conf.stored
 	switch {
 	case !c.root:
 	case a.pinned != nil:
-		if a.overrides || required == nil {
+		if a.pinnedOverrides || required == nil {
 			required = a.pinned
 		}
 	default:
-		if len(r.Limits) > 0 { // they are checked even if others count
-			brought, err := l.limitsOfRequest(c.state, "Limits", r.Limits)
+		if len(a.limits) > 0 { // they are checked even if others count
+			brought, err := k.limitsOfRequest(c.state, "Limits", a.limits)
 			if err != nil {
 				return err
 			}
@@ -220,8 +212,8 @@ func (l *Limiter) require(a *attempt, c *bucketCharge) (err error) {
 				required = brought
 			}
 		}
-		if len(r.Override) > 0 {
-			if required, err = l.limitsOfRequest(c.state, "Override", r.Override); err != nil {
+		if len(a.override) > 0 {
+			if required, err = k.limitsOfRequest(c.state, "Override", a.override); err != nil {
 				return err
 			}
 		}
@@ -236,22 +228,22 @@ func (l *Limiter) require(a *attempt, c *bucketCharge) (err error) {
 }
 
 // limitsOfRequest is the limit set of a request's limits, which it checks. Most callers bring the same ones each time.
-func (l *Limiter) limitsOfRequest(b *bucketState, field string, limits []Limit) (*limitset.Set, error) {
+func (k *charger) limitsOfRequest(b *bucketState, field string, limits []bucket.Limit) (*limitset.Set, error) {
 	if s := b.brought.Load(); s.Brings(limits) {
 		return s, nil
 	}
-	if err := checkGiven(field, limits); err != nil {
+	if err := k.CheckLimits(field, limits); err != nil {
 		return nil, err
 	}
-	s := l.limitSets.Share(limitset.Of(limits, true))
+	s := k.limitSets.Share(limitset.Of(limits, true))
 	b.brought.Store(s)
-	l.reportLarge(b, s)
+	k.reportLarge(b, s)
 	return s, nil
 }
 
 // assume assumes that the record has the limits of set, and distributes the request over them. It returns how many names
 // of the request are required limits in set.
-func (c *bucketCharge) assume(set *limitset.Set, consume Tokens) (named int) {
+func (c *bucketCharge) assume(set *limitset.Set, consume map[string]int64) (named int) {
 	if c.asks, c.beyond, c.illegal = 0, false, false; c.assumed != set {
 		c.assumed = set
 	}

@@ -27,12 +27,14 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	a := lease.l.attempts.Get().(*attempt)
 	defer lease.l.release(a)
 	r := Request{Entity: lease.root().id.entity, Resource: lease.root().id.resource, Consume: tokens}
-	a.within, a.overrides = true, lease.override
+	a.within, a.pinnedOverrides = true, lease.override
 	if lease.brought {
 		a.pinned = lease.first.configured()
 	}
 	admitted, err := lease.decide(ctx, a, &r)
-	lease.keepUnknown(a.unknown)
+	for _, u := range a.unknown {
+		lease.l.settler.keepUnknown(lease.parts(), u)
+	}
 	if err != nil {
 		return store.Failure(ctx, err)
 	}
@@ -66,23 +68,13 @@ func (lease *Lease) settleUnsure(ctx context.Context) error {
 	if !slices.ContainsFunc(lease.parts(), func(p *part) bool { return p.unsure() != nil }) {
 		return nil
 	}
-	return lease.eachPending(ctx, lease.l.settleUnsure)
+	return lease.eachPending(ctx, lease.l.settler.settleUnsure)
 }
 
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
 func (lease *Lease) merge(c *bucketCharge) {
 	if p := lease.part(c.state); p != nil {
-		var more part
-		more.hold(c)
-		p.begin(more.born)
-		for i := range more.size() {
-			a := p.amount(more.name(i))
-			if a == nil {
-				a = p.add(more.name(i))
-			}
-			a.held += more.at(i).held
-		}
-		p.trim() // what is left of an earlier life has no effect, also not on what is charged from now on
+		p.merge(c)
 		return
 	}
 	p := new(part)
@@ -117,4 +109,48 @@ func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 	}
 	lease.change(back)
 	return lease.settle(ctx)
+}
+
+// settle writes what is pending of all parts, whether or not ctx has ended.
+func (lease *Lease) settle(ctx context.Context) error {
+	return lease.eachPending(ctx, func(ctx context.Context, p *part, now int64) error {
+		if err := lease.l.settler.settleUnsure(ctx, p, now); err != nil {
+			return err
+		}
+		p.trim()
+		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
+			lease.l.settler.lose(p, errTooLate)
+		}
+		if lease.degraded {
+			return lease.l.writeBack.settleLocal(p, now)
+		}
+		return lease.l.settler.settle(ctx, p, now)
+	})
+}
+
+// eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
+func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *part, now int64) error) error {
+	if !lease.first.pending() && !slices.ContainsFunc(lease.others(), (*part).pending) {
+		return nil
+	}
+	if lease.l.store.Closed() {
+		return ErrClosed
+	}
+	now, err := lease.l.now()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	inner, cancel := lease.l.store.Budget(ctx)
+	defer cancel()
+	return store.Failure(ctx, lease.l.settler.eachPart(lease.parts(), func(p *part) error { return f(inner, p, now) }))
+}
+
+// noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
+func (a *attempt) noteUnknown() {
+	for i := range a.n {
+		if c := &a.charges[i]; c.unsure && c.result == pending {
+			a.unknown = append(a.unknown, unknownOf(c))
+		}
+	}
 }

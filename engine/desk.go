@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/alarm"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -16,11 +17,11 @@ import (
 // itself. Those who come meanwhile wait, and share the next write: the buyer decides who, and in which order. In exact mode
 // a desk ends when nobody writes or waits. With prefetch it stays while requests come, and its buyer has a pocket.
 type desk struct {
-	l     *Limiter
+	k     *charger
 	state *bucketState
 	terms terms
 
-	bell
+	alarm.Bell
 
 	mu      sync.Mutex    // guards what follows; nothing waits under it
 	buyer   *pocket.Buyer // nil: nobody has met here
@@ -45,14 +46,14 @@ type terms struct {
 func (c *bucketCharge) terms() terms { return terms{c.conf, c.required, c.assumed, c.root} }
 
 // meet returns the desk of the charge's bucket, and whether the caller is the first one there.
-func (l *Limiter) meet(c *bucketCharge) (d *desk, first bool) {
+func (k *charger) meet(c *bucketCharge) (d *desk, first bool) {
 	b := c.state
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	if b.desk != nil {
 		return b.desk, false
 	}
-	b.desk = &desk{l: l, state: b, terms: c.terms(), began: c.now, asked: c.now, bell: bell{place: -1}, rings: math.MaxInt64}
+	b.desk = &desk{k: k, state: b, terms: c.terms(), began: c.now, asked: c.now, Bell: alarm.NewBell(), rings: math.MaxInt64}
 	return b.desk, true
 }
 
@@ -61,12 +62,12 @@ func (d *desk) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.openBuyer(); !d.ended {
-		d.retire(d.l.clock.now(), nil)
+		d.retire(d.k.Now(), nil)
 	}
 }
 
 // ask waits for the verdict on a charge. open is false if the desk has ended.
-func (d *desk) ask(ctx context.Context, a *attempt, c *bucketCharge) (open bool, err error) {
+func (d *desk) ask(ctx context.Context, c *bucketCharge) (open bool, err error) {
 	if ctx.Err() != nil { // also if the pocket could serve it
 		return true, store.NotSent(ctx)
 	}
@@ -88,10 +89,10 @@ func (d *desk) ask(ctx context.Context, a *attempt, c *bucketCharge) (open bool,
 	m.tries = 1
 	d.act(step, nil)
 	d.mu.Unlock()
-	ctx = d.l.budget(ctx, a)
+	ctx = d.k.budget(ctx, c.of)
 	if left := !d.wait(ctx, m); left {
 		err := store.NotSent(ctx)
-		d.l.store.Missed(ctx, err)
+		d.k.Store.Missed(ctx, err)
 		return true, err
 	}
 	return true, m.decide(c)
@@ -100,24 +101,24 @@ func (d *desk) ask(ctx context.Context, a *attempt, c *bucketCharge) (open bool,
 // openBuyer makes the buyer when callers meet for the first time, and tells it of the write that is under way.
 func (d *desk) openBuyer() {
 	if d.buyer == nil {
-		d.buyer = pocket.New(d.terms.assumed.Rates, d.l.pocket)
+		d.buyer = pocket.New(d.terms.assumed.Rates, d.k.Pocket)
 		d.outside = d.buyer.Begin(d.began)
-		if d.l.store.Closed() {
+		if d.k.Store.Closed() {
 			d.act(d.buyer.Close(d.began), nil)
 		}
 	}
 }
 
-// close ends the desk for good, because the limiter closes: those who wait get ErrClosed, and what waits for a write is
+// Close ends the desk for good, because the limiter closes: those who wait get ErrClosed, and what waits for a write is
 // written.
-func (d *desk) close() {
+func (d *desk) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.act(d.buyer.Close(d.l.clock.now()), nil)
+	d.act(d.buyer.Close(d.k.Now()), nil)
 }
 
 // firstDone ends the write that the first caller has made for itself, and lets those go on who wait for it.
-func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
+func (d *desk) firstDone(c *bucketCharge, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.buyer == nil && !d.stays() {
@@ -125,9 +126,9 @@ func (d *desk) firstDone(a *attempt, c *bucketCharge, err error) {
 		return
 	}
 	d.openBuyer()
-	w, now := d.outside, d.l.clock.now()
+	w, now := d.outside, d.k.Now()
 	d.outside = nil
-	same := err != nil && a.abandoned.Load() || c.assumed == d.terms.assumed
+	same := err != nil && c.of.abandoned.Load() || c.assumed == d.terms.assumed
 	switch {
 	case !same:
 		d.retire(now, w)
@@ -147,37 +148,38 @@ func (d *desk) act(step pocket.Step, failed *failure) {
 		m.done <- struct{}{}
 	}
 	if lost, some := d.buyer.TakeLost(); some {
-		d.reportLost(EventRefundLost, lost.Refund)
-		d.reportLost(EventUsageLost, lost.Used)
+		d.reportLost(reportRefundLost, lost.Refund)
+		d.reportLost(reportUsageLost, lost.Used)
 	}
 	if step.Send != nil {
 		d.send(step.Send, time.Duration(step.After))
 	}
 	if d.retired {
-		d.settleOwed()
+		owed := d.buyer.Owed()
+		d.k.settleOwed(d.state, d.terms.assumed, owed)
 	}
 	due := d.buyer.Due()
 	if d.outside == nil && d.buyer.Rest() {
 		if !d.stays() {
 			d.end()
-			d.l.alarm.remove(d)
+			d.k.Alarm.Remove(d)
 			return
 		}
 		due = d.asked + deskIdle
 	}
 	if due < d.rings || d.rings == math.MaxInt64 { // an alarm that comes too early does no harm
 		d.rings = due
-		d.l.alarm.set(d, due)
+		d.k.Alarm.Set(d, due)
 	}
 }
 
 // stays reports whether the desk stays although nothing is to be done.
 func (d *desk) stays() bool {
-	return d.l.prefetch && !d.ended && d.l.clock.now()-d.asked < deskIdle && !d.l.store.Closed()
+	return d.k.Prefetch && !d.ended && d.k.Now()-d.asked < deskIdle && !d.k.Store.Closed()
 }
 
-// tick lets the buyer do what is due.
-func (d *desk) tick(now int64) {
+// Tick lets the buyer do what is due.
+func (d *desk) Tick(now int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rings = math.MaxInt64

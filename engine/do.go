@@ -24,7 +24,7 @@ func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 
 // decides reports whether a denial of the attempt is one for its caller. One that waits asks first, and goes on to wait.
 func (a *attempt) decides(ctx context.Context) bool {
-	return a.req.waits == 0 || a.beyond || ctx.Err() != nil
+	return a.waits == 0 || a.beyond || ctx.Err() != nil
 }
 
 // Do acquires, runs f, and commits if f returns nil. It rolls back if f returns an error, which Do returns, or panics:

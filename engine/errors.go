@@ -3,9 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Trouble with the store.
@@ -25,9 +27,6 @@ var (
 	ErrClosed = store.ErrClosed
 )
 
-// errRestart makes an acquire begin again, because the configuration it began with has changed under it.
-var errRestart = errors.New("engine: configuration changed during the acquire")
-
 // What a request can get wrong besides what [ValidationError] tells.
 var (
 	// ErrNoLimits reports a request for which no limit is configured at any level of its path.
@@ -37,7 +36,7 @@ var (
 	// ErrNeverFits reports a request that is larger than the capacity of a limit.
 	ErrNeverFits = errors.New("engine: request can never fit")
 	// ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock outside 2020 to 2200.
-	ErrOutOfRange = errors.New("engine: out of range")
+	ErrOutOfRange = errOutOfRange
 	// ErrLeaseClosed reports the use of a lease after Commit or Rollback.
 	ErrLeaseClosed = errors.New("engine: lease is closed")
 )
@@ -164,15 +163,31 @@ func errClock(t int64) error {
 	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, t)
 }
 
-func outOfDebt(name string, n int64) error {
-	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", ErrOutOfRange, n, name)
+// tooManyLimits is the error of a request that would bring a bucket to n limits.
+func tooManyLimits(n int) error {
+	return &ValidationError{
+		"Limits", n,
+		"would bring the bucket above " + strconv.Itoa(schema.MaxLimits) + " limits, together with those that other callers bring; use another resource",
+	}
 }
-
-// errAlone tells a settlement that the write for several leases is not, or was not, made for it.
-var errAlone = errors.New("engine: settle alone")
 
 // errTooLate is why a refund is void.
 var errTooLate = errors.New("engine: later than Options.MaxHold after its charge")
 
 // errReservedTooFar is for a request that would have to wait behind too much.
 var errReservedTooFar = fmt.Errorf("%w: the tokens would lead beyond 10^16 tokens of debt, together with those that others wait for", ErrOutOfRange)
+
+// errRestart makes an acquire begin again, because the configuration it began with has changed under it.
+var errRestart = errors.New("engine: configuration changed during the acquire")
+
+// errOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock that is out of range. Package engine describes it to its
+// callers.
+var errOutOfRange = errors.New("engine: out of range")
+
+// outOfDebt is the error of a charge of n tokens that would lead beyond the range of debt.
+func outOfDebt(name string, n int64) error {
+	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", errOutOfRange, n, name)
+}
+
+// errAlone tells a settlement that the write for several leases is not, or was not, made for it.
+var errAlone = errors.New("engine: settle alone")

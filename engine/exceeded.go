@@ -49,7 +49,7 @@ func NewExceededError(statuses ...LimitStatus) *ExceededError {
 func (e *ExceededError) Statuses() []LimitStatus {
 	all := slices.Clone(e.given)
 	if all == nil {
-		all = e.limits.statuses(nil)
+		all = statusesOf(&e.limits)
 	}
 	if e.public {
 		return slices.DeleteFunc(all, func(s LimitStatus) bool { return s.Entity != e.entity })

@@ -19,7 +19,7 @@ func keep(all ...LimitStatus) (s snapshot) {
 		set := limitset.Of([]Limit{status.Limit}, false)
 		rate := &set.Rates[0]
 		*s.add() = limitState{
-			id: &bucketID{status.Entity, status.Resource}, set: set,
+			id: &bucketID{entity: status.Entity, resource: status.Resource}, set: set,
 			arrival:   bucket.Arrival{At: rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)), Seen: true},
 			requested: status.Requested, exceeded: status.Exceeded, retryAfter: status.RetryAfter,
 		}
@@ -41,7 +41,8 @@ func denial() *ExceededError {
 func never() *ExceededError {
 	e := denial()
 	e.NeverFits, e.RetryAfter = true, math.MaxInt64
-	e.limits.few[1].requested, e.limits.few[1].retryAfter = 7, math.MaxInt64
+	second := &e.limits.states()[0][1]
+	second.requested, second.retryAfter = 7, math.MaxInt64
 	return e
 }
 

@@ -10,6 +10,24 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
+// Level tells where limits come from. The first level that has any supplies all of them.
+type Level uint8
+
+// The levels, first to last.
+const (
+	LevelNone           Level = iota // no limits anywhere
+	LevelEntityResource              // stored for the entity and resource
+	LevelEntity                      // stored for the entity, all resources
+	LevelResource                    // stored for the resource
+	LevelSystem                      // stored for the system
+	LevelRequest                     // brought by a request
+)
+
+// String is the level's name.
+func (l Level) String() string {
+	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(l, LevelRequest)]
+}
+
 // Explanation says which configured limits are in force for an entity and a resource.
 type Explanation struct {
 	Path     []PathLevel // first the entity, then the parents to which it cascades
@@ -37,15 +55,15 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if len(x.Path) == mostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
-		b, err := l.stateAt(&bucketID{id, resource})
+		b, err := l.stateAt(&bucketID{entity: id, resource: resource})
 		if err != nil {
 			return Explanation{}, err
 		}
-		c, err := l.reload(ctx, b, now)
+		c, err := l.charger.reload(ctx, b, now)
 		if err != nil {
 			return Explanation{}, store.Failure(ctx, err)
 		}
-		x.Path = append(x.Path, PathLevel{id, c.parent != "", c.level, c.stored.Limits()})
+		x.Path = append(x.Path, PathLevel{id, c.parent != "", Level(c.level), c.stored.Limits()})
 		id = c.parent
 	}
 	for i, p := range x.Path {

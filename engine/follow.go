@@ -29,7 +29,7 @@ func (l *Limiter) followOptions() follow.Options {
 			})
 		},
 	}
-	if l.noIO { // a goroutine would cost more than the look
+	if l.store.Capabilities().NoIO { // a goroutine would cost more than the look
 		o.Go = func(look func(context.Context)) bool {
 			look(l.ctx)
 			return true
@@ -40,7 +40,7 @@ func (l *Limiter) followOptions() follow.Options {
 
 // shareLimits returns the text that the cached limit set has, so that equal limits are in memory once.
 func (l *Limiter) shareLimits(packed string) string {
-	if s, err := l.limitSets.Get(packed); err == nil {
+	if s, err := l.charger.limitSets.Get(packed); err == nil {
 		return s.Text
 	}
 	return packed // whoever uses it gets the error
@@ -85,7 +85,7 @@ func (l *Limiter) forgetBuckets(ids ...changes.ID) {
 	affected := func(b *bucketState) bool {
 		return slices.ContainsFunc(ids, func(id changes.ID) bool { return id.Affects(b.id.entity, b.id.resource) })
 	}
-	l.cache.forget(affected)
+	l.charger.cache.forget(affected)
 	l.queues.retire(affected)
 }
 

@@ -90,7 +90,7 @@ func (c *bucketCharge) buildGuess() {
 	if f.creates {
 		c.effects[len(c.effects)-1].Num = random()
 	}
-	c.write(limitset.Expiry(c.now, limitset.AddSaturated(c.now, c.assumed.Fill), c.hold))
+	c.write(limitset.Expiry(c.now, limitset.AddSaturated(c.now, c.assumed.Fill), c.of.hold))
 	if f.creates {
 		c.mayCreate()
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -150,8 +151,8 @@ func (c *bucketCharge) rememberOutcome(active uint16, mine bool) {
 }
 
 // fresh reports whether a record that was seen at the given time is young enough to deny by it. If that is 0, it is not.
-func (l *Limiter) fresh(seenAt, now int64) bool {
-	age, ttl := now-seenAt, int64(l.opts.DenialTTL)
+func (k *charger) fresh(seenAt, now int64) bool {
+	age, ttl := now-seenAt, int64(k.DenialTTL)
 	return seenAt != 0 && ttl > 0 && -ttl <= age && age <= ttl
 }
 
@@ -173,11 +174,25 @@ func (c *bucketCharge) recall() recalled {
 	if seen.set != nil {
 		seen.read(&c.tats)
 	}
-	r.pocket = b.desk != nil && b.desk.l.prefetch
+	r.pocket = b.desk != nil && b.desk.k.Prefetch
 	if r.shared && !c.noRegimes {
 		r.likely = seen.mostlyActive()
 	}
 	c.writes[0].Memo = b.memo
 	b.lock.Unlock()
 	return r
+}
+
+// lastRecord makes r the last seen record of the charge's bucket, with its arrival times in tats, and returns when it was seen. known is
+// false if there is none with the limits that the charge assumes, or if it has expired.
+func (c *bucketCharge) lastRecord(r *reserve.Record, tats *limitset.Arrivals) (at int64, known bool) {
+	b, seen := c.state, &c.state.seen
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if seen.set != c.assumed || store.Expired(seen.expiry, c.now) {
+		return 0, false
+	}
+	seen.read(tats)
+	*r = reserve.Record{Ver: seen.version, Born: seen.born, Tats: tats[:len(seen.set.Rates)]}
+	return seen.at, true
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
@@ -107,11 +105,11 @@ func (lease *Lease) checkAdjust(delta Tokens) error {
 				continue
 			}
 			known = true
-			a, left := p.at(i), p.left(i)
+			left := p.left(i)
 			switch {
 			case d < 0 && left+d < 0:
 				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", left)}
-			case d > bucket.MaxDebt || left-a.void+d > bucket.MaxDebt || a.pending+d > bucket.MaxDebt:
+			case p.exceedsDebt(i, d):
 				return outOfDebt(name, d)
 			}
 		}
@@ -136,9 +134,7 @@ func (lease *Lease) unknown(name string) error {
 func (lease *Lease) change(tokens Tokens) {
 	for _, p := range lease.parts() {
 		for name, n := range tokens {
-			if a := p.amount(name); a != nil {
-				a.pending += n
-			}
+			p.adjust(name, n)
 		}
 	}
 }
@@ -217,14 +213,13 @@ func (lease *Lease) Consumed() Tokens {
 	}
 	lease.mu.Lock()
 	defer lease.mu.Unlock()
-	for _, p := range lease.parts() {
-		for i := range p.size() {
-			a := p.at(i)
-			// What is charged and not refunded, and what is pending. Of a refund that is pending, what is above the tokens that
-			// the lease holds has no effect.
-			if n := a.held + a.gone + p.sent(i) + max(a.pending, -a.held-p.sent(i)); p.state.id == lease.root().id && (n != 0 || a.asked != 0) {
-				tokens[p.name(i)] = n
-			}
+	p := lease.part(lease.root())
+	if p == nil {
+		return tokens
+	}
+	for i := range p.size() {
+		if n, known := p.consumed(i); known {
+			tokens[p.name(i)] = n
 		}
 	}
 	return tokens
@@ -245,9 +240,8 @@ func (lease *Lease) AppendStatuses(all []LimitStatus) []LimitStatus {
 	defer lease.mu.Unlock()
 	for _, p := range lease.parts() {
 		for i := range p.required.Terms {
-			left := bucket.Arrival{At: p.at(i).left, Seen: true}
-			state := limitState{id: &p.state.id, set: p.required, arrival: left, requested: p.at(i).asked, i: uint8(i)}
-			all = append(all, state.status(lease.chargedAt))
+			state := p.limit(i)
+			all = append(all, statusOf(&state, lease.chargedAt))
 		}
 	}
 	return all

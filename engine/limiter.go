@@ -6,14 +6,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/alarm"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
-	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
-	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
@@ -26,28 +23,20 @@ type Limiter struct {
 	store     *store.Store
 	admin     *changes.Admin
 	opts      Options
-	noIO      bool
-	prefetch  bool // Options.Prefetch on a store with I/O
-	pocket    pocket.Options
-	noRegimes bool // the token check needs no regime: the store knows the greater of two numbers
 	clock     clock
 	follow    *follow.Follower
-	cache     *cache
-	limitSets limitset.Cache
-	configs   configCache
-	flights   singleflight.Group // configuration being read
+	alarm     alarm.Alarm
+	charger   *charger
+	settler   *settler
+	queues    *queues    // of callers of Wait
+	writeBack *writeBack // has the buckets by which the process decides under PolicyLocal; nil: no Options.LocalShare
 	sweeps    sweeper
-	alarm     alarm
-	queues    queues         // of callers of Wait
-	local     *local.Buckets // by which the process decides under PolicyLocal; nil: no Options.LocalShare
-	reach     time.Duration  // how far ahead they reserve
-	attempts  sync.Pool      // of *attempt
-	policy    atomic.Uint32  // the Policy last seen stored for the system
-	checked   atomic.Bool    // the schema's version was read
-	warned    atomic.Int64   // when the last warning was logged, ns since the Unix epoch
-	work      sync.Mutex     // guards running and idle
-	running   int            // goroutines in the background
-	idle      chan struct{}  // closed when none runs any more; nil before Close
+	attempts  sync.Pool     // of *attempt
+	checked   atomic.Bool   // the schema's version was read
+	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
+	work      sync.Mutex    // guards running and idle
+	running   int           // goroutines in the background
+	idle      chan struct{} // closed when none runs any more; nil before Close
 	stop      context.CancelFunc
 	ctx       context.Context // of background work
 }
@@ -75,28 +64,36 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if err := l.opts.checkInterval(); err != nil {
 		return nil, err
 	}
-	var allowed bool
-	if l.reach, allowed = reserve.Allowed(l.opts.MaxReserve); !allowed {
+	reach, allowed := reserve.Allowed(l.opts.MaxReserve)
+	if !allowed {
 		return nil, &ValidationError{"Options.MaxReserve", l.opts.MaxReserve, "must be at most 1h; 0 means 1 minute, and less than 0 no reservations"}
 	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
-	caps := l.store.Capabilities()
-	// bbolt knows the greater of two numbers, too, but is not asked for it: one process guesses right nearly always, and
-	// the writes that DynamoDB gets are then tested without DynamoDB.
-	l.noIO, l.noRegimes = caps.NoIO, caps.Max && caps.NoIO
-	l.prefetch, l.pocket = l.opts.Prefetch != nil && !caps.NoIO, l.opts.pocket()
-	if share > 0 {
-		l.local = local.New(share, l.opts.CacheSize)
-	}
-	l.alarm.l = l
-	l.follow = follow.New(l.followOptions())
-	l.admin = l.newAdmin()
-	l.cache = newCache(l.opts.CacheSize)
-	l.attempts.New = func() any { return newAttempt(&l.opts) }
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.ctx.Done() // makes its channel, which otherwise would be that of a synctest bubble
+	l.alarm.Now, l.alarm.Sleep, l.alarm.Go = l.clock.now, l.opts.Sleep, l.background
+	l.follow = follow.New(l.followOptions())
+	l.charger = newCharger(l.chargerOptions())
+	l.settler = newSettler(l.charger)
+	if share > 0 {
+		l.writeBack = &writeBack{settler: l.settler, Buckets: local.New(share, l.opts.CacheSize), Convert: l.convertOwed, Lost: l.reportLostUsage}
+	}
+	l.queues = newQueues(l.ctx, l.settler, reach)
+	l.admin = l.newAdmin()
+	l.attempts.New = func() any { return l.newAttempt() }
 	return l, nil
+}
+
+// chargerOptions let the charger use the store, and tell the observer and the log what it meets.
+func (l *Limiter) chargerOptions() chargerOptions {
+	return chargerOptions{
+		Store: l.store, Follow: l.follow, Alarm: &l.alarm, Namespace: l.opts.Namespace, CacheSize: l.opts.CacheSize,
+		Timeout: l.opts.Timeout, DenialTTL: l.opts.DenialTTL, MaxHold: l.opts.MaxHold,
+		Prefetch: l.opts.Prefetch != nil && !l.store.Capabilities().NoIO, Pocket: l.opts.pocket(), Watched: l.opts.Observer != nil,
+		Now: l.clock.now, Sleep: l.opts.Sleep, Go: l.background, Start: l.start,
+		CheckLimits: checkGiven, TooManyLimits: tooManyLimits, Report: l.reportBucket,
+	}
 }
 
 // storeOptions lets the store tell the observer and the log what it meets.
@@ -118,7 +115,7 @@ func (l *Limiter) newAdmin() *changes.Admin {
 	return &changes.Admin{
 		Store: l.store, Follower: l.follow, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
 		Forget:        l.forget,
-		SetPolicy:     func(p changes.Policy) { l.policy.Store(uint32(p)) },
+		SetPolicy:     func(p changes.Policy) { l.charger.policy.Store(uint32(p)) },
 		MissingParent: func(entity, parent string) error { return &MissingParentError{entity, parent} },
 		Orphaned:      func(entity, child string) error { return &ParentError{entity, child} },
 	}
@@ -131,9 +128,9 @@ func (l *Limiter) Close() error {
 		return nil
 	}
 	l.stop()
-	l.alarm.stop()
-	for _, c := range l.alarm.all() {
-		c.close()
+	l.alarm.Stop()
+	for _, c := range l.alarm.All() {
+		c.Close()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))
 	defer cancel()

@@ -8,6 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // meeting is a caller at a desk. What follows the caller is written before done is sent to.
@@ -47,7 +48,7 @@ func (d *desk) wait(ctx context.Context, m *meeting) bool {
 		<-m.done
 		return true
 	}
-	d.buyer.Leave(d.l.clock.now(), &m.Caller)
+	d.buyer.Leave(d.k.Now(), &m.Caller)
 	d.act(pocket.Step{}, nil)
 	return false
 }
@@ -64,9 +65,9 @@ func (m *meeting) decide(c *bucketCharge) error {
 		c.nonce, c.unsure = m.nonce, m.maybe
 		return m.err
 	case pocket.Contended:
-		return ErrContention
+		return store.ErrContention
 	case pocket.Closed:
-		return ErrClosed
+		return store.ErrClosed
 	default:
 		return errRestart
 	}

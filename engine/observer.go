@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -73,6 +74,22 @@ func (l *Limiter) observe(e Event) {
 	}
 }
 
+// kindOf has the kinds of events that are reports of the charger.
+var kindOf = [...]EventKind{
+	reportContention: EventContention, reportAhead: EventClockAhead, reportLarge: EventLargeRecord, reportRefresh: EventRefresh,
+	reportRefundLost: EventRefundLost, reportUsageLost: EventUsageLost,
+}
+
+// reportBucket tells the observer what happens to a bucket, and the operator of a clock that is far ahead.
+func (l *Limiter) reportBucket(ctx context.Context, r report) {
+	id := r.Bucket
+	l.observe(Event{Kind: kindOf[r.Kind], Entity: id.entity, Resource: id.resource, Ahead: r.Ahead, Bytes: r.Bytes, Tokens: r.Tokens, Err: r.Err})
+	if r.Kind == reportAhead {
+		l.warn(ctx, r.Now, "limiter: a bucket was written by a clock that is ahead of this one; resetting it heals it",
+			"entity", id.entity, "resource", id.resource, "ahead", r.Ahead)
+	}
+}
+
 // observeEnd says that a lease has ended, once: also if it could not be settled, because its caller may not try again.
 func (lease *Lease) observeEnd(committed bool) {
 	if lease.observed {
@@ -105,7 +122,7 @@ func (l *Limiter) observeDenial(a *attempt, e *Event) {
 }
 
 func (e *Event) decidedBy(c *bucketCharge, limit *schema.Term) {
-	e.Limit, e.Denier, e.Level = limit.Name, c.state.id.entity, c.conf.level
+	e.Limit, e.Denier, e.Level = limit.Name, c.state.id.entity, Level(c.conf.level)
 	if limit.Brought {
 		e.Level = LevelRequest
 	}
@@ -115,35 +132,13 @@ func (e *Event) decidedBy(c *bucketCharge, limit *schema.Term) {
 // compared, which would take longer than the denial.
 func (a *attempt) onlyDenier() (denies *bucketCharge, index int) {
 	for k := range a.n {
-		c := &a.charges[k]
-		if !c.fromLastSeen || c.assumed != c.required {
+		first, n, known := a.charges[k].deniers()
+		switch {
+		case !known, n > 1, n == 1 && denies != nil:
 			return nil, 0
-		}
-		for i := range c.assumed.Rates {
-			if !c.most[i].Less(c.assumed.Rates[i].Base(c.tats[i], c.ys[i])) {
-				continue
-			}
-			if denies != nil {
-				return nil, 0
-			}
-			denies, index = c, i
+		case n == 1:
+			denies, index = &a.charges[k], first
 		}
 	}
 	return denies, index
-}
-
-// decisive finds the limit that ExceededError.Primary returns, nil if there is none.
-func (s *snapshot) decisive() (best *limitState) {
-	for _, states := range [...][]limitState{s.few[:s.n], s.more} {
-		for i := range states {
-			state := &states[i]
-			if state.requested > state.set.Rates[state.i].Capacity() {
-				return state
-			}
-			if state.exceeded && (best == nil || state.retryAfter > best.retryAfter) {
-				best = state
-			}
-		}
-	}
-	return best
 }

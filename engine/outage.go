@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -72,13 +71,14 @@ func (l *Limiter) reportDegraded(ctx context.Context, r *Request, err error) {
 // decideLocally decides a request, which was checked, by the local buckets of its path. cause is why the store has not decided it;
 // it is part of the error if they cannot decide either.
 func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cause error) (admitted bool, err error) {
-	if l.local == nil {
+	if l.writeBack == nil {
 		return false, undecided(cause, errNoShare)
 	}
 	if a.now, err = l.now(); err != nil {
 		return false, err
 	}
-	a.req, a.local = *r, true
+	a.ask(r)
+	a.local = true
 	var path [mostPath]local.Charge
 	if err := l.resolveLocally(a, &path); err != nil {
 		return false, err
@@ -91,9 +91,9 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 			return false, undecided(cause, beyondShare(c))
 		}
 	}
-	verdict, start := l.local.Take(a.now, path[:a.n], !a.within)
+	verdict, start := l.writeBack.Buckets.Take(a.now, path[:a.n], !a.within)
 	if start {
-		l.start(l.writeBackAll)
+		l.start(l.writeBack.run)
 	}
 	if verdict == local.Full {
 		return false, undecided(cause, errLocalFull)
@@ -126,13 +126,13 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 // nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
 func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error {
 	a.n, a.root = 0, nil
-	id, names := bucketID{a.req.Entity, a.req.Resource}, 0
+	id, names := bucketID{entity: a.entity, resource: a.resource}, 0
 	for depth := 0; depth < mostPath && (depth == 0 || id.entity != ""); depth++ {
 		b, err := l.stateAt(&id)
 		if err != nil {
 			return err
 		}
-		conf, err := l.knownConfig(b, a.now)
+		conf, err := l.charger.knownConfig(b, a.now)
 		if err != nil {
 			return err
 		}
@@ -146,8 +146,9 @@ func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error
 			a.n = 0
 			return nil
 		}
-		c := a.addCharge(b, conf, depth == 0, l.noRegimes)
-		if err := l.require(a, c); err != nil {
+		c := &a.charges[a.n]
+		c.begin(b, conf, depth == 0, l.charger.noRegimes)
+		if err := l.charger.require(c); err != nil {
 			return err
 		}
 		if c.required != nil {
@@ -156,39 +157,43 @@ func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error
 		}
 		id.entity = conf.parent
 	}
-	if a.n > 0 && names < len(a.req.Consume) {
+	if a.n > 0 && names < len(a.consume) {
 		return a.checkNames()
 	}
 	return nil
 }
 
-// knownConfig returns the configuration of a bucket as it is in memory, however old; nil if it is not.
-func (l *Limiter) knownConfig(b *bucketState, now int64) (*config, error) {
-	if conf := b.conf.Load(); conf != nil {
-		return conf, nil
-	}
-	epoch := b.epoch.Load()
-	stored, seq, age := l.follow.Get(b.id.entity, b.id.resource, now)
-	if age == follow.Unknown {
-		return nil, nil
-	}
-	return l.use(b, &stored, seq, 0, epoch)
-}
-
 // assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.
 func (l *Limiter) assumeLocally(a *attempt, c *bucketCharge, to *local.Charge) (named int) {
 	configured := c.required
-	limits := l.local.Limits(configured)
-	if c.stored == configured {
-		c.stored = limits
-	}
-	c.configured, c.required, c.born = configured, limits, backend.Num{}
-	named = c.assume(limits, a.req.Consume)
-	clear(c.tats[:])
-	c.fromLastSeen = true
+	limits := l.writeBack.Buckets.Limits(configured)
+	named = c.assumeLocal(limits)
 	*to = local.Charge{
 		ID: local.ID{Entity: c.state.id.entity, Resource: c.state.id.resource}, Configured: configured, Limits: limits,
 		Need: c.need[:len(limits.Terms)], Tats: &c.tats,
 	}
 	return named
+}
+
+// policyFor is the policy of one request.
+func (l *Limiter) policyFor(r *Request) Policy {
+	for _, p := range []Policy{r.OnUnavailable, l.opts.OnUnavailable, Policy(l.charger.policy.Load())} {
+		if p != PolicyDefault {
+			return p
+		}
+	}
+	return PolicyBlock
+}
+
+// convertOwed converts a bucket to which a local one owes. It is no error if there are no limits any more.
+func (l *Limiter) convertOwed(ctx context.Context, entity, resource string, brought *limitset.Set) error {
+	if err := l.convertLive(ctx, entity, resource, brought); !errors.Is(err, ErrNoLimits) {
+		return err
+	}
+	return nil
+}
+
+// reportLostUsage tells the operator of usage that is lost because the limiter has closed.
+func (l *Limiter) reportLostUsage(ctx context.Context, buckets int64) {
+	l.opts.Logger.WarnContext(ctx, "limiter: closed before the usage of an outage was in the store; it is lost", "buckets", buckets)
 }

@@ -119,13 +119,18 @@ func newPart(b *bucketState, required *limitset.Set, born backend.Num) *part {
 	return p
 }
 
-// since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
-// bucket: the arrival times are moved back to that time.
-func (p *part) since(charged, now int64) {
-	for i := range p.required.Terms {
-		a, rate := p.at(i), &p.required.Rates[i]
-		a.asked, a.left = 0, a.left.Sub(rate.Y(now)).Add(rate.Y(charged))
+// newRefund makes a part of tokens, by position in limits, that were charged to a bucket's life and are to be refunded. They count as
+// so many acquires no more.
+func newRefund(b *bucketState, limits *limitset.Set, born backend.Num, tokens []int64, acquired int64) *part {
+	p, used := newPart(b, limits, born), make(pocket.Tokens, len(tokens))
+	for i, n := range tokens {
+		used[i] = -n
+		p.at(i).held, p.at(i).pending = n, -n
 	}
+	if acquired != 0 {
+		p.rarely().owed = &pocket.Owed{Used: used, Acquired: -acquired, Born: born}
+	}
+	return p
 }
 
 // size is how many amounts there are.
@@ -219,17 +224,6 @@ func (p *part) dueIn(set *limitset.Set) bool {
 	return true
 }
 
-// refundAll makes all that is held pending to be refunded.
-func (p *part) refundAll() {
-	for i := range p.size() {
-		a := p.at(i)
-		a.pending, a.void = -a.held, 0
-	}
-	if u := p.unsure(); u != nil {
-		u.unwanted = true
-	}
-}
-
 // drop ends what is due of the i-th limit and has nowhere to go. What would have been refunded stays consumed, and
 // what would have been charged may be adjusted without effect.
 func (p *part) drop(i int) {
@@ -247,37 +241,9 @@ func (p *part) drop(i int) {
 	a.pending = 0
 }
 
-// left is how much of the i-th limit the lease may still be adjusted downwards.
-func (p *part) left(i int) int64 {
-	a := p.at(i)
-	return a.held + p.sent(i) + a.pending + a.void
-}
-
-// newLease holds what the attempt has charged.
-func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
-	first := &a.charges[0]
-	lease := &Lease{l: l, chargedAt: a.now, degraded: a.local, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
-	if a.n > 1 || first.state != a.root {
-		lease.path = &path{root: a.root}
-	}
-	for i := range a.n {
-		c, p := &a.charges[i], &lease.first
-		if i > 0 {
-			p = new(part)
-			lease.path.more = append(lease.path.more, p)
-		}
-		if c.result == applied {
-			p.hold(c)
-		} else { // a request of zeros only: nothing was charged
-			l.holdNothing(p, c)
-		}
-	}
-	return lease
-}
-
 // holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
-func (l *Limiter) holdNothing(p *part, c *bucketCharge) {
-	all, tats, _, err := l.states(c)
+func (p *part) holdNothing(k *charger, c *bucketCharge) {
+	all, tats, _, err := k.states(c)
 	p.state, p.required = c.state, c.required
 	p.born, _ = c.record().Num(schema.Born)
 	for i := range c.required.Terms {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 )
 
 // TestPolicyIsNotedAfterForgetting: a read that began before an own change of the policy may end after it, and may store the
@@ -27,8 +28,11 @@ func TestPolicyIsNotedAfterForgetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shard := &l.cache.shards[0]
-	shard.lock.Lock() // whoever tells the cache of a change waits
+	known, forget := make(chan struct{}), l.admin.Forget
+	l.admin.Forget = func(ids ...changes.ID) { // whoever tells the cache of a change waits
+		<-known
+		forget(ids...)
+	}
 	done := make(chan error, 1)
 	go func() {
 		done <- l.SetSystemDefaults(context.Background(), nil, &SystemOptions{OnUnavailable: PolicyAllow})
@@ -37,12 +41,12 @@ func TestPolicyIsNotedAfterForgetting(t *testing.T) {
 	for range 1000 {
 		runtime.Gosched()
 	}
-	early := Policy(l.policy.Load())
-	shard.lock.Unlock()
+	early := Policy(l.charger.policy.Load())
+	close(known)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if late := Policy(l.policy.Load()); early == PolicyAllow || late != PolicyAllow {
+	if late := Policy(l.charger.policy.Load()); early == PolicyAllow || late != PolicyAllow {
 		t.Errorf("the policy is %v before the cache knows of the change, and %v after it", early, late)
 	}
 }

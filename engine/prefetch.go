@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // openDesk returns the desk of a bucket, locked, nil if nobody has met there.
@@ -24,60 +24,49 @@ func (b *bucketState) openDesk() *desk {
 	return d
 }
 
-// deniedByPockets reports whether what this process knows of the buckets of a path denies the request, before one of them is
-// charged.
-func (a *attempt) deniedByPockets() (denied bool) {
-	for i := range a.n {
-		c := &a.charges[i]
-		d := c.state.openDesk()
-		if d == nil {
-			continue
-		}
-		if d.terms == c.terms() {
-			m := c.meeting(d)
-			if m.Until, c.denialKnown = d.buyer.Denies(c.now, m.Need); c.denialKnown {
-				denied, m.Verdict = true, pocket.Denied
-				d.fill(m, nil)
-				c.show(&m.tats, backend.Num{})
-				c.setPause(m.Until)
-			}
-		}
-		d.mu.Unlock()
-	}
-	return denied
-}
+// unlock ends the use of a desk that openDesk has returned.
+func (d *desk) unlock() { d.mu.Unlock() }
 
-// settleAtDesk lets what is due of a part wait for the next write of its bucket. It returns false, and does nothing, if this
-// process does not prefetch the bucket, or the lease is of another life of its record, or of one that is not known yet: a write of
-// its own finds that out, so that what it charges can be refunded.
-func (l *Limiter) settleAtDesk(p *part, now int64) (done bool, err error) {
-	if p.unsure() != nil {
-		return false, nil
-	}
-	d := p.state.openDesk()
-	if d == nil {
-		return false, nil
-	}
-	defer d.mu.Unlock()
-	if p.born.IsZero() || d.buyer.Born() != p.born || !p.dueIn(d.terms.assumed) {
-		return false, nil
-	}
-	delta, most := make(pocket.Tokens, len(d.terms.assumed.Rates)), 0
-	for i := range p.size() {
-		if n := p.due(i); n != 0 {
-			delta[d.terms.assumed.Index(p.name(i))] = n
-			most = i
-		}
-	}
-	switch {
-	case p.retracts() != 0:
-		d.buyer.Retract(now, delta, p.born)
-	case !d.buyer.Settle(now, delta, p.born):
-		return true, outOfDebt(p.name(most), p.due(most))
+// born is the life of the bucket's record that the desk has charged.
+func (d *desk) born() backend.Num { return d.buyer.Born() }
+
+// limits are those that the desk's callers assume.
+func (d *desk) limits() *limitset.Set { return d.terms.assumed }
+
+// settle lets amounts, by position in the desk's limits, wait for the next write. It returns false, and does nothing, if they would
+// lead beyond the range of debt.
+func (d *desk) settle(now int64, delta pocket.Tokens, born backend.Num) bool {
+	if !d.buyer.Settle(now, delta, born) {
+		return false
 	}
 	d.act(pocket.Step{}, nil)
-	p.done()
-	return true, nil
+	return true
+}
+
+// retract is settle for refunds of what shall no longer count as an acquire.
+func (d *desk) retract(now int64, delta pocket.Tokens, born backend.Num) {
+	d.buyer.Retract(now, delta, born)
+	d.act(pocket.Step{}, nil)
+}
+
+// deniedByPocket reports whether what this process knows of the bucket denies the request, before it is charged.
+func (c *bucketCharge) deniedByPocket() bool {
+	d := c.state.openDesk()
+	if d == nil {
+		return false
+	}
+	defer d.mu.Unlock()
+	if d.terms != c.terms() {
+		return false
+	}
+	m := c.meeting(d)
+	if m.Until, c.denialKnown = d.buyer.Denies(c.now, m.Need); c.denialKnown {
+		m.Verdict = pocket.Denied
+		d.fill(m, nil)
+		c.show(&m.tats, backend.Num{})
+		c.setPause(m.Until)
+	}
+	return c.denialKnown
 }
 
 // pocketOf is how many tokens of the i-th assumed limit this process has bought and not handed out.
@@ -93,38 +82,20 @@ func (c *bucketCharge) pocketOf(i int) int64 {
 	return d.buyer.Pocket(i)
 }
 
-// settleOwed settles what a retired buyer has left: its pocket, what callers that have left had been charged, and usage that
-// was not written yet. The caller holds d.mu.
-func (d *desk) settleOwed() {
-	owed := d.buyer.Owed()
-	p := newPart(d.state, d.terms.assumed, owed.Born)
-	used := owed.Acquired != 0
-	for i := range p.required.Terms {
-		a := p.at(i)
-		a.held, a.pending = owed.Refund[i], owed.Charge[i]-owed.Refund[i]
-		used = used || owed.Used[i] != a.pending
-	}
-	if used {
-		p.rarely().owed = &owed
-	}
-	if !p.pending() {
-		return
-	}
-	d.l.start(func(ctx context.Context) { d.l.settleAside(ctx, p) })
-}
-
-// settleAside settles a part that belongs to no lease, also while the limiter closes. What cannot be settled is lost.
-func (l *Limiter) settleAside(ctx context.Context, p *part) {
-	inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
-	defer cancel()
-	if err := l.settleDirectly(inner, p, l.clock.now()); err != nil {
-		l.lose(p, err)
-	}
-}
-
 // reportLost reports what may be missing in the store. The caller holds d.mu.
-func (d *desk) reportLost(kind EventKind, lost pocket.Tokens) {
+func (d *desk) reportLost(kind reportKind, lost pocket.Tokens) {
 	if tokens := named(d.terms.assumed, lost); len(tokens) > 0 {
-		d.l.observe(Event{Kind: kind, Entity: d.state.id.entity, Resource: d.state.id.resource, Tokens: tokens, Err: backend.ErrOutcomeUnknown})
+		d.k.Report(context.Background(), report{Kind: kind, Bucket: d.state.id, Tokens: tokens, Err: backend.ErrOutcomeUnknown})
 	}
+}
+
+// named are amounts by name, which are given by position in set. Zeros are left out.
+func named(set *limitset.Set, amounts []int64) map[string]int64 {
+	tokens := map[string]int64{}
+	for i, n := range amounts {
+		if n != 0 {
+			tokens[set.Terms[i].Name] = n
+		}
+	}
+	return tokens
 }

@@ -4,21 +4,21 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/alarm"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
-	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // queue is where callers of Wait of this process wait that charge the same buckets under the same limits. The line decides
 // what they reserve, and when each of them is admitted. A queue ends when nobody waits and nothing is reserved.
 type queue struct {
-	l      *Limiter
+	all    *queues
 	states []*bucketState // by bucket of the path
 	terms  []terms
-	bell
+	alarm.Bell
 
 	mu      sync.Mutex // guards what follows; nothing but a store without I/O is called under it
 	line    *reserve.Line
@@ -28,16 +28,26 @@ type queue struct {
 }
 
 // queues are those of a limiter, by the bucket that requests name. There are several for one bucket if requests bring
-// different limits.
+// different limits. Safe for concurrent use.
 type queues struct {
+	*settler
+	ctx   context.Context // of background work
+	reach time.Duration   // how far ahead callers reserve
+
 	mu sync.Mutex
 	of map[bucketID][]*queue
 }
 
-// queueOf returns the queue of an attempt's path, locked. Queues that assume an older configuration end.
-func (l *Limiter) queueOf(a *attempt) *queue {
+// newQueues returns no queues yet. reach is how far ahead callers reserve; ctx is that of the limiter's background work.
+func newQueues(ctx context.Context, s *settler, reach time.Duration) *queues {
+	return &queues{settler: s, ctx: ctx, reach: reach, of: map[bucketID][]*queue{}}
+}
+
+// queueOf returns the queue of a path, locked: the charges of the requests in it, of which the first one names the bucket root. Queues
+// that assume an older configuration end.
+func (s *queues) queueOf(root bucketID, charges []bucketCharge) *queue {
 	for {
-		q, outdated := l.queues.find(l, a)
+		q, outdated := s.find(root, charges)
 		for _, old := range outdated {
 			old.retire()
 		}
@@ -48,13 +58,13 @@ func (l *Limiter) queueOf(a *attempt) *queue {
 	}
 }
 
-// find finds or makes the queue of an attempt's path.
-func (s *queues) find(l *Limiter, a *attempt) (found *queue, outdated []*queue) {
+// find finds or makes the queue of a path.
+func (s *queues) find(root bucketID, charges []bucketCharge) (found *queue, outdated []*queue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, q := range s.of[a.root.id] {
+	for _, q := range s.of[root] {
 		switch {
-		case q.serves(a):
+		case q.serves(charges):
 			found = q
 		case q.isOutdated():
 			outdated = append(outdated, q)
@@ -63,17 +73,14 @@ func (s *queues) find(l *Limiter, a *attempt) (found *queue, outdated []*queue) 
 	if found != nil {
 		return found, outdated
 	}
-	q := &queue{l: l, bell: bell{place: -1}}
+	q := &queue{all: s, Bell: alarm.NewBell()}
 	var rates [][]bucket.Rate
-	for i := range a.n {
-		c := &a.charges[i]
+	for i := range charges {
+		c := &charges[i]
 		q.states, q.terms, rates = append(q.states, c.state), append(q.terms, c.terms()), append(rates, c.assumed.Rates)
 	}
-	q.line = reserve.New(rates, l.reach)
-	if s.of == nil {
-		s.of = map[bucketID][]*queue{}
-	}
-	s.of[a.root.id] = append(s.of[a.root.id], q)
+	q.line = reserve.New(rates, s.reach)
+	s.of[root] = append(s.of[root], q)
 	return q, outdated
 }
 
@@ -110,13 +117,13 @@ func (s *queues) drop(q *queue) {
 	}
 }
 
-// serves reports whether the attempt charges the queue's buckets under its terms.
-func (q *queue) serves(a *attempt) bool {
-	if len(q.terms) != a.n {
+// serves reports whether the path charges the queue's buckets under its terms.
+func (q *queue) serves(charges []bucketCharge) bool {
+	if len(q.terms) != len(charges) {
 		return false
 	}
-	for i := range a.n {
-		if c := &a.charges[i]; q.states[i].id != c.state.id || q.terms[i] != c.terms() {
+	for i := range charges {
+		if c := &charges[i]; q.states[i].id != c.state.id || q.terms[i] != c.terms() {
 			return false
 		}
 	}
@@ -139,7 +146,7 @@ func (q *queue) retire() {
 	defer q.mu.Unlock()
 	if !q.ended {
 		q.end()
-		q.act(q.line.Retire(q.l.clock.now(), nil), nil)
+		q.act(q.line.Retire(q.all.Now(), nil), nil)
 	}
 }
 
@@ -147,23 +154,23 @@ func (q *queue) retire() {
 func (q *queue) end() {
 	if !q.ended {
 		q.ended = true
-		q.l.queues.drop(q)
+		q.all.drop(q)
 	}
 }
 
-// tick does what is due.
-func (q *queue) tick(now int64) {
+// Tick does what is due.
+func (q *queue) Tick(now int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.act(q.line.Tick(now), nil)
 }
 
-// close ends the queue for good, because the limiter closes: those who wait get ErrClosed, and what they have reserved is
+// Close ends the queue for good, because the limiter closes: those who wait get ErrClosed, and what they have reserved is
 // refunded.
-func (q *queue) close() {
+func (q *queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.act(q.line.Close(q.l.clock.now()), nil)
+	q.act(q.line.Close(q.all.Now()), nil)
 }
 
 // act does what a step of the line asks for. failed is why a write has failed, if one has. The caller holds q.mu.
@@ -179,55 +186,39 @@ func (q *queue) act(step reserve.Step, failed error) {
 		if w == nil {
 			break
 		}
-		if q.sends, q.sending = q.sends+1, true; !q.l.noIO {
-			q.l.start(func(ctx context.Context) { q.send(ctx, w) })
+		if q.sends, q.sending = q.sends+1, true; !q.all.noIO {
+			q.all.Start(func(ctx context.Context) { q.send(ctx, w) })
 			break
 		}
 		step, failed = q.sendOnce(context.Background(), w, func() {})
 	}
 	if q.line.Rest() {
 		q.end()
-		q.l.alarm.remove(q)
+		q.all.Alarm.Remove(q)
 		return
 	}
-	q.l.alarm.set(q, q.line.Due())
+	q.all.Alarm.Set(q, q.line.Due())
 }
 
 // refund refunds what slots have that nobody uses. The caller holds q.mu.
 func (q *queue) refund(refunds []reserve.Refund) {
 	for _, r := range refunds {
-		p := newPart(q.l.current(q.states[r.Bucket]), q.terms[r.Bucket].assumed, r.Born)
-		used := make(pocket.Tokens, len(r.Tokens))
-		for i, n := range r.Tokens {
-			used[i] = -n
-			p.at(i).held, p.at(i).pending = n, -n
-		}
-		if r.Acquired != 0 {
-			p.rarely().owed = &pocket.Owed{Used: used, Acquired: -r.Acquired, Born: r.Born}
-		}
-		if q.l.noIO {
-			q.l.settleAside(q.l.ctx, p)
+		b := q.all.current(q.states[r.Bucket])
+		p := newRefund(b, q.terms[r.Bucket].assumed, r.Born, r.Tokens, r.Acquired)
+		if q.all.noIO {
+			q.all.settleAside(q.all.ctx, p)
 		} else {
-			q.l.start(func(ctx context.Context) { q.l.settleAside(ctx, p) })
+			q.all.Start(func(ctx context.Context) { q.all.settleAside(ctx, p) })
 		}
 	}
 }
 
-// recall tells the line of the last seen records of the attempt's buckets. The caller holds q.mu.
-func (q *queue) recall(a *attempt) {
+// recall tells the line of the last seen records of the path's buckets. The caller holds q.mu.
+func (q *queue) recall(charges []bucketCharge) {
 	var tats limitset.Arrivals
-	for i := range a.n {
-		set, b := a.charges[i].assumed, a.charges[i].state
-		b.lock.Lock()
-		seen := &b.seen
-		known := seen.set == set && !store.Expired(seen.expiry, a.now)
-		r, at := reserve.Record{Ver: seen.version, Born: seen.born}, seen.at
-		if known {
-			seen.read(&tats)
-		}
-		b.lock.Unlock()
-		if known {
-			r.Tats = tats[:len(set.Rates)]
+	var r reserve.Record
+	for i := range charges {
+		if at, known := charges[i].lastRecord(&r, &tats); known {
 			q.line.Saw(at, i, &r)
 		}
 	}

@@ -12,8 +12,8 @@ func (l *Limiter) readUnseen(ctx context.Context, a *attempt, recall bool) error
 	var unseen []*bucketCharge
 	for i := range a.n {
 		c := &a.charges[i]
-		if c.result == pending && !(recall && l.useLastSeen(c)) {
-			keys, unseen = append(keys, l.key(c.state)), append(unseen, c)
+		if c.result == pending && !(recall && l.charger.useLastSeen(c)) {
+			keys, unseen = append(keys, l.charger.key(c.state)), append(unseen, c)
 		}
 	}
 	if len(keys) == 0 {
@@ -24,36 +24,10 @@ func (l *Limiter) readUnseen(ctx context.Context, a *attempt, recall bool) error
 		return err
 	}
 	for i, c := range unseen {
-		c.outs[0].Record.CopyFrom(&out[i])
-		c.fromLastSeen = false
-		if err := l.rememberRead(c); err != nil {
+		if err := l.charger.take(ctx, c, &out[i]); err != nil {
 			return err
 		}
-		l.checkClock(ctx, c, c.record())
 	}
-	return nil
-}
-
-// useLastSeen takes the record from the last seen record, if it is fresh.
-func (l *Limiter) useLastSeen(c *bucketCharge) bool {
-	c.state.lock.Lock()
-	defer c.state.lock.Unlock()
-	seen := &c.state.seen
-	if seen.set != c.assumed || !l.fresh(seen.at, c.now) {
-		return false
-	}
-	seen.read(&c.tats)
-	c.fromLastSeen = true
-	return true
-}
-
-// rememberRead takes the record that was read into the last seen record.
-func (l *Limiter) rememberRead(c *bucketCharge) error {
-	set, err := l.limitSetOfRecord(c, c.record())
-	if err != nil {
-		return err
-	}
-	c.remember(c.record(), set, false)
 	return nil
 }
 
@@ -69,8 +43,8 @@ func (l *Limiter) decideByReading(ctx context.Context, a *attempt) (admitted boo
 	for i := range a.n {
 		c := &a.charges[i]
 		c.acquire = false
-		if err := l.convertUntilDone(ctx, a, c); err != nil { // the denial stands all the same
-			if a.abandoned.Load() {
+		if err := l.charger.convertUntilDone(ctx, c); err != nil { // the denial stands all the same
+			if a.isAbandoned() {
 				return false, err
 			}
 			l.observe(Event{Kind: EventContention, Entity: c.state.id.entity, Resource: c.state.id.resource, Err: err})
@@ -81,17 +55,8 @@ func (l *Limiter) decideByReading(ctx context.Context, a *attempt) (admitted boo
 
 func (l *Limiter) recordsAdmit(a *attempt) (admitted bool, err error) {
 	for i := range a.n {
-		c := &a.charges[i]
-		set, tats, _, err := l.states(c)
-		if err != nil {
+		if admitted, err := l.charger.admitsByRecord(&a.charges[i]); !admitted || err != nil {
 			return false, err
-		}
-		for j := range set.Rates {
-			rate := &set.Rates[j]
-			n, _ := c.requested(a, set, j)
-			if !rate.Admits(tats[j], rate.Y(c.now), n) {
-				return false, nil
-			}
 		}
 	}
 	return true, nil

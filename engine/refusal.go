@@ -9,7 +9,7 @@ import (
 )
 
 // interpretRefusal learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
-func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCharge) error {
+func (k *charger) interpretRefusal(ctx context.Context, c *bucketCharge) error {
 	r := c.record()
 	c.onlyConverts = false
 	if !r.Present() { // gone since it was seen: full
@@ -23,14 +23,14 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 		}
 		return nil
 	}
-	l.checkClock(ctx, c, r)
-	set, err := l.limitSetOfRecord(c, r)
+	k.checkClock(ctx, c, r)
+	set, err := k.limitSetOfRecord(c, r)
 	if err != nil {
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
 		if c.shared == nil && c.reserved == nil {
-			c.assume(set, a.req.Consume)
+			c.assume(set, c.of.consume)
 		}
 		c.result, c.recognized = applied, true
 		c.remember(r, set, true)
@@ -40,10 +40,10 @@ func (l *Limiter) interpretRefusal(ctx context.Context, a *attempt, c *bucketCha
 		return c.interpretShared(r, set)
 	}
 	if set.Text != c.assumed.Text || c.mode == converting {
-		return l.limitsDiffer(ctx, a, c, set)
+		return k.limitsDiffer(ctx, c, set)
 	}
 	if path := r.Int64(schema.Path); path > c.conf.version {
-		return l.entityChanged(ctx, a, c, path)
+		return k.entityChanged(ctx, c, path)
 	}
 	c.observe()
 	c.rememberOutcome(c.regimes(), false)
@@ -66,7 +66,7 @@ func (c *bucketCharge) interpretShared(r *backend.Record, set *limitset.Set) err
 }
 
 // judgeWith judges by the record, which has the limits of set.
-func (c *bucketCharge) judgeWith(set *limitset.Set, consume Tokens) {
+func (c *bucketCharge) judgeWith(set *limitset.Set, consume map[string]int64) {
 	c.assume(set, consume)
 	c.observe()
 	c.judge()
@@ -87,7 +87,7 @@ func (c *bucketCharge) judge() {
 }
 
 // buildNext builds the next write of a charge after a refusal.
-func (l *Limiter) buildNext(a *attempt, c *bucketCharge) error {
+func (k *charger) buildNext(c *bucketCharge) error {
 	r := c.record()
 	switch c.mode {
 	case guessing:
@@ -95,22 +95,21 @@ func (l *Limiter) buildNext(a *attempt, c *bucketCharge) error {
 	case swapping:
 		c.buildSwap(r)
 	case converting:
-		from, err := l.limitSetOfRecord(c, r)
+		from, err := k.limitSetOfRecord(c, r)
 		if err != nil {
 			return err
 		}
-		to, err := l.convert(r, from, c.required, c.stored, c.now)
+		to, err := k.convert(r, from, c.required, c.stored, c.now)
 		if err != nil {
 			return err
 		}
-		c.onlyConverts = !c.buildConversion(r, from, to, a.req.Consume)
+		c.onlyConverts = !c.buildConversion(r, from, to, c.of.consume)
 	}
 	return nil
 }
 
-// checkClock reports a record whose writer's clock is far ahead.
-func (l *Limiter) checkClock(ctx context.Context, c *bucketCharge, r *backend.Record) {
-	if ahead := r.Int64(schema.At) - c.now; ahead > drift {
-		l.reportAhead(ctx, c, ahead)
-	}
+// isMine reports whether a charge of this charge was the last to write r.
+func (c *bucketCharge) isMine(r *backend.Record) bool {
+	nonce, ok := r.Num(schema.Nonce)
+	return ok && nonce == c.nonce
 }

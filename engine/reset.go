@@ -48,7 +48,7 @@ type stateDocument struct {
 // bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
-	s, err := l.limitSets.Get(packed)
+	s, err := l.charger.limitSets.Get(packed)
 	if err != nil {
 		return nil
 	}

@@ -3,99 +3,146 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
+
+// settler settles parts of leases. Safe for concurrent use; a part is used by one caller at a time.
+type settler struct {
+	*charger
+
+	mu      sync.Mutex
+	waiting map[*bucketState]*settlements // where a settlement is under way that others wait for
+}
+
+// newSettler returns a settler of what a charger has charged, and settles what the charger's desks leave.
+func newSettler(k *charger) *settler {
+	s := &settler{charger: k, waiting: map[*bucketState]*settlements{}}
+	k.settleOwed = s.settleOwed
+	return s
+}
 
 // settle writes what is due of a part in one write: charges without the token check, which may lead to debt, and refunds,
 // which only the life of the record that was charged takes. A refund is sent once: if its outcome is unknown, it counts as
 // made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
 // first then.
-func (l *Limiter) settle(ctx context.Context, p *part, now int64) error {
-	p.state = l.current(p.state)
-	if l.prefetch {
-		if done, err := l.settleAtDesk(p, now); done {
+func (s *settler) settle(ctx context.Context, p *part, now int64) error {
+	p.state = s.current(p.state)
+	if s.Prefetch {
+		if done, err := s.settleAtDesk(p, now); done {
 			return err
 		}
 	}
-	return l.settleTogether(ctx, p, now)
+	return s.settleTogether(ctx, p, now)
+}
+
+// settleAtDesk lets what is due of a part wait for the next write of its bucket. It returns false, and does nothing, if this
+// process does not prefetch the bucket, or the lease is of another life of its record, or of one that is not known yet: a write of
+// its own finds that out, so that what it charges can be refunded.
+func (s *settler) settleAtDesk(p *part, now int64) (done bool, err error) {
+	if p.unsure() != nil {
+		return false, nil
+	}
+	d := p.state.openDesk()
+	if d == nil {
+		return false, nil
+	}
+	defer d.unlock()
+	set := d.limits()
+	if p.born.IsZero() || d.born() != p.born || !p.dueIn(set) {
+		return false, nil
+	}
+	delta, most := make(pocket.Tokens, len(set.Rates)), 0
+	for i := range p.size() {
+		if n := p.due(i); n != 0 {
+			delta[set.Index(p.name(i))] = n
+			most = i
+		}
+	}
+	switch {
+	case p.retracts() != 0:
+		d.retract(now, delta, p.born)
+	case !d.settle(now, delta, p.born):
+		return true, outOfDebt(p.name(most), p.due(most))
+	}
+	p.done()
+	return true, nil
+}
+
+// settleOwed settles what a desk has left when it ended: its pocket, what callers that have left had been charged, and usage that
+// was not written yet.
+func (s *settler) settleOwed(b *bucketState, set *limitset.Set, owed pocket.Owed) {
+	p := newPart(b, set, owed.Born)
+	used := owed.Acquired != 0
+	for i := range p.required.Terms {
+		a := p.at(i)
+		a.held, a.pending = owed.Refund[i], owed.Charge[i]-owed.Refund[i]
+		used = used || owed.Used[i] != a.pending
+	}
+	if used {
+		p.rarely().owed = &owed
+	}
+	if !p.pending() {
+		return
+	}
+	s.Start(func(ctx context.Context) { s.settleAside(ctx, p) })
+}
+
+// settleAside settles a part that belongs to no lease, also while the limiter closes. What cannot be settled is lost.
+func (s *settler) settleAside(ctx context.Context, p *part) {
+	inner, cancel := s.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+	defer cancel()
+	if err := s.settleDirectly(inner, p, s.Now()); err != nil {
+		s.lose(p, err)
+	}
 }
 
 // settleDirectly is settle by a write of its own.
-func (l *Limiter) settleDirectly(ctx context.Context, p *part, now int64) error {
-	a := l.attempts.Get().(*attempt)
-	defer l.release(a)
-	a.n, a.now = 0, now
-	c := a.addCharge(p.state, nil, false, l.noRegimes)
-	err := l.settleCharge(ctx, a, c, p)
+func (s *settler) settleDirectly(ctx context.Context, p *part, now int64) error {
+	one := s.singleSettlement(p.state, p.required, p.nonce(), now)
+	defer s.release(one)
+	c := &one.charge[0]
+	err := s.settleCharge(ctx, c, p)
 	if err != nil && c.unsure {
 		p.markUnsure(c.nonce)
 	}
 	return err
 }
 
-func (l *Limiter) settleCharge(ctx context.Context, a *attempt, c *bucketCharge, p *part) error {
-	c.nonce, c.assumed = p.nonce(), p.required
-	clear(c.tats[:])
-	c.state.lock.Lock()
-	if c.state.seen.set != nil {
-		c.assumed = c.state.seen.set
-		c.state.seen.read(&c.tats)
-	}
-	c.writes[0].Memo = c.state.memo
-	c.state.lock.Unlock()
-	if !p.dueIn(c.assumed) {
-		if err := l.readLimitsAgain(ctx, c, p); err != nil {
+func (s *settler) settleCharge(ctx context.Context, c *bucketCharge, p *part) error {
+	if !p.dueIn(c.assumed) { // only what has nowhere to go now is void
+		if err := s.readLimitsAgain(ctx, c, p.required); err != nil {
 			return err
 		}
 	}
 	for c.tries = 1; c.tries <= mostTries; c.tries++ {
-		ups, downs := c.takeDue(p)
-		if !ups && !downs {
+		w := p.takeDue(c)
+		if !w.ups && !w.downs {
 			p.done()
 			return nil
 		}
-		if err := c.buildSettlement(p, ups, downs); err != nil {
+		if err := c.buildSettlement(w); err != nil {
 			return err
 		}
-		if done, err := l.sendSettlement(ctx, a, c, p, ups, downs); done || err != nil {
+		if done, err := s.sendPart(ctx, c, p, w); done || err != nil {
 			return err
 		}
-		if c.tries > mostWrongGuesses && !l.store.GiveWay(ctx, c.tries-mostWrongGuesses) {
+		if !s.giveWay(ctx, c) {
 			break
 		}
 	}
-	return ErrContention
-}
-
-// readLimitsAgain reads the bucket, which had not all limits that something is due of when it was last seen: it may have got
-// them since, and only what has nowhere to go now is void.
-func (l *Limiter) readLimitsAgain(ctx context.Context, c *bucketCharge, p *part) error {
-	r, err := l.store.ReadOne(ctx, l.key(c.state))
-	if err != nil {
-		return err
-	}
-	set, err := l.limitSetOfRecord(c, r)
-	if err != nil {
-		return err
-	}
-	c.record().CopyFrom(r)
-	c.remember(r, set, false)
-	if c.assumed = set; set == nil {
-		c.assumed = p.required
-		clear(c.tats[:])
-		return nil
-	}
-	c.observe()
-	return nil
+	return store.ErrContention
 }
 
 // takeDue puts the amounts that are due on the limits of the record. Those that it has no more are void.
-func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
-	clear(c.need[:])
-	clear(c.used[:])
+func (p *part) takeDue(c *bucketCharge) settlementWrite {
+	c.forgetAmounts()
+	w := settlementWrite{born: p.born, acquired: -p.retracts(), downs: p.retracts() != 0}
 	for i := range p.size() {
 		n := p.due(i)
 		if n == 0 {
@@ -106,188 +153,95 @@ func (c *bucketCharge) takeDue(p *part) (ups, downs bool) {
 			p.drop(i)
 			continue
 		}
-		c.need[j], c.used[j] = n, n
-		ups, downs = ups || n > 0, downs || n < 0
+		c.settles(j, n)
+		w.ups, w.downs = w.ups || n > 0, w.downs || n < 0
 	}
-	downs = downs || p.retracts() != 0
 	if o := p.owed(); o != nil {
-		ups = true
+		w.ups = true
+		w.acquired += o.Acquired
 		for i, n := range o.Used {
 			if j := c.assumed.Index(p.name(i)); j >= 0 {
-				c.used[j] = n
+				c.counts(j, n)
 			}
 		}
 	}
-	return ups, downs
+	return w
 }
 
-// sendSettlement makes the write and learns from its outcome; done when nothing is left to try.
-func (l *Limiter) sendSettlement(ctx context.Context, a *attempt, c *bucketCharge, p *part, ups, downs bool) (done bool, err error) {
-	if downs {
-		err = l.store.RetryOnce(ctx, func() error {
-			_, err := l.apply(ctx, a, c)
-			return err
-		})
-	} else {
-		err = l.send(ctx, a, c)
-	}
+// sendPart makes the write and learns from its outcome; done when nothing is left to try.
+func (s *settler) sendPart(ctx context.Context, c *bucketCharge, p *part, w settlementWrite) (done bool, err error) {
+	err = s.sendSettlement(ctx, c, w)
 	switch {
 	case err == nil:
-	case downs && errors.Is(err, backend.ErrOutcomeUnknown):
-		l.lose(p, err)
-		if !ups {
+	case w.downs && errors.Is(err, backend.ErrOutcomeUnknown):
+		s.lose(p, err)
+		if !w.ups {
 			return true, nil
 		}
-		if a.abandoned.Load() {
+		if c.isAbandoned() {
 			return false, err
 		}
 		return false, nil // the charge is sent again alone, under the same nonce
 	default:
 		return false, err
 	}
-	r := c.record()
-	if c.outs[0].Applied || ups && c.isMine(r) {
-		born, _ := r.Num(schema.Born)
+	if born, yes := c.settled(w); yes {
 		p.begin(born)
 		p.done()
-		c.remember(r, c.assumed, true)
 		return true, nil
 	}
-	return false, l.refusedSettlement(c, p, downs)
+	if w.downs {
+		p.refuse(c.record())
+	}
+	return false, s.learn(c)
 }
 
-// refusedSettlement learns from a refusal. Refunds to a life of the record that is over are void.
-func (l *Limiter) refusedSettlement(c *bucketCharge, p *part, downs bool) error {
-	r := c.record()
+// refuse is for a record that has refused refunds. Those to a life of the record that is over are void.
+func (p *part) refuse(r *backend.Record) {
 	born, present := r.Num(schema.Born)
-	if downs && (!present || born != p.born) {
-		for i := range p.size() {
-			if p.at(i).pending < 0 {
-				p.drop(i)
-			}
-		}
-		if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
-			p.rare.owed = nil
-		}
-		if p.rare != nil {
-			p.rare.retracts = 0
-		}
-	}
-	if !present {
-		clear(c.tats[:])
-		c.remember(r, nil, false)
-		return nil
-	}
-	set, err := l.limitSetOfRecord(c, r)
-	if err != nil {
-		return err
-	}
-	c.assumed = set
-	c.observe()
-	c.remember(r, set, false)
-	return nil
-}
-
-// buildSettlement writes charges without the token check, and refunds. Beside a charge, every limit gets an upper bound: the one that
-// the expiry and the range of debt were computed with.
-func (c *bucketCharge) buildSettlement(p *part, ups, downs bool) error {
-	active, full := false, c.now
-	c.form = form{}
-	c.conds = append(c.conds[:0], backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: !downs, Text: c.assumed.Text})
-	c.effects = c.effects[:0]
-	for i := range c.assumed.Rates {
-		rate, n := &c.assumed.Rates[i], c.need[i]
-		if n < 0 {
-			c.addRefund(i, -n)
-		}
-		if used := c.used[i]; used != 0 {
-			c.effects = append(c.effects, backend.Effect{Slot: schema.Used(i), Op: backend.Add, Num: backend.Int(used)})
-		}
-		if !ups {
-			continue
-		}
-		bound, isActive, err := c.bound(i)
-		if err != nil {
-			return err
-		}
-		active = active || isActive
-		full = max(full, rate.FullAt(bound.Add(rate.Cost(max(n, 0)))))
-	}
-	c.addTrace(p, ups, downs, active, full)
-	return nil
-}
-
-// bound puts the upper bound on the i-th limit, and the charge, if there is one.
-func (c *bucketCharge) bound(i int) (bound backend.Num, active bool, err error) {
-	rate, n, a := &c.assumed.Rates[i], c.need[i], c.tats[i]
-	y := rate.Y(c.now)
-	bound = rate.Ceiling(y)
-	if a.Seen {
-		bound = later(bound, a.At)
-	}
-	if c.tries > 1 { // others write faster: what they take meanwhile must not refuse every try
-		bound = bound.Add(rate.Cost(rate.Capacity()))
-	}
-	tat := schema.Tat(i)
-	if n <= 0 {
-		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})
-		return bound, false, nil
-	}
-	cost := rate.Cost(n)
-	highest := rate.DebtLimit(y).Sub(cost)
-	if highest.Less(rate.Base(a, y)) && (c.tries > 1 || highest.Less(y)) {
-		return bound, false, outOfDebt(c.assumed.Terms[i].Name, n)
-	}
-	if highest.Less(bound) {
-		bound = highest
-	}
-	if c.noRegimes { // both regimes in one
-		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: bound})
-		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.AddFrom, Num: cost, Base: y})
-		return later(bound, y), false, nil
-	}
-	if rate.IsFull(a, y) || bound.LessEq(y) {
-		c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.AtMost, OrAbsent: true, A: y})
-		c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.Set, Num: y.Add(cost)})
-		return y, false, nil
-	}
-	c.conds = append(c.conds, backend.Cond{Slot: tat, Op: backend.Between, A: y.Add(one), B: bound})
-	c.effects = append(c.effects, backend.Effect{Slot: tat, Op: backend.Add, Num: cost})
-	return bound, true, nil
-}
-
-// addRefund subtracts what n tokens of the i-th limit cost; an arrival that is absent counts as now.
-func (c *bucketCharge) addRefund(i int, n int64) {
-	rate := &c.assumed.Rates[i]
-	c.effects = append(c.effects, backend.Effect{Slot: schema.Tat(i), Op: backend.Add, Num: rate.Cost(n).Neg(), Base: rate.Y(c.now)})
-}
-
-// addTrace adds what a settlement leaves in the record besides arrivals and counters.
-func (c *bucketCharge) addTrace(p *part, ups, downs, active bool, full int64) {
-	now := backend.Int(c.now)
-	c.effects = append(c.effects,
-		backend.Effect{Slot: schema.Ver, Op: backend.Add, Num: one, Base: now.Sub(one)},
-		backend.Effect{Slot: schema.At, Op: backend.Set, Num: now})
-	if o := p.owed(); o != nil && o.Acquired != 0 {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(o.Acquired)})
-	}
-	if n := p.retracts(); n != 0 {
-		c.effects = append(c.effects, backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(-n)})
-	}
-	if downs {
-		c.conds = append(c.conds, backend.Cond{Slot: schema.Born, Op: backend.Equal, A: p.born})
-	}
-	if !ups { // the nonce is left alone, and so is the expiry
-		c.write(backend.KeepExpiry)
+	if present && born == p.born {
 		return
 	}
-	c.conds = append(c.conds, backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.nonce})
-	c.effects = append(c.effects, backend.Effect{Slot: schema.Nonce, Op: backend.Set, Num: c.nonce})
-	if !active && !downs {
-		c.addCreation()
+	for i := range p.size() {
+		if p.at(i).pending < 0 {
+			p.drop(i)
+		}
 	}
-	c.write(limitset.Expiry(c.now, full, c.hold))
-	if !active && !downs {
-		c.mayCreate()
+	if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
+		p.rare.owed = nil
 	}
+	if p.rare != nil {
+		p.rare.retracts = 0
+	}
+}
+
+// lose gives up refunds whose outcome is not known, or that came too late.
+func (s *settler) lose(p *part, err error) {
+	lost := map[string]int64{}
+	for i := range p.size() {
+		if a := p.at(i); a.pending < 0 {
+			lost[p.name(i)] = -a.pending
+			p.drop(i)
+		}
+	}
+	if len(lost) > 0 {
+		s.Report(context.Background(), report{Kind: reportRefundLost, Bucket: p.state.id, Tokens: lost, Err: err})
+	}
+}
+
+// eachPart calls f for all parts, concurrently if the store does I/O.
+func (s *settler) eachPart(parts []*part, f func(*part) error) error {
+	errs := make([]error, len(parts))
+	if len(parts) == 1 || s.noIO {
+		for i := range parts {
+			errs[i] = f(parts[i])
+		}
+		return errors.Join(errs...)
+	}
+	var group sync.WaitGroup
+	for i := range parts {
+		group.Go(func() { errs[i] = f(parts[i]) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-// settlements is where leases of this process meet that settle on one bucket. Whoever comes first writes for itself. Those who
-// come meanwhile wait, and then one of them writes the sum for all whose parts are alike. Guarded by the bucket state's lock.
+// settlements are those that wait while another one of their bucket is under way. Whoever comes first writes for itself. Those who
+// come meanwhile wait, and then one of them writes the sum for all whose parts are alike. Guarded by the settler's lock.
 type settlements struct {
 	waits []*settlement // in order of arrival
 }
@@ -29,22 +29,22 @@ const mostSettlingWait = 100 * time.Millisecond
 
 // settleTogether is settle by a write that the part may share with those of other leases of this process. Parts that have both
 // charges and refunds are written alone, and so is a charge that is sent again.
-func (l *Limiter) settleTogether(ctx context.Context, p *part, now int64) error {
-	if l.noIO || !p.mayShare() {
-		return l.settleDirectly(ctx, p, now)
+func (s *settler) settleTogether(ctx context.Context, p *part, now int64) error {
+	if s.noIO || !p.mayShare() {
+		return s.settleDirectly(ctx, p, now)
 	}
 	b := p.state
-	s := b.joinSettlements(p)
-	if s == nil {
-		defer b.settleNext()
-		return l.settleDirectly(ctx, p, now)
+	mine := s.join(p)
+	if mine == nil {
+		defer s.next(b)
+		return s.settleDirectly(ctx, p, now)
 	}
-	group, err := s.wait(ctx, b)
+	group, err := s.wait(ctx, mine, b)
 	if group != nil {
-		err = l.settleGroup(ctx, b, group, now)
+		err = s.settleGroup(ctx, b, group, now)
 	}
 	if errors.Is(err, errAlone) {
-		return l.settleDirectly(ctx, p, now)
+		return s.settleDirectly(ctx, p, now)
 	}
 	return err
 }
@@ -65,38 +65,39 @@ func (p *part) directions() (ups, downs bool) {
 	return ups, downs
 }
 
-// joinSettlements lets the part wait with others, if a settlement of the bucket is under way. It returns nil if there is none.
-func (b *bucketState) joinSettlements(p *part) *settlement {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	if b.settlements == nil {
-		b.settlements = new(settlements)
+// join lets the part wait with others, if a settlement of its bucket is under way. It returns nil if there is none.
+func (s *settler) join(p *part) *settlement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.waiting[p.state]
+	if all == nil {
+		s.waiting[p.state] = new(settlements)
 		return nil
 	}
 	charges, _ := p.directions()
-	s := &settlement{part: p, charges: charges, turn: make(chan []*settlement, 1), outcome: make(chan error, 1)}
-	b.settlements.waits = append(b.settlements.waits, s)
-	return s
+	mine := &settlement{part: p, charges: charges, turn: make(chan []*settlement, 1), outcome: make(chan error, 1)}
+	all.waits = append(all.waits, mine)
+	return mine
 }
 
-// settleNext lets the first of those who wait write for all that are like it.
-func (b *bucketState) settleNext() {
-	b.lock.Lock()
-	defer b.lock.Unlock()
-	waits := b.settlements.waits
-	if len(waits) == 0 {
-		b.settlements = nil
+// next lets the first of those who wait write for all that are like it.
+func (s *settler) next(b *bucketState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.waiting[b]
+	if len(all.waits) == 0 {
+		delete(s.waiting, b)
 		return
 	}
 	var group, others []*settlement
-	for _, s := range waits {
-		if s.isLike(waits[0]) {
-			group = append(group, s)
+	for _, other := range all.waits {
+		if other.isLike(all.waits[0]) {
+			group = append(group, other)
 		} else {
-			others = append(others, s)
+			others = append(others, other)
 		}
 	}
-	b.settlements.waits = others
+	all.waits = others
 	group[0].turn <- group
 }
 
@@ -107,58 +108,64 @@ func (s *settlement) isLike(other *settlement) bool {
 
 // wait waits for another's write. It returns the group that this settlement has to write for, or the outcome of the write that
 // another one has made for it.
-func (s *settlement) wait(ctx context.Context, b *bucketState) ([]*settlement, error) {
+func (s *settler) wait(ctx context.Context, mine *settlement, b *bucketState) ([]*settlement, error) {
 	ctx, cancel := context.WithTimeout(ctx, mostSettlingWait)
 	defer cancel()
 	select {
-	case group := <-s.turn:
+	case group := <-mine.turn:
 		return group, nil
-	case err := <-s.outcome:
+	case err := <-mine.outcome:
 		return nil, err
 	case <-ctx.Done():
 	}
-	b.lock.Lock()
-	at := -1
-	if b.settlements != nil {
-		at = slices.Index(b.settlements.waits, s)
-	}
-	if at >= 0 {
-		b.settlements.waits = slices.Delete(b.settlements.waits, at, at+1)
-	}
-	b.lock.Unlock()
-	if at >= 0 {
+	if s.leave(mine, b) {
 		return nil, errAlone
 	}
 	select { // the write is under way, within the budget of a lease that came before
-	case group := <-s.turn:
+	case group := <-mine.turn:
 		return group, nil
-	case err := <-s.outcome:
+	case err := <-mine.outcome:
 		return nil, err
 	}
 }
 
+// leave ends the wait of a settlement. It returns false if its write is under way already.
+func (s *settler) leave(mine *settlement, b *bucketState) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.waiting[b]
+	if all == nil {
+		return false
+	}
+	at := slices.Index(all.waits, mine)
+	if at >= 0 {
+		all.waits = slices.Delete(all.waits, at, at+1)
+	}
+	return at >= 0
+}
+
 // settleGroup writes the sum of a group, for its first one, and tells the others what became of it.
-func (l *Limiter) settleGroup(ctx context.Context, b *bucketState, group []*settlement, now int64) (err error) {
-	defer b.settleNext()
+func (s *settler) settleGroup(ctx context.Context, b *bucketState, group []*settlement, now int64) (err error) {
+	defer s.next(b)
 	if len(group) == 1 {
-		return l.settleDirectly(ctx, group[0].part, now)
+		return s.settleDirectly(ctx, group[0].part, now)
 	}
 	err = errAlone
 	defer func() { // also if the store panics
-		for _, s := range group[1:] {
-			s.outcome <- err
+		for _, other := range group[1:] {
+			other.outcome <- err
 		}
 	}()
 	w := &sharedCharge{free: make(chan struct{}, 1), sum: newPart(b, group[0].required, group[0].born)}
 	if !w.add(group) {
 		return err
 	}
-	if err = l.settleDirectly(ctx, w.sum, now); err != nil && w.sum.unsure() == nil {
+	if err = s.settleDirectly(ctx, w.sum, now); err != nil && w.sum.unsure() == nil {
 		err = errAlone // nothing was written
 		return err
 	}
-	for _, s := range group {
-		w.share(s.part)
+	for _, other := range group {
+		w.share(other.part)
 	}
 	w.release()
 	return err

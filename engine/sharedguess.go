@@ -57,7 +57,7 @@ func (c *bucketCharge) buildShared() {
 	if creates {
 		c.addCreation()
 	}
-	c.write(limitset.Expiry(c.now, full, c.hold))
+	c.write(limitset.Expiry(c.now, full, c.of.hold))
 	if creates {
 		c.mayCreate()
 	}

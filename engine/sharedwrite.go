@@ -30,13 +30,13 @@ type failure struct {
 // send sends a write in the background, after a pause: it belongs to nobody's context, and a limiter that closes waits for
 // it. The caller holds d.mu.
 func (d *desk) send(w *pocket.Write, after time.Duration) {
-	d.l.start(func(ctx context.Context) { d.drive(store.Last(context.WithoutCancel(ctx)), w, after) })
+	d.k.Start(func(ctx context.Context) { d.drive(store.Last(context.WithoutCancel(ctx)), w, after) })
 }
 
 // drive sends a write, and again as the buyer says, until the buyer has no write for it.
 func (d *desk) drive(ctx context.Context, w *pocket.Write, after time.Duration) {
 	for w != nil {
-		inner, cancel := d.l.store.Budget(ctx)
+		inner, cancel := d.k.Store.Budget(ctx)
 		for same := w; w == same; {
 			w, after = d.sendOnce(inner, w, after)
 		}
@@ -46,11 +46,12 @@ func (d *desk) drive(ctx context.Context, w *pocket.Write, after time.Duration) 
 
 // sendOnce sends a write and reports its outcome to the buyer. It returns the write to send next.
 func (d *desk) sendOnce(ctx context.Context, w *pocket.Write, after time.Duration) (*pocket.Write, time.Duration) {
-	a := d.l.attempts.Get().(*attempt)
-	defer d.l.release(a)
-	c, err := d.chargeOf(ctx, a, w, after)
+	one := d.k.chargeUnder(&d.terms, d.state, w.Sent(), &w.Tag)
+	defer d.k.release(one)
+	c, err := &one.charge[0], d.giveWay(ctx, w, after)
+	c.shared, c.active = w, w.Active
 	if err == nil {
-		err = d.l.chargeAlone(ctx, a, c)
+		err = d.k.chargeAlone(ctx, c)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -61,37 +62,37 @@ func (d *desk) sendOnce(ctx context.Context, w *pocket.Write, after time.Duratio
 	return next, pause
 }
 
-// chargeOf makes a charge of a shared write. A write that lost again and again lets others go first.
-func (d *desk) chargeOf(ctx context.Context, a *attempt, w *pocket.Write, after time.Duration) (*bucketCharge, error) {
-	c := a.chargeUnder(&d.terms, d.state, w.Sent(), &w.Tag)
-	c.shared, c.active = w, w.Active
+// giveWay lets others go first, if a write has lost again and again.
+func (d *desk) giveWay(ctx context.Context, w *pocket.Write, after time.Duration) error {
 	if after > 0 {
-		return c, d.l.opts.Sleep(ctx, after)
+		return d.k.Sleep(ctx, after)
 	}
-	if w.Tries > mostWrongGuesses && !d.l.prefetch && !d.l.store.GiveWay(ctx, 1) { // with prefetch there is a pause
-		return c, store.NotSent(ctx)
+	if w.Tries > mostWrongGuesses && !d.k.Prefetch && !d.k.Store.GiveWay(ctx, 1) { // with prefetch there is a pause
+		return store.NotSent(ctx)
 	}
-	return c, nil
+	return nil
 }
 
 // chargeUnder makes a charge of a write that serves several callers, under the terms that they have in common. tag is where
-// the write keeps its trace.
-func (a *attempt) chargeUnder(t *terms, b *bucketState, now int64, tag *any) *bucketCharge {
+// the write keeps its trace. The charge must be released.
+func (k *charger) chargeUnder(t *terms, b *bucketState, now int64, tag *any) *single {
 	if *tag == nil {
 		*tag = &trace{nonce: random()}
 	}
 	sent := (*tag).(*trace)
-	a.now, a.n, a.req, a.root = now, 0, Request{Entity: b.id.entity, Resource: b.id.resource}, b
-	c := a.addCharge(b, t.conf, t.root, false)
-	a.n = 1
+	s := k.single(b, t.conf, now, t.root, false)
+	c := &s.charge[0]
 	c.nonce, c.unsure, c.required, c.stored = sent.nonce, sent.unsure, t.required, t.conf.stored
 	seen := c.recall()
 	c.assume(t.assumed, nil)
 	c.fromLastSeen = seen.set == t.assumed
 	c.creates = !c.fromLastSeen || seen.gone
 	c.writesPath = c.creates || seen.path != t.conf.version
-	return c
+	return s
 }
+
+// keepTrace makes what is known of a write that of its next send. tag is where the write keeps its trace.
+func (c *bucketCharge) keepTrace(tag any) { tag.(*trace).unsure = c.unsure }
 
 // seenRecord is what a charge's last try has shown of its record. If there is none, it is zero.
 func (c *bucketCharge) seenRecord() *pocket.Record {
@@ -109,8 +110,8 @@ func (c *bucketCharge) seenRecord() *pocket.Record {
 
 // report tells the buyer of a write's outcome.
 func (d *desk) report(w *pocket.Write, c *bucketCharge, err error) (pocket.Step, *failure) {
-	now := d.l.clock.now()
-	w.Tag.(*trace).unsure = c.unsure
+	now := d.k.Now()
+	c.keepTrace(w.Tag)
 	switch {
 	case errors.Is(err, errRestart):
 		d.retire(now, w)

@@ -25,7 +25,7 @@ func (c *bucketCharge) buildSwap(r *backend.Record) {
 
 // buildConversion writes the charge by compare-and-set on the record r, which has other limits: to, with the charge where the
 // request is admitted. It reports whether it is.
-func (c *bucketCharge) buildConversion(r *backend.Record, from *limitset.Set, to *limitset.Conversion, consume Tokens) (admitted bool) {
+func (c *bucketCharge) buildConversion(r *backend.Record, from *limitset.Set, to *limitset.Conversion, consume map[string]int64) (admitted bool) {
 	c.assume(to.Set, consume)
 	admitted = c.acquire || len(consume) > 0
 	for i := range to.Set.Rates {
@@ -118,5 +118,5 @@ func (c *bucketCharge) expiryAt(tats *limitset.Arrivals) backend.Expiry {
 			full = max(full, c.assumed.Rates[i].FullAt(tats[i].At))
 		}
 	}
-	return limitset.Expiry(c.now, full, c.hold)
+	return limitset.Expiry(c.now, full, c.of.hold)
 }

@@ -192,10 +192,11 @@ func list(names []string) string {
 }
 
 func (a *attempt) check() error {
-	if a.inspects && len(a.req.Consume) == 0 {
-		return checkScope(&a.req, a.policies)
+	r := Request{Entity: a.entity, Resource: a.resource, Consume: a.consume, Limits: a.limits, Override: a.override, OnUnavailable: a.onUnavailable}
+	if a.inspects && len(r.Consume) == 0 {
+		return checkScope(&r, a.policies)
 	}
-	return checkRequest(&a.req, a.policies)
+	return checkRequest(&r, a.policies)
 }
 
 // checkNames refuses names that no level of the path has, and amounts that no level has looked at.
@@ -211,7 +212,7 @@ func (a *attempt) checkNames() error {
 			}
 		}
 	}
-	for name := range a.req.Consume {
+	for name := range a.consume {
 		if !slices.Contains(known, name) {
 			unknown = append(unknown, name)
 		}

@@ -6,10 +6,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
-	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // Wait is like Acquire, but it waits until the tokens are there. It reserves them with one write, and returns the lease when
@@ -79,8 +76,8 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	if a.now, err = l.now(); err != nil {
 		return nil, err
 	}
-	a.req = *r
-	err = l.resolve(l.budget(ctx, a), a)
+	a.ask(r)
+	err = l.resolve(l.charger.budget(ctx, &a.common), a)
 	switch {
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
 		return nil, errRestart
@@ -91,9 +88,9 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	case !a.takes:
 		return l.askAgain(ctx, r)
 	}
-	m, q, decided := l.join(ctx, a)
+	m, q, decided := l.queues.join(ctx, a.root.id, a.charges[:a.n])
 	if !decided {
-		if err := q.wait(ctx, l.budget(ctx, a), m); err != nil {
+		if err := q.wait(ctx, l.charger.budget(ctx, &a.common), m); err != nil {
 			return l.acquireByPolicy(ctx, r, err)
 		}
 	}
@@ -103,7 +100,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 // asksFirst reports whether an ordinary acquire comes first: it converts buckets, denies what never fits, finds the record where
 // none was seen, and takes tokens that were bought in advance.
 func (l *Limiter) asksFirst(a *attempt) bool {
-	bought := l.prefetch
+	bought := l.charger.Prefetch
 	for i := range a.n {
 		c := &a.charges[i]
 		if !c.fromLastSeen || c.creates {
@@ -114,77 +111,6 @@ func (l *Limiter) asksFirst(a *attempt) bool {
 		}
 	}
 	return bought || a.beyond || !a.takes
-}
-
-// waiting is a caller in a queue. What follows the waiter is written before done is sent to.
-type waiting struct {
-	reserve.Waiter
-	done chan struct{} // has room for one
-	err  error         // of the write that failed
-	sent int           // the queue's writes when it joined
-}
-
-// join lets the attempt wait in its queue. decided is true if its verdict is known already.
-func (l *Limiter) join(ctx context.Context, a *attempt) (m *waiting, q *queue, decided bool) {
-	m = &waiting{done: make(chan struct{}, 1)}
-	m.Tag = m
-	for i := range a.n {
-		c := &a.charges[i]
-		m.Need = append(m.Need, c.need[:len(c.assumed.Rates)]...)
-	}
-	q = l.queueOf(a)
-	defer q.mu.Unlock()
-	now := l.clock.now()
-	m.Deadline = math.MaxInt64
-	if left := int64(pause.Left(ctx)); left < math.MaxInt64-now {
-		m.Deadline = now + left
-	}
-	q.recall(a)
-	if l.store.Closed() {
-		q.act(q.line.Close(now), nil)
-	}
-	step := q.line.Join(now, &m.Waiter)
-	decided = m.Verdict != reserve.Pending
-	q.act(step, nil)
-	m.sent = q.sends
-	return m, q, decided
-}
-
-// wait waits for the verdict, or until ctx ends. It returns an error if the store does not answer within the caller's budget.
-func (q *queue) wait(ctx, budget context.Context, m *waiting) error {
-	select {
-	case <-m.done:
-		return nil
-	case <-ctx.Done():
-	case <-budget.Done():
-		if ctx.Err() == nil && !q.hangs(m) {
-			select {
-			case <-m.done:
-				return nil
-			case <-ctx.Done():
-			}
-		}
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if m.Verdict != reserve.Pending {
-		<-m.done
-		return nil
-	}
-	q.act(q.line.Leave(q.l.clock.now(), &m.Waiter), nil)
-	if m.Verdict == reserve.Pending && ctx.Err() == nil {
-		err := store.NotSent(budget)
-		q.l.store.Missed(budget, err)
-		return err
-	}
-	return nil
-}
-
-// hangs reports whether the write is still under way that was when the caller joined, or that was sent then.
-func (q *queue) hangs(m *waiting) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.sending && q.sends == m.sent
 }
 
 // conclude makes the verdict what Wait returns.
@@ -215,11 +141,8 @@ func (l *Limiter) admitWaiter(a *attempt, r *Request, m *waiting) *Lease {
 	after := m.After
 	for i := range a.n {
 		c := &a.charges[i]
-		for j := range c.assumed.Rates {
-			c.tats[j] = bucket.Arrival{At: after[j], Seen: !after[j].IsZero()}
-		}
+		c.becomesDue(a.now, m.Born[i], after)
 		after = after[len(c.assumed.Rates):]
-		c.now, c.born, c.fromLastSeen, c.result, c.tries = a.now, m.Born[i], true, applied, 1
 	}
 	a.admitted = true
 	if a.writes += a.n; a.writes >= sweepBatch {
@@ -236,17 +159,7 @@ func (l *Limiter) denyWaiter(a *attempt, r *Request, m *waiting, cause error) er
 	a.now = l.clock.now()
 	denies := false
 	for i := range a.n {
-		c := &a.charges[i]
-		c.now, c.result = a.now, denied
-		clear(c.tats[:])
-		c.state.lock.Lock()
-		if c.state.seen.set == c.assumed {
-			c.state.seen.read(&c.tats)
-		}
-		c.state.lock.Unlock()
-		c.assume(c.assumed, a.req.Consume)
-		c.fromLastSeen = true
-		denies = denies || !c.admits()
+		denies = a.charges[i].isDeniedNow(a.now) || denies
 	}
 	after := max(0, time.Duration(m.Until-a.now))
 	for i := range a.n {

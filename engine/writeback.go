@@ -22,100 +22,109 @@ const (
 	writeBackRetry = time.Second
 )
 
-// writeBackAll writes back what local buckets owe to the store, until nothing is owed. When the limiter closes, the rest is
+// writeBack writes back what local buckets owe to the store. Its exported fields do not change. Safe for concurrent use.
+type writeBack struct {
+	*settler
+	Buckets *local.Buckets
+	// Convert brings the bucket of an entity and resource to the limits that are stored for them now, or else to brought, if there is one
+	// with others.
+	Convert func(ctx context.Context, entity, resource string, brought *limitset.Set) error
+	// Lost is told how many buckets owe for ever, because the limiter has closed.
+	Lost func(ctx context.Context, buckets int64)
+}
+
+// run writes back what local buckets owe to the store, until nothing is owed. When the limiter closes, the rest is
 // written without pauses, and what the store does not take then is lost. The pauses are of the system's clock: a clock that
 // stands must not keep usage back, and one that sleeping moves must not run on while the store is away.
-func (l *Limiter) writeBackAll(ctx context.Context) {
+func (w *writeBack) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx) // its channel is of the synctest bubble in which this runs, if it does in one
 	defer cancel()
 	for {
-		o := l.local.Next(l.clock.now())
+		o := w.Buckets.Next(w.Now())
 		if o == nil {
 			return
 		}
 		wait := writeBackPause
-		if err := l.tryWriteBack(ctx, o); err != nil {
+		if err := w.try(ctx, o); err != nil {
 			wait = writeBackRetry
 		}
 		if pause.For(ctx, wait) != nil {
-			l.writeBackRest(ctx)
+			w.rest(ctx)
 			return
 		}
 	}
 }
 
-// tryWriteBack makes one write-back, which is tried again later if it fails.
-func (l *Limiter) tryWriteBack(ctx context.Context, o *local.Owed) error {
-	inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
+// try makes one write-back, which is tried again later if it fails.
+func (w *writeBack) try(ctx context.Context, o *local.Owed) error {
+	inner, cancel := w.Store.Budget(store.Last(context.WithoutCancel(ctx)))
 	defer cancel()
-	err := l.writeBack(inner, o)
-	now := l.clock.now()
+	err := w.write(inner, o)
+	now := w.Now()
 	switch {
 	case err == nil:
-		l.local.Done(now, o)
-	case errors.Is(err, ErrOutOfRange): // trying again would not help
-		l.loseUsage(o, err)
+		w.Buckets.Done(now, o)
+	case errors.Is(err, errOutOfRange): // trying again would not help
+		w.loseUsage(o, err)
 	case o.Tag != nil && o.Tag.(*part).unsure() != nil:
-		l.local.Again(now, o)
+		w.Buckets.Again(now, o)
 	default:
-		l.local.Undo(now, o)
+		w.Buckets.Undo(now, o)
 	}
 	return err
 }
 
-// writeBackRest is for a limiter that closes. The store gets one more chance, whatever the breaker says.
-func (l *Limiter) writeBackRest(ctx context.Context) {
-	l.store.CloseBreaker()
-	inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
+// rest is for a limiter that closes. The store gets one more chance, whatever the breaker says.
+func (w *writeBack) rest(ctx context.Context) {
+	w.Store.CloseBreaker()
+	inner, cancel := w.Store.Budget(store.Last(context.WithoutCancel(ctx)))
 	defer cancel()
 	var group sync.WaitGroup
 	var lost atomic.Int64
-	for range l.store.ParallelCalls() {
+	for range w.Store.ParallelCalls() {
 		group.Go(func() {
-			for o := l.local.Next(l.clock.now()); o != nil; o = l.local.Next(l.clock.now()) {
-				if err := l.writeBack(inner, o); err != nil {
+			for o := w.Buckets.Next(w.Now()); o != nil; o = w.Buckets.Next(w.Now()) {
+				if err := w.write(inner, o); err != nil {
 					lost.Add(1)
-					l.loseUsage(o, err)
+					w.loseUsage(o, err)
 				} else {
-					l.local.Done(l.clock.now(), o)
+					w.Buckets.Done(w.Now(), o)
 				}
 			}
 		})
 	}
 	group.Wait()
 	if n := lost.Load(); n > 0 {
-		l.opts.Logger.WarnContext(ctx, "limiter: closed before the usage of an outage was in the store; it is lost", "buckets", n)
+		w.Lost(ctx, n)
 	}
 }
 
 // loseUsage gives up a write-back.
-func (l *Limiter) loseUsage(o *local.Owed, err error) {
-	tokens := Tokens{}
+func (w *writeBack) loseUsage(o *local.Owed, err error) {
+	tokens := map[string]int64{}
 	for _, item := range o.Items {
 		tokens[item.Name] = item.Used
 	}
-	l.observe(Event{Kind: EventUsageLost, Entity: o.Entity, Resource: o.Resource, Tokens: tokens, Err: store.Failure(context.Background(), err)})
-	l.local.Drop(l.clock.now(), o)
+	w.Report(context.Background(), report{
+		Kind: reportUsageLost, Bucket: bucketID{entity: o.Entity, resource: o.Resource}, Tokens: tokens, Err: store.Failure(context.Background(), err),
+	})
+	w.Buckets.Drop(w.Now(), o)
 }
 
-// writeBack makes one write: it counts the usage in full and charges the bucket what the local one still lacks, without the token
+// write makes one write: it counts the usage in full and charges the bucket what the local one still lacks, without the token
 // check. If its outcome stays unknown, the next try sends it again under its nonce.
-func (l *Limiter) writeBack(ctx context.Context, o *local.Owed) error {
+func (w *writeBack) write(ctx context.Context, o *local.Owed) error {
 	p, tried := o.Tag.(*part)
 	if !tried {
-		b, err := l.stateAt(&bucketID{o.Entity, o.Resource})
-		if err != nil {
-			return err
-		}
-		p = partOf(b, o)
+		p = partOf(w.stateAt(&bucketID{entity: o.Entity, resource: o.Resource}), o)
 		o.Tag = p
 	}
-	if p.unsure() == nil && !l.hasSeen(p) {
-		if err := l.convertLive(ctx, o.Entity, o.Resource, broughtBy(o.Configured)); err != nil && !errors.Is(err, ErrNoLimits) {
+	if p.unsure() == nil && !w.hasSeen(p) {
+		if err := w.Convert(ctx, o.Entity, o.Resource, broughtBy(o.Configured)); err != nil {
 			return err
 		}
 	}
-	if err := l.settleDirectly(ctx, p, l.clock.now()); err != nil {
+	if err := w.settleDirectly(ctx, p, w.Now()); err != nil {
 		return err
 	}
 	o.Born = p.born
@@ -143,12 +152,10 @@ func partOf(b *bucketState, o *local.Owed) *part {
 }
 
 // hasSeen reports whether the bucket's record, as it was last seen, has all limits that something is owed of.
-func (l *Limiter) hasSeen(p *part) bool {
-	b := l.current(p.state)
-	b.lock.Lock()
-	defer b.lock.Unlock()
+func (w *writeBack) hasSeen(p *part) bool {
+	set := w.current(p.state).lastSet()
 	for i, n := range p.owed().Used {
-		if n != 0 && b.seen.set.Index(p.name(i)) < 0 {
+		if n != 0 && set.Index(p.name(i)) < 0 {
 			return false
 		}
 	}
@@ -163,8 +170,8 @@ func broughtBy(set *limitset.Set) *limitset.Set {
 	return nil
 }
 
-// settleLocally settles a part of a lease that was granted by a local bucket. It does no I/O.
-func (l *Limiter) settleLocally(p *part, now int64) error {
+// settleLocal settles a part of a lease that was granted by a local bucket. It does no I/O.
+func (w *writeBack) settleLocal(p *part, now int64) error {
 	delta := map[string]int64{}
 	for i := range p.size() {
 		if n := p.due(i); n != 0 {
@@ -172,9 +179,9 @@ func (l *Limiter) settleLocally(p *part, now int64) error {
 		}
 	}
 	id := local.ID{Entity: p.state.id.entity, Resource: p.state.id.resource}
-	beyond, start := l.local.Settle(now, id, p.rare.local, p.required, delta)
+	beyond, start := w.Buckets.Settle(now, id, p.rare.local, p.required, delta)
 	if start {
-		l.start(l.writeBackAll)
+		w.Start(w.run)
 	}
 	if beyond != "" {
 		return outOfDebt(beyond, delta[beyond])

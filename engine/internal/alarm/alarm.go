@@ -1,4 +1,4 @@
-package engine
+package alarm
 
 import (
 	"container/heap"
@@ -9,10 +9,13 @@ import (
 	"time"
 )
 
-// alarm knows the desks where callers have met and the queues of waiters, and calls them when something of theirs is due. One
-// goroutine serves all of them; none runs while nothing is due.
-type alarm struct {
-	l       *Limiter
+// Alarm calls clients when something of theirs is due. One goroutine serves all of them; none runs while nothing is due. Its
+// exported fields are set before its first use. Safe for concurrent use.
+type Alarm struct {
+	Now   func() int64                               // the clock, in ns since the Unix epoch
+	Sleep func(context.Context, time.Duration) error // returns ctx's error if that ends first
+	Go    func(func(context.Context)) bool           // runs a function in the background; false if it does not, because the limiter is closed
+
 	mu      sync.Mutex
 	clients byDue
 	running bool
@@ -20,24 +23,29 @@ type alarm struct {
 	wake    context.CancelFunc // ends its sleep
 }
 
-// client is who the alarm calls: a desk or a queue.
-type client interface {
-	alarmed() *bell
-	tick(now int64) // does what is due
-	close()         // ends it for good, because the limiter closes
+// Client is who the alarm calls. It embeds a Bell.
+type Client interface {
+	alarmed() *Bell
+	// Tick does what is due.
+	Tick(now int64)
+	// Close ends the client for good, because the limiter closes.
+	Close()
 }
 
-// bell is what the alarm knows of a client, and guards.
-type bell struct {
+// Bell is what the alarm knows of a client, and guards. NewBell makes it.
+type Bell struct {
 	due   int64 // when the alarm calls, ns since the Unix epoch
 	place int   // in the alarm's heap, -1 if it is not there
 }
 
+// NewBell returns the bell of a client that the alarm does not know yet.
+func NewBell() Bell { return Bell{place: -1} }
+
 // alarmed makes what embeds a bell a client.
-func (b *bell) alarmed() *bell { return b }
+func (b *Bell) alarmed() *Bell { return b }
 
 // byDue are clients, a heap by when they are due next.
-type byDue []client
+type byDue []Client
 
 func (h byDue) Len() int           { return len(h) }
 func (h byDue) Less(i, j int) bool { return h[i].alarmed().due < h[j].alarmed().due }
@@ -48,7 +56,7 @@ func (h byDue) Swap(i, j int) {
 
 // Push implements [heap.Interface].
 func (h *byDue) Push(x any) {
-	c := x.(client)
+	c := x.(Client)
 	c.alarmed().place = len(*h)
 	*h = append(*h, c)
 }
@@ -62,8 +70,8 @@ func (h *byDue) Pop() any {
 	return c
 }
 
-// set says when a client is due next, in ns since the Unix epoch: MaxInt64 for never.
-func (a *alarm) set(c client, due int64) {
+// Set says when a client is due next, in ns since the Unix epoch: MaxInt64 for never.
+func (a *Alarm) Set(c Client, due int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := c.alarmed()
@@ -76,14 +84,14 @@ func (a *alarm) set(c client, due int64) {
 	switch {
 	case due == math.MaxInt64:
 	case !a.running:
-		a.running = a.l.background(a.run)
+		a.running = a.Go(a.run)
 	case due < a.next && a.wake != nil:
 		a.wake()
 	}
 }
 
-// remove forgets a client.
-func (a *alarm) remove(c client) {
+// Remove forgets a client.
+func (a *Alarm) Remove(c Client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if place := c.alarmed().place; place >= 0 {
@@ -91,8 +99,8 @@ func (a *alarm) remove(c client) {
 	}
 }
 
-// all are the clients that it knows.
-func (a *alarm) all() []client {
+// All are the clients that it knows.
+func (a *Alarm) All() []Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.clients)
@@ -101,27 +109,27 @@ func (a *alarm) all() []client {
 // run sleeps until the next client is due, and calls it, until nothing is due any more. If the clock stands still while it
 // sleeps, it ends: somebody sets the clock, and will set the alarm, too. A sleep that somebody has ended tells nothing of the
 // clock.
-func (a *alarm) run(ctx context.Context) {
+func (a *Alarm) run(ctx context.Context) {
 	for moves := true; ; {
 		sleep, wait, more := a.sleep(ctx, moves)
 		if !more {
 			return
 		}
-		began := a.l.clock.now()
+		began := a.Now()
 		if wait > 0 {
-			_ = a.l.opts.Sleep(sleep, wait)
+			_ = a.Sleep(sleep, wait)
 		}
-		now := a.l.clock.now()
+		now := a.Now()
 		moves = wait <= 0 || now > began || sleep.Err() != nil
 		for _, c := range a.ripe(now) {
-			c.tick(now)
+			c.Tick(now)
 		}
 	}
 }
 
 // sleep returns how long to sleep, and a context for that. more is false if nothing is due any more, the clock stands, or the
 // limiter closes.
-func (a *alarm) sleep(ctx context.Context, moves bool) (_ context.Context, wait time.Duration, more bool) {
+func (a *Alarm) sleep(ctx context.Context, moves bool) (_ context.Context, wait time.Duration, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.wake != nil {
@@ -134,11 +142,11 @@ func (a *alarm) sleep(ctx context.Context, moves bool) (_ context.Context, wait 
 	}
 	a.next = a.clients[0].alarmed().due
 	ctx, a.wake = context.WithCancel(context.Background())
-	return ctx, time.Duration(a.next - a.l.clock.now()), true
+	return ctx, time.Duration(a.next - a.Now()), true
 }
 
-// stop ends the sleep, so that run finds that the limiter closes.
-func (a *alarm) stop() {
+// Stop ends the sleep, so that run finds that the limiter closes.
+func (a *Alarm) Stop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.wake != nil {
@@ -147,7 +155,7 @@ func (a *alarm) stop() {
 }
 
 // ripe returns the clients that are due.
-func (a *alarm) ripe(now int64) (clients []client) {
+func (a *Alarm) ripe(now int64) (clients []Client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.clients) > 0 && a.clients[0].alarmed().due <= now {
