@@ -91,9 +91,31 @@ var rooms = map[string]room{
 		never: map[string]string{"context": "a decision does not wait; who drives the line has the contexts", "sync": "the caller holds the lock of the line"},
 	},
 	"engine/internal/alarm": {what: "it calls who waits for an instant, and knows nobody"},
+	"engine/internal/charge": {
+		what: "it has one bucket's part in an acquire; paths of several buckets, and leases, are above it",
+		ours: []string{
+			"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket",
+			"engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/spin",
+		},
+		third: []string{"golang.org/x/sync"},
+	},
+	"engine/internal/settle": {
+		what: "it writes what a lease owes to one bucket, or the bucket to it, over charges; who has the lease is above it",
+		ours: []string{
+			"backend", "engine/bucket", "engine/internal/charge", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket",
+			"engine/internal/store", "engine/schema", "internal/pause",
+		},
+	},
+	"engine/internal/queue": {
+		what: "it has who waits, and drives the line that decides for them; what a request needs is told to it",
+		ours: []string{
+			"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/charge", "engine/internal/limitset", "engine/internal/reserve",
+			"engine/internal/settle", "engine/internal/store", "internal/pause",
+		},
+	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable", "internal/spin"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable"},
 		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

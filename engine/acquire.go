@@ -9,6 +9,8 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -20,37 +22,31 @@ const mostPath = changes.MostPath // entities on a path
 // attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
 // was abandoned is not used again.
 type attempt struct {
-	common
+	charge.Attempt
 	entity, resource string
 	onUnavailable    Policy
 	waits            int64 // since when its caller waits for the tokens, 0: it does not wait
-	charges          [mostPath]bucketCharge
-	n                int             // of charges in use, the entity's first
-	takes            bool            // some charge takes tokens
-	beyond           bool            // some charge is above a capacity
-	denialKnown      bool            // some charge is denied by the last seen record
-	local            bool            // decided by local buckets, without the store
-	policies         Policy          // the last one that a request may name
-	root             *bucketState    // of the bucket that the request names
-	unknown          []unknownCharge // of attempts within a lease that were not admitted
-	writes           int             // not yet counted by the sweeper
+	charges          [mostPath]charge.Charge
+	n                int                    // of charges in use, the entity's first
+	takes            bool                   // some charge takes tokens
+	beyond           bool                   // some charge is above a capacity
+	denialKnown      bool                   // some charge is denied by the last seen record
+	local            bool                   // decided by local buckets, without the store
+	policies         Policy                 // the last one that a request may name
+	root             *charge.State          // of the bucket that the request names
+	unknown          []settle.UnknownCharge // of attempts within a lease that were not admitted
+	writes           int                    // not yet counted by the sweeper
 }
 
 func (l *Limiter) newAttempt() *attempt {
 	a := &attempt{writes: rand.IntN(sweepBatch), policies: l.opts.policies()}
-	l.charger.join(&a.common, a.charges[:])
+	l.charger.Join(&a.Attempt, a.charges[:])
 	return a
-}
-
-// ask makes r what the attempt asks for.
-func (a *attempt) ask(r *Request) {
-	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
-	a.consume, a.limits, a.override = r.Consume, r.Limits, r.Override
 }
 
 // release gives the attempt back to the pool.
 func (l *Limiter) release(a *attempt) {
-	if a.end() {
+	if a.End() {
 		a.local, a.unknown = false, nil
 		l.attempts.Put(a)
 	}
@@ -111,14 +107,13 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 	if l.store.Closed() {
 		return false, ErrClosed
 	}
-	if a.now, err = l.now(); err != nil {
+	if a.Now, err = l.now(); err != nil {
 		return false, err
 	}
-	a.ask(r)
 	for range mostRestarts {
-		admitted, err = l.tryOnce(ctx, a)
-		if err == nil || !errors.Is(err, errRestart) {
-			if a.admitted = admitted; admitted {
+		admitted, err = l.tryOnce(ctx, a, r)
+		if err == nil || !errors.Is(err, charge.ErrRestart) {
+			if a.Admitted = admitted; admitted {
 				if a.writes += a.n; a.writes >= sweepBatch {
 					l.countWrites(a)
 				}
@@ -128,26 +123,26 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 			}
 			return admitted, err
 		}
-		if a.isAbandoned() { // the store still has buffers of the charges
-			return false, store.NotSent(l.charger.budget(ctx, &a.common))
+		if a.IsAbandoned() { // the store still has buffers of the charges
+			return false, store.NotSent(l.charger.Budget(ctx, &a.Attempt))
 		}
 	}
 	return false, ErrContention
 }
 
-func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err error) {
-	if err := l.resolve(ctx, a); err != nil {
+func (l *Limiter) tryOnce(ctx context.Context, a *attempt, r *Request) (admitted bool, err error) {
+	if err := l.resolve(ctx, a, r); err != nil {
 		return false, err
 	}
 	one := a.n == 1 && a.takes && !a.beyond && !a.denialKnown
 	if !one {
-		ctx = l.charger.budget(ctx, &a.common)
+		ctx = l.charger.Budget(ctx, &a.Attempt)
 	}
 	switch {
 	case one:
 		c := &a.charges[0]
-		err = l.charger.charge(ctx, c)
-		admitted = err == nil && c.result == applied
+		err = l.charger.Charge(ctx, c)
+		admitted = err == nil && c.Result == charge.Applied
 	case a.beyond:
 		return false, l.denyBeyond(ctx, a)
 	case !a.takes:
@@ -157,30 +152,35 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 	default:
 		admitted, err = l.chargeAll(ctx, a)
 	}
-	if a.within && !admitted {
+	if a.Within && !admitted {
 		a.noteUnknown()
 	}
 	return admitted, err
 }
 
 // resolve makes the charges: one for each entity on the path that has limits.
-func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
+func (l *Limiter) resolve(ctx context.Context, a *attempt, r *Request) (err error) {
 	nonce := backend.Num{}
-	if !l.charger.noIO { // without I/O no reply is ever lost
-		nonce = random()
+	if !l.charger.NoIO { // without I/O no reply is ever lost
+		nonce = charge.Random()
 	}
-	id, names, isPlain := bucketID{entity: a.entity, resource: a.resource}, 0, a.isPlain()
+	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
+	a.Consume, a.Limits, a.Override = r.Consume, r.Limits, r.Override
+	// A plain request for a known bucket needs no check beside those that are made in passing: its ids were checked when the bucket
+	// was seen first, its limits are when they change, and its amounts are compared with the capacity.
+	isPlain := len(r.Consume) > 0 && r.OnUnavailable <= a.policies
+	id, names := charge.ID{Entity: r.Entity, Resource: r.Resource}, 0
 	a.n, a.root, a.takes, a.beyond, a.denialKnown = 0, nil, false, false, false
-	for depth := 0; depth == 0 || id.entity != ""; depth++ {
+	for depth := 0; depth == 0 || id.Entity != ""; depth++ {
 		if depth == mostPath {
 			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.entity, mostPath)
 		}
-		b, conf := l.charger.cache.get(&id), (*config)(nil)
-		if b != nil && isPlain && l.follow.Fresh(b.seq.Load(), a.now) {
-			conf = b.conf.Load()
+		b, conf := l.charger.States.Get(&id), (*charge.Config)(nil)
+		if b != nil && isPlain && l.follow.Fresh(b.Seq.Load(), a.Now) {
+			conf = b.Config.Load()
 		}
 		if conf == nil {
-			if b, conf, err = l.stateOf(ctx, a, &id, b); err != nil {
+			if b, conf, err = l.stateOf(ctx, a, &id, b, isPlain); err != nil {
 				return err
 			}
 		}
@@ -188,26 +188,26 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 			a.root = b
 		}
 		c := &a.charges[a.n]
-		c.begin(b, conf, depth == 0, l.charger.noRegimes)
-		c.nonce = nonce
-		named, err := l.charger.prepare(c)
+		c.Begin(b, conf, depth == 0, l.charger.NoRegimes)
+		c.Nonce = nonce
+		named, err := l.charger.Prepare(c)
 		if err != nil {
 			return err
 		}
-		if c.required != nil {
+		if c.Required != nil {
 			names = max(names, named)
-			if c.illegal {
+			if c.Illegal {
 				return a.check()
 			}
 			a.n++
-			a.takes, a.beyond, a.denialKnown = a.takes || c.asks != 0, a.beyond || c.beyond, a.denialKnown || c.denialKnown
+			a.takes, a.beyond, a.denialKnown = a.takes || c.Asks != 0, a.beyond || c.Beyond, a.denialKnown || c.DenialKnown
 		}
-		id.entity = conf.parent
+		id.Entity = conf.Parent
 	}
 	if a.n == 0 {
 		return ErrNoLimits
 	}
-	if names < len(a.consume) {
+	if names < len(a.Consume) {
 		return a.checkNames()
 	}
 	return nil
@@ -215,8 +215,8 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt) (err error) {
 
 // stateOf finds or makes the state of a bucket, and finds its configuration. The cache has given b, or nil. A bad request is
 // refused before anything is done for it.
-func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *bucketState) (*bucketState, *config, error) {
-	if a.root == nil && (b == nil || b.conf.Load() == nil || !a.isPlain()) {
+func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *charge.ID, b *charge.State, isPlain bool) (*charge.State, *charge.Config, error) {
+	if a.root == nil && (b == nil || b.Config.Load() == nil || !isPlain) {
 		if err := a.check(); err != nil {
 			return nil, nil, err
 		}
@@ -228,37 +228,33 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *bucketID, b *buck
 		}
 	}
 	if refused := l.store.Refused(ctx); refused != nil {
-		conf, err := l.charger.knownConfig(b, a.now)
+		conf, err := l.charger.KnownConfig(b, a.Now)
 		if conf == nil {
 			err = cmp.Or(err, refused)
 		}
 		return b, conf, err
 	}
-	conf, err := l.charger.configOf(l.charger.budget(ctx, &a.common), b, a.now)
+	conf, err := l.charger.ConfigOf(l.charger.Budget(ctx, &a.Attempt), b, a.Now)
 	return b, conf, err
 }
-
-// isPlain reports whether a request for a known bucket needs no check beside those that are made in passing: its ids were
-// checked when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
-func (a *attempt) isPlain() bool { return len(a.consume) > 0 && a.onUnavailable <= a.policies }
 
 // newLease holds what the attempt has charged.
 func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
 	first := &a.charges[0]
-	lease := &Lease{l: l, chargedAt: a.now, degraded: a.local, brought: first.root && first.required != first.stored, override: len(r.Override) > 0}
-	if a.n > 1 || first.state != a.root {
+	lease := &Lease{l: l, chargedAt: a.Now, degraded: a.local, brought: first.Root && first.Required != first.Stored, override: len(r.Override) > 0}
+	if a.n > 1 || first.State != a.root {
 		lease.path = &path{root: a.root}
 	}
 	for i := range a.n {
 		c, p := &a.charges[i], &lease.first
 		if i > 0 {
-			p = new(part)
+			p = new(settle.Part)
 			lease.path.more = append(lease.path.more, p)
 		}
-		if c.result == applied {
-			p.hold(c)
+		if c.Result == charge.Applied {
+			p.Hold(c)
 		} else { // a request of zeros only: nothing was charged
-			p.holdNothing(l.charger, c)
+			p.HoldNothing(l.charger, c)
 		}
 	}
 	return lease

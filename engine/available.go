@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
@@ -13,12 +14,11 @@ import (
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.ask(&Request{Entity: entity, Resource: resource, Limits: limits})
-	a.inspects = true
-	if err := l.inspect(ctx, a); err != nil {
+	a.Inspects = true
+	if err := l.inspect(ctx, a, &Request{Entity: entity, Resource: resource, Limits: limits}); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
-	var s snapshot
+	var s charge.Snapshot
 	if _, _, err := l.fillSnapshot(a, &s); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
@@ -33,11 +33,10 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	}
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.ask(&r)
-	if err := l.inspect(ctx, a); err != nil {
+	if err := l.inspect(ctx, a, &r); err != nil {
 		return 0, store.Failure(ctx, err)
 	}
-	wait, fits, err := l.fillSnapshot(a, new(snapshot))
+	wait, fits, err := l.fillSnapshot(a, new(charge.Snapshot))
 	if err != nil {
 		return 0, store.Failure(ctx, err)
 	}
@@ -48,16 +47,16 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 }
 
 // inspect resolves the path and reads its buckets.
-func (l *Limiter) inspect(ctx context.Context, a *attempt) (err error) {
+func (l *Limiter) inspect(ctx context.Context, a *attempt, r *Request) (err error) {
 	if l.store.Closed() {
 		return ErrClosed
 	}
-	if a.now, err = l.now(); err != nil {
+	if a.Now, err = l.now(); err != nil {
 		return err
 	}
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, a); err != nil {
+	if err := l.resolve(ctx, a, r); err != nil {
 		return err
 	}
 	return l.readUnseen(ctx, a, false)
@@ -68,23 +67,22 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt) (err error) {
 func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brought *limitset.Set) error {
 	a := l.attempts.Get().(*attempt)
 	defer l.release(a)
-	a.ask(&Request{Entity: entity, Resource: resource})
-	a.inspects = true
-	a.pinned, a.pinnedOverrides = brought, brought != nil
+	a.Inspects = true
+	a.Pinned, a.PinnedOverrides = brought, brought != nil
 	now, err := l.now()
 	if err != nil {
 		return err
 	}
-	a.now = now
+	a.Now = now
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, a); err != nil {
+	if err := l.resolve(ctx, a, &Request{Entity: entity, Resource: resource}); err != nil {
 		return err
 	}
 	c := &a.charges[0]
-	a.n, c.acquire = 1, false
-	if err := l.readUnseen(ctx, a, false); err != nil || !c.root {
+	a.n, c.Acquire = 1, false
+	if err := l.readUnseen(ctx, a, false); err != nil || !c.Root {
 		return err
 	}
-	return l.charger.convertUntilDone(ctx, c)
+	return l.charger.ConvertUntilDone(ctx, c)
 }

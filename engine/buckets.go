@@ -174,7 +174,7 @@ func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s 
 		return s, false, nil
 	}
 	packed, _ := r.Text(schema.L)
-	p, err := l.charger.limitSets.Get(packed)
+	p, err := l.charger.LimitSets.Get(packed)
 	if err != nil {
 		return s, false, fmt.Errorf("%w: %w", ErrSchema, err)
 	}

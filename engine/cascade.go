@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -13,14 +15,14 @@ import (
 // bucket denies, the others are refunded: nobody is ever over-admitted, but for some milliseconds others may see the
 // tokens as taken. A transaction would cost twice the write units and four times the latency.
 func (l *Limiter) chargeAll(ctx context.Context, a *attempt) (admitted bool, err error) {
-	if l.charger.noIO {
+	if l.charger.NoIO {
 		err = l.chargeInTurn(ctx, a)
 	} else {
 		err = l.chargeAtOnce(ctx, a)
 	}
 	refused := false
 	for i := range a.n {
-		refused = refused || a.charges[i].result == denied
+		refused = refused || a.charges[i].Result == charge.Denied
 	}
 	if err == nil && !refused {
 		return true, nil
@@ -39,7 +41,7 @@ func (l *Limiter) chargeAll(ctx context.Context, a *attempt) (admitted bool, err
 // chargeInTurn charges the buckets one after the other, and stops at the first one that does not admit the request.
 func (l *Limiter) chargeInTurn(ctx context.Context, a *attempt) error {
 	for i := range a.n {
-		if err := l.charger.charge(ctx, &a.charges[i]); err != nil || a.charges[i].result != applied {
+		if err := l.charger.Charge(ctx, &a.charges[i]); err != nil || a.charges[i].Result != charge.Applied {
 			return err
 		}
 	}
@@ -51,7 +53,7 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, a *attempt) error {
 	var group sync.WaitGroup
 	for i := range a.n {
 		group.Go(func() {
-			errs[i] = l.charger.charge(ctx, &a.charges[i])
+			errs[i] = l.charger.Charge(ctx, &a.charges[i])
 		})
 	}
 	group.Wait()
@@ -66,21 +68,21 @@ func (l *Limiter) chargeAtOnce(ctx context.Context, a *attempt) error {
 	return errors.Join(all...)
 }
 
-func isRestart(err error) bool { return errors.Is(err, errRestart) }
+func isRestart(err error) bool { return errors.Is(err, charge.ErrRestart) }
 
 // refundOthers refunds what the charges of an acquire that is not admitted have charged, which then no longer count as
 // an acquire. A charge whose outcome is unknown is left to refill, and so is what cannot be refunded: the acquire is denied all the
 // same. The refund has a budget of its own, and is made also while the limiter closes; a caller whose budget has run out does not
 // wait for it.
 func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
-	var parts []*part
+	var parts []*settle.Part
 	for i := range a.n {
-		if c := &a.charges[i]; c.result == applied {
-			p := new(part)
-			p.hold(c)
-			p.refundAll()
-			if c.acquire {
-				p.retract(1)
+		if c := &a.charges[i]; c.Result == charge.Applied {
+			p := new(settle.Part)
+			p.Hold(c)
+			p.RefundAll()
+			if c.Acquire {
+				p.Retract(1)
 			}
 			parts = append(parts, p)
 		}
@@ -88,20 +90,20 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 	if len(parts) == 0 {
 		return
 	}
-	now, done := a.now, make(chan struct{})
+	now, done := a.Now, make(chan struct{})
 	refund := func(context.Context) {
 		defer close(done)
 		inner, cancel := l.store.Budget(store.Last(context.WithoutCancel(ctx)))
 		defer cancel()
-		_ = l.settler.eachPart(parts, func(p *part) error {
-			err := l.settler.settle(inner, p, now)
+		_ = l.settler.EachPart(parts, func(p *settle.Part) error {
+			err := l.settler.Settle(inner, p, now)
 			if err != nil {
-				l.settler.lose(p, err)
+				l.settler.Lose(p, err)
 			}
 			return err
 		})
 	}
-	if l.charger.noIO {
+	if l.charger.NoIO {
 		refund(ctx)
 		return
 	}
@@ -116,7 +118,7 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 // charged.
 func (a *attempt) deniedByPockets() (denied bool) {
 	for i := range a.n {
-		denied = a.charges[i].deniedByPocket() || denied
+		denied = a.charges[i].DeniedByPocket() || denied
 	}
 	return denied
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -26,14 +28,14 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	a := lease.l.attempts.Get().(*attempt)
 	defer lease.l.release(a)
-	r := Request{Entity: lease.root().id.entity, Resource: lease.root().id.resource, Consume: tokens}
-	a.within, a.pinnedOverrides = true, lease.override
+	r := Request{Entity: lease.root().ID.Entity, Resource: lease.root().ID.Resource, Consume: tokens}
+	a.Within, a.PinnedOverrides = true, lease.override
 	if lease.brought {
-		a.pinned = lease.first.configured()
+		a.Pinned = lease.first.Configured()
 	}
 	admitted, err := lease.decide(ctx, a, &r)
 	for _, u := range a.unknown {
-		lease.l.settler.keepUnknown(lease.parts(), u)
+		lease.l.settler.KeepUnknown(lease.parts(), u)
 	}
 	if err != nil {
 		return store.Failure(ctx, err)
@@ -42,7 +44,7 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 		return lease.l.exceeded(a)
 	}
 	for i := range a.n {
-		if c := &a.charges[i]; c.result == applied {
+		if c := &a.charges[i]; c.Result == charge.Applied {
 			lease.merge(c)
 		}
 	}
@@ -65,23 +67,23 @@ func (lease *Lease) decide(ctx context.Context, a *attempt, r *Request) (admitte
 
 // settleUnsure settles charges of unknown outcome, before anything else is charged.
 func (lease *Lease) settleUnsure(ctx context.Context) error {
-	if !slices.ContainsFunc(lease.parts(), func(p *part) bool { return p.unsure() != nil }) {
+	if !slices.ContainsFunc(lease.parts(), func(p *settle.Part) bool { return p.Unsure() != nil }) {
 		return nil
 	}
-	return lease.eachPending(ctx, lease.l.settler.settleUnsure)
+	return lease.eachPending(ctx, lease.l.settler.SettleUnsure)
 }
 
 // merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
-func (lease *Lease) merge(c *bucketCharge) {
-	if p := lease.part(c.state); p != nil {
-		p.merge(c)
+func (lease *Lease) merge(c *charge.Charge) {
+	if p := lease.part(c.State); p != nil {
+		p.Merge(c)
 		return
 	}
-	p := new(part)
-	p.hold(c)
-	p.since(lease.chargedAt, c.now)
+	p := new(settle.Part)
+	p.Hold(c)
+	p.Since(lease.chargedAt, c.Now)
 	if lease.path == nil {
-		lease.path = &path{root: lease.first.state}
+		lease.path = &path{root: lease.first.State}
 	}
 	lease.path.more = append(lease.path.more, p)
 }
@@ -113,24 +115,24 @@ func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 
 // settle writes what is pending of all parts, whether or not ctx has ended.
 func (lease *Lease) settle(ctx context.Context) error {
-	return lease.eachPending(ctx, func(ctx context.Context, p *part, now int64) error {
-		if err := lease.l.settler.settleUnsure(ctx, p, now); err != nil {
+	return lease.eachPending(ctx, func(ctx context.Context, p *settle.Part, now int64) error {
+		if err := lease.l.settler.SettleUnsure(ctx, p, now); err != nil {
 			return err
 		}
-		p.trim()
+		p.Trim()
 		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
-			lease.l.settler.lose(p, errTooLate)
+			lease.l.settler.Lose(p, errTooLate)
 		}
 		if lease.degraded {
-			return lease.l.writeBack.settleLocal(p, now)
+			return lease.l.writeBack.SettleLocal(p, now)
 		}
-		return lease.l.settler.settle(ctx, p, now)
+		return lease.l.settler.Settle(ctx, p, now)
 	})
 }
 
 // eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
-func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *part, now int64) error) error {
-	if !lease.first.pending() && !slices.ContainsFunc(lease.others(), (*part).pending) {
+func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *settle.Part, now int64) error) error {
+	if !lease.first.Pending() && !slices.ContainsFunc(lease.others(), (*settle.Part).Pending) {
 		return nil
 	}
 	if lease.l.store.Closed() {
@@ -143,14 +145,14 @@ func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context,
 	ctx = context.WithoutCancel(ctx)
 	inner, cancel := lease.l.store.Budget(ctx)
 	defer cancel()
-	return store.Failure(ctx, lease.l.settler.eachPart(lease.parts(), func(p *part) error { return f(inner, p, now) }))
+	return store.Failure(ctx, lease.l.settler.EachPart(lease.parts(), func(p *settle.Part) error { return f(inner, p, now) }))
 }
 
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
 func (a *attempt) noteUnknown() {
 	for i := range a.n {
-		if c := &a.charges[i]; c.unsure && c.result == pending {
-			a.unknown = append(a.unknown, unknownOf(c))
+		if c := &a.charges[i]; c.Unsure && c.Result == charge.Pending {
+			a.unknown = append(a.unknown, settle.UnknownOf(c))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
@@ -15,8 +16,8 @@ import (
 // unnoticed. Nothing is written.
 func (l *Limiter) denyKnown(ctx context.Context, a *attempt) error {
 	for i := range a.n {
-		if c := &a.charges[i]; c.denialKnown {
-			c.result = denied
+		if c := &a.charges[i]; c.DenialKnown {
+			c.Result = charge.Denied
 		}
 	}
 	return l.readOthers(ctx, a)
@@ -27,15 +28,15 @@ func (l *Limiter) denyKnown(ctx context.Context, a *attempt) error {
 func (l *Limiter) denyBeyond(ctx context.Context, a *attempt) error {
 	for i := range a.n {
 		c := &a.charges[i]
-		overridden := c.root && len(a.override) > 0
-		if !c.beyond || overridden || c.configIsYoung(l.configAge()) {
+		overridden := c.Root && len(a.Override) > 0
+		if !c.Beyond || overridden || c.ConfigIsYoung(l.configAge()) {
 			continue
 		}
-		if err := l.charger.reconfigure(ctx, c); err != nil {
+		if err := l.charger.Reconfigure(ctx, c); err != nil {
 			return err
 		}
-		if !c.assumeRequired() {
-			return errRestart
+		if !c.AssumeRequired() {
+			return charge.ErrRestart
 		}
 	}
 	return l.denyKnown(ctx, a)
@@ -43,7 +44,7 @@ func (l *Limiter) denyBeyond(ctx context.Context, a *attempt) error {
 
 // exceeded is the denial of an attempt as an error.
 func (l *Limiter) exceeded(a *attempt) error {
-	e := &ExceededError{at: a.now, entity: a.root.id.entity}
+	e := &ExceededError{at: a.Now, entity: a.root.ID.Entity}
 	wait, fits, err := l.fillSnapshot(a, &e.limits)
 	if err != nil {
 		return store.Failure(context.Background(), err)
@@ -53,8 +54,8 @@ func (l *Limiter) exceeded(a *attempt) error {
 		e.note = " (this process decided by its share of the limits: the store cannot be reached)"
 	}
 	for i := range a.n {
-		if ahead := a.charges[i].ahead; ahead > 0 {
-			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", a.charges[i].state.id.entity, readable.Wait(time.Duration(ahead)))
+		if ahead := a.charges[i].Ahead; ahead > 0 {
+			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", a.charges[i].State.ID.Entity, readable.Wait(time.Duration(ahead)))
 		}
 	}
 	return e
@@ -74,8 +75,8 @@ func (l *Limiter) readOthers(ctx context.Context, a *attempt) error {
 // useLastSeenOfOthers takes what was seen last of buckets whose state is not known, or what is likely: that they are full.
 func (a *attempt) useLastSeenOfOthers() {
 	for i := range a.n {
-		if c := &a.charges[i]; c.result == pending && !c.fromLastSeen {
-			c.recallOrFull()
+		if c := &a.charges[i]; c.Result == charge.Pending && !c.FromLastSeen {
+			c.RecallOrFull()
 		}
 	}
 }
@@ -84,15 +85,15 @@ func (a *attempt) useLastSeenOfOthers() {
 func (l *Limiter) configAge() int64 { return int64(min(l.opts.DenialTTL, time.Second)) }
 
 // stateAt finds or makes the state of a bucket; the ids of a new one are checked.
-func (l *Limiter) stateAt(id *bucketID) (*bucketState, error) {
-	if b := l.charger.cache.get(id); b != nil {
+func (l *Limiter) stateAt(id *charge.ID) (*charge.State, error) {
+	if b := l.charger.States.Get(id); b != nil {
 		return b, nil
 	}
-	if err := checkEntity(id.entity); err != nil {
+	if err := checkEntity(id.Entity); err != nil {
 		return nil, err
 	}
-	if err := checkResource(id.resource); err != nil {
+	if err := checkResource(id.Resource); err != nil {
 		return nil, err
 	}
-	return l.charger.stateAt(id), nil
+	return l.charger.StateAt(id), nil
 }

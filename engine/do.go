@@ -9,10 +9,10 @@ import (
 func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
 	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Leased: admitted && r.leases, Tokens: r.Consume}
 	for i := range a.n {
-		e.Attempts += a.charges[i].tries
+		e.Attempts += a.charges[i].Tries
 	}
 	if r.waits != 0 {
-		e.Waited = max(0, time.Duration(a.now-r.waits))
+		e.Waited = max(0, time.Duration(a.Now-r.waits))
 	}
 	e.Cached = e.Attempts == 0 && (a.takes || a.local) // a request of zeros is decided by reading
 	e.Degraded = a.local

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -36,7 +37,7 @@ var (
 	// ErrNeverFits reports a request that is larger than the capacity of a limit.
 	ErrNeverFits = errors.New("engine: request can never fit")
 	// ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock outside 2020 to 2200.
-	ErrOutOfRange = errOutOfRange
+	ErrOutOfRange = charge.ErrOutOfRange
 	// ErrLeaseClosed reports the use of a lease after Commit or Rollback.
 	ErrLeaseClosed = errors.New("engine: lease is closed")
 )
@@ -145,10 +146,10 @@ var (
 func undecided(cause, why error) error { return fmt.Errorf("%w: %w", cause, why) }
 
 // beyondShare is why: only the store can admit so much.
-func beyondShare(c *bucketCharge) error {
-	for i := range c.required.Rates {
-		if most := c.required.Rates[i].Capacity(); c.need[i] > most {
-			return fmt.Errorf("engine: %d tokens of %s are more than this process may admit by itself: at most %d under policy local", c.need[i], c.required.Terms[i].Name, most)
+func beyondShare(c *charge.Charge) error {
+	for i := range c.Required.Rates {
+		if most := c.Required.Rates[i].Capacity(); c.Need[i] > most {
+			return fmt.Errorf("engine: %d tokens of %s are more than this process may admit by itself: at most %d under policy local", c.Need[i], c.Required.Terms[i].Name, most)
 		}
 	}
 	return nil
@@ -176,18 +177,3 @@ var errTooLate = errors.New("engine: later than Options.MaxHold after its charge
 
 // errReservedTooFar is for a request that would have to wait behind too much.
 var errReservedTooFar = fmt.Errorf("%w: the tokens would lead beyond 10^16 tokens of debt, together with those that others wait for", ErrOutOfRange)
-
-// errRestart makes an acquire begin again, because the configuration it began with has changed under it.
-var errRestart = errors.New("engine: configuration changed during the acquire")
-
-// errOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock that is out of range. Package engine describes it to its
-// callers.
-var errOutOfRange = errors.New("engine: out of range")
-
-// outOfDebt is the error of a charge of n tokens that would lead beyond the range of debt.
-func outOfDebt(name string, n int64) error {
-	return fmt.Errorf("%w: %d more tokens of %s would lead beyond 10^16 tokens of debt", errOutOfRange, n, name)
-}
-
-// errAlone tells a settlement that the write for several leases is not, or was not, made for it.
-var errAlone = errors.New("engine: settle alone")

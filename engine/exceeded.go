@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
@@ -21,7 +22,7 @@ type ExceededError struct {
 	public bool   // the limits of other entities are left out
 	note   string // what an operator should know: clocks that disagree, or that the store was not asked
 	local  bool   // by local buckets
-	limits snapshot
+	limits charge.Snapshot
 	given  []LimitStatus // of NewExceededError, instead of limits
 }
 

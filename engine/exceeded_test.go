@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 )
 
 // keep keeps statuses: their limits, what remains, and what was requested.
-func keep(all ...LimitStatus) (s snapshot) {
+func keep(all ...LimitStatus) (s charge.Snapshot) {
 	for _, status := range all {
 		set := limitset.Of([]Limit{status.Limit}, false)
 		rate := &set.Rates[0]
-		*s.add() = limitState{
-			id: &bucketID{entity: status.Entity, resource: status.Resource}, set: set,
-			arrival:   bucket.Arrival{At: rate.Y(s.now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)), Seen: true},
-			requested: status.Requested, exceeded: status.Exceeded, retryAfter: status.RetryAfter,
+		*s.Add() = charge.LimitState{
+			ID: &charge.ID{Entity: status.Entity, Resource: status.Resource}, Set: set,
+			Arrival:   bucket.Arrival{At: rate.Y(s.Now).Add(rate.Cost(status.Limit.Capacity - status.Remaining)), Seen: true},
+			Requested: status.Requested, Exceeded: status.Exceeded, RetryAfter: status.RetryAfter,
 		}
 	}
 	return s
@@ -41,8 +42,8 @@ func denial() *ExceededError {
 func never() *ExceededError {
 	e := denial()
 	e.NeverFits, e.RetryAfter = true, math.MaxInt64
-	second := &e.limits.states()[0][1]
-	second.requested, second.retryAfter = 7, math.MaxInt64
+	second := &e.limits.Limits()[0][1]
+	second.Requested, second.RetryAfter = 7, math.MaxInt64
 	return e
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -55,16 +56,16 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if len(x.Path) == mostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
-		b, err := l.stateAt(&bucketID{entity: id, resource: resource})
+		b, err := l.stateAt(&charge.ID{Entity: id, Resource: resource})
 		if err != nil {
 			return Explanation{}, err
 		}
-		c, err := l.charger.reload(ctx, b, now)
+		c, err := l.charger.Reload(ctx, b, now)
 		if err != nil {
 			return Explanation{}, store.Failure(ctx, err)
 		}
-		x.Path = append(x.Path, PathLevel{id, c.parent != "", Level(c.level), c.stored.Limits()})
-		id = c.parent
+		x.Path = append(x.Path, PathLevel{id, c.Parent != "", Level(c.Level), c.Stored.Limits()})
+		id = c.Parent
 	}
 	for i, p := range x.Path {
 		switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
@@ -40,7 +41,7 @@ func (l *Limiter) followOptions() follow.Options {
 
 // shareLimits returns the text that the cached limit set has, so that equal limits are in memory once.
 func (l *Limiter) shareLimits(packed string) string {
-	if s, err := l.charger.limitSets.Get(packed); err == nil {
+	if s, err := l.charger.LimitSets.Get(packed); err == nil {
 		return s.Text
 	}
 	return packed // whoever uses it gets the error
@@ -82,11 +83,11 @@ func (l *Limiter) forget(ids ...changes.ID) {
 
 // forgetBuckets lets the next acquires of entities and resources that settings affect read their bucket again.
 func (l *Limiter) forgetBuckets(ids ...changes.ID) {
-	affected := func(b *bucketState) bool {
-		return slices.ContainsFunc(ids, func(id changes.ID) bool { return id.Affects(b.id.entity, b.id.resource) })
+	affected := func(b *charge.State) bool {
+		return slices.ContainsFunc(ids, func(id changes.ID) bool { return id.Affects(b.ID.Entity, b.ID.Resource) })
 	}
-	l.charger.cache.forget(affected)
-	l.queues.retire(affected)
+	l.charger.States.Forget(affected)
+	l.queues.Retire(affected)
 }
 
 // configChanged is called for each change by another process that a look finds.

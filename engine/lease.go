@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
@@ -20,14 +23,14 @@ type Lease struct {
 	override  bool          // they beat what is stored
 	observed  bool          // its end was
 	chargedAt int64         // the acquire's now, ns since the Unix epoch
-	first     part          // there always is one
+	first     settle.Part   // there always is one
 	path      *path         // nil: no other part, and the first one is the bucket's that the request named
 }
 
 // path is what leases of several buckets have.
 type path struct {
-	root *bucketState // of the bucket that the request named
-	more []*part      // of parents
+	root *charge.State  // of the bucket that the request named
+	more []*settle.Part // of parents
 }
 
 // The states of a lease.
@@ -45,11 +48,11 @@ func (lease *Lease) enter() bool {
 }
 
 // parts are all parts of the lease, the entity's first where it has any limits.
-func (lease *Lease) parts() []*part {
-	return append([]*part{&lease.first}, lease.others()...)
+func (lease *Lease) parts() []*settle.Part {
+	return append([]*settle.Part{&lease.first}, lease.others()...)
 }
 
-func (lease *Lease) others() []*part {
+func (lease *Lease) others() []*settle.Part {
 	if lease.path == nil {
 		return nil
 	}
@@ -57,9 +60,9 @@ func (lease *Lease) others() []*part {
 }
 
 // part is what the lease holds of a bucket, nil if that is nothing.
-func (lease *Lease) part(b *bucketState) *part {
+func (lease *Lease) part(b *charge.State) *settle.Part {
 	for _, p := range lease.parts() {
-		if p.state.id == b.id {
+		if p.State.ID == b.ID {
 			return p
 		}
 	}
@@ -67,9 +70,9 @@ func (lease *Lease) part(b *bucketState) *part {
 }
 
 // root is the state of the bucket that the request named.
-func (lease *Lease) root() *bucketState {
+func (lease *Lease) root() *charge.State {
 	if lease.path == nil {
-		return lease.first.state
+		return lease.first.State
 	}
 	return lease.path.root
 }
@@ -100,17 +103,17 @@ func (lease *Lease) checkAdjust(delta Tokens) error {
 	for name, d := range delta {
 		known := false
 		for _, p := range lease.parts() {
-			i := p.index(name)
+			i := p.Index(name)
 			if i < 0 {
 				continue
 			}
 			known = true
-			left := p.left(i)
+			left := p.Left(i)
 			switch {
 			case d < 0 && left+d < 0:
 				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", left)}
-			case p.exceedsDebt(i, d):
-				return outOfDebt(name, d)
+			case p.ExceedsDebt(i, d):
+				return charge.OutOfDebt(name, d)
 			}
 		}
 		if !known {
@@ -123,8 +126,8 @@ func (lease *Lease) checkAdjust(delta Tokens) error {
 func (lease *Lease) unknown(name string) error {
 	var known []string
 	for _, p := range lease.parts() {
-		for i := range p.size() {
-			known = append(known, p.name(i))
+		for i := range p.Size() {
+			known = append(known, p.Name(i))
 		}
 	}
 	return unknownLimits([]string{name}, known)
@@ -134,7 +137,7 @@ func (lease *Lease) unknown(name string) error {
 func (lease *Lease) change(tokens Tokens) {
 	for _, p := range lease.parts() {
 		for name, n := range tokens {
-			p.adjust(name, n)
+			p.Adjust(name, n)
 		}
 	}
 }
@@ -193,7 +196,7 @@ func (lease *Lease) Rollback(ctx context.Context) error {
 		return nil
 	}
 	for _, p := range lease.parts() {
-		p.refundAll()
+		p.RefundAll()
 	}
 	err := lease.settle(ctx)
 	lease.observeEnd(false)
@@ -217,9 +220,9 @@ func (lease *Lease) Consumed() Tokens {
 	if p == nil {
 		return tokens
 	}
-	for i := range p.size() {
-		if n, known := p.consumed(i); known {
-			tokens[p.name(i)] = n
+	for i := range p.Size() {
+		if n, known := p.Consumed(i); known {
+			tokens[p.Name(i)] = n
 		}
 	}
 	return tokens
@@ -239,8 +242,8 @@ func (lease *Lease) AppendStatuses(all []LimitStatus) []LimitStatus {
 	lease.mu.Lock()
 	defer lease.mu.Unlock()
 	for _, p := range lease.parts() {
-		for i := range p.required.Terms {
-			state := p.limit(i)
+		for i := range p.Required.Terms {
+			state := p.Limit(i)
 			all = append(all, statusOf(&state, lease.chargedAt))
 		}
 	}

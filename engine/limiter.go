@@ -9,9 +9,12 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/alarm"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
+	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
@@ -26,10 +29,10 @@ type Limiter struct {
 	clock     clock
 	follow    *follow.Follower
 	alarm     alarm.Alarm
-	charger   *charger
-	settler   *settler
-	queues    *queues    // of callers of Wait
-	writeBack *writeBack // has the buckets by which the process decides under PolicyLocal; nil: no Options.LocalShare
+	charger   *charge.Charger
+	settler   *settle.Settler
+	queues    *queue.Queues     // of callers of Wait
+	writeBack *settle.WriteBack // has the buckets by which the process decides under PolicyLocal; nil: no Options.LocalShare
 	sweeps    sweeper
 	attempts  sync.Pool     // of *attempt
 	checked   atomic.Bool   // the schema's version was read
@@ -74,20 +77,20 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	l.ctx.Done() // makes its channel, which otherwise would be that of a synctest bubble
 	l.alarm.Now, l.alarm.Sleep, l.alarm.Go = l.clock.now, l.opts.Sleep, l.background
 	l.follow = follow.New(l.followOptions())
-	l.charger = newCharger(l.chargerOptions())
-	l.settler = newSettler(l.charger)
+	l.charger = charge.New(l.chargerOptions())
+	l.settler = settle.New(l.charger)
 	if share > 0 {
-		l.writeBack = &writeBack{settler: l.settler, Buckets: local.New(share, l.opts.CacheSize), Convert: l.convertOwed, Lost: l.reportLostUsage}
+		l.writeBack = &settle.WriteBack{Settler: l.settler, Buckets: local.New(share, l.opts.CacheSize), Convert: l.convertOwed, Lost: l.reportLostUsage}
 	}
-	l.queues = newQueues(l.ctx, l.settler, reach)
+	l.queues = queue.New(l.ctx, l.settler, reach)
 	l.admin = l.newAdmin()
 	l.attempts.New = func() any { return l.newAttempt() }
 	return l, nil
 }
 
 // chargerOptions let the charger use the store, and tell the observer and the log what it meets.
-func (l *Limiter) chargerOptions() chargerOptions {
-	return chargerOptions{
+func (l *Limiter) chargerOptions() charge.Options {
+	return charge.Options{
 		Store: l.store, Follow: l.follow, Alarm: &l.alarm, Namespace: l.opts.Namespace, CacheSize: l.opts.CacheSize,
 		Timeout: l.opts.Timeout, DenialTTL: l.opts.DenialTTL, MaxHold: l.opts.MaxHold,
 		Prefetch: l.opts.Prefetch != nil && !l.store.Capabilities().NoIO, Pocket: l.opts.pocket(), Watched: l.opts.Observer != nil,
@@ -115,7 +118,7 @@ func (l *Limiter) newAdmin() *changes.Admin {
 	return &changes.Admin{
 		Store: l.store, Follower: l.follow, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
 		Forget:        l.forget,
-		SetPolicy:     func(p changes.Policy) { l.charger.policy.Store(uint32(p)) },
+		SetPolicy:     func(p changes.Policy) { l.charger.Policy.Store(uint32(p)) },
 		MissingParent: func(entity, parent string) error { return &MissingParentError{entity, parent} },
 		Orphaned:      func(entity, child string) error { return &ParentError{entity, child} },
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -76,17 +77,17 @@ func (l *Limiter) observe(e Event) {
 
 // kindOf has the kinds of events that are reports of the charger.
 var kindOf = [...]EventKind{
-	reportContention: EventContention, reportAhead: EventClockAhead, reportLarge: EventLargeRecord, reportRefresh: EventRefresh,
-	reportRefundLost: EventRefundLost, reportUsageLost: EventUsageLost,
+	charge.Contention: EventContention, charge.ClockAhead: EventClockAhead, charge.LargeRecord: EventLargeRecord, charge.RefreshFailed: EventRefresh,
+	charge.RefundLost: EventRefundLost, charge.UsageLost: EventUsageLost,
 }
 
 // reportBucket tells the observer what happens to a bucket, and the operator of a clock that is far ahead.
-func (l *Limiter) reportBucket(ctx context.Context, r report) {
+func (l *Limiter) reportBucket(ctx context.Context, r charge.Report) {
 	id := r.Bucket
-	l.observe(Event{Kind: kindOf[r.Kind], Entity: id.entity, Resource: id.resource, Ahead: r.Ahead, Bytes: r.Bytes, Tokens: r.Tokens, Err: r.Err})
-	if r.Kind == reportAhead {
+	l.observe(Event{Kind: kindOf[r.Kind], Entity: id.Entity, Resource: id.Resource, Ahead: r.Ahead, Bytes: r.Bytes, Tokens: r.Tokens, Err: r.Err})
+	if r.Kind == charge.ClockAhead {
 		l.warn(ctx, r.Now, "limiter: a bucket was written by a clock that is ahead of this one; resetting it heals it",
-			"entity", id.entity, "resource", id.resource, "ahead", r.Ahead)
+			"entity", id.Entity, "resource", id.Resource, "ahead", r.Ahead)
 	}
 }
 
@@ -96,33 +97,33 @@ func (lease *Lease) observeEnd(committed bool) {
 		return
 	}
 	lease.observed = true
-	l, id := lease.l, &lease.root().id
+	l, id := lease.l, &lease.root().ID
 	if l.opts.Observer != nil {
 		held := max(0, time.Duration(l.clock.now()-lease.chargedAt))
-		l.observe(Event{Kind: EventLeaseEnded, Entity: id.entity, Resource: id.resource, Allowed: committed, Held: held})
+		l.observe(Event{Kind: EventLeaseEnded, Entity: id.Entity, Resource: id.Resource, Allowed: committed, Held: held})
 	}
 }
 
 // observeDenial says in e which limit decided a denial.
 func (l *Limiter) observeDenial(a *attempt, e *Event) {
 	if c, i := a.onlyDenier(); c != nil {
-		e.decidedBy(c, &c.assumed.Terms[i])
+		e.decidedBy(c, &c.Assumed.Terms[i])
 		return
 	}
-	var s snapshot
+	var s charge.Snapshot
 	if _, _, err := l.fillSnapshot(a, &s); err != nil {
 		return // the caller gets the error
 	}
-	decides := s.decisive()
+	decides := s.Decisive()
 	for i := range a.n {
-		if c := &a.charges[i]; decides != nil && &c.state.id == decides.id {
-			e.decidedBy(c, &decides.set.Terms[decides.i])
+		if c := &a.charges[i]; decides != nil && &c.State.ID == decides.ID {
+			e.decidedBy(c, &decides.Set.Terms[decides.Index])
 		}
 	}
 }
 
-func (e *Event) decidedBy(c *bucketCharge, limit *schema.Term) {
-	e.Limit, e.Denier, e.Level = limit.Name, c.state.id.entity, Level(c.conf.level)
+func (e *Event) decidedBy(c *charge.Charge, limit *schema.Term) {
+	e.Limit, e.Denier, e.Level = limit.Name, c.State.ID.Entity, Level(c.Config.Level)
 	if limit.Brought {
 		e.Level = LevelRequest
 	}
@@ -130,9 +131,9 @@ func (e *Event) decidedBy(c *bucketCharge, limit *schema.Term) {
 
 // onlyDenier finds the limit that denies, if the last seen records show that there is one and no more. Then nothing is to be
 // compared, which would take longer than the denial.
-func (a *attempt) onlyDenier() (denies *bucketCharge, index int) {
+func (a *attempt) onlyDenier() (denies *charge.Charge, index int) {
 	for k := range a.n {
-		first, n, known := a.charges[k].deniers()
+		first, n, known := a.charges[k].Deniers()
 		switch {
 		case !known, n > 1, n == 1 && denies != nil:
 			return nil, 0

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -74,37 +75,36 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 	if l.writeBack == nil {
 		return false, undecided(cause, errNoShare)
 	}
-	if a.now, err = l.now(); err != nil {
+	if a.Now, err = l.now(); err != nil {
 		return false, err
 	}
-	a.ask(r)
 	a.local = true
 	var path [mostPath]local.Charge
-	if err := l.resolveLocally(a, &path); err != nil {
+	if err := l.resolveLocally(a, r, &path); err != nil {
 		return false, err
 	}
 	if a.n == 0 {
 		return false, undecided(cause, errLimitsUnknown)
 	}
 	for i := range a.n {
-		if c := &a.charges[i]; c.beyond {
+		if c := &a.charges[i]; c.Beyond {
 			return false, undecided(cause, beyondShare(c))
 		}
 	}
-	verdict, start := l.writeBack.Buckets.Take(a.now, path[:a.n], !a.within)
+	verdict, start := l.writeBack.Buckets.Take(a.Now, path[:a.n], !a.Within)
 	if start {
-		l.start(l.writeBack.run)
+		l.start(l.writeBack.Run)
 	}
 	if verdict == local.Full {
 		return false, undecided(cause, errLocalFull)
 	}
 	admitted = verdict == local.Admitted
 	for i := range a.n {
-		if a.charges[i].result = denied; admitted {
-			a.charges[i].result = applied
+		if a.charges[i].Result = charge.Denied; admitted {
+			a.charges[i].Result = charge.Applied
 		}
 	}
-	if a.admitted = admitted; l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
+	if a.Admitted = admitted; l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
 		l.observeDecision(a, r, admitted)
 	}
 	if admitted {
@@ -118,21 +118,23 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 	if a.decides(ctx) {
 		return true
 	}
-	wait, _, err := l.fillSnapshot(a, new(snapshot))
+	wait, _, err := l.fillSnapshot(a, new(charge.Snapshot))
 	return err != nil || pause.Left(ctx) < wait
 }
 
 // resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
 // nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
-func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error {
+func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[mostPath]local.Charge) error {
+	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
+	a.Consume, a.Limits, a.Override = r.Consume, r.Limits, r.Override
 	a.n, a.root = 0, nil
-	id, names := bucketID{entity: a.entity, resource: a.resource}, 0
-	for depth := 0; depth < mostPath && (depth == 0 || id.entity != ""); depth++ {
+	id, names := charge.ID{Entity: a.entity, Resource: a.resource}, 0
+	for depth := 0; depth < mostPath && (depth == 0 || id.Entity != ""); depth++ {
 		b, err := l.stateAt(&id)
 		if err != nil {
 			return err
 		}
-		conf, err := l.charger.knownConfig(b, a.now)
+		conf, err := l.charger.KnownConfig(b, a.Now)
 		if err != nil {
 			return err
 		}
@@ -140,44 +142,44 @@ func (l *Limiter) resolveLocally(a *attempt, path *[mostPath]local.Charge) error
 			a.root = b
 		}
 		if conf == nil && depth == 0 {
-			conf = new(config)
+			conf = new(charge.Config)
 		}
 		if conf == nil {
 			a.n = 0
 			return nil
 		}
 		c := &a.charges[a.n]
-		c.begin(b, conf, depth == 0, l.charger.noRegimes)
-		if err := l.charger.require(c); err != nil {
+		c.Begin(b, conf, depth == 0, l.charger.NoRegimes)
+		if err := l.charger.Require(c); err != nil {
 			return err
 		}
-		if c.required != nil {
+		if c.Required != nil {
 			names = max(names, l.assumeLocally(a, c, &path[a.n]))
 			a.n++
 		}
-		id.entity = conf.parent
+		id.Entity = conf.Parent
 	}
-	if a.n > 0 && names < len(a.consume) {
+	if a.n > 0 && names < len(a.Consume) {
 		return a.checkNames()
 	}
 	return nil
 }
 
 // assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.
-func (l *Limiter) assumeLocally(a *attempt, c *bucketCharge, to *local.Charge) (named int) {
-	configured := c.required
+func (l *Limiter) assumeLocally(a *attempt, c *charge.Charge, to *local.Charge) (named int) {
+	configured := c.Required
 	limits := l.writeBack.Buckets.Limits(configured)
-	named = c.assumeLocal(limits)
+	named = c.AssumeLocal(limits)
 	*to = local.Charge{
-		ID: local.ID{Entity: c.state.id.entity, Resource: c.state.id.resource}, Configured: configured, Limits: limits,
-		Need: c.need[:len(limits.Terms)], Tats: &c.tats,
+		ID: local.ID{Entity: c.State.ID.Entity, Resource: c.State.ID.Resource}, Configured: configured, Limits: limits,
+		Need: c.Need[:len(limits.Terms)], Tats: &c.Arrivals,
 	}
 	return named
 }
 
 // policyFor is the policy of one request.
 func (l *Limiter) policyFor(r *Request) Policy {
-	for _, p := range []Policy{r.OnUnavailable, l.opts.OnUnavailable, Policy(l.charger.policy.Load())} {
+	for _, p := range []Policy{r.OnUnavailable, l.opts.OnUnavailable, Policy(l.charger.Policy.Load())} {
 		if p != PolicyDefault {
 			return p
 		}

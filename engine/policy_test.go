@@ -41,12 +41,12 @@ func TestPolicyIsNotedAfterForgetting(t *testing.T) {
 	for range 1000 {
 		runtime.Gosched()
 	}
-	early := Policy(l.charger.policy.Load())
+	early := Policy(l.charger.Policy.Load())
 	close(known)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if late := Policy(l.charger.policy.Load()); early == PolicyAllow || late != PolicyAllow {
+	if late := Policy(l.charger.Policy.Load()); early == PolicyAllow || late != PolicyAllow {
 		t.Errorf("the policy is %v before the cache knows of the change, and %v after it", early, late)
 	}
 }

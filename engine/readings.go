@@ -4,16 +4,17 @@ import (
 	"context"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 )
 
 // readUnseen fills in the records of charges whose state is not known: by reading them, or, with recall, from fresh last seen records.
 func (l *Limiter) readUnseen(ctx context.Context, a *attempt, recall bool) error {
 	var keys []backend.Key
-	var unseen []*bucketCharge
+	var unseen []*charge.Charge
 	for i := range a.n {
 		c := &a.charges[i]
-		if c.result == pending && !(recall && l.charger.useLastSeen(c)) {
-			keys, unseen = append(keys, l.charger.key(c.state)), append(unseen, c)
+		if c.Result == charge.Pending && !(recall && l.charger.UseLastSeen(c)) {
+			keys, unseen = append(keys, l.charger.Key(c.State)), append(unseen, c)
 		}
 	}
 	if len(keys) == 0 {
@@ -24,7 +25,7 @@ func (l *Limiter) readUnseen(ctx context.Context, a *attempt, recall bool) error
 		return err
 	}
 	for i, c := range unseen {
-		if err := l.charger.take(ctx, c, &out[i]); err != nil {
+		if err := l.charger.Take(ctx, c, &out[i]); err != nil {
 			return err
 		}
 	}
@@ -42,12 +43,12 @@ func (l *Limiter) decideByReading(ctx context.Context, a *attempt) (admitted boo
 	}
 	for i := range a.n {
 		c := &a.charges[i]
-		c.acquire = false
-		if err := l.charger.convertUntilDone(ctx, c); err != nil { // the denial stands all the same
-			if a.isAbandoned() {
+		c.Acquire = false
+		if err := l.charger.ConvertUntilDone(ctx, c); err != nil { // the denial stands all the same
+			if a.IsAbandoned() {
 				return false, err
 			}
-			l.observe(Event{Kind: EventContention, Entity: c.state.id.entity, Resource: c.state.id.resource, Err: err})
+			l.observe(Event{Kind: EventContention, Entity: c.State.ID.Entity, Resource: c.State.ID.Resource, Err: err})
 		}
 	}
 	return false, nil
@@ -55,7 +56,7 @@ func (l *Limiter) decideByReading(ctx context.Context, a *attempt) (admitted boo
 
 func (l *Limiter) recordsAdmit(a *attempt) (admitted bool, err error) {
 	for i := range a.n {
-		if admitted, err := l.charger.admitsByRecord(&a.charges[i]); !admitted || err != nil {
+		if admitted, err := l.charger.AdmitsByRecord(&a.charges[i]); !admitted || err != nil {
 			return false, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 )
 
 // Tokens are amounts by limit name.
@@ -28,7 +29,7 @@ type Decision struct {
 	Degraded   bool          // decided by policy, without the store
 	RetryAfter time.Duration // of a denial: when the same request would be admitted; the largest Duration if never
 
-	limits snapshot
+	limits charge.Snapshot
 }
 
 // Policy tells what happens to an acquire while the store cannot be reached.

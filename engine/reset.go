@@ -5,6 +5,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -30,7 +31,7 @@ func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) erro
 		}
 		defer l.forgetBuckets(changes.ID{Kind: changes.KindLimits, Entity: entity, Resource: resource})
 		e := changes.Event{Action: actionBucketReset, Entity: entity, Resource: resource, Before: l.bucketDocument(r, now)}
-		w := changes.ResetWrite(key, r, random(), now)
+		w := changes.ResetWrite(key, r, charge.Random(), now)
 		if tries == 1 { // then the event has exactly the state before the reset; later tries do without, so that a busy bucket can be reset
 			w.Conds = append(w.Conds, changes.Unchanged(r, schema.Ver))
 		}
@@ -48,7 +49,7 @@ type stateDocument struct {
 // bucketDocument is a bucket as it was before a reset; nil if its limits cannot be read, which a reset does not need.
 func (l *Limiter) bucketDocument(r *backend.Record, now int64) any {
 	packed, _ := r.Text(schema.L)
-	s, err := l.charger.limitSets.Get(packed)
+	s, err := l.charger.LimitSets.Get(packed)
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"math"
 	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 )
 
 // LimitStatus is one limit of one bucket at the moment of a decision.
@@ -18,22 +20,22 @@ type LimitStatus struct {
 }
 
 // statusesOf computes the statuses of all limits in s. The slice belongs to the caller.
-func statusesOf(s *snapshot) (all []LimitStatus) {
-	for _, states := range s.states() {
+func statusesOf(s *charge.Snapshot) (all []LimitStatus) {
+	for _, states := range s.Limits() {
 		for i := range states {
-			all = append(all, statusOf(&states[i], s.now))
+			all = append(all, statusOf(&states[i], s.Now))
 		}
 	}
 	return all
 }
 
-func statusOf(s *limitState, now int64) LimitStatus {
-	rate := &s.set.Rates[s.i]
+func statusOf(s *charge.LimitState, now int64) LimitStatus {
+	rate := &s.Set.Rates[s.Index]
 	return LimitStatus{
-		Entity: s.id.entity, Resource: s.id.resource, Limit: s.set.Terms[s.i].Limit,
-		Remaining: rate.Available(s.arrival, rate.Y(now)), Requested: s.requested,
-		Exceeded: s.exceeded, NeverFits: s.requested > rate.Capacity(),
-		ResetAfter: rate.FullAfter(s.arrival, now), RetryAfter: s.retryAfter,
+		Entity: s.ID.Entity, Resource: s.ID.Resource, Limit: s.Set.Terms[s.Index].Limit,
+		Remaining: rate.Available(s.Arrival, rate.Y(now)), Requested: s.Requested,
+		Exceeded: s.Exceeded, NeverFits: s.Requested > rate.Capacity(),
+		ResetAfter: rate.FullAfter(s.Arrival, now), RetryAfter: s.RetryAfter,
 	}
 }
 
@@ -43,10 +45,10 @@ func (d Decision) Statuses() []LimitStatus { return statusesOf(&d.limits) }
 
 // fillSnapshot keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
 // long until all of them admit the request, and false if they never will. After an error s is of no use.
-func (l *Limiter) fillSnapshot(a *attempt, s *snapshot) (wait time.Duration, fits bool, err error) {
-	s.now, fits = a.now, true
+func (l *Limiter) fillSnapshot(a *attempt, s *charge.Snapshot) (wait time.Duration, fits bool, err error) {
+	s.Now, fits = a.Now, true
 	for i := range a.n {
-		after, within, err := l.charger.fillSnapshotOf(&a.charges[i], s)
+		after, within, err := l.charger.Fill(&a.charges[i], s)
 		if err != nil {
 			return 0, false, err
 		}

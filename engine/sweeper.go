@@ -33,8 +33,8 @@ func (l *Limiter) countWrites(a *attempt) {
 	if l.store.Capabilities().Sweep == nil {
 		return
 	}
-	if slowest := s.slowest.Load(); slowest == 0 || a.now < slowest {
-		s.slowest.Store(a.now)
+	if slowest := s.slowest.Load(); slowest == 0 || a.Now < slowest {
+		s.slowest.Store(a.Now)
 	}
 	if s.writes.Add(writes) < sweepEvery || !s.running.CompareAndSwap(false, true) {
 		return

@@ -192,8 +192,8 @@ func list(names []string) string {
 }
 
 func (a *attempt) check() error {
-	r := Request{Entity: a.entity, Resource: a.resource, Consume: a.consume, Limits: a.limits, Override: a.override, OnUnavailable: a.onUnavailable}
-	if a.inspects && len(r.Consume) == 0 {
+	r := Request{Entity: a.entity, Resource: a.resource, Consume: a.Consume, Limits: a.Limits, Override: a.Override, OnUnavailable: a.onUnavailable}
+	if a.Inspects && len(r.Consume) == 0 {
 		return checkScope(&r, a.policies)
 	}
 	return checkRequest(&r, a.policies)
@@ -206,13 +206,13 @@ func (a *attempt) checkNames() error {
 	}
 	var unknown, known []string
 	for i := range a.n {
-		for _, t := range a.charges[i].required.Terms {
+		for _, t := range a.charges[i].Required.Terms {
 			if !slices.Contains(known, t.Name) {
 				known = append(known, t.Name)
 			}
 		}
 	}
-	for name := range a.consume {
+	for name := range a.Consume {
 		if !slices.Contains(known, name) {
 			unknown = append(unknown, name)
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 )
 
@@ -73,24 +75,23 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	if l.store.Closed() {
 		return nil, ErrClosed
 	}
-	if a.now, err = l.now(); err != nil {
+	if a.Now, err = l.now(); err != nil {
 		return nil, err
 	}
-	a.ask(r)
-	err = l.resolve(l.charger.budget(ctx, &a.common), a)
+	err = l.resolve(l.charger.Budget(ctx, &a.Attempt), a, r)
 	switch {
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
-		return nil, errRestart
+		return nil, charge.ErrRestart
 	case err != nil:
 		return l.acquireByPolicy(ctx, r, err)
 	case a.beyond:
-		return nil, errRestart
+		return nil, charge.ErrRestart
 	case !a.takes:
 		return l.askAgain(ctx, r)
 	}
-	m, q, decided := l.queues.join(ctx, a.root.id, a.charges[:a.n])
+	m, q, decided := l.queues.Join(ctx, a.root.ID, a.charges[:a.n])
 	if !decided {
-		if err := q.wait(ctx, l.charger.budget(ctx, &a.common), m); err != nil {
+		if err := q.Wait(ctx, l.charger.Budget(ctx, &a.Attempt), m); err != nil {
 			return l.acquireByPolicy(ctx, r, err)
 		}
 	}
@@ -103,32 +104,32 @@ func (l *Limiter) asksFirst(a *attempt) bool {
 	bought := l.charger.Prefetch
 	for i := range a.n {
 		c := &a.charges[i]
-		if !c.fromLastSeen || c.creates {
+		if !c.FromLastSeen || c.Creates {
 			return true
 		}
-		for j := range c.assumed.Rates {
-			bought = bought && c.need[j] <= c.pocketOf(j)
+		for j := range c.Assumed.Rates {
+			bought = bought && c.Need[j] <= c.PocketOf(j)
 		}
 	}
 	return bought || a.beyond || !a.takes
 }
 
 // conclude makes the verdict what Wait returns.
-func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *waiting) (*Lease, error) {
+func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *queue.Waiting) (*Lease, error) {
 	switch m.Verdict {
 	case reserve.Admitted:
 		return l.admitWaiter(a, r, m), nil
 	case reserve.Failed:
-		return l.acquireByPolicy(ctx, r, m.err)
+		return l.acquireByPolicy(ctx, r, m.Err)
 	case reserve.Again:
-		return nil, errRestart
+		return nil, charge.ErrRestart
 	case reserve.Closed:
 		return nil, ErrClosed
 	case reserve.OutOfRange:
 		return nil, errReservedTooFar
 	case reserve.Denied:
 		if m.Until == math.MaxInt64 {
-			return nil, errRestart // an ordinary acquire says which limit it never fits
+			return nil, charge.ErrRestart // an ordinary acquire says which limit it never fits
 		}
 		return nil, l.denyWaiter(a, r, m, context.DeadlineExceeded)
 	}
@@ -136,15 +137,15 @@ func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *waiti
 }
 
 // admitWaiter makes the lease of a waiter whose tokens are due. Its acquire is now, and not when they were reserved.
-func (l *Limiter) admitWaiter(a *attempt, r *Request, m *waiting) *Lease {
-	a.now = l.clock.now()
+func (l *Limiter) admitWaiter(a *attempt, r *Request, m *queue.Waiting) *Lease {
+	a.Now = l.clock.now()
 	after := m.After
 	for i := range a.n {
 		c := &a.charges[i]
-		c.becomesDue(a.now, m.Born[i], after)
-		after = after[len(c.assumed.Rates):]
+		c.BecomesDue(a.Now, m.Born[i], after)
+		after = after[len(c.Assumed.Rates):]
 	}
-	a.admitted = true
+	a.Admitted = true
 	if a.writes += a.n; a.writes >= sweepBatch {
 		l.countWrites(a)
 	}
@@ -155,16 +156,16 @@ func (l *Limiter) admitWaiter(a *attempt, r *Request, m *waiting) *Lease {
 }
 
 // denyWaiter makes the denial of a waiter that could be admitted at m.Until.
-func (l *Limiter) denyWaiter(a *attempt, r *Request, m *waiting, cause error) error {
-	a.now = l.clock.now()
+func (l *Limiter) denyWaiter(a *attempt, r *Request, m *queue.Waiting, cause error) error {
+	a.Now = l.clock.now()
 	denies := false
 	for i := range a.n {
-		denies = a.charges[i].isDeniedNow(a.now) || denies
+		denies = a.charges[i].DenyNow(a.Now) || denies
 	}
-	after := max(0, time.Duration(m.Until-a.now))
+	after := max(0, time.Duration(m.Until-a.Now))
 	for i := range a.n {
 		if !denies {
-			a.charges[i].pause = max(after, 1)
+			a.charges[i].Pause = max(after, 1)
 		}
 	}
 	if l.opts.Observer != nil {
