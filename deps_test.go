@@ -71,6 +71,11 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "engine/bucket", "engine/internal/follow", "engine/internal/store", "engine/schema"},
 		third: []string{"golang.org/x/sync"},
 	},
+	"engine/internal/usage": {
+		what:  "it lists the records of usage; who computes them is the aggregator",
+		ours:  []string{"backend", "engine/internal/store", "engine/schema"},
+		third: []string{"golang.org/x/sync"},
+	},
 	"engine/internal/limitset": {
 		what: "lists of limits are prepared, compared and converted; nobody is called for that",
 		ours: []string{"backend", "engine/bucket", "engine/schema"},
@@ -115,7 +120,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/schema", "internal/pause", "internal/readable"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
 		third: []string{"golang.org/x/sync"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},

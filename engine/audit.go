@@ -13,14 +13,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// The actions of audit events that package changes does not make. Events of namespaces are stored in the namespace "default".
-const (
-	actionBucketReset        = "bucket_reset"
-	actionNamespaceRegister  = "namespace_registered"
-	actionNamespaceDeleted   = "namespace_deleted"
-	actionNamespaceRecovered = "namespace_recovered"
-	actionNamespacePurged    = "namespace_purged"
-)
+// actionBucketReset is the action of the one audit event that package changes does not make.
+const actionBucketReset = "bucket_reset"
 
 // AuditQuery asks for audit events. The zero query asks for the newest page of all events.
 type AuditQuery struct {

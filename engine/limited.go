@@ -15,30 +15,9 @@ func (l *Limiter) ResourcesWithEntityLimits(ctx context.Context, p Page) (List[s
 	if err := l.checkNamespace(ctx); err != nil {
 		return List[string]{}, err
 	}
-	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, Keys: l.limitedKeys}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, Keys: l.admin.LimitedKeys}
 	return walk(ctx, l, p, s, func(it backend.Item, _ *backend.Record) (string, bool, error) {
 		resource, _ := schema.LimitedResource(it.Sort)
 		return resource, true, nil // also if this entity's limits were deleted since: another's may be there
 	})
-}
-
-// limitedKeys lists one mark of each resource, with one request for each.
-func (l *Limiter) limitedKeys(ctx context.Context, q backend.Query) (found backend.Keys, err error) {
-	size := q.Size
-	q.Size = 1
-	if q.After != nil {
-		_, q.From = schema.LimitedResource(q.After.Sort)
-		q.After = nil
-	}
-	for found.More = true; found.More && len(found.Items) < size; {
-		next, err := l.store.Keys(ctx, q)
-		if err != nil {
-			return backend.Keys{}, err
-		}
-		found.Items, found.More = append(found.Items, next.Items...), next.More && len(next.Items) > 0
-		if found.More {
-			_, q.From = schema.LimitedResource(next.Items[0].Sort)
-		}
-	}
-	return found, nil
 }

@@ -117,7 +117,7 @@ func (l *Limiter) storeOptions(b backend.Backend) store.Options {
 func (l *Limiter) newAdmin() *changes.Admin {
 	return &changes.Admin{
 		Store: l.store, Follower: l.follow, Namespace: l.opts.Namespace, Principal: l.opts.Principal, Now: l.now,
-		Forget:        l.forget,
+		Forget: l.forget, ForgetNamespace: l.forgetNamespace,
 		SetPolicy:     func(p changes.Policy) { l.charger.Policy.Store(uint32(p)) },
 		MissingParent: func(entity, parent string) error { return &MissingParentError{entity, parent} },
 		Orphaned:      func(entity, child string) error { return &ParentError{entity, child} },

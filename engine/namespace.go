@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -33,10 +31,10 @@ type Namespace struct {
 // RegisterNamespace creates a namespace. It is no error if the namespace is active already. It returns a *ValidationError
 // if the namespace is deleted: recover or purge it first. Audited as namespace_registered.
 func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
-	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *changes.Namespace, now int64) (*changes.Namespace, string, error) {
 		switch {
 		case before == nil:
-			return &Namespace{Name: name, State: NamespaceActive, CreatedAt: changes.Instant(now)}, actionNamespaceRegister, nil
+			return &changes.Namespace{Name: name, State: NamespaceActive, CreatedAt: changes.Instant(now)}, changes.NamespaceRegistered, nil
 		case before.State != NamespaceActive:
 			return nil, "", &ValidationError{"Namespace", name, "is " + before.State + "; recover it, or purge it before registering it again"}
 		}
@@ -48,7 +46,7 @@ func (l *Limiter) RegisterNamespace(ctx context.Context, name string) error {
 // is no error if the namespace is deleted already. It returns a *ValidationError for "default", and ErrNamespaceNotFound
 // if the namespace is not registered. Audited as namespace_deleted.
 func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
-	return l.changeNamespace(ctx, name, func(before *Namespace, now int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *changes.Namespace, now int64) (*changes.Namespace, string, error) {
 		switch {
 		case name == DefaultNamespace:
 			return nil, "", &ValidationError{"Namespace", name, "always exists and cannot be deleted"}
@@ -57,7 +55,7 @@ func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
 		case before.State != NamespaceActive:
 			return before, "", nil
 		}
-		return before.in(NamespaceDeleted, changes.Instant(now)), actionNamespaceDeleted, nil
+		return before.In(NamespaceDeleted, changes.Instant(now)), changes.NamespaceDeleted, nil
 	})
 }
 
@@ -65,7 +63,7 @@ func (l *Limiter) DeleteNamespace(ctx context.Context, name string) error {
 // *ValidationError if the namespace is being purged, and ErrNamespaceNotFound if it is not registered. Audited as
 // namespace_recovered.
 func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
-	return l.changeNamespace(ctx, name, func(before *Namespace, _ int64) (*Namespace, string, error) {
+	return l.changeNamespace(ctx, name, func(before *changes.Namespace, _ int64) (*changes.Namespace, string, error) {
 		switch {
 		case before == nil:
 			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
@@ -74,7 +72,7 @@ func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
 		case before.State == NamespaceActive:
 			return before, "", nil
 		}
-		return before.in(NamespaceActive, time.Time{}), actionNamespaceRecovered, nil
+		return before.In(NamespaceActive, time.Time{}), changes.NamespaceRecovered, nil
 	})
 }
 
@@ -91,8 +89,8 @@ func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error)
 	if err != nil {
 		return Namespace{}, err
 	}
-	if n := namespaceOf(name, r); n != nil {
-		return *n, nil
+	if n := changes.NamespaceOf(name, r); n != nil {
+		return Namespace(*n), nil
 	}
 	return Namespace{}, fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
 }
@@ -102,59 +100,25 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 	if err := l.checkSchema(ctx); err != nil {
 		return List[Namespace]{}, err
 	}
-	s := store.Listing{Query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, Keys: l.namespaceKeys}
+	s := store.Listing{Query: backend.Query{Namespace: schema.Reserved, Partition: schema.NamespacesPartition}, Keys: l.admin.NamespaceKeys}
 	return walk(ctx, l, p, s, func(it backend.Item, r *backend.Record) (Namespace, bool, error) {
-		n := namespaceOf(it.Sort, r)
+		n := changes.NamespaceOf(it.Sort, r)
 		if n == nil {
 			return Namespace{}, false, nil
 		}
-		return *n, true, nil
+		return Namespace(*n), true, nil
 	})
 }
 
-// namespaceKeys lists the registered namespaces, with "default" among them in order.
-func (l *Limiter) namespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
-	found, err := l.store.Keys(ctx, q)
-	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
-		return found, err
-	}
-	at, listed := slices.BinarySearchFunc(found.Items, DefaultNamespace, func(it backend.Item, name string) int { return strings.Compare(it.Sort, name) })
-	if !listed && (at < len(found.Items) || !found.More) {
-		found.Items = slices.Insert(found.Items, at, backend.Item{Key: schema.Namespace(DefaultNamespace), Sort: DefaultNamespace})
-	}
-	return found, nil
-}
-
-// changeNamespace changes a registration: next returns what becomes of it, nil to delete it, and the audit action, "" for no
-// change.
-func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(before *Namespace, now int64) (*Namespace, string, error)) error {
+// changeNamespace changes a registration. See [changes.Admin.ChangeNamespace].
+func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(before *changes.Namespace, now int64) (*changes.Namespace, string, error)) error {
 	if err := namespaceRule.check("Namespace", name); err != nil {
 		return err
 	}
 	if err := l.checkSchema(ctx); err != nil {
 		return err
 	}
-	key := schema.Namespace(name)
-	return l.admin.Retry(ctx, func(now int64) error {
-		r, err := l.store.ReadOne(ctx, key)
-		if err != nil {
-			return err
-		}
-		before := namespaceOf(name, r)
-		after, action, err := next(before, now)
-		if err != nil || action == "" {
-			return err
-		}
-		defer l.forgetNamespace(name)
-		w := backend.Write{Key: key, Layout: schema.NamespaceLayout, Conds: []backend.Cond{changes.Unchanged(r, schema.NamespaceVer)}}
-		if after == nil {
-			w.Remove = true
-		} else {
-			w.Effects = after.effects(changes.NextVersion(now, r, schema.NamespaceVer))
-		}
-		e := changes.Event{Action: action, Namespace: DefaultNamespace, Before: before.document(), After: after.document()}
-		return l.admin.Record(ctx, now, e, w)
-	})
+	return l.admin.ChangeNamespace(ctx, name, next)
 }
 
 // forgetNamespace lets the next acquires check the limiter's namespace again, if it is this one.
@@ -226,47 +190,4 @@ func (l *Limiter) checkNamespaceRecords(ctx context.Context, out []backend.Recor
 		}
 	}
 	return nil
-}
-
-// namespaceOf decodes a registration; nil if there is none.
-func namespaceOf(name string, r *backend.Record) *Namespace {
-	if !r.Present() {
-		if name == DefaultNamespace {
-			return &Namespace{Name: name, State: NamespaceActive}
-		}
-		return nil
-	}
-	n := &Namespace{Name: name, CreatedAt: changes.Instant(r.Int64(schema.NamespaceCreated))}
-	n.State, _ = r.Text(schema.NamespaceState)
-	if r.Has(schema.NamespaceDeleted) {
-		n.DeletedAt = changes.Instant(r.Int64(schema.NamespaceDeleted))
-	}
-	return n
-}
-
-// in returns the namespace in another state.
-func (n *Namespace) in(state string, deleted time.Time) *Namespace {
-	return &Namespace{n.Name, state, n.CreatedAt, deleted}
-}
-
-func (n *Namespace) effects(ver int64) []backend.Effect {
-	deleted := backend.Effect{Slot: schema.NamespaceDeleted, Op: backend.Unset}
-	if !n.DeletedAt.IsZero() {
-		deleted = changes.SetNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
-	}
-	return []backend.Effect{
-		changes.SetNum(schema.NamespaceVer, ver), changes.SetNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
-		changes.SetText(schema.NamespaceState, n.State),
-	}
-}
-
-// document is a namespace in an audit event; nil if there is none.
-func (n *Namespace) document() any {
-	if n == nil {
-		return nil
-	}
-	return struct {
-		Name  string `json:"name"`
-		State string `json:"state"`
-	}{n.Name, n.State}
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 )
 
 // PurgeNamespace deletes all records of a deleted namespace and then its registration, so that the name can be registered
@@ -25,8 +27,8 @@ func (l *Limiter) PurgeNamespace(ctx context.Context, name string) error {
 	return l.changeNamespace(ctx, name, endPurge)
 }
 
-func beginPurge(name string) func(*Namespace, int64) (*Namespace, string, error) {
-	return func(before *Namespace, _ int64) (*Namespace, string, error) {
+func beginPurge(name string) func(*changes.Namespace, int64) (*changes.Namespace, string, error) {
+	return func(before *changes.Namespace, _ int64) (*changes.Namespace, string, error) {
 		switch {
 		case before == nil:
 			return nil, "", fmt.Errorf("%w: %q", ErrNamespaceNotFound, name)
@@ -35,14 +37,14 @@ func beginPurge(name string) func(*Namespace, int64) (*Namespace, string, error)
 		case before.State == NamespacePurging:
 			return before, "", nil
 		}
-		return before.in(NamespacePurging, before.DeletedAt), actionNamespacePurged, nil
+		return before.In(NamespacePurging, before.DeletedAt), changes.NamespacePurged, nil
 	}
 }
 
 // endPurge changes nothing if somebody else has finished the purge meanwhile, and perhaps registered the name again.
-func endPurge(before *Namespace, _ int64) (*Namespace, string, error) {
+func endPurge(before *changes.Namespace, _ int64) (*changes.Namespace, string, error) {
 	if before == nil || before.State != NamespacePurging {
 		return before, "", nil
 	}
-	return nil, actionNamespacePurged, nil
+	return nil, changes.NamespacePurged, nil
 }

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"cmp"
-
-	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
-)
+import "github.com/zeroae/zae-limiter-go/engine/internal/changes"
 
 // SettingKind is the kind of a setting.
 type SettingKind uint8
@@ -29,9 +25,7 @@ func (id SettingID) String() string { return id.internal().String() }
 
 // Compare orders ids: first the system, then resources, then entities, each before its limits. It returns -1, 0 or 1.
 func (id SettingID) Compare(o SettingID) int {
-	return cmp.Or(
-		cmp.Compare(min(id.Kind, SettingEntity), min(o.Kind, SettingEntity)), cmp.Compare(id.Entity, o.Entity),
-		cmp.Compare(id.Kind, o.Kind), cmp.Compare(id.Resource, o.Resource))
+	return id.internal().Compare(o.internal())
 }
 
 // Setting is one part of the configuration, as it is stored or as it is wanted. A manifest can manage it.

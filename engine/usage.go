@@ -2,15 +2,11 @@ package engine
 
 import (
 	"context"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/internal/usage"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -65,7 +61,11 @@ func (l *Limiter) Usage(ctx context.Context, q UsageQuery) (UsagePage, error) {
 	if err := l.checkNamespace(ctx); err != nil {
 		return UsagePage{}, err
 	}
-	return walk(ctx, l, q.Page, l.usage(q), snapshotOf)
+	of := usage.Query{Namespace: l.opts.Namespace, Entity: q.Entity, Resource: q.Resource, Window: schema.Window(q.Window), From: q.From, To: q.To}
+	return walk(ctx, l, q.Page, of.Listing(l.store), func(it backend.Item, r *backend.Record) (UsageSnapshot, bool, error) {
+		s, wanted, err := usage.SnapshotOf(it, r)
+		return UsageSnapshot{s.Entity, s.Resource, Window(s.Window), s.Start, s.End, s.Tokens, s.Acquires}, wanted, err
+	})
 }
 
 // UsageSummary sums all snapshots that Usage lists; the query's Page is ignored.
@@ -122,111 +122,4 @@ func (q *UsageQuery) check() error {
 		return &ValidationError{"To", q.To, "must not be before From"}
 	}
 	return nil
-}
-
-// bounds returns From and To in seconds since the Unix epoch, rounded up because windows start at whole seconds.
-func (q *UsageQuery) bounds() (from, to int64) {
-	from, to = math.MinInt64, math.MaxInt64
-	if !q.From.IsZero() {
-		from = q.From.Add(time.Second - 1).Unix()
-	}
-	if !q.To.IsZero() {
-		to = q.To.Add(time.Second - 1).Unix()
-	}
-	return from, to
-}
-
-// usage returns the listing that a query asks for.
-func (l *Limiter) usage(q UsageQuery) store.Listing {
-	window := schema.Window(q.Window)
-	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace}}
-	from, to := q.bounds()
-	if q.Entity != "" {
-		s.Query.Partition = schema.UsagePartition(q.Entity)
-		s.Query.From, s.Query.To = schema.UsageRange(window, from, to)
-		if q.Resource != "" {
-			s.Keys = l.usageKeysOf(q.Resource)
-		}
-		return s
-	}
-	parts := schema.UsageIndex(window, q.Resource)
-	s.Query.Partition, s.Query.Index = strings.TrimSuffix(parts[0], "|0"), true
-	s.Query.From, s.Query.To = schema.UsageIndexRange(from, to)
-	s.Keys = l.usageKeysIn(parts)
-	return s
-}
-
-// usageKeysOf lists an entity's snapshots of one resource.
-func (l *Limiter) usageKeysOf(resource string) func(context.Context, backend.Query) (backend.Keys, error) {
-	return func(ctx context.Context, q backend.Query) (of backend.Keys, err error) {
-		size := q.Size
-		for q.Size = backend.MaxPage; ; {
-			found, err := l.store.Keys(ctx, q)
-			if err != nil {
-				return backend.Keys{}, err
-			}
-			for i := range found.Items {
-				if _, r, _, _, _ := schema.UsageOf(found.Items[i].Key); r != resource {
-					continue
-				}
-				if len(of.Items) == size {
-					of.More = true
-					return of, nil
-				}
-				of.Items = append(of.Items, found.Items[i])
-			}
-			if !found.More {
-				return of, nil
-			}
-			q.After = &found.Items[len(found.Items)-1]
-		}
-	}
-}
-
-// usageKeysIn lists several partitions of the index as if they were one. A position in one of them is valid in all.
-func (l *Limiter) usageKeysIn(parts []string) func(context.Context, backend.Query) (backend.Keys, error) {
-	return func(ctx context.Context, q backend.Query) (all backend.Keys, err error) {
-		found := make([]backend.Keys, len(parts))
-		group, ctx := errgroup.WithContext(ctx)
-		for i := range parts {
-			of := q
-			of.Partition = parts[i]
-			group.Go(func() (err error) {
-				found[i], err = l.store.Keys(ctx, of)
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return all, err
-		}
-		for i := range found {
-			all.Items = append(all.Items, found[i].Items...)
-			all.More = all.More || found[i].More
-		}
-		slices.SortFunc(all.Items, func(a, b backend.Item) int { return strings.Compare(a.Sort, b.Sort) })
-		if len(all.Items) > q.Size {
-			all.Items, all.More = all.Items[:q.Size], true
-		}
-		return all, nil
-	}
-}
-
-func snapshotOf(it backend.Item, r *backend.Record) (s UsageSnapshot, wanted bool, err error) {
-	entity, resource, window, start, ok := schema.UsageOf(it.Key)
-	if !ok || !r.Present() {
-		return s, false, nil
-	}
-	counters, err := schema.Counters(r)
-	if err != nil {
-		return s, false, store.Failure(context.Background(), err)
-	}
-	s = UsageSnapshot{
-		Entity: entity, Resource: resource, Window: Window(window),
-		Start: time.Unix(start, 0).UTC(), End: time.Unix(window.End(start), 0).UTC(),
-		Tokens: make(Tokens, len(counters)), Acquires: r.Int64(schema.UsageAcq),
-	}
-	for _, c := range counters {
-		s.Tokens[c.Name] = c.N.SaturateInt64()
-	}
-	return s, true, nil
 }

@@ -22,6 +22,8 @@ type Admin struct {
 
 	// Forget is called after each try to change settings, whatever became of it.
 	Forget func(...ID)
+	// ForgetNamespace is called after each try to change a namespace, whatever became of it.
+	ForgetNamespace func(name string)
 	// SetPolicy is called when a policy of the system is stored.
 	SetPolicy func(Policy)
 	// MissingParent makes the error for an entity whose parent must exist and will not.
@@ -91,4 +93,25 @@ func (a *Admin) BucketsOf(entity string) store.Listing {
 
 func (a *Admin) usageOf(entity string) store.Listing {
 	return store.Listing{Query: backend.Query{Namespace: a.Namespace, Partition: schema.UsagePartition(entity)}}
+}
+
+// LimitedKeys lists one mark of each resource, with one request for each.
+func (a *Admin) LimitedKeys(ctx context.Context, q backend.Query) (found backend.Keys, err error) {
+	size := q.Size
+	q.Size = 1
+	if q.After != nil {
+		_, q.From = schema.LimitedResource(q.After.Sort)
+		q.After = nil
+	}
+	for found.More = true; found.More && len(found.Items) < size; {
+		next, err := a.Store.Keys(ctx, q)
+		if err != nil {
+			return backend.Keys{}, err
+		}
+		found.Items, found.More = append(found.Items, next.Items...), next.More && len(next.Items) > 0
+		if found.More {
+			_, q.From = schema.LimitedResource(next.Items[0].Sort)
+		}
+	}
+	return found, nil
 }

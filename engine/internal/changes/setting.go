@@ -47,6 +47,13 @@ func (id ID) String() string {
 	return "limits of " + id.Entity + " on " + id.Resource
 }
 
+// Compare orders ids: first the system, then resources, then entities, each before its limits. It returns -1, 0 or 1.
+func (id ID) Compare(o ID) int {
+	return cmp.Or(
+		cmp.Compare(min(id.Kind, KindEntity), min(o.Kind, KindEntity)), cmp.Compare(id.Entity, o.Entity),
+		cmp.Compare(id.Kind, o.Kind), cmp.Compare(id.Resource, o.Resource))
+}
+
 // Record is the key of the setting's record, and its place in an index; nil if it is in none.
 func (id ID) Record(namespace string) (backend.Key, *backend.Place) {
 	var key backend.Key
