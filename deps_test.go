@@ -95,7 +95,9 @@ var rooms = map[string]room{
 		ours:  []string{"backend/num", "engine/bucket"},
 		never: map[string]string{"context": "a decision does not wait; who drives the line has the contexts", "sync": "the caller holds the lock of the line"},
 	},
-	"engine/internal/alarm": {what: "it calls who waits for an instant, and knows nobody"},
+	"engine/internal/background": {what: "it counts what runs, with the standard library"},
+	"engine/internal/names":      {what: "names are texts and nothing else"},
+	"engine/internal/alarm":      {what: "it calls who waits for an instant, and knows nobody"},
 	"engine/internal/charge": {
 		what: "it has one bucket's part in an acquire; paths of several buckets, and leases, are above it",
 		ours: []string{
@@ -119,9 +121,8 @@ var rooms = map[string]room{
 		},
 	},
 	"engine": {
-		what:  "the engine decides, over a store that it knows as backend.Backend, with few small libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
-		third: []string{"golang.org/x/sync"},
+		what:  "the engine decides, over a store that it knows as backend.Backend, without other people's libraries",
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {
@@ -382,7 +383,7 @@ func TestDepsRefuses(t *testing.T) {
 
 		{"conformance", "testing", ""},
 		{"engine", "sync", ""},
-		{"engine", "golang.org/x/sync/singleflight", ""},
+		{"engine/internal/charge", "golang.org/x/sync/singleflight", ""},
 		{"cmd/zae-limiter", module + "/backend/bolt", ""},
 		{"bench", module + "/engine", ""},
 		{"bench", "golang.org/x/time/rate", ""},

@@ -19,6 +19,10 @@ const mostRestarts = 4
 
 const mostPath = changes.MostPath // entities on a path
 
+// sweepBatch is how many writes an attempt counts by itself, so that the shared counter is touched rarely. An attempt begins with any
+// number: the pool drops attempts at any time, and what those have counted must not be missing on average.
+const sweepBatch = 64
+
 // attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
 // was abandoned is not used again.
 type attempt struct {
@@ -115,7 +119,8 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 		if err == nil || !errors.Is(err, charge.ErrRestart) {
 			if a.Admitted = admitted; admitted {
 				if a.writes += a.n; a.writes >= sweepBatch {
-					l.countWrites(a)
+					l.sweeper.Count(int64(a.writes), a.Now)
+					a.writes = 0
 				}
 			}
 			if err == nil && l.opts.Observer != nil && (admitted || a.decides(ctx)) {

@@ -107,7 +107,7 @@ func (l *Limiter) refundOthers(ctx context.Context, a *attempt) {
 		refund(ctx)
 		return
 	}
-	l.start(refund)
+	l.work.Start(refund)
 	select {
 	case <-done:
 	case <-ctx.Done():

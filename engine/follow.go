@@ -23,7 +23,7 @@ func (l *Limiter) followOptions() follow.Options {
 		Share: l.shareLimits, OnChange: l.configChanged, OnAhead: l.reportEventAhead, OnFailure: l.reportLook, OnUnusable: l.reportNoLooks,
 		Patience: l.opts.Timeout / 2,
 		Go: func(look func(context.Context)) bool {
-			return l.background(func(ctx context.Context) {
+			return l.work.Go(func(ctx context.Context) {
 				ctx, cancel := context.WithTimeout(store.Aside(ctx), longestLook)
 				defer cancel()
 				look(ctx)
@@ -32,7 +32,7 @@ func (l *Limiter) followOptions() follow.Options {
 	}
 	if l.store.Capabilities().NoIO { // a goroutine would cost more than the look
 		o.Go = func(look func(context.Context)) bool {
-			look(l.ctx)
+			look(l.work.Context())
 			return true
 		}
 	}
@@ -119,6 +119,6 @@ func (l *Limiter) reportNoLooks(ctx context.Context, err error) {
 // reportEventAhead tells the operator of an audit event of a clock that is far ahead.
 func (l *Limiter) reportEventAhead(id string, ahead time.Duration) {
 	l.observe(Event{Kind: EventClockAhead, Ahead: ahead})
-	l.opts.Logger.WarnContext(l.ctx, "limiter: an audit event was written by a clock that is ahead of this one; set the writer's by a time service",
+	l.opts.Logger.WarnContext(l.work.Context(), "limiter: an audit event was written by a clock that is ahead of this one; set the writer's by a time service",
 		"namespace", l.opts.Namespace, "event", id, "ahead", ahead)
 }

@@ -8,10 +8,12 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/alarm"
+	"github.com/zeroae/zae-limiter-go/engine/internal/background"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/follow"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
+	"github.com/zeroae/zae-limiter-go/engine/internal/names"
 	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
@@ -33,15 +35,11 @@ type Limiter struct {
 	settler   *settle.Settler
 	queues    *queue.Queues     // of callers of Wait
 	writeBack *settle.WriteBack // has the buckets by which the process decides under PolicyLocal; nil: no Options.LocalShare
-	sweeps    sweeper
-	attempts  sync.Pool     // of *attempt
-	checked   atomic.Bool   // the schema's version was read
-	warned    atomic.Int64  // when the last warning was logged, ns since the Unix epoch
-	work      sync.Mutex    // guards running and idle
-	running   int           // goroutines in the background
-	idle      chan struct{} // closed when none runs any more; nil before Close
-	stop      context.CancelFunc
-	ctx       context.Context // of background work
+	sweeper   store.Sweeper
+	attempts  sync.Pool    // of *attempt
+	checked   atomic.Bool  // the schema's version was read
+	warned    atomic.Int64 // when the last warning was logged, ns since the Unix epoch
+	work      *background.Group
 }
 
 // New returns a limiter over a store, which the limiter does not close. It does no I/O, so trouble with the store shows at
@@ -51,7 +49,7 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if b == nil {
 		return nil, &ValidationError{"store", nil, "must not be nil; memory.New(nil) is one for tests"}
 	}
-	if err := namespaceRule.check("Options.Namespace", l.opts.Namespace); err != nil {
+	if err := checkName(names.Namespace, "Options.Namespace", l.opts.Namespace); err != nil {
 		return nil, err
 	}
 	share, err := l.opts.localShare()
@@ -73,16 +71,17 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	}
 	l.clock.settable = l.opts.Now // nil: the system's
 	l.store = store.New(l.storeOptions(b))
-	l.ctx, l.stop = context.WithCancel(context.Background())
-	l.ctx.Done() // makes its channel, which otherwise would be that of a synctest bubble
-	l.alarm.Now, l.alarm.Sleep, l.alarm.Go = l.clock.now, l.opts.Sleep, l.background
+	l.sweeper.Store, l.sweeper.OnFailure = l.store, l.reportSweep
+	l.work = background.New()
+	l.sweeper.Go = l.work.Go
+	l.alarm.Now, l.alarm.Sleep, l.alarm.Go = l.clock.now, l.opts.Sleep, l.work.Go
 	l.follow = follow.New(l.followOptions())
 	l.charger = charge.New(l.chargerOptions())
 	l.settler = settle.New(l.charger)
 	if share > 0 {
 		l.writeBack = &settle.WriteBack{Settler: l.settler, Buckets: local.New(share, l.opts.CacheSize), Convert: l.convertOwed, Lost: l.reportLostUsage}
 	}
-	l.queues = queue.New(l.ctx, l.settler, reach)
+	l.queues = queue.New(l.work.Context(), l.settler, reach)
 	l.admin = l.newAdmin()
 	l.attempts.New = func() any { return l.newAttempt() }
 	return l, nil
@@ -94,7 +93,7 @@ func (l *Limiter) chargerOptions() charge.Options {
 		Store: l.store, Follow: l.follow, Alarm: &l.alarm, Namespace: l.opts.Namespace, CacheSize: l.opts.CacheSize,
 		Timeout: l.opts.Timeout, DenialTTL: l.opts.DenialTTL, MaxHold: l.opts.MaxHold,
 		Prefetch: l.opts.Prefetch != nil && !l.store.Capabilities().NoIO, Pocket: l.opts.pocket(), Watched: l.opts.Observer != nil,
-		Now: l.clock.now, Sleep: l.opts.Sleep, Go: l.background, Start: l.start,
+		Now: l.clock.now, Sleep: l.opts.Sleep, Go: l.work.Go, Start: l.work.Start,
 		CheckLimits: checkGiven, TooManyLimits: tooManyLimits, Report: l.reportBucket,
 	}
 }
@@ -127,10 +126,10 @@ func (l *Limiter) newAdmin() *changes.Admin {
 // Close ends background work, waiting for it within Options.Timeout. Callers of Wait that wait get ErrClosed, and what they
 // have reserved is refunded. The store stays open. Calls after it answer ErrClosed; a second Close does nothing.
 func (l *Limiter) Close() error {
-	if !l.shut() {
+	if !l.work.Shut(l.store.Close) { // calls answer ErrClosed from now on
 		return nil
 	}
-	l.stop()
+	l.work.Stop()
 	l.alarm.Stop()
 	for _, c := range l.alarm.All() {
 		c.Close()
@@ -138,66 +137,10 @@ func (l *Limiter) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), max(l.opts.Timeout, time.Millisecond))
 	defer cancel()
 	select {
-	case <-l.finished():
+	case <-l.work.Finished():
 	case <-ctx.Done():
 	}
 	return nil
-}
-
-// shut makes calls answer ErrClosed. It reports whether it is the first to do so.
-func (l *Limiter) shut() bool {
-	l.work.Lock()
-	defer l.work.Unlock()
-	return l.store.Close()
-}
-
-// finished is closed when nothing runs in the background any more.
-func (l *Limiter) finished() <-chan struct{} {
-	l.work.Lock()
-	defer l.work.Unlock()
-	done := make(chan struct{})
-	if l.running == 0 {
-		close(done)
-	} else {
-		l.idle = done
-	}
-	return done
-}
-
-// background runs f on a goroutine of its own; false if it does not, because the limiter is closed.
-func (l *Limiter) background(f func(context.Context)) bool {
-	l.work.Lock()
-	defer l.work.Unlock()
-	if l.store.Closed() {
-		return false
-	}
-	l.startLocked(f)
-	return true
-}
-
-// start is background for what must be done also while the limiter closes.
-func (l *Limiter) start(f func(context.Context)) {
-	l.work.Lock()
-	defer l.work.Unlock()
-	l.startLocked(f)
-}
-
-func (l *Limiter) startLocked(f func(context.Context)) {
-	l.running++
-	go func() {
-		defer l.ended()
-		f(l.ctx)
-	}()
-}
-
-// ended ends background work.
-func (l *Limiter) ended() {
-	l.work.Lock()
-	defer l.work.Unlock()
-	if l.running--; l.running == 0 && l.idle != nil {
-		close(l.idle)
-		l.idle = nil
-	}
 }
 
 // warn logs, at most once a second.
@@ -218,4 +161,9 @@ func (l *Limiter) reportSkipped(ctx context.Context, s store.Skipped) {
 func (l *Limiter) reportStoreClock(ctx context.Context, ahead time.Duration) {
 	l.observe(Event{Kind: EventStoreClock, Ahead: ahead})
 	l.opts.Logger.WarnContext(ctx, "limiter: the store's clock and this machine's differ; set this machine's by a time service", "ahead", ahead)
+}
+
+// reportSweep reports that dropping expired records has failed.
+func (l *Limiter) reportSweep(ctx context.Context, now int64, err error) {
+	l.warn(ctx, now, "limiter: dropping expired records failed", "error", err)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/names"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
@@ -79,7 +80,7 @@ func (l *Limiter) RecoverNamespace(ctx context.Context, name string) error {
 // Namespace reads the registration of a namespace, also of a deleted one. It returns ErrNamespaceNotFound if the namespace is
 // not registered.
 func (l *Limiter) Namespace(ctx context.Context, name string) (Namespace, error) {
-	if err := namespaceRule.check("Namespace", name); err != nil {
+	if err := checkName(names.Namespace, "Namespace", name); err != nil {
 		return Namespace{}, err
 	}
 	if err := l.checkSchema(ctx); err != nil {
@@ -112,7 +113,7 @@ func (l *Limiter) ListNamespaces(ctx context.Context, p Page) (List[Namespace], 
 
 // changeNamespace changes a registration. See [changes.Admin.ChangeNamespace].
 func (l *Limiter) changeNamespace(ctx context.Context, name string, next func(before *changes.Namespace, now int64) (*changes.Namespace, string, error)) error {
-	if err := namespaceRule.check("Namespace", name); err != nil {
+	if err := checkName(names.Namespace, "Namespace", name); err != nil {
 		return err
 	}
 	if err := l.checkSchema(ctx); err != nil {

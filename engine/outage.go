@@ -93,7 +93,7 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 	}
 	verdict, start := l.writeBack.Buckets.Take(a.Now, path[:a.n], !a.Within)
 	if start {
-		l.start(l.writeBack.Run)
+		l.work.Start(l.writeBack.Run)
 	}
 	if verdict == local.Full {
 		return false, undecided(cause, errLocalFull)

@@ -6,12 +6,8 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/names"
 )
-
-// actionRule says which actions callers may record.
-var actionRule = newRule("Action", 64, lower, lower+"0123456789_", "lowercase letters, digits and _")
-
-const lower = "abcdefghijklmnopqrstuvwxyz"
 
 // maxDocument is the most bytes of Before, and of After, in a recorded event.
 const maxDocument = 64 << 10
@@ -41,7 +37,7 @@ func (l *Limiter) RecordEvent(ctx context.Context, r Recorded) error {
 }
 
 func checkRecorded(r *Recorded) error {
-	if err := actionRule.check("Action", r.Action); err != nil {
+	if err := checkName(names.Action, "Action", r.Action); err != nil {
 		return err
 	}
 	for _, own := range []string{"entity_", "limits_", "bucket_", "namespace_"} {

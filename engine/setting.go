@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/zeroae/zae-limiter-go/engine/internal/changes"
+import (
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/names"
+)
 
 // SettingKind is the kind of a setting.
 type SettingKind uint8
@@ -49,10 +52,10 @@ func (s *Setting) SameContent(o *Setting) bool {
 
 // CheckManifest returns a *ValidationError unless name can be the name of a manifest: 1 to 64 bytes, letters, digits and
 // _.-, beginning with a letter or digit.
-func CheckManifest(name string) error { return manifestRule.check("Manifest", name) }
+func CheckManifest(name string) error { return checkName(names.Manifest, "Manifest", name) }
 
 // CheckNamespace returns a *ValidationError unless name can be the name of a namespace, by the same rule.
-func CheckNamespace(name string) error { return namespaceRule.check("Namespace", name) }
+func CheckNamespace(name string) error { return checkName(names.Namespace, "Namespace", name) }
 
 // Check returns a *ValidationError if the setting cannot be stored, and ErrCycle if an entity is its own parent. It does no
 // I/O, so it does not know whether other parents exist or form a cycle.

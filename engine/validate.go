@@ -5,87 +5,29 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/names"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// rule says which names are valid.
-type rule struct {
-	field string
-	most  int
-	first charset
-	rest  charset
-	text  string
-}
-
-// charset is a set of bytes below 128.
-type charset [2]uint64
-
-func chars(s string) (set charset) {
-	for _, c := range []byte(s) {
-		set[c>>6] |= 1 << (c & 63)
-	}
-	return set
-}
-
-func (s *charset) has(c byte) bool { return c < 128 && s[c>>6]>>(c&63)&1 == 1 }
-
-const (
-	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	alnum   = letters + "0123456789"
-)
-
-var (
-	resourceRule  = newRule("Resource", 128, alnum, alnum+"_.-:/", "letters, digits and _.-:/")
-	namespaceRule = newRule("Namespace", 64, alnum, alnum+"_.-", "letters, digits and _.-")
-	manifestRule  = newRule("Manifest", 64, alnum, alnum+"_.-", "letters, digits and _.-")
-	limitRule     = newRule("Name", 64, letters, alnum+"_.-", "letters, digits and _.-")
-)
-
-func newRule(field string, most int, first, rest, described string) *rule {
-	begins := "a letter or digit"
-	if first == letters {
-		begins = "a letter"
-	}
-	return &rule{field, most, chars(first), chars(rest), fmt.Sprintf("must be 1 to %d bytes: %s, beginning with %s", most, described, begins)}
-}
-
-func (r *rule) check(field, s string) error {
-	if r.allows(s) {
+// checkName returns a *ValidationError unless the rule allows the name in a field.
+func checkName(r *names.Rule, field, name string) error {
+	if r.Allows(name) {
 		return nil
 	}
-	return &ValidationError{field, s, r.text}
+	return &ValidationError{field, name, r.Text}
 }
 
-func (r *rule) allows(s string) bool {
-	if s == "" || len(s) > r.most || !r.first.has(s[0]) {
-		return false
-	}
-	for i := 1; i < len(s); i++ {
-		if !r.rest.has(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// maxEntity is the longest id of an entity, in bytes.
-const maxEntity = 256
-
-// checkEntityID accepts the names that callers have for users, keys and tenants, such as IP addresses, e-mail addresses,
-// telephone numbers and ids of identity providers. Ids are compared byte by byte and never normalized.
 func checkEntityID(field, id string) error {
-	if id == "" || len(id) > maxEntity || !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl) {
-		return &ValidationError{field, id, "must be 1 to 256 bytes of valid UTF-8 without control characters"}
+	if names.Entity(id) {
+		return nil
 	}
-	return nil
+	return &ValidationError{field, id, names.EntityText}
 }
 
 func checkEntity(id string) error     { return checkEntityID("Entity", id) }
-func checkResource(name string) error { return resourceRule.check(resourceRule.field, name) }
+func checkResource(name string) error { return checkName(names.Resource, "Resource", name) }
 
 // checkTarget checks an entity and a resource, which may be "" for all resources.
 func checkTarget(entity, resource string) error {
@@ -97,8 +39,8 @@ func checkTarget(entity, resource string) error {
 
 // checkLimit returns what is wrong with a limit, nil if nothing is.
 func checkLimit(l Limit) *bucket.Fault {
-	if !limitRule.allows(l.Name) {
-		return &bucket.Fault{Field: "Name", Value: l.Name, Reason: limitRule.text}
+	if !names.Limit.Allows(l.Name) {
+		return &bucket.Fault{Field: "Name", Value: l.Name, Reason: names.Limit.Text}
 	}
 	return l.Check()
 }
@@ -183,12 +125,12 @@ func checkScope(r *Request, policies Policy) error {
 }
 
 // list joins names in order, for messages.
-func list(names []string) string {
-	if len(names) == 0 {
+func list(all []string) string {
+	if len(all) == 0 {
 		return "none"
 	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	slices.Sort(all)
+	return strings.Join(all, ", ")
 }
 
 func (a *attempt) check() error {

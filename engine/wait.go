@@ -147,7 +147,8 @@ func (l *Limiter) admitWaiter(a *attempt, r *Request, m *queue.Waiting) *Lease {
 	}
 	a.Admitted = true
 	if a.writes += a.n; a.writes >= sweepBatch {
-		l.countWrites(a)
+		l.sweeper.Count(int64(a.writes), a.Now)
+		a.writes = 0
 	}
 	if l.opts.Observer != nil {
 		l.observeDecision(a, r, true)
