@@ -113,6 +113,10 @@ var rooms = map[string]room{
 			"engine/internal/store", "engine/schema", "internal/pause",
 		},
 	},
+	"engine/internal/cascade": {
+		what: "it charges all buckets of a path or none, and does not know which those are",
+		ours: []string{"backend", "engine/internal/changes", "engine/internal/charge", "engine/internal/settle", "engine/internal/store"},
+	},
 	"engine/internal/queue": {
 		what: "it has who waits, and drives the line that decides for them; what a request needs is told to it",
 		ours: []string{
@@ -122,7 +126,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, without other people's libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/cascade", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {

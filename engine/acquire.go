@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -17,8 +17,6 @@ import (
 // mostRestarts is how often one acquire begins again, if its configuration changes under it.
 const mostRestarts = 4
 
-const mostPath = changes.MostPath // entities on a path
-
 // sweepBatch is how many writes an attempt counts by itself, so that the shared counter is touched rarely. An attempt begins with any
 // number: the pool drops attempts at any time, and what those have counted must not be missing on average.
 const sweepBatch = 64
@@ -26,15 +24,10 @@ const sweepBatch = 64
 // attempt is one acquire: what was asked for, and a charge for each bucket on the path. Attempts are pooled; one whose store call
 // was abandoned is not used again.
 type attempt struct {
-	charge.Attempt
+	cascade.Path
 	entity, resource string
 	onUnavailable    Policy
-	waits            int64 // since when its caller waits for the tokens, 0: it does not wait
-	charges          [mostPath]charge.Charge
-	n                int                    // of charges in use, the entity's first
-	takes            bool                   // some charge takes tokens
-	beyond           bool                   // some charge is above a capacity
-	denialKnown      bool                   // some charge is denied by the last seen record
+	waits            int64                  // since when its caller waits for the tokens, 0: it does not wait
 	local            bool                   // decided by local buckets, without the store
 	policies         Policy                 // the last one that a request may name
 	root             *charge.State          // of the bucket that the request names
@@ -44,7 +37,7 @@ type attempt struct {
 
 func (l *Limiter) newAttempt() *attempt {
 	a := &attempt{writes: rand.IntN(sweepBatch), policies: l.opts.policies()}
-	l.charger.Join(&a.Attempt, a.charges[:])
+	l.charger.Join(&a.Attempt, a.Charges[:])
 	return a
 }
 
@@ -82,7 +75,7 @@ func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) {
 	a := l.attempts.Get().(*attempt)
 	if d.Allowed, err = l.decide(ctx, a, &r); err == nil {
-		d.RetryAfter, _, err = l.fillSnapshot(a, &d.limits)
+		d.RetryAfter, _, err = a.Fill(l.charger, &d.limits)
 		if err != nil {
 			d = Decision{Allowed: d.Allowed}
 		}
@@ -118,7 +111,7 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 		admitted, err = l.tryOnce(ctx, a, r)
 		if err == nil || !errors.Is(err, charge.ErrRestart) {
 			if a.Admitted = admitted; admitted {
-				if a.writes += a.n; a.writes >= sweepBatch {
+				if a.writes += a.N; a.writes >= sweepBatch {
 					l.sweeper.Count(int64(a.writes), a.Now)
 					a.writes = 0
 				}
@@ -139,23 +132,23 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt, r *Request) (admitted
 	if err := l.resolve(ctx, a, r); err != nil {
 		return false, err
 	}
-	one := a.n == 1 && a.takes && !a.beyond && !a.denialKnown
+	one := a.N == 1 && a.Takes && !a.Beyond && !a.DenialKnown
 	if !one {
 		ctx = l.charger.Budget(ctx, &a.Attempt)
 	}
 	switch {
 	case one:
-		c := &a.charges[0]
+		c := &a.Charges[0]
 		err = l.charger.Charge(ctx, c)
 		admitted = err == nil && c.Result == charge.Applied
-	case a.beyond:
-		return false, l.denyBeyond(ctx, a)
-	case !a.takes:
-		return l.decideByReading(ctx, a)
-	case a.denialKnown, l.charger.Prefetch && a.deniedByPockets():
-		return false, l.denyKnown(ctx, a)
+	case a.Beyond:
+		return false, a.DenyBeyond(ctx, l.settler)
+	case !a.Takes:
+		return a.DecideByReading(ctx, l.settler)
+	case a.DenialKnown, l.charger.Prefetch && a.DeniedByPockets():
+		return false, a.DenyKnown(ctx, l.settler)
 	default:
-		admitted, err = l.chargeAll(ctx, a)
+		admitted, err = a.ChargeAll(ctx, l.settler)
 	}
 	if a.Within && !admitted {
 		a.noteUnknown()
@@ -175,10 +168,10 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt, r *Request) (err erro
 	// was seen first, its limits are when they change, and its amounts are compared with the capacity.
 	isPlain := len(r.Consume) > 0 && r.OnUnavailable <= a.policies
 	id, names := charge.ID{Entity: r.Entity, Resource: r.Resource}, 0
-	a.n, a.root, a.takes, a.beyond, a.denialKnown = 0, nil, false, false, false
+	a.N, a.root, a.Takes, a.Beyond, a.DenialKnown = 0, nil, false, false, false
 	for depth := 0; depth == 0 || id.Entity != ""; depth++ {
-		if depth == mostPath {
-			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.entity, mostPath)
+		if depth == cascade.MostPath {
+			return fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, a.entity, cascade.MostPath)
 		}
 		b, conf := l.charger.States.Get(&id), (*charge.Config)(nil)
 		if b != nil && isPlain && l.follow.Fresh(b.Seq.Load(), a.Now) {
@@ -192,7 +185,7 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt, r *Request) (err erro
 		if depth == 0 {
 			a.root = b
 		}
-		c := &a.charges[a.n]
+		c := &a.Charges[a.N]
 		c.Begin(b, conf, depth == 0, l.charger.NoRegimes)
 		c.Nonce = nonce
 		named, err := l.charger.Prepare(c)
@@ -204,12 +197,12 @@ func (l *Limiter) resolve(ctx context.Context, a *attempt, r *Request) (err erro
 			if c.Illegal {
 				return a.check()
 			}
-			a.n++
-			a.takes, a.beyond, a.denialKnown = a.takes || c.Asks != 0, a.beyond || c.Beyond, a.denialKnown || c.DenialKnown
+			a.N++
+			a.Takes, a.Beyond, a.DenialKnown = a.Takes || c.Asks != 0, a.Beyond || c.Beyond, a.DenialKnown || c.DenialKnown
 		}
 		id.Entity = conf.Parent
 	}
-	if a.n == 0 {
+	if a.N == 0 {
 		return ErrNoLimits
 	}
 	if names < len(a.Consume) {
@@ -245,13 +238,13 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *charge.ID, b *cha
 
 // newLease holds what the attempt has charged.
 func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
-	first := &a.charges[0]
+	first := &a.Charges[0]
 	lease := &Lease{l: l, chargedAt: a.Now, degraded: a.local, brought: first.Root && first.Required != first.Stored, override: len(r.Override) > 0}
-	if a.n > 1 || first.State != a.root {
+	if a.N > 1 || first.State != a.root {
 		lease.path = &path{root: a.root}
 	}
-	for i := range a.n {
-		c, p := &a.charges[i], &lease.first
+	for i := range a.N {
+		c, p := &a.Charges[i], &lease.first
 		if i > 0 {
 			p = new(settle.Part)
 			lease.path.more = append(lease.path.more, p)

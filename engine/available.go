@@ -19,7 +19,7 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 		return nil, store.Failure(ctx, err)
 	}
 	var s charge.Snapshot
-	if _, _, err := l.fillSnapshot(a, &s); err != nil {
+	if _, _, err := a.Fill(l.charger, &s); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
 	return statusesOf(&s), nil
@@ -36,7 +36,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := l.inspect(ctx, a, &r); err != nil {
 		return 0, store.Failure(ctx, err)
 	}
-	wait, fits, err := l.fillSnapshot(a, new(charge.Snapshot))
+	wait, fits, err := a.Fill(l.charger, new(charge.Snapshot))
 	if err != nil {
 		return 0, store.Failure(ctx, err)
 	}
@@ -59,7 +59,7 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt, r *Request) (err erro
 	if err := l.resolve(ctx, a, r); err != nil {
 		return err
 	}
-	return l.readUnseen(ctx, a, false)
+	return a.ReadUnseen(ctx, l.settler, false)
 }
 
 // convertLive brings the bucket of an entity and resource to what is stored for them now, or else to what requests bring, if it is
@@ -79,9 +79,9 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brou
 	if err := l.resolve(ctx, a, &Request{Entity: entity, Resource: resource}); err != nil {
 		return err
 	}
-	c := &a.charges[0]
-	a.n, c.Acquire = 1, false
-	if err := l.readUnseen(ctx, a, false); err != nil || !c.Root {
+	c := &a.Charges[0]
+	a.N, c.Acquire = 1, false
+	if err := a.ReadUnseen(ctx, l.settler, false); err != nil || !c.Root {
 		return err
 	}
 	return l.charger.ConvertUntilDone(ctx, c)

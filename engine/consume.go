@@ -43,8 +43,8 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if !admitted {
 		return lease.l.exceeded(a)
 	}
-	for i := range a.n {
-		if c := &a.charges[i]; c.Result == charge.Applied {
+	for i := range a.N {
+		if c := &a.Charges[i]; c.Result == charge.Applied {
 			lease.merge(c)
 		}
 	}
@@ -150,8 +150,8 @@ func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context,
 
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
 func (a *attempt) noteUnknown() {
-	for i := range a.n {
-		if c := &a.charges[i]; c.Unsure && c.Result == charge.Pending {
+	for i := range a.N {
+		if c := &a.Charges[i]; c.Unsure && c.Result == charge.Pending {
 			a.unknown = append(a.unknown, settle.UnknownOf(c))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -53,7 +54,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 	}
 	var x Explanation
 	for id := entity; id != ""; {
-		if len(x.Path) == mostPath {
+		if len(x.Path) == cascade.MostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
 		b, err := l.stateAt(&charge.ID{Entity: id, Resource: resource})
@@ -92,7 +93,7 @@ func (l *Limiter) CascadeWarnings(ctx context.Context, entity string) (warnings 
 	if err != nil {
 		return nil, err
 	}
-	for depth := 1; e.Cascade && e.Parent != "" && depth < mostPath; depth++ {
+	for depth := 1; e.Cascade && e.Parent != "" && depth < cascade.MostPath; depth++ {
 		parent := e.Parent
 		warning, err := l.parentWarning(ctx, parent)
 		if err != nil {

@@ -106,17 +106,17 @@ func (lease *Lease) observeEnd(committed bool) {
 
 // observeDenial says in e which limit decided a denial.
 func (l *Limiter) observeDenial(a *attempt, e *Event) {
-	if c, i := a.onlyDenier(); c != nil {
+	if c, i := a.OnlyDenier(); c != nil {
 		e.decidedBy(c, &c.Assumed.Terms[i])
 		return
 	}
 	var s charge.Snapshot
-	if _, _, err := l.fillSnapshot(a, &s); err != nil {
+	if _, _, err := a.Fill(l.charger, &s); err != nil {
 		return // the caller gets the error
 	}
 	decides := s.Decisive()
-	for i := range a.n {
-		if c := &a.charges[i]; decides != nil && &c.State.ID == decides.ID {
+	for i := range a.N {
+		if c := &a.Charges[i]; decides != nil && &c.State.ID == decides.ID {
 			e.decidedBy(c, &decides.Set.Terms[decides.Index])
 		}
 	}
@@ -127,19 +127,4 @@ func (e *Event) decidedBy(c *charge.Charge, limit *schema.Term) {
 	if limit.Brought {
 		e.Level = LevelRequest
 	}
-}
-
-// onlyDenier finds the limit that denies, if the last seen records show that there is one and no more. Then nothing is to be
-// compared, which would take longer than the denial.
-func (a *attempt) onlyDenier() (denies *charge.Charge, index int) {
-	for k := range a.n {
-		first, n, known := a.charges[k].Deniers()
-		switch {
-		case !known, n > 1, n == 1 && denies != nil:
-			return nil, 0
-		case n == 1:
-			denies, index = &a.charges[k], first
-		}
-	}
-	return denies, index
 }

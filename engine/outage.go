@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
@@ -49,7 +50,7 @@ func (l *Limiter) allowByPolicy(ctx context.Context, r *Request, err error) (d D
 			return Decision{}, err
 		}
 		d.Allowed, d.Degraded = admitted, true
-		d.RetryAfter, _, err = l.fillSnapshot(a, &d.limits)
+		d.RetryAfter, _, err = a.Fill(l.charger, &d.limits)
 		return d, err
 	}
 	return d, err
@@ -79,19 +80,19 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 		return false, err
 	}
 	a.local = true
-	var path [mostPath]local.Charge
+	var path [cascade.MostPath]local.Charge
 	if err := l.resolveLocally(a, r, &path); err != nil {
 		return false, err
 	}
-	if a.n == 0 {
+	if a.N == 0 {
 		return false, undecided(cause, errLimitsUnknown)
 	}
-	for i := range a.n {
-		if c := &a.charges[i]; c.Beyond {
+	for i := range a.N {
+		if c := &a.Charges[i]; c.Beyond {
 			return false, undecided(cause, beyondShare(c))
 		}
 	}
-	verdict, start := l.writeBack.Buckets.Take(a.Now, path[:a.n], !a.Within)
+	verdict, start := l.writeBack.Buckets.Take(a.Now, path[:a.N], !a.Within)
 	if start {
 		l.work.Start(l.writeBack.Run)
 	}
@@ -99,9 +100,9 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 		return false, undecided(cause, errLocalFull)
 	}
 	admitted = verdict == local.Admitted
-	for i := range a.n {
-		if a.charges[i].Result = charge.Denied; admitted {
-			a.charges[i].Result = charge.Applied
+	for i := range a.N {
+		if a.Charges[i].Result = charge.Denied; admitted {
+			a.Charges[i].Result = charge.Applied
 		}
 	}
 	if a.Admitted = admitted; l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
@@ -118,18 +119,18 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 	if a.decides(ctx) {
 		return true
 	}
-	wait, _, err := l.fillSnapshot(a, new(charge.Snapshot))
+	wait, _, err := a.Fill(l.charger, new(charge.Snapshot))
 	return err != nil || pause.Left(ctx) < wait
 }
 
 // resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
 // nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
-func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[mostPath]local.Charge) error {
+func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[cascade.MostPath]local.Charge) error {
 	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
 	a.Consume, a.Limits, a.Override = r.Consume, r.Limits, r.Override
-	a.n, a.root = 0, nil
+	a.N, a.root = 0, nil
 	id, names := charge.ID{Entity: a.entity, Resource: a.resource}, 0
-	for depth := 0; depth < mostPath && (depth == 0 || id.Entity != ""); depth++ {
+	for depth := 0; depth < cascade.MostPath && (depth == 0 || id.Entity != ""); depth++ {
 		b, err := l.stateAt(&id)
 		if err != nil {
 			return err
@@ -145,21 +146,21 @@ func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[mostPath]local.C
 			conf = new(charge.Config)
 		}
 		if conf == nil {
-			a.n = 0
+			a.N = 0
 			return nil
 		}
-		c := &a.charges[a.n]
+		c := &a.Charges[a.N]
 		c.Begin(b, conf, depth == 0, l.charger.NoRegimes)
 		if err := l.charger.Require(c); err != nil {
 			return err
 		}
 		if c.Required != nil {
-			names = max(names, l.assumeLocally(a, c, &path[a.n]))
-			a.n++
+			names = max(names, l.assumeLocally(a, c, &path[a.N]))
+			a.N++
 		}
 		id.Entity = conf.Parent
 	}
-	if a.n > 0 && names < len(a.Consume) {
+	if a.N > 0 && names < len(a.Consume) {
 		return a.checkNames()
 	}
 	return nil

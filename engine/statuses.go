@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
@@ -42,20 +41,3 @@ func statusOf(s *charge.LimitState, now int64) LimitStatus {
 // Statuses computes the status of every limit of every bucket on the request's path, the entity's first, then its
 // parents'. It is nil if Degraded.
 func (d Decision) Statuses() []LimitStatus { return statusesOf(&d.limits) }
-
-// fillSnapshot keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
-// long until all of them admit the request, and false if they never will. After an error s is of no use.
-func (l *Limiter) fillSnapshot(a *attempt, s *charge.Snapshot) (wait time.Duration, fits bool, err error) {
-	s.Now, fits = a.Now, true
-	for i := range a.n {
-		after, within, err := l.charger.Fill(&a.charges[i], s)
-		if err != nil {
-			return 0, false, err
-		}
-		wait, fits = max(wait, after), fits && within
-	}
-	if !fits {
-		wait = math.MaxInt64
-	}
-	return wait, fits, nil
-}

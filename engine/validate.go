@@ -147,8 +147,8 @@ func (a *attempt) checkNames() error {
 		return err
 	}
 	var unknown, known []string
-	for i := range a.n {
-		for _, t := range a.charges[i].Required.Terms {
+	for i := range a.N {
+		for _, t := range a.Charges[i].Required.Terms {
 			if !slices.Contains(known, t.Name) {
 				known = append(known, t.Name)
 			}

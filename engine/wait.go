@@ -55,7 +55,7 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 		}
 		began := l.clock.now()
 		lease, err := l.waitInQueue(ctx, &r, asked)
-		if !isRestart(err) {
+		if !errors.Is(err, charge.ErrRestart) {
 			return lease, err
 		}
 		if !asked || l.clock.now()-began > int64(time.Second) {
@@ -84,12 +84,12 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 		return nil, charge.ErrRestart
 	case err != nil:
 		return l.acquireByPolicy(ctx, r, err)
-	case a.beyond:
+	case a.Beyond:
 		return nil, charge.ErrRestart
-	case !a.takes:
+	case !a.Takes:
 		return l.askAgain(ctx, r)
 	}
-	m, q, decided := l.queues.Join(ctx, a.root.ID, a.charges[:a.n])
+	m, q, decided := l.queues.Join(ctx, a.root.ID, a.Charges[:a.N])
 	if !decided {
 		if err := q.Wait(ctx, l.charger.Budget(ctx, &a.Attempt), m); err != nil {
 			return l.acquireByPolicy(ctx, r, err)
@@ -102,8 +102,8 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 // none was seen, and takes tokens that were bought in advance.
 func (l *Limiter) asksFirst(a *attempt) bool {
 	bought := l.charger.Prefetch
-	for i := range a.n {
-		c := &a.charges[i]
+	for i := range a.N {
+		c := &a.Charges[i]
 		if !c.FromLastSeen || c.Creates {
 			return true
 		}
@@ -111,7 +111,7 @@ func (l *Limiter) asksFirst(a *attempt) bool {
 			bought = bought && c.Need[j] <= c.PocketOf(j)
 		}
 	}
-	return bought || a.beyond || !a.takes
+	return bought || a.Beyond || !a.Takes
 }
 
 // conclude makes the verdict what Wait returns.
@@ -140,13 +140,13 @@ func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *queue
 func (l *Limiter) admitWaiter(a *attempt, r *Request, m *queue.Waiting) *Lease {
 	a.Now = l.clock.now()
 	after := m.After
-	for i := range a.n {
-		c := &a.charges[i]
+	for i := range a.N {
+		c := &a.Charges[i]
 		c.BecomesDue(a.Now, m.Born[i], after)
 		after = after[len(c.Assumed.Rates):]
 	}
 	a.Admitted = true
-	if a.writes += a.n; a.writes >= sweepBatch {
+	if a.writes += a.N; a.writes >= sweepBatch {
 		l.sweeper.Count(int64(a.writes), a.Now)
 		a.writes = 0
 	}
@@ -160,13 +160,13 @@ func (l *Limiter) admitWaiter(a *attempt, r *Request, m *queue.Waiting) *Lease {
 func (l *Limiter) denyWaiter(a *attempt, r *Request, m *queue.Waiting, cause error) error {
 	a.Now = l.clock.now()
 	denies := false
-	for i := range a.n {
-		denies = a.charges[i].DenyNow(a.Now) || denies
+	for i := range a.N {
+		denies = a.Charges[i].DenyNow(a.Now) || denies
 	}
 	after := max(0, time.Duration(m.Until-a.Now))
-	for i := range a.n {
+	for i := range a.N {
 		if !denies {
-			a.charges[i].Pause = max(after, 1)
+			a.Charges[i].Pause = max(after, 1)
 		}
 	}
 	if l.opts.Observer != nil {

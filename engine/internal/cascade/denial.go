@@ -1,0 +1,76 @@
+package cascade
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
+)
+
+// DenyKnown is for a request that the last records seen are enough to deny: arrival times only grow, but for refunds, so
+// a denial by them stays true until its time, and DenialTTL bounds how long another process's refund may go
+// unnoticed. Nothing is written.
+func (p *Path) DenyKnown(ctx context.Context, s *settle.Settler) error {
+	for i := range p.N {
+		if c := &p.Charges[i]; c.DenialKnown {
+			c.Result = charge.Denied
+		}
+	}
+	return p.readOthers(ctx, s)
+}
+
+// DenyBeyond denies a request of which a charge is above a capacity. As the capacity may just have been raised, the
+// configuration is first read again, unless it is new enough or the request has an override.
+func (p *Path) DenyBeyond(ctx context.Context, s *settle.Settler) error {
+	for i := range p.N {
+		c := &p.Charges[i]
+		overridden := c.Root && len(p.Override) > 0
+		if !c.Beyond || overridden || c.ConfigIsYoung(youngConfig(s)) {
+			continue
+		}
+		if err := s.Reconfigure(ctx, c); err != nil {
+			return err
+		}
+		if !c.AssumeRequired() {
+			return charge.ErrRestart
+		}
+	}
+	return p.DenyKnown(ctx, s)
+}
+
+// youngConfig is how old configuration may be if a decision for ever (never fits) rests on it, in ns.
+func youngConfig(s *settle.Settler) int64 { return int64(min(s.DenialTTL, time.Second)) }
+
+// OnlyDenier finds the limit that denies, if the last seen records show that there is one and no more. Then nothing is to be
+// compared, which would take longer than the denial.
+func (p *Path) OnlyDenier() (denies *charge.Charge, index int) {
+	for k := range p.N {
+		first, n, known := p.Charges[k].Deniers()
+		switch {
+		case !known, n > 1, n == 1 && denies != nil:
+			return nil, 0
+		case n == 1:
+			denies, index = &p.Charges[k], first
+		}
+	}
+	return denies, index
+}
+
+// Fill keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
+// long until all of them admit the request, and false if they never will. After an error s is of no use.
+func (p *Path) Fill(k *charge.Charger, s *charge.Snapshot) (wait time.Duration, fits bool, err error) {
+	s.Now, fits = p.Now, true
+	for i := range p.N {
+		after, within, err := k.Fill(&p.Charges[i], s)
+		if err != nil {
+			return 0, false, err
+		}
+		wait, fits = max(wait, after), fits && within
+	}
+	if !fits {
+		wait = math.MaxInt64
+	}
+	return wait, fits, nil
+}
