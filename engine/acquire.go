@@ -90,13 +90,12 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) 
 // decide admits the request or denies it. If it returns an error, the request was neither admitted nor denied. It calls
 // these functions, in this order:
 //
-//	resolve          validates the request and makes a charge for each bucket on the path (here, charge.go, resolve.go)
-//	denyBeyond       denies a request that is larger than a capacity (denial.go)
-//	decideByReading  decides a request that takes no tokens, by reading the buckets (readings.go)
-//	denyKnown        denies without a write if a last seen record suffices for that (denial.go)
-//	charge           charges the bucket, by a write of its own or by one that callers share (desk.go)
-//	chargeAlone      builds the write, sends it, and interprets the outcome (here, guess.go, refusal.go)
-//	chargeAll        if the path has several buckets: calls charge for each, and refunds the others if one denies (cascade.go)
+//	resolve          validates the request and makes a charge for each bucket on the path
+//	DenyBeyond       denies a request that is larger than a capacity (internal/cascade)
+//	DecideByReading  decides a request that takes no tokens, by reading the buckets (internal/cascade)
+//	DenyKnown        denies without a write if a last seen record suffices for that (internal/cascade)
+//	Charge           charges the bucket, by a write of its own or by one that callers share (internal/charge)
+//	ChargeAll        if the path has several buckets: calls Charge for each, and refunds the others if one denies (internal/cascade)
 //
 // The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
 // acquire begins again.
