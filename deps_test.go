@@ -71,6 +71,10 @@ var rooms = map[string]room{
 		ours:  []string{"backend", "engine/bucket", "engine/internal/follow", "engine/internal/store", "engine/schema"},
 		third: []string{"golang.org/x/sync"},
 	},
+	"engine/internal/buckets": {
+		what: "it reads buckets for people; who charges them is charge",
+		ours: []string{"backend", "engine/bucket", "engine/internal/changes", "engine/internal/limitset", "engine/internal/store", "engine/schema"},
+	},
 	"engine/internal/usage": {
 		what:  "it lists the records of usage; who computes them is the aggregator",
 		ours:  []string{"backend", "engine/internal/store", "engine/schema"},
@@ -99,19 +103,13 @@ var rooms = map[string]room{
 	"engine/internal/names":      {what: "names are texts and nothing else"},
 	"engine/internal/alarm":      {what: "it calls who waits for an instant, and knows nobody"},
 	"engine/internal/charge": {
-		what: "it has one bucket's part in an acquire; paths of several buckets, and leases, are above it",
-		ours: []string{
-			"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket",
-			"engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/spin",
-		},
+		what:  "it has one bucket's part in an acquire; paths of several buckets, and leases, are above it",
+		ours:  []string{"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/follow", "engine/internal/limitset", "engine/internal/pocket", "engine/internal/reserve", "engine/internal/store", "engine/schema", "internal/spin"},
 		third: []string{"golang.org/x/sync"},
 	},
 	"engine/internal/settle": {
 		what: "it writes what a lease owes to one bucket, or the bucket to it, over charges; who has the lease is above it",
-		ours: []string{
-			"backend", "engine/bucket", "engine/internal/charge", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket",
-			"engine/internal/store", "engine/schema", "internal/pause",
-		},
+		ours: []string{"backend", "engine/bucket", "engine/internal/charge", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/store", "engine/schema", "internal/pause"},
 	},
 	"engine/internal/cascade": {
 		what: "it charges all buckets of a path or none, and does not know which those are",
@@ -119,14 +117,11 @@ var rooms = map[string]room{
 	},
 	"engine/internal/queue": {
 		what: "it has who waits, and drives the line that decides for them; what a request needs is told to it",
-		ours: []string{
-			"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/charge", "engine/internal/limitset", "engine/internal/reserve",
-			"engine/internal/settle", "engine/internal/store", "internal/pause",
-		},
+		ours: []string{"backend", "engine/bucket", "engine/internal/alarm", "engine/internal/charge", "engine/internal/limitset", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "internal/pause"},
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, without other people's libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/cascade", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/buckets", "engine/internal/cascade", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {

@@ -235,6 +235,20 @@ func (l *Limiter) stateOf(ctx context.Context, a *attempt, id *charge.ID, b *cha
 	return b, conf, err
 }
 
+// stateAt finds or makes the state of a bucket; the ids of a new one are checked.
+func (l *Limiter) stateAt(id *charge.ID) (*charge.State, error) {
+	if b := l.charger.States.Get(id); b != nil {
+		return b, nil
+	}
+	if err := checkEntity(id.Entity); err != nil {
+		return nil, err
+	}
+	if err := checkResource(id.Resource); err != nil {
+		return nil, err
+	}
+	return l.charger.StateAt(id), nil
+}
+
 // newLease holds what the attempt has charged.
 func (l *Limiter) newLease(a *attempt, r *Request) *Lease {
 	first := &a.Charges[0]

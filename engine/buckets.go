@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -9,9 +8,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
-	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/internal/buckets"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
@@ -68,7 +65,8 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 		return BucketPage{}, err
 	}
 	return walk(ctx, l, q.Page, l.admin.BucketsOf(q.Entity), func(it backend.Item, r *backend.Record) (BucketState, bool, error) {
-		return l.bucketState(it.Key, r, now)
+		s, exists, err := l.bucketReader().State(it.Key, r, now)
+		return bucketStateFrom(s), exists, err
 	})
 }
 
@@ -92,7 +90,8 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 	if err != nil {
 		return nil, err
 	}
-	return l.statesOf(ctx, keys, now)
+	states, err := l.bucketReader().States(ctx, keys, now)
+	return bucketStatesFrom(states), err
 }
 
 // everyBucket scans the namespace until it has found at least one bucket.
@@ -108,23 +107,14 @@ func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list Buck
 	if err != nil {
 		return list, err
 	}
-	for {
-		keys, next, err := l.store.Scan(ctx, l.opts.Namespace, position, size)
-		if err != nil {
-			return list, err
-		}
-		if list.Items, err = l.statesOf(ctx, keys, now); err != nil {
-			return BucketPage{}, err
-		}
-		if position = next; next != "" {
-			list.Next = base64.RawURLEncoding.EncodeToString([]byte(allBuckets + next))
-		} else {
-			list.Next = ""
-		}
-		if len(list.Items) > 0 || next == "" {
-			return list, nil
-		}
+	states, next, err := l.bucketReader().Scan(ctx, l.opts.Namespace, position, size, now)
+	if err != nil {
+		return list, err
 	}
+	if list.Items = bucketStatesFrom(states); next != "" {
+		list.Next = base64.RawURLEncoding.EncodeToString([]byte(allBuckets + next))
+	}
+	return list, nil
 }
 
 // scanned decodes the cursor in After: a position in the scan of a namespace.
@@ -140,56 +130,26 @@ func (p *Page) scanned() (string, error) {
 	return position, nil
 }
 
-// statesOf reads the buckets among the keys.
-func (l *Limiter) statesOf(ctx context.Context, keys []backend.Key, now int64) (states []BucketState, err error) {
-	buckets := make([]backend.Key, 0, len(keys))
-	for _, k := range keys {
-		if _, _, ok := schema.BucketOf(k); ok {
-			buckets = append(buckets, k)
-		}
-	}
-	if len(buckets) == 0 {
-		return nil, nil
-	}
-	out, unreadable, err := l.store.ReadMany(ctx, buckets)
-	if err != nil {
-		return nil, err
-	}
-	var skip store.Skipped
-	for i := range out {
-		s, exists, err := l.bucketState(buckets[i], &out[i], now)
-		if err = cmp.Or(unreadable[i], err); err != nil {
-			skip.Add(1, err)
-		} else if exists {
-			states = append(states, s)
-		}
-	}
-	l.store.Report(ctx, skip)
-	return states, nil
+func (l *Limiter) bucketReader() *buckets.Reader {
+	return &buckets.Reader{Store: l.store, LimitSets: &l.charger.LimitSets}
 }
 
-// bucketState decodes a record; false if there is none or if it has expired.
-func (l *Limiter) bucketState(key backend.Key, r *backend.Record, now int64) (s BucketState, exists bool, err error) {
-	if !r.Present() || store.Expired(r.Expiry(), now) {
-		return s, false, nil
+// bucketStatesFrom are states of package buckets.
+func bucketStatesFrom(all []buckets.State) []BucketState {
+	if all == nil {
+		return nil
 	}
-	packed, _ := r.Text(schema.L)
-	p, err := l.charger.LimitSets.Get(packed)
-	if err != nil {
-		return s, false, fmt.Errorf("%w: %w", ErrSchema, err)
+	states := make([]BucketState, len(all))
+	for i := range all {
+		states[i] = bucketStateFrom(all[i])
 	}
-	s = BucketState{
-		Acquires: r.Int64(schema.Acq), Version: r.Int64(schema.Ver), WrittenAt: changes.Instant(r.Int64(schema.At)),
-		Limits: make([]LimitState, len(p.Terms)),
+	return states
+}
+
+func bucketStateFrom(s buckets.State) BucketState {
+	state := BucketState{BucketName{s.Entity, s.Resource}, s.Acquires, s.Version, s.WrittenAt, make([]LimitState, len(s.Limits))}
+	for i, limit := range s.Limits {
+		state.Limits[i] = LimitState(limit)
 	}
-	s.Entity, s.Resource, _ = schema.BucketOf(key)
-	for i := range p.Terms {
-		rate, a := &p.Rates[i], limitset.ArrivalOf(r, i)
-		wait, _ := rate.Wait(a, now, 1)
-		s.Limits[i] = LimitState{
-			Limit: p.Terms[i].Limit, Brought: p.Terms[i].Brought,
-			Available: rate.Available(a, rate.Y(now)), Used: r.Int64(schema.Used(i)), RetryAfter: wait,
-		}
-	}
-	return s, true, nil
+	return state
 }

@@ -67,7 +67,7 @@ func (lease *Lease) decide(ctx context.Context, a *attempt, r *Request) (admitte
 
 // settleUnsure settles charges of unknown outcome, before anything else is charged.
 func (lease *Lease) settleUnsure(ctx context.Context) error {
-	if !slices.ContainsFunc(lease.parts(), func(p *settle.Part) bool { return p.Unsure() != nil }) {
+	if !slices.ContainsFunc(lease.parts(), (*settle.Part).IsUnsure) {
 		return nil
 	}
 	return lease.eachPending(ctx, lease.l.settler.SettleUnsure)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/internal/readable"
 )
 
@@ -41,6 +43,25 @@ func NewExceededError(statuses ...LimitStatus) *ExceededError {
 	}
 	if e.NeverFits {
 		e.RetryAfter = math.MaxInt64
+	}
+	return e
+}
+
+// exceeded is the denial of an attempt as an error.
+func (l *Limiter) exceeded(a *attempt) error {
+	e := &ExceededError{at: a.Now, entity: a.root.ID.Entity}
+	wait, fits, err := a.Fill(l.charger, &e.limits)
+	if err != nil {
+		return store.Failure(context.Background(), err)
+	}
+	e.RetryAfter, e.NeverFits = wait, !fits
+	if e.local = a.local; a.local {
+		e.note = " (this process decided by its share of the limits: the store cannot be reached)"
+	}
+	for i := range a.N {
+		if ahead := a.Charges[i].Ahead; ahead > 0 {
+			e.note = fmt.Sprintf(" (bucket of %s last written by a clock %s ahead; resetting it heals it)", a.Charges[i].State.ID.Entity, readable.Wait(time.Duration(ahead)))
+		}
 	}
 	return e
 }

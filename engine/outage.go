@@ -155,7 +155,7 @@ func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[cascade.MostPath
 			return err
 		}
 		if c.Required != nil {
-			names = max(names, l.assumeLocally(a, c, &path[a.N]))
+			names = max(names, l.assumeLocally(c, &path[a.N]))
 			a.N++
 		}
 		id.Entity = conf.Parent
@@ -167,7 +167,7 @@ func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[cascade.MostPath
 }
 
 // assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.
-func (l *Limiter) assumeLocally(a *attempt, c *charge.Charge, to *local.Charge) (named int) {
+func (l *Limiter) assumeLocally(c *charge.Charge, to *local.Charge) (named int) {
 	configured := c.Required
 	limits := l.writeBack.Buckets.Limits(configured)
 	named = c.AssumeLocal(limits)

@@ -25,7 +25,8 @@ type Alarm struct {
 
 // Client is who the alarm calls. It embeds a Bell.
 type Client interface {
-	alarmed() *Bell
+	// Alarmed is what the alarm knows of the client. A Bell has it.
+	Alarmed() *Bell
 	// Tick does what is due.
 	Tick(now int64)
 	// Close ends the client for good, because the limiter closes.
@@ -41,23 +42,23 @@ type Bell struct {
 // NewBell returns the bell of a client that the alarm does not know yet.
 func NewBell() Bell { return Bell{place: -1} }
 
-// alarmed makes what embeds a bell a client.
-func (b *Bell) alarmed() *Bell { return b }
+// Alarmed makes what embeds a bell a client.
+func (b *Bell) Alarmed() *Bell { return b }
 
 // byDue are clients, a heap by when they are due next.
 type byDue []Client
 
 func (h byDue) Len() int           { return len(h) }
-func (h byDue) Less(i, j int) bool { return h[i].alarmed().due < h[j].alarmed().due }
+func (h byDue) Less(i, j int) bool { return h[i].Alarmed().due < h[j].Alarmed().due }
 func (h byDue) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].alarmed().place, h[j].alarmed().place = i, j
+	h[i].Alarmed().place, h[j].Alarmed().place = i, j
 }
 
 // Push implements [heap.Interface].
 func (h *byDue) Push(x any) {
 	c := x.(Client)
-	c.alarmed().place = len(*h)
+	c.Alarmed().place = len(*h)
 	*h = append(*h, c)
 }
 
@@ -65,7 +66,7 @@ func (h *byDue) Push(x any) {
 func (h *byDue) Pop() any {
 	last := len(*h) - 1
 	c := (*h)[last]
-	(*h)[last], c.alarmed().place = nil, -1
+	(*h)[last], c.Alarmed().place = nil, -1
 	*h = (*h)[:last]
 	return c
 }
@@ -74,7 +75,7 @@ func (h *byDue) Pop() any {
 func (a *Alarm) Set(c Client, due int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b := c.alarmed()
+	b := c.Alarmed()
 	b.due = due
 	if b.place < 0 {
 		heap.Push(&a.clients, c)
@@ -94,7 +95,7 @@ func (a *Alarm) Set(c Client, due int64) {
 func (a *Alarm) Remove(c Client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if place := c.alarmed().place; place >= 0 {
+	if place := c.Alarmed().place; place >= 0 {
 		heap.Remove(&a.clients, place)
 	}
 }
@@ -136,11 +137,11 @@ func (a *Alarm) sleep(ctx context.Context, moves bool) (_ context.Context, wait 
 		a.wake()
 		a.wake = nil
 	}
-	if len(a.clients) == 0 || a.clients[0].alarmed().due == math.MaxInt64 || !moves || ctx.Err() != nil {
+	if len(a.clients) == 0 || a.clients[0].Alarmed().due == math.MaxInt64 || !moves || ctx.Err() != nil {
 		a.running = false
 		return nil, 0, false
 	}
-	a.next = a.clients[0].alarmed().due
+	a.next = a.clients[0].Alarmed().due
 	ctx, a.wake = context.WithCancel(context.Background())
 	return ctx, time.Duration(a.next - a.Now()), true
 }
@@ -158,9 +159,9 @@ func (a *Alarm) Stop() {
 func (a *Alarm) ripe(now int64) (clients []Client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.clients) > 0 && a.clients[0].alarmed().due <= now {
+	for len(a.clients) > 0 && a.clients[0].Alarmed().due <= now {
 		c := a.clients[0]
-		c.alarmed().due = math.MaxInt64
+		c.Alarmed().due = math.MaxInt64
 		heap.Fix(&a.clients, 0)
 		clients = append(clients, c)
 	}

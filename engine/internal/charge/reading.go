@@ -12,7 +12,7 @@ import (
 // drift is how far ahead of this clock a record's may be without being reported.
 const drift = int64(10 * time.Second)
 
-// states returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
+// Arrivals returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
 // have the limits that the charge requires, they are those after a conversion, which is then returned as to.
 func (k *Charger) Arrivals(c *Charge) (_ *limitset.Set, _ *limitset.Arrivals, to *limitset.Conversion, err error) {
 	if c.FromLastSeen {

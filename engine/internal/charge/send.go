@@ -8,6 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
+// How often a charge is tried.
 const (
 	// After so many wrong guesses in a row, compare-and-set and guesses alternate. If others write faster than a round
 	// trip, compare-and-set nearly always loses, while a guess is right about half the time.

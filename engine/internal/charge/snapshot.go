@@ -37,7 +37,7 @@ func (s *Snapshot) Add() *LimitState {
 	return &s.more[len(s.more)-1]
 }
 
-// Limits are those of all limits.
+// Limits are all limits that were kept, in order. The first few are in the first slice.
 func (s *Snapshot) Limits() [2][]LimitState { return [...][]LimitState{s.few[:s.n], s.more} }
 
 // Fill keeps the limits that the charge requires, and those that others brought if they block it.

@@ -17,17 +17,20 @@ type unsure struct {
 	shared   *sharedCharge // the charge that it is a share of; nil: it is the part's own
 }
 
-// Unsure is the charge of unknown outcome, nil if there is none.
-func (p *Part) Unsure() *unsure {
+// unsure is the charge of unknown outcome, nil if there is none.
+func (p *Part) unsure() *unsure {
 	if p.rare == nil {
 		return nil
 	}
 	return p.rare.unsure
 }
 
+// IsUnsure reports whether there is a charge of unknown outcome.
+func (p *Part) IsUnsure() bool { return p.unsure() != nil }
+
 // markUnsure makes all charges that are pending one of unknown outcome, sent under nonce.
 func (p *Part) markUnsure(nonce backend.Num) {
-	if p.Unsure() != nil {
+	if p.unsure() != nil {
 		return // it was that one which was sent again
 	}
 	sent := map[string]int64{}
@@ -41,7 +44,7 @@ func (p *Part) markUnsure(nonce backend.Num) {
 
 // sent is how much of the i-th limit was charged with an unknown outcome, and is still wanted.
 func (p *Part) sent(i int) int64 {
-	if u := p.Unsure(); u != nil && !u.unwanted {
+	if u := p.unsure(); u != nil && !u.unwanted {
 		return u.sent[p.Name(i)]
 	}
 	return 0
@@ -50,7 +53,7 @@ func (p *Part) sent(i int) int64 {
 // due is how much of the i-th limit the next write moves: of a charge of unknown outcome, which is written alone, or of
 // what is pending.
 func (p *Part) due(i int) int64 {
-	if u := p.Unsure(); u != nil {
+	if u := p.unsure(); u != nil {
 		return u.sent[p.Name(i)]
 	}
 	return p.at(i).pending
@@ -58,7 +61,7 @@ func (p *Part) due(i int) int64 {
 
 // done notes that what was due was written.
 func (p *Part) done() {
-	u := p.Unsure()
+	u := p.unsure()
 	for i := range p.Size() {
 		a, n := p.at(i), p.due(i)
 		if a.held += n; u == nil {
@@ -76,7 +79,7 @@ func (p *Part) done() {
 // SettleUnsure settles a charge of unknown outcome. A wanted one is sent again under its nonce. An unwanted one becomes
 // pending to be refunded if the record shows that it was made, and is counted as lost if not.
 func (s *Settler) SettleUnsure(ctx context.Context, p *Part, now int64) error {
-	u, sent := p.Unsure(), p
+	u, sent := p.unsure(), p
 	if u == nil {
 		return nil
 	}
@@ -88,7 +91,7 @@ func (s *Settler) SettleUnsure(ctx context.Context, p *Part, now int64) error {
 		sent = u.shared.sum
 	}
 	switch {
-	case sent.Unsure() == nil: // another lease has settled it
+	case sent.unsure() == nil: // another lease has settled it
 	case !u.unwanted:
 		if err := s.Settle(ctx, sent, now); err != nil {
 			return err
@@ -137,7 +140,7 @@ func (s *Settler) wasMade(ctx context.Context, p *Part) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != p.Unsure().nonce {
+	if nonce, ok := r.Num(schema.Nonce); !ok || nonce != p.unsure().nonce {
 		return false, nil
 	}
 	born, _ := r.Num(schema.Born)
@@ -162,7 +165,7 @@ func UnknownOf(c *charge.Charge) UnknownCharge {
 func (s *Settler) KeepUnknown(parts []*Part, u UnknownCharge) {
 	for _, p := range parts {
 		if p.State.ID == u.state.ID {
-			if p.Unsure() == nil {
+			if p.unsure() == nil {
 				p.rarely().unsure = u.unsure
 				return
 			}

@@ -35,7 +35,7 @@ func (p *Part) RefundAll() {
 		a := p.at(i)
 		a.pending, a.void = -a.held, 0
 	}
-	if u := p.Unsure(); u != nil {
+	if u := p.unsure(); u != nil {
 		u.unwanted = true
 	}
 }

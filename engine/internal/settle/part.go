@@ -63,7 +63,7 @@ func (p *Part) Configured() *limitset.Set {
 
 // nonce is the one of the next charge without the token check.
 func (p *Part) nonce() backend.Num {
-	if u := p.Unsure(); u != nil {
+	if u := p.unsure(); u != nil {
 		return u.nonce
 	}
 	return charge.Random()
@@ -205,7 +205,7 @@ func (p *Part) Trim() {
 
 // Pending reports whether anything is to be written.
 func (p *Part) Pending() bool {
-	if p.Unsure() != nil || p.owed() != nil {
+	if p.unsure() != nil || p.owed() != nil {
 		return true
 	}
 	for i := range p.Size() {
@@ -229,7 +229,7 @@ func (p *Part) dueIn(set *limitset.Set) bool {
 // drop ends what is due of the i-th limit and has nowhere to go. What would have been refunded stays consumed, and
 // what would have been charged may be adjusted without effect.
 func (p *Part) drop(i int) {
-	u, a := p.Unsure(), p.at(i)
+	u, a := p.unsure(), p.at(i)
 	switch {
 	case u != nil:
 		a.void += u.sent[p.Name(i)]

@@ -46,7 +46,7 @@ func (s *Settler) Settle(ctx context.Context, p *Part, now int64) error {
 // process does not prefetch the bucket, or the lease is of another life of its record, or of one that is not known yet: a write of
 // its own finds that out, so that what it charges can be refunded.
 func (s *Settler) settleAtDesk(p *Part, now int64) (done bool, err error) {
-	if p.Unsure() != nil {
+	if p.unsure() != nil {
 		return false, nil
 	}
 	d := p.State.OpenDesk()

@@ -53,7 +53,7 @@ func (s *Settler) settleTogether(ctx context.Context, p *Part, now int64) error 
 // mayShare reports whether the part may share a write with others.
 func (p *Part) mayShare() bool {
 	ups, downs := p.directions()
-	return ups != downs && p.Unsure() == nil && p.owed() == nil && len(p.late()) == 0
+	return ups != downs && p.unsure() == nil && p.owed() == nil && len(p.late()) == 0
 }
 
 // directions reports whether charges and refunds are due.
@@ -161,7 +161,7 @@ func (s *Settler) settleGroup(ctx context.Context, b *charge.State, group []*set
 	if !w.add(group) {
 		return err
 	}
-	if err = s.settleDirectly(ctx, w.sum, now); err != nil && w.sum.Unsure() == nil {
+	if err = s.settleDirectly(ctx, w.sum, now); err != nil && w.sum.unsure() == nil {
 		err = errAlone // nothing was written
 		return err
 	}
@@ -216,7 +216,7 @@ func (w *sharedCharge) share(p *Part) {
 			p.drop(i)
 		}
 	}
-	if u := w.sum.Unsure(); u != nil {
+	if u := w.sum.unsure(); u != nil {
 		p.markUnsure(u.nonce)
 		p.rare.unsure.shared = w
 		return

@@ -67,7 +67,7 @@ func (w *WriteBack) try(ctx context.Context, o *local.Owed) error {
 		w.Buckets.Done(now, o)
 	case errors.Is(err, charge.ErrOutOfRange): // trying again would not help
 		w.loseUsage(o, err)
-	case o.Tag != nil && o.Tag.(*Part).Unsure() != nil:
+	case o.Tag != nil && o.Tag.(*Part).unsure() != nil:
 		w.Buckets.Again(now, o)
 	default:
 		w.Buckets.Undo(now, o)
@@ -120,7 +120,7 @@ func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 		p = partOf(w.StateAt(&charge.ID{Entity: o.Entity, Resource: o.Resource}), o)
 		o.Tag = p
 	}
-	if p.Unsure() == nil && !w.hasSeen(p) {
+	if p.unsure() == nil && !w.hasSeen(p) {
 		if err := w.Convert(ctx, o.Entity, o.Resource, broughtBy(o.Configured)); err != nil {
 			return err
 		}
