@@ -20,6 +20,7 @@ func TestMeetings(t *testing.T) { tellOnEachKind(t, meetings, true) }
 var meetings = stories{
 	{"Few", meetingFew},
 	{"Statuses", meetingStatuses},
+	{"OwnReset", meetingOwnReset},
 	{"Leave", meetingLeave},
 	{"LostReplies", meetingLostReplies},
 	{"Outage", meetingOutage},
@@ -119,6 +120,37 @@ func meetingStatuses(r *story) {
 			if s := c.decisions[i].Statuses(); len(s) != 1 || s[0].Remaining != want || s[0].Exceeded != (i == 4) {
 				r.Errorf("caller %d sees %+v, not %d remaining", i, s, want)
 			}
+		}
+	})
+}
+
+// meetingOwnReset: a caller who comes after this process's own reset is not denied by what a write before it has found.
+func meetingOwnReset(r *story) {
+	r.virtually(func(r *story) {
+		l, q := r.limiter(sleeping), request(tokens("a", 10), stored("a", 10))
+		r.mustAcquire(r.limiter(), q)
+		hold, sent := make(chan struct{}), 0
+		r.faults.SetHooks(nil, func(_ context.Context, call conformance.Call) {
+			if call.Op != conformance.OpApply {
+				return
+			}
+			if sent++; sent == 1 {
+				<-hold
+			}
+		})
+		var before, after engine.Decision
+		var errs [2]error
+		var all sync.WaitGroup
+		all.Go(func() { before, errs[0] = r.allow(l, q)() })
+		synctest.Wait()
+		r.must(l.ResetBucket(context.Background(), user, api))
+		all.Go(func() { after, errs[1] = r.allow(l, q)() })
+		synctest.Wait()
+		close(hold)
+		all.Wait()
+		r.must(errors.Join(errs[:]...))
+		if before.Allowed || !after.Allowed {
+			r.Errorf("the caller before the reset is admitted: %v; the one after it: %v", before.Allowed, after.Allowed)
 		}
 	})
 }
