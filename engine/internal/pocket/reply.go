@@ -37,8 +37,13 @@ func (b *Buyer) End(now int64, w *Write, r *Record, applied bool) Step {
 func (b *Buyer) Recognize(w *Write) { clear(w.doubtful) }
 
 // receive admits the callers of a write and fills the pocket. What a write brings that took long goes back, and its
-// admissions do not count as handed out.
+// admissions do not count as handed out. Callers that two lives of the record were charged for belong to the first one: what
+// they refund is void, since the second one was not charged for all of it.
 func (b *Buyer) receive(now int64, w *Write, born bucket.Num, current bool) {
+	whole := born == w.Born || w.reserved.isZero() // otherwise the pocket has paid a part, before a reset
+	if !whole {
+		born = w.Born
+	}
 	inTime := b.prefetch && now-w.first <= b.age/slots
 	switch {
 	case !current:
@@ -69,7 +74,7 @@ func (b *Buyer) receive(now int64, w *Write, born bucket.Num, current bool) {
 		b.handed.add(w.need, int64(w.Callers()))
 	}
 	if w.leftCount > 0 {
-		b.unserve(now, w, current)
+		b.unserve(now, w, current && whole)
 	}
 	b.stale = true
 }

@@ -213,6 +213,39 @@ func TestReset(t *testing.T) {
 	}
 }
 
+// TestResetBeforeAWrite: a reset comes between a write that the pocket contributes to and its arrival. A caller that refunds
+// all of it, or has left, refunds no more than the new life was charged.
+func TestResetBeforeAWrite(t *testing.T) {
+	t.Parallel()
+	for _, leaves := range []bool{false, true} {
+		s := newWarmStand(t)
+		c := s.ask(s.Pockets()[0] + 1)
+		if len(s.sent) != 1 || s.sent[0].Reserved()[0] == 0 {
+			t.Fatal("the pocket contributes nothing")
+		}
+		need := c.Need[0]
+		if leaves {
+			s.Leave(s.now, c)
+		}
+		s.reset()
+		s.stored.take(&s.rates[0], s.now, 100) // another process takes these
+		before := s.charged
+		s.answer(time.Millisecond)
+		if !leaves {
+			s.want("verdict", c.Verdict, pocket.Admitted)
+			s.want("settled", s.Settle(s.now, pocket.Tokens{-need}, c.Born), true)
+		}
+		s.take(s.Close(s.now))
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond)
+		}
+		s.want("rest", s.Rest(), true)
+		if s.charged < before {
+			t.Errorf("the new life was charged %d", s.charged-before)
+		}
+	}
+}
+
 // TestSlowWrite: what a write brings that took longer than A/10 does not go into the pocket, and its admissions do not
 // count as handed out.
 func TestSlowWrite(t *testing.T) {
