@@ -112,8 +112,8 @@ var rooms = map[string]room{
 		ours: []string{"backend", "engine/bucket", "engine/internal/charge", "engine/internal/limitset", "engine/internal/local", "engine/internal/pocket", "engine/internal/store", "engine/schema", "internal/pause"},
 	},
 	"engine/internal/cascade": {
-		what: "it charges all buckets of a path or none, and does not know which those are",
-		ours: []string{"backend", "engine/internal/changes", "engine/internal/charge", "engine/internal/settle", "engine/internal/store"},
+		what: "it finds the buckets of a path, and charges all of them or none; what a policy says is above it",
+		ours: []string{"backend", "engine/bucket", "engine/internal/changes", "engine/internal/charge", "engine/internal/local", "engine/internal/settle", "engine/internal/store"},
 	},
 	"engine/internal/queue": {
 		what: "it has who waits, and drives the line that decides for them; what a request needs is told to it",

@@ -43,15 +43,8 @@ type AuditPage = List[AuditEvent]
 // reads all events that match its other conditions, which takes many requests for a long history. Events of namespaces
 // (registered, deleted, recovered, purged) are in the namespace "default".
 func (l *Limiter) AuditEvents(ctx context.Context, q AuditQuery) (AuditPage, error) {
-	if q.Entity != "" {
-		if err := checkEntity(q.Entity); err != nil {
-			return AuditPage{}, err
-		}
-	}
-	if q.Resource != "" {
-		if err := checkResource(q.Resource); err != nil {
-			return AuditPage{}, err
-		}
+	if err := checkFilter(q.Entity, q.Resource); err != nil {
+		return AuditPage{}, err
 	}
 	if q.System && (q.Entity != "" || q.Resource != "") {
 		return AuditPage{}, &ValidationError{"System", q.System, "must be false if Entity or Resource is set"}

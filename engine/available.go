@@ -12,10 +12,10 @@ import (
 // Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
 // where it cascades. limits count where none are stored. It writes nothing. Errors as Acquire.
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
-	a := l.attempts.Get().(*attempt)
+	a := l.begin(&Request{Entity: entity, Resource: resource, Limits: limits})
 	defer l.release(a)
 	a.Inspects = true
-	if err := l.inspect(ctx, a, &Request{Entity: entity, Resource: resource, Limits: limits}); err != nil {
+	if err := l.inspect(ctx, a); err != nil {
 		return nil, store.Failure(ctx, err)
 	}
 	var s charge.Snapshot
@@ -31,9 +31,9 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	if err := checkRequest(&r, l.opts.policies()); err != nil {
 		return 0, err
 	}
-	a := l.attempts.Get().(*attempt)
+	a := l.begin(&r)
 	defer l.release(a)
-	if err := l.inspect(ctx, a, &r); err != nil {
+	if err := l.inspect(ctx, a); err != nil {
 		return 0, store.Failure(ctx, err)
 	}
 	wait, fits, err := a.Fill(l.charger, new(charge.Snapshot))
@@ -47,16 +47,13 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 }
 
 // inspect resolves the path and reads its buckets.
-func (l *Limiter) inspect(ctx context.Context, a *attempt, r *Request) (err error) {
+func (l *Limiter) inspect(ctx context.Context, a *attempt) error {
 	if l.store.Closed() {
 		return ErrClosed
 	}
-	if a.Now, err = l.now(); err != nil {
-		return err
-	}
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, a, r); err != nil {
+	if err := a.Resolve(ctx, l.settler); err != nil {
 		return err
 	}
 	return a.ReadUnseen(ctx, l.settler, false)
@@ -65,18 +62,13 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt, r *Request) (err erro
 // convertLive brings the bucket of an entity and resource to what is stored for them now, or else to what requests bring, if it is
 // there and has other limits: at once, not at its next acquire.
 func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brought *limitset.Set) error {
-	a := l.attempts.Get().(*attempt)
+	a := l.begin(&Request{Entity: entity, Resource: resource})
 	defer l.release(a)
 	a.Inspects = true
 	a.Pinned, a.PinnedOverrides = brought, brought != nil
-	now, err := l.now()
-	if err != nil {
-		return err
-	}
-	a.Now = now
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := l.resolve(ctx, a, &Request{Entity: entity, Resource: resource}); err != nil {
+	if err := a.Resolve(ctx, l.settler); err != nil {
 		return err
 	}
 	c := &a.Charges[0]

@@ -75,10 +75,7 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]BucketState, error) {
 	keys := make([]backend.Key, len(names))
 	for i, n := range names {
-		if err := checkEntity(n.Entity); err != nil {
-			return nil, err
-		}
-		if err := checkResource(n.Resource); err != nil {
+		if err := checkBucket(n.Entity, n.Resource); err != nil {
 			return nil, err
 		}
 		keys[i], _ = schema.Bucket(l.opts.Namespace, n.Entity, n.Resource)
@@ -91,7 +88,7 @@ func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]Bucke
 		return nil, err
 	}
 	states, err := l.bucketReader().States(ctx, keys, now)
-	return bucketStatesFrom(states), err
+	return converted(states, bucketStateFrom), err
 }
 
 // everyBucket scans the namespace until it has found at least one bucket.
@@ -111,7 +108,7 @@ func (l *Limiter) everyBucket(ctx context.Context, p Page, now int64) (list Buck
 	if err != nil {
 		return list, err
 	}
-	if list.Items = bucketStatesFrom(states); next != "" {
+	if list.Items = converted(states, bucketStateFrom); next != "" {
 		list.Next = base64.RawURLEncoding.EncodeToString([]byte(allBuckets + next))
 	}
 	return list, nil
@@ -132,18 +129,6 @@ func (p *Page) scanned() (string, error) {
 
 func (l *Limiter) bucketReader() *buckets.Reader {
 	return &buckets.Reader{Store: l.store, LimitSets: &l.charger.LimitSets}
-}
-
-// bucketStatesFrom are states of package buckets.
-func bucketStatesFrom(all []buckets.State) []BucketState {
-	if all == nil {
-		return nil
-	}
-	states := make([]BucketState, len(all))
-	for i := range all {
-		states[i] = bucketStateFrom(all[i])
-	}
-	return states
 }
 
 func bucketStateFrom(s buckets.State) BucketState {

@@ -119,12 +119,24 @@ func (l *Limiter) DeleteLimits(ctx context.Context, entity, resource string) err
 // EntitiesWithLimits lists the entities that have limits of their own for a resource ("": for all resources). The index
 // behind it lags: an entity that was changed a moment ago may be missing, or still be listed.
 func (l *Limiter) EntitiesWithLimits(ctx context.Context, resource string, p Page) (List[string], error) {
-	if resource != "" {
-		if err := checkResource(resource); err != nil {
-			return List[string]{}, err
-		}
+	if err := checkFilter("", resource); err != nil {
+		return List[string]{}, err
 	}
 	return l.configured(ctx, schema.LimitsIndex(resource), p, schema.EntityOf)
+}
+
+// ResourcesWithEntityLimits lists the resources for which at least one entity has limits of its own, in the store's key order,
+// whether or not the resource has limits. EntitiesWithLimits lists these entities. Limits of an entity for all resources do
+// not count. It returns a *ValidationError for a bad page.
+func (l *Limiter) ResourcesWithEntityLimits(ctx context.Context, p Page) (List[string], error) {
+	if err := l.checkNamespace(ctx); err != nil {
+		return List[string]{}, err
+	}
+	s := store.Listing{Query: backend.Query{Namespace: l.opts.Namespace, Partition: schema.LimitedPartition}, Keys: l.admin.LimitedKeys}
+	return walk(ctx, l, p, s, func(it backend.Item, _ *backend.Record) (string, bool, error) {
+		resource, _ := schema.LimitedResource(it.Sort)
+		return resource, true, nil // also if this entity's limits were deleted since: another's may be there
+	})
 }
 
 // configured lists the records of an index that have limits; name decodes their sorts.

@@ -26,16 +26,16 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if err := lease.settleUnsure(ctx); err != nil {
 		return err
 	}
-	a := lease.l.attempts.Get().(*attempt)
+	r := Request{Entity: lease.held.Root().ID.Entity, Resource: lease.held.Root().ID.Resource, Consume: tokens}
+	a := lease.l.begin(&r)
 	defer lease.l.release(a)
-	r := Request{Entity: lease.root().ID.Entity, Resource: lease.root().ID.Resource, Consume: tokens}
 	a.Within, a.PinnedOverrides = true, lease.override
 	if lease.brought {
-		a.Pinned = lease.first.Configured()
+		a.Pinned = lease.held.First.Configured()
 	}
 	admitted, err := lease.decide(ctx, a, &r)
 	for _, u := range a.unknown {
-		lease.l.settler.KeepUnknown(lease.parts(), u)
+		lease.l.settler.KeepUnknown(lease.held.Parts(), u)
 	}
 	if err != nil {
 		return store.Failure(ctx, err)
@@ -45,7 +45,7 @@ func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	}
 	for i := range a.N {
 		if c := &a.Charges[i]; c.Result == charge.Applied {
-			lease.merge(c)
+			lease.held.Merge(c, lease.chargedAt)
 		}
 	}
 	return nil
@@ -67,25 +67,10 @@ func (lease *Lease) decide(ctx context.Context, a *attempt, r *Request) (admitte
 
 // settleUnsure settles charges of unknown outcome, before anything else is charged.
 func (lease *Lease) settleUnsure(ctx context.Context) error {
-	if !slices.ContainsFunc(lease.parts(), (*settle.Part).IsUnsure) {
+	if !slices.ContainsFunc(lease.held.Parts(), (*settle.Part).IsUnsure) {
 		return nil
 	}
 	return lease.eachPending(ctx, lease.l.settler.SettleUnsure)
-}
-
-// merge adds what a further charge holds. What was charged to an earlier life of the bucket is gone.
-func (lease *Lease) merge(c *charge.Charge) {
-	if p := lease.part(c.State); p != nil {
-		p.Merge(c)
-		return
-	}
-	p := new(settle.Part)
-	p.Hold(c)
-	p.Since(lease.chargedAt, c.Now)
-	if lease.path == nil {
-		lease.path = &path{root: lease.first.State}
-	}
-	lease.path.more = append(lease.path.more, p)
 }
 
 // Release refunds tokens at once, no more than the lease holds, whether or not ctx has ended. Errors as Adjust and Flush:
@@ -109,7 +94,7 @@ func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 	if err := lease.checkAdjust(back); err != nil {
 		return err
 	}
-	lease.change(back)
+	lease.held.Adjust(back)
 	return lease.settle(ctx)
 }
 
@@ -132,7 +117,7 @@ func (lease *Lease) settle(ctx context.Context) error {
 
 // eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
 func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *settle.Part, now int64) error) error {
-	if !lease.first.Pending() && !slices.ContainsFunc(lease.others(), (*settle.Part).Pending) {
+	if !lease.held.Pending() {
 		return nil
 	}
 	if lease.l.store.Closed() {
@@ -145,7 +130,7 @@ func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context,
 	ctx = context.WithoutCancel(ctx)
 	inner, cancel := lease.l.store.Budget(ctx)
 	defer cancel()
-	return store.Failure(ctx, lease.l.settler.EachPart(lease.parts(), func(p *settle.Part) error { return f(inner, p, now) }))
+	return store.Failure(ctx, lease.l.settler.EachPart(lease.held.Parts(), func(p *settle.Part) error { return f(inner, p, now) }))
 }
 
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.

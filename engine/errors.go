@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
@@ -31,9 +32,9 @@ var (
 // What a request can get wrong besides what [ValidationError] tells.
 var (
 	// ErrNoLimits reports a request for which no limit is configured at any level of its path.
-	ErrNoLimits = errors.New("engine: no limits are configured; store some, or give the request Limits")
+	ErrNoLimits = cascade.ErrNoLimits
 	// ErrUnknownLimit reports a name in Consume that no level of the path has configured.
-	ErrUnknownLimit = errors.New("engine: unknown limit")
+	ErrUnknownLimit = charge.ErrUnknownLimit
 	// ErrNeverFits reports a request that is larger than the capacity of a limit.
 	ErrNeverFits = errors.New("engine: request can never fit")
 	// ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock outside 2020 to 2200.
@@ -133,36 +134,9 @@ func (e *deadlineError) Error() string { return e.ExceededError.Error() + ": " +
 
 func (e *deadlineError) Unwrap() []error { return []error{e.ExceededError, e.cause} }
 
-// Why a process cannot decide by itself under PolicyLocal.
-var (
-	errNoShare = errors.New("engine: the policy is local, but this limiter has no Options.LocalShare, so the acquire fails as under block: " +
-		"set LocalShare, or another policy")
-	errLimitsUnknown = errors.New("engine: the policy is local, but this process has not read the limits yet, so it cannot decide by itself: " +
-		"give the request Limits")
-	errLocalFull = errors.New("engine: the policy is local, but this process has as many local buckets as it may: raise Options.CacheSize")
-)
-
-// undecided adds to an outage why the process cannot decide by itself.
-func undecided(cause, why error) error { return fmt.Errorf("%w: %w", cause, why) }
-
-// beyondShare is why: only the store can admit so much.
-func beyondShare(c *charge.Charge) error {
-	for i := range c.Required.Rates {
-		if most := c.Required.Rates[i].Capacity(); c.Need[i] > most {
-			return fmt.Errorf("engine: %d tokens of %s are more than this process may admit by itself: at most %d under policy local", c.Need[i], c.Required.Terms[i].Name, most)
-		}
-	}
-	return nil
-}
-
-// unknownLimits names what was asked for and what there is.
-func unknownLimits(unknown, known []string) error {
-	return fmt.Errorf("%w: %s; configured: %s", ErrUnknownLimit, list(unknown), list(known))
-}
-
-func errClock(t int64) error {
-	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, t)
-}
+// errNoShare is why a process cannot decide by itself under PolicyLocal.
+var errNoShare = errors.New("engine: the policy is local, but this limiter has no Options.LocalShare, so the acquire fails as under block: " +
+	"set LocalShare, or another policy")
 
 // tooManyLimits is the error of a request that would bring a bucket to n limits.
 func tooManyLimits(n int) error {

@@ -49,7 +49,7 @@ func NewExceededError(statuses ...LimitStatus) *ExceededError {
 
 // exceeded is the denial of an attempt as an error.
 func (l *Limiter) exceeded(a *attempt) error {
-	e := &ExceededError{at: a.Now, entity: a.root.ID.Entity}
+	e := &ExceededError{at: a.Now, entity: a.Root.ID.Entity}
 	wait, fits, err := a.Fill(l.charger, &e.limits)
 	if err != nil {
 		return store.Failure(context.Background(), err)

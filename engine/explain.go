@@ -57,7 +57,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 		if len(x.Path) == cascade.MostPath {
 			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
 		}
-		b, err := l.stateAt(&charge.ID{Entity: id, Resource: resource})
+		b, err := l.charger.StateAt(&charge.ID{Entity: id, Resource: resource})
 		if err != nil {
 			return Explanation{}, err
 		}

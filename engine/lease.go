@@ -23,14 +23,7 @@ type Lease struct {
 	override  bool          // they beat what is stored
 	observed  bool          // its end was
 	chargedAt int64         // the acquire's now, ns since the Unix epoch
-	first     settle.Part   // there always is one
-	path      *path         // nil: no other part, and the first one is the bucket's that the request named
-}
-
-// path is what leases of several buckets have.
-type path struct {
-	root *charge.State  // of the bucket that the request named
-	more []*settle.Part // of parents
+	held      settle.Holding
 }
 
 // The states of a lease.
@@ -45,36 +38,6 @@ const (
 // enter is for whoever may change the lease, who holds mu: it reports whether the lease is open.
 func (lease *Lease) enter() bool {
 	return lease.state.CompareAndSwap(fresh, open) || lease.state.Load() == open
-}
-
-// parts are all parts of the lease, the entity's first where it has any limits.
-func (lease *Lease) parts() []*settle.Part {
-	return append([]*settle.Part{&lease.first}, lease.others()...)
-}
-
-func (lease *Lease) others() []*settle.Part {
-	if lease.path == nil {
-		return nil
-	}
-	return lease.path.more
-}
-
-// part is what the lease holds of a bucket, nil if that is nothing.
-func (lease *Lease) part(b *charge.State) *settle.Part {
-	for _, p := range lease.parts() {
-		if p.State.ID == b.ID {
-			return p
-		}
-	}
-	return nil
-}
-
-// root is the state of the bucket that the request named.
-func (lease *Lease) root() *charge.State {
-	if lease.path == nil {
-		return lease.first.State
-	}
-	return lease.path.root
 }
 
 func (lease *Lease) inert() bool { return lease == nil || lease.l == nil }
@@ -95,14 +58,14 @@ func (lease *Lease) Adjust(delta Tokens) error {
 	if err := lease.checkAdjust(delta); err != nil {
 		return err
 	}
-	lease.change(delta)
+	lease.held.Adjust(delta)
 	return nil
 }
 
 func (lease *Lease) checkAdjust(delta Tokens) error {
 	for name, d := range delta {
 		known := false
-		for _, p := range lease.parts() {
+		for _, p := range lease.held.Parts() {
 			i := p.Index(name)
 			if i < 0 {
 				continue
@@ -117,29 +80,10 @@ func (lease *Lease) checkAdjust(delta Tokens) error {
 			}
 		}
 		if !known {
-			return lease.unknown(name)
+			return charge.UnknownLimits([]string{name}, lease.held.Names())
 		}
 	}
 	return nil
-}
-
-func (lease *Lease) unknown(name string) error {
-	var known []string
-	for _, p := range lease.parts() {
-		for i := range p.Size() {
-			known = append(known, p.Name(i))
-		}
-	}
-	return unknownLimits([]string{name}, known)
-}
-
-// change adds to what is pending.
-func (lease *Lease) change(tokens Tokens) {
-	for _, p := range lease.parts() {
-		for name, n := range tokens {
-			p.Adjust(name, n)
-		}
-	}
 }
 
 // Flush writes the net of the adjustments, or nothing if it is zero. It does not matter whether ctx has ended: the write
@@ -195,7 +139,7 @@ func (lease *Lease) Rollback(ctx context.Context) error {
 	if !lease.enter() {
 		return nil
 	}
-	for _, p := range lease.parts() {
+	for _, p := range lease.held.Parts() {
 		p.RefundAll()
 	}
 	err := lease.settle(ctx)
@@ -216,7 +160,7 @@ func (lease *Lease) Consumed() Tokens {
 	}
 	lease.mu.Lock()
 	defer lease.mu.Unlock()
-	p := lease.part(lease.root())
+	p := lease.held.Of(lease.held.Root())
 	if p == nil {
 		return tokens
 	}
@@ -241,7 +185,7 @@ func (lease *Lease) AppendStatuses(all []LimitStatus) []LimitStatus {
 	}
 	lease.mu.Lock()
 	defer lease.mu.Unlock()
-	for _, p := range lease.parts() {
+	for _, p := range lease.held.Parts() {
 		for i := range p.Required.Terms {
 			state := p.Limit(i)
 			all = append(all, statusOf(&state, lease.chargedAt))

@@ -21,7 +21,7 @@ import (
 )
 
 // DefaultNamespace is the one that exists without being registered.
-const DefaultNamespace = "default"
+const DefaultNamespace = changes.DefaultNamespace
 
 // Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
 type Limiter struct {
@@ -94,7 +94,7 @@ func (l *Limiter) chargerOptions() charge.Options {
 		Timeout: l.opts.Timeout, DenialTTL: l.opts.DenialTTL, MaxHold: l.opts.MaxHold,
 		Prefetch: l.opts.Prefetch != nil && !l.store.Capabilities().NoIO, Pocket: l.opts.pocket(), Watched: l.opts.Observer != nil,
 		Now: l.clock.now, Sleep: l.opts.Sleep, Go: l.work.Go, Start: l.work.Start,
-		CheckLimits: checkGiven, TooManyLimits: tooManyLimits, Report: l.reportBucket,
+		CheckID: checkBucket, CheckLimits: checkGiven, TooManyLimits: tooManyLimits, Report: l.reportBucket,
 	}
 }
 

@@ -56,3 +56,15 @@ func (p *Page) size() (int, error) {
 func (p *Page) badCursor() error {
 	return &ValidationError{"Page.After", p.After, "must be Next of the page before, of the same list"}
 }
+
+// converted are items of an internal package as their public type.
+func converted[T, U any](all []T, convert func(T) U) []U {
+	if all == nil {
+		return nil
+	}
+	public := make([]U, len(all))
+	for i := range all {
+		public[i] = convert(all[i])
+	}
+	return public
+}

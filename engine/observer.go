@@ -97,7 +97,7 @@ func (lease *Lease) observeEnd(committed bool) {
 		return
 	}
 	lease.observed = true
-	l, id := lease.l, &lease.root().ID
+	l, id := lease.l, &lease.held.Root().ID
 	if l.opts.Observer != nil {
 		held := max(0, time.Duration(l.clock.now()-lease.chargedAt))
 		l.observe(Event{Kind: EventLeaseEnded, Entity: id.Entity, Resource: id.Resource, Allowed: committed, Held: held})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
@@ -167,7 +168,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 func (l *Limiter) now() (int64, error) {
 	t := l.clock.now()
 	if t < bucket.MinTime || t > bucket.MaxTime {
-		return 0, errClock(t)
+		return 0, charge.BadClock(t)
 	}
 	return t, nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
-	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
@@ -21,7 +20,7 @@ func (l *Limiter) acquireByPolicy(ctx context.Context, r *Request, err error) (l
 		l.reportDegraded(ctx, r, err)
 		return &Lease{degraded: true}, nil
 	case PolicyLocal:
-		a := l.attempts.Get().(*attempt)
+		a := l.begin(r)
 		defer l.release(a)
 		admitted, err := l.decideLocally(ctx, a, r, err)
 		switch {
@@ -43,7 +42,7 @@ func (l *Limiter) allowByPolicy(ctx context.Context, r *Request, err error) (d D
 		l.reportDegraded(ctx, r, err)
 		return Decision{Allowed: true, Degraded: true}, nil
 	case PolicyLocal:
-		a := l.attempts.Get().(*attempt)
+		a := l.begin(r)
 		defer l.release(a)
 		admitted, err := l.decideLocally(ctx, a, r, err)
 		if err != nil {
@@ -74,38 +73,14 @@ func (l *Limiter) reportDegraded(ctx context.Context, r *Request, err error) {
 // it is part of the error if they cannot decide either.
 func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cause error) (admitted bool, err error) {
 	if l.writeBack == nil {
-		return false, undecided(cause, errNoShare)
-	}
-	if a.Now, err = l.now(); err != nil {
-		return false, err
+		return false, cascade.Undecided(cause, errNoShare)
 	}
 	a.local = true
-	var path [cascade.MostPath]local.Charge
-	if err := l.resolveLocally(a, r, &path); err != nil {
+	admitted, err = a.DecideLocally(l.writeBack, cause)
+	if err != nil {
 		return false, err
 	}
-	if a.N == 0 {
-		return false, undecided(cause, errLimitsUnknown)
-	}
-	for i := range a.N {
-		if c := &a.Charges[i]; c.Beyond {
-			return false, undecided(cause, beyondShare(c))
-		}
-	}
-	verdict, start := l.writeBack.Buckets.Take(a.Now, path[:a.N], !a.Within)
-	if start {
-		l.work.Start(l.writeBack.Run)
-	}
-	if verdict == local.Full {
-		return false, undecided(cause, errLocalFull)
-	}
-	admitted = verdict == local.Admitted
-	for i := range a.N {
-		if a.Charges[i].Result = charge.Denied; admitted {
-			a.Charges[i].Result = charge.Applied
-		}
-	}
-	if a.Admitted = admitted; l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
+	if l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
 		l.observeDecision(a, r, admitted)
 	}
 	if admitted {
@@ -121,61 +96,6 @@ func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
 	}
 	wait, _, err := a.Fill(l.charger, new(charge.Snapshot))
 	return err != nil || pause.Left(ctx) < wait
-}
-
-// resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
-// nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
-func (l *Limiter) resolveLocally(a *attempt, r *Request, path *[cascade.MostPath]local.Charge) error {
-	a.entity, a.resource, a.onUnavailable, a.waits = r.Entity, r.Resource, r.OnUnavailable, r.waits
-	a.Consume, a.Limits, a.Override = r.Consume, r.Limits, r.Override
-	a.N, a.root = 0, nil
-	id, names := charge.ID{Entity: a.entity, Resource: a.resource}, 0
-	for depth := 0; depth < cascade.MostPath && (depth == 0 || id.Entity != ""); depth++ {
-		b, err := l.stateAt(&id)
-		if err != nil {
-			return err
-		}
-		conf, err := l.charger.KnownConfig(b, a.Now)
-		if err != nil {
-			return err
-		}
-		if depth == 0 {
-			a.root = b
-		}
-		if conf == nil && depth == 0 {
-			conf = new(charge.Config)
-		}
-		if conf == nil {
-			a.N = 0
-			return nil
-		}
-		c := &a.Charges[a.N]
-		c.Begin(b, conf, depth == 0, l.charger.NoRegimes)
-		if err := l.charger.Require(c); err != nil {
-			return err
-		}
-		if c.Required != nil {
-			names = max(names, l.assumeLocally(c, &path[a.N]))
-			a.N++
-		}
-		id.Entity = conf.Parent
-	}
-	if a.N > 0 && names < len(a.Consume) {
-		return a.checkNames()
-	}
-	return nil
-}
-
-// assumeLocally makes the charge one of a local bucket. It returns how many names of the request its limits have.
-func (l *Limiter) assumeLocally(c *charge.Charge, to *local.Charge) (named int) {
-	configured := c.Required
-	limits := l.writeBack.Buckets.Limits(configured)
-	named = c.AssumeLocal(limits)
-	*to = local.Charge{
-		ID: local.ID{Entity: c.State.ID.Entity, Resource: c.State.ID.Resource}, Configured: configured, Limits: limits,
-		Need: c.Need[:len(limits.Terms)], Tats: &c.Arrivals,
-	}
-	return named
 }
 
 // policyFor is the policy of one request.

@@ -45,15 +45,8 @@ func checkRecorded(r *Recorded) error {
 			return &ValidationError{"Action", r.Action, "must not begin with entity_, limits_, bucket_ or namespace_, as the engine's own actions do"}
 		}
 	}
-	if r.Entity != "" {
-		if err := checkEntity(r.Entity); err != nil {
-			return err
-		}
-	}
-	if r.Resource != "" {
-		if err := checkResource(r.Resource); err != nil {
-			return err
-		}
+	if err := checkFilter(r.Entity, r.Resource); err != nil {
+		return err
 	}
 	for _, d := range []struct {
 		field string

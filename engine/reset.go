@@ -15,10 +15,7 @@ import (
 // nothing is written, because that means full. Writers of a busy bucket cannot prevent a reset; after 32 other resets in a
 // row it returns ErrContention. *ValidationError. Audited as bucket_reset, with the bucket as it was last read before.
 func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) error {
-	if err := checkEntity(entity); err != nil {
-		return err
-	}
-	if err := checkResource(resource); err != nil {
+	if err := checkBucket(entity, resource); err != nil {
 		return err
 	}
 	key, _ := schema.Bucket(l.opts.Namespace, entity, resource)

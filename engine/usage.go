@@ -105,15 +105,8 @@ func (q *UsageQuery) check() error {
 	if q.Entity == "" && q.Resource == "" {
 		return &ValidationError{"Entity", q.Entity, "must be set if Resource is not"}
 	}
-	if q.Entity != "" {
-		if err := checkEntity(q.Entity); err != nil {
-			return err
-		}
-	}
-	if q.Resource != "" {
-		if err := checkResource(q.Resource); err != nil {
-			return err
-		}
+	if err := checkFilter(q.Entity, q.Resource); err != nil {
+		return err
 	}
 	if !slices.Contains(schema.Windows, schema.Window(q.Window)) {
 		return &ValidationError{"Window", string(q.Window), "must be hourly, daily or monthly"}

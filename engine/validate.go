@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/names"
@@ -29,12 +28,31 @@ func checkEntityID(field, id string) error {
 func checkEntity(id string) error     { return checkEntityID("Entity", id) }
 func checkResource(name string) error { return checkName(names.Resource, "Resource", name) }
 
+// checkBucket checks the names of a bucket.
+func checkBucket(entity, resource string) error {
+	if err := checkEntity(entity); err != nil {
+		return err
+	}
+	return checkResource(resource)
+}
+
 // checkTarget checks an entity and a resource, which may be "" for all resources.
 func checkTarget(entity, resource string) error {
 	if err := checkEntity(entity); err != nil || resource == "" {
 		return err
 	}
 	return checkResource(resource)
+}
+
+// checkFilter checks an entity and a resource, each of which may be "" for all.
+func checkFilter(entity, resource string) error {
+	if entity != "" {
+		return checkTarget(entity, resource)
+	}
+	if resource != "" {
+		return checkResource(resource)
+	}
+	return nil
 }
 
 // checkLimit returns what is wrong with a limit, nil if nothing is.
@@ -109,10 +127,7 @@ func checkRequest(r *Request, policies Policy) error {
 
 // checkScope is checkRequest without the check of the amounts.
 func checkScope(r *Request, policies Policy) error {
-	if err := checkEntity(r.Entity); err != nil {
-		return err
-	}
-	if err := checkResource(r.Resource); err != nil {
+	if err := checkBucket(r.Entity, r.Resource); err != nil {
 		return err
 	}
 	if err := checkGiven("Limits", r.Limits); err != nil {
@@ -124,43 +139,11 @@ func checkScope(r *Request, policies Policy) error {
 	return checkUsable("OnUnavailable", r.OnUnavailable, policies)
 }
 
-// list joins names in order, for messages.
-func list(all []string) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
-}
-
+// check returns what is wrong with the request of the attempt.
 func (a *attempt) check() error {
-	r := Request{Entity: a.entity, Resource: a.resource, Consume: a.Consume, Limits: a.Limits, Override: a.Override, OnUnavailable: a.onUnavailable}
+	r := Request{Entity: a.ID.Entity, Resource: a.ID.Resource, Consume: a.Consume, Limits: a.Limits, Override: a.Override, OnUnavailable: a.onUnavailable}
 	if a.Inspects && len(r.Consume) == 0 {
 		return checkScope(&r, a.policies)
 	}
 	return checkRequest(&r, a.policies)
-}
-
-// checkNames refuses names that no level of the path has, and amounts that no level has looked at.
-func (a *attempt) checkNames() error {
-	if err := a.check(); err != nil {
-		return err
-	}
-	var unknown, known []string
-	for i := range a.N {
-		for _, t := range a.Charges[i].Required.Terms {
-			if !slices.Contains(known, t.Name) {
-				known = append(known, t.Name)
-			}
-		}
-	}
-	for name := range a.Consume {
-		if !slices.Contains(known, name) {
-			unknown = append(unknown, name)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	return unknownLimits(unknown, known)
 }

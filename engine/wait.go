@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
 // Wait is like Acquire, but it waits until the tokens are there. It reserves them with one write, and returns the lease when
@@ -66,19 +68,16 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 	return nil, ErrContention
 }
 
-// waitInQueue waits in the queue of the request's path. It returns errRestart if an ordinary acquire has to come first: asked is
+// waitInQueue waits in the queue of the request's path. It returns charge.ErrRestart if an ordinary acquire has to come first: asked is
 // false, and it would convert the bucket, or no queue knows the record or what is wrong with the request; or the limits have
 // changed while it waited.
 func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (lease *Lease, err error) {
-	a := l.attempts.Get().(*attempt)
+	a := l.begin(r)
 	defer l.release(a)
 	if l.store.Closed() {
 		return nil, ErrClosed
 	}
-	if a.Now, err = l.now(); err != nil {
-		return nil, err
-	}
-	err = l.resolve(l.charger.Budget(ctx, &a.Attempt), a, r)
+	err = a.Resolve(l.charger.Budget(ctx, &a.Attempt), l.settler)
 	switch {
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
 		return nil, charge.ErrRestart
@@ -89,7 +88,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	case !a.Takes:
 		return l.askAgain(ctx, r)
 	}
-	m, q, decided := l.queues.Join(ctx, a.root.ID, a.Charges[:a.N])
+	m, q, decided := l.queues.Join(ctx, a.Root.ID, a.Charges[:a.N])
 	if !decided {
 		if err := q.Wait(ctx, l.charger.Budget(ctx, &a.Attempt), m); err != nil {
 			return l.acquireByPolicy(ctx, r, err)
@@ -179,4 +178,37 @@ func (l *Limiter) denyWaiter(a *attempt, r *Request, m *queue.Waiting, cause err
 	}
 	exceeded.RetryAfter = after
 	return &deadlineError{exceeded, cause}
+}
+
+// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
+const mostJitter = 10 * time.Millisecond
+
+// askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
+// time that the denial says.
+func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
+	q := *r
+	q.waits = 0 // each of its denials is a decision
+	for {
+		lease, err := l.Acquire(ctx, q)
+		exceeded, denied := errors.AsType[*ExceededError](err)
+		if !denied || exceeded.NeverFits {
+			return lease, err
+		}
+		if err := l.sleepFor(ctx, exceeded); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sleepFor sleeps until the time that a denial says, of which some may have passed. It returns an error, at once, if ctx ends before.
+func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
+	wait, left := max(0, exceeded.RetryAfter-max(0, time.Duration(l.clock.now()-exceeded.at))), pause.Left(ctx)
+	if left < wait {
+		return &deadlineError{exceeded, context.DeadlineExceeded}
+	}
+	jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
+	if err := l.opts.Sleep(ctx, min(wait+jitter, left)); err != nil {
+		return &deadlineError{exceeded, err}
+	}
+	return nil
 }

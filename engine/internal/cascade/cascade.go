@@ -18,11 +18,18 @@ const MostPath = changes.MostPath
 // Path has the charges of a path: of the buckets of an entity and its parents, which an acquire charges together.
 type Path struct {
 	charge.Attempt
+	ID charge.ID // of the bucket that the request names
+	// Plain says that the request needs no check beside those that are made in passing if its bucket is known: its names were checked
+	// when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
+	Plain bool
+	Check func() error // returns what is wrong with the request; does not change
+
 	Charges     [MostPath]charge.Charge
-	N           int  // of charges in use, the entity's first
-	Takes       bool // some charge takes tokens
-	Beyond      bool // some charge is above a capacity
-	DenialKnown bool // some charge is denied by the last seen record
+	N           int           // of charges in use, the entity's first
+	Root        *charge.State // of the bucket that the request names
+	Takes       bool          // some charge takes tokens
+	Beyond      bool          // some charge is above a capacity
+	DenialKnown bool          // some charge is denied by the last seen record
 }
 
 // ChargeAll charges every bucket on a path of several, or none: one write each, all at the same time if the store does I/O. If one
@@ -107,7 +114,7 @@ func (p *Path) refundOthers(ctx context.Context, s *settle.Settler) {
 	now, done := p.Now, make(chan struct{})
 	refund := func(context.Context) {
 		defer close(done)
-		inner, cancel := s.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+		inner, cancel := s.Store.LastBudget(ctx)
 		defer cancel()
 		_ = s.EachPart(parts, func(part *settle.Part) error {
 			err := s.Settle(inner, part, now)

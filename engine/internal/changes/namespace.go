@@ -10,11 +10,15 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// defaultNamespace exists without being registered, and has the events of all namespaces.
-const defaultNamespace = "default"
+// DefaultNamespace exists without being registered, and has the events of all namespaces.
+const DefaultNamespace = "default"
 
-// active is the state of a namespace that limiters work in.
-const active = "active"
+// The states of a namespace. Limiters work only in an active one.
+const (
+	Active  = "active"
+	Deleted = "deleted"
+	Purging = "purging"
+)
 
 // The actions of changes of namespaces.
 const (
@@ -53,7 +57,7 @@ func (a *Admin) ChangeNamespace(ctx context.Context, name string, next func(befo
 		} else {
 			w.Effects = after.effects(NextVersion(now, r, schema.NamespaceVer))
 		}
-		e := Event{Action: action, Namespace: defaultNamespace, Before: before.document(), After: after.document()}
+		e := Event{Action: action, Namespace: DefaultNamespace, Before: before.document(), After: after.document()}
 		return a.Record(ctx, now, e, w)
 	})
 }
@@ -61,12 +65,12 @@ func (a *Admin) ChangeNamespace(ctx context.Context, name string, next func(befo
 // NamespaceKeys lists the registered namespaces, with "default" among them in order.
 func (a *Admin) NamespaceKeys(ctx context.Context, q backend.Query) (backend.Keys, error) {
 	found, err := a.Store.Keys(ctx, q)
-	if err != nil || q.After != nil && q.After.Sort >= defaultNamespace {
+	if err != nil || q.After != nil && q.After.Sort >= DefaultNamespace {
 		return found, err
 	}
-	at, listed := slices.BinarySearchFunc(found.Items, defaultNamespace, func(it backend.Item, name string) int { return strings.Compare(it.Sort, name) })
+	at, listed := slices.BinarySearchFunc(found.Items, DefaultNamespace, func(it backend.Item, name string) int { return strings.Compare(it.Sort, name) })
 	if !listed && (at < len(found.Items) || !found.More) {
-		found.Items = slices.Insert(found.Items, at, backend.Item{Key: schema.Namespace(defaultNamespace), Sort: defaultNamespace})
+		found.Items = slices.Insert(found.Items, at, backend.Item{Key: schema.Namespace(DefaultNamespace), Sort: DefaultNamespace})
 	}
 	return found, nil
 }
@@ -74,8 +78,8 @@ func (a *Admin) NamespaceKeys(ctx context.Context, q backend.Query) (backend.Key
 // NamespaceOf decodes a registration; nil if there is none.
 func NamespaceOf(name string, r *backend.Record) *Namespace {
 	if !r.Present() {
-		if name == defaultNamespace {
-			return &Namespace{Name: name, State: active}
+		if name == DefaultNamespace {
+			return &Namespace{Name: name, State: Active}
 		}
 		return nil
 	}

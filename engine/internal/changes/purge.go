@@ -9,9 +9,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Purging is the state of a namespace that is being purged.
-const Purging = "purging"
-
 // purgedAtOnce is how many records one commit deletes. An entity may have 64 KiB of metadata, and DynamoDB takes 4 MB of
 // items in one transaction.
 const purgedAtOnce = 50

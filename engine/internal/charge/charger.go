@@ -35,6 +35,7 @@ type Options struct {
 	Go    func(func(context.Context)) bool           // runs a function in the background; false if it does not, because the limiter is closed
 	Start func(func(context.Context))                // is Go for what must be done also while the limiter closes
 
+	CheckID       func(entity, resource string) error             // returns what is wrong with the names of a bucket
 	CheckLimits   func(field string, limits []bucket.Limit) error // returns what is wrong with the limits of a request
 	TooManyLimits func(n int) error                               // is the error of a request that would bring a bucket to n limits, which are too many
 	Report        func(context.Context, Report)                   // is told what happens

@@ -3,6 +3,8 @@ package charge
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // ErrRestart makes an acquire begin again, because the configuration it began with has changed under it.
@@ -11,6 +13,28 @@ var ErrRestart = errors.New("engine: configuration changed during the acquire")
 // ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock that is out of range. Package engine describes it to its
 // callers.
 var ErrOutOfRange = errors.New("engine: out of range")
+
+// ErrUnknownLimit reports a name in Consume, or in an adjustment, that no level of the path has configured.
+var ErrUnknownLimit = errors.New("engine: unknown limit")
+
+// UnknownLimits is the error that says what was asked for and what there is. It sorts both.
+func UnknownLimits(unknown, known []string) error {
+	return fmt.Errorf("%w: %s; configured: %s", ErrUnknownLimit, list(unknown), list(known))
+}
+
+// list joins names in order.
+func list(all []string) string {
+	if len(all) == 0 {
+		return "none"
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// BadClock is the error of a clock that is out of range: before bucket.MinTime, or after bucket.MaxTime. now is what it says.
+func BadClock(now int64) error {
+	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, now)
+}
 
 // OutOfDebt is the error of a charge of n tokens that would lead beyond the range of debt.
 func OutOfDebt(name string, n int64) error {

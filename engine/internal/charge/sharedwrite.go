@@ -30,7 +30,7 @@ type failure struct {
 // send sends a write in the background, after a pause: it belongs to nobody's context, and a limiter that closes waits for
 // it. The caller holds d.mu.
 func (d *Desk) send(w *pocket.Write, after time.Duration) {
-	d.k.Start(func(ctx context.Context) { d.drive(store.Last(context.WithoutCancel(ctx)), w, after) })
+	d.k.Start(func(ctx context.Context) { d.drive(store.Last(ctx), w, after) })
 }
 
 // drive sends a write, and again as the buyer says, until the buyer has no write for it.

@@ -29,13 +29,16 @@ type State struct {
 	seen       lastSeen
 }
 
-// StateAt finds or makes the state of a bucket.
-func (k *Charger) StateAt(id *ID) *State {
+// StateAt finds or makes the state of a bucket; the names of a new one are checked.
+func (k *Charger) StateAt(id *ID) (*State, error) {
 	if b := k.States.Get(id); b != nil {
-		return b
+		return b, nil
+	}
+	if err := k.CheckID(id.Entity, id.Resource); err != nil {
+		return nil, err
 	}
 	key, _ := schema.Bucket(k.Namespace, id.Entity, id.Resource)
-	return k.States.add(&State{ID: *id, partition: key.Partition})
+	return k.States.add(&State{ID: *id, partition: key.Partition}), nil
 }
 
 // Current returns the state by which others decide now: the one that the cache remembers, or b if it remembers none.

@@ -8,12 +8,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
-	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // send sends a write in the background: it belongs to nobody's context, and a limiter that closes waits for it.
 func (q *Queue) send(ctx context.Context, w *reserve.Write) {
-	inner, cancel := q.all.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+	inner, cancel := q.all.Store.LastBudget(ctx)
 	defer cancel()
 	step, failed := q.sendOnce(inner, w, q.mu.Lock)
 	defer q.mu.Unlock()

@@ -96,7 +96,7 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 
 // SettleAside settles a part that belongs to no lease, also while the limiter closes. What cannot be settled is lost.
 func (s *Settler) SettleAside(ctx context.Context, p *Part) {
-	inner, cancel := s.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+	inner, cancel := s.Store.LastBudget(ctx)
 	defer cancel()
 	if err := s.settleDirectly(inner, p, s.Now()); err != nil {
 		s.Lose(p, err)

@@ -24,10 +24,14 @@ func TestNobodyIsLeftWaiting(t *testing.T) {
 	s := New(charge.New(charge.Options{
 		Store:     store.New(store.Options{Backend: memory.New(nil), Now: clock, Sleep: pause.For, Logger: slog.Default()}),
 		Namespace: "default", CacheSize: 1, Now: clock,
-		Report: func(_ context.Context, r charge.Report) { t.Errorf("reported: %+v", r) },
+		CheckID: func(string, string) error { return nil },
+		Report:  func(_ context.Context, r charge.Report) { t.Errorf("reported: %+v", r) },
 	}))
 	s.NoIO = false // the leases meet as they do over a store with I/O
-	b := s.StateAt(&charge.ID{Entity: "e", Resource: "r"})
+	b, err := s.StateAt(&charge.ID{Entity: "e", Resource: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	set := limitset.Of([]bucket.Limit{{Name: "rpm", Capacity: 1000, RefillAmount: 1000, RefillPeriod: time.Minute}}, false)
 	var group sync.WaitGroup
 	for range leases {

@@ -58,7 +58,7 @@ func (w *WriteBack) Run(ctx context.Context) {
 
 // try makes one write-back, which is tried again later if it fails.
 func (w *WriteBack) try(ctx context.Context, o *local.Owed) error {
-	inner, cancel := w.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+	inner, cancel := w.Store.LastBudget(ctx)
 	defer cancel()
 	err := w.write(inner, o)
 	now := w.Now()
@@ -78,7 +78,7 @@ func (w *WriteBack) try(ctx context.Context, o *local.Owed) error {
 // rest is for a limiter that closes. The store gets one more chance, whatever the breaker says.
 func (w *WriteBack) rest(ctx context.Context) {
 	w.Store.CloseBreaker()
-	inner, cancel := w.Store.Budget(store.Last(context.WithoutCancel(ctx)))
+	inner, cancel := w.Store.LastBudget(ctx)
 	defer cancel()
 	var group sync.WaitGroup
 	var lost atomic.Int64
@@ -117,7 +117,11 @@ func (w *WriteBack) loseUsage(o *local.Owed, err error) {
 func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 	p, tried := o.Tag.(*Part)
 	if !tried {
-		p = partOf(w.StateAt(&charge.ID{Entity: o.Entity, Resource: o.Resource}), o)
+		b, err := w.StateAt(&charge.ID{Entity: o.Entity, Resource: o.Resource})
+		if err != nil {
+			return err
+		}
+		p = partOf(b, o)
 		o.Tag = p
 	}
 	if p.unsure() == nil && !w.hasSeen(p) {

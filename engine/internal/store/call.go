@@ -51,8 +51,15 @@ func (s *Store) allowance(ctx context.Context) time.Duration {
 // last marks contexts made by Last.
 type last struct{}
 
-// Last returns a context for what a limiter that closes still has to write: Close does not stop it.
-func Last(ctx context.Context) context.Context { return context.WithValue(ctx, last{}, true) }
+// Last returns a context for what a limiter that closes still has to write: neither Close stops it, nor the end of ctx.
+func Last(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), last{}, true)
+}
+
+// LastBudget is Budget for what a limiter that closes still has to write. See Last.
+func (s *Store) LastBudget(ctx context.Context) (context.Context, context.CancelFunc) {
+	return s.Budget(Last(ctx))
+}
 
 // stops reports whether Close stops a call with ctx.
 func (s *Store) stops(ctx context.Context) bool { return s.closed.Load() && ctx.Value(last{}) == nil }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"strings"
-	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -121,12 +120,6 @@ func (s *Store) records(ctx context.Context, of *Listing, items []backend.Item, 
 		}
 	}
 	return out, unreadable, err
-}
-
-// Expired reports whether the backend may drop a record with that expiry, so that it counts as deleted; now is in ns since
-// the Unix epoch.
-func Expired(e backend.Expiry, now int64) bool {
-	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
 
 // Keys returns q.Size keys, or fewer at the end of the list. It skips and reports keys that this library did not write.

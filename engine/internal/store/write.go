@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 )
@@ -122,4 +123,10 @@ func (s *Store) Sweep(ctx context.Context, now, most int64) error {
 		most -= int64(dropped)
 	}
 	return nil
+}
+
+// Expired reports whether the backend may drop a record with that expiry, so that it counts as deleted; now is in ns since
+// the Unix epoch.
+func Expired(e backend.Expiry, now int64) bool {
+	return e != backend.NoExpiry && int64(e) <= now/int64(time.Second)
 }
