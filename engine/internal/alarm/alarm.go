@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Alarm calls clients when something of theirs is due. One goroutine serves all of them; none runs while nothing is due. Its
+// Alarm calls clients when something of theirs is due. One goroutine serves all of them; it ends when nothing is due any more. Its
 // exported fields are set before its first use. Safe for concurrent use.
 type Alarm struct {
 	Now   func() int64                               // the clock, in ns since the Unix epoch
