@@ -18,7 +18,8 @@ var (
 	// error that a [Policy] can turn into an admission.
 	ErrUnavailable = store.ErrUnavailable
 	// ErrContention reports a call that lost its race against other writers again and again. Nothing was
-	// admitted; a few tokens may have been charged. Trying again is right. No [Policy] admits a request because of it.
+	// admitted; a few tokens may have been charged. Trying again is right. No [Policy] admits a request because of it. If the
+	// caller has given up meanwhile, the error is also context.Canceled.
 	ErrContention = store.ErrContention
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
 	ErrSchema = store.ErrSchema

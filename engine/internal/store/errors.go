@@ -74,6 +74,14 @@ func canceled(ctx context.Context, err error) error {
 	return &canceledError{context.Cause(ctx), err}
 }
 
+// lost is the error of a lost race. A caller who gave up is told that, too.
+func lost(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return canceled(ctx, err)
+	}
+	return err
+}
+
 // NotSent is the error of a call that ctx left no time for.
 func NotSent(ctx context.Context) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errBudget) {
@@ -151,8 +159,10 @@ func Failure(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, backend.ErrClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
+	case errors.Is(err, ErrContention):
+		return lost(ctx, err)
 	case errors.Is(err, backend.ErrContention), errors.Is(err, backend.ErrThrottled):
-		return fmt.Errorf("%w: %w", ErrContention, err)
+		return lost(ctx, fmt.Errorf("%w: %w", ErrContention, err))
 	case errors.Is(err, schema.ErrFormat):
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case errors.Is(err, backend.ErrCorrupt):
