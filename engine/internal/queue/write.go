@@ -24,7 +24,7 @@ func (q *Queue) sendOnce(ctx context.Context, w *reserve.Write, lock func()) (st
 	one := q.all.NewShared(&q.terms[w.Bucket], q.all.Current(q.states[w.Bucket]), q.all.Now(), &w.Tag)
 	defer q.all.Release(one)
 	c := &one.Charge[0]
-	c.Reserved, c.Creates = w, c.Creates && w.Active == 0
+	c.Reserved = w
 	err := q.all.ChargeAlone(ctx, c)
 	lock()
 	return q.report(w, c, err)
