@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 )
 
 // Meter charges a stream to one limit of a lease while it runs, a step ahead. Safe for concurrent use; calls run one after the
@@ -41,9 +42,9 @@ func (lease *Lease) Meter(limit string, step int64) *Meter {
 }
 
 // Add counts n tokens of the stream. If more tokens were used than were taken, it first takes as many steps as are missing,
-// through the token check, as [Lease.Consume] does in one call; if several steps are more than the limit's capacity, no more than is
-// missing. An *ExceededError means that they are not available: cut the
-// stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After any of these
+// through the token check, as [Lease.Consume] does in one call. If several steps are more than the limit's capacity, or a step is more
+// than this process may admit by itself under PolicyLocal, it takes no more than is missing. An *ExceededError means that they are not
+// available: cut the stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After any of these
 // errors the n tokens are counted nonetheless, since the model has produced them: Close charges them. Add returns a
 // *ValidationError if the step is invalid or n is not from 0 to 10^15, ErrOutOfRange if the stream would have more than 10^15 tokens,
 // and ErrLeaseClosed after Close; then it counts nothing.
@@ -67,7 +68,8 @@ func (m *Meter) Add(ctx context.Context, n int64) error {
 	}
 	ahead := (missing + m.step - 1) / m.step * m.step
 	err := m.lease.Consume(ctx, Tokens{m.limit: ahead})
-	if ahead > m.step && errors.Is(err, ErrNeverFits) { // what is missing may fit without the rest of the last step
+	tooMuch := ahead > m.step && errors.Is(err, ErrNeverFits) || errors.Is(err, cascade.ErrBeyondShare)
+	if tooMuch && ahead > missing { // what is missing may fit without the rest of the last step
 		ahead = missing
 		err = m.lease.Consume(ctx, Tokens{m.limit: ahead})
 	}

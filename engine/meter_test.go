@@ -126,6 +126,34 @@ func TestMeterOfALocalLease(t *testing.T) {
 	}
 }
 
+// A step that only the store could admit does not cut a stream that a local bucket serves.
+func TestMeterStepBeyondTheShare(t *testing.T) {
+	l := limitertest.New(t, &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+	l.Down()
+	lease, err := l.Acquire(t.Context(), engine.Request{
+		Entity: "a", Resource: "r", Consume: engine.Tokens{"tpm": 100}, Limits: []engine.Limit{engine.PerMinute("tpm", 1_000)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meter := lease.Meter("tpm", 600)
+	for range 4 {
+		if err := meter.Add(t.Context(), 100); err != nil {
+			t.Error(err)
+		}
+	}
+	var exceeded *engine.ExceededError
+	if err := meter.Add(t.Context(), 1); !errors.As(err, &exceeded) {
+		t.Errorf("more than the share has: %v", err)
+	}
+	if err := lease.Meter("tpm", 600).Add(t.Context(), 501); !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("more than the share ever has: %v", err)
+	}
+	if err := errors.Join(meter.Close(t.Context()), lease.Commit(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
 // Close settles although the context has ended, and again after an outage.
 func TestMeterCloses(t *testing.T) {
 	l, lease := metered(t, nil)

@@ -14,18 +14,20 @@ var ErrNoLimits = errors.New("engine: no limits are configured; store some, or g
 var (
 	errLimitsUnknown = errors.New("engine: the policy is local, but this process has not read the limits yet, so it cannot decide by itself: " +
 		"give the request Limits")
-	errLocalFull = errors.New("engine: the policy is local, but this process has as many local buckets as it may: raise Options.CacheSize")
+	// ErrBeyondShare reports a request that only the store can admit.
+	ErrBeyondShare = errors.New("engine: more tokens than this process may admit by itself under policy local")
+	errLocalFull   = errors.New("engine: the policy is local, but this process has as many local buckets as it may: raise Options.CacheSize")
 )
 
 // Undecided adds to an outage why the process cannot decide by itself.
 func Undecided(outage, why error) error { return fmt.Errorf("%w: %w", outage, why) }
 
-// beyondShare is why a process cannot decide: only the store can admit so much.
+// beyondShare says which tokens are more than a local bucket ever has.
 func beyondShare(c *charge.Charge) error {
 	for i := range c.Required.Rates {
 		if most := c.Required.Rates[i].Capacity(); c.Need[i] > most {
-			return fmt.Errorf("engine: %d tokens of %s are more than this process may admit by itself: at most %d under policy local", c.Need[i], c.Required.Terms[i].Name, most)
+			return fmt.Errorf("%w: %d of %s, at most %d", ErrBeyondShare, c.Need[i], c.Required.Terms[i].Name, most)
 		}
 	}
-	return nil
+	return ErrBeyondShare
 }
