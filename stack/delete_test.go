@@ -199,14 +199,14 @@ func TestInfo(t *testing.T) {
 		i.Version == "" || i.SchemaVersion != "1" || i.FunctionVersion != "v1.2.3" || !i.Aggregator || len(i.RoleARNs) != 4 || i.Outputs["StreamArn"] == "" {
 		t.Errorf("%+v, %v", i, err)
 	}
-	w.SetStatus("other", "CREATE_COMPLETE", "")
+	w.SetStatus("other", "CREATE_COMPLETE")
 	config := w.Config()
 	all, err := List(t.Context(), &Options{Config: &config})
 	if err != nil || len(all) != 1 || all[0].Name != app {
 		t.Errorf("%+v, %v", all, err)
 	}
 	for status, want := range map[string]string{"ROLLBACK_COMPLETE": "failed", "UPDATE_IN_PROGRESS": "in progress", "UPDATE_ROLLBACK_COMPLETE": "healthy"} {
-		w.SetStatus(app, status, "")
+		w.SetStatus(app, status)
 		if i, _ := get(); i.Health != want {
 			t.Errorf("%s is %s", status, i.Health)
 		}

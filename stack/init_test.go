@@ -84,7 +84,7 @@ func TestGetDenied(t *testing.T) {
 	}
 	// For another tool's stack, and if there is nothing, the error is about the stack.
 	w = newWorld(t, nil)
-	w.SetStatus(app, "CREATE_COMPLETE", "")
+	w.SetStatus(app, "CREATE_COMPLETE")
 	config = w.Config()
 	if _, err := Get(t.Context(), app, &Options{Config: &config}); !errors.Is(err, ErrForeign) {
 		t.Error(err)

@@ -80,7 +80,7 @@ func TestRollbackFails(t *testing.T) {
 // A rejected change set leaves no stack behind, even if it is rejected before any resource changes.
 func TestRejected(t *testing.T) {
 	w := newWorld(t, nil)
-	w.Reject("Template error: no")
+	w.Fail("propose", app, "Template error: no")
 	_, err := w.ensure(with())
 	if failed := mustFail(t, err, "app was not changed: Template error: no; fix the cause"); failed.Status != "FAILED" || w.Stack(app).Status != "DELETE_COMPLETE" {
 		t.Errorf("%+v, and the stack is in %s", failed, w.Stack(app).Status)
@@ -191,7 +191,7 @@ func TestVanishes(t *testing.T) {
 // An empty stack that a change set has left counts as none.
 func TestReview(t *testing.T) {
 	w := newWorld(t, nil)
-	w.SetStatus(app, "REVIEW_IN_PROGRESS", "")
+	w.SetStatus(app, "REVIEW_IN_PROGRESS")
 	if r := w.mustEnsure(with()); r.Action != Created {
 		t.Errorf("%+v", r)
 	}
@@ -211,7 +211,7 @@ func TestDeleteFailedBefore(t *testing.T) {
 // Stacks and tables of another tool or of a newer program are not changed.
 func TestForeign(t *testing.T) {
 	w := newWorld(t, nil)
-	w.SetStatus(app, "CREATE_COMPLETE", "")
+	w.SetStatus(app, "CREATE_COMPLETE")
 	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) {
 		t.Error(err)
 	}

@@ -169,7 +169,7 @@ func TestPlan(t *testing.T) {
 	if s := w.Stack(app); s.Parameters["LambdaTimeout"] != "60" || s.Protected {
 		t.Errorf("the plan was carried out: %+v", s)
 	}
-	w.SetStatus(app, "ROLLBACK_COMPLETE", "")
+	w.SetStatus(app, "ROLLBACK_COMPLETE")
 	if _, err := w.session(with()).plan(t.Context()); !errors.Is(err, errUnplannable) {
 		t.Error(err)
 	}

@@ -54,7 +54,9 @@ func newCloud(t *testing.T, o stacktest.Options) *cloud {
 	o.Now = func() time.Time { return time.Unix(0, c.clock.Load()).UTC() }
 	o.Pace = 4 * time.Second // so that commands meet a stack in the middle of what it does
 	c.AWS = stacktest.Start(t, &o)
-	for name, value := range c.Environment() {
+	environment := emulated(c.Endpoint)
+	environment["AWS_REGION"] = stacktest.Region
+	for name, value := range environment {
 		t.Setenv(name, value)
 		c.env[name] = value
 	}

@@ -72,7 +72,7 @@ var scenes = []struct {
 		})
 	}, lines: []string{small, "status --name my-app"}},
 	{name: "rejected", before: small, make: func(c *cloud) {
-		c.Reject("Properties validation failed for resource Table with message: #/PITR: expected a number")
+		c.Fail("propose", "my-app", "Properties validation failed for resource Table with message: #/PITR: expected a number")
 	}, lines: []string{
 		"deploy --name my-app --pitr-recovery-days 7", "list",
 	}},
@@ -102,7 +102,7 @@ var scenes = []struct {
 			"deploy --name my-app --no-aggregator", "deploy --name my-app --enable-aggregator",
 		},
 	},
-	{name: "foreign", make: func(c *cloud) { c.SetStatus("my-app", "CREATE_COMPLETE", "") }, lines: []string{small, deleted, "status --name my-app", "list"}},
+	{name: "foreign", make: func(c *cloud) { c.SetStatus("my-app", "CREATE_COMPLETE") }, lines: []string{small, deleted, "status --name my-app", "list"}},
 	{name: "other-version", before: "deploy --name my-app --no-alarms --no-iam --aggregator-role-arn arn:aws:iam::123456789012:role/mine", make: age, lines: []string{
 		"check --name my-app", "version --name my-app -o json", "upgrade --name my-app --lambda-only", "check --name my-app", "upgrade --name my-app -o json", "check --name my-app",
 	}},

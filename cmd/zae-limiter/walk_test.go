@@ -90,7 +90,8 @@ func TestWalkCloudFormation(t *testing.T) {
 func TestWalkTwoSteps(t *testing.T) {
 	t.Parallel()
 	a := stacktest.Start(t, &stacktest.Options{DynamoDB: dynamotest.Shared(t).Endpoint})
-	w, name := newWalk(t, a.Environment()), fresh()
+	w, name := newWalk(t, emulated(a.Endpoint)), fresh()
+	w.environment = append(w.environment, "AWS_REGION="+stacktest.Region)
 	w.wants("0", "", "cfn-template -o template.yaml")
 	w.wants("0", "wrote lambda.zip", "lambda-export -o lambda.zip")
 	template, err := os.ReadFile(filepath.Join(w.folder, "template.yaml"))

@@ -10,65 +10,45 @@ import (
 // LeadingKeys is the condition key with the partition keys of a request to DynamoDB.
 const LeadingKeys = "dynamodb:LeadingKeys"
 
-type withKey struct{ PK struct{ S string } }
-
-// tableBody is the part of a request to DynamoDB that IAM reads.
-type tableBody struct {
-	TableName                 string
-	Key, Item                 *withKey
-	IndexName                 *string
-	ExpressionAttributeValues map[string]struct{ S string }
-	RequestItems              map[string]struct{ Keys []withKey }
-	TransactItems             []map[string]struct {
-		TableName string
-		Key, Item *withKey
-	}
-}
-
 // DynamoDBRequests returns what IAM authorizes of one request to DynamoDB: for a transaction, each of its actions. The function
 // table returns the ARN of a table.
 func DynamoDBRequests(operation string, body []byte, table func(name string) string) ([]Request, error) {
-	var b tableBody
-	if err := json.Unmarshal(body, &b); err != nil {
-		return nil, err
-	}
-	of := func(action, name, index string, keys ...*withKey) Request {
-		q := Request{Action: "dynamodb:" + action, Resource: table(name) + index}
+	var q tableRequest
+	err := json.Unmarshal(body, &q)
+	return q.authorized(operation, table), err
+}
+
+func (q tableRequest) authorized(operation string, table func(name string) string) (all []Request) {
+	add := func(name, index string, keys ...values) {
 		var leading []string
 		for _, k := range keys {
-			if k != nil && !slices.Contains(leading, k.PK.S) {
-				leading = append(leading, k.PK.S)
+			if pk, ok := k["PK"]["S"].(string); ok && !slices.Contains(leading, pk) {
+				leading = append(leading, pk)
 			}
 		}
-		return q.With(LeadingKeys, leading...)
+		all = append(all, Request{Action: "dynamodb:" + operation, Resource: table(name) + index}.With(LeadingKeys, leading...))
 	}
 	switch operation {
 	case "BatchGetItem":
-		var all []Request
-		for name, items := range b.RequestItems {
-			var keys []*withKey
-			for i := range items.Keys {
-				keys = append(keys, &items.Keys[i])
-			}
-			all = append(all, of(operation, name, "", keys...))
+		for name, items := range q.RequestItems {
+			add(name, "", items.Keys...)
 		}
-		return all, nil
 	case "Query":
-		key, index := &withKey{b.ExpressionAttributeValues[":h"]}, ""
-		if b.IndexName != nil {
-			index = "/index/" + *b.IndexName
+		index := ""
+		if q.IndexName != "" {
+			index = "/index/" + q.IndexName
 		}
-		return []Request{of(operation, b.TableName, index, key)}, nil
+		add(q.TableName, index, values{"PK": q.ExpressionAttributeValues[":h"]})
 	case "TransactWriteItems":
-		var all []Request
-		for _, item := range b.TransactItems {
+		for _, item := range q.TransactItems {
 			for kind, w := range item { // Update, Put, Delete, ConditionCheck
-				all = append(all, of(kind+"Item", w.TableName, "", w.Key, w.Item))
+				all = append(all, w.authorized(kind+"Item", table)...)
 			}
 		}
-		return all, nil
+	default:
+		add(q.TableName, "", q.Key, q.Item)
 	}
-	return []Request{of(operation, b.TableName, "", b.Key, b.Item)}, nil
+	return all
 }
 
 // s3Actions are what IAM authorizes of requests to a bucket, and, behind a slash, to an object in it.

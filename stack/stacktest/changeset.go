@@ -11,11 +11,11 @@ import (
 
 // changeSet is what would be done to a stack.
 type changeSet struct {
-	name, id, kind, token     string
+	name, id, kind            string
 	status, execution, reason string
 	want                      content
 	changes                   []change
-	imported                  map[string]bool
+	imported                  map[string]string // types by logical ids
 	created, ready            time.Time
 	failure                   string // why it will have failed when it is ready, "" if it will not
 }
@@ -31,76 +31,60 @@ type change struct {
 }
 
 // createChangeSet is CreateChangeSet.
-func (a *AWS) createChangeSet(c call) (result, error) {
-	name, kind := c.text("StackName"), c.text("ChangeSetType")
-	s := a.find(name)
+func (a *AWS) createChangeSet(s *stack, c call) (result, *Answer) {
+	stackName, name, kind := c.text("StackName"), c.text("ChangeSetName"), c.text("ChangeSetType")
 	isNew := s == nil || s.status == "REVIEW_IN_PROGRESS"
 	switch {
 	case kind == "CREATE" && !isNew:
-		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("Stack [%s] already exists and cannot be created again with the changeSet [%s].", name, c.text("ChangeSetName"))}
+		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("Stack [%s] already exists and cannot be created again with the changeSet [%s].", stackName, name)}
 	case kind == "UPDATE" && s == nil:
-		return nil, invalid("Stack [%s] does not exist", name)
+		return nil, invalid("Stack [%s] does not exist", stackName)
 	case !isNew && !s.canUpdate():
-		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
+		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.ID, s.status)
 	}
-	added := s == nil
-	if added {
-		s = a.newStack(name)
+	of := s
+	if s == nil {
+		of = a.newStack(stackName)
 	}
-	want, err := a.wanted(c, s)
-	if err != nil {
-		if added {
-			a.stacks = a.stacks[:len(a.stacks)-1]
-		}
-		return nil, err
+	want, problem := a.wanted(c, of)
+	if problem != nil {
+		return nil, problem
 	}
-	if added {
-		a.record(s, nil, "REVIEW_IN_PROGRESS", "User Initiated")
-	}
-	if same := s.changeSets[c.text("ChangeSetName")]; same != nil && same.token != "" && same.token == c.text("ClientToken") {
-		return result{"Id": same.id, "StackId": s.id}, nil // the request is sent again
-	} else if same != nil {
-		return nil, &Answer{400, "AlreadyExistsException", fmt.Sprintf("ChangeSet %s already exists", c.text("ChangeSetName"))}
+	if s == nil {
+		a.stacks = append(a.stacks, of)
+		a.record(of, &of.resource, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	set := &changeSet{
-		name: c.text("ChangeSetName"), kind: kind, token: c.text("ClientToken"), status: "CREATE_PENDING", execution: "UNAVAILABLE",
-		want: want, imported: map[string]bool{}, created: a.now(), ready: a.now().Add(a.pace),
+		name: name, kind: kind, status: "CREATE_PENDING", execution: "UNAVAILABLE", id: strings.Replace(of.ID, ":stack/"+stackName, ":changeSet/"+name, 1),
+		want: want, imported: c.pairs("ResourcesToImport", ".LogicalResourceId", ".ResourceType"), created: a.now(), ready: a.now().Add(a.pace),
 	}
-	set.id = strings.Replace(s.id, ":stack/"+s.name, ":changeSet/"+set.name, 1)
-	if err := a.examine(c, s, set); err != nil {
-		return nil, err
+	if problem := a.examine(of, set); problem != nil {
+		return nil, problem
 	}
-	s.changeSets[set.name] = set
-	return result{"Id": set.id, "StackId": s.id}, nil
+	of.changeSets[name] = set
+	return result{"Id": set.id, "StackId": of.ID}, nil
 }
 
 // examine finds out what a change set does, and whether it can be executed.
-func (a *AWS) examine(c call, s *stack, set *changeSet) error {
-	for n := 1; c.text(fmt.Sprintf("ResourcesToImport.member.%d.LogicalResourceId", n)) != ""; n++ {
-		set.imported[c.text(fmt.Sprintf("ResourcesToImport.member.%d.LogicalResourceId", n))] = true
-	}
+func (a *AWS) examine(s *stack, set *changeSet) *Answer {
 	for _, r := range set.want.resources {
-		if s.resource(r.logical) == nil && a.taken(r) {
-			if c.text("ImportExistingResources") == "true" {
-				set.imported[r.logical] = true
-			} else if !set.imported[r.logical] && a.early {
-				set.failure = "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. " +
-					"To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information."
-			}
-		}
-		if set.imported[r.logical] && r.deletion == "" {
+		isImported := set.imported[r.logical] != ""
+		if isImported && r.deletion == "" {
 			return invalid("Resources %s is missing DeletionPolicy attribute. All resources to import must have a DeletionPolicy attribute.", r.logical)
+		}
+		if a.early && !isImported && s.find(r.logical) == nil && a.taken(r) {
+			set.failure = "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. " +
+				"To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information."
 		}
 	}
 	set.changes = changesOf(&s.content, &set.want, set.imported)
-	if a.rejection != "" {
-		set.failure, a.rejection = a.rejection, ""
-	}
-	same := s.template != nil && maps.Equal(s.tags, set.want.tags) && maps.Equal(s.outputs(&s.content), s.outputs(&set.want))
-	if len(set.changes) == 0 && same {
-		if a.noUpdates {
-			return invalid("No updates are to be performed.")
-		}
+	same := maps.Equal(s.tags, set.want.tags) && maps.Equal(s.outputs(&s.content), s.outputs(&set.want))
+	switch rejection := a.failure("propose", s.logical); {
+	case rejection != "":
+		set.failure = rejection
+	case len(set.changes) == 0 && same && a.noUpdates:
+		return invalid("No updates are to be performed.")
+	case len(set.changes) == 0 && same:
 		set.failure = "The submitted information didn't contain changes. Submit different information to create a change set."
 	}
 	return nil
@@ -110,11 +94,11 @@ func (a *AWS) examine(c call, s *stack, set *changeSet) error {
 var taggable = []string{tableKind, functionKind, bucketKind, "AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Logs::LogGroup"}
 
 // changesOf returns the differences between what a stack is and what it is to be.
-func changesOf(before, want *content, imported map[string]bool) (changes []change) {
+func changesOf(before, want *content, imported map[string]string) (changes []change) {
 	for _, r := range want.resources {
-		old := before.resource(r.logical)
+		old := before.find(r.logical)
 		switch {
-		case old == nil && imported[r.logical]:
+		case old == nil && imported[r.logical] != "":
 			changes = append(changes, change{action: "Import", resource: r, physical: r.ID})
 			continue
 		case old == nil:
@@ -132,7 +116,7 @@ func changesOf(before, want *content, imported map[string]bool) (changes []chang
 		}
 	}
 	for _, r := range slices.Backward(before.resources) {
-		if want.resource(r.logical) == nil {
+		if want.find(r.logical) == nil {
 			changes = append(changes, change{action: "Remove", resource: r, physical: r.ID})
 		}
 	}
@@ -152,61 +136,44 @@ func differing(before, after map[string]any) (names []string) {
 }
 
 // changeSet returns a request's change set in its present status.
-func (a *AWS) changeSet(c call) (*stack, *changeSet, error) {
+func (a *AWS) changeSet(s *stack, c call) (*changeSet, *Answer) {
 	name := c.text("ChangeSetName")
-	for _, s := range slices.Backward(a.stacks) {
-		for _, set := range s.changeSets {
-			if set.id != name && (set.name != name || c.text("StackName") != s.name && c.text("StackName") != s.id) {
-				continue
-			}
-			if set.status == "CREATE_PENDING" && !a.now().Before(set.ready) {
-				set.status, set.execution = "CREATE_COMPLETE", "AVAILABLE"
-				if set.failure != "" {
-					set.status, set.execution, set.reason = "FAILED", "UNAVAILABLE", set.failure
-				}
-			}
-			return s, set, nil
+	for _, set := range s.changeSets {
+		if set.id != name && set.name != name {
+			continue
 		}
+		if set.status == "CREATE_PENDING" && !a.now().Before(set.ready) {
+			set.status, set.execution = "CREATE_COMPLETE", "AVAILABLE"
+			if set.failure != "" {
+				set.status, set.execution, set.reason = "FAILED", "UNAVAILABLE", set.failure
+			}
+		}
+		return set, nil
 	}
-	return nil, nil, &Answer{404, "ChangeSetNotFound", "ChangeSet [" + name + "] does not exist"}
+	return nil, &Answer{404, "ChangeSetNotFound", "ChangeSet [" + name + "] does not exist"}
 }
 
 // executeChangeSet is ExecuteChangeSet.
-func (a *AWS) executeChangeSet(c call) (result, error) {
-	s, set, err := a.changeSet(c)
+func (a *AWS) executeChangeSet(s *stack, c call) (result, *Answer) {
+	set, problem := a.changeSet(s, c)
 	switch {
-	case err != nil && a.executed(c):
-		return nil, nil // the request is sent again
-	case err != nil:
-		return nil, err
+	case problem != nil:
+		return nil, problem
 	case set.status != "CREATE_COMPLETE":
 		return nil, &Answer{400, "InvalidChangeSetStatus", fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", set.id, set.status)}
 	case s.inProgress() && s.status != "REVIEW_IN_PROGRESS":
-		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
+		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.ID, s.status)
 	}
 	clear(s.changeSets) // the others were made for what the stack no longer is
-	s.token, s.executed = c.text("ClientRequestToken"), c.text("ChangeSetName")
-	if set.kind == "CREATE" {
-		a.create(s, set.want, set.imported)
-	} else {
-		a.update(s, set.want, set.imported, set.kind)
-	}
+	s.token = c.text("ClientRequestToken")
+	a.apply(s, set.want, set.imported, set.kind)
 	return nil, nil
 }
 
-// executed reports whether the same request was made before.
-func (a *AWS) executed(c call) bool {
-	token := c.text("ClientRequestToken")
-	return token != "" && slices.ContainsFunc(a.stacks, func(s *stack) bool { return s.token == token && s.executed == c.text("ChangeSetName") })
-}
-
-// deleteChangeSet is DeleteChangeSet.
-func (a *AWS) deleteChangeSet(c call) (result, error) {
-	s, set, err := a.changeSet(c)
-	if err == nil {
+// deleteChangeSet is DeleteChangeSet, which succeeds even if there is none.
+func (a *AWS) deleteChangeSet(s *stack, c call) (result, *Answer) {
+	if set, problem := a.changeSet(s, c); problem == nil {
 		delete(s.changeSets, set.name)
-	} else if a.find(c.text("StackName")) != nil {
-		err = nil // as AWS has it
 	}
-	return nil, err
+	return nil, nil
 }

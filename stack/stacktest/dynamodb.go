@@ -13,20 +13,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // tableRequest is what is understood of a request to DynamoDB.
 type tableRequest struct {
-	TableName                 string
-	DeletionProtectionEnabled *bool
-	Key, Item                 values
-	ConditionExpression       *string
-	UpdateExpression          string
-	ExpressionAttributeNames  map[string]string
-	ExpressionAttributeValues values
+	TableName, IndexName, UpdateExpression string
+	DeletionProtectionEnabled              *bool
+	Key, Item, ExpressionAttributeValues   values
+	ExpressionAttributeNames               map[string]string
+	RequestItems                           map[string]struct{ Keys []values }
+	TransactItems                          []map[string]tableRequest
 }
 
 // values are the attributes of a record, as JSON has them.
@@ -38,24 +35,22 @@ func keyOf(record values) string { return fmt.Sprint(record["PK"]["S"], " ", rec
 func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	body, err := io.ReadAll(r.Body)
-	var requests []Request
+	var q tableRequest
 	if err == nil {
-		requests, err = DynamoDBRequests(operation, body, func(name string) string { return arnOf(Region, tableKind, shortName(name)) })
+		err = json.Unmarshal(body, &q)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	var request tableRequest
-	_ = json.Unmarshal(body, &request) // the rest is for the DynamoDB behind
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	answer := a.nextAnswer(operation)
 	a.catchUp()
 	if answer == nil {
-		a.authorize(requests...)
+		a.authorize(q.authorized(operation, func(name string) string { return arnOf(Region, tableKind, shortName(name)) })...)
 	}
-	name := shortName(request.TableName)
+	name := shortName(q.TableName)
 	e := a.existing[tableKind+" "+name]
 	if answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" { // which DynamoDB Local does not know
 		a.lock.Unlock()
@@ -65,7 +60,7 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	} else {
 		var result any
 		if answer == nil {
-			result, answer = e.answer(name, operation, request)
+			result, answer = e.answer(name, operation, q)
 		}
 		if answer != nil {
 			writeJSON(w, answer.Status, map[string]string{"__type": "com.amazonaws.dynamodb.v20120810#" + answer.Code, "message": answer.Message})
@@ -76,20 +71,23 @@ func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case operation == "DeleteTable" && !e.protected():
 		delete(a.existing, tableKind+" "+name)
-	case operation == "UpdateTable" && e != nil && request.DeletionProtectionEnabled != nil:
-		e.properties["DeletionProtectionEnabled"] = *request.DeletionProtectionEnabled
+	case operation == "UpdateTable" && e != nil && q.DeletionProtectionEnabled != nil:
+		e.properties["DeletionProtectionEnabled"] = *q.DeletionProtectionEnabled
 	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that has gone reads nothing
 }
 
 func shortName(nameOrARN string) string { return nameOrARN[strings.LastIndex(nameOrARN, "/")+1:] }
 
 // answer answers for a table without a DynamoDB behind it; nil is a table that does not exist.
-func (e *existing) answer(name, operation string, request tableRequest) (map[string]any, *Answer) {
+func (e *existing) answer(name, operation string, q tableRequest) (map[string]any, *Answer) {
 	fails := func(code, message string) (map[string]any, *Answer) {
 		return nil, &Answer{http.StatusBadRequest, code, message}
-	}
-	if e == nil && operation == "DescribeContinuousBackups" { // of a table that only the DynamoDB behind has
-		e = &existing{}
 	}
 	switch {
 	case operation == "TransactWriteItems": // whose effects nobody reads
@@ -97,14 +95,12 @@ func (e *existing) answer(name, operation string, request tableRequest) (map[str
 		return fails("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
 	case operation == "DeleteTable" && e.protected():
 		return fails("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
-	case operation == "PutItem" && request.ConditionExpression != nil && e.items[keyOf(request.Item)] != nil:
-		return fails("ConditionalCheckFailedException", "The conditional request failed")
 	case operation == "GetItem":
-		return map[string]any{"Item": e.items[keyOf(request.Key)]}, nil
+		return map[string]any{"Item": e.items[keyOf(q.Key)]}, nil
 	case operation == "PutItem":
-		e.items[keyOf(request.Item)] = request.Item
+		e.items[keyOf(q.Item)] = q.Item
 	case operation == "UpdateItem":
-		e.update(request)
+		e.update(q)
 	case operation == "DescribeTable":
 		return map[string]any{"Table": e.description(name)}, nil
 	case operation == "DescribeTimeToLive":
@@ -123,15 +119,15 @@ func (e *existing) answer(name, operation string, request tableRequest) (map[str
 var setting = regexp.MustCompile(`(#\w+) = (if_not_exists\(#\w+, )?(:\w+)`)
 
 // update changes a record, if the expression only sets attributes to values.
-func (e *existing) update(request tableRequest) {
-	record := maps.Clone(request.Key)
-	maps.Copy(record, e.items[keyOf(request.Key)])
-	for _, part := range setting.FindAllStringSubmatch(request.UpdateExpression, -1) {
-		if name := request.ExpressionAttributeNames[part[1]]; part[2] == "" || record[name] == nil {
-			record[name] = request.ExpressionAttributeValues[part[3]]
+func (e *existing) update(q tableRequest) {
+	record := maps.Clone(q.Key)
+	maps.Copy(record, e.items[keyOf(q.Key)])
+	for _, part := range setting.FindAllStringSubmatch(q.UpdateExpression, -1) {
+		if name := q.ExpressionAttributeNames[part[1]]; part[2] == "" || record[name] == nil {
+			record[name] = q.ExpressionAttributeValues[part[3]]
 		}
 	}
-	e.items[keyOf(request.Key)] = record
+	e.items[keyOf(q.Key)] = record
 }
 
 // description is the answer of DescribeTable, without what a table does not have.
@@ -191,22 +187,21 @@ func limiterTable(name string) map[string]any {
 	}
 }
 
-// createTable creates a table in the DynamoDB behind, if there is one.
-func (a *AWS) createTable(properties map[string]any) error {
+// createTable creates a table in the DynamoDB behind, if there is one. The table has no tags, backups or encryption there.
+func (a *AWS) createTable(e *existing) error {
 	if a.tables == nil {
 		return nil
 	}
-	of := maps.Clone(properties)
-	for _, name := range []string{"PointInTimeRecoverySpecification", "TimeToLiveSpecification", "SSESpecification", "StreamSpecification", "Tags"} {
-		delete(of, name)
+	of := maps.Clone(e.properties)
+	delete(of, "SSESpecification")
+	delete(of, "Tags")
+	if view := e.at("StreamSpecification", "StreamViewType"); view != nil {
+		of["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": view}
 	}
 	var in dynamodb.CreateTableInput
 	text, err := json.Marshal(of)
 	if err == nil {
 		err = json.Unmarshal(text, &in)
-	}
-	if view := mapping(properties["StreamSpecification"])["StreamViewType"]; view != nil {
-		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewType(view.(string))}
 	}
 	if err == nil {
 		_, err = a.tables.CreateTable(context.Background(), &in)

@@ -10,10 +10,8 @@ import (
 
 // Errors that say how to run what is skipped.
 var (
-	errNotAsked   = errors.New("not asked for: run `make test`, or set " + alltests.Variable + "=1")
-	errNoPython   = errors.New("run `make setup`, which installs it with Python 3.11 or newer")
-	errNoNode     = errors.New("run `make setup`, which installs it with Node 18 or newer and npm")
-	errNoProvider = errors.New("run `make setup`, which fetches them with npm")
+	errNotAsked     = errors.New("not asked for: run `make test`, or set " + alltests.Variable + "=1")
+	errNotInstalled = errors.New("run `make setup`, which installs it with Python 3.11, Node 18 and npm, or newer")
 )
 
 // Answer is an error that AWS answers a request with.
@@ -38,6 +36,6 @@ var (
 )
 
 // invalid returns the error that CloudFormation has for nearly everything.
-func invalid(format string, args ...any) error {
+func invalid(format string, args ...any) *Answer {
 	return &Answer{http.StatusBadRequest, "ValidationError", fmt.Sprintf(format, args...)}
 }

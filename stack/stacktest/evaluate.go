@@ -44,7 +44,7 @@ type absent struct{}
 
 // holds reports whether a condition holds; "" always does.
 func (s *scope) holds(condition string) bool {
-	return condition == "" || s.evaluate(s.conditions[condition]) == any(true)
+	return condition == "" || s.evaluate(s.Conditions[condition]) == any(true)
 }
 
 // evaluate returns the value of an expression: map[string]any, []any or a scalar. It knows the functions that the project's
@@ -108,11 +108,11 @@ func (s *scope) named(name string) any {
 		return value
 	}
 	logical, attribute, _ := strings.Cut(name, ".")
-	i := slices.IndexFunc(s.resources, func(d declared) bool { return d.logical == logical })
-	if i < 0 {
+	d, ok := s.Resources[logical]
+	if !ok {
 		return absent{} // AWS::NoValue
 	}
-	kind, id := s.resources[i].kind, s.physical(s.resources[i])
+	kind, id := d.Type, s.physical(logical)
 	switch attribute {
 	case "Arn":
 		return arnOf(s.region, kind, id)
@@ -132,12 +132,13 @@ var nameOf = map[string]string{
 }
 
 // physical returns the id of a resource: the name that its properties give it, or one that is made up for the stack.
-func (s *scope) physical(d declared) string {
-	name, ok := s.evaluate(d.properties[nameOf[d.kind]]).(string)
+func (s *scope) physical(logical string) string {
+	d := s.Resources[logical]
+	name, ok := s.evaluate(d.Properties[nameOf[d.Type]]).(string)
 	if !ok {
-		name = s.stack + "-" + d.logical + "-0123456789AB"
+		name = s.stack + "-" + logical + "-0123456789AB"
 	}
-	switch d.kind {
+	switch d.Type {
 	case "AWS::IAM::ManagedPolicy":
 		return "arn:" + s.values["AWS::Partition"] + ":iam::" + Account + ":policy/" + name
 	case "AWS::SQS::Queue":
@@ -176,13 +177,13 @@ type Rendered struct {
 // resources whose condition does not hold are left out. It creates nothing.
 func Render(t testing.TB, body, stackName string, parameters map[string]string, region string) map[string]Rendered {
 	t.Helper()
-	of, err := parseTemplate(body)
-	if err != nil {
-		t.Fatal(err)
+	of, problem := parseTemplate(body)
+	var values map[string]string
+	if problem == nil {
+		values, problem = of.complete(parameters)
 	}
-	values, err := of.complete(parameters)
-	if err != nil {
-		t.Fatal(err)
+	if problem != nil {
+		t.Fatal(problem)
 	}
 	all := map[string]Rendered{}
 	for _, r := range newScope(of, stackName, region, values).render() {
@@ -193,10 +194,11 @@ func Render(t testing.TB, body, stackName string, parameters map[string]string, 
 
 // render returns the resources whose condition holds.
 func (s *scope) render() (all []*resource) {
-	for _, d := range s.resources {
-		if s.holds(d.condition) {
-			id := s.physical(d)
-			all = append(all, &resource{declared: d, Rendered: Rendered{d.kind, id, arnOf(s.region, d.kind, id), mapping(s.evaluate(d.properties))}})
+	for _, logical := range s.order {
+		if d := s.Resources[logical]; s.holds(d.Condition) {
+			id := s.physical(logical)
+			of := Rendered{d.Type, id, arnOf(s.region, d.Type, id), mapping(s.evaluate(d.Properties))}
+			all = append(all, &resource{logical: logical, deletion: d.DeletionPolicy, Rendered: of})
 		}
 	}
 	return all

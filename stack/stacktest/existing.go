@@ -1,15 +1,11 @@
 package stacktest
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 )
 
@@ -53,9 +49,11 @@ func (a *AWS) createResource(r *resource) (reason string) {
 			err = a.buckets.SetVersioningConfiguration(r.ID, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
 		}
 	case tableKind:
-		err = a.createTable(e.properties)
+		err = a.createTable(e)
 	case functionKind:
-		err = a.load(e)
+		if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
+			return "Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""
+		}
 	default:
 		return ""
 	}
@@ -102,51 +100,22 @@ func (a *AWS) deleteResource(r *resource) (reason string) {
 		}
 	case r.Type == tableKind && a.existing[r.Type+" "+r.ID].protected():
 		return "Resource handler returned message: \"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.\" (Service: DynamoDb, Status Code: 400, HandlerErrorCode: InvalidRequest)"
-	case r.Type == tableKind && a.tables != nil:
-		_, _ = a.tables.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &r.ID}) // it may be gone
 	}
 	delete(a.existing, r.Type+" "+r.ID)
 	return ""
 }
 
-func (e *existing) protected() bool { return e != nil && e.isOn("DeletionProtectionEnabled") }
+func (e *existing) protected() bool { return e.isOn("DeletionProtectionEnabled") }
 
 // at returns a property, or a part of it, nil if there is none.
 func (e *existing) at(names ...string) any {
-	var v any = e.properties
-	for _, name := range names {
-		v = mapping(v)[name]
+	if e == nil {
+		return nil
 	}
-	return v
+	return at(e.properties, names...)
 }
 
 func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
-
-// load checks that there is the code of a function.
-func (a *AWS) load(e *existing) error {
-	if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
-		return &Answer{400, "Resource handler returned message", "\"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""}
-	}
-	return nil
-}
-
-// fetch reads an object by its URL.
-func (a *AWS) fetch(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", err
-	}
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
-	if host, _, virtual := strings.Cut(u.Host, ".s3."); virtual {
-		bucket, key = host, strings.TrimPrefix(u.Path, "/")
-	}
-	object, err := a.buckets.GetObject(bucket, key, nil)
-	if err != nil {
-		return "", invalid("S3 error: The specified key does not exist.")
-	}
-	body, err := io.ReadAll(object.Contents)
-	return string(body), err
-}
 
 // Keep creates a table, a bucket or a function outside of any stack, like those that a deleted stack leaves.
 func (a *AWS) Keep(kind, name string) {
@@ -181,10 +150,7 @@ func (a *AWS) Exists(kind, name string) bool {
 // Parts of it are named with dots between them.
 func (a *AWS) Property(kind, name, property string) any {
 	defer a.enter()()
-	if e := a.existing[kind+" "+name]; e != nil {
-		return e.at(strings.Split(property, ".")...)
-	}
-	return nil
+	return a.existing[kind+" "+name].at(strings.Split(property, ".")...)
 }
 
 // Objects returns the keys of the objects in a bucket, in order.

@@ -8,7 +8,6 @@ type faults struct {
 	answers   map[string][]*Answer // by action, for its next requests
 	hooks     map[string]func(n int)
 	failures  map[string]string // by step and logical id
-	rejection string
 	early     bool
 	noUpdates bool
 }
@@ -61,14 +60,11 @@ func (a *AWS) On(action string, hook func(n int)) {
 	a.change(func(f *faults) { f.hooks[action] = hook })
 }
 
-// Fail makes the next step of a resource fail for a reason: create, update, delete, or roll back. The deletion of a bucket with
-// objects fails anyway.
+// Fail makes the next step of a resource fail for a reason: create, update, delete, or roll back. The step propose of a stack
+// is its next change set. The deletion of a bucket with objects fails anyway.
 func (a *AWS) Fail(step, logical, reason string) {
 	a.change(func(f *faults) { f.failures[step+" "+logical] = reason })
 }
-
-// Reject makes the next change set fail for a reason.
-func (a *AWS) Reject(reason string) { a.change(func(f *faults) { f.rejection = reason }) }
 
 // ValidateEarly makes change sets fail if their resources exist outside of the stack. Otherwise only their execution fails.
 func (a *AWS) ValidateEarly() { a.change(func(f *faults) { f.early = true }) }

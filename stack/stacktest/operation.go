@@ -93,57 +93,85 @@ func failedTo(verb string, logical ...string) string {
 	return "The following resource(s) failed to " + verb + ": [" + strings.Join(logical, ", ") + "]. "
 }
 
-// create creates a stack's resources, and deletes them if one fails.
-func (a *AWS) create(s *stack, want content, imported map[string]bool) {
+// apply makes a stack what it is to be. The verb is CREATE, UPDATE or IMPORT.
+func (a *AWS) apply(s *stack, want content, imported map[string]string, verb string) {
 	a.begin(s, func(wait pause) {
+		changes := changesOf(&s.content, &want, imported)
+		s.before = s.copied()
 		s.template, s.parameters, s.tags = want.template, want.parameters, want.tags
-		a.record(s, nil, "CREATE_IN_PROGRESS", "User Initiated")
-		if failed := a.createAll(s, want.resources, imported, wait); failed != "" {
-			a.record(s, nil, "ROLLBACK_IN_PROGRESS", failedTo("create", failed)+"Rollback requested by user.")
-			if left := a.deleteAll(s, true, wait); len(left) > 0 {
-				a.record(s, nil, "ROLLBACK_FAILED", failedTo("delete", left...))
+		if verb != "CREATE" {
+			s.updated = a.now()
+		}
+		a.record(s, &s.resource, verb+"_IN_PROGRESS", "User Initiated")
+		for i, ch := range changes {
+			if a.carryOut(s, ch, wait) {
+				continue
+			}
+			if reason := failedTo(strings.ToLower(verb), ch.resource.logical); verb == "CREATE" {
+				a.abandon(s, changes[i+1:], reason, wait)
 			} else {
-				a.record(s, nil, "ROLLBACK_COMPLETE", "")
+				a.rollBack(s, reason, nil, wait)
 			}
 			return
 		}
-		a.record(s, nil, "CREATE_COMPLETE", "")
+		if verb == "UPDATE" {
+			a.record(s, &s.resource, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
+			for _, ch := range changes {
+				if ch.action == "Remove" {
+					a.deleteOne(s, ch.resource, false, wait)
+				}
+			}
+			wait(a.pace)
+		}
+		a.record(s, &s.resource, verb+"_COMPLETE", "")
 	})
 }
 
-// createAll creates or imports resources until one fails, whose logical id it returns.
-func (a *AWS) createAll(s *stack, all []*resource, imported map[string]bool, wait pause) (failed string) {
-	for i, want := range all {
-		r := *want
+// carryOut adds, imports or changes a resource. It returns false if that fails.
+func (a *AWS) carryOut(s *stack, ch change, wait pause) bool {
+	r := *ch.resource
+	switch ch.action {
+	case "Modify":
+		return a.modify(s, ch, wait)
+	case "Import":
 		s.resources = append(s.resources, &r)
-		if imported[r.logical] {
-			a.authorize(HandlerRequests("read", r.Rendered)...)
-			a.claim(&r)
-			a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
-			wait(a.pace)
-			a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
-			continue
-		}
+		a.authorize(HandlerRequests("read", r.Rendered)...)
+		a.claim(&r)
+		a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
+		wait(a.pace)
+		a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
+	case "Add":
+		s.resources = append(s.resources, &r)
 		r.ID = ""
 		a.record(s, &r, "CREATE_IN_PROGRESS", "")
 		wait(a.pace / 2)
-		r.ID = want.ID
+		r.ID = ch.resource.ID
 		a.record(s, &r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
 		wait(a.pace - a.pace/2)
 		if reason := a.createResource(&r); reason != "" {
 			a.record(s, &r, "CREATE_FAILED", reason)
 			s.drop(&r)
-			if i+1 < len(all) { // which was begun meanwhile
-				next := *all[i+1]
-				next.ID = ""
-				a.record(s, &next, "CREATE_IN_PROGRESS", "")
-				a.record(s, &next, "CREATE_FAILED", "Resource creation cancelled")
-			}
-			return r.logical
+			return false
 		}
 		a.record(s, &r, "CREATE_COMPLETE", "")
 	}
-	return ""
+	return true
+}
+
+// abandon deletes the resources of a stack that cannot be created. Of those that are missing, the next was begun meanwhile.
+func (a *AWS) abandon(s *stack, missing []change, reason string, wait pause) {
+	if len(missing) > 0 {
+		next := *missing[0].resource
+		next.ID = ""
+		a.record(s, &next, "CREATE_IN_PROGRESS", "")
+		a.record(s, &next, "CREATE_FAILED", "Resource creation cancelled")
+	}
+	a.record(s, &s.resource, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
+	if left := a.deleteAll(s, true, wait); len(left) > 0 {
+		a.record(s, &s.resource, "ROLLBACK_FAILED", failedTo("delete", left...))
+	} else {
+		a.record(s, &s.resource, "ROLLBACK_COMPLETE", "")
+	}
 }
 
 // deleteAll deletes all resources of a stack, the newest first, and returns those that cannot be deleted.
@@ -172,43 +200,9 @@ func (a *AWS) deleteOne(s *stack, r *resource, creating bool, wait pause) bool {
 	return true
 }
 
-// update changes a stack. The verb is UPDATE or IMPORT.
-func (a *AWS) update(s *stack, want content, imported map[string]bool, verb string) {
-	a.begin(s, func(wait pause) {
-		changes := changesOf(&s.content, &want, imported)
-		s.before = s.copied()
-		s.template, s.parameters, s.tags, s.updated = want.template, want.parameters, want.tags, a.now()
-		a.record(s, nil, verb+"_IN_PROGRESS", "User Initiated")
-		var removed []*resource
-		for _, ch := range changes {
-			failed := ""
-			switch ch.action {
-			case "Remove":
-				removed = append(removed, ch.resource)
-			case "Modify":
-				failed = a.modify(s, ch, wait)
-			default:
-				failed = a.createAll(s, []*resource{ch.resource}, imported, wait)
-			}
-			if failed != "" {
-				a.rollBack(s, failedTo(strings.ToLower(verb), failed), nil, wait)
-				return
-			}
-		}
-		if verb == "UPDATE" {
-			a.record(s, nil, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-			for _, r := range removed {
-				a.deleteOne(s, r, false, wait)
-			}
-			wait(a.pace)
-		}
-		a.record(s, nil, verb+"_COMPLETE", "")
-	})
-}
-
-// modify changes one resource, and returns its logical id if that fails.
-func (a *AWS) modify(s *stack, ch change, wait pause) (failed string) {
-	r, reason := s.resource(ch.resource.logical), ""
+// modify changes one resource. It returns false if that fails.
+func (a *AWS) modify(s *stack, ch change, wait pause) bool {
+	r, reason := s.find(ch.resource.logical), ""
 	if ch.replacement == "True" {
 		reason = "Requested update requires the creation of a new physical resource; hence creating one."
 	}
@@ -220,49 +214,46 @@ func (a *AWS) modify(s *stack, ch change, wait pause) (failed string) {
 	}
 	if reason != "" {
 		a.record(s, r, "UPDATE_FAILED", reason)
-		return r.logical
+		return false
 	}
-	r.declared, r.ID, r.Properties = ch.resource.declared, ch.resource.ID, ch.resource.Properties
+	r.deletion, r.Rendered = ch.resource.deletion, ch.resource.Rendered
 	a.authorize(HandlerRequests("update", r.Rendered)...)
 	a.updateResource(r)
 	a.record(s, r, "UPDATE_COMPLETE", "")
-	return ""
+	return true
 }
 
 // rollBack returns a stack to what it was before its update, unless something fails that is not skipped.
-func (a *AWS) rollBack(s *stack, reason string, skipped []string, wait pause) {
-	a.record(s, nil, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
+func (a *AWS) rollBack(s *stack, reason string, skipped map[string]string, wait pause) {
+	a.record(s, &s.resource, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
 	s.template, s.parameters, s.tags = s.before.template, s.before.parameters, s.before.tags
-	var added []*resource
 	for _, r := range s.resources {
-		before := s.before.resource(r.logical)
-		if before == nil {
-			added = append(added, r)
-			continue
-		}
-		if reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
+		before := s.before.find(r.logical)
+		if before == nil || reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
 			continue
 		}
 		a.record(s, r, "UPDATE_IN_PROGRESS", "")
 		wait(a.pace)
-		if reason := a.failure("roll back", r.logical); reason != "" && !slices.Contains(skipped, r.logical) {
+		if reason := a.failure("roll back", r.logical); reason != "" && skipped[r.logical] == "" {
 			a.record(s, r, "UPDATE_FAILED", reason)
-			a.record(s, nil, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))
+			a.record(s, &s.resource, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))
 			return
 		}
 		*r = *before
 		a.updateResource(r)
 		a.record(s, r, "UPDATE_COMPLETE", "")
 	}
-	a.record(s, nil, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
-	for _, r := range added {
-		a.deleteOne(s, r, true, wait)
+	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
+	for _, r := range slices.Clone(s.resources) {
+		if s.before.find(r.logical) == nil {
+			a.deleteOne(s, r, true, wait)
+		}
 	}
-	a.record(s, nil, "UPDATE_ROLLBACK_COMPLETE", "")
+	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE", "")
 }
 
 // end records that a stack is deleted.
 func (a *AWS) end(s *stack) {
-	a.record(s, nil, "DELETE_COMPLETE", "")
+	a.record(s, &s.resource, "DELETE_COMPLETE", "")
 	s.deleted = a.now()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"testing"
@@ -29,9 +30,7 @@ func (q Request) With(key string, values ...string) Request {
 		return q
 	}
 	all := map[string][]string{key: values}
-	for k, v := range q.Context {
-		all[k] = v
-	}
+	maps.Copy(all, q.Context)
 	q.Context = all
 	return q
 }
@@ -92,7 +91,10 @@ func ParsePolicy(t testing.TB, document any) (p Policy) {
 // in it.
 func (p Policy) Allows(t testing.TB, q Request) bool {
 	t.Helper()
-	answer := simulate(t, tool(t, "iam-simulate", nodeFolder), p, q)
+	answer, err := simulate(installed(t, "iam-simulate", "node", nodePackages), p, q)
+	if err != nil {
+		t.Fatalf("the simulator of policies: %v: %v", err, q)
+	}
 	if answer != "Allowed" && answer != "ImplicitlyDenied" && answer != "ExplicitlyDenied" {
 		t.Errorf("%v: %s", q, answer)
 	}

@@ -5,8 +5,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	_ "embed" // for the files beside this one
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,13 +15,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 //go:embed requirements.txt
-var requirements []byte
+var requirements string
 
 //go:embed provider.txt
 var provider string
@@ -28,34 +28,28 @@ var provider string
 //go:embed serve_moto.py
 var motoServer string
 
+// start starts a program that ends when its standard input does. The input ends with this process.
+func start(command *exec.Cmd) (in io.Writer, out *bufio.Reader, err error) {
+	in, noInput := command.StdinPipe()
+	output, noOutput := command.StdoutPipe()
+	err = errors.Join(noInput, noOutput, command.Start())
+	return in, bufio.NewReader(output), err
+}
+
 // Moto starts an account of Python's moto and returns its endpoint, which serves all services. It ends with the test, or with
 // the test process. Without moto the test is skipped or fails: see the package comment.
 func Moto(t testing.TB) (endpoint string) {
 	t.Helper()
-	command := exec.Command(Python(t, "moto", "python"), "-I", "-c", motoServer)
+	command := exec.CommandContext(t.Context(), Python(t, "moto", "python"), "-I", "-c", motoServer) // killed with the test
 	var complaint bytes.Buffer
 	command.Stderr = &complaint
-	in, err := command.StdinPipe() // whose end it ends with
+	_, out, err := start(command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := command.StdoutPipe()
+	t.Cleanup(func() { _ = command.Wait() })
+	port, err := out.ReadString('\n')
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Kill() }) // of a start that hangs
-	port, err := bufio.NewReader(out).ReadString('\n')
-	kill.Stop()
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = command.Process.Kill() // it has nothing to lose
-		_ = command.Wait()
-	})
-	if err != nil {
-		_ = command.Process.Kill()
 		_ = command.Wait()
 		t.Fatalf("moto does not start: %v\n%s", err, complaint.String())
 	}
@@ -76,10 +70,7 @@ func CfnLint(t testing.TB, files ...string) {
 // Without it the test is skipped or fails: see the package comment.
 func Python(t testing.TB, purpose, program string) string {
 	t.Helper()
-	return tool(t, purpose, func() (string, error) {
-		folder, err := installedFor("python", requirements, errNoPython)
-		return filepath.Join(folder, "bin", program), err
-	})
+	return filepath.Join(installed(t, purpose, "python", requirements), "bin", program)
 }
 
 // Provider returns the folder with the declarations of Terraform's AWS provider for kinds of blocks ("resource
@@ -87,58 +78,38 @@ func Python(t testing.TB, purpose, program string) string {
 func Provider(t testing.TB, kinds []string) (folder string) {
 	t.Helper()
 	slices.Sort(kinds)
-	list := []byte(provider + strings.Join(kinds, "\n") + "\n")
-	return tool(t, "terraform", func() (string, error) { return installedFor("terraform", list, errNoProvider) })
+	return installed(t, "terraform", "terraform", provider+strings.Join(kinds, "\n")+"\n")
 }
 
-// tool returns the path of something that a test needs for a purpose. These tests start programs that take seconds: they run
-// only if ZAE_LIMITER_TEST_ALL is set, as `make test` does, or if their purpose is required.
-func tool(t testing.TB, purpose string, find func() (string, error)) string {
+// notRun holds the lines that were printed about what was not run.
+var notRun sync.Map
+
+// installed returns the folder that `make setup` made for a list of packages, which a test needs for a purpose. These tests
+// start programs that take seconds: they run only if ZAE_LIMITER_TEST_ALL is set, or if their purpose is required. Of a test
+// that is skipped, a line on standard output says so, once.
+func installed(t testing.TB, purpose, kind, list string) (folder string) {
 	t.Helper()
-	required := alltests.Requires(purpose)
-	path, err := "", errNotAsked
-	if required || alltests.Asked() {
-		path, err = find()
+	sum := sha256.Sum256([]byte(list))
+	cache, err := os.UserCacheDir()
+	folder = filepath.Join(cache, "zae-limiter", fmt.Sprintf("%s-%x", kind, sum[:6]))
+	if err == nil {
+		_, err = os.Stat(filepath.Join(folder, "complete"))
 	}
+	required := alltests.Requires(purpose)
+	why := errNotInstalled
 	switch {
+	case !required && !alltests.Asked():
+		why = errNotAsked
 	case err == nil:
-		return path
+		return folder
 	case required:
-		t.Fatalf("%s has %s: %v", alltests.RequireVariable, purpose, err)
+		t.Fatalf("%s has %s: %v", alltests.RequireVariable, purpose, why)
 	}
 	test, _, _ := strings.Cut(t.Name(), "/")
-	missed(purpose, test, err)
-	t.Skipf("no %s: %v", purpose, err)
-	return ""
-}
-
-// told holds the lines that were printed about what was not run.
-var told struct {
-	lock  sync.Mutex
-	lines []string
-}
-
-// missed prints on standard output, once for each test, what is not run, why, and what to do.
-func missed(purpose, test string, why error) {
 	line := fmt.Sprintf("stacktest: not run: %s: no %s for tests; %v", test, purpose, why)
-	told.lock.Lock()
-	defer told.lock.Unlock()
-	if !slices.Contains(told.lines, line) {
-		told.lines = append(told.lines, line)
+	if _, again := notRun.LoadOrStore(line, true); !again {
 		fmt.Fprintln(os.Stdout, line)
 	}
-}
-
-// installedFor returns the folder that was made for a list of packages, if it is complete.
-func installedFor(kind string, list []byte, missing error) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", missing, err)
-	}
-	sum := sha256.Sum256(list)
-	folder := filepath.Join(cache, "zae-limiter", kind+"-"+hex.EncodeToString(sum[:])[:12])
-	if _, err := os.Stat(filepath.Join(folder, "complete")); err != nil {
-		return "", missing
-	}
-	return folder, nil
+	t.Skipf("no %s: %v", purpose, why)
+	return ""
 }

@@ -1,8 +1,6 @@
 package stacktest
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -22,108 +20,66 @@ type call struct {
 
 func (c call) text(name string) string { return c.form.Get(name) }
 
-// list returns NAME.member.1, NAME.member.2 and so on.
-func (c call) list(name string) (all []string) {
-	for n := 1; ; n++ {
-		v := c.form.Get(name + ".member." + strconv.Itoa(n))
-		if v == "" {
-			return all
-		}
-		all = append(all, v)
-	}
-}
-
-// pairs returns a list of keys with their values.
+// pairs returns two members of each entry in a list. The member "" is the entry itself, if it is a text.
 func (c call) pairs(name, key, value string) map[string]string {
 	all := map[string]string{}
 	for n := 1; ; n++ {
-		prefix := name + ".member." + strconv.Itoa(n) + "."
-		k := c.form.Get(prefix + key)
+		prefix := fmt.Sprintf("%s.member.%d", name, n)
+		k := c.text(prefix + key)
 		if k == "" {
 			return all
 		}
-		all[k] = c.form.Get(prefix + value)
+		all[k] = c.text(prefix + value)
 	}
 }
 
-// result is what an action answers, by the names of its members: texts, numbers, booleans, times, and lists of results.
-// What is zero is left out.
+// set returns the entries of a list of texts.
+func (c call) set(name string) map[string]string { return c.pairs(name, "", "") }
+
+// result is what a service answers, by the names of its members. What is zero is left out, except for pointers. A slice
+// becomes several elements of the same name, as in answers of S3.
 type result map[string]any
 
-// write appends the members as XML, in order.
-func (r result) write(b *bytes.Buffer) {
-	for _, name := range sorted(slices.Collect(maps.Keys(r))) {
-		switch v := r[name].(type) {
-		case []result:
-			element(b, name, func() {
-				for _, item := range v {
-					element(b, "member", func() { item.write(b) })
-				}
-			})
-		case result:
-			element(b, name, func() { v.write(b) })
-		case time.Time:
-			if !v.IsZero() {
-				element(b, name, func() { b.WriteString(v.UTC().Format("2006-01-02T15:04:05.000Z")) })
-			}
-		case *string: // which is there even if it is empty
-			element(b, name, func() { escape(b, *v) })
-		default:
-			if v != "" {
-				element(b, name, func() { escape(b, fmt.Sprint(v)) })
-			}
+// members is a list in an answer of CloudFormation.
+type members struct {
+	All []result `xml:"member"`
+}
+
+// MarshalXML implements [xml.Marshaler].
+func (r result) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	err := e.EncodeToken(start)
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		if v := r[name]; v != any("") && v != any(time.Time{}) {
+			err = errors.Join(err, e.EncodeElement(v, xml.StartElement{Name: xml.Name{Local: name}}))
 		}
 	}
+	return errors.Join(err, e.EncodeToken(start.End()))
 }
 
-func element(b *bytes.Buffer, name string, content func()) {
-	b.WriteString("<" + name + ">")
-	content()
-	b.WriteString("</" + name + ">")
-}
-
-func escape(b *bytes.Buffer, value string) { _ = xml.EscapeText(b, []byte(value)) } // a buffer takes all
-
-// writeXML answers with what an action returned.
-func writeXML(w http.ResponseWriter, action string, r result, err error) {
-	var b bytes.Buffer
-	var problem *Answer
-	switch {
-	case errors.As(err, &problem):
-		element(&b, "ErrorResponse", func() {
-			result{"Error": result{"Type": "Sender", "Code": problem.Code, "Message": problem.Message}, "RequestId": "TEST"}.write(&b)
-		})
-		writeText(w, problem.Status, b.String())
-	case err != nil:
-		writeText(w, http.StatusInternalServerError, err.Error())
-	default:
-		element(&b, action+"Response", func() { result{action + "Result": r, "ResponseMetadata": result{"RequestId": "TEST"}}.write(&b) })
-		writeText(w, http.StatusOK, b.String())
-	}
+// writeXML answers a request with one element.
+func writeXML(w http.ResponseWriter, status int, name string, r result) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_ = xml.NewEncoder(w).EncodeElement(r, xml.StartElement{Name: xml.Name{Local: name}}) // a client that has gone reads nothing
 }
 
 // pairsOf returns a map as a list of keys and values.
-func pairsOf(all map[string]string, key, value string) (list []result) {
-	for _, k := range sorted(slices.Collect(maps.Keys(all))) {
-		list = append(list, result{key: k, value: new(all[k])})
+func pairsOf(all map[string]string, key, value string) (list members) {
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		list.All = append(list.All, result{key: k, value: new(all[k])})
 	}
 	return list
 }
 
-func sorted[T cmp.Ordered](all []T) []T {
-	slices.Sort(all)
-	return all
-}
-
 // page describes a part of a list as AWS cuts it: the token is where the next page begins.
-func page[T any](a *AWS, c call, all []T, describe func(T) result) (some []result, next string) {
+func page[T any](a *AWS, c call, all []T, describe func(T) result) (some members, next string) {
 	from, _ := strconv.Atoi(c.text("NextToken"))
 	to := min(from+a.pageSize, len(all))
 	if to < len(all) {
 		next = strconv.Itoa(to)
 	}
 	for _, item := range all[min(from, to):to] {
-		some = append(some, describe(item))
+		some.All = append(some.All, describe(item))
 	}
 	return some, next
 }

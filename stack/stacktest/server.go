@@ -6,8 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
-	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,12 +63,10 @@ func Start(t testing.TB, o *Options) *AWS {
 		a.clock = a.Clock.Now
 	}
 	if o.DynamoDB != "" {
-		upstream, err := url.Parse(o.DynamoDB)
-		if err != nil {
-			t.Fatal(err)
-		}
 		a.tables = dynamodb.NewFromConfig(a.Config(), func(to *dynamodb.Options) { to.BaseEndpoint = &o.DynamoDB })
-		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(upstream) }}
+		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", strings.TrimPrefix(o.DynamoDB, "http://")
+		}}
 	}
 	a.s3 = gofakes3.New(a.buckets, gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	server := httptest.NewServer(a)
@@ -103,53 +100,24 @@ func (client) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// Environment returns the variables of a program that uses the account.
-func (a *AWS) Environment() map[string]string {
-	return map[string]string{
-		"AWS_ENDPOINT_URL": a.Endpoint, "AWS_REGION": Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-	}
-}
-
-// signed matches the scope of a signature: key, day, region, service.
-var signed = regexp.MustCompile(`Credential=[^/]*/\d+/[^/]*/([a-z0-9-]+)/aws4_request`)
-
-// ServeHTTP implements [http.Handler]. The service of a request is in its signature.
+// ServeHTTP implements [http.Handler]. The service of a request is in its signature: AWS4-HMAC-SHA256
+// Credential=KEY/DAY/REGION/SERVICE/aws4_request.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	found := signed.FindStringSubmatch(r.Header.Get("Authorization"))
-	if found == nil {
+	signature := strings.Split(r.Header.Get("Authorization"), "/")
+	if len(signature) < 5 {
 		http.Error(w, "stacktest: the request is not signed", http.StatusForbidden)
 		return
 	}
-	switch service := found[1]; service {
+	switch service := signature[3]; service {
 	case "cloudformation", "sts":
 		a.query(w, r)
 	case "s3":
-		a.lock.Lock()
-		a.authorize(s3Requests(r)...)
-		a.lock.Unlock()
-		if a.answered(w, "s3:"+r.Method) || a.describesBucket(w, r) {
-			return
-		}
-		a.s3.ServeHTTP(w, r)
+		a.serveS3(w, r)
 	case "dynamodb":
 		a.serveDynamoDB(w, r)
 	default:
 		http.Error(w, "stacktest: there is no service "+service, http.StatusNotImplemented)
 	}
-}
-
-// answered answers in place of a service, if a test wants that.
-func (a *AWS) answered(w http.ResponseWriter, name string) bool {
-	a.lock.Lock()
-	answer := a.nextAnswer(name)
-	a.catchUp()
-	a.lock.Unlock()
-	if answer == nil {
-		return false
-	}
-	writeText(w, answer.Status, "<Error><Code>"+answer.Code+"</Code><Message>"+answer.Message+"</Message></Error>")
-	return true
 }
 
 // query serves a request of the query protocol, to CloudFormation or STS.
@@ -165,38 +133,46 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 	answer := a.nextAnswer(c.action)
 	a.catchUp()
 	var reply result
-	var err error
-	switch do := a.actions()[c.action]; {
+	s := a.find(c.text("StackName"))
+	switch do, ofStack := a.actions()[c.action], a.stackActions()[c.action]; {
 	case answer != nil:
-		err = answer
-	case do == nil:
-		err = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
+	case do != nil:
+		reply, answer = do(s, c)
+	case ofStack != nil && s != nil:
+		reply, answer = ofStack(s, c)
+	case ofStack != nil:
+		answer = invalid("Stack [%s] does not exist", c.text("StackName"))
 	default:
-		reply, err = do(c)
+		answer = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
 	}
-	writeXML(w, c.action, reply, err)
+	if answer != nil {
+		problem := result{"Type": "Sender", "Code": answer.Code, "Message": answer.Message}
+		writeXML(w, answer.Status, "ErrorResponse", result{"Error": problem, "RequestId": "TEST"})
+		return
+	}
+	writeXML(w, http.StatusOK, c.action+"Response", result{c.action + "Result": reply})
 }
 
-func (a *AWS) actions() map[string]func(call) (result, error) {
-	return map[string]func(call) (result, error){
-		"CreateChangeSet": a.createChangeSet, "CreateStack": a.createStack, "DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack,
-		"DescribeChangeSet": a.describeChangeSet, "DescribeEvents": a.describeEvents, "DescribeStacks": a.describeStacks,
-		"ExecuteChangeSet": a.executeChangeSet, "GetCallerIdentity": callerIdentity, "UpdateStack": a.of(a.updateStack),
-		"ContinueUpdateRollback": a.of(a.continueUpdateRollback), "DescribeStackEvents": a.of(a.describeStackEvents),
-		"ListStackResources": a.of(a.listStackResources), "UpdateTerminationProtection": a.of(a.updateTerminationProtection),
-	}
-}
+// action is what an operation of CloudFormation does with the stack that a request names.
+type action = func(*stack, call) (result, *Answer)
 
-// of returns an action of the stack that a request names.
-func (a *AWS) of(do func(*stack, call) (result, error)) func(call) (result, error) {
-	return func(c call) (result, error) {
-		if s := a.find(c.text("StackName")); s != nil {
-			return do(s, c)
-		}
-		return nil, invalid("Stack [%s] does not exist", c.text("StackName"))
+// actions are those that also take the name of a stack which does not exist, for which they get nil.
+func (a *AWS) actions() map[string]action {
+	return map[string]action{
+		"CreateChangeSet": a.createChangeSet, "CreateStack": a.changeStack, "DeleteStack": a.deleteStack, "DescribeStacks": a.describeStacks,
+		"GetCallerIdentity": callerIdentity,
 	}
 }
 
-func callerIdentity(call) (result, error) {
+// stackActions are those for stacks that exist.
+func (a *AWS) stackActions() map[string]action {
+	return map[string]action{
+		"ContinueUpdateRollback": a.continueUpdateRollback, "DeleteChangeSet": a.deleteChangeSet, "DescribeChangeSet": a.describeChangeSet,
+		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "ExecuteChangeSet": a.executeChangeSet,
+		"ListStackResources": a.listStackResources, "UpdateStack": a.changeStack, "UpdateTerminationProtection": a.updateTerminationProtection,
+	}
+}
+
+func callerIdentity(*stack, call) (result, *Answer) {
 	return result{"Account": Account, "Arn": "arn:aws:iam::" + Account + ":user/test", "UserId": "AIDATEST"}, nil
 }

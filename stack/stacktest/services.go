@@ -1,68 +1,57 @@
 package stacktest
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 )
 
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // a client that has gone reads nothing
-}
-
-func writeText(w http.ResponseWriter, status int, document string) {
-	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(document)) // a client that has gone reads nothing
-}
-
-// describesBucket answers requests for the settings of a bucket, which the S3 behind does not have. It returns false if the
-// request is another one.
-func (a *AWS) describesBucket(w http.ResponseWriter, r *http.Request) bool {
+// serveS3 passes requests on to the S3 behind, except those for settings of a bucket, which it does not have.
+func (a *AWS) serveS3(w http.ResponseWriter, r *http.Request) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.authorize(s3Requests(r)...)
+	answer := a.nextAnswer("s3:" + r.Method)
+	a.catchUp()
 	settings := r.URL.Query()
-	if !settings.Has("lifecycle") && !settings.Has("encryption") {
-		return false
-	}
-	defer a.enter()()
-	e := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")]
-	if e == nil {
-		e = &existing{}
-	}
-	rules, _ := e.at("LifecycleConfiguration", "Rules").([]any)
-	encryption, _ := e.at("BucketEncryption", "ServerSideEncryptionConfiguration").([]any)
 	switch {
-	case settings.Has("lifecycle") && rules != nil:
-		writeText(w, http.StatusOK, tag("LifecycleConfiguration", lifecycle(rules)))
+	case answer != nil:
 	case settings.Has("lifecycle"):
-		writeText(w, http.StatusNotFound, tag("Error", tag("Code", "NoSuchLifecycleConfiguration")))
-	case encryption == nil:
-		writeText(w, http.StatusNotFound, tag("Error", tag("Code", "ServerSideEncryptionConfigurationNotFoundError")))
-	default:
-		d, key := mapping(mapping(encryption[0])["ServerSideEncryptionByDefault"]), ""
-		if id, ok := d["KMSMasterKeyID"]; ok {
-			key = tag("KMSMasterKeyID", id)
+		rules := a.bucketSetting(r, "LifecycleConfiguration", "Rules")
+		if rules != nil {
+			writeXML(w, http.StatusOK, "LifecycleConfiguration", result{"Rule": lifecycle(rules)})
+			return
 		}
-		writeText(w, http.StatusOK, tag("ServerSideEncryptionConfiguration",
-			tag("Rule", tag("ApplyServerSideEncryptionByDefault", tag("SSEAlgorithm", d["SSEAlgorithm"])+key))))
+		answer = &Answer{http.StatusNotFound, "NoSuchLifecycleConfiguration", ""}
+	case settings.Has("encryption"):
+		rules := a.bucketSetting(r, "BucketEncryption", "ServerSideEncryptionConfiguration")
+		if rules != nil {
+			rule := result{"ApplyServerSideEncryptionByDefault": result(mapping(at(rules[0], "ServerSideEncryptionByDefault")))}
+			writeXML(w, http.StatusOK, "ServerSideEncryptionConfiguration", result{"Rule": rule})
+			return
+		}
+		answer = &Answer{http.StatusNotFound, "ServerSideEncryptionConfigurationNotFoundError", ""}
+	default:
+		a.s3.ServeHTTP(w, r)
+		return
 	}
-	return true
+	writeXML(w, answer.Status, "Error", result{"Code": answer.Code, "Message": answer.Message})
 }
 
-// tag returns an element of XML.
-func tag(name string, content any) string { return fmt.Sprintf("<%s>%v</%[1]s>", name, content) }
+// bucketSetting returns a list among the properties of the bucket that a request names, nil if it has none.
+func (a *AWS) bucketSetting(r *http.Request, names ...string) []any {
+	list, _ := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")].at(names...).([]any)
+	return list
+}
 
 // lifecycle returns the rules of a bucket by which objects move to another storage.
-func lifecycle(rules []any) (document string) {
-	for _, of := range rules {
-		rule, moves := mapping(of), ""
-		transitions, _ := rule["Transitions"].([]any)
+func lifecycle(rules []any) (all []result) {
+	for _, rule := range rules {
+		var moves []result
+		transitions, _ := at(rule, "Transitions").([]any)
 		for _, to := range transitions {
-			moves += tag("Transition", tag("Days", mapping(to)["TransitionInDays"])+tag("StorageClass", mapping(to)["StorageClass"]))
+			moves = append(moves, result{"Days": at(to, "TransitionInDays"), "StorageClass": at(to, "StorageClass")})
 		}
-		document += tag("Rule", tag("ID", rule["Id"])+tag("Status", rule["Status"])+moves)
+		all = append(all, result{"ID": at(rule, "Id"), "Status": at(rule, "Status"), "Transition": moves})
 	}
-	return document
+	return all
 }

@@ -2,7 +2,6 @@ package stacktest
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,17 +9,17 @@ import (
 
 // resource is one that exists in a stack, or will.
 type resource struct {
-	declared
+	logical, deletion string // deletion is its DeletionPolicy
 	Rendered
 	status, reason string
-	updated        time.Time
+	changed        time.Time
 }
 
-// event reports one step of an operation.
+// event reports one step of an operation: what it concerns, as it is then.
 type event struct {
-	id, logical, physical, kind string
-	status, reason, token       string
-	at                          time.Time
+	number int
+	token  string
+	resource
 }
 
 // content is what an operation changes in a stack.
@@ -31,20 +30,18 @@ type content struct {
 	resources  []*resource // in the order in which they were created
 }
 
-// stack is one of CloudFormation.
+// stack is one of CloudFormation. It is a resource too, whose logical id is its name.
 type stack struct {
+	resource
 	content
-	name, id       string
-	status, reason string
-	events         []event // the oldest first
-	changeSets     map[string]*changeSet
-	protected      bool
-	created        time.Time
-	updated        time.Time
-	deleted        time.Time
-	token          string   // of the current operation, or of the last one
-	executed       string   // the change set that the operation came from
-	before         *content // what a failed update returns to
+	events     []event // the oldest first
+	changeSets map[string]*changeSet
+	protected  bool
+	created    time.Time
+	updated    time.Time
+	deleted    time.Time
+	token      string  // of the current operation, or of the last one
+	before     content // what a failed update returns to
 	operation
 }
 
@@ -58,7 +55,8 @@ func (s *stack) canUpdate() bool {
 // exists reports whether requests find the stack by its name.
 func (s *stack) exists() bool { return s.status != "DELETE_COMPLETE" }
 
-func (c *content) resource(logical string) *resource {
+// find returns the resource of a logical id, nil if there is none.
+func (c *content) find(logical string) *resource {
 	for _, r := range c.resources {
 		if r.logical == logical {
 			return r
@@ -72,102 +70,108 @@ func (c *content) drop(r *resource) {
 	c.resources = slices.DeleteFunc(c.resources, func(of *resource) bool { return of == r })
 }
 
-// copied returns a copy that later changes of the stack leave alone.
-func (c *content) copied() *content {
-	of := &content{c.template, maps.Clone(c.parameters), maps.Clone(c.tags), nil}
-	for _, r := range c.resources {
+// copied returns a copy that later changes of the stack leave alone. Parameters and tags are replaced and never changed.
+func (c content) copied() content {
+	resources := c.resources
+	c.resources = nil
+	for _, r := range resources {
 		same := *r
-		of.resources = append(of.resources, &same)
+		c.resources = append(c.resources, &same)
 	}
-	return of
+	return c
 }
 
 // outputs are those of a stack whose conditions hold, by name.
 func (s *stack) outputs(c *content) map[string]string {
 	values := map[string]string{}
-	if c.template == nil {
-		return values
-	}
-	scope := newScope(c.template, s.name, Region, c.parameters)
-	for name, of := range c.template.outputs {
-		if output := mapping(of); scope.holds(text(output["Condition"])) {
-			values[name] = text(scope.evaluate(output["Value"]))
+	scope := newScope(c.template, s.logical, Region, c.parameters)
+	for name, output := range c.template.Outputs {
+		if scope.holds(output.Condition) {
+			values[name] = text(scope.evaluate(output.Value))
 		}
 	}
 	return values
 }
 
-// record adds an event of a resource, or of the stack if r is nil.
+// record adds an event of a resource, or of the stack itself.
 func (a *AWS) record(s *stack, r *resource, status, reason string) {
-	now := a.now()
-	e := event{status: status, reason: reason, token: s.token, at: now}
-	if r == nil {
-		e.logical, e.physical, e.kind = s.name, s.id, "AWS::CloudFormation::Stack"
-		s.status, s.reason = status, reason
-		e.id = fmt.Sprintf("%08d-%s", len(s.events), strings.ToLower(status))
-	} else {
-		e.logical, e.physical, e.kind = r.logical, r.ID, r.Type
-		r.status, r.reason, r.updated = status, reason, now
-		e.id = fmt.Sprintf("%s-%s-%04d", r.logical, status, len(s.events))
-	}
-	s.events = append(s.events, e)
+	r.status, r.reason, r.changed = status, reason, a.now()
+	s.events = append(s.events, event{len(s.events), s.token, *r})
 }
 
 // find returns the stack of a name or an id, nil if there is none; of several with a name, the one that exists.
 func (a *AWS) find(nameOrID string) *stack {
 	for _, s := range slices.Backward(a.stacks) {
-		if s.id == nameOrID || s.name == nameOrID && s.exists() {
+		if s.ID == nameOrID || s.logical == nameOrID && s.exists() {
 			return s
 		}
 	}
 	return nil
 }
 
-// newStack returns a stack without events.
+// newStack returns a stack without events, which is not among the account's yet.
 func (a *AWS) newStack(name string) *stack {
-	s := &stack{
-		name: name, created: a.now(), changeSets: map[string]*changeSet{}, content: content{tags: map[string]string{}},
-		id: fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/00000000-0000-4000-8000-%012d", Region, Account, name, len(a.stacks)+1),
+	id := fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/00000000-0000-4000-8000-%012d", Region, Account, name, len(a.stacks)+1)
+	return &stack{
+		resource: resource{logical: name, Rendered: Rendered{Type: "AWS::CloudFormation::Stack", ID: id}},
+		content:  content{template: &template{}, parameters: map[string]string{}}, created: a.now(), changeSets: map[string]*changeSet{},
 	}
-	a.stacks = append(a.stacks, s)
-	return s
 }
 
-// maxBody is the size in bytes of the largest template in a request; a larger one is read from S3.
+// maxBody is the size in bytes of the largest template in a request.
 const maxBody = 51200
 
 // wanted returns what a request wants a stack to be.
-func (a *AWS) wanted(c call, s *stack) (want content, err error) {
+func (a *AWS) wanted(c call, s *stack) (want content, problem *Answer) {
 	body := c.text("TemplateBody")
-	switch address := c.text("TemplateURL"); {
-	case len(body) > maxBody:
-		return want, invalid("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200")
-	case address != "":
-		body, err = a.fetch(address)
-	case c.text("UsePreviousTemplate") == "true" && s.template != nil:
+	if c.text("UsePreviousTemplate") == "true" {
 		body = s.template.body
 	}
-	if err == nil {
-		want.template, err = parseTemplate(body)
+	if len(body) > maxBody {
+		return want, invalid("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200")
 	}
-	if err != nil {
-		return want, err
+	if want.template, problem = parseTemplate(body); problem != nil {
+		return want, problem
 	}
-	if named := func(d declared) bool { return strings.HasPrefix(d.kind, "AWS::IAM::") }; slices.ContainsFunc(want.template.resources, named) &&
-		!slices.Contains(c.list("Capabilities"), "CAPABILITY_NAMED_IAM") {
-		return want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
-	}
-	if want.tags = c.pairs("Tags", "Key", "Value"); len(want.tags) == 0 {
-		want.tags = maps.Clone(s.tags)
-	}
-	given := c.pairs("Parameters", "ParameterKey", "ParameterValue")
-	for n := range len(given) {
-		if prefix := fmt.Sprintf("Parameters.member.%d.", n+1); c.text(prefix+"UsePreviousValue") == "true" {
-			given[c.text(prefix+"ParameterKey")] = s.parameters[c.text(prefix+"ParameterKey")]
+	for _, r := range want.template.Resources {
+		if strings.HasPrefix(r.Type, "AWS::IAM::") && c.set("Capabilities")["CAPABILITY_NAMED_IAM"] == "" {
+			return want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
 		}
 	}
-	if want.parameters, err = want.template.complete(given); err == nil {
-		want.resources = newScope(want.template, s.name, Region, want.parameters).render()
+	if want.tags = c.pairs("Tags", ".Key", ".Value"); len(want.tags) == 0 {
+		want.tags = s.tags
 	}
-	return want, err
+	given := c.pairs("Parameters", ".ParameterKey", ".ParameterValue")
+	for name, previous := range c.pairs("Parameters", ".ParameterKey", ".UsePreviousValue") {
+		if previous == "true" {
+			given[name] = s.parameters[name]
+		}
+	}
+	if want.parameters, problem = want.template.complete(given); problem == nil {
+		want.resources = newScope(want.template, s.logical, Region, want.parameters).render()
+	}
+	return want, problem
+}
+
+// Stack is what tests can read of a stack.
+type Stack struct {
+	Name, ID, Status, Template string
+	Protected                  bool
+	Parameters, Tags, Outputs  map[string]string
+	Resources                  map[string]string // logical id to physical id
+}
+
+// Stack returns the newest stack with a name, even if it is deleted. If there is none, Status is "".
+func (a *AWS) Stack(name string) Stack {
+	defer a.enter()()
+	for _, s := range slices.Backward(a.stacks) {
+		if s.logical == name {
+			resources := map[string]string{}
+			for _, r := range s.resources {
+				resources[r.logical] = r.ID
+			}
+			return Stack{name, s.ID, s.status, s.template.body, s.protected, s.parameters, s.tags, s.outputs(&s.content), resources}
+		}
+	}
+	return Stack{}
 }

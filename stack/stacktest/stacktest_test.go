@@ -255,7 +255,7 @@ func TestFaults(t *testing.T) {
 	if _, err := a.propose(types.ChangeSetTypeUpdate); !strings.Contains(code(err), "is in UPDATE_IN_PROGRESS state") || a.settled() != "UPDATE_COMPLETE" {
 		t.Error(err)
 	}
-	a.Reject("not valid")
+	a.Fail("propose", "app", "not valid")
 	if set, err := a.propose(types.ChangeSetTypeUpdate, with("Days", "30")); err != nil || set.Status != "FAILED" || *set.StatusReason != "not valid" {
 		t.Errorf("%+v, %v", set, err)
 	}

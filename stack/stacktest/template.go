@@ -1,11 +1,13 @@
 package stacktest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
@@ -13,46 +15,47 @@ import (
 // template is a parsed template. cfn-lint and moto judge whether it is right; here it only has to say which resources a
 // stack has, in which order, and with which properties.
 type template struct {
-	body, description               string
-	parameters, conditions, outputs map[string]any
-	resources                       []declared // in the order of the template, in which they are created
+	body, Description string
+	Parameters        map[string]struct {
+		Default       any
+		AllowedValues []any
+	}
+	Conditions map[string]any
+	Resources  map[string]declared
+	order      []string // the names of the resources as in the template, in which order they are created
+	Outputs    map[string]struct {
+		Condition string
+		Value     any
+	}
 }
 
 // declared is a resource of a template.
 type declared struct {
-	logical, kind, condition string
-	deletion                 string // its DeletionPolicy
-	properties               map[string]any
+	Type, Condition, DeletionPolicy string
+	Properties                      map[string]any
 }
 
 // parsed holds the templates that were parsed, by their text: most tests use the same one.
 var parsed sync.Map
 
 // parseTemplate reads a template in YAML, or returns CloudFormation's error. Nobody changes what it returns.
-func parseTemplate(body string) (*template, error) {
+func parseTemplate(body string) (*template, *Answer) {
 	if t, ok := parsed.Load(body); ok {
 		return t.(*template), nil
 	}
+	t := &template{body: body}
 	file, err := parser.ParseBytes([]byte(body), 0)
 	if err != nil || len(file.Docs) != 1 {
 		return nil, invalid("Template format error: YAML not well-formed.")
 	}
-	t := &template{body: body}
-	for _, section := range pairs(file.Docs[0].Body) {
-		switch value := plain(section.Value); text(plain(section.Key)) {
-		case "Description":
-			t.description = text(value)
-		case "Parameters":
-			t.parameters = mapping(value)
-		case "Conditions":
-			t.conditions = mapping(value)
-		case "Outputs":
-			t.outputs = mapping(value)
-		case "Resources":
-			for _, pair := range pairs(section.Value) {
-				logical := text(plain(pair.Key))
-				r := mapping(mapping(value)[logical])
-				t.resources = append(t.resources, declared{logical, text(r["Type"]), text(r["Condition"]), text(r["DeletionPolicy"]), mapping(r["Properties"])})
+	text, err := json.Marshal(plain(file.Docs[0].Body))
+	if err != nil || json.Unmarshal(text, t) != nil {
+		return nil, invalid("Template format error: unsupported structure.")
+	}
+	for _, section := range file.Docs[0].Body.(*ast.MappingNode).Values {
+		if resources, ok := section.Value.(*ast.MappingNode); ok && plain(section.Key) == "Resources" {
+			for _, pair := range resources.Values {
+				t.order = append(t.order, fmt.Sprint(plain(pair.Key)))
 			}
 		}
 	}
@@ -61,33 +64,32 @@ func parseTemplate(body string) (*template, error) {
 }
 
 // complete returns the parameters of a stack: those given, and the defaults of the others.
-func (t *template) complete(given map[string]string) (map[string]string, error) {
-	for name := range given {
-		if t.parameters[name] == nil {
-			return nil, invalid("Parameters: [%s] do not exist in the template", name)
-		}
-	}
+func (t *template) complete(given map[string]string) (map[string]string, *Answer) {
 	values := map[string]string{}
-	for name, of := range t.parameters {
+	for name, of := range t.Parameters {
 		value, ok := given[name]
 		if !ok {
-			value = text(mapping(of)["Default"])
+			value = text(of.Default)
 		}
-		allowed, limited := mapping(of)["AllowedValues"].([]any)
-		if limited && !slices.ContainsFunc(allowed, func(v any) bool { return text(v) == value }) {
+		if of.AllowedValues != nil && !slices.ContainsFunc(of.AllowedValues, func(v any) bool { return text(v) == value }) {
 			return nil, invalid("Parameter '%s' must be one of AllowedValues", name)
 		}
 		values[name] = value
 	}
+	for name := range given {
+		if _, ok := values[name]; !ok {
+			return nil, invalid("Parameters: [%s] do not exist in the template", name)
+		}
+	}
 	return values, nil
 }
 
-// plain turns syntax into values, as encoding/json decodes them. !Sub x is {"Fn::Sub": x}.
-func plain(n ast.Node) any {
+// plain turns syntax into values. !Sub x is {"Fn::Sub": x}.
+func plain(n ast.Node) (value any) {
 	switch n := n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case *ast.MappingNode:
 		all := map[string]any{}
-		for _, pair := range pairs(n) {
+		for _, pair := range n.Values {
 			all[text(plain(pair.Key))] = plain(pair.Value)
 		}
 		return all
@@ -103,35 +105,23 @@ func plain(n ast.Node) any {
 			name = "Fn::" + name
 		}
 		return map[string]any{name: plain(n.Value)}
-	case *ast.LiteralNode:
-		return n.Value.Value
-	case ast.ScalarNode:
-		switch v := n.GetValue().(type) {
-		case uint64:
-			return float64(v)
-		case int64:
-			return float64(v)
-		default:
-			return v
-		}
 	}
-	return nil
+	_ = yaml.NodeToValue(n, &value) // a scalar that cannot be read is nil
+	return value
 }
 
-// pairs returns the entries of a mapping, in their order.
-func pairs(n ast.Node) []*ast.MappingValueNode {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return n.Values
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}
-	}
-	return nil
-}
-
+// mapping returns a value as a mapping, nil if it is none.
 func mapping(v any) map[string]any {
 	m, _ := v.(map[string]any)
 	return m
+}
+
+// at returns a part of a value, nil if there is none.
+func at(v any, names ...string) any {
+	for _, name := range names {
+		v = mapping(v)[name]
+	}
+	return v
 }
 
 // text returns a scalar as text, "" for nil.

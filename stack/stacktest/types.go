@@ -78,34 +78,29 @@ func needed(action string, r Rendered) bool {
 func requestOf(action string, r Rendered) Request {
 	q := Request{By: "CloudFormation for " + r.Type, Action: action, Resource: strings.TrimSuffix(r.ARN, ":*")}
 	service, _, _ := strings.Cut(action, ":")
-	code, _ := r.Properties["Code"].(map[string]any)
-	sse, _ := r.Properties["SSESpecification"].(map[string]any)
-	text := func(of map[string]any, key string) string {
-		v, _ := of[key].(string)
-		return v
-	}
+	property := func(names ...string) string { return text(at(r.Properties, names...)) }
 	partition, _, _ := strings.Cut(strings.TrimPrefix(r.ARN, "arn:"), ":")
-	function := text(r.Properties, "FunctionName")
+	function := property("FunctionName")
 	switch {
 	case action == "lambda:CreateEventSourceMapping":
-		q = q.With("lambda:FunctionArn", function)
 		q.Resource = "*"
+		return q.With("lambda:FunctionArn", function)
 	case slices.Contains(everywhere, action):
 		q.Resource = "*"
 	case r.Type == "AWS::Lambda::EventSourceMapping":
-		at := strings.Split(function, ":function:")[0]
-		if q.Resource = at + ":event-source-mapping:00000000-0000-4000-8000-000000000000"; action != "lambda:TagResource" && action != "lambda:UntagResource" && action != "lambda:ListTags" {
-			q = q.With("lambda:FunctionArn", function)
+		q.Resource = strings.Split(function, ":function:")[0] + ":event-source-mapping:00000000-0000-4000-8000-000000000000"
+		if strings.HasSuffix(action, "Mapping") { // and not one about tags
+			return q.With("lambda:FunctionArn", function)
 		}
-	case slices.Contains(bounded, action) && r.Properties["PermissionsBoundary"] != nil:
-		q = q.With("iam:PermissionsBoundary", text(r.Properties, "PermissionsBoundary"))
+	case slices.Contains(bounded, action) && property("PermissionsBoundary") != "":
+		return q.With("iam:PermissionsBoundary", property("PermissionsBoundary"))
 	case action == "iam:PassRole":
-		q.Resource = text(r.Properties, "Role")
-		q = q.With("iam:PassedToService", "lambda.amazonaws.com")
+		q.Resource = property("Role")
+		return q.With("iam:PassedToService", "lambda.amazonaws.com")
 	case service == "s3" && r.Type == functionKind:
-		q.Resource = "arn:" + partition + ":s3:::" + text(code, "S3Bucket") + "/" + text(code, "S3Key")
+		q.Resource = "arn:" + partition + ":s3:::" + property("Code", "S3Bucket") + "/" + property("Code", "S3Key")
 	case service == "kms":
-		q.Resource = text(sse, "KMSMasterKeyId")
+		q.Resource = property("SSESpecification", "KMSMasterKeyId")
 	}
 	return q
 }

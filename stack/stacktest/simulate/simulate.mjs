@@ -13,7 +13,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       principal: `arn:${partition}:iam::${q.account}:role/caller`,
       action: q.action,
       resource: { resource: q.resource, accountId: q.account },
-      contextVariables: q.context,
+      contextVariables: q.context ?? {},
     },
     identityPolicies: [{ name: 'policy', policy: q.policy }],
     resourcePolicy: q.action.startsWith('kms:') ? keyPolicy : undefined, // that of a key which leaves it to IAM
