@@ -180,7 +180,7 @@ func TestVanishes(t *testing.T) {
 	s := w.session(with())
 	s.o.Progress = func(e Event) {
 		if e.Resource == "Table" && e.Status == "CREATE_COMPLETE" {
-			w.Vanish(app)
+			w.SetStatus(app, "DELETE_COMPLETE")
 		}
 	}
 	if _, err := s.ensure(t.Context()); !errors.Is(err, ErrGone) {
@@ -219,7 +219,7 @@ func TestForeign(t *testing.T) {
 		t.Error(err)
 	}
 	w = newWorld(t, nil)
-	w.Keep("AWS::DynamoDB::Table", app)
+	w.KeepTable(app, nil)
 	if _, err := w.ensure(with()); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), "schema record") {
 		t.Error(err)
 	}

@@ -68,7 +68,7 @@ func TestStillbornKeepsData(t *testing.T) {
 	w.Fail("create", "AggregatorRole", noRight)
 	_, err := w.ensure(with())
 	mustFail(t, err, "ROLLBACK_COMPLETE")
-	w.Keep(tableKind, app) // by another tool
+	w.KeepTable(app, nil) // by another tool
 	w.record(app, "1", "")
 	w.mustDelete(DeleteOptions{Force: true})
 	if !w.Exists(tableKind, app) || !w.has(app, "does not belong to this stack and is not deleted") {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +33,6 @@ func codeFile(t *testing.T) string {
 type cloud struct {
 	*shell
 	*stacktest.AWS
-	clock     atomic.Int64
 	interrupt func()
 	ended     chan struct{} // closed when the first command of a scene has ended
 }
@@ -45,15 +43,14 @@ func newCloud(t *testing.T, o stacktest.Options) *cloud {
 	c := &cloud{shell: newShell(t)}
 	delete(c.env, "ZAE_LIMITER_STORE")
 	c.env["ZAE_LIMITER_LAMBDA_ZIP"] = codeFile(t)
-	c.pass()
 	c.sleeping = func() {
 		last := c.slept[len(c.slept)-1]
 		c.now = c.now.Add(even(last) - last)
 		c.pass()
 	}
-	o.Now = func() time.Time { return time.Unix(0, c.clock.Load()).UTC() }
 	o.Pace = 4 * time.Second // so that commands meet a stack in the middle of what it does
 	c.AWS = stacktest.Start(t, &o)
+	c.pass()
 	environment := emulated(c.Endpoint)
 	environment["AWS_REGION"] = stacktest.Region
 	for name, value := range environment {
@@ -82,7 +79,7 @@ func even(d time.Duration) time.Duration {
 }
 
 // pass sets the account's clock by the shell's.
-func (c *cloud) pass() { c.clock.Store(c.now.UnixNano()) }
+func (c *cloud) pass() { c.Clock.Advance(c.now.Sub(c.Clock.Now())) }
 
 // scene runs commands and returns everything that they print.
 func (c *cloud) scene(ctx context.Context, lines ...string) string {

@@ -67,7 +67,7 @@ var scenes = []struct {
 	{name: "gone", make: func(c *cloud) {
 		c.On("DescribeStackEvents", func(n int) {
 			if n == 3 {
-				c.Vanish("my-app")
+				c.SetStatus("my-app", "DELETE_COMPLETE")
 			}
 		})
 	}, lines: []string{small, "status --name my-app"}},

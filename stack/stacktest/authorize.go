@@ -1,6 +1,7 @@
 package stacktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -82,18 +83,14 @@ func s3Requests(r *http.Request) (all []Request) {
 
 // queryRequests returns what IAM authorizes of a request to CloudFormation or STS.
 func queryRequests(c call) []Request {
+	service, resource := "cloudformation:", cmp.Or(c.text("StackName"), "*")
 	if c.action == "GetCallerIdentity" {
-		return []Request{{Action: "sts:GetCallerIdentity", Resource: "*"}}
+		service = "sts:"
 	}
-	name := c.text("StackName")
-	resource := "*"
-	switch {
-	case strings.HasPrefix(name, "arn:"):
-		resource = name
-	case name != "":
-		resource = "arn:aws:cloudformation:" + Region + ":" + Account + ":stack/" + name + "/00000000-0000-4000-8000-000000000000"
+	if resource != "*" && !strings.HasPrefix(resource, "arn:") {
+		resource = "arn:aws:cloudformation:" + Region + ":" + Account + ":stack/" + resource + "/00000000-0000-4000-8000-000000000000"
 	}
-	all := []Request{{Action: "cloudformation:" + c.action, Resource: resource}}
+	all := []Request{{Action: service + c.action, Resource: resource}}
 	if c.text("Tags.member.1.Key") != "" {
 		all = append(all, Request{Action: "cloudformation:TagResource", Resource: resource})
 	}
@@ -106,8 +103,7 @@ func (a *AWS) authorize(requests ...Request) { a.asked = append(a.asked, request
 // Authorized returns the requests that IAM was asked to authorize: those of callers, and those that CloudFormation makes on their
 // behalf. A request that was made several times is in it once.
 func (a *AWS) Authorized() (all []Request) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
+	defer a.enter()()
 	seen := map[string]bool{}
 	for _, q := range a.asked {
 		if text := q.String(); !seen[text] {

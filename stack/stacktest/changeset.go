@@ -11,13 +11,12 @@ import (
 
 // changeSet is what would be done to a stack.
 type changeSet struct {
-	name, id, kind            string
-	status, execution, reason string
-	want                      content
-	changes                   []change
-	imported                  map[string]string // types by logical ids
-	created, ready            time.Time
-	failure                   string // why it will have failed when it is ready, "" if it will not
+	name, id, kind string
+	want           content
+	changes        []change
+	imported       map[string]string // types by logical ids
+	ready          time.Time
+	failure        string // why it will have failed when it is ready, "" if it will not
 }
 
 // change is what is done to one resource.
@@ -30,7 +29,6 @@ type change struct {
 	tags        bool     // whether the tags differ
 }
 
-// createChangeSet is CreateChangeSet.
 func (a *AWS) createChangeSet(s *stack, c call) (result, *Answer) {
 	stackName, name, kind := c.text("StackName"), c.text("ChangeSetName"), c.text("ChangeSetType")
 	isNew := s == nil || s.status == "REVIEW_IN_PROGRESS"
@@ -42,27 +40,22 @@ func (a *AWS) createChangeSet(s *stack, c call) (result, *Answer) {
 	case !isNew && !s.canUpdate():
 		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.ID, s.status)
 	}
-	of := s
-	if s == nil {
-		of = a.newStack(stackName)
-	}
-	want, problem := a.wanted(c, of)
+	s, want, problem := a.wanted(s, c)
 	if problem != nil {
 		return nil, problem
 	}
-	if s == nil {
-		a.stacks = append(a.stacks, of)
-		a.record(of, &of.resource, "REVIEW_IN_PROGRESS", "User Initiated")
+	if s.status == "" {
+		a.record(s, &s.resource, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	set := &changeSet{
-		name: name, kind: kind, status: "CREATE_PENDING", execution: "UNAVAILABLE", id: strings.Replace(of.ID, ":stack/"+stackName, ":changeSet/"+name, 1),
-		want: want, imported: c.pairs("ResourcesToImport", ".LogicalResourceId", ".ResourceType"), created: a.now(), ready: a.now().Add(a.pace),
+		name: name, kind: kind, id: strings.Replace(s.ID, ":stack/"+stackName, ":changeSet/"+name, 1),
+		want: want, imported: c.pairs("ResourcesToImport", ".LogicalResourceId", ".ResourceType"), ready: a.now.Add(a.pace),
 	}
-	if problem := a.examine(of, set); problem != nil {
+	if problem := a.examine(s, set); problem != nil {
 		return nil, problem
 	}
-	of.changeSets[name] = set
-	return result{"Id": set.id, "StackId": of.ID}, nil
+	s.changeSets[name] = set
+	return result{"Id": set.id, "StackId": s.ID}, nil
 }
 
 // examine finds out what a change set does, and whether it can be executed.
@@ -97,17 +90,16 @@ var taggable = []string{tableKind, functionKind, bucketKind, "AWS::IAM::Role", "
 func changesOf(before, want *content, imported map[string]string) (changes []change) {
 	for _, r := range want.resources {
 		old := before.find(r.logical)
-		switch {
-		case old == nil && imported[r.logical] != "":
-			changes = append(changes, change{action: "Import", resource: r, physical: r.ID})
-			continue
-		case old == nil:
-			changes = append(changes, change{action: "Add", resource: r})
+		if old == nil {
+			ch := change{action: "Add", resource: r}
+			if imported[r.logical] != "" {
+				ch.action, ch.physical = "Import", r.ID
+			}
+			changes = append(changes, ch)
 			continue
 		}
 		ch := change{action: "Modify", resource: r, physical: old.ID, replacement: "False", properties: differing(old.Properties, r.Properties)}
-		replacing, _ := Replaces(r.Type)
-		if slices.ContainsFunc(replacing, func(name string) bool { return slices.Contains(ch.properties, name) }) {
+		if slices.ContainsFunc(schemas[r.Type].Replaces, func(name string) bool { return slices.Contains(ch.properties, name) }) {
 			ch.replacement = "True"
 		}
 		ch.tags = !maps.Equal(before.tags, want.tags) && slices.Contains(taggable, r.Type)
@@ -115,10 +107,8 @@ func changesOf(before, want *content, imported map[string]string) (changes []cha
 			changes = append(changes, ch)
 		}
 	}
-	for _, r := range slices.Backward(before.resources) {
-		if want.find(r.logical) == nil {
-			changes = append(changes, change{action: "Remove", resource: r, physical: r.ID})
-		}
+	for _, r := range slices.Backward(before.without(want)) {
+		changes = append(changes, change{action: "Remove", resource: r, physical: r.ID})
 	}
 	return changes
 }
@@ -135,32 +125,36 @@ func differing(before, after map[string]any) (names []string) {
 	return names
 }
 
-// changeSet returns a request's change set in its present status.
-func (a *AWS) changeSet(s *stack, c call) (*changeSet, *Answer) {
+// changeSetOf returns a request's change set.
+func changeSetOf(s *stack, c call) (*changeSet, *Answer) {
 	name := c.text("ChangeSetName")
 	for _, set := range s.changeSets {
-		if set.id != name && set.name != name {
-			continue
+		if set.id == name || set.name == name {
+			return set, nil
 		}
-		if set.status == "CREATE_PENDING" && !a.now().Before(set.ready) {
-			set.status, set.execution = "CREATE_COMPLETE", "AVAILABLE"
-			if set.failure != "" {
-				set.status, set.execution, set.reason = "FAILED", "UNAVAILABLE", set.failure
-			}
-		}
-		return set, nil
 	}
 	return nil, &Answer{404, "ChangeSetNotFound", "ChangeSet [" + name + "] does not exist"}
 }
 
-// executeChangeSet is ExecuteChangeSet.
-func (a *AWS) executeChangeSet(s *stack, c call) (result, *Answer) {
-	set, problem := a.changeSet(s, c)
+// statusOf returns a change set's status, and the reason if it has failed.
+func (a *AWS) statusOf(set *changeSet) (status, reason string) {
 	switch {
-	case problem != nil:
+	case a.now.Before(set.ready):
+		return "CREATE_PENDING", ""
+	case set.failure != "":
+		return "FAILED", set.failure
+	}
+	return "CREATE_COMPLETE", ""
+}
+
+func (a *AWS) executeChangeSet(s *stack, c call) (result, *Answer) {
+	set, problem := changeSetOf(s, c)
+	if problem != nil {
 		return nil, problem
-	case set.status != "CREATE_COMPLETE":
-		return nil, &Answer{400, "InvalidChangeSetStatus", fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", set.id, set.status)}
+	}
+	switch status, _ := a.statusOf(set); {
+	case status != "CREATE_COMPLETE":
+		return nil, &Answer{400, "InvalidChangeSetStatus", fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", set.id, status)}
 	case s.inProgress() && s.status != "REVIEW_IN_PROGRESS":
 		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.ID, s.status)
 	}
@@ -172,7 +166,7 @@ func (a *AWS) executeChangeSet(s *stack, c call) (result, *Answer) {
 
 // deleteChangeSet is DeleteChangeSet, which succeeds even if there is none.
 func (a *AWS) deleteChangeSet(s *stack, c call) (result, *Answer) {
-	if set, problem := a.changeSet(s, c); problem == nil {
+	if set, problem := changeSetOf(s, c); problem == nil {
 		delete(s.changeSets, set.name)
 	}
 	return nil, nil

@@ -8,9 +8,9 @@ import (
 func (a *AWS) describeStack(s *stack) result {
 	return result{
 		"StackName": s.logical, "StackId": s.ID, "StackStatus": s.status, "StackStatusReason": s.reason, "CreationTime": s.created,
-		"LastUpdatedTime": s.updated, "DeletionTime": s.deleted, "EnableTerminationProtection": s.protected,
+		"LastUpdatedTime": s.updated, "EnableTerminationProtection": s.protected,
 		"Parameters": pairsOf(s.parameters, "ParameterKey", "ParameterValue"), "Tags": pairsOf(s.tags, "Key", "Value"),
-		"Outputs": pairsOf(s.outputs(&s.content), "OutputKey", "OutputValue"), "Description": s.template.Description,
+		"Outputs": pairsOf(s.outputs(&s.content), "OutputKey", "OutputValue"),
 	}
 }
 
@@ -40,7 +40,6 @@ func (a *AWS) describeStackEvents(s *stack, c call) (result, *Answer) {
 	return result{"StackEvents": events, "NextToken": next}, nil
 }
 
-// listStackResources is ListStackResources.
 func (a *AWS) listStackResources(s *stack, c call) (result, *Answer) {
 	resources, next := page(a, c, s.resources, func(r *resource) result {
 		return result{
@@ -51,18 +50,14 @@ func (a *AWS) listStackResources(s *stack, c call) (result, *Answer) {
 	return result{"StackResourceSummaries": resources, "NextToken": next}, nil
 }
 
-// describeChangeSet is DescribeChangeSet.
 func (a *AWS) describeChangeSet(s *stack, c call) (result, *Answer) {
-	set, problem := a.changeSet(s, c)
+	set, problem := changeSetOf(s, c)
 	if problem != nil {
 		return nil, problem
 	}
-	r := result{
-		"ChangeSetName": set.name, "ChangeSetId": set.id, "StackId": s.ID, "StackName": s.logical, "Status": set.status,
-		"ExecutionStatus": set.execution, "StatusReason": set.reason, "CreationTime": set.created,
-		"Parameters": pairsOf(set.want.parameters, "ParameterKey", "ParameterValue"), "Tags": pairsOf(set.want.tags, "Key", "Value"),
-	}
-	if set.status == "CREATE_COMPLETE" {
+	status, reason := a.statusOf(set)
+	r := result{"ChangeSetName": set.name, "ChangeSetId": set.id, "Status": status, "StatusReason": reason}
+	if status == "CREATE_COMPLETE" {
 		r["Changes"], r["NextToken"] = page(a, c, set.changes, change.describe)
 	}
 	return r, nil
@@ -84,13 +79,13 @@ func (ch change) describe() result {
 
 // describeEvents is DescribeEvents of a change set: what failed in its early validation.
 func (a *AWS) describeEvents(s *stack, c call) (result, *Answer) {
-	set, problem := a.changeSet(s, c)
+	set, problem := changeSetOf(s, c)
 	if problem != nil {
 		return nil, problem
 	}
 	var events members
 	for _, r := range set.want.resources {
-		if set.status == "FAILED" && s.find(r.logical) == nil && a.taken(r) {
+		if s.find(r.logical) == nil && a.taken(r) {
 			events.All = append(events.All, result{
 				"StackId": s.ID, "EventId": "validation-" + r.logical, "LogicalResourceId": r.logical, "ResourceType": r.Type,
 				"Timestamp": set.ready, "ValidationName": "NAME_CONFLICT_VALIDATION", "ValidationStatus": "FAILED",

@@ -3,9 +3,9 @@
 //
 // CloudFormation is scripted: it has the states, events, failures and rollbacks of the service. [Start] returns an account in
 // which all goes well, by a [Clock] of the test's, until a test says what is to go wrong: [AWS.Fail] for the steps
-// of resources, [AWS.Answer] for requests (throttling, no permission), [AWS.On] for what happens in between, [AWS.Busy] for an
-// update by somebody else, [AWS.Vanish] for a stack that somebody deletes, [AWS.SetStatus] for a state that nothing here leads
-// to. A bucket with objects cannot be deleted and a table that exists cannot be created, as in the service. Templates are
+// of resources and for change sets, [AWS.Answer] for requests (throttling, no permission), [AWS.On] for what happens in between,
+// [AWS.Busy] for an update by somebody else, [AWS.SetStatus] for a stack that somebody deletes and for a state that nothing here
+// leads to. A bucket with objects cannot be deleted and a table that exists cannot be created, as in the service. Templates are
 // evaluated as far as the project's own needs it. Whether a template is right is for [CfnLint] and [Moto].
 //
 // [Moto] starts Python's moto, which is independent of what is written here, for stories in which all goes well. [CfnLint] runs

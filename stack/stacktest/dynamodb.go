@@ -34,29 +34,20 @@ func keyOf(record values) string { return fmt.Sprint(record["PK"]["S"], " ", rec
 // serveDynamoDB passes requests on to the DynamoDB behind. Without one it knows tables by their names, and few requests.
 func (a *AWS) serveDynamoDB(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	body, err := io.ReadAll(r.Body)
+	var body bytes.Buffer
 	var q tableRequest
-	if err == nil {
-		err = json.Unmarshal(body, &q)
-	}
-	if err != nil {
+	if err := json.NewDecoder(io.TeeReader(r.Body, &body)).Decode(&q); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	answer := a.nextAnswer(operation)
-	a.catchUp()
-	if answer == nil {
-		a.authorize(q.authorized(operation, func(name string) string { return arnOf(Region, tableKind, shortName(name)) })...)
-	}
+	answer := a.receive(operation, q.authorized(operation, func(name string) string { return tableARN(shortName(name)) }))
 	name := shortName(q.TableName)
 	e := a.existing[tableKind+" "+name]
 	if answer == nil && a.proxy != nil && operation != "DescribeContinuousBackups" { // which DynamoDB Local does not know
-		a.lock.Unlock()
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Body = io.NopCloser(&body)
 		a.proxy.ServeHTTP(w, r)
-		a.lock.Lock()
 	} else {
 		var result any
 		if answer == nil {
@@ -86,15 +77,12 @@ func shortName(nameOrARN string) string { return nameOrARN[strings.LastIndex(nam
 
 // answer answers for a table without a DynamoDB behind it; nil is a table that does not exist.
 func (e *existing) answer(name, operation string, q tableRequest) (map[string]any, *Answer) {
-	fails := func(code, message string) (map[string]any, *Answer) {
-		return nil, &Answer{http.StatusBadRequest, code, message}
-	}
 	switch {
 	case operation == "TransactWriteItems": // whose effects nobody reads
 	case e == nil:
-		return fails("ResourceNotFoundException", "Requested resource not found: Table: "+name+" not found")
+		return nil, &Answer{400, "ResourceNotFoundException", "Requested resource not found: Table: " + name + " not found"}
 	case operation == "DeleteTable" && e.protected():
-		return fails("ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+		return nil, &Answer{400, "ValidationException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."}
 	case operation == "GetItem":
 		return map[string]any{"Item": e.items[keyOf(q.Key)]}, nil
 	case operation == "PutItem":
@@ -110,7 +98,7 @@ func (e *existing) answer(name, operation string, q tableRequest) (map[string]an
 	case operation == "DeleteTable", operation == "UpdateTable":
 		return map[string]any{"TableDescription": e.description(name)}, nil
 	default:
-		return fails("UnknownOperationException", "stacktest: "+operation+" needs a DynamoDB behind, Options.DynamoDB")
+		return nil, &Answer{400, "UnknownOperationException", "stacktest: " + operation + " needs a DynamoDB behind, Options.DynamoDB"}
 	}
 	return map[string]any{}, nil
 }
@@ -130,19 +118,14 @@ func (e *existing) update(q tableRequest) {
 	e.items[keyOf(q.Key)] = record
 }
 
-// description is the answer of DescribeTable, without what a table does not have.
+// description is the answer of DescribeTable. It may have properties that DescribeTable does not know, which clients ignore.
 func (e *existing) description(name string) map[string]any {
-	d := map[string]any{
-		"TableName": name, "TableStatus": "ACTIVE", "TableArn": arnOf(Region, tableKind, name), "TableSizeBytes": 0, "ItemCount": len(e.items),
+	d := map[string]any{"TableStatus": "ACTIVE"}
+	maps.Copy(d, e.properties)
+	maps.Copy(d, map[string]any{
+		"TableName": name, "TableArn": tableARN(name), "TableSizeBytes": 0, "ItemCount": len(e.items),
 		"DeletionProtectionEnabled": e.protected(),
-	}
-	for _, same := range []string{
-		"TableStatus", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ProvisionedThroughput",
-	} {
-		if v := e.at(same); v != nil {
-			d[same] = v
-		}
-	}
+	})
 	if mode := e.at("BillingMode"); mode != nil && mode != "PROVISIONED" {
 		d["BillingModeSummary"] = map[string]any{"BillingMode": mode}
 	}
@@ -150,11 +133,7 @@ func (e *existing) description(name string) map[string]any {
 		d["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": view}
 	}
 	if e.isOn("SSESpecification", "SSEEnabled") {
-		key := text(e.at("SSESpecification", "KMSMasterKeyId"))
-		if key == "" { // which the service creates
-			key = "arn:aws:kms:" + Region + ":" + Account + ":key/of-dynamodb"
-		}
-		d["SSEDescription"] = map[string]any{"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key}
+		d["SSEDescription"] = map[string]any{"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": e.at("SSESpecification", "KMSMasterKeyId")}
 	}
 	return d
 }
@@ -175,16 +154,6 @@ func (e *existing) backups() map[string]any {
 		d = map[string]any{"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": cmp.Or(days, 35)}
 	}
 	return map[string]any{"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": d}
-}
-
-// limiterTable returns the properties of a table that has the keys of a limiter and nothing else.
-func limiterTable(name string) map[string]any {
-	attribute := func(name, key, value string) any { return map[string]any{"AttributeName": name, key: value} }
-	return map[string]any{
-		"TableName": name, "BillingMode": "PAY_PER_REQUEST",
-		"KeySchema":            []any{attribute("PK", "KeyType", "HASH"), attribute("SK", "KeyType", "RANGE")},
-		"AttributeDefinitions": []any{attribute("PK", "AttributeType", "S"), attribute("SK", "AttributeType", "S")},
-	}
 }
 
 // createTable creates a table in the DynamoDB behind, if there is one. The table has no tags, backups or encryption there.

@@ -20,18 +20,11 @@ type Answer struct {
 	Code, Message string // Code as in the SDK's smithy.APIError
 }
 
-// Error returns the code and the message.
-func (a *Answer) Error() string { return a.Code + ": " + a.Message }
-
 // Answers that any service may give.
 var (
-	// Throttling rejects requests that are too many.
-	Throttling = &Answer{http.StatusBadRequest, "Throttling", "Rate exceeded"}
-	// AccessDenied rejects credentials whose policies do not allow a request.
-	AccessDenied = &Answer{http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::" + Account + ":user/test is not authorized to perform this action"}
-	// ExpiredToken rejects temporary credentials that have expired.
-	ExpiredToken = &Answer{http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired"}
-	// InternalFailure reports a fault of AWS.
+	Throttling      = &Answer{http.StatusBadRequest, "Throttling", "Rate exceeded"}
+	AccessDenied    = &Answer{http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::" + Account + ":user/test is not authorized to perform this action"}
+	ExpiredToken    = &Answer{http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired"}
 	InternalFailure = &Answer{http.StatusInternalServerError, "InternalFailure", "An internal error occurred"}
 )
 

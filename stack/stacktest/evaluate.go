@@ -14,29 +14,23 @@ const (
 	Region  = "us-east-1"
 )
 
-// partition returns the partition of a region, and the suffix of its URLs.
-func partition(region string) (name, suffix string) {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn", "amazonaws.com.cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov", "amazonaws.com"
-	}
-	return "aws", "amazonaws.com"
-}
-
 // scope is what the expressions of a template are evaluated in.
 type scope struct {
 	*template
-	stack, region string
-	values        map[string]string // of parameters and pseudo parameters
+	values map[string]string // of parameters and pseudo parameters
 }
 
 func newScope(t *template, stack, region string, parameters map[string]string) *scope {
 	values := maps.Clone(parameters)
-	values["AWS::Partition"], values["AWS::URLSuffix"] = partition(region)
+	values["AWS::Partition"], values["AWS::URLSuffix"] = "aws", "amazonaws.com"
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		values["AWS::Partition"], values["AWS::URLSuffix"] = "aws-cn", "amazonaws.com.cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		values["AWS::Partition"] = "aws-us-gov"
+	}
 	values["AWS::Region"], values["AWS::AccountId"], values["AWS::StackName"] = region, Account, stack
-	return &scope{t, stack, region, values}
+	return &scope{t, values}
 }
 
 // absent is the value of a property that is AWS::NoValue.
@@ -108,63 +102,53 @@ func (s *scope) named(name string) any {
 		return value
 	}
 	logical, attribute, _ := strings.Cut(name, ".")
-	d, ok := s.Resources[logical]
-	if !ok {
+	if _, ok := s.Resources[logical]; !ok {
 		return absent{} // AWS::NoValue
 	}
-	kind, id := d.Type, s.physical(logical)
+	called, r := s.identify(logical)
 	switch attribute {
 	case "Arn":
-		return arnOf(s.region, kind, id)
+		return r.ARN
 	case "StreamArn":
-		return arnOf(s.region, kind, id) + "/stream/2026-03-04T05:06:07.000"
+		return r.ARN + "/stream/2026-03-04T05:06:07.000"
 	case "QueueName":
-		return id[strings.LastIndex(id, "/")+1:]
+		return called
 	}
-	return id
+	return r.ID
 }
 
-// nameOf is the property that names a resource of a kind.
-var nameOf = map[string]string{
-	tableKind: "TableName", functionKind: "FunctionName", bucketKind: "BucketName", "AWS::IAM::Role": "RoleName",
-	"AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::SQS::Queue": "QueueName", "AWS::Logs::LogGroup": "LogGroupName",
-	"AWS::CloudWatch::Alarm": "AlarmName",
+// kinds has the property that names a resource of a kind, and the forms of its id and its ARN: P is a partition, R a region, A an
+// account, D a domain and N the name.
+var kinds = map[string]struct{ name, id, arn string }{
+	tableKind:                 {"TableName", "N", "arn:P:dynamodb:R:A:table/N"},
+	functionKind:              {"FunctionName", "N", "arn:P:lambda:R:A:function:N"},
+	bucketKind:                {"BucketName", "N", "arn:P:s3:::N"},
+	"AWS::IAM::Role":          {"RoleName", "N", "arn:P:iam::A:role/N"},
+	"AWS::IAM::ManagedPolicy": {"ManagedPolicyName", "arn:P:iam::A:policy/N", "arn:P:iam::A:policy/N"},
+	"AWS::SQS::Queue":         {"QueueName", "https://sqs.R.D/A/N", "arn:P:sqs:R:A:N"},
+	"AWS::Logs::LogGroup":     {"LogGroupName", "N", "arn:P:logs:R:A:log-group:N:*"},
+	"AWS::CloudWatch::Alarm":  {"AlarmName", "N", "arn:P:cloudwatch:R:A:alarm:N"},
 }
 
-// physical returns the id of a resource: the name that its properties give it, or one that is made up for the stack.
-func (s *scope) physical(logical string) string {
+// identify returns the name of a resource, made up for the stack if its properties give it none, and its id and ARN.
+func (s *scope) identify(logical string) (name string, r Rendered) {
 	d := s.Resources[logical]
-	name, ok := s.evaluate(d.Properties[nameOf[d.Type]]).(string)
+	kind, ok := kinds[d.Type]
 	if !ok {
-		name = s.stack + "-" + logical + "-0123456789AB"
+		kind.id, kind.arn = "N", "N"
 	}
-	switch d.Type {
-	case "AWS::IAM::ManagedPolicy":
-		return "arn:" + s.values["AWS::Partition"] + ":iam::" + Account + ":policy/" + name
-	case "AWS::SQS::Queue":
-		return "https://sqs." + s.region + "." + s.values["AWS::URLSuffix"] + "/" + Account + "/" + name
+	name, ok = s.evaluate(d.Properties[kind.name]).(string)
+	if !ok {
+		name = s.values["AWS::StackName"] + "-" + logical + "-0123456789AB"
 	}
-	return name
+	of := s.values
+	fill := strings.NewReplacer("P", of["AWS::Partition"], "R", of["AWS::Region"], "A", Account, "D", of["AWS::URLSuffix"], "N", name)
+	return name, Rendered{Type: d.Type, ID: fill.Replace(kind.id), ARN: fill.Replace(kind.arn)}
 }
 
-// arns are the forms of ARNs: P is a partition, R a region, A an account and N a name.
-var arns = map[string]string{
-	tableKind: "arn:P:dynamodb:R:A:table/N", functionKind: "arn:P:lambda:R:A:function:N", bucketKind: "arn:P:s3:::N",
-	"AWS::IAM::Role": "arn:P:iam::A:role/N", "AWS::SQS::Queue": "arn:P:sqs:R:A:N", "AWS::Logs::LogGroup": "arn:P:logs:R:A:log-group:N:*",
-	"AWS::CloudWatch::Alarm": "arn:P:cloudwatch:R:A:alarm:N",
-}
-
-// arnOf returns the ARN of a resource with an id.
-func arnOf(region, kind, id string) string {
-	form, ok := arns[kind]
-	if !ok {
-		return id
-	}
-	if kind == "AWS::SQS::Queue" {
-		id = id[strings.LastIndex(id, "/")+1:]
-	}
-	of, _ := partition(region)
-	return strings.NewReplacer("P", of, "R", region, "A", Account, "N", id).Replace(form)
+// tableARN returns the ARN of a table.
+func tableARN(name string) string {
+	return "arn:aws:dynamodb:" + Region + ":" + Account + ":table/" + name
 }
 
 // Rendered is a resource of a template whose expressions are evaluated.
@@ -177,29 +161,34 @@ type Rendered struct {
 // resources whose condition does not hold are left out. It creates nothing.
 func Render(t testing.TB, body, stackName string, parameters map[string]string, region string) map[string]Rendered {
 	t.Helper()
+	var content content
 	of, problem := parseTemplate(body)
-	var values map[string]string
 	if problem == nil {
-		values, problem = of.complete(parameters)
+		content, problem = of.render(stackName, region, parameters)
 	}
 	if problem != nil {
 		t.Fatal(problem)
 	}
 	all := map[string]Rendered{}
-	for _, r := range newScope(of, stackName, region, values).render() {
+	for _, r := range content.resources {
 		all[r.logical] = r.Rendered
 	}
 	return all
 }
 
-// render returns the resources whose condition holds.
-func (s *scope) render() (all []*resource) {
-	for _, logical := range s.order {
-		if d := s.Resources[logical]; s.holds(d.Condition) {
-			id := s.physical(logical)
-			of := Rendered{d.Type, id, arnOf(s.region, d.Type, id), mapping(s.evaluate(d.Properties))}
-			all = append(all, &resource{logical: logical, deletion: d.DeletionPolicy, Rendered: of})
+// render returns what a stack has with given parameters: the resources whose condition holds.
+func (t *template) render(stack, region string, given map[string]string) (of content, problem *Answer) {
+	of.template = t
+	if of.parameters, problem = t.complete(given); problem != nil {
+		return of, problem
+	}
+	scope := newScope(t, stack, region, of.parameters)
+	for _, logical := range t.order {
+		if d := t.Resources[logical]; scope.holds(d.Condition) {
+			_, r := scope.identify(logical)
+			r.Properties = mapping(scope.evaluate(d.Properties))
+			of.resources = append(of.resources, &resource{logical: logical, deletion: d.DeletionPolicy, Rendered: r})
 		}
 	}
-	return all
+	return of, nil
 }

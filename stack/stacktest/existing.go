@@ -25,8 +25,8 @@ const (
 // taken reports whether a resource's name is taken.
 func (a *AWS) taken(r *resource) bool {
 	if r.Type == bucketKind {
-		exists, err := a.buckets.BucketExists(r.ID)
-		return err == nil && exists
+		exists, _ := a.buckets.BucketExists(r.ID) // it never fails
+		return exists
 	}
 	return a.existing[r.Type+" "+r.ID] != nil
 }
@@ -41,15 +41,16 @@ func (a *AWS) createResource(r *resource) (reason string) {
 	}
 	a.authorize(HandlerRequests("create", r.Rendered)...)
 	e := &existing{properties: maps.Clone(r.Properties), declared: r.Properties, items: map[string]values{}}
-	var err error
 	switch r.Type {
-	case bucketKind:
-		err = a.buckets.CreateBucket(r.ID)
-		if err == nil && e.at("VersioningConfiguration", "Status") == "Enabled" {
-			err = a.buckets.SetVersioningConfiguration(r.ID, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
+	case bucketKind: // which is not taken, so that these calls do not fail
+		_ = a.buckets.CreateBucket(r.ID)
+		if e.at("VersioningConfiguration", "Status") == "Enabled" {
+			_ = a.buckets.SetVersioningConfiguration(r.ID, gofakes3.VersioningConfiguration{Status: gofakes3.VersioningEnabled})
 		}
 	case tableKind:
-		err = a.createTable(e)
+		if err := a.createTable(e); err != nil {
+			return err.Error()
+		}
 	case functionKind:
 		if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
 			return "Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""
@@ -57,18 +58,8 @@ func (a *AWS) createResource(r *resource) (reason string) {
 	default:
 		return ""
 	}
-	if err != nil {
-		return err.Error()
-	}
 	a.existing[r.Type+" "+r.ID] = e
 	return ""
-}
-
-// claim notes what a template says of something that exists. An import compares nothing and changes nothing.
-func (a *AWS) claim(r *resource) {
-	if e := a.existing[r.Type+" "+r.ID]; e != nil {
-		e.declared = r.Properties
-	}
 }
 
 // updateResource changes those properties of a resource in which its template differs from what it said before.
@@ -78,11 +69,7 @@ func (a *AWS) updateResource(r *resource) {
 		return
 	}
 	for _, name := range differing(e.declared, r.Properties) {
-		if v, ok := r.Properties[name]; ok {
-			e.properties[name] = v
-		} else {
-			delete(e.properties, name)
-		}
+		e.properties[name] = r.Properties[name]
 	}
 	e.declared = r.Properties
 }
@@ -117,27 +104,27 @@ func (e *existing) at(names ...string) any {
 
 func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
 
-// Keep creates a table, a bucket or a function outside of any stack, like those that a deleted stack leaves.
+// Keep creates a bucket or a function outside of any stack, like those that a deleted stack leaves.
 func (a *AWS) Keep(kind, name string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	properties := map[string]any{nameOf[kind]: name}
-	switch kind {
-	case bucketKind:
+	defer a.enter()()
+	if kind == bucketKind {
 		_ = a.buckets.CreateBucket(name) // it may exist
-	case tableKind:
-		properties = limiterTable(name)
 	}
-	a.existing[kind+" "+name] = &existing{properties: properties, items: map[string]values{}}
+	a.existing[kind+" "+name] = &existing{properties: map[string]any{kinds[kind].name: name}}
 }
 
 // KeepTable creates a table outside of any stack, with the keys of a limiter and with properties as CloudFormation names
 // them. The property TableStatus is the status that it is in.
 func (a *AWS) KeepTable(name string, properties map[string]any) {
-	a.Keep(tableKind, name)
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	maps.Copy(a.existing[tableKind+" "+name].properties, properties)
+	defer a.enter()()
+	attribute := func(name, key, value string) any { return map[string]any{"AttributeName": name, key: value} }
+	all := map[string]any{
+		"TableName": name, "BillingMode": "PAY_PER_REQUEST",
+		"KeySchema":            []any{attribute("PK", "KeyType", "HASH"), attribute("SK", "KeyType", "RANGE")},
+		"AttributeDefinitions": []any{attribute("PK", "AttributeType", "S"), attribute("SK", "AttributeType", "S")},
+	}
+	maps.Copy(all, properties)
+	a.existing[tableKind+" "+name] = &existing{properties: all, items: map[string]values{}}
 }
 
 // Exists reports whether there is a table, a bucket or a function with a name, in a stack or not.
@@ -162,13 +149,11 @@ func (a *AWS) Objects(bucket string) (keys []string) {
 	for _, object := range list.Contents {
 		keys = append(keys, object.Key)
 	}
-	slices.Sort(keys)
 	return keys
 }
 
 // Remove deletes a table or a function at once, as somebody else would.
 func (a *AWS) Remove(kind, name string) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
+	defer a.enter()()
 	delete(a.existing, kind+" "+name)
 }

@@ -9,57 +9,29 @@ import (
 	"time"
 )
 
-// operation is what CloudFormation does to a stack over a time: a course of steps with pauses between them.
-type operation struct {
-	next func() (time.Duration, bool) // goes on to the next pause; nil if there is no operation
-	stop func()
-	due  time.Time // the end of the current pause
-}
-
 // pause lets time pass in the course of an operation.
 type pause func(time.Duration)
 
-// stopped unwinds the course of an operation that is not carried on.
-type stopped struct{}
-
-// begin starts an operation, in place of the current one, and carries it out to its first pause.
+// begin starts an operation, in place of the current one, and carries it out to its first pause. The course of an operation that
+// is not carried on stays where it is.
 func (a *AWS) begin(s *stack, course func(wait pause)) {
-	s.halt()
-	s.next, s.stop = iter.Pull(func(yield func(time.Duration) bool) {
-		defer func() {
-			if r := recover(); r != nil && r != any(stopped{}) {
-				panic(r)
-			}
-		}()
-		course(func(d time.Duration) {
-			if !yield(d) {
-				panic(stopped{})
-			}
-		})
+	s.next, _ = iter.Pull(func(yield func(time.Duration) bool) {
+		course(func(d time.Duration) { yield(d) })
 	})
-	s.advance(a.now())
+	a.advance(s)
 }
 
 // advance carries an operation on until its next pause.
-func (s *stack) advance(now time.Time) {
+func (a *AWS) advance(s *stack) {
 	d, goesOn := s.next()
-	if s.due = now.Add(d); !goesOn {
-		s.next = nil
-	}
-}
-
-// halt ends a stack's operation where it is.
-func (s *stack) halt() {
-	if s.next != nil {
-		s.stop()
+	if s.due = a.now.Add(d); !goesOn {
 		s.next = nil
 	}
 }
 
 // catchUp does all that was to happen until now, in its order.
 func (a *AWS) catchUp() {
-	defer func() { a.instant = time.Time{} }()
-	for until := a.clock(); ; {
+	for until := a.Clock.Now(); ; {
 		var first *stack
 		for _, s := range a.stacks {
 			if s.next != nil && !s.due.After(until) && (first == nil || s.due.Before(first.due)) {
@@ -67,10 +39,11 @@ func (a *AWS) catchUp() {
 			}
 		}
 		if first == nil {
+			a.now = until
 			return
 		}
-		a.instant = first.due
-		first.advance(a.instant)
+		a.now = first.due
+		a.advance(first)
 	}
 }
 
@@ -81,14 +54,6 @@ func (a *AWS) enter() (leave func()) {
 	return a.lock.Unlock
 }
 
-// now returns the account's time; while catching up, that of what happens.
-func (a *AWS) now() time.Time {
-	if !a.instant.IsZero() {
-		return a.instant
-	}
-	return a.clock()
-}
-
 func failedTo(verb string, logical ...string) string {
 	return "The following resource(s) failed to " + verb + ": [" + strings.Join(logical, ", ") + "]. "
 }
@@ -97,10 +62,11 @@ func failedTo(verb string, logical ...string) string {
 func (a *AWS) apply(s *stack, want content, imported map[string]string, verb string) {
 	a.begin(s, func(wait pause) {
 		changes := changesOf(&s.content, &want, imported)
-		s.before = s.copied()
+		s.before = s.content
+		s.before.resources = slices.Clone(s.resources)
 		s.template, s.parameters, s.tags = want.template, want.parameters, want.tags
 		if verb != "CREATE" {
-			s.updated = a.now()
+			s.updated = a.now
 		}
 		a.record(s, &s.resource, verb+"_IN_PROGRESS", "User Initiated")
 		for i, ch := range changes {
@@ -116,11 +82,7 @@ func (a *AWS) apply(s *stack, want content, imported map[string]string, verb str
 		}
 		if verb == "UPDATE" {
 			a.record(s, &s.resource, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-			for _, ch := range changes {
-				if ch.action == "Remove" {
-					a.deleteOne(s, ch.resource, false, wait)
-				}
-			}
+			a.deleteAll(s, s.without(&want), false, wait)
 			wait(a.pace)
 		}
 		a.record(s, &s.resource, verb+"_COMPLETE", "")
@@ -129,97 +91,93 @@ func (a *AWS) apply(s *stack, want content, imported map[string]string, verb str
 
 // carryOut adds, imports or changes a resource. It returns false if that fails.
 func (a *AWS) carryOut(s *stack, ch change, wait pause) bool {
-	r := *ch.resource
+	r := ch.resource
 	switch ch.action {
 	case "Modify":
 		return a.modify(s, ch, wait)
-	case "Import":
-		s.resources = append(s.resources, &r)
+	case "Import": // which compares nothing and changes nothing
+		s.resources = append(s.resources, r)
 		a.authorize(HandlerRequests("read", r.Rendered)...)
-		a.claim(&r)
-		a.record(s, &r, "IMPORT_IN_PROGRESS", "Resource import started.")
+		if e := a.existing[r.Type+" "+r.ID]; e != nil {
+			e.declared = r.Properties
+		}
+		a.record(s, r, "IMPORT_IN_PROGRESS", "Resource import started.")
 		wait(a.pace)
-		a.record(s, &r, "IMPORT_COMPLETE", "Resource import completed.")
+		a.record(s, r, "IMPORT_COMPLETE", "Resource import completed.")
 	case "Add":
-		s.resources = append(s.resources, &r)
+		s.resources = append(s.resources, r)
+		id := r.ID
 		r.ID = ""
-		a.record(s, &r, "CREATE_IN_PROGRESS", "")
+		a.record(s, r, "CREATE_IN_PROGRESS", "")
 		wait(a.pace / 2)
-		r.ID = ch.resource.ID
-		a.record(s, &r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+		r.ID = id
+		a.record(s, r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
 		wait(a.pace - a.pace/2)
-		if reason := a.createResource(&r); reason != "" {
-			a.record(s, &r, "CREATE_FAILED", reason)
-			s.drop(&r)
+		if reason := a.createResource(r); reason != "" {
+			a.record(s, r, "CREATE_FAILED", reason)
+			s.drop(r)
 			return false
 		}
-		a.record(s, &r, "CREATE_COMPLETE", "")
+		a.record(s, r, "CREATE_COMPLETE", "")
 	}
 	return true
 }
 
-// abandon deletes the resources of a stack that cannot be created. Of those that are missing, the next was begun meanwhile.
+// abandon deletes the resources of a stack that cannot be created. The first of the missing resources was begun meanwhile.
 func (a *AWS) abandon(s *stack, missing []change, reason string, wait pause) {
 	if len(missing) > 0 {
-		next := *missing[0].resource
+		next := missing[0].resource
 		next.ID = ""
-		a.record(s, &next, "CREATE_IN_PROGRESS", "")
-		a.record(s, &next, "CREATE_FAILED", "Resource creation cancelled")
+		a.record(s, next, "CREATE_IN_PROGRESS", "")
+		a.record(s, next, "CREATE_FAILED", "Resource creation cancelled")
 	}
 	a.record(s, &s.resource, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
-	if left := a.deleteAll(s, true, wait); len(left) > 0 {
+	if left := a.deleteAll(s, s.resources, true, wait); len(left) > 0 {
 		a.record(s, &s.resource, "ROLLBACK_FAILED", failedTo("delete", left...))
 	} else {
 		a.record(s, &s.resource, "ROLLBACK_COMPLETE", "")
 	}
 }
 
-// deleteAll deletes all resources of a stack, the newest first, and returns those that cannot be deleted.
-func (a *AWS) deleteAll(s *stack, creating bool, wait pause) (left []string) {
-	for _, r := range slices.Backward(slices.Clone(s.resources)) {
-		if !a.deleteOne(s, r, creating, wait) {
-			left = append(left, r.logical)
+// deleteAll deletes resources of a stack, the newest first, and returns those that cannot be deleted.
+func (a *AWS) deleteAll(s *stack, all []*resource, creating bool, wait pause) (left []string) {
+	for _, r := range slices.Backward(slices.Clone(all)) {
+		if r.deletion == "Retain" || r.deletion == "RetainExceptOnCreate" && !creating {
+			a.record(s, r, "DELETE_SKIPPED", "")
+			s.drop(r)
+			continue
 		}
-	}
-	return left
-}
-
-func (a *AWS) deleteOne(s *stack, r *resource, creating bool, wait pause) bool {
-	status := "DELETE_SKIPPED"
-	if r.deletion != "Retain" && (r.deletion != "RetainExceptOnCreate" || creating) {
 		a.record(s, r, "DELETE_IN_PROGRESS", "")
 		wait(a.pace)
 		if reason := a.deleteResource(r); reason != "" {
 			a.record(s, r, "DELETE_FAILED", reason)
-			return false
+			left = append(left, r.logical)
+			continue
 		}
-		status = "DELETE_COMPLETE"
+		a.record(s, r, "DELETE_COMPLETE", "")
+		s.drop(r)
 	}
-	a.record(s, r, status, "")
-	s.drop(r)
-	return true
+	return left
 }
 
 // modify changes one resource. It returns false if that fails.
 func (a *AWS) modify(s *stack, ch change, wait pause) bool {
-	r, reason := s.find(ch.resource.logical), ""
-	if ch.replacement == "True" {
-		reason = "Requested update requires the creation of a new physical resource; hence creating one."
-	}
-	a.record(s, r, "UPDATE_IN_PROGRESS", reason)
+	r := s.find(ch.resource.logical)
+	a.record(s, r, "UPDATE_IN_PROGRESS", "")
 	wait(a.pace)
-	reason = a.failure("update", r.logical)
-	if name := r.Properties[nameOf[r.Type]]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[nameOf[r.Type]] {
+	reason := a.failure("update", r.logical)
+	property := kinds[r.Type].name
+	if name := r.Properties[property]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[property] {
 		reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
 	}
 	if reason != "" {
 		a.record(s, r, "UPDATE_FAILED", reason)
 		return false
 	}
-	r.deletion, r.Rendered = ch.resource.deletion, ch.resource.Rendered
-	a.authorize(HandlerRequests("update", r.Rendered)...)
-	a.updateResource(r)
-	a.record(s, r, "UPDATE_COMPLETE", "")
+	s.resources[slices.Index(s.resources, r)] = ch.resource
+	a.authorize(HandlerRequests("update", ch.resource.Rendered)...)
+	a.updateResource(ch.resource)
+	a.record(s, ch.resource, "UPDATE_COMPLETE", "")
 	return true
 }
 
@@ -227,7 +185,7 @@ func (a *AWS) modify(s *stack, ch change, wait pause) bool {
 func (a *AWS) rollBack(s *stack, reason string, skipped map[string]string, wait pause) {
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
 	s.template, s.parameters, s.tags = s.before.template, s.before.parameters, s.before.tags
-	for _, r := range s.resources {
+	for i, r := range s.resources {
 		before := s.before.find(r.logical)
 		if before == nil || reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
 			continue
@@ -239,21 +197,11 @@ func (a *AWS) rollBack(s *stack, reason string, skipped map[string]string, wait 
 			a.record(s, &s.resource, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))
 			return
 		}
-		*r = *before
-		a.updateResource(r)
-		a.record(s, r, "UPDATE_COMPLETE", "")
+		s.resources[i] = before
+		a.updateResource(before)
+		a.record(s, before, "UPDATE_COMPLETE", "")
 	}
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
-	for _, r := range slices.Clone(s.resources) {
-		if s.before.find(r.logical) == nil {
-			a.deleteOne(s, r, true, wait)
-		}
-	}
+	a.deleteAll(s, s.without(&s.before), true, wait)
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE", "")
-}
-
-// end records that a stack is deleted.
-func (a *AWS) end(s *stack) {
-	a.record(s, &s.resource, "DELETE_COMPLETE", "")
-	s.deleted = a.now()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,15 +55,10 @@ type texted []string
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (l *texted) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*l = texted{one}
-		return nil
+	if text[0] == '"' {
+		text = slices.Concat([]byte("["), text, []byte("]"))
 	}
-	var list []string
-	err := json.Unmarshal(text, &list)
-	*l = list
-	return err
+	return json.Unmarshal(text, (*[]string)(l))
 }
 
 // ParsePolicy reads a policy document: JSON, or what [Render] returns. It fails the test if the document has something that is

@@ -7,23 +7,15 @@ import (
 
 // changeStack is CreateStack or UpdateStack, which other tools than this project's use.
 func (a *AWS) changeStack(s *stack, c call) (result, *Answer) {
-	verb := strings.ToUpper(strings.TrimSuffix(c.action, "Stack"))
-	if verb == "CREATE" {
-		s = a.newStack(c.text("StackName"))
-	}
-	want, problem := a.wanted(c, s)
+	s, want, problem := a.wanted(s, c)
 	if problem != nil {
 		return nil, problem
 	}
-	if verb == "CREATE" {
-		a.stacks = append(a.stacks, s)
-	}
 	s.token = c.text("ClientRequestToken")
-	a.apply(s, want, nil, verb)
+	a.apply(s, want, nil, strings.ToUpper(strings.TrimSuffix(c.action, "Stack")))
 	return result{"StackId": s.ID}, nil
 }
 
-// deleteStack is DeleteStack.
 func (a *AWS) deleteStack(s *stack, c call) (result, *Answer) {
 	switch {
 	case s == nil || !s.exists() || s.status == "DELETE_IN_PROGRESS":
@@ -39,31 +31,29 @@ func (a *AWS) deleteStack(s *stack, c call) (result, *Answer) {
 	s.token = c.text("ClientRequestToken")
 	a.begin(s, func(wait pause) {
 		a.record(s, &s.resource, "DELETE_IN_PROGRESS", "User Initiated")
-		if left := a.deleteAll(s, false, wait); len(left) > 0 && c.text("DeletionMode") != "FORCE_DELETE_STACK" {
+		if left := a.deleteAll(s, s.resources, false, wait); len(left) > 0 && c.text("DeletionMode") != "FORCE_DELETE_STACK" {
 			a.record(s, &s.resource, "DELETE_FAILED", failedTo("delete", left...))
 			return
 		}
 		wait(a.pace)
-		a.end(s)
+		a.record(s, &s.resource, "DELETE_COMPLETE", "")
 	})
 	return nil, nil
 }
 
-// continueUpdateRollback is ContinueUpdateRollback.
 func (a *AWS) continueUpdateRollback(s *stack, c call) (result, *Answer) {
 	s.token = c.text("ClientRequestToken")
 	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", c.set("ResourcesToSkip"), wait) })
 	return nil, nil
 }
 
-// updateTerminationProtection is UpdateTerminationProtection.
 func (a *AWS) updateTerminationProtection(s *stack, c call) (result, *Answer) {
 	s.protected = c.text("EnableTerminationProtection") == "true"
 	return result{"StackId": s.ID}, nil
 }
 
-// SetStatus sets a stack's status, and creates an empty stack if there is none with that name. It is for states that no
-// operation here leads to.
+// SetStatus sets a stack's status, as somebody else would in the middle of whatever happens to it, and creates an empty stack
+// if there is none with that name. The status DELETE_COMPLETE deletes the stack and leaves its resources.
 func (a *AWS) SetStatus(name, status string) {
 	defer a.enter()()
 	s := a.find(name)
@@ -71,7 +61,8 @@ func (a *AWS) SetStatus(name, status string) {
 		s = a.newStack(name)
 		a.stacks = append(a.stacks, s)
 	}
-	s.halt()
+	s.next = nil
+	s.token = "somebody-else"
 	a.record(s, &s.resource, status, "")
 }
 
@@ -87,14 +78,4 @@ func (a *AWS) Busy(name string, d time.Duration) {
 		wait(a.pace)
 		a.record(s, &s.resource, "UPDATE_COMPLETE", "")
 	})
-}
-
-// Vanish deletes a stack at once, as somebody else would, in the middle of whatever happens to it. Its resources stay.
-func (a *AWS) Vanish(name string) {
-	defer a.enter()()
-	if s := a.find(name); s != nil {
-		s.halt()
-		s.token = "somebody-else"
-		a.end(s)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,19 +21,17 @@ import (
 
 // Options of [Start]; nil is fine.
 type Options struct {
-	Now      func() time.Time // the time of operations. Default: that of AWS.Clock
-	Pace     time.Duration    // the time to create, change or delete a resource. Default: 1 s
-	PageSize int              // the number of items in a page of a list. Default: 20
-	DynamoDB string           // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
+	Pace     time.Duration // the time to create, change or delete a resource. Default: 1 s
+	PageSize int           // the number of items in a page of a list. Default: 20
+	DynamoDB string        // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
 }
 
 // AWS is an account with CloudFormation and what it needs. All services are at one endpoint, for AWS_ENDPOINT_URL. It is safe
 // for concurrent use.
 type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
-	Clock    *Clock // nil if Options.Now is set
+	Clock    *Clock
 
-	clock    func() time.Time
 	pace     time.Duration
 	pageSize int
 	tables   *dynamodb.Client       // of the DynamoDB behind, nil if there is none
@@ -41,7 +40,7 @@ type AWS struct {
 	buckets  *s3mem.Backend
 
 	lock     sync.Mutex
-	instant  time.Time // of what happens while catching up
+	now      time.Time // of what happens
 	stacks   []*stack
 	existing map[string]*existing // by kind and name
 	asked    []Request            // of IAM
@@ -55,13 +54,10 @@ func Start(t testing.TB, o *Options) *AWS {
 		o = &Options{}
 	}
 	a := &AWS{
-		clock: o.Now, pace: cmp.Or(o.Pace, time.Second), pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
+		Clock: &Clock{}, pace: cmp.Or(o.Pace, time.Second), pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
 		faults: faults{counts: map[string]int{}, answers: map[string][]*Answer{}, hooks: map[string]func(int){}, failures: map[string]string{}},
 	}
-	if a.clock == nil {
-		a.Clock = &Clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
-		a.clock = a.Clock.Now
-	}
+	a.Clock.Advance(time.Duration(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC).UnixNano()))
 	if o.DynamoDB != "" {
 		a.tables = dynamodb.NewFromConfig(a.Config(), func(to *dynamodb.Options) { to.BaseEndpoint = &o.DynamoDB })
 		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
@@ -74,9 +70,6 @@ func Start(t testing.TB, o *Options) *AWS {
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
-		for _, s := range a.stacks {
-			s.halt()
-		}
 	})
 	return a
 }
@@ -103,12 +96,11 @@ func (client) Do(r *http.Request) (*http.Response, error) {
 // ServeHTTP implements [http.Handler]. The service of a request is in its signature: AWS4-HMAC-SHA256
 // Credential=KEY/DAY/REGION/SERVICE/aws4_request.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	signature := strings.Split(r.Header.Get("Authorization"), "/")
-	if len(signature) < 5 {
-		http.Error(w, "stacktest: the request is not signed", http.StatusForbidden)
-		return
+	service := ""
+	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 3 {
+		service = scope[3]
 	}
-	switch service := signature[3]; service {
+	switch service {
 	case "cloudformation", "sts":
 		a.query(w, r)
 	case "s3":
@@ -116,34 +108,27 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "dynamodb":
 		a.serveDynamoDB(w, r)
 	default:
-		http.Error(w, "stacktest: there is no service "+service, http.StatusNotImplemented)
+		http.Error(w, "stacktest: no signature, or there is no service "+service, http.StatusNotImplemented)
 	}
 }
 
 // query serves a request of the query protocol, to CloudFormation or STS.
 func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
+	_ = r.ParseForm() // if that fails, there is no action
 	c := call{r.PostForm.Get("Action"), r.PostForm}
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	a.authorize(queryRequests(c)...)
-	answer := a.nextAnswer(c.action)
-	a.catchUp()
+	answer := a.receive(c.action, queryRequests(c))
 	var reply result
-	s := a.find(c.text("StackName"))
-	switch do, ofStack := a.actions()[c.action], a.stackActions()[c.action]; {
+	s, do := a.find(c.text("StackName")), a.actions()[c.action]
+	switch {
 	case answer != nil:
-	case do != nil:
-		reply, answer = do(s, c)
-	case ofStack != nil && s != nil:
-		reply, answer = ofStack(s, c)
-	case ofStack != nil:
+	case do == nil:
+		answer = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
+	case s == nil && !slices.Contains(stackless, c.action):
 		answer = invalid("Stack [%s] does not exist", c.text("StackName"))
 	default:
-		answer = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
+		reply, answer = do(s, c)
 	}
 	if answer != nil {
 		problem := result{"Type": "Sender", "Code": answer.Code, "Message": answer.Message}
@@ -153,26 +138,19 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 	writeXML(w, http.StatusOK, c.action+"Response", result{c.action + "Result": reply})
 }
 
-// action is what an operation of CloudFormation does with the stack that a request names.
-type action = func(*stack, call) (result, *Answer)
+// stackless are the actions that take nil for a stack which does not exist.
+var stackless = []string{"CreateChangeSet", "CreateStack", "DeleteStack", "DescribeStacks", "GetCallerIdentity"}
 
-// actions are those that also take the name of a stack which does not exist, for which they get nil.
-func (a *AWS) actions() map[string]action {
-	return map[string]action{
-		"CreateChangeSet": a.createChangeSet, "CreateStack": a.changeStack, "DeleteStack": a.deleteStack, "DescribeStacks": a.describeStacks,
-		"GetCallerIdentity": callerIdentity,
-	}
-}
-
-// stackActions are those for stacks that exist.
-func (a *AWS) stackActions() map[string]action {
-	return map[string]action{
-		"ContinueUpdateRollback": a.continueUpdateRollback, "DeleteChangeSet": a.deleteChangeSet, "DescribeChangeSet": a.describeChangeSet,
-		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "ExecuteChangeSet": a.executeChangeSet,
-		"ListStackResources": a.listStackResources, "UpdateStack": a.changeStack, "UpdateTerminationProtection": a.updateTerminationProtection,
+func (a *AWS) actions() map[string]func(*stack, call) (result, *Answer) {
+	return map[string]func(*stack, call) (result, *Answer){
+		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.changeStack,
+		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
+		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
+		"ExecuteChangeSet": a.executeChangeSet, "GetCallerIdentity": callerIdentity, "ListStackResources": a.listStackResources,
+		"UpdateStack": a.changeStack, "UpdateTerminationProtection": a.updateTerminationProtection,
 	}
 }
 
 func callerIdentity(*stack, call) (result, *Answer) {
-	return result{"Account": Account, "Arn": "arn:aws:iam::" + Account + ":user/test", "UserId": "AIDATEST"}, nil
+	return result{"Account": Account, "Arn": "arn:aws:iam::" + Account + ":user/test"}, nil
 }

@@ -9,49 +9,46 @@ import (
 func (a *AWS) serveS3(w http.ResponseWriter, r *http.Request) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	a.authorize(s3Requests(r)...)
-	answer := a.nextAnswer("s3:" + r.Method)
-	a.catchUp()
-	settings := r.URL.Query()
-	switch {
+	answer := a.receive("s3:"+r.Method, s3Requests(r))
+	bucket := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")]
+	switch settings := r.URL.Query(); {
 	case answer != nil:
+		writeXML(w, answer.Status, "Error", result{"Code": answer.Code, "Message": answer.Message})
 	case settings.Has("lifecycle"):
-		rules := a.bucketSetting(r, "LifecycleConfiguration", "Rules")
-		if rules != nil {
-			writeXML(w, http.StatusOK, "LifecycleConfiguration", result{"Rule": lifecycle(rules)})
-			return
-		}
-		answer = &Answer{http.StatusNotFound, "NoSuchLifecycleConfiguration", ""}
+		rules := each(bucket.at("LifecycleConfiguration", "Rules"), lifecycle)
+		writeRules(w, "LifecycleConfiguration", "NoSuchLifecycleConfiguration", rules)
 	case settings.Has("encryption"):
-		rules := a.bucketSetting(r, "BucketEncryption", "ServerSideEncryptionConfiguration")
-		if rules != nil {
-			rule := result{"ApplyServerSideEncryptionByDefault": result(mapping(at(rules[0], "ServerSideEncryptionByDefault")))}
-			writeXML(w, http.StatusOK, "ServerSideEncryptionConfiguration", result{"Rule": rule})
-			return
-		}
-		answer = &Answer{http.StatusNotFound, "ServerSideEncryptionConfigurationNotFoundError", ""}
+		rules := each(bucket.at("BucketEncryption", "ServerSideEncryptionConfiguration"), func(rule any) result {
+			return result{"ApplyServerSideEncryptionByDefault": result(mapping(at(rule, "ServerSideEncryptionByDefault")))}
+		})
+		writeRules(w, "ServerSideEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError", rules)
 	default:
 		a.s3.ServeHTTP(w, r)
+	}
+}
+
+// writeRules answers with the rules of a setting, or with an error if there are none.
+func writeRules(w http.ResponseWriter, setting, missing string, rules []result) {
+	if len(rules) == 0 {
+		writeXML(w, http.StatusNotFound, "Error", result{"Code": missing})
 		return
 	}
-	writeXML(w, answer.Status, "Error", result{"Code": answer.Code, "Message": answer.Message})
+	writeXML(w, http.StatusOK, setting, result{"Rule": rules})
 }
 
-// bucketSetting returns a list among the properties of the bucket that a request names, nil if it has none.
-func (a *AWS) bucketSetting(r *http.Request, names ...string) []any {
-	list, _ := a.existing[bucketKind+" "+strings.Trim(r.URL.Path, "/")].at(names...).([]any)
-	return list
+// lifecycle returns by which rule objects move to another storage.
+func lifecycle(rule any) result {
+	moves := each(at(rule, "Transitions"), func(to any) result {
+		return result{"Days": at(to, "TransitionInDays"), "StorageClass": at(to, "StorageClass")}
+	})
+	return result{"ID": at(rule, "Id"), "Status": at(rule, "Status"), "Transition": moves}
 }
 
-// lifecycle returns the rules of a bucket by which objects move to another storage.
-func lifecycle(rules []any) (all []result) {
-	for _, rule := range rules {
-		var moves []result
-		transitions, _ := at(rule, "Transitions").([]any)
-		for _, to := range transitions {
-			moves = append(moves, result{"Days": at(to, "TransitionInDays"), "StorageClass": at(to, "StorageClass")})
-		}
-		all = append(all, result{"ID": at(rule, "Id"), "Status": at(rule, "Status"), "Transition": moves})
+// each converts the elements of a list in a template.
+func each(list any, convert func(any) result) (all []result) {
+	items, _ := list.([]any)
+	for _, item := range items {
+		all = append(all, convert(item))
 	}
 	return all
 }

@@ -27,7 +27,7 @@ type content struct {
 	template   *template
 	parameters map[string]string
 	tags       map[string]string
-	resources  []*resource // in the order in which they were created
+	resources  []*resource // in the order in which they were created. A change of one replaces it
 }
 
 // stack is one of CloudFormation. It is a resource too, whose logical id is its name.
@@ -39,10 +39,10 @@ type stack struct {
 	protected  bool
 	created    time.Time
 	updated    time.Time
-	deleted    time.Time
-	token      string  // of the current operation, or of the last one
-	before     content // what a failed update returns to
-	operation
+	before     content                      // what a failed update returns to
+	token      string                       // of the current operation, or of the last one
+	next       func() (time.Duration, bool) // carries the operation on to its next pause; nil if there is none
+	due        time.Time                    // the end of the current pause
 }
 
 func (s *stack) inProgress() bool { return strings.HasSuffix(s.status, "_IN_PROGRESS") }
@@ -65,20 +65,19 @@ func (c *content) find(logical string) *resource {
 	return nil
 }
 
+// without returns the resources that something else does not have.
+func (c *content) without(other *content) (all []*resource) {
+	for _, r := range c.resources {
+		if other.find(r.logical) == nil {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // drop removes a resource from the stack.
 func (c *content) drop(r *resource) {
 	c.resources = slices.DeleteFunc(c.resources, func(of *resource) bool { return of == r })
-}
-
-// copied returns a copy that later changes of the stack leave alone. Parameters and tags are replaced and never changed.
-func (c content) copied() content {
-	resources := c.resources
-	c.resources = nil
-	for _, r := range resources {
-		same := *r
-		c.resources = append(c.resources, &same)
-	}
-	return c
 }
 
 // outputs are those of a stack whose conditions hold, by name.
@@ -95,7 +94,7 @@ func (s *stack) outputs(c *content) map[string]string {
 
 // record adds an event of a resource, or of the stack itself.
 func (a *AWS) record(s *stack, r *resource, status, reason string) {
-	r.status, r.reason, r.changed = status, reason, a.now()
+	r.status, r.reason, r.changed = status, reason, a.now
 	s.events = append(s.events, event{len(s.events), s.token, *r})
 }
 
@@ -114,43 +113,41 @@ func (a *AWS) newStack(name string) *stack {
 	id := fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/00000000-0000-4000-8000-%012d", Region, Account, name, len(a.stacks)+1)
 	return &stack{
 		resource: resource{logical: name, Rendered: Rendered{Type: "AWS::CloudFormation::Stack", ID: id}},
-		content:  content{template: &template{}, parameters: map[string]string{}}, created: a.now(), changeSets: map[string]*changeSet{},
+		content:  content{template: &template{}, parameters: map[string]string{}}, created: a.now, changeSets: map[string]*changeSet{},
 	}
 }
 
-// maxBody is the size in bytes of the largest template in a request.
-const maxBody = 51200
-
-// wanted returns what a request wants a stack to be.
-func (a *AWS) wanted(c call, s *stack) (want content, problem *Answer) {
-	body := c.text("TemplateBody")
-	if c.text("UsePreviousTemplate") == "true" {
-		body = s.template.body
+// wanted returns the stack of a request, which is new if there is none, and what it is to be.
+func (a *AWS) wanted(s *stack, c call) (of *stack, want content, problem *Answer) {
+	if of = s; s == nil {
+		of = a.newStack(c.text("StackName"))
 	}
-	if len(body) > maxBody {
-		return want, invalid("1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to 51200")
+	template := of.template
+	if c.text("UsePreviousTemplate") != "true" {
+		template, problem = parseTemplate(c.text("TemplateBody"))
 	}
-	if want.template, problem = parseTemplate(body); problem != nil {
-		return want, problem
+	if problem != nil {
+		return nil, want, problem
 	}
-	for _, r := range want.template.Resources {
+	for _, r := range template.Resources {
 		if strings.HasPrefix(r.Type, "AWS::IAM::") && c.set("Capabilities")["CAPABILITY_NAMED_IAM"] == "" {
-			return want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
+			return nil, want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
 		}
-	}
-	if want.tags = c.pairs("Tags", ".Key", ".Value"); len(want.tags) == 0 {
-		want.tags = s.tags
 	}
 	given := c.pairs("Parameters", ".ParameterKey", ".ParameterValue")
 	for name, previous := range c.pairs("Parameters", ".ParameterKey", ".UsePreviousValue") {
 		if previous == "true" {
-			given[name] = s.parameters[name]
+			given[name] = of.parameters[name]
 		}
 	}
-	if want.parameters, problem = want.template.complete(given); problem == nil {
-		want.resources = newScope(want.template, s.logical, Region, want.parameters).render()
+	want, problem = template.render(of.logical, Region, given)
+	if want.tags = c.pairs("Tags", ".Key", ".Value"); len(want.tags) == 0 {
+		want.tags = of.tags
 	}
-	return want, problem
+	if s == nil && problem == nil {
+		a.stacks = append(a.stacks, of)
+	}
+	return of, want, problem
 }
 
 // Stack is what tests can read of a stack.

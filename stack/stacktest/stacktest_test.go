@@ -267,7 +267,7 @@ func TestFaults(t *testing.T) {
 	if _, err := a.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("app")}); err != nil || a.settled() != "DELETE_FAILED" {
 		t.Error(err, a.Stack("app"))
 	}
-	a.Vanish("app")
+	a.SetStatus("app", "DELETE_COMPLETE")
 	if s := a.Stack("app"); s.Status != "DELETE_COMPLETE" {
 		t.Errorf("%+v", s)
 	}
@@ -290,7 +290,7 @@ func TestOthers(t *testing.T) {
 		t.Errorf("%+v, %v", who, err)
 	}
 	tables := dynamodb.NewFromConfig(a.Config())
-	a.Keep(tableKind, "app")
+	a.KeepTable("app", nil)
 	if d, err := tables.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("app")}); err != nil || d.Table.TableStatus != "ACTIVE" {
 		t.Errorf("%+v, %v", d, err)
 	}

@@ -15,8 +15,8 @@ import (
 // template is a parsed template. cfn-lint and moto judge whether it is right; here it only has to say which resources a
 // stack has, in which order, and with which properties.
 type template struct {
-	body, Description string
-	Parameters        map[string]struct {
+	body       string
+	Parameters map[string]struct {
 		Default       any
 		AllowedValues []any
 	}
@@ -52,12 +52,12 @@ func parseTemplate(body string) (*template, *Answer) {
 	if err != nil || json.Unmarshal(text, t) != nil {
 		return nil, invalid("Template format error: unsupported structure.")
 	}
-	for _, section := range file.Docs[0].Body.(*ast.MappingNode).Values {
-		if resources, ok := section.Value.(*ast.MappingNode); ok && plain(section.Key) == "Resources" {
-			for _, pair := range resources.Values {
-				t.order = append(t.order, fmt.Sprint(plain(pair.Key)))
-			}
-		}
+	var ordered struct {
+		Resources yaml.MapSlice `yaml:"Resources"`
+	}
+	_ = yaml.NodeToValue(file.Docs[0].Body, &ordered) // it is sound
+	for _, item := range ordered.Resources {
+		t.order = append(t.order, fmt.Sprint(item.Key))
 	}
 	parsed.Store(body, t)
 	return t, nil
