@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// mostDiscarded is how much of a body is read so that its connection can be used again.
-const mostDiscarded = 64 << 10
+// These bound what is read of a body that nobody wants, so that its connection can be used again. If there is more, or if it takes longer,
+// the connection is closed, which costs less.
+const (
+	mostDiscarded = 64 << 10 // bytes
+	discardTime   = 50 * time.Millisecond
+)
 
 // retryAfter is how long a response asks to wait before the request is sent again; false if it does not ask for that.
 func retryAfter(response *http.Response, now time.Time) (time.Duration, bool) {
@@ -65,8 +69,10 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// discard gives up a response.
+// discard gives up a response. Closing its body ends a Read that waits for the server, as it does in net/http.
 func discard(response *http.Response) {
+	late := time.AfterFunc(discardTime, func() { _ = response.Body.Close() })
+	defer late.Stop()
 	_, _ = io.CopyN(io.Discard, response.Body, mostDiscarded)
 	_ = response.Body.Close()
 }

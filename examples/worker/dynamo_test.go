@@ -72,8 +72,8 @@ func outcomes(t *testing.T, out string) (all []string) {
 func TestOnDynamoDB(t *testing.T) {
 	table, o := dynamotest.Table(t)
 	c := config{
-		URL: api(t, func() {}), Limit: []string{"rpm:10/s:5", "tpm:1000000"}, Entity: "workers", Resource: "jobs", Parallel: 3, Patience: time.Minute,
-		Timeout: time.Minute, Table: table, Region: o.Region, Endpoint: o.Endpoint,
+		URL: api(t, func() {}), Limit: []string{"rpm:10/s:5", "tpm:1000000"}, Entity: "workers", Resource: "jobs", Parallel: 3,
+		Patience: time.Minute, JobTime: time.Minute, Timeout: time.Minute, Table: table, Region: o.Region, Endpoint: o.Endpoint,
 	}
 	began := time.Now()
 	var both sync.WaitGroup
@@ -100,7 +100,7 @@ func TestStopOnDynamoDB(t *testing.T) {
 	begun := make(chan struct{})
 	c := config{
 		URL: api(t, func() { close(begun) }), Limit: []string{"rpm:1/20s:1", "tpm:1000000"}, Entity: "workers", Resource: "jobs", Parallel: 3,
-		Patience: 5 * time.Minute, Timeout: time.Minute, Table: table, Region: o.Region, Endpoint: o.Endpoint,
+		Patience: 5 * time.Minute, JobTime: time.Minute, Timeout: time.Minute, Table: table, Region: o.Region, Endpoint: o.Endpoint,
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	in, ended := newInput(3), make(chan error, 1)

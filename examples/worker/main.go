@@ -24,6 +24,7 @@ type config struct {
 	Resource string        `help:"What is used." default:"jobs"`
 	Parallel int           `help:"Jobs at a time." default:"4"`
 	Patience time.Duration `help:"How long a job may wait for its tokens." default:"5m"`
+	JobTime  time.Duration `help:"How long the URL may take for a job." default:"1m"`
 	Timeout  time.Duration `help:"How long DynamoDB may take for a decision." default:"1s"`
 	Table    string        `help:"Table of the limits." required:"" placeholder:"NAME"`
 	Region   string        `help:"Region of the table." env:"AWS_REGION"`
@@ -59,7 +60,7 @@ func run(ctx context.Context, c *config, in io.Reader, out io.Writer) error {
 	w := &worker{
 		limiter:  limiter,
 		request:  engine.Request{Entity: c.Entity, Resource: c.Resource, Limits: limits},
-		parallel: c.Parallel, patience: c.Patience, do: sender(c.URL), report: q.report,
+		parallel: c.Parallel, patience: c.Patience, jobTime: c.JobTime, do: sender(c.URL), report: q.report,
 	}
 	w.run(ctx, q.jobs(ctx))
 	return errors.Join(q.err(), limiter.Close(), store.Close())

@@ -11,6 +11,8 @@ import (
 	"sync"
 )
 
+const maxAnswer = 64 << 10 // bytes
+
 // queue reads jobs from lines, and writes what became of them.
 type queue struct {
 	in   io.Reader
@@ -95,7 +97,7 @@ func sender(url string) func(context.Context, job) (int64, error) {
 		}
 		defer func() { _ = answer.Body.Close() }()
 		var used job
-		if err := json.NewDecoder(answer.Body).Decode(&used); answer.StatusCode != http.StatusOK || err != nil {
+		if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&used); answer.StatusCode != http.StatusOK || err != nil {
 			return 0, fmt.Errorf("%w: %s", errBadAnswer, answer.Status)
 		}
 		return used.Tokens, nil

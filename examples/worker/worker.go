@@ -32,6 +32,7 @@ type worker struct {
 	request  engine.Request // without tokens
 	parallel int            // jobs at a time
 	patience time.Duration  // how long a job may wait for its tokens
+	jobTime  time.Duration  // how long do may take
 	do       func(context.Context, job) (used int64, err error)
 	report   func(job, outcome, error) // called concurrently
 }
@@ -73,7 +74,8 @@ func (w *worker) one(ctx context.Context, j job) (outcome, error) {
 	case err != nil:
 		return putBack, err
 	}
-	ctx = context.WithoutCancel(ctx) // what has begun ends, also if the worker stops
+	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), w.jobTime) // what has begun ends, also if the worker stops
+	defer end()
 	used, err := w.do(ctx, j)
 	if err != nil {
 		return failed, errors.Join(err, lease.Rollback(ctx))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -28,7 +29,7 @@ func open(t *testing.T, o *engine.Options) *office {
 	t.Helper()
 	f := &office{limiter: limitertest.New(t, o)}
 	f.worker = worker{
-		limiter: f.limiter.Limiter, parallel: 1, patience: time.Hour,
+		limiter: f.limiter.Limiter, parallel: 1, patience: time.Hour, jobTime: time.Minute,
 		request: engine.Request{Entity: "workers", Resource: "jobs", Limits: []engine.Limit{engine.PerMinute("rpm", 2), engine.PerMinute("tpm", 1_000)}},
 		do:      func(context.Context, job) (int64, error) { return 100, nil },
 		report: func(j job, what outcome, err error) {
@@ -128,4 +129,23 @@ func TestInput(t *testing.T) {
 	if err := q.err(); !errors.Is(err, errBadJob) || out.String() != `{"id":"a","outcome":"done"}`+"\n" {
 		t.Error(err, out.String())
 	}
+}
+
+// A job whose URL never answers does not hold the worker, not even if it stops.
+func TestJobThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, start := open(t, nil), time.Now()
+		ctx, stop := context.WithCancel(t.Context())
+		f.do = func(ctx context.Context, _ job) (int64, error) {
+			stop()
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}
+		f.run(ctx, jobs(100))
+		if took := time.Since(start); took != time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		f.want(t, "0 failed")
+		f.limiter.AssertCharged("workers", "jobs", engine.Tokens{})
+	})
 }
