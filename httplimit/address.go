@@ -1,6 +1,7 @@
 package httplimit
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -40,6 +41,25 @@ func forwardedFor(r *http.Request, address netip.Addr, trusted []netip.Prefix) n
 		}
 	}
 	return address
+}
+
+// plainPrefixes writes networks of IPv4 in the form of the addresses that they are compared with. It panics at a prefix that would
+// match nothing, or not all that it says.
+func plainPrefixes(all []netip.Prefix) (plain []netip.Prefix) {
+	const mapped = 96 // bits before an IPv4 address in IPv6
+	for i, p := range all {
+		switch {
+		case !p.IsValid():
+			panic(fmt.Sprintf("httplimit.New: Options.TrustedProxies[%d] is invalid: write a network such as 10.0.0.0/8", i))
+		case p.Addr().Is4In6() && p.Bits() < mapped:
+			panic(fmt.Sprintf("httplimit.New: Options.TrustedProxies[%d] is %v, with IPv4 and other addresses: "+
+				"write the network of IPv4 as such, for example 10.0.0.0/8, and that of IPv6 as another one", i, p))
+		case p.Addr().Is4In6():
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
+		}
+		plain = append(plain, p)
+	}
+	return plain
 }
 
 // parseAddress reads an address, with or without a port.

@@ -29,7 +29,8 @@ type Options struct {
 	Limits []engine.Limit
 
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. The client is the last address in it that
-	// is not a trusted proxy's. Default: none, so that the client is the peer of the connection.
+	// is not a trusted proxy's. An IPv4 network may be written as IPv6, ::ffff:10.0.0.0/104 for 10.0.0.0/8; other IPv6 networks have
+	// no IPv4 addresses. New panics at an invalid prefix. Default: none, so that the client is the peer of the connection.
 	TrustedProxies []netip.Prefix
 
 	// Style chooses the headers of responses. Default: IETF.
@@ -91,6 +92,7 @@ func (o *Options) withDefaults() Options {
 			panic(fmt.Sprintf("httplimit.New: Options.Names[%q] is %q: use letters, digits and _.- only", limit, name))
 		}
 	}
+	r.TrustedProxies = plainPrefixes(r.TrustedProxies)
 	if r.Logger == nil {
 		r.Logger = slog.Default()
 	}
