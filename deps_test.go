@@ -33,6 +33,7 @@ var rooms = map[string]room{
 
 	"internal/alltests": {what: "it says which tests run, with the standard library"},
 	"internal/pause":    {what: "pauses are timers and contexts"},
+	"internal/quiet":    {what: "it counts lines of a log; the time goes in"},
 	"internal/readable": {what: "texts for people are made of values and nothing else"},
 	"internal/spin":     {what: "a lock for nanoseconds needs the processor and nothing else"},
 
@@ -145,7 +146,7 @@ var rooms = map[string]room{
 	},
 	"httplimit": {
 		what: "what everybody who serves HTTP imports has the engine's libraries and no others",
-		ours: []string{"engine", "internal/pause", "internal/readable"},
+		ours: []string{"engine", "internal/pause", "internal/quiet", "internal/readable"},
 	},
 	"limitertest": {
 		what: "a test of a program needs the engine, the memory store and faults, and no library",

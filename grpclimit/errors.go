@@ -28,7 +28,7 @@ func costStatus(err error) error {
 }
 
 // status is the error that the caller gets if a call is not admitted.
-func (s *server) status(ctx context.Context, err error) error {
+func (s *server) status(ctx context.Context, r *engine.Request, err error) error {
 	var (
 		exceeded *engine.ExceededError
 		invalid  *engine.ValidationError
@@ -43,8 +43,19 @@ func (s *server) status(ctx context.Context, err error) error {
 	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded):
 		return unavailable()
 	}
-	s.Logger.ErrorContext(ctx, "grpclimit: a call could not be limited", "error", err)
+	s.logFailed(ctx, r, err)
 	return status.Error(codes.Internal, "the call could not be limited")
+}
+
+// logFailed logs an error of the program, at most once a second.
+func (s *server) logFailed(ctx context.Context, r *engine.Request, err error) {
+	line := &s.failed
+	if errors.Is(err, engine.ErrNoLimits) {
+		line = &s.noLimits
+	}
+	if omitted, due := line.Due(systemClock()); due {
+		s.Logger.ErrorContext(ctx, "grpclimit: a call could not be limited", "error", err, "entity", r.Entity, "resource", r.Resource, "omitted", omitted)
+	}
 }
 
 // Error is what a handler returns for an error of its lease or of a meter, such as a denial that cuts a stream: the caller gets the same

@@ -29,10 +29,13 @@ type Options struct {
 	Cost func(ctx context.Context, method string, request any) (engine.Tokens, error)
 
 	Limits []engine.Limit // used where no limits are stored, default none
-	Logger *slog.Logger   // gets errors that are the program's, and leases that were not settled. Default: slog.Default()
+
+	// Logger gets errors that are the program's, such as a resource without limits, and leases that were not settled: at most one of
+	// each kind a second, with the number that was omitted. Default: slog.Default().
+	Logger *slog.Logger
 }
 
-// systemClock is the default of ClientOptions.Now.
+// systemClock is the clock of the log, and the default of ClientOptions.Now.
 var systemClock = time.Now
 
 var defaultCost = engine.Tokens{"rpm": 1}

@@ -7,11 +7,12 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/quiet"
 )
 
 // UnaryServerInterceptor returns an interceptor that calls a handler for the calls that the limiter admits.
 func UnaryServerInterceptor(limiter *engine.Limiter, o *Options) grpc.UnaryServerInterceptor {
-	s := &server{limiter, o.withDefaults()}
+	s := &server{limiter: limiter, Options: o.withDefaults()}
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		lease, err := s.acquire(ctx, info.FullMethod, request)
 		if err != nil {
@@ -25,7 +26,7 @@ func UnaryServerInterceptor(limiter *engine.Limiter, o *Options) grpc.UnaryServe
 // StreamServerInterceptor returns an interceptor that calls a handler for the streams that the limiter admits. A stream takes its
 // tokens when it opens; to charge it while it runs, use [engine.Lease.Meter] of the lease in its context.
 func StreamServerInterceptor(limiter *engine.Limiter, o *Options) grpc.StreamServerInterceptor {
-	s := &server{limiter, o.withDefaults()}
+	s := &server{limiter: limiter, Options: o.withDefaults()}
 	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		ctx := stream.Context()
 		lease, err := s.acquire(ctx, info.FullMethod, nil)
@@ -43,7 +44,7 @@ type Limiter struct{ server }
 
 // NewLimiter returns a limiter for go-grpc-middleware. Options.Cost gets no request.
 func NewLimiter(limiter *engine.Limiter, o *Options) *Limiter {
-	return &Limiter{server{limiter, o.withDefaults()}}
+	return &Limiter{server{limiter: limiter, Options: o.withDefaults()}}
 }
 
 // Limit takes the tokens of the call whose context it is. It returns nil if the call is admitted, and else an error with a status, as the
@@ -60,6 +61,8 @@ func (l *Limiter) Limit(ctx context.Context) error {
 type server struct {
 	limiter *engine.Limiter
 	Options
+
+	noLimits, failed, unsettled quiet.Line // each of its own, so that clients with invented resources hide no other line
 }
 
 // acquire returns the lease of a call, nil if it is not limited, or an error with a status.
@@ -75,11 +78,10 @@ func (s *server) acquire(ctx context.Context, method string, request any) (*engi
 	if entity == "" {
 		entity = clientAddress(ctx)
 	}
-	lease, err := s.limiter.Acquire(ctx, engine.Request{
-		Entity: entity, Resource: s.Resource(ctx, method), Consume: cost, Limits: s.Limits,
-	})
+	r := engine.Request{Entity: entity, Resource: s.Resource(ctx, method), Consume: cost, Limits: s.Limits}
+	lease, err := s.limiter.Acquire(ctx, r)
 	if err != nil {
-		return nil, s.status(ctx, err)
+		return nil, s.status(ctx, &r, err)
 	}
 	return lease, nil
 }
@@ -87,7 +89,10 @@ func (s *server) acquire(ctx context.Context, method string, request any) (*engi
 // settle commits the lease, unless the handler has ended it.
 func (s *server) settle(ctx context.Context, lease *engine.Lease) {
 	if err := lease.Commit(ctx); err != nil && !errors.Is(err, engine.ErrLeaseClosed) {
-		s.Logger.WarnContext(ctx, "grpclimit: the lease of a call was not settled; what it would have refunded refills", "error", err)
+		if omitted, due := s.unsettled.Due(systemClock()); due {
+			s.Logger.WarnContext(ctx, "grpclimit: the lease of a call was not settled; what it would have refunded refills",
+				"error", err, "omitted", omitted)
+		}
 	}
 }
 

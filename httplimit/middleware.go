@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/quiet"
 )
 
 // New returns middleware that calls a handler for the requests that the limiter admits. It works with every router that takes
@@ -27,6 +28,8 @@ type middleware struct {
 	limiter *engine.Limiter
 	Options
 	known [descriptions]atomic.Pointer[description]
+
+	noLimits, failed, unsettled quiet.Line // each of its own, so that clients with invented resources hide no other line
 }
 
 func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -43,10 +46,12 @@ func (m *middleware) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	if entity == "" {
 		entity = clientAddress(r, m.TrustedProxies)
 	}
-	lease, err := m.limiter.Acquire(r.Context(), engine.Request{
-		Entity: entity, Resource: m.Resource(r), Consume: cost, Limits: m.Limits,
-	})
+	request := engine.Request{Entity: entity, Resource: m.Resource(r), Consume: cost, Limits: m.Limits}
+	lease, err := m.limiter.Acquire(r.Context(), request)
 	if err != nil {
+		if statusOf(err) == http.StatusInternalServerError {
+			m.logFailed(r.Context(), &request, err)
+		}
 		m.refuse(w, r, err)
 		return
 	}
@@ -79,7 +84,22 @@ type admission struct {
 // settle commits the lease, unless the handler has ended it.
 func (m *middleware) settle(ctx context.Context, lease *engine.Lease) {
 	if err := lease.Commit(ctx); err != nil && !errors.Is(err, engine.ErrLeaseClosed) {
-		m.Logger.WarnContext(ctx, "httplimit: the lease of a request was not settled; what it would have refunded refills", "error", err)
+		if omitted, due := m.unsettled.Due(m.Now()); due {
+			m.Logger.WarnContext(ctx, "httplimit: the lease of a request was not settled; what it would have refunded refills",
+				"error", err, "omitted", omitted)
+		}
+	}
+}
+
+// logFailed logs an error of the program, at most once a second.
+func (m *middleware) logFailed(ctx context.Context, request *engine.Request, err error) {
+	line := &m.failed
+	if errors.Is(err, engine.ErrNoLimits) {
+		line = &m.noLimits
+	}
+	if omitted, due := line.Due(m.Now()); due {
+		m.Logger.ErrorContext(ctx, "httplimit: a request could not be limited",
+			"error", err, "entity", request.Entity, "resource", request.Resource, "omitted", omitted)
 	}
 }
 
@@ -101,9 +121,6 @@ func (m *middleware) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	case isUnavailable(err):
 		w.Header().Set("Retry-After", unavailableSeconds)
-	}
-	if status := statusOf(err); status == http.StatusInternalServerError {
-		m.Logger.ErrorContext(r.Context(), "httplimit: a request could not be limited", "error", err)
 	}
 	m.ErrorHandler(w, r, err)
 }

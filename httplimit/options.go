@@ -46,10 +46,11 @@ type Options struct {
 	// clients the Public form of a denial. Default: a problem document, with status 429, 503, 400 or 500.
 	ErrorHandler func(http.ResponseWriter, *http.Request, error)
 
-	// Logger gets errors that are the program's, and leases that could not be settled. Default: slog.Default().
+	// Logger gets errors that are the program's, such as a resource without limits, and leases that could not be settled: at most one
+	// of each kind a second, with the number that was omitted. Default: slog.Default().
 	Logger *slog.Logger
 
-	// Now is the clock of the times in Anthropic's headers. Default: the system's.
+	// Now is the clock of the times in Anthropic's headers, and of the log. Default: the system's.
 	Now func() time.Time
 }
 
