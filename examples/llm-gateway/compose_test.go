@@ -67,7 +67,7 @@ func TestComposeGateway(t *testing.T) {
 			t.Errorf("the program knows no variable %s, only %v", name, variables)
 		}
 	}
-	if c.Endpoint != "http://dynamodb:8000" || c.Table != "gateway" || !c.CreateTable || c.Upstream.Host != "api.openai.com" {
+	if c.Endpoint != "http://dynamodb:8000" || c.Table != "gateway" || c.CreateTable || c.Upstream.Host != "api.openai.com" {
 		t.Errorf("%+v", c)
 	}
 	if _, err := readKeys(c.Keys); err != nil {
@@ -84,6 +84,33 @@ func TestComposeGateway(t *testing.T) {
 	}
 	if grace := time.Duration(*gateway.StopGracePeriod); grace <= c.Drain+5*time.Second { // which httplimit.Serve gives to those that it has cut
 		t.Errorf("containers are killed after %v, and the gateway drains for %v", grace, c.Drain)
+	}
+}
+
+// The gateway starts only when its table and then its limits are there, so that no request finds a model without limits.
+func TestComposeOrder(t *testing.T) {
+	services := compose(t).Services
+	for name, want := range map[string]string{
+		"gateway": "limits service_completed_successfully", "limits": "table service_completed_successfully", "table": "dynamodb service_started",
+	} {
+		var got []string
+		for other, d := range services[name].DependsOn {
+			got = append(got, other+" "+d.Condition)
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("%s depends on %q, want %q", name, got, want)
+		}
+	}
+	gateway, _ := parse(t, here(services["gateway"])[1:])
+	table := services["table"]
+	for name, value := range table.Environment {
+		t.Setenv(name, *value)
+	}
+	if c, _ := parse(t, here(table)[1:]); !c.CreateTable || c.Table != gateway.Table || c.Endpoint != "http://dynamodb:8000" || c.Region != "us-east-1" {
+		t.Errorf("%+v", c)
+	}
+	if limits := services["limits"].Command; !slices.Contains(limits, "--name="+gateway.Table) || !slices.Contains(limits, "--endpoint-url=http://dynamodb:8000") {
+		t.Error(limits)
 	}
 }
 
@@ -112,7 +139,7 @@ func TestComposeImages(t *testing.T) {
 			t.Errorf("image %s has no version", image)
 		}
 	}
-	if len(images) != 5 {
+	if len(images) != 6 {
 		t.Errorf("there are %v", images)
 	}
 }

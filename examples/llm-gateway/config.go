@@ -28,7 +28,7 @@ type config struct {
 	Table         string        `help:"Table of the limits." default:"gateway" env:"GATEWAY_TABLE"`
 	Region        string        `help:"Region of the table." env:"AWS_REGION"`
 	Endpoint      string        `help:"Endpoint of DynamoDB, if it is not that of the region." env:"GATEWAY_ENDPOINT"`
-	CreateTable   bool          `help:"Create the table if it is missing. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
+	CreateTable   bool          `help:"Create the table if it is missing, and end. Only for DynamoDB Local." env:"GATEWAY_CREATE_TABLE"`
 	Timeout       time.Duration `help:"How long DynamoDB may take for a decision." default:"1s" env:"GATEWAY_TIMEOUT"`
 	OnUnavailable engine.Policy `help:"What happens to requests if DynamoDB cannot be reached: allow, local or block." default:"allow" env:"GATEWAY_ON_UNAVAILABLE"`
 	LocalShare    float64       `help:"Part of each limit that this process admits under --on-unavailable=local: with N processes, 1/N." env:"GATEWAY_LOCAL_SHARE"`
@@ -40,11 +40,8 @@ func (c *config) dynamo() *dynamo.Options {
 	return &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}
 }
 
-// createTable creates the table if it is missing, if the flags say so. DynamoDB Local may still be starting.
+// createTable creates the table if it is missing. DynamoDB Local may still be starting.
 func (c *config) createTable(ctx context.Context) error {
-	if !c.CreateTable {
-		return nil
-	}
 	starting, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {

@@ -1,9 +1,11 @@
 // Command llm-gateway is a gateway in front of an LLM API of OpenAI's form. It limits requests and tokens a minute by key and by
 // tenant, in DynamoDB, so that any number of gateways share the limits:
 //
-//	docker compose up --build
+//	docker compose up --build --wait
 //	curl -N http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer demo-secret-alice' \
 //		-d '{"model":"gpt-4","stream":true,"messages":[{"role":"user","content":"hello"}]}'
+//
+// The first command returns when the gateway serves, which starts after its table and its limits are there.
 //
 // What everybody needs who uses the limiter in such a service is in limits.go; a test holds it to 40 lines. The other files are the
 // gateway itself:

@@ -36,13 +36,14 @@ type running struct {
 	store      *dynamo.Options
 }
 
-// runOn starts the program on a table, which it creates if it is missing.
+// runOn starts the program on a table, which is created if it is missing.
 func runOn(t *testing.T, s *dynamotest.Server, table string, u *upstream, flags ...string) *running {
 	t.Helper()
 	c, _ := parse(t, append([]string{
-		"--endpoint=" + s.Endpoint, "--region=us-east-1", "--table=" + table, "--create-table", "--keys=" + testKeys(t),
+		"--endpoint=" + s.Endpoint, "--region=us-east-1", "--table=" + table, "--keys=" + testKeys(t),
 		"--upstream=" + u.URL, "--upstream-key=" + upstreamSecret, "--timeout=1m",
 	}, flags...))
+	createTable(t, c.Endpoint, table)
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{stop: stop, done: make(chan error, 1), table: table, store: &dynamo.Options{Region: c.Region, Endpoint: c.Endpoint}}
 	var listeners [2]net.Listener
@@ -62,6 +63,16 @@ func runOn(t *testing.T, s *dynamotest.Server, table string, u *upstream, flags 
 		t.Fatalf("the gateway is not ready: %d", status)
 	}
 	return r
+}
+
+// createTable runs the command of the compose file's service table. A table that exists stays as it is.
+func createTable(t *testing.T, endpoint, table string) {
+	t.Helper()
+	arguments := here(compose(t).Services["table"])[1:]
+	c, _ := parse(t, append(arguments, "--endpoint="+endpoint, "--region=us-east-1", "--table="+table))
+	if err := run(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // newTable returns the name of a table that does not exist, and is deleted with the test.
@@ -170,9 +181,10 @@ func TestOnDynamoDB(t *testing.T) {
 	s, u := dynamotest.Shared(t), newUpstream(t)
 	u.usage = &usage{10, 20}
 	table := newTable(t, s)
+	createTable(t, s.Endpoint, table) // in the order of the compose file
+	applyLimits(t, s, table)
 	first := runOn(t, s, table, u)
 	second := runOn(t, s, table, u)
-	applyLimits(t, s, table)
 
 	began, admitted := time.Now(), 0
 	for ; ; admitted++ {
@@ -261,7 +273,7 @@ func TestShutdownCuts(t *testing.T) {
 	}
 }
 
-// A gateway that creates its table waits until DynamoDB can be reached.
+// Who creates the table waits until DynamoDB can be reached.
 func TestDynamoDBStarts(t *testing.T) {
 	s := dynamotest.Shared(t)
 	at, err := url.Parse(s.Endpoint)
@@ -277,7 +289,9 @@ func TestDynamoDBStarts(t *testing.T) {
 		started.ServeHTTP(w, r)
 	}))
 	t.Cleanup(starts.Close)
-	runOn(t, s, newTable(t, s), newUpstream(t), "--endpoint="+starts.URL)
+	table := newTable(t, s)
+	createTable(t, starts.URL, table)
+	runOn(t, s, table, newUpstream(t))
 }
 
 // If DynamoDB dies, the gateway admits calls, all or its share of the limits, unless it shall not, and says so in its metrics.

@@ -23,6 +23,9 @@ func main() {
 }
 
 func run(ctx context.Context, c *config) error {
+	if c.CreateTable {
+		return c.createTable(ctx)
+	}
 	var listening net.ListenConfig
 	api, err := listening.Listen(ctx, "tcp", c.Listen)
 	if err != nil {

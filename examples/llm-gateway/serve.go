@@ -19,9 +19,6 @@ func serve(ctx context.Context, c *config, api, admin net.Listener, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	if err := c.createTable(ctx); err != nil {
-		return err
-	}
 	l, err := openLimits(ctx, c)
 	if err != nil {
 		return err
