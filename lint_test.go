@@ -168,7 +168,7 @@ func (s source) uses(imported string, names ...string) []*ast.SelectorExpr {
 }
 
 func checkClock(s source, complain complain) {
-	if s.isTest() || s.in("engine/options.go", "internal/pause/left.go", "aggregator/options.go", "stack/options.go", "cmd/zae-limiter/app.go", "conformance/virtual.go", "grpclimit/options.go", "httplimit/options.go", "bench") {
+	if s.isTest() || s.in("engine/options.go", "internal/pause/left.go", "aggregator/options.go", "stack/options.go", "cmd/zae-limiter/app.go", "conformance/virtual.go", "grpclimit/options.go", "httplimit/options.go", "otellimit/options.go", "bench") {
 		return
 	}
 	for _, use := range s.uses("time", "Now", "Since", "Until") {

@@ -23,6 +23,8 @@ type admissions struct {
 	source [sources]atomic.Pointer[series] // nil before the first
 	tokens atomic.Pointer[[]tokens]
 	lock   sync.Mutex // held while tokens is replaced
+
+	forgotten atomic.Bool // its series are no longer reported
 }
 
 // tokens are the series of one limit.
@@ -56,7 +58,7 @@ func (o *Observer) admitted(e *engine.Event) {
 // admissionsAt finds the series of a place, usually without hashing it, which would take half of the time of Observe.
 func (o *Observer) admissionsAt(p place) *admissions {
 	recent := &o.recent[p.slot()]
-	if a := recent.Load(); a != nil && a.place == p {
+	if a := recent.Load(); a != nil && a.place == p && !a.forgotten.Load() {
 		return a
 	}
 	a := o.admissions.get(p)

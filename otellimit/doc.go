@@ -30,7 +30,8 @@
 //	call        read, apply, commit, list, scan or sweep
 //	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed, usage_lost
 //	error.type  unavailable, outcome_unknown, contention, rejected, canceled, timeout or _OTHER; only of failed calls
-//	entity      what Options.Entity returns, such as the id or _other (see Top), of the metrics that have a resource but active_leases; by default there is no such attribute
+//	entity      what Options.Entity returns, such as the id or _other (see Top), of the metrics that have a resource but active_leases; by default there is no such attribute.
+//	            Counters forget an entity an hour after its last event; OpenTelemetry's SDK keeps histograms until the process ends
 //
 // A store without I/O, such as memory, has no store metrics. grafana.json is a dashboard and alerts.yaml has alert rules, both
 // for Prometheus with the names that OpenTelemetry's exporter gives them.

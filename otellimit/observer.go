@@ -25,6 +25,8 @@ type Observer struct {
 	attempts                                  metric.Int64ObservableCounter
 	registration                              metric.Registration
 
+	ages ages
+
 	waits, leases histogram
 
 	calls    table[callLabels, call]
@@ -94,6 +96,7 @@ func (o *Observer) create(m metric.Meter) error {
 
 // report tells the SDK the sums.
 func (o *Observer) report(_ context.Context, to metric.Observer) error {
+	o.forget(systemClock())
 	for _, c := range [...]*counter{&o.decisions, &o.tokens, &o.degraded, &o.lost, &o.events, &o.active} {
 		c.report(to)
 	}

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// table is a map that is read far more often than it grows: a lookup takes no lock and allocates nothing. Safe for concurrent
+// table is a map that is read far more often than it changes: a lookup takes no lock and allocates nothing. Safe for concurrent
 // use.
 type table[K comparable, V any] struct {
 	entries atomic.Pointer[map[K]*V]
@@ -35,6 +35,15 @@ func (t *table[K, V]) add(k, other K, most int, create func(K) *V) *V {
 	grown[k] = v
 	t.entries.Store(&grown)
 	return v
+}
+
+// drop removes the values of which gone is true.
+func (t *table[K, V]) drop(gone func(K, *V) bool) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	left := maps.Clone(t.all())
+	maps.DeleteFunc(left, gone)
+	t.entries.Store(&left)
 }
 
 // all returns the values by their keys, in a map that nobody changes.

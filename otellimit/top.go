@@ -2,37 +2,46 @@ package otellimit
 
 import (
 	"container/heap"
+	"maps"
 	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
 	countersPerID = 10      // for each id that Top shows at a time
 	rankEvery     = 1 << 10 // calls
+	halfLife      = time.Hour
+	shownFor      = time.Hour
 )
 
-// Top returns a function for Options.Entity that returns the id of an entity if it is one of the k busiest, and "_other" if not.
-// An id that was one of them is returned for ever, because its time series goes on; once there are 4·k such ids, there are no
-// more, so that the number of time series is bounded. k is at least 1. Safe for concurrent use.
+// Top returns a function for Options.Entity that returns the id of an entity if it is one of the k busiest of the last hours, and
+// "_other" if not. An id that is no longer one of them is returned for another hour. At most 4·k ids are returned at a time, so that
+// the number of time series is bounded. k is at least 1. Safe for concurrent use.
 //
 // Ids are counted by the algorithm Space-Saving (Metwally, Agrawal and El Abbadi 2005): with 10·k counters it finds every id that
-// makes more than one event in 10·k. Ids that make fewer are never among the busiest.
+// makes more than one event in 10·k. Ids that make fewer are never among the busiest. Each hour all counts are halved, so that the
+// last events weigh most (as in Cormode, Korn and Tirthapura 2008).
 func Top(k int) func(id string) string {
 	k = max(k, 1)
-	t := &top{k: k, counts: map[string]*counted{}, shown: map[string]bool{}, least: math.MaxInt64}
+	now := systemClock()
+	t := &top{k: k, counts: map[string]*counted{}, shown: map[string]time.Time{}, least: math.MaxInt64, ranked: now, halved: now}
 	return t.entity
 }
 
 // top counts the busiest ids.
 type top struct {
-	lock   sync.Mutex
-	k      int
-	counts map[string]*counted
-	lowest lowest
-	calls  int64
-	least  int64 // events that make an id one of the k busiest
-	shown  map[string]bool
+	lock     sync.Mutex
+	k        int
+	counts   map[string]*counted
+	lowest   lowest
+	events   int64 // in all, halved as the counts are
+	unranked int   // calls since ranked
+	least    int64 // events that make an id one of the k busiest
+
+	shown          map[string]time.Time // when each was one of the k busiest last
+	ranked, halved time.Time            // when that was done last
 }
 
 // counted is how often an id came: n times at most, and n − over at least.
@@ -46,17 +55,21 @@ func (t *top) entity(id string) string {
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	c := t.count(id)
-	if t.calls++; t.calls%rankEvery == 0 {
-		t.rank()
+	t.events++
+	if t.unranked++; t.unranked == rankEvery {
+		t.rank(systemClock())
 	}
-	if !t.shown[id] {
-		if c.n-c.over < t.least || len(t.shown) >= 4*t.k {
+	if _, shown := t.shown[id]; !shown {
+		if c.sure() < t.least || len(t.shown) >= 4*t.k {
 			return "_other"
 		}
-		t.shown[id] = true
+		t.shown[id] = t.ranked
 	}
 	return id
 }
+
+// sure is how often the id came at least.
+func (c *counted) sure() int64 { return c.n - c.over }
 
 // count counts an id. If it has no counter, it takes the lowest one and goes on from there: so often it may have come before.
 func (t *top) count(id string) *counted {
@@ -78,14 +91,33 @@ func (t *top) count(id string) *counted {
 	return c
 }
 
-// rank finds how many events make an id one of the k busiest, and more than one in 10·k.
-func (t *top) rank() {
+// rank finds how many events make an id one of the k busiest, and more than one in 10·k, and forgets ids that no longer are.
+func (t *top) rank(now time.Time) {
+	t.unranked, t.ranked = 0, now
+	if since := now.Sub(t.halved).Truncate(halfLife); since > 0 {
+		t.halve(int(since / halfLife))
+		t.halved = t.halved.Add(since)
+	}
 	var sure []int64
 	for _, c := range t.lowest {
-		sure = append(sure, c.n-c.over)
+		sure = append(sure, c.sure())
 	}
 	slices.Sort(sure)
-	t.least = max(sure[max(0, len(sure)-t.k)], t.calls/int64(countersPerID*t.k)+1)
+	t.least = max(sure[max(0, len(sure)-t.k)], t.events/int64(countersPerID*t.k)+1)
+	for _, c := range t.lowest {
+		if _, shown := t.shown[c.id]; shown && c.sure() >= t.least {
+			t.shown[c.id] = now
+		}
+	}
+	maps.DeleteFunc(t.shown, func(_ string, last time.Time) bool { return now.Sub(last) > shownFor })
+}
+
+// halve halves all counts a number of times, which leaves their order as it is.
+func (t *top) halve(times int) {
+	t.events >>= times
+	for _, c := range t.lowest {
+		c.n, c.over = c.n>>times, c.over>>times
+	}
 }
 
 // lowest is a heap of counters, the lowest first.

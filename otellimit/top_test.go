@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/otellimit"
@@ -58,6 +60,40 @@ func TestTopIsBounded(t *testing.T) {
 			t.Fatalf("%q is one of a thousand that come equally often", id)
 		}
 	}
+}
+
+// The busiest are those of the last hours, however many events there were before. An id that is no longer one of them is forgotten.
+func TestTopForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		entity := otellimit.Top(1)
+		hour := func(busy string, calls int) (shown int) {
+			wait(t, time.Hour)
+			for n := range calls {
+				if entity(busy) == busy {
+					shown++
+				}
+				entity(fmt.Sprint("rare-", n))
+			}
+			return shown
+		}
+		for range 10 {
+			hour("first", 20_000)
+		}
+		for day := range 4 {
+			busy, shown := fmt.Sprint("busy-", day), 0
+			for range 24 {
+				shown += hour(busy, 2_000)
+			}
+			if shown < 20*2_000 {
+				t.Errorf("day %d: it was shown %d times of %d", day, shown, 24*2_000)
+			}
+			for before := range day {
+				if id := fmt.Sprint("busy-", before); entity(id) != "_other" {
+					t.Errorf("day %d: %s is still shown", day, id)
+				}
+			}
+		}
+	})
 }
 
 // The observer takes it: the others of a resource share a time series.
