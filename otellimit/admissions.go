@@ -64,6 +64,7 @@ func (o *Observer) admissionsAt(p place) *admissions {
 	a := o.admissions.get(p)
 	if a == nil {
 		a = o.admissions.add(p, place{resource: "_other"}, o.options.MaxSeries, newAdmissions)
+		o.degraded.of(&labels{resource: a.resource, entity: a.entity}, o.options.MaxSeries) // it begins with 0, before the first
 	}
 	if a.place == p { // else it is the place of those that have none of their own
 		recent.Store(a)
@@ -93,7 +94,11 @@ func (o *Observer) countRest(a *admissions, known []tokens, e *engine.Event) {
 			continue
 		}
 		l := labels{resource: a.resource, entity: a.entity, limit: limit}
-		s := o.tokens.of(&l, o.options.MaxSeries)
+		s := o.tokens.get(l)
+		if s == nil {
+			s = o.tokens.of(&l, o.options.MaxSeries)
+			o.lost.of(&l, o.options.MaxSeries) // it begins with 0, before the first refund is lost
+		}
 		s.count.Add(n)
 		a.remember(tokens{limit, s})
 	}

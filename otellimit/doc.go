@@ -19,7 +19,8 @@
 //	zae_limiter.store.requests       {request}   call, error.type
 //	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
 //
-// All but the histograms are counters; active_leases also counts down. The share of admissions from memory is how well prefetch works. The values of attributes:
+// All but the histograms are counters; active_leases also counts down. So that Prometheus sees the first event, events are there with 0 from
+// the start, degraded from the first admission of a resource, and refunds.lost from the first admission that takes of a limit. The share of admissions from memory is how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
 //	result      committed or rolled_back

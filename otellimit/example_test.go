@@ -32,7 +32,9 @@ func ExampleNew() {
 	_ = reader.Collect(context.Background(), &all)
 	for _, m := range all.ScopeMetrics[0].Metrics {
 		for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
-			fmt.Println(m.Name, p.Value)
+			if p.Value > 0 { // others are there from the start
+				fmt.Println(m.Name, p.Value)
+			}
 		}
 	}
 	// Output:

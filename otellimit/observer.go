@@ -3,6 +3,7 @@ package otellimit
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
@@ -41,6 +42,9 @@ func New(provider metric.MeterProvider, o *Options) (*Observer, error) {
 	r := &Observer{options: o.withDefaults()}
 	if r.options.MaxSeries < 0 {
 		return nil, errMaxSeries
+	}
+	for _, kind := range otherEvents { // so that they begin with 0, and Prometheus sees the first event
+		r.eventsOf(kind)
 	}
 	if provider == nil {
 		provider = otel.GetMeterProvider()
@@ -129,9 +133,19 @@ func (o *Observer) Observe(e engine.Event) {
 	case engine.EventRefundLost:
 		o.addTokens(&o.lost, &e)
 	default:
-		l := labels{kind: e.Kind}
-		o.events.of(&l, o.options.MaxSeries).count.Add(1)
+		o.eventsOf(e.Kind).count.Add(1)
 	}
+}
+
+// otherEvents are the events that have no metric of their own.
+var otherEvents = [...]engine.EventKind{
+	engine.EventClockAhead, engine.EventLargeRecord, engine.EventContention, engine.EventStoreClock, engine.EventRefresh, engine.EventSkipped,
+	engine.EventConfigChanged, engine.EventUsageLost,
+}
+
+// eventsOf returns the series of a kind of events. There are few kinds.
+func (o *Observer) eventsOf(kind engine.EventKind) *series {
+	return o.events.of(&labels{kind: kind}, math.MaxInt)
 }
 
 func (o *Observer) labels(e *engine.Event) labels {

@@ -22,9 +22,20 @@ import (
 	"github.com/zeroae/zae-limiter-go/otellimit"
 )
 
-// observe returns an observer, and a function that reads what it has reported: "name{attributes}" by value, of histograms the
-// count.
+// observe returns an observer, and a function that reads what it has reported without what is 0: "name{attributes}" by value, of
+// histograms the count.
 func observe(t *testing.T, o *otellimit.Options) (*otellimit.Observer, func() map[string]float64) {
+	t.Helper()
+	observer, read := observeAll(t, o)
+	return observer, func() map[string]float64 {
+		all := read()
+		maps.DeleteFunc(all, func(_ string, n float64) bool { return n == 0 })
+		return all
+	}
+}
+
+// observeAll is observe with what is 0.
+func observeAll(t *testing.T, o *otellimit.Options) (*otellimit.Observer, func() map[string]float64) {
 	t.Helper()
 	reader := metric.NewManualReader()
 	observer, err := otellimit.New(metric.NewMeterProvider(metric.WithReader(reader)), o)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/alltests"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
@@ -35,6 +36,19 @@ func TestPrometheus(t *testing.T) {
 	wantValue(t, server, `sum(zae_limiter_active_leases)`, "0")
 	wantValue(t, server, `sum(zae_limiter_store_units_total) > bool 0`, "1")
 	wantValue(t, server, `count(ALERTS) or vector(0)`, "0")
+
+	// What has not happened is 0, so that increase() sees it when it happens first.
+	wantValue(t, server, `count(zae_limiter_events_total)`, "8")
+	wantValue(t, server, `sum(zae_limiter_degraded_total) + sum(zae_limiter_refunds_lost_total)`, "0")
+	const changed = `sum(increase(zae_limiter_events_total{zae_limiter_kind="config_changed"}[1m])) > bool 0`
+	wantValue(t, server, changed, "0")
+	if err := g.limiter(t).SetResourceDefaults(t.Context(), "gpt-4", []engine.Limit{engine.PerMinute("rpm", 600), engine.PerMinute("tpm", 20_000)}); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, changed, func() string {
+		_ = send(t.Context(), t, g.api, "bob", wholeCall) // the gateway looks for changes while it serves
+		return value(t, server, changed)
+	}, "1")
 }
 
 // startPrometheus starts a server that scrapes gateways each second, with the alert rules, and returns its URL. It skips the test if
@@ -104,11 +118,17 @@ func value(t *testing.T, server, expression string) string {
 // wantValue waits until a Prometheus has seen a value.
 func wantValue(t *testing.T, server, expression, want string) {
 	t.Helper()
+	waitFor(t, expression, func() string { return value(t, server, expression) }, want)
+}
+
+// waitFor waits until get returns what a test wants.
+func waitFor(t *testing.T, what string, get func() string, want string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for value(t, server, expression) != want {
+	for get() != want {
 		if err := pause.For(ctx, 100*time.Millisecond); err != nil {
-			t.Fatalf("%s is %q, not %q: %v", expression, value(t, server, expression), want, err)
+			t.Fatalf("%s is %q, not %q: %v", what, get(), want, err)
 		}
 	}
 }
