@@ -122,7 +122,7 @@ var rooms = map[string]room{
 	},
 	"engine": {
 		what:  "the engine decides, over a store that it knows as backend.Backend, without other people's libraries",
-		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/buckets", "engine/internal/cascade", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/readable"},
+		ours:  []string{"backend", "backend/num", "engine/bucket", "engine/internal/alarm", "engine/internal/background", "engine/internal/buckets", "engine/internal/cascade", "engine/internal/changes", "engine/internal/charge", "engine/internal/follow", "engine/internal/limitset", "engine/internal/local", "engine/internal/names", "engine/internal/pocket", "engine/internal/queue", "engine/internal/reserve", "engine/internal/settle", "engine/internal/store", "engine/internal/usage", "engine/schema", "internal/pause", "internal/quiet", "internal/readable"},
 		never: map[string]string{"os": "the engine reads neither files nor the environment; what it needs is in Options"},
 	},
 	"backend/memory": {

@@ -18,6 +18,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/internal/quiet"
 )
 
 // DefaultNamespace is the one that exists without being registered.
@@ -36,9 +37,9 @@ type Limiter struct {
 	queues    *queue.Queues     // of callers of Wait
 	writeBack *settle.WriteBack // has the buckets by which the process decides under PolicyLocal; nil: no Options.LocalShare
 	sweeper   store.Sweeper
-	attempts  sync.Pool    // of *attempt
-	checked   atomic.Bool  // the schema's version was read
-	warned    atomic.Int64 // when the last warning was logged, ns since the Unix epoch
+	attempts  sync.Pool   // of *attempt
+	checked   atomic.Bool // the schema's version was read
+	warned    quiet.Line  // all warnings that callers cause
 	work      *background.Group
 }
 
@@ -145,9 +146,8 @@ func (l *Limiter) Close() error {
 
 // warn logs, at most once a second.
 func (l *Limiter) warn(ctx context.Context, now int64, msg string, args ...any) {
-	last := l.warned.Load()
-	if (now-last >= int64(time.Second) || now < last) && l.warned.CompareAndSwap(last, now) {
-		l.opts.Logger.WarnContext(ctx, msg, args...)
+	if omitted, due := l.warned.Due(time.Unix(0, now)); due {
+		l.opts.Logger.WarnContext(ctx, msg, append(args, "omitted", omitted)...)
 	}
 }
 
