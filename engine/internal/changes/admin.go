@@ -45,12 +45,12 @@ func (a *Admin) Retry(ctx context.Context, attempt func(now int64) error) error 
 
 // Read reads a setting.
 func (a *Admin) Read(ctx context.Context, id ID) (Setting, error) {
-	key, _ := id.Record(a.Namespace)
+	key, _ := id.record(a.Namespace)
 	r, err := a.Store.ReadOne(ctx, key)
 	if err != nil {
 		return Setting{}, err
 	}
-	return SettingOf(id, r)
+	return settingOf(id, r)
 }
 
 // ChildrenOf lists the entities whose parent is id, by id; Child decodes them.

@@ -96,9 +96,9 @@ func (a *Admin) audit(now int64, e *Event) (backend.Write, error) {
 		Expiry: backend.Expiry((now + int64(auditRetention)) / int64(time.Second)),
 		Conds:  []backend.Cond{{Slot: schema.AuditTime, Op: backend.Absent}},
 		Effects: []backend.Effect{
-			SetNum(schema.AuditTime, now), SetText(schema.AuditAction, e.Action), SetText(schema.AuditResource, e.Resource),
-			SetText(schema.AuditPrincipal, strings.ToValidUTF8(a.Principal, "\uFFFD")),
-			SetText(schema.AuditBefore, before), SetText(schema.AuditAfter, after),
+			setNum(schema.AuditTime, now), setText(schema.AuditAction, e.Action), setText(schema.AuditResource, e.Resource),
+			setText(schema.AuditPrincipal, strings.ToValidUTF8(a.Principal, "\uFFFD")),
+			setText(schema.AuditBefore, before), setText(schema.AuditAfter, after),
 		},
 	}, nil
 }

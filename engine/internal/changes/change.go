@@ -51,7 +51,7 @@ func (c *Change) writes(namespace string, parents *Graph, now int64) ([]backend.
 
 // recordWrite writes or deletes the setting's record, if that is as it was read.
 func (c *Change) recordWrite(namespace string, after *Setting, now int64) (w backend.Write, err error) {
-	key, place := after.ID.Record(namespace)
+	key, place := after.ID.record(namespace)
 	version := after.ID.versionSlot()
 	w = backend.Write{Key: key, Layout: schema.LayoutOf(key), Conds: []backend.Cond{versionIs(version, c.Before.Exists, c.Before.Version)}}
 	if !after.Exists {
@@ -59,7 +59,7 @@ func (c *Change) recordWrite(namespace string, after *Setting, now int64) (w bac
 		return w, nil
 	}
 	w.Index = place
-	w.Effects = []backend.Effect{SetNum(version, c.version(now))}
+	w.Effects = []backend.Effect{setNum(version, c.version(now))}
 	if after.ID.Kind != KindEntity {
 		w.Effects = append(w.Effects, configEffects(after)...)
 		return w, nil
@@ -102,7 +102,7 @@ func (c *Change) listWrites(namespace string, record backend.Key) (writes []back
 		key, text := schema.Managed(namespace, manifest, record)
 		w := backend.Write{Key: key, Layout: schema.ManagedLayout, Remove: true}
 		if manifest == c.After.Manifest {
-			w.Remove, w.Effects = false, []backend.Effect{SetText(schema.ManagedText, text)}
+			w.Remove, w.Effects = false, []backend.Effect{setText(schema.ManagedText, text)}
 		}
 		writes = append(writes, w)
 	}
@@ -131,7 +131,7 @@ func (c *Change) event(after *Setting) Event {
 func configEffects(s *Setting) []backend.Effect {
 	policy := backend.Effect{Slot: schema.ConfigUnavailable, Op: backend.Unset}
 	if s.OnUnavailable != PolicyDefault {
-		policy = SetNum(schema.ConfigUnavailable, int64(s.OnUnavailable))
+		policy = setNum(schema.ConfigUnavailable, int64(s.OnUnavailable))
 	}
 	var packed string
 	if len(s.Limits) > 0 {
@@ -141,7 +141,7 @@ func configEffects(s *Setting) []backend.Effect {
 		}
 		packed = schema.Pack(terms)
 	}
-	return []backend.Effect{SetText(schema.ConfigLimits, packed), policy, SetText(schema.ConfigManifest, s.Manifest)}
+	return []backend.Effect{setText(schema.ConfigLimits, packed), policy, setText(schema.ConfigManifest, s.Manifest)}
 }
 
 // entityEffects store an entity.
@@ -152,8 +152,8 @@ func entityEffects(s *Setting) ([]backend.Effect, error) {
 		cascade = 1
 	}
 	return []backend.Effect{
-		SetNum(schema.EntityCreated, s.Record.CreatedAt.UnixNano()), SetNum(schema.EntityCascade, cascade),
-		SetText(schema.EntityName, s.Record.Name), SetText(schema.EntityParent, s.Record.Parent),
-		SetText(schema.EntityMetadata, metadata), SetText(schema.EntityManifest, s.Manifest),
+		setNum(schema.EntityCreated, s.Record.CreatedAt.UnixNano()), setNum(schema.EntityCascade, cascade),
+		setText(schema.EntityName, s.Record.Name), setText(schema.EntityParent, s.Record.Parent),
+		setText(schema.EntityMetadata, metadata), setText(schema.EntityManifest, s.Manifest),
 	}, err
 }

@@ -40,7 +40,7 @@ func (a *Admin) tryChange(ctx context.Context, id ID, creates bool, now int64, n
 
 // settingToChange reads a setting, and with creates finishes a deletion of its entity first.
 func (a *Admin) settingToChange(ctx context.Context, id ID, creates bool, now int64) (Setting, error) {
-	key, _ := id.Record(a.Namespace)
+	key, _ := id.record(a.Namespace)
 	keys := []backend.Key{key}
 	if creates && id.Entity != "" {
 		keys = append(keys, schema.Deletion(a.Namespace, id.Entity))
@@ -54,7 +54,7 @@ func (a *Admin) settingToChange(ctx context.Context, id ID, creates bool, now in
 	if err != nil {
 		return Setting{}, err
 	}
-	return SettingOf(id, &out[0])
+	return settingOf(id, &out[0])
 }
 
 // commitChanges makes the first n changes, as many as fit into one commit, or none of them. It returns a

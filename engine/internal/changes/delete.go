@@ -29,7 +29,7 @@ func (a *Admin) Delete(ctx context.Context, id string, force bool) error {
 
 func (a *Admin) deleteEntity(ctx context.Context, id string, force bool, now int64) error {
 	setting := ID{Kind: KindEntity, Entity: id}
-	key, _ := setting.Record(a.Namespace)
+	key, _ := setting.record(a.Namespace)
 	mark := requireNoDeletion(a.Namespace, id)
 	out, err := a.Store.Read(ctx, []backend.Key{key, mark.Key, schema.Adoption(a.Namespace, id)})
 	if err != nil {
@@ -48,13 +48,13 @@ func (a *Admin) deleteEntity(ctx context.Context, id string, force bool, now int
 	if err := a.detachChildren(ctx, id, force, now); err != nil {
 		return err
 	}
-	before, err := SettingOf(setting, &out[0])
+	before, err := settingOf(setting, &out[0])
 	if err != nil {
 		return err
 	}
 	record := &Change{Before: before, After: Setting{ID: setting}, adoptions: &out[2]}
 	if owned.more {
-		mark.Effects = []backend.Effect{SetNum(schema.MarkAt, now)}
+		mark.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
 		if err := a.commitDeletion(ctx, []*Change{record}, now, mark); err != nil {
 			return err
 		}
@@ -136,8 +136,8 @@ func (a *Admin) ownedRecords(ctx context.Context, id string, now int64) (owned o
 
 // limitsDeletion deletes an entity's limits as they were read.
 func limitsDeletion(it backend.Item, r *backend.Record) (*Change, bool, error) {
-	id, _ := IDAt(it.Key)
-	before, err := SettingOf(id, r)
+	id, _ := idAt(it.Key)
+	before, err := settingOf(id, r)
 	return &Change{Before: before, After: Setting{ID: id}}, r.Present(), err
 }
 
@@ -180,7 +180,7 @@ func (a *Admin) finishDeletion(ctx context.Context, id string, marked, now int64
 func (a *Admin) deleteLimitsOf(ctx context.Context, id string, mark backend.Write, goesOn func() (bool, error), now int64) (finished bool, err error) {
 	for deleted := 0; ; {
 		var unreadable []backend.Write
-		of := a.LimitsOf(id).OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, DeleteAny(k)) })
+		of := a.LimitsOf(id).OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		deletions, _, err := store.Walk(ctx, a.Store, of, store.Range{Size: maxLimitsAtOnce, Now: now}, limitsDeletion)
 		if err != nil {
 			return false, err
@@ -208,7 +208,7 @@ func (a *Admin) deleteListed(
 ) (finished bool, err error) {
 	for {
 		var unreadable []backend.Write
-		of := of.OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, DeleteAny(k)) })
+		of := of.OnUnreadable(func(k backend.Key) { unreadable = append(unreadable, deleteAny(k)) })
 		deletions, _, err := store.Walk(ctx, a.Store, of, store.Range{Size: backend.MaxPage, Now: now}, deletion)
 		if err != nil || len(deletions)+len(unreadable) == 0 {
 			return err == nil, err

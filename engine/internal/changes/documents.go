@@ -23,7 +23,7 @@ func (c *Change) document(s *Setting) any {
 		return nil
 	}
 	d := configDocument{Limits: make([]LimitDocument, len(s.Limits)), Manifest: manifest}
-	for i, limit := range ByName(s.Limits) {
+	for i, limit := range byName(s.Limits) {
 		d.Limits[i] = DocumentOf(limit)
 	}
 	if s.OnUnavailable != PolicyDefault {

@@ -55,7 +55,7 @@ func (a *Admin) ChangeNamespace(ctx context.Context, name string, next func(befo
 		if after == nil {
 			w.Remove = true
 		} else {
-			w.Effects = after.effects(NextVersion(now, r, schema.NamespaceVer))
+			w.Effects = after.effects(nextVersion(now, r, schema.NamespaceVer))
 		}
 		e := Event{Action: action, Namespace: DefaultNamespace, Before: before.document(), After: after.document()}
 		return a.Record(ctx, now, e, w)
@@ -99,11 +99,11 @@ func (n *Namespace) In(state string, deleted time.Time) *Namespace {
 func (n *Namespace) effects(ver int64) []backend.Effect {
 	deleted := backend.Effect{Slot: schema.NamespaceDeleted, Op: backend.Unset}
 	if !n.DeletedAt.IsZero() {
-		deleted = SetNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
+		deleted = setNum(schema.NamespaceDeleted, n.DeletedAt.UnixNano())
 	}
 	return []backend.Effect{
-		SetNum(schema.NamespaceVer, ver), SetNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
-		SetText(schema.NamespaceState, n.State),
+		setNum(schema.NamespaceVer, ver), setNum(schema.NamespaceCreated, n.CreatedAt.UnixNano()), deleted,
+		setText(schema.NamespaceState, n.State),
 	}
 }
 

@@ -47,7 +47,7 @@ func (a *Admin) DeleteAll(ctx context.Context, namespace string) error {
 func (a *Admin) deletePurged(ctx context.Context, namespace string, keys []backend.Key) error {
 	var events, records []backend.Write
 	for _, k := range keys {
-		w := DeleteAny(k)
+		w := deleteAny(k)
 		if w.Layout == schema.AuditLayout {
 			events = append(events, w)
 		} else {

@@ -14,7 +14,7 @@ import (
 func (a *Admin) ReadAll(ctx context.Context, ids []ID) ([]Setting, error) {
 	keys := make([]backend.Key, len(ids))
 	for i, id := range ids {
-		keys[i], _ = id.Record(a.Namespace)
+		keys[i], _ = id.record(a.Namespace)
 	}
 	out, unreadable, err := a.Store.ReadMany(ctx, keys)
 	if err != nil {
@@ -25,7 +25,7 @@ func (a *Admin) ReadAll(ctx context.Context, ids []ID) ([]Setting, error) {
 		if unreadable[i] != nil {
 			return nil, unreadable[i]
 		}
-		if settings[i], err = SettingOf(ids[i], &out[i]); err != nil {
+		if settings[i], err = settingOf(ids[i], &out[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -51,7 +51,7 @@ func (a *Admin) Scan(ctx context.Context) ([]Setting, error) {
 			return nil, err
 		}
 		for _, k := range keys {
-			if _, ok := IDAt(k); ok {
+			if _, ok := idAt(k); ok {
 				found = append(found, k)
 			}
 		}
@@ -71,11 +71,11 @@ func (a *Admin) settingsAt(ctx context.Context, keys []backend.Key) ([]Setting, 
 	var settings []Setting
 	var skip store.Skipped
 	for i, k := range keys {
-		id, ok := IDAt(k)
+		id, ok := idAt(k)
 		if !ok || unreadable[i] == nil && !out[i].Present() {
 			continue
 		}
-		s, err := SettingOf(id, &out[i])
+		s, err := settingOf(id, &out[i])
 		if err = cmp.Or(unreadable[i], err); err != nil {
 			skip.Add(1, err)
 			continue

@@ -20,7 +20,7 @@ func ResetWrite(key backend.Key, r *backend.Record, born backend.Num, now int64)
 		Effects: []backend.Effect{
 			{Slot: schema.Ver, Op: backend.Add, Num: backend.Int(1)},
 			{Slot: schema.Born, Op: backend.Set, Num: born},
-			SetNum(schema.At, now),
+			setNum(schema.At, now),
 			{Slot: schema.Nonce, Op: backend.Unset},
 			{Slot: schema.Conv, Op: backend.Unset},
 		},

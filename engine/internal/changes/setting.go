@@ -54,8 +54,8 @@ func (id ID) Compare(o ID) int {
 		cmp.Compare(id.Kind, o.Kind), cmp.Compare(id.Resource, o.Resource))
 }
 
-// Record is the key of the setting's record, and its place in an index; nil if it is in none.
-func (id ID) Record(namespace string) (backend.Key, *backend.Place) {
+// record is the key of the setting's record, and its place in an index; nil if it is in none.
+func (id ID) record(namespace string) (backend.Key, *backend.Place) {
 	var key backend.Key
 	var place backend.Place
 	switch id.Kind {
@@ -71,8 +71,8 @@ func (id ID) Record(namespace string) (backend.Key, *backend.Place) {
 	return key, &place
 }
 
-// IDAt is the setting whose record has a key; false if the key is of another kind.
-func IDAt(k backend.Key) (id ID, ok bool) {
+// idAt is the setting whose record has a key; false if the key is of another kind.
+func idAt(k backend.Key) (id ID, ok bool) {
 	entity, resource := schema.ConfiguredBy(k)
 	switch schema.LayoutOf(k) {
 	case schema.EntityLayout:
@@ -152,17 +152,17 @@ type Setting struct {
 // them.
 func (s *Setting) SameContent(o *Setting) bool {
 	a, b := &s.Record, &o.Record
-	return s.Exists == o.Exists && s.OnUnavailable == o.OnUnavailable && slices.Equal(ByName(s.Limits), ByName(o.Limits)) &&
+	return s.Exists == o.Exists && s.OnUnavailable == o.OnUnavailable && slices.Equal(byName(s.Limits), byName(o.Limits)) &&
 		a.Name == b.Name && a.Parent == b.Parent && a.Cascade == b.Cascade && maps.Equal(a.Metadata, b.Metadata)
 }
 
-// ByName returns a sorted copy of limits.
-func ByName(limits []bucket.Limit) []bucket.Limit {
+// byName returns a sorted copy of limits.
+func byName(limits []bucket.Limit) []bucket.Limit {
 	return slices.SortedFunc(slices.Values(limits), func(a, b bucket.Limit) int { return cmp.Compare(a.Name, b.Name) })
 }
 
-// SettingOf decodes a setting's record. It returns ErrSchema if a newer program wrote it.
-func SettingOf(id ID, r *backend.Record) (s Setting, err error) {
+// settingOf decodes a setting's record. It returns ErrSchema if a newer program wrote it.
+func settingOf(id ID, r *backend.Record) (s Setting, err error) {
 	s = Setting{ID: id, Exists: r.Present()}
 	switch {
 	case !s.Exists:

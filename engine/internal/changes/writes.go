@@ -5,13 +5,13 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// SetNum stores a number.
-func SetNum(s backend.Slot, n int64) backend.Effect {
+// setNum stores a number.
+func setNum(s backend.Slot, n int64) backend.Effect {
 	return backend.Effect{Slot: s, Op: backend.Set, Num: backend.Int(n)}
 }
 
-// SetText stores a text, or removes the field if the text is empty.
-func SetText(s backend.Slot, text string) backend.Effect {
+// setText stores a text, or removes the field if the text is empty.
+func setText(s backend.Slot, text string) backend.Effect {
 	if text == "" {
 		return backend.Effect{Slot: s, Op: backend.Unset}
 	}
@@ -22,7 +22,7 @@ func SetText(s backend.Slot, text string) backend.Effect {
 func markWrite(key backend.Key, set bool, now int64) backend.Write {
 	w := backend.Write{Key: key, Layout: schema.MarkLayout, Remove: !set}
 	if set {
-		w.Effects = []backend.Effect{SetNum(schema.MarkAt, now)}
+		w.Effects = []backend.Effect{setNum(schema.MarkAt, now)}
 	}
 	return w
 }
@@ -45,8 +45,8 @@ func numberIs(s backend.Slot, exists bool, n backend.Num) backend.Cond {
 	return backend.Cond{Slot: s, Op: backend.Equal, A: n}
 }
 
-// NextVersion is the version after that of r.
-func NextVersion(now int64, r *backend.Record, version backend.Slot) int64 {
+// nextVersion is the version after that of r.
+func nextVersion(now int64, r *backend.Record, version backend.Slot) int64 {
 	return max(now, r.Int64(version)+1)
 }
 
@@ -55,9 +55,9 @@ func deleteUnchanged(key backend.Key, r *backend.Record, version backend.Slot) b
 	return backend.Write{Key: key, Layout: r.Layout(), Conds: []backend.Cond{Unchanged(r, version)}, Remove: true}
 }
 
-// DeleteAny deletes a record of any kind, also one that cannot be read. If another record may have the key by then, the
+// deleteAny deletes a record of any kind, also one that cannot be read. If another record may have the key by then, the
 // commit needs a condition on a record that tells.
-func DeleteAny(key backend.Key) backend.Write {
+func deleteAny(key backend.Key) backend.Write {
 	layout := schema.LayoutOf(key)
 	if layout == nil {
 		layout = schema.MarkLayout // any layout does: without conditions the store reads no field

@@ -80,16 +80,14 @@ type Buyer struct {
 	decided []*Caller
 	chosen  []*Caller // by walk
 	ledger  ledger    // of walk
-	counts  Counts
+	counts  counts
 	lost    Lost
 }
 
-// Counts are totals of a buyer's life, for the observer.
-type Counts struct {
-	FromPocket       int64 // callers that the pocket served
-	DeniedFromMemory int64 // callers that were denied without a write
-	Late             int64 // writes that no longer held up others
-	Lost             int64 // tokens of refunds whose outcome is unknown, and of pockets of another life
+// counts are totals of a buyer's life, by which tests check the accounts.
+type counts struct {
+	Late int64 // writes that no longer held up others
+	Lost int64 // tokens of refunds whose outcome is unknown, and of pockets of another life
 }
 
 // Lost is what may be missing in the store, because the outcome of a write is unknown or the buyer has closed, by position.
@@ -131,14 +129,12 @@ func (b *Buyer) Ask(now int64, c *Caller) Step {
 		b.countDemand(now, c)
 		if len(b.queue) == 0 && b.inPocket(now, c.Need) {
 			b.handOut(now, c)
-			b.counts.FromPocket++
 			return Step{Send: b.ahead(now)}
 		}
 	}
 	b.begin()
 	if !b.prefetch && b.fresh(now) && !b.holds(now, c.Need) { // no write under way can change that
 		b.deny(c, b.until(now, c.Need))
-		b.counts.DeniedFromMemory++
 		return Step{}
 	}
 	b.queue = append(b.queue, c)
@@ -148,9 +144,6 @@ func (b *Buyer) Ask(now int64, c *Caller) Step {
 	}
 	step := b.advance(now)
 	c.waits = c.Verdict == Pending
-	if c.Verdict == Denied && step.Send == nil {
-		b.counts.DeniedFromMemory++
-	}
 	return step
 }
 
@@ -166,9 +159,6 @@ func (b *Buyer) Denies(now int64, need Tokens) (until int64, denied bool) {
 	}
 	return b.pauseEnd, b.pausing(now)
 }
-
-// Counts returns the totals up to now.
-func (b *Buyer) Counts() Counts { return b.counts }
 
 // countDemand counts what was asked for, and cuts the pocket to the block as it is now.
 func (b *Buyer) countDemand(now int64, c *Caller) {

@@ -16,6 +16,7 @@ func (b *Buyer) UnderWay() int {
 }
 func (b *Buyer) Used() Tokens    { return b.used }
 func (b *Buyer) Acquired() int64 { return b.acquired }
+func (b *Buyer) Counts() counts  { return b.counts }
 
 // Assets are the tokens that are charged on the record and neither handed out nor under way.
 func (b *Buyer) Assets() (sum int64) {

@@ -77,9 +77,6 @@ func (b *Buyer) level(now int64, i int) int64 {
 	return b.rates[i].Available(b.seen.tats[i], b.rates[i].Y(now))
 }
 
-// Level is what the process knows to be available of limit i: the last seen record, refilled to now, and the pocket.
-func (b *Buyer) Level(now int64, i int) int64 { return b.level(now, i) + b.pocket[i] }
-
 // Born is the life of the last seen record.
 func (b *Buyer) Born() bucket.Num { return b.seen.born }
 

@@ -9,7 +9,7 @@ const (
 	// DefaultMaxReserve is how long ahead a process reserves, unless its options say otherwise.
 	DefaultMaxReserve = time.Minute
 	// MostMaxReserve is the longest that options may allow.
-	MostMaxReserve = time.Hour
+	mostMaxReserve = time.Hour
 )
 
 const (
@@ -42,7 +42,7 @@ func Allowed(option time.Duration) (time.Duration, bool) {
 	if option == 0 {
 		option = DefaultMaxReserve
 	}
-	return max(0, option), option <= MostMaxReserve
+	return max(0, option), option <= mostMaxReserve
 }
 
 // addSaturated is a + b, for b of at least 0.

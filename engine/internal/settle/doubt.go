@@ -103,7 +103,7 @@ func (s *Settler) SettleUnsure(ctx context.Context, p *Part, now int64) error {
 		}
 		if !made {
 			p.rare.unsure = nil
-			s.ReportUnrefunded(p.State, u.sent)
+			s.ReportUnrefunded(p.state, u.sent)
 			return nil
 		}
 		sent.addLate(u)
@@ -136,7 +136,7 @@ func (p *Part) refundSent(u *unsure) {
 
 // wasMade reads the bucket, and reports whether it shows that the part's charge of unknown outcome was made.
 func (s *Settler) wasMade(ctx context.Context, p *Part) (bool, error) {
-	r, err := s.Store.ReadOne(ctx, s.Key(p.State))
+	r, err := s.Store.ReadOne(ctx, s.Key(p.state))
 	if err != nil {
 		return false, err
 	}
@@ -164,7 +164,7 @@ func UnknownOf(c *charge.Charge) UnknownCharge {
 // charge is counted as lost.
 func (s *Settler) KeepUnknown(parts []*Part, u UnknownCharge) {
 	for _, p := range parts {
-		if p.State.ID == u.state.ID {
+		if p.state.ID == u.state.ID {
 			if p.unsure() == nil {
 				p.rarely().unsure = u.unsure
 				return

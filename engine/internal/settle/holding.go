@@ -32,7 +32,7 @@ func (h *Holding) Hold(k *charge.Charger, root *charge.State, charges []charge.C
 		if c.Result == charge.Applied {
 			p.Hold(c)
 		} else { // a request of zeros only: nothing was charged
-			p.HoldNothing(k, c)
+			p.holdNothing(k, c)
 		}
 	}
 }
@@ -40,14 +40,14 @@ func (h *Holding) Hold(k *charge.Charger, root *charge.State, charges []charge.C
 // Merge adds what a further charge holds, to a holding since the given time. What was charged to an earlier life of the bucket is gone.
 func (h *Holding) Merge(c *charge.Charge, since int64) {
 	if p := h.Of(c.State); p != nil {
-		p.Merge(c)
+		p.merge(c)
 		return
 	}
 	p := new(Part)
 	p.Hold(c)
-	p.Since(since, c.Now)
+	p.since(since, c.Now)
 	if h.path == nil {
-		h.path = &path{root: h.First.State}
+		h.path = &path{root: h.First.state}
 	}
 	h.path.more = append(h.path.more, p)
 }
@@ -65,7 +65,7 @@ func (h *Holding) others() []*Part {
 // Of is what is held of a bucket, nil if that is nothing.
 func (h *Holding) Of(b *charge.State) *Part {
 	for _, p := range h.Parts() {
-		if p.State.ID == b.ID {
+		if p.state.ID == b.ID {
 			return p
 		}
 	}
@@ -75,7 +75,7 @@ func (h *Holding) Of(b *charge.State) *Part {
 // Root is the state of the bucket that the request named.
 func (h *Holding) Root() *charge.State {
 	if h.path == nil {
-		return h.First.State
+		return h.First.state
 	}
 	return h.path.root
 }
@@ -84,7 +84,7 @@ func (h *Holding) Root() *charge.State {
 func (h *Holding) Adjust(tokens map[string]int64) {
 	for _, p := range h.Parts() {
 		for name, n := range tokens {
-			p.Adjust(name, n)
+			p.adjust(name, n)
 		}
 	}
 }
@@ -101,5 +101,5 @@ func (h *Holding) Names() (names []string) {
 
 // Pending reports whether anything is to be written.
 func (h *Holding) Pending() bool {
-	return h.First.Pending() || slices.ContainsFunc(h.others(), (*Part).Pending)
+	return h.First.pending() || slices.ContainsFunc(h.others(), (*Part).pending)
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 )
 
-// Merge adds what a further applied charge leaves. What was charged to an earlier life of the bucket is gone.
-func (p *Part) Merge(c *charge.Charge) {
+// merge adds what a further applied charge leaves. What was charged to an earlier life of the bucket is gone.
+func (p *Part) merge(c *charge.Charge) {
 	var more Part
 	more.Hold(c)
 	p.begin(more.born)
@@ -20,9 +20,9 @@ func (p *Part) Merge(c *charge.Charge) {
 	p.Trim() // what is left of an earlier life has no effect, also not on what is charged from now on
 }
 
-// Since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
+// since adapts a part that was charged at now to a lease whose acquire, at the time charged, asked for nothing of this
 // bucket: the arrival times are moved back to that time.
-func (p *Part) Since(charged, now int64) {
+func (p *Part) since(charged, now int64) {
 	for i := range p.Required.Terms {
 		a, rate := p.at(i), &p.Required.Rates[i]
 		a.asked, a.left = 0, a.left.Sub(rate.Y(now)).Add(rate.Y(charged))
@@ -54,8 +54,8 @@ func (p *Part) Consumed(i int) (n int64, known bool) {
 	return n, n != 0 || a.asked != 0
 }
 
-// Adjust makes n tokens pending if the part has the limit: to be charged, or refunded if n is negative.
-func (p *Part) Adjust(name string, n int64) {
+// adjust makes n tokens pending if the part has the limit: to be charged, or refunded if n is negative.
+func (p *Part) adjust(name string, n int64) {
 	if a := p.amount(name); a != nil {
 		a.pending += n
 	}
@@ -70,7 +70,7 @@ func (p *Part) ExceedsDebt(i int, n int64) bool {
 // Limit is the i-th required limit as it was right after the acquire.
 func (p *Part) Limit(i int) charge.LimitState {
 	left := bucket.Arrival{At: p.at(i).left, Seen: true}
-	return charge.LimitState{ID: &p.State.ID, Set: p.Required, Arrival: left, Requested: p.at(i).asked, Index: uint8(i)}
+	return charge.LimitState{ID: &p.state.ID, Set: p.Required, Arrival: left, Requested: p.at(i).asked, Index: uint8(i)}
 }
 
 // retracts is how many acquires shall no longer be counted.

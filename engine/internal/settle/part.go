@@ -12,7 +12,7 @@ import (
 
 // Part is what a lease holds of one bucket. Most buckets have one limit or two: those need no allocation.
 type Part struct {
-	State    *charge.State
+	state    *charge.State
 	Required *limitset.Set // the limits that counted at the acquire
 	born     backend.Num   // of the life of the record that was charged
 	room     [2]amount     // of the first required limits
@@ -82,7 +82,7 @@ type amount struct {
 // Hold makes p what an applied charge leaves in a lease's hands.
 func (p *Part) Hold(c *charge.Charge) {
 	r := c.Record()
-	p.State, p.Required = c.State, c.Required
+	p.state, p.Required = c.State, c.Required
 	p.born, _ = r.Num(schema.Born)
 	if c.FromLastSeen {
 		p.born = c.Born
@@ -113,7 +113,7 @@ func (p *Part) Hold(c *charge.Charge) {
 
 // newPart makes a part of a bucket's life, that holds nothing yet.
 func newPart(b *charge.State, required *limitset.Set, born backend.Num) *Part {
-	p := &Part{State: b, Required: required, born: born}
+	p := &Part{state: b, Required: required, born: born}
 	if n := len(required.Terms); n > len(p.room) {
 		p.rarely().rest = make([]amount, n-len(p.room))
 	}
@@ -203,8 +203,8 @@ func (p *Part) Trim() {
 	}
 }
 
-// Pending reports whether anything is to be written.
-func (p *Part) Pending() bool {
+// pending reports whether anything is to be written.
+func (p *Part) pending() bool {
 	if p.unsure() != nil || p.owed() != nil {
 		return true
 	}
@@ -243,10 +243,10 @@ func (p *Part) drop(i int) {
 	a.pending = 0
 }
 
-// HoldNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
-func (p *Part) HoldNothing(k *charge.Charger, c *charge.Charge) {
+// holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
+func (p *Part) holdNothing(k *charge.Charger, c *charge.Charge) {
 	all, tats, _, err := k.Arrivals(c)
-	p.State, p.Required = c.State, c.Required
+	p.state, p.Required = c.State, c.Required
 	p.born, _ = c.Record().Num(schema.Born)
 	for i := range c.Required.Terms {
 		if i >= len(p.room) {

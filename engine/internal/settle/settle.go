@@ -33,7 +33,7 @@ func New(k *charge.Charger) *Settler {
 // made, and is counted as lost. After an error what is still due may be settled again; a charge of unknown outcome comes
 // first then.
 func (s *Settler) Settle(ctx context.Context, p *Part, now int64) error {
-	p.State = s.Current(p.State)
+	p.state = s.Current(p.state)
 	if s.Prefetch {
 		if done, err := s.settleAtDesk(p, now); done {
 			return err
@@ -49,7 +49,7 @@ func (s *Settler) settleAtDesk(p *Part, now int64) (done bool, err error) {
 	if p.unsure() != nil {
 		return false, nil
 	}
-	d := p.State.OpenDesk()
+	d := p.state.OpenDesk()
 	if d == nil {
 		return false, nil
 	}
@@ -88,7 +88,7 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 	if used {
 		p.rarely().owed = &owed
 	}
-	if !p.Pending() {
+	if !p.pending() {
 		return
 	}
 	s.Start(func(ctx context.Context) { s.SettleAside(ctx, p) })
@@ -105,7 +105,7 @@ func (s *Settler) SettleAside(ctx context.Context, p *Part) {
 
 // settleDirectly is settle by a write of its own.
 func (s *Settler) settleDirectly(ctx context.Context, p *Part, now int64) error {
-	one := s.NewSettlement(p.State, p.Required, p.nonce(), now)
+	one := s.NewSettlement(p.state, p.Required, p.nonce(), now)
 	defer s.Release(one)
 	c := &one.Charge[0]
 	err := s.settleCharge(ctx, c, p)
@@ -226,7 +226,7 @@ func (s *Settler) Lose(p *Part, err error) {
 		}
 	}
 	if len(lost) > 0 {
-		s.Report(context.Background(), charge.Report{Kind: charge.RefundLost, Bucket: p.State.ID, Tokens: lost, Err: err})
+		s.Report(context.Background(), charge.Report{Kind: charge.RefundLost, Bucket: p.state.ID, Tokens: lost, Err: err})
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *Settler) settleTogether(ctx context.Context, p *Part, now int64) error 
 	if s.NoIO || !p.mayShare() {
 		return s.settleDirectly(ctx, p, now)
 	}
-	b := p.State
+	b := p.state
 	mine := s.join(p)
 	if mine == nil {
 		defer s.next(b)
@@ -70,9 +70,9 @@ func (p *Part) directions() (ups, downs bool) {
 func (s *Settler) join(p *Part) *settlement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.waiting[p.State]
+	all := s.waiting[p.state]
 	if all == nil {
-		s.waiting[p.State] = new(settlements)
+		s.waiting[p.state] = new(settlements)
 		return nil
 	}
 	charges, _ := p.directions()

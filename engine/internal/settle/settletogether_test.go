@@ -37,8 +37,8 @@ func TestNobodyIsLeftWaiting(t *testing.T) {
 	for range leases {
 		group.Go(func() {
 			p := newPart(b, set, backend.Num{})
-			p.Adjust("rpm", 3)
-			if err := s.Settle(t.Context(), p, now); err != nil || p.Pending() {
+			p.adjust("rpm", 3)
+			if err := s.Settle(t.Context(), p, now); err != nil || p.pending() {
 				t.Errorf("it is not settled: %v", err)
 			}
 		})

@@ -158,7 +158,7 @@ func partOf(b *charge.State, o *local.Owed) *Part {
 
 // hasSeen reports whether the bucket's record, as it was last seen, has all limits that something is owed of.
 func (w *WriteBack) hasSeen(p *Part) bool {
-	set := w.Current(p.State).LastSet()
+	set := w.Current(p.state).LastSet()
 	for i, n := range p.owed().Used {
 		if n != 0 && set.Index(p.Name(i)) < 0 {
 			return false
@@ -183,7 +183,7 @@ func (w *WriteBack) SettleLocal(p *Part, now int64) error {
 			delta[p.Name(i)] = n
 		}
 	}
-	id := local.ID{Entity: p.State.ID.Entity, Resource: p.State.ID.Resource}
+	id := local.ID{Entity: p.state.ID.Entity, Resource: p.state.ID.Resource}
 	beyond, start := w.Buckets.Settle(now, id, p.rare.local, p.Required, delta)
 	if start {
 		w.Start(w.Run)

@@ -41,7 +41,7 @@ func (s *Sweeper) Count(writes, now int64) {
 	most, before := sweepShare*s.writes.Swap(0), s.slowest.Swap(math.MaxInt64)
 	s.Go(func(ctx context.Context) {
 		defer s.running.Store(false)
-		if err := s.Store.Sweep(ctx, before/int64(time.Second), most); err != nil && ctx.Err() == nil {
+		if err := s.Store.sweep(ctx, before/int64(time.Second), most); err != nil && ctx.Err() == nil {
 			s.OnFailure(ctx, before, err)
 		}
 	})

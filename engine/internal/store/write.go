@@ -108,9 +108,9 @@ func (s *Store) RetryConflicts(ctx context.Context, attempt func() error) error 
 	}
 }
 
-// Sweep drops records that expired before now (seconds since the Unix epoch) until none is left, or about as many as most
+// sweep drops records that expired before now (seconds since the Unix epoch) until none is left, or about as many as most
 // are gone. Each call of the backend is short, and other writes come between. The backend must be able to sweep.
-func (s *Store) Sweep(ctx context.Context, now, most int64) error {
+func (s *Store) sweep(ctx context.Context, now, most int64) error {
 	for most > 0 {
 		dropped := 0
 		_, err := s.call(ctx, "sweep", func(ctx context.Context) (err error) {
