@@ -124,7 +124,7 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 			return admitted, err
 		}
 		if a.IsAbandoned() { // the store still has buffers of the charges
-			return false, store.NotSent(l.charger.Budget(ctx, &a.Attempt))
+			return false, store.NotSent(a.Budget(ctx))
 		}
 	}
 	return false, ErrContention
@@ -136,7 +136,7 @@ func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err e
 	}
 	one := a.N == 1 && a.Takes && !a.Beyond && !a.DenialKnown
 	if !one {
-		ctx = l.charger.Budget(ctx, &a.Attempt)
+		ctx = a.Budget(ctx)
 	}
 	switch {
 	case one:

@@ -77,7 +77,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	if l.store.Closed() {
 		return nil, ErrClosed
 	}
-	err = a.Resolve(l.charger.Budget(ctx, &a.Attempt), l.settler)
+	err = a.Resolve(a.Budget(ctx), l.settler)
 	switch {
 	case !asked && (err != nil || ctx.Err() != nil || l.asksFirst(a)):
 		return nil, charge.ErrRestart
@@ -90,7 +90,7 @@ func (l *Limiter) waitInQueue(ctx context.Context, r *Request, asked bool) (leas
 	}
 	m, q, decided := l.queues.Join(ctx, a.Root.ID, a.Charges[:a.N])
 	if !decided {
-		if err := q.Wait(ctx, l.charger.Budget(ctx, &a.Attempt), m); err != nil {
+		if err := q.Wait(ctx, a.Budget(ctx), m); err != nil {
 			return l.acquireByPolicy(ctx, r, err)
 		}
 	}

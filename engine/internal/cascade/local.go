@@ -66,7 +66,7 @@ func (p *Path) resolveLocally(w *settle.WriteBack, path *[MostPath]local.Charge)
 			return nil
 		}
 		c := &p.Charges[p.N]
-		c.Begin(b, conf, depth == 0, w.NoRegimes)
+		c.Begin(b, conf, depth == 0)
 		if err := w.Require(c); err != nil {
 			return err
 		}

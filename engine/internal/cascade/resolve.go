@@ -42,7 +42,7 @@ func (p *Path) Resolve(ctx context.Context, s *settle.Settler) (err error) {
 			p.Root = b
 		}
 		c := &p.Charges[p.N]
-		c.Begin(b, conf, depth == 0, s.NoRegimes)
+		c.Begin(b, conf, depth == 0)
 		c.Nonce = nonce
 		named, err := s.Prepare(c)
 		if err != nil {
@@ -88,7 +88,7 @@ func (p *Path) stateOf(ctx context.Context, s *settle.Settler, id *charge.ID, b 
 		}
 		return b, conf, err
 	}
-	conf, err := s.ConfigOf(s.Budget(ctx, &p.Attempt), b, p.Now)
+	conf, err := s.ConfigOf(p.Budget(ctx), b, p.Now)
 	return b, conf, err
 }
 

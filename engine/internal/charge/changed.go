@@ -16,7 +16,7 @@ import (
 func (k *Charger) limitsDiffer(ctx context.Context, c *Charge, set *limitset.Set) error {
 	r := c.Record()
 	c.remember(r, set, false)
-	c.partial = c.partial || !covers(set, c.of.Consume, c.Required)
+	c.partial = c.partial || !covers(set, c.attempt.Consume, c.Required)
 	if c.mode == converting {
 		c.lost++
 		c.convertAlone()
@@ -35,7 +35,7 @@ func (k *Charger) limitsDiffer(ctx context.Context, c *Charge, set *limitset.Set
 	}
 	switch {
 	case set.Fits(c.Required, c.Stored):
-		c.judgeWith(set, c.of.Consume)
+		c.judgeWith(set, c.attempt.Consume)
 	case c.lost >= mostLostRaces:
 		return k.judgeByRecord(ctx, c, set)
 	default:
@@ -51,7 +51,7 @@ func (k *Charger) judgeByRecord(ctx context.Context, c *Charge, set *limitset.Se
 		return store.ErrContention
 	}
 	k.Report(ctx, Report{Kind: Contention, Bucket: c.State.ID})
-	c.judgeWith(set, c.of.Consume)
+	c.judgeWith(set, c.attempt.Consume)
 	return nil
 }
 
@@ -77,7 +77,7 @@ func (k *Charger) Reconfigure(ctx context.Context, c *Charge) error {
 	if err := k.Require(c); err != nil {
 		return err
 	}
-	if c.Required == nil || conf.Parent != parent || !covers(c.Required, c.of.Consume, required) {
+	if c.Required == nil || conf.Parent != parent || !covers(c.Required, c.attempt.Consume, required) {
 		return ErrRestart
 	}
 	return nil
@@ -93,7 +93,7 @@ func (k *Charger) entityChanged(ctx context.Context, c *Charge, path int64) erro
 		c.mode = converting
 		return nil
 	}
-	c.judgeWith(c.Assumed, c.of.Consume)
+	c.judgeWith(c.Assumed, c.attempt.Consume)
 	if c.Config.version < path { // the entity was deleted since, and perhaps created again by a clock that is behind
 		c.mode = swapping
 	}

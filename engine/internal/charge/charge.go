@@ -15,10 +15,9 @@ import (
 
 // Attempt is what the charges of one acquire have in common. It must not be copied.
 type Attempt struct {
-	namespace string        // the charger's
-	hold      time.Duration // the charger's MaxHold
+	charger *Charger // does not change
 
-	Now             int64
+	Now             int64            // ns since the Unix epoch
 	Consume         map[string]int64 // tokens by limit
 	Limits          []bucket.Limit   // that the request brings; they count where nothing is stored
 	Override        []bucket.Limit   // beats what is stored
@@ -35,7 +34,7 @@ type Attempt struct {
 
 // Charge is one bucket's part in an acquire.
 type Charge struct {
-	of *Attempt // does not change
+	attempt *Attempt // does not change
 	progress
 	// Pointers are written only where they change, because the collector may be told of each.
 	State    *State
@@ -120,31 +119,32 @@ const (
 
 // Join makes charges those of an attempt, before its first use.
 func (k *Charger) Join(a *Attempt, charges []Charge) {
-	a.namespace, a.hold = k.Namespace, k.MaxHold
+	a.charger = k
 	for i := range charges {
-		charges[i].of = a
+		charges[i].attempt = a
 	}
 }
 
 // Begin prepares the charge for the bucket of b. It keeps the buffers of the charge.
-func (c *Charge) Begin(b *State, conf *Config, root, noRegimes bool) {
+func (c *Charge) Begin(b *State, conf *Config, root bool) {
+	k := c.attempt.charger
 	if c.State != b {
 		c.State = b
 		w := &c.writes[0]
-		w.Key, w.Layout, w.Memo = schema.BucketAt(c.of.namespace, b.partition), schema.BucketLayout, nil
+		w.Key, w.Layout, w.Memo = schema.BucketAt(k.Namespace, b.partition), schema.BucketLayout, nil
 	}
 	if c.Config != conf {
 		c.Config = conf
 	}
 	c.progress = progress{}
-	c.Root, c.Now, c.Acquire, c.epoch, c.writesPath, c.noRegimes = root, c.of.Now, !c.of.Within, b.epoch.Load(), true, noRegimes
+	c.Root, c.Now, c.Acquire, c.epoch, c.writesPath, c.noRegimes = root, c.attempt.Now, !c.attempt.Within, b.epoch.Load(), true, k.NoRegimes
 }
 
-// Budget bounds all that an attempt does with the store. It is made when it is needed first: an acquire from the pocket needs
-// none, nor does one of a known bucket on a store without I/O.
-func (k *Charger) Budget(ctx context.Context, a *Attempt) context.Context {
+// Budget returns the context that bounds all that the attempt does with the store. The first call makes it, because an acquire from
+// the pocket needs none, nor does one of a known bucket on a store without I/O.
+func (a *Attempt) Budget(ctx context.Context) context.Context {
 	if a.budget == nil {
-		a.budget, a.cancel = k.Store.Budget(ctx)
+		a.budget, a.cancel = a.charger.Store.Budget(ctx)
 	}
 	return a.budget
 }
@@ -166,7 +166,7 @@ func (a *Attempt) End() (free bool) {
 func (a *Attempt) IsAbandoned() bool { return a.abandoned.Load() }
 
 // IsAbandoned reports whether a store call still has buffers of the charge, or of another one of its attempt.
-func (c *Charge) IsAbandoned() bool { return c.of.IsAbandoned() }
+func (c *Charge) IsAbandoned() bool { return c.attempt.IsAbandoned() }
 
 // Prepare sets which limits the charge requires of its bucket, by the configuration, and how the first write is built, by
 // the last seen record. If c.Required is nil afterwards, the entity has no limits and is not charged. It returns how many
@@ -179,7 +179,7 @@ func (k *Charger) Prepare(c *Charge) (named int, err error) {
 	if seen.set != set && seen.set != nil && seen.set.Fits(c.Required, c.Stored) {
 		set = seen.set
 	}
-	named = c.assume(set, c.of.Consume)
+	named = c.assume(set, c.attempt.Consume)
 	c.FromLastSeen = set == seen.set
 	if c.FromLastSeen && !seen.pocket && k.fresh(seen.at, c.Now) && !c.admits() {
 		c.DenialKnown = true
@@ -196,7 +196,7 @@ func (k *Charger) Prepare(c *Charge) (named int, err error) {
 // Require sets which limits count: those that are stored, or those of the request or lease. The latter do not count for
 // parents.
 func (k *Charger) Require(c *Charge) (err error) {
-	a, required := c.of, c.Config.Stored
+	a, required := c.attempt, c.Config.Stored
 	switch {
 	case !c.Root:
 	case a.Pinned != nil:

@@ -104,10 +104,10 @@ type Single struct {
 }
 
 // single returns a charge of its own for a bucket. It must be released.
-func (k *Charger) single(b *State, conf *Config, now int64, root, noRegimes bool) *Single {
+func (k *Charger) single(b *State, conf *Config, now int64, root bool) *Single {
 	s := k.singles.Get().(*Single)
 	s.Now, s.Consume, s.Limits, s.Override = now, nil, nil, nil
-	s.Charge[0].Begin(b, conf, root, noRegimes)
+	s.Charge[0].Begin(b, conf, root)
 	return s
 }
 

@@ -16,7 +16,7 @@ func (c *Charge) AssumeLocal(limits *limitset.Set) (named int) {
 		c.Stored = limits
 	}
 	c.Configured, c.Required, c.Born = c.Required, limits, backend.Num{}
-	named = c.assume(limits, c.of.Consume)
+	named = c.assume(limits, c.attempt.Consume)
 	clear(c.Arrivals[:])
 	c.FromLastSeen = true
 	return named
@@ -26,7 +26,7 @@ func (c *Charge) AssumeLocal(limits *limitset.Set) (named int) {
 // seen, which is by position in others. It reports whether some amount is above a capacity.
 func (c *Charge) AssumeRequired() (beyond bool) {
 	c.DenialKnown, c.FromLastSeen = false, false
-	c.assume(c.Required, c.of.Consume)
+	c.assume(c.Required, c.attempt.Consume)
 	return c.Beyond
 }
 
@@ -49,7 +49,7 @@ func (c *Charge) BecomesDue(now int64, born backend.Num, after []backend.Num) {
 func (c *Charge) DenyNow(now int64) bool {
 	c.Now, c.Result = now, Denied
 	c.RecallOrFull()
-	c.assume(c.Assumed, c.of.Consume)
+	c.assume(c.Assumed, c.attempt.Consume)
 	return !c.admits()
 }
 

@@ -90,7 +90,7 @@ func (d *Desk) ask(ctx context.Context, c *Charge) (open bool, err error) {
 	m.tries = 1
 	d.act(step, nil)
 	d.mu.Unlock()
-	ctx = d.k.Budget(ctx, c.of)
+	ctx = c.attempt.Budget(ctx)
 	if left := !d.wait(ctx, m); left {
 		err := store.NotSent(ctx)
 		d.k.Store.Missed(ctx, err)
@@ -129,7 +129,7 @@ func (d *Desk) firstDone(c *Charge, err error) {
 	d.openBuyer()
 	w, now := d.outside, d.k.Now()
 	d.outside = nil
-	same := err != nil && c.of.abandoned.Load() || c.Assumed == d.terms.Assumed
+	same := err != nil && c.attempt.abandoned.Load() || c.Assumed == d.terms.Assumed
 	switch {
 	case !same:
 		d.retire(now, w)

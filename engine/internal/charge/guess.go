@@ -90,7 +90,7 @@ func (c *Charge) buildGuess() {
 	if f.creates {
 		c.effects[len(c.effects)-1].Num = Random()
 	}
-	c.write(limitset.Expiry(c.Now, limitset.AddSaturated(c.Now, c.Assumed.Fill), c.of.hold))
+	c.write(limitset.Expiry(c.Now, limitset.AddSaturated(c.Now, c.Assumed.Fill), c.attempt.charger.MaxHold))
 	if f.creates {
 		c.mayCreate()
 	}

@@ -30,7 +30,7 @@ func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
 		if c.shared == nil && c.Reserved == nil {
-			c.assume(set, c.of.Consume)
+			c.assume(set, c.attempt.Consume)
 		}
 		c.Result, c.recognized = Applied, true
 		c.remember(r, set, true)
@@ -103,7 +103,7 @@ func (k *Charger) buildNext(c *Charge) error {
 		if err != nil {
 			return err
 		}
-		c.onlyConverts = !c.buildConversion(r, from, to, c.of.Consume)
+		c.onlyConverts = !c.buildConversion(r, from, to, c.attempt.Consume)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (c *Charge) buildReserved() {
 	if c.Creates {
 		c.addCreation()
 	}
-	c.write(limitset.Expiry(c.Now, max(w.FullBy, c.Now), c.of.hold))
+	c.write(limitset.Expiry(c.Now, max(w.FullBy, c.Now), c.attempt.charger.MaxHold))
 	if c.Creates {
 		c.mayCreate()
 	}

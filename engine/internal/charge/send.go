@@ -27,14 +27,14 @@ func (k *Charger) Charge(ctx context.Context, c *Charge) error {
 		d, first := k.meet(c)
 		switch {
 		case first:
-			err := k.ChargeAlone(k.Budget(ctx, c.of), c)
+			err := k.ChargeAlone(c.attempt.Budget(ctx), c)
 			d.firstDone(c, err)
 			return err
 		case k.Prefetch && d.terms.Config != c.Config:
 			d.leave()
 			continue
 		case d.terms != c.Terms(): // such callers do not wait for each other
-			return k.ChargeAlone(k.Budget(ctx, c.of), c)
+			return k.ChargeAlone(c.attempt.Budget(ctx), c)
 		}
 		if open, err := d.ask(ctx, c); open {
 			return err
@@ -43,7 +43,7 @@ func (k *Charger) Charge(ctx context.Context, c *Charge) error {
 	if err := k.Store.Refused(ctx); err != nil {
 		return err
 	}
-	return k.ChargeAlone(k.Budget(ctx, c.of), c)
+	return k.ChargeAlone(c.attempt.Budget(ctx), c)
 }
 
 // ChargeAlone builds a write, sends it, and interprets its outcome, until the store has admitted or denied it. ctx bounds it.
@@ -93,7 +93,7 @@ func (k *Charger) apply(ctx context.Context, c *Charge) (abandoned bool, err err
 		return false, nil
 	}
 	if abandoned {
-		c.of.abandoned.Store(true)
+		c.attempt.abandoned.Store(true)
 	}
 	if (c.shared != nil || c.Reserved != nil) && errors.Is(err, backend.ErrThrottled) { // who decides for many sends it again
 		return true, err

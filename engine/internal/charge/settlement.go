@@ -18,7 +18,7 @@ type Settlement struct {
 // NewSettlement returns a charge of its own for a settlement under a nonce. It assumes that the record has the limits that were
 // seen last, or else required. It must be released.
 func (k *Charger) NewSettlement(b *State, required *limitset.Set, nonce backend.Num, now int64) *Single {
-	s := k.single(b, nil, now, false, k.NoRegimes)
+	s := k.single(b, nil, now, false)
 	c := &s.Charge[0]
 	c.Nonce, c.Assumed = nonce, required
 	clear(c.Arrivals[:])
@@ -207,7 +207,7 @@ func (c *Charge) addTrace(w Settlement, active bool, full int64) {
 	if !active && !w.Refunds {
 		c.addCreation()
 	}
-	c.write(limitset.Expiry(c.Now, full, c.of.hold))
+	c.write(limitset.Expiry(c.Now, full, c.attempt.charger.MaxHold))
 	if !active && !w.Refunds {
 		c.mayCreate()
 	}

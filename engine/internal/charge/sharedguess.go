@@ -57,7 +57,7 @@ func (c *Charge) buildShared() {
 	if creates {
 		c.addCreation()
 	}
-	c.write(limitset.Expiry(c.Now, full, c.of.hold))
+	c.write(limitset.Expiry(c.Now, full, c.attempt.charger.MaxHold))
 	if creates {
 		c.mayCreate()
 	}

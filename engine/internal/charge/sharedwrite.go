@@ -80,8 +80,9 @@ func (k *Charger) NewShared(t *Terms, b *State, now int64, tag *any) *Single {
 		*tag = &trace{nonce: Random()}
 	}
 	sent := (*tag).(*trace)
-	s := k.single(b, t.Config, now, t.root, false)
+	s := k.single(b, t.Config, now, t.root)
 	c := &s.Charge[0]
+	c.noRegimes = false // the buyer or the line says which regimes to write for
 	c.Nonce, c.Unsure, c.Required, c.Stored = sent.nonce, sent.unsure, t.required, t.Config.Stored
 	seen := c.recall()
 	c.assume(t.Assumed, nil)

@@ -57,7 +57,7 @@ func (k *Charger) Fill(c *Charge, s *Snapshot) (wait time.Duration, fits bool, e
 		if n > 0 {
 			retryAfter = max(retryAfter, c.Pause)
 		}
-		if c.of.Inspects && k.Prefetch && tat.Seen && set == c.Assumed {
+		if c.attempt.Inspects && k.Prefetch && tat.Seen && set == c.Assumed {
 			tat.At = tat.At.Sub(rate.Cost(c.PocketOf(i)))
 		}
 		exceeded := retryAfter > 0
@@ -67,7 +67,7 @@ func (k *Charger) Fill(c *Charge, s *Snapshot) (wait time.Duration, fits bool, e
 		if exceeded && to != nil {
 			retryAfter = to.Wait(i, c.Now, n, retryAfter)
 		}
-		if c.Result == Applied && !c.of.Admitted && tat.Seen { // it is refunded, or will be
+		if c.Result == Applied && !c.attempt.Admitted && tat.Seen { // it is refunded, or will be
 			tat.At = tat.At.Sub(rate.Cost(n))
 		}
 		wait, fits = max(wait, retryAfter), fits && (!exceeded || n <= rate.Capacity())
@@ -87,7 +87,7 @@ func (c *Charge) requested(set *limitset.Set, i int) (n int64, required bool) {
 	if c.Required.Index(name) < 0 {
 		return 0, false
 	}
-	return c.of.Consume[name], true
+	return c.attempt.Consume[name], true
 }
 
 // Decisive finds the limit that ExceededError.Primary returns, nil if there is none.

@@ -118,5 +118,5 @@ func (c *Charge) expiryAt(tats *limitset.Arrivals) backend.Expiry {
 			full = max(full, c.Assumed.Rates[i].FullAt(tats[i].At))
 		}
 	}
-	return limitset.Expiry(c.Now, full, c.of.hold)
+	return limitset.Expiry(c.Now, full, c.attempt.charger.MaxHold)
 }
