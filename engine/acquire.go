@@ -23,15 +23,15 @@ const sweepBatch = 64
 type attempt struct {
 	cascade.Path
 	onUnavailable Policy
-	waits         int64                  // since when its caller waits for the tokens, 0: it does not wait
+	waitingSince  int64                  // since when its caller waits for the tokens, 0: it does not wait
 	local         bool                   // decided by local buckets, without the store
-	policies      Policy                 // the last one that a request may name
+	lastPolicy    Policy                 // the last one that a request may name
 	unknown       []settle.UnknownCharge // of attempts within a lease that were not admitted
 	writes        int                    // not yet counted by the sweeper
 }
 
 func (l *Limiter) newAttempt() *attempt {
-	a := &attempt{writes: rand.IntN(sweepBatch), policies: l.opts.policies()}
+	a := &attempt{writes: rand.IntN(sweepBatch), lastPolicy: l.opts.lastPolicy()}
 	a.Check = a.check
 	l.charger.Join(&a.Attempt, a.Charges[:])
 	return a
@@ -40,15 +40,22 @@ func (l *Limiter) newAttempt() *attempt {
 // begin returns an attempt of the request, which is decided as of now. It must be released.
 func (l *Limiter) begin(r *Request) *attempt {
 	a := l.attempts.Get().(*attempt)
-	a.ID, a.onUnavailable, a.waits = charge.ID{Entity: r.Entity, Resource: r.Resource}, r.OnUnavailable, r.waits
+	a.ID, a.onUnavailable, a.waitingSince = charge.ID{Entity: r.Entity, Resource: r.Resource}, r.OnUnavailable, r.waitingSince
 	a.Consume, a.Limits, a.Override = r.Consume, r.Limits, r.Override
 	a.Now = l.clock.now()
-	a.Plain = len(r.Consume) > 0 && r.OnUnavailable <= a.policies
+	a.Plain = len(r.Consume) > 0 && r.OnUnavailable <= a.lastPolicy
 	return a
 }
 
-// release gives the attempt back to the pool.
+// release counts the writes of an admission, for the sweeper, and gives the attempt back to the pool.
 func (l *Limiter) release(a *attempt) {
+	if a.Admitted && !a.local {
+		a.writes += a.N
+		if a.writes >= sweepBatch {
+			l.sweeper.Count(int64(a.writes), a.Now)
+			a.writes = 0
+		}
+	}
 	if a.End() {
 		a.local, a.unknown = false, nil
 		l.attempts.Put(a)
@@ -93,32 +100,17 @@ func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) 
 	return d, err
 }
 
-// decide admits the request or denies it. If it returns an error, the request was neither admitted nor denied. It calls
-// these functions, in this order:
-//
-//	Resolve          validates the request and makes a charge for each bucket on the path (internal/cascade)
-//	DenyBeyond       denies a request that is larger than a capacity (internal/cascade)
-//	DecideByReading  decides a request that takes no tokens, by reading the buckets (internal/cascade)
-//	DenyKnown        denies without a write if a last seen record suffices for that (internal/cascade)
-//	Charge           charges the bucket, by a write of its own or by one that callers share (internal/charge)
-//	ChargeAll        if the path has several buckets: calls Charge for each, and refunds the others if one denies (internal/cascade)
-//
-// The caller then makes a lease (newLease) or an error (exceeded). If the configuration changes during an acquire, the
-// acquire begins again.
+// decide admits the request or denies it. If it returns an error, the request was neither admitted nor denied. If the
+// configuration changes during an acquire, the acquire begins again.
 func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted bool, err error) {
 	if l.store.Closed() {
 		return false, ErrClosed
 	}
 	for range mostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
-		if err == nil || !errors.Is(err, charge.ErrRestart) {
-			if a.Admitted = admitted; admitted {
-				if a.writes += a.N; a.writes >= sweepBatch {
-					l.sweeper.Count(int64(a.writes), a.Now)
-					a.writes = 0
-				}
-			}
-			if err == nil && l.opts.Observer != nil && (admitted || a.decides(ctx)) {
+		if !errors.Is(err, charge.ErrRestart) {
+			a.Admitted = admitted
+			if err == nil && l.opts.Observer != nil && (admitted || a.denialIsFinal(ctx)) {
 				l.observeDecision(a, r, admitted)
 			}
 			return admitted, err
@@ -130,12 +122,20 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 	return false, ErrContention
 }
 
+// tryOnce decides the request by what is configured now. The caller then makes a lease (newLease) or a denial (exceeded).
+//
+//	Resolve          validates the request, and finds the buckets on its path and the limits that count (internal/cascade)
+//	Charge           charges the only bucket, by a write of its own or by one that callers share (internal/charge)
+//	DenyBeyond       denies a request that is larger than a capacity (internal/cascade)
+//	DecideByReading  decides a request that takes no tokens, by reading the buckets (internal/cascade)
+//	DenyKnown        denies without a write if what this process has seen last suffices for that (internal/cascade)
+//	ChargeAll        calls Charge for each of several buckets, and refunds the others if one denies (internal/cascade)
 func (l *Limiter) tryOnce(ctx context.Context, a *attempt) (admitted bool, err error) {
 	if err := a.Resolve(ctx, l.settler); err != nil {
 		return false, err
 	}
 	one := a.N == 1 && a.Takes && !a.Beyond && !a.DenialKnown
-	if !one {
+	if !one { // Charge makes the budget itself, if it needs one
 		ctx = a.Budget(ctx)
 	}
 	switch {

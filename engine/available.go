@@ -28,7 +28,7 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 // TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 where it would be now.
 // ErrNeverFits where it never would. It writes nothing. Errors as Acquire.
 func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Duration, error) {
-	if err := checkRequest(&r, l.opts.policies()); err != nil {
+	if err := checkRequest(&r, l.opts.lastPolicy()); err != nil {
 		return 0, err
 	}
 	a := l.begin(&r)

@@ -55,7 +55,8 @@ func (l *Limiter) exceeded(a *attempt) error {
 		return store.Failure(context.Background(), err)
 	}
 	e.RetryAfter, e.NeverFits = wait, !fits
-	if e.local = a.local; a.local {
+	e.local = a.local
+	if a.local {
 		e.note = " (this process decided by its share of the limits: the store cannot be reached)"
 	}
 	for i := range a.N {

@@ -57,7 +57,7 @@ func New(b backend.Backend, o *Options) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkUsable("Options.OnUnavailable", l.opts.OnUnavailable, l.opts.policies()); err != nil {
+	if err := checkUsable("Options.OnUnavailable", l.opts.OnUnavailable, l.opts.lastPolicy()); err != nil {
 		return nil, err
 	}
 	if err := l.opts.Prefetch.check(); err != nil {

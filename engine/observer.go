@@ -91,6 +91,28 @@ func (l *Limiter) reportBucket(ctx context.Context, r charge.Report) {
 	}
 }
 
+// observeDecision reports a decision, with what it took.
+func (l *Limiter) observeDecision(a *attempt, r *Request, admitted bool) {
+	e := Event{Kind: EventDecision, Entity: r.Entity, Resource: r.Resource, Allowed: admitted, Leased: admitted && r.leases, Tokens: r.Consume}
+	for i := range a.N {
+		e.Attempts += a.Charges[i].Tries
+	}
+	if r.waitingSince != 0 {
+		e.Waited = max(0, time.Duration(a.Now-r.waitingSince))
+	}
+	e.Cached = e.Attempts == 0 && (a.Takes || a.local) // a request of zeros is decided by reading
+	e.Degraded = a.local
+	if !admitted {
+		l.observeDenial(a, &e)
+	}
+	l.observe(e)
+}
+
+// denialIsFinal reports whether the caller gets a denial of the attempt. A caller of Wait asks first, and then waits.
+func (a *attempt) denialIsFinal(ctx context.Context) bool {
+	return a.waitingSince == 0 || a.Beyond || ctx.Err() != nil
+}
+
 // observeEnd says that a lease has ended, once: also if it could not be settled, because its caller may not try again.
 func (lease *Lease) observeEnd(committed bool) {
 	if lease.observed {

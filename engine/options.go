@@ -107,8 +107,8 @@ func (o *Options) withDefaults() Options {
 	return r
 }
 
-// policies is the last policy that may be named: PolicyLocal needs a share.
-func (o *Options) policies() Policy {
+// lastPolicy is the last policy that may be named: PolicyLocal needs a share.
+func (o *Options) lastPolicy() Policy {
 	if o.LocalShare == 0 {
 		return PolicyAllow
 	}

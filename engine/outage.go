@@ -80,7 +80,7 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 	if err != nil {
 		return false, err
 	}
-	if l.opts.Observer != nil && (admitted || l.deniesLocally(ctx, a)) {
+	if l.opts.Observer != nil && (admitted || l.localDenialIsFinal(ctx, a)) {
 		l.observeDecision(a, r, admitted)
 	}
 	if admitted {
@@ -89,9 +89,9 @@ func (l *Limiter) decideLocally(ctx context.Context, a *attempt, r *Request, cau
 	return admitted, nil
 }
 
-// deniesLocally reports whether a denial is one for its caller: a caller of Wait goes on to wait unless its context ends before.
-func (l *Limiter) deniesLocally(ctx context.Context, a *attempt) bool {
-	if a.decides(ctx) {
+// localDenialIsFinal is denialIsFinal for a local bucket: a caller of Wait waits unless its context ends before the tokens are there.
+func (l *Limiter) localDenialIsFinal(ctx context.Context, a *attempt) bool {
+	if a.denialIsFinal(ctx) {
 		return true
 	}
 	wait, _, err := a.Fill(l.charger, new(charge.Snapshot))

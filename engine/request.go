@@ -19,8 +19,8 @@ type Request struct {
 	Override      []Limit // beats what is stored
 	OnUnavailable Policy  // PolicyDefault: the limiter's
 
-	leases bool  // its caller gets a lease
-	waits  int64 // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
+	leases       bool  // its caller gets a lease
+	waitingSince int64 // since when its caller waits for the tokens, ns since the Unix epoch; 0: it does not wait
 }
 
 // Decision is the answer of [Limiter.Allow].

@@ -118,15 +118,15 @@ func checkUsable(field string, p, last Policy) error {
 }
 
 // checkRequest returns a *ValidationError for everything that is wrong whatever limits are configured.
-func checkRequest(r *Request, policies Policy) error {
-	if err := checkScope(r, policies); err != nil {
+func checkRequest(r *Request, last Policy) error {
+	if err := checkScope(r, last); err != nil {
 		return err
 	}
 	return checkTokens("Consume", r.Consume, 0)
 }
 
 // checkScope is checkRequest without the check of the amounts.
-func checkScope(r *Request, policies Policy) error {
+func checkScope(r *Request, last Policy) error {
 	if err := checkBucket(r.Entity, r.Resource); err != nil {
 		return err
 	}
@@ -136,14 +136,14 @@ func checkScope(r *Request, policies Policy) error {
 	if err := checkGiven("Override", r.Override); err != nil {
 		return err
 	}
-	return checkUsable("OnUnavailable", r.OnUnavailable, policies)
+	return checkUsable("OnUnavailable", r.OnUnavailable, last)
 }
 
 // check returns what is wrong with the request of the attempt.
 func (a *attempt) check() error {
 	r := Request{Entity: a.ID.Entity, Resource: a.ID.Resource, Consume: a.Consume, Limits: a.Limits, Override: a.Override, OnUnavailable: a.onUnavailable}
 	if a.Inspects && len(r.Consume) == 0 {
-		return checkScope(&r, a.policies)
+		return checkScope(&r, a.lastPolicy)
 	}
-	return checkRequest(&r, a.policies)
+	return checkRequest(&r, a.lastPolicy)
 }

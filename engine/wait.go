@@ -28,7 +28,7 @@ import (
 //
 // While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
-	r.waits, r.leases = l.clock.now(), true
+	r.waitingSince, r.leases = l.clock.now(), true
 	for {
 		lease, err := l.waitForStore(ctx, r)
 		exceeded, denied := errors.AsType[*ExceededError](err)
@@ -145,10 +145,6 @@ func (l *Limiter) admitWaiter(a *attempt, r *Request, m *queue.Waiting) *Lease {
 		after = after[len(c.Assumed.Rates):]
 	}
 	a.Admitted = true
-	if a.writes += a.N; a.writes >= sweepBatch {
-		l.sweeper.Count(int64(a.writes), a.Now)
-		a.writes = 0
-	}
 	if l.opts.Observer != nil {
 		l.observeDecision(a, r, true)
 	}
@@ -187,7 +183,7 @@ const mostJitter = 10 * time.Millisecond
 // time that the denial says.
 func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 	q := *r
-	q.waits = 0 // each of its denials is a decision
+	q.waitingSince = 0 // each of its denials is a decision
 	for {
 		lease, err := l.Acquire(ctx, q)
 		exceeded, denied := errors.AsType[*ExceededError](err)
