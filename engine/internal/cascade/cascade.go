@@ -19,8 +19,8 @@ const MostPath = changes.MostPath
 type Path struct {
 	charge.Attempt
 	ID charge.ID // of the bucket that the request names
-	// Plain says that the request needs no check beside those that are made in passing if its bucket is known: its names were checked
-	// when the bucket was seen first, its limits are when they change, and its amounts are compared with the capacity.
+	// Plain says that Check is needless if the bucket is known: its names were checked when it was seen first, Require checks limits
+	// that have changed, and assume checks the amounts.
 	Plain bool
 	Check func() error // returns what is wrong with the request; does not change
 
@@ -79,7 +79,7 @@ func (p *Path) chargeAtOnce(ctx context.Context, s *settle.Settler) error {
 	}
 	group.Wait()
 	// Whatever else happened: an acquire whose configuration changed under it begins again. And an outage of one bucket
-	// must not hide what is wrong with another one, which no policy lets through.
+	// must not hide what is wrong with another one, which no policy admits.
 	all := errs[:p.N]
 	for _, first := range []func(error) bool{isRestart, store.IsWrong} {
 		if i := slices.IndexFunc(all, first); i >= 0 {

@@ -9,9 +9,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 )
 
-// DenyKnown is for a request that the last records seen are enough to deny: arrival times only grow, but for refunds, so
-// a denial by them stays true until its time, and DenialTTL bounds how long another process's refund may go
-// unnoticed. Nothing is written.
+// DenyKnown denies a request without a write, because the last seen records suffice. Arrival times only grow, except by refunds, so
+// such a denial stays right until its time, and DenialTTL bounds how long another process's refund may go unnoticed.
 func (p *Path) DenyKnown(ctx context.Context, s *settle.Settler) error {
 	for i := range p.N {
 		if c := &p.Charges[i]; c.DenialKnown {
@@ -43,8 +42,8 @@ func (p *Path) DenyBeyond(ctx context.Context, s *settle.Settler) error {
 // youngConfig is how old configuration may be if a decision for ever (never fits) rests on it, in ns.
 func youngConfig(s *settle.Settler) int64 { return int64(min(s.DenialTTL, time.Second)) }
 
-// OnlyDenier finds the limit that denies, if the last seen records show that there is one and no more. Then nothing is to be
-// compared, which would take longer than the denial.
+// OnlyDenier returns the limit that denies, if the last seen records show that exactly one does, and else nil. It is faster than
+// Fill, which compares all limits and takes longer than the denial.
 func (p *Path) OnlyDenier() (denies *charge.Charge, index int) {
 	for k := range p.N {
 		first, n, known := p.Charges[k].Deniers()
@@ -58,7 +57,7 @@ func (p *Path) OnlyDenier() (denies *charge.Charge, index int) {
 	return denies, index
 }
 
-// Fill keeps in s, which is empty, what the decision says of every limit of every bucket on the path. It returns how
+// Fill adds to s, which is empty, the state of every limit of every bucket on the path as the decision saw it. It returns how
 // long until all of them admit the request, and false if they never will. After an error s is of no use.
 func (p *Path) Fill(k *charge.Charger, s *charge.Snapshot) (wait time.Duration, fits bool, err error) {
 	s.Now, fits = p.Now, true

@@ -1,6 +1,11 @@
-// Package cascade has what an acquire does with all buckets of its path: those of an entity and of its parents. [Path.Resolve] finds
-// them and what the request needs of each. [Path.ChargeAll] charges all of them or none. A request that is known to be denied, or that
-// takes no tokens, is decided without a write of its own. [Path.DecideLocally] decides by local buckets while the store is away.
+// Package cascade decides an acquire over all buckets of its path: those of an entity and of its parents. [Path.Resolve] finds the
+// buckets, and what the request needs of each. Package engine then calls one of these:
 //
-// The package knows no policies, and does not choose who decides.
+//	ChargeAll        charges all of the buckets or none (cascade.go)
+//	DenyKnown        denies without a write (denial.go)
+//	DenyBeyond       denies what is larger than a capacity (denial.go)
+//	DecideByReading  decides a request that takes no tokens (reading.go)
+//	DecideLocally    decides by local buckets, while the store is away (local.go)
+//
+// [Path.Fill] then says what the decision saw. The package knows no policies.
 package cascade

@@ -31,7 +31,8 @@ func (p *Path) DecideLocally(w *settle.WriteBack, outage error) (admitted bool, 
 	}
 	p.Admitted = verdict == local.Admitted
 	for i := range p.N {
-		if p.Charges[i].Result = charge.Denied; p.Admitted {
+		p.Charges[i].Result = charge.Denied
+		if p.Admitted {
 			p.Charges[i].Result = charge.Applied
 		}
 	}

@@ -28,7 +28,7 @@ func (p *Path) ReadUnseen(ctx context.Context, s *settle.Settler, recall bool) e
 		return err
 	}
 	for i, c := range unseen {
-		if err := s.Take(ctx, c, &out[i]); err != nil {
+		if err := s.UseRecord(ctx, c, &out[i]); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (p *Path) recordsAdmit(s *settle.Settler) (admitted bool, err error) {
 // is denied all the same, and the statuses show these buckets as they were last seen.
 func (p *Path) readOthers(ctx context.Context, s *settle.Settler) error {
 	err := p.ReadUnseen(ctx, s, true)
-	if errors.Is(err, store.ErrUnavailable) { // also where reading has used up the budget
+	if errors.Is(err, store.ErrUnavailable) { // also if reading has used up the budget
 		p.useLastSeenOfOthers()
 		return nil
 	}

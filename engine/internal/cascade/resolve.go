@@ -67,8 +67,8 @@ func (p *Path) Resolve(ctx context.Context, s *settle.Settler) (err error) {
 	return nil
 }
 
-// stateOf finds or makes the state of a bucket, and finds its configuration. The cache has given b, or nil. A bad request is
-// refused before anything is done for it.
+// stateOf returns the state of a bucket, which it creates if b is nil, and its configuration. b is what the cache has. For a bad
+// request nothing is created or read.
 func (p *Path) stateOf(ctx context.Context, s *settle.Settler, id *charge.ID, b *charge.State) (*charge.State, *charge.Config, error) {
 	if p.Root == nil && (b == nil || b.Config.Load() == nil || !p.Plain) {
 		if err := p.Check(); err != nil {
@@ -92,7 +92,7 @@ func (p *Path) stateOf(ctx context.Context, s *settle.Settler, id *charge.ID, b 
 	return b, conf, err
 }
 
-// checkNames refuses names that no level of the path has, and amounts that no level has looked at.
+// checkNames returns what is wrong with names that no bucket of the path has, and with their amounts.
 func (p *Path) checkNames() error {
 	if err := p.Check(); err != nil {
 		return err

@@ -21,10 +21,10 @@ type Attempt struct {
 	Consume         map[string]int64 // tokens by limit
 	Limits          []bucket.Limit   // that the request brings; they count where nothing is stored
 	Override        []bucket.Limit   // beats what is stored
-	Pinned          *limitset.Set    // the limits that the lease's acquire brought, nil: none
-	PinnedOverrides bool             // pinned beats what is stored
+	Pinned          *limitset.Set    // limits that an earlier acquire has brought, used instead of Limits and Override; nil: none
+	PinnedOverrides bool             // Pinned beats what is stored
 	Within          bool             // by Lease.Consume: it does not count as a new acquire
-	Inspects        bool             // asks for no tokens: consume may be empty
+	Inspects        bool             // asks for no tokens: Consume may be empty
 	Admitted        bool             // all charges are applied, or nothing was asked for
 
 	budget    context.Context // of all that it does with the store, nil: not made yet
@@ -52,7 +52,7 @@ type Charge struct {
 	Illegal  bool                          // some amount is out of range
 	Beyond   bool                          // some amount is above a capacity
 	Arrivals limitset.Arrivals             // seen last, by position in Assumed
-	Born     backend.Num                   // of the life of the record that was charged, where Arrivals are known without the record
+	Born     backend.Num                   // of the life of the record that was charged, if Arrivals are known without the record
 
 	noRegimes bool // a guess needs no regimes
 
@@ -62,13 +62,13 @@ type Charge struct {
 	outs    [1]backend.Outcome
 	conds   []backend.Cond
 	effects []backend.Effect
-	form    form // of conds and effects, where they are those of a guess
+	form    form // of conds and effects, if they are those of a guess; else zero
 }
 
 // progress is what is known of a charge so far. It starts from zero with each acquire.
 type progress struct {
-	Root    bool // of the entity that the request names
-	Now     int64
+	Root    bool        // of the entity that the request names
+	Now     int64       // ns since the Unix epoch
 	Nonce   backend.Num // shared by all tries, so that a try which was applied and not heard of is recognised; 0: none
 	Acquire bool        // counts as an acquire
 	epoch   uint32      // the state's when the charge began
@@ -79,7 +79,7 @@ type progress struct {
 	lost         int   // races lost in converting
 	partial      bool  // some record met on the way lacked a limit that is needed
 	onlyConverts bool  // the write being sent converts a bucket that does not admit the request
-	Ahead        int64 // ns by which the record's writer was ahead of this clock, where that is much
+	Ahead        int64 // ns by which the record's writer was ahead of this clock, if that is much
 	Creates      bool  // the next guess may find no record
 	// writesPath says that the next guess must write the version of the entity's record, since the last seen record has
 	// another one. The condition on that version is in every write.
@@ -245,7 +245,8 @@ func (k *Charger) limitsOfRequest(b *State, field string, limits []bucket.Limit)
 // assume assumes that the record has the limits of set, and distributes the request over them. It returns how many names
 // of the request are required limits in set.
 func (c *Charge) assume(set *limitset.Set, consume map[string]int64) (named int) {
-	if c.Asks, c.Beyond, c.Illegal = 0, false, false; c.Assumed != set {
+	c.Asks, c.Beyond, c.Illegal = 0, false, false
+	if c.Assumed != set {
 		c.Assumed = set
 	}
 	for i := range set.Rates {
@@ -271,6 +272,9 @@ func (c *Charge) assume(set *limitset.Set, consume map[string]int64) (named int)
 	}
 	return named
 }
+
+// servesSeveral reports whether the charge is one of several callers: who decides for them also decides what comes after a failure.
+func (c *Charge) servesSeveral() bool { return c.shared != nil || c.Reserved != nil }
 
 // Record is the one that the last try has shown.
 func (c *Charge) Record() *backend.Record { return &c.outs[0].Record }

@@ -17,7 +17,7 @@ type Config struct {
 	Level   follow.Level
 	exists  bool // the entity has a record
 	version int64
-	Parent  string // "" where the entity does not cascade, or has none
+	Parent  string // "" if the entity does not cascade, or has none
 	policy  uint32 // of the system, 0: none
 }
 

@@ -84,10 +84,10 @@ func (c *Charge) RecallOrFull() {
 const throttledDenial = time.Second
 
 // throttled makes a denial of the error of a write that the store has throttled because its bucket is too hot: that is no
-// outage, or whoever can heat a bucket could have a policy let everything through. Other errors stay as they are, and so do those
+// outage, or whoever can heat a bucket could make a policy admit everything. Other errors stay as they are, and so do those
 // of writes that serve several callers: who decides for these is told.
 func (c *Charge) throttled(err error) error {
-	if c.shared != nil || c.Reserved != nil || c.Unsure || !errors.Is(err, backend.ErrThrottled) {
+	if c.servesSeveral() || c.Unsure || !errors.Is(err, backend.ErrThrottled) {
 		return err
 	}
 	if c.Creates { // the bucket was not seen before

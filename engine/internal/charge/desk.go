@@ -58,8 +58,8 @@ func (k *Charger) meet(c *Charge) (d *Desk, first bool) {
 	return b.desk, true
 }
 
-// leave ends the desk because its callers come under other terms now.
-func (d *Desk) leave() {
+// replace ends the desk because its callers come under other terms now: the next one makes another desk.
+func (d *Desk) replace() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.openBuyer(); !d.ended {

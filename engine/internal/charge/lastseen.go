@@ -45,9 +45,9 @@ func (s *lastSeen) read(to *limitset.Arrivals) {
 	}
 }
 
-// take takes a record with the given limits (nil: there is none), unless it is older than the one that is known. mine
+// update makes it a record with the given limits (nil: there is none), unless it is older than the one that is known. mine
 // tells whether the record is what a write of this process left.
-func (s *lastSeen) take(r *backend.Record, set *limitset.Set, now int64, mine bool) {
+func (s *lastSeen) update(r *backend.Record, set *limitset.Set, now int64, mine bool) {
 	if set == nil {
 		s.set, s.at = nil, now
 		return
@@ -121,14 +121,14 @@ func (s *lastSeen) mostlyActive() (active uint16) {
 	return active
 }
 
-// remember makes r the last seen record of the charge's bucket (see lastSeen.take), unless this process has reset the bucket
+// remember makes r the last seen record of the charge's bucket (see lastSeen.update), unless this process has reset the bucket
 // or changed its configuration since the charge began: r may be older than that, and would repeat a denial that no longer
 // holds.
 func (c *Charge) remember(r *backend.Record, s *limitset.Set, mine bool) {
 	b := c.State
 	b.lock.Lock()
 	if b.epoch.Load() == c.epoch {
-		b.seen.take(r, s, c.Now, mine)
+		b.seen.update(r, s, c.Now, mine)
 	}
 	b.lock.Unlock()
 }
@@ -142,7 +142,7 @@ func (c *Charge) rememberOutcome(active uint16, mine bool) {
 		b.memo = memo
 	}
 	if b.epoch.Load() == c.epoch {
-		b.seen.take(&c.outs[0].Record, c.Assumed, c.Now, mine)
+		b.seen.update(&c.outs[0].Record, c.Assumed, c.Now, mine)
 	}
 	if c.mode == guessing && !c.noRegimes && b.seen.shared > 0 {
 		b.seen.average(c, active)

@@ -71,15 +71,15 @@ func (m *meeting) decide(c *Charge) error {
 	default:
 		return ErrRestart
 	}
-	c.show(&m.tats, m.Born)
+	c.useArrivals(&m.tats, m.Born)
 	if m.Verdict == pocket.Denied {
 		c.setPause(m.Until)
 	}
 	return nil
 }
 
-// show makes arrival times that are known without a record what the charge has seen.
-func (c *Charge) show(tats *limitset.Arrivals, born backend.Num) {
+// useArrivals makes arrival times that are known without a record what the charge has seen.
+func (c *Charge) useArrivals(tats *limitset.Arrivals, born backend.Num) {
 	c.Arrivals, c.Born, c.FromLastSeen = *tats, born, true
 }
 

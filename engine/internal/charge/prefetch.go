@@ -43,7 +43,7 @@ func (d *Desk) Settle(now int64, delta pocket.Tokens, born backend.Num) bool {
 	return true
 }
 
-// Retract is settle for refunds of what shall no longer count as an acquire.
+// Retract is Settle for refunds of what shall no longer count as an acquire.
 func (d *Desk) Retract(now int64, delta pocket.Tokens, born backend.Num) {
 	d.buyer.Retract(now, delta, born)
 	d.act(pocket.Step{}, nil)
@@ -63,7 +63,7 @@ func (c *Charge) DeniedByPocket() bool {
 	if m.Until, c.DenialKnown = d.buyer.Denies(c.Now, m.Need); c.DenialKnown {
 		m.Verdict = pocket.Denied
 		d.fill(m, nil)
-		c.show(&m.tats, backend.Num{})
+		c.useArrivals(&m.tats, backend.Num{})
 		c.setPause(m.Until)
 	}
 	return c.DenialKnown

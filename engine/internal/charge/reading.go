@@ -12,9 +12,9 @@ import (
 // drift is how far ahead of this clock a record's may be without being reported.
 const drift = int64(10 * time.Second)
 
-// Arrivals returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
+// Observed returns the limits and arrival times of the bucket by the record that the charge has seen. If the record does not
 // have the limits that the charge requires, they are those after a conversion, which is then returned as to.
-func (k *Charger) Arrivals(c *Charge) (_ *limitset.Set, _ *limitset.Arrivals, to *limitset.Conversion, err error) {
+func (k *Charger) Observed(c *Charge) (_ *limitset.Set, _ *limitset.Arrivals, to *limitset.Conversion, err error) {
 	if c.FromLastSeen {
 		return c.Assumed, &c.Arrivals, nil, nil
 	}
@@ -44,7 +44,7 @@ func (k *Charger) Arrivals(c *Charge) (_ *limitset.Set, _ *limitset.Arrivals, to
 	return to.Set, &to.Tats, to, nil
 }
 
-// limitSetOfRecord is the limit set of a record's L, nil where there is no record.
+// limitSetOfRecord is the limit set of a record's L, nil if there is no record.
 func (k *Charger) limitSetOfRecord(c *Charge, r *backend.Record) (*limitset.Set, error) {
 	packed, present := r.Text(schema.L)
 	switch {
@@ -56,7 +56,7 @@ func (k *Charger) limitSetOfRecord(c *Charge, r *backend.Record) (*limitset.Set,
 	return k.LimitSets.Get(packed)
 }
 
-// reportLarge reports buckets that cost more than one unit a write. They work all the same.
+// reportLarge reports a bucket that costs more than one unit a write. It works all the same.
 func (k *Charger) reportLarge(b *State, s *limitset.Set) {
 	if !k.Watched || s == nil {
 		return
@@ -66,7 +66,7 @@ func (k *Charger) reportLarge(b *State, s *limitset.Set) {
 	}
 }
 
-// UseLastSeen takes the record from the last seen record, if it is fresh.
+// UseLastSeen makes the last seen record what the charge has seen, if it is fresh.
 func (k *Charger) UseLastSeen(c *Charge) bool {
 	c.State.lock.Lock()
 	defer c.State.lock.Unlock()
@@ -79,8 +79,8 @@ func (k *Charger) UseLastSeen(c *Charge) bool {
 	return true
 }
 
-// Take makes a record that was read what the charge has seen, and the last seen record.
-func (k *Charger) Take(ctx context.Context, c *Charge, r *backend.Record) error {
+// UseRecord makes a record that was read what the charge has seen, and the last seen record of its bucket.
+func (k *Charger) UseRecord(ctx context.Context, c *Charge, r *backend.Record) error {
 	c.Record().CopyFrom(r)
 	c.FromLastSeen = false
 	set, err := k.limitSetOfRecord(c, c.Record())
@@ -94,7 +94,7 @@ func (k *Charger) Take(ctx context.Context, c *Charge, r *backend.Record) error 
 
 // AdmitsByRecord judges the request by what the charge has seen, and by the limits that the bucket has after a conversion.
 func (k *Charger) AdmitsByRecord(c *Charge) (admitted bool, err error) {
-	set, tats, _, err := k.Arrivals(c)
+	set, tats, _, err := k.Observed(c)
 	if err != nil {
 		return false, err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// interpretRefusal learns from the record in the refusal: it proves the denial, or shows how the next try must be written.
+// interpretRefusal uses the record in the refusal: it proves the denial, or shows how the next try must be written.
 func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 	r := c.Record()
 	c.onlyConverts = false
@@ -29,14 +29,14 @@ func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 		return err
 	}
 	if c.isMine(r) { // an earlier try was applied, its reply was lost
-		if c.shared == nil && c.Reserved == nil {
+		if !c.servesSeveral() {
 			c.assume(set, c.attempt.Consume)
 		}
 		c.Result, c.recognized = Applied, true
 		c.remember(r, set, true)
 		return nil
 	}
-	if c.shared != nil || c.Reserved != nil {
+	if c.servesSeveral() {
 		return c.interpretShared(r, set)
 	}
 	if set.Text != c.Assumed.Text || c.mode == converting {
@@ -51,9 +51,8 @@ func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 	return nil
 }
 
-// interpretShared learns from the record that has refused a shared write or a reservation. The buyer or the line decides what
-// comes next. If the record has
-// other limits than assumed, or another version of the entity, its callers begin again.
+// interpretShared is for a record that has refused a shared write or a reservation. The buyer or the line decides what comes next.
+// If the record has other limits than assumed, or a later version of the entity, the callers begin again.
 func (c *Charge) interpretShared(r *backend.Record, set *limitset.Set) error {
 	if set.Text != c.Assumed.Text || r.Int64(schema.Path) > c.Config.version {
 		c.remember(r, set, false)
@@ -108,7 +107,7 @@ func (k *Charger) buildNext(c *Charge) error {
 	return nil
 }
 
-// isMine reports whether a charge of this charge was the last to write r.
+// isMine reports whether a try of this charge was the last to write r.
 func (c *Charge) isMine(r *backend.Record) bool {
 	nonce, ok := r.Num(schema.Nonce)
 	return ok && nonce == c.Nonce

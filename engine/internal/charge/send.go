@@ -18,7 +18,8 @@ const (
 )
 
 // Charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
-// write that callers share. While the breaker is open nobody waits for the one who probes the store.
+// write that callers share. While the breaker is open it goes to the desk only for what the pocket has, because nobody shall wait for
+// the caller who probes the store.
 func (k *Charger) Charge(ctx context.Context, c *Charge) error {
 	if k.NoIO {
 		return k.ChargeAlone(ctx, c)
@@ -31,7 +32,7 @@ func (k *Charger) Charge(ctx context.Context, c *Charge) error {
 			d.firstDone(c, err)
 			return err
 		case k.Prefetch && d.terms.Config != c.Config:
-			d.leave()
+			d.replace()
 			continue
 		case d.terms != c.Terms(): // such callers do not wait for each other
 			return k.ChargeAlone(c.attempt.Budget(ctx), c)
@@ -55,7 +56,8 @@ func (k *Charger) ChargeAlone(ctx context.Context, c *Charge) error {
 			return c.throttled(err)
 		}
 		if c.outs[0].Applied {
-			if c.Result = Applied; c.onlyConverts { // a conversion whose request is denied
+			c.Result = Applied
+			if c.onlyConverts { // the request is denied
 				c.Result = Denied
 			}
 			c.rememberOutcome(c.active, true)
@@ -95,7 +97,7 @@ func (k *Charger) apply(ctx context.Context, c *Charge) (abandoned bool, err err
 	if abandoned {
 		c.attempt.abandoned.Store(true)
 	}
-	if (c.shared != nil || c.Reserved != nil) && errors.Is(err, backend.ErrThrottled) { // who decides for many sends it again
+	if c.servesSeveral() && errors.Is(err, backend.ErrThrottled) { // who decides for many sends it again
 		return true, err
 	}
 	if errors.Is(err, backend.ErrOutcomeUnknown) {

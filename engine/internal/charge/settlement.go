@@ -45,7 +45,8 @@ func (k *Charger) ReadLimitsAgain(ctx context.Context, c *Charge, required *limi
 	}
 	c.Record().CopyFrom(r)
 	c.remember(r, set, false)
-	if c.Assumed = set; set == nil {
+	c.Assumed = set
+	if set == nil {
 		c.Assumed = required
 		clear(c.Arrivals[:])
 		return nil
@@ -54,7 +55,7 @@ func (k *Charger) ReadLimitsAgain(ctx context.Context, c *Charge, required *limi
 	return nil
 }
 
-// ClearAmounts begins a try of a settlement. Its amounts are set by settles.
+// ClearAmounts begins a try of a settlement. SetAmount and SetUsed set its amounts.
 func (c *Charge) ClearAmounts() {
 	clear(c.Need[:])
 	clear(c.used[:])
@@ -66,13 +67,13 @@ func (c *Charge) SetAmount(i int, n int64) { c.Need[i], c.used[i] = n, n }
 // SetUsed makes the settlement count n tokens of the limit at position i as used, whatever it charges.
 func (c *Charge) SetUsed(i int, n int64) { c.used[i] = n }
 
-// SendSettlement builds a settlement's write and sends it. One with refunds is sent once, because a second one would create tokens.
-// A refusal is not an error: see settled.
+// SendSettlement sends the write that BuildSettlement has built. One with refunds is not sent again if it may have been applied,
+// because a second refund would create tokens. A refusal is not an error: see Settled.
 func (k *Charger) SendSettlement(ctx context.Context, c *Charge, w Settlement) error {
 	if !w.Refunds {
 		return k.send(ctx, c)
 	}
-	return k.Store.RetryOnce(ctx, func() error {
+	return k.Store.RetryUnapplied(ctx, func() error {
 		_, err := k.apply(ctx, c)
 		return err
 	})
@@ -112,7 +113,7 @@ func (k *Charger) GiveWay(ctx context.Context, c *Charge) bool {
 	return c.Tries <= mostWrongGuesses || k.Store.GiveWay(ctx, c.Tries-mostWrongGuesses)
 }
 
-// BuildSettlement writes charges without the token check, and refunds. Beside a charge, every limit gets an upper bound: the one that
+// BuildSettlement builds the write: charges without the token check, and refunds. Beside a charge, every limit gets an upper bound: the one that
 // the expiry and the range of debt were computed with.
 func (c *Charge) BuildSettlement(w Settlement) error {
 	active, full := false, c.Now

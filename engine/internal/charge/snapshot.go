@@ -42,7 +42,7 @@ func (s *Snapshot) Limits() [2][]LimitState { return [...][]LimitState{s.few[:s.
 
 // Fill keeps the limits that the charge requires, and those that others brought if they block it.
 func (k *Charger) Fill(c *Charge, s *Snapshot) (wait time.Duration, fits bool, err error) {
-	set, tats, to, err := k.Arrivals(c)
+	set, tats, to, err := k.Observed(c)
 	if err != nil {
 		return 0, false, err
 	}

@@ -188,7 +188,8 @@ func (q *Queue) act(step reserve.Step, failed error) {
 		if w == nil {
 			break
 		}
-		if q.sends, q.sending = q.sends+1, true; !q.all.NoIO {
+		q.sends, q.sending = q.sends+1, true
+		if !q.all.NoIO {
 			q.all.Start(func(ctx context.Context) { q.send(ctx, w) })
 			break
 		}

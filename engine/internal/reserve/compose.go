@@ -147,7 +147,8 @@ func (l *Line) aim(g *group, b int, w *Write) *Write {
 	}
 	reach := addSaturated(l.now, l.reach)
 	until := g.until
-	if w.As = g.as; l.single(g, b) {
+	w.As = g.as
+	if l.single(g, b) {
 		w.As, until = l.now, never
 	}
 	w.Active, w.FullBy = 0, 0

@@ -64,7 +64,8 @@ func (p *Part) done() {
 	u := p.unsure()
 	for i := range p.Size() {
 		a, n := p.at(i), p.due(i)
-		if a.held += n; u == nil {
+		a.held += n
+		if u == nil {
 			a.pending = 0
 		}
 	}

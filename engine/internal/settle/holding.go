@@ -52,7 +52,7 @@ func (h *Holding) Merge(c *charge.Charge, since int64) {
 	h.path.more = append(h.path.more, p)
 }
 
-// Parts are all parts, the entity's first where it has any limits.
+// Parts are all parts, the entity's first if it has any limits.
 func (h *Holding) Parts() []*Part { return append([]*Part{&h.First}, h.others()...) }
 
 func (h *Holding) others() []*Part {

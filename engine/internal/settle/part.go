@@ -79,7 +79,7 @@ type amount struct {
 	left    backend.Num // arrival time right after the acquire, in units of the required limit's rate
 }
 
-// Hold makes p what an applied charge leaves in a lease's hands.
+// Hold makes p what a lease holds by an applied charge.
 func (p *Part) Hold(c *charge.Charge) {
 	r := c.Record()
 	p.state, p.Required = c.State, c.Required
@@ -120,8 +120,8 @@ func newPart(b *charge.State, required *limitset.Set, born backend.Num) *Part {
 	return p
 }
 
-// NewRefund makes a part of tokens, by position in limits, that were charged to a bucket's life and are to be refunded. They count as
-// so many acquires no more.
+// NewRefund returns a part of tokens, by position in limits, that were charged to a bucket's life and are to be refunded. The count of
+// acquires decreases by acquired.
 func NewRefund(b *charge.State, limits *limitset.Set, born backend.Num, tokens []int64, acquired int64) *Part {
 	p, used := newPart(b, limits, born), make(pocket.Tokens, len(tokens))
 	for i, n := range tokens {
@@ -152,7 +152,7 @@ func (p *Part) Name(i int) string {
 	return p.Required.Terms[i].Name
 }
 
-// amount finds a limit by name, nil where the part has none of it.
+// amount finds a limit by name, nil if the part has none of it.
 func (p *Part) amount(name string) *amount {
 	if i := p.Index(name); i >= 0 {
 		return p.at(i)
@@ -160,7 +160,7 @@ func (p *Part) amount(name string) *amount {
 	return nil
 }
 
-// Index finds a limit by name, -1 where the part has none of it.
+// Index finds a limit by name, -1 if the part has none of it.
 func (p *Part) Index(name string) int {
 	if i := p.Required.Index(name); i >= 0 {
 		return i
@@ -181,8 +181,8 @@ func (p *Part) add(name string) *amount {
 	return p.at(p.Size() - 1)
 }
 
-// begin is for a charge to the life of the bucket that born tells. What was charged to an earlier one is gone, and
-// adjusting it has no effect.
+// begin notes that a charge was made to the life of the bucket that has the number born. What was charged to an earlier one is gone,
+// and adjusting it has no effect.
 func (p *Part) begin(born backend.Num) {
 	if p.born == born {
 		return
@@ -194,7 +194,7 @@ func (p *Part) begin(born backend.Num) {
 	p.born = born
 }
 
-// Trim leaves of what is pending to be refunded what the lease holds: the rest has no effect.
+// Trim limits what is pending to be refunded to what the lease holds: the rest has no effect.
 func (p *Part) Trim() {
 	for i := range p.Size() {
 		if a := p.at(i); a.pending < -a.held {
@@ -243,9 +243,9 @@ func (p *Part) drop(i int) {
 	a.pending = 0
 }
 
-// holdNothing is hold for a charge that was decided by reading the bucket: no tokens were charged.
+// holdNothing is Hold for a charge that was decided by reading the bucket: no tokens were charged.
 func (p *Part) holdNothing(k *charge.Charger, c *charge.Charge) {
-	all, tats, _, err := k.Arrivals(c)
+	all, tats, _, err := k.Observed(c)
 	p.state, p.Required = c.State, c.Required
 	p.born, _ = c.Record().Num(schema.Born)
 	for i := range c.Required.Terms {

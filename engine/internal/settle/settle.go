@@ -15,7 +15,7 @@ import (
 
 // Settler settles parts of leases. Safe for concurrent use; a part is used by one caller at a time.
 type Settler struct {
-	*charge.Charger
+	*charge.Charger // with its options, such as Store, NoIO, Now and Start
 
 	mu      sync.Mutex
 	waiting map[*charge.State]*settlements // where a settlement is under way that others wait for
@@ -103,7 +103,7 @@ func (s *Settler) SettleAside(ctx context.Context, p *Part) {
 	}
 }
 
-// settleDirectly is settle by a write of its own.
+// settleDirectly is Settle by a write of its own.
 func (s *Settler) settleDirectly(ctx context.Context, p *Part, now int64) error {
 	one := s.NewSettlement(p.state, p.Required, p.nonce(), now)
 	defer s.Release(one)

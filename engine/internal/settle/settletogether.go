@@ -28,7 +28,7 @@ type settlement struct {
 // mostSettlingWait is how long a settlement waits for another's write. One that takes longer holds up nobody.
 const mostSettlingWait = 100 * time.Millisecond
 
-// settleTogether is settle by a write that the part may share with those of other leases of this process. Parts that have both
+// settleTogether is Settle by a write that the part may share with those of other leases of this process. Parts that have both
 // charges and refunds are written alone, and so is a charge that is sent again.
 func (s *Settler) settleTogether(ctx context.Context, p *Part, now int64) error {
 	if s.NoIO || !p.mayShare() {

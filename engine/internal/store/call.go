@@ -119,8 +119,8 @@ func (s *Store) compareClocks(ctx context.Context) {
 	if ahead.Abs() <= mostApart {
 		return
 	}
-	now, last := s.Now(), s.apart.Load()
-	if now-last < int64(time.Minute) && now >= last || !s.apart.CompareAndSwap(last, now) {
+	now, last := s.Now(), s.clockReported.Load()
+	if now-last < int64(time.Minute) && now >= last || !s.clockReported.CompareAndSwap(last, now) {
 		return
 	}
 	s.OnClockAhead(ctx, ahead)

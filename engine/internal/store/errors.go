@@ -123,11 +123,11 @@ func verdict(ctx context.Context, err error) health {
 // OutOfReach reports whether err, of a call with ctx, shows that the backend is out of reach, so that a policy may decide.
 func OutOfReach(ctx context.Context, err error) bool { return verdict(ctx, err) == failing }
 
-// IsWrong reports an error that is no trouble reaching the backend, which no policy lets through.
+// IsWrong reports an error that is no trouble reaching the backend, which no policy admits.
 func IsWrong(err error) bool { return err != nil && (!unreachable(err) || isPanic(err)) }
 
-// mayHelpAgain reports whether a write that failed with err was certainly not applied, and sending it again may help.
-func mayHelpAgain(err error) bool {
+// isSafeToResend reports whether a write that failed with err was certainly not applied, and sending it again may help.
+func isSafeToResend(err error) bool {
 	certain := errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrThrottled)
 	return certain && !errors.Is(err, errBreaker)
 }
@@ -150,7 +150,7 @@ func unreachable(err error) bool {
 }
 
 // Failure is the error that the engine's caller gets for one from the backend. Only trouble reaching the backend becomes
-// ErrUnavailable, which a policy may let through. The caller's own context comes first, unless the budget ended before it.
+// ErrUnavailable, by which a policy may admit a request. The caller's own context comes first, unless the budget ended before it.
 func Failure(ctx context.Context, err error) error {
 	switch {
 	case err == nil:

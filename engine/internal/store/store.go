@@ -34,10 +34,10 @@ type Call struct {
 // Store is a backend and what the engine does around each call of it. Safe for concurrent use.
 type Store struct {
 	Options
-	caps    backend.Capabilities
-	breaker breaker
-	apart   atomic.Int64 // when it was last reported that the backend's clock is another, ns since the Unix epoch
-	closed  atomic.Bool
+	caps          backend.Capabilities
+	breaker       breaker
+	clockReported atomic.Int64 // when it was last reported that the backend's clock is another, ns since the Unix epoch
+	closed        atomic.Bool
 }
 
 // New returns a store; it does no I/O.

@@ -23,14 +23,14 @@ func (s *Store) Apply(ctx context.Context, writes []backend.Write, outs []backen
 	return s.call(ctx, "apply", func(ctx context.Context) error { return s.Backend.Apply(ctx, writes, outs) })
 }
 
-// RetryOnce is Retry for a write that must not be made twice: it calls apply again only if the write certainly was not made.
-func (s *Store) RetryOnce(ctx context.Context, apply func() error) error {
+// RetryUnapplied is Retry for a write that must not be made twice: it calls apply again only if the write was certainly not applied.
+func (s *Store) RetryUnapplied(ctx context.Context, apply func() error) error {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {
 			return ctx.Err() // nothing was sent, so nothing is lost
 		}
 		err := apply()
-		if err == nil || !mayHelpAgain(err) || try > maxResends || ctx.Err() != nil || !s.GiveWay(ctx, try) {
+		if err == nil || !isSafeToResend(err) || try > maxResends || ctx.Err() != nil || !s.GiveWay(ctx, try) {
 			return err
 		}
 	}
