@@ -98,41 +98,6 @@ func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 	return lease.settle(ctx)
 }
 
-// settle writes what is pending of all parts, whether or not ctx has ended.
-func (lease *Lease) settle(ctx context.Context) error {
-	return lease.eachPending(ctx, func(ctx context.Context, p *settle.Part, now int64) error {
-		if err := lease.l.settler.SettleUnsure(ctx, p, now); err != nil {
-			return err
-		}
-		p.Trim()
-		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
-			lease.l.settler.Lose(p, errTooLate)
-		}
-		if lease.degraded {
-			return lease.l.writeBack.SettleLocal(p, now)
-		}
-		return lease.l.settler.Settle(ctx, p, now)
-	})
-}
-
-// eachPending does f for all parts if anything is pending of one. Its context goes on when ctx has ended.
-func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *settle.Part, now int64) error) error {
-	if !lease.held.Pending() {
-		return nil
-	}
-	if lease.l.store.Closed() {
-		return ErrClosed
-	}
-	now, err := lease.l.now()
-	if err != nil {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx)
-	inner, cancel := lease.l.store.Budget(ctx)
-	defer cancel()
-	return store.Failure(ctx, lease.l.settler.EachPart(lease.held.Parts(), func(p *settle.Part) error { return f(inner, p, now) }))
-}
-
 // noteUnknown notes which charges of an attempt that was not admitted have an unknown outcome.
 func (a *attempt) noteUnknown() {
 	for i := range a.N {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
@@ -149,6 +150,41 @@ func (lease *Lease) Rollback(ctx context.Context) error {
 	}
 	lease.state.Store(rolledBack)
 	return nil
+}
+
+// settle writes what is pending of all parts, whether or not ctx has ended.
+func (lease *Lease) settle(ctx context.Context) error {
+	return lease.eachPending(ctx, func(ctx context.Context, p *settle.Part, now int64) error {
+		if err := lease.l.settler.SettleUnsure(ctx, p, now); err != nil {
+			return err
+		}
+		p.Trim()
+		if now-lease.chargedAt > int64(lease.l.opts.MaxHold) {
+			lease.l.settler.Lose(p, errTooLate)
+		}
+		if lease.degraded {
+			return lease.l.writeBack.SettleLocal(p, now)
+		}
+		return lease.l.settler.Settle(ctx, p, now)
+	})
+}
+
+// eachPending calls f for all parts if anything is pending in one of them. The context of f does not end with ctx.
+func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context, p *settle.Part, now int64) error) error {
+	if !lease.held.Pending() {
+		return nil
+	}
+	if lease.l.store.Closed() {
+		return ErrClosed
+	}
+	now, err := lease.l.now()
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	inner, cancel := lease.l.store.Budget(ctx)
+	defer cancel()
+	return store.Failure(ctx, lease.l.settler.EachPart(lease.held.Parts(), func(p *settle.Part) error { return f(inner, p, now) }))
 }
 
 // Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not refunded, pending

@@ -20,7 +20,7 @@ func (l *Limiter) acquireByPolicy(ctx context.Context, r *Request, err error) (l
 		l.reportDegraded(ctx, r, err)
 		return &Lease{degraded: true}, nil
 	case PolicyLocal:
-		a := l.begin(r)
+		a := l.begin(r) // another one: the store may still have buffers of the first
 		defer l.release(a)
 		admitted, err := l.decideLocally(ctx, a, r, err)
 		switch {

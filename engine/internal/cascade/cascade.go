@@ -24,6 +24,7 @@ type Path struct {
 	Plain bool
 	Check func() error // returns what is wrong with the request; does not change
 
+	// Charges and what follows are set by Resolve, or by DecideLocally.
 	Charges     [MostPath]charge.Charge
 	N           int           // of charges in use, the entity's first
 	Root        *charge.State // of the bucket that the request names

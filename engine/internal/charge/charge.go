@@ -25,14 +25,15 @@ type Attempt struct {
 	PinnedOverrides bool             // Pinned beats what is stored
 	Within          bool             // by Lease.Consume: it does not count as a new acquire
 	Inspects        bool             // asks for no tokens: Consume may be empty
-	Admitted        bool             // all charges are applied, or nothing was asked for
+	Admitted        bool             // its decision: all charges are applied, or nothing was asked for
 
 	budget    context.Context // of all that it does with the store, nil: not made yet
 	cancel    context.CancelFunc
 	abandoned atomic.Bool // a store call still has buffers of the charges
 }
 
-// Charge is one bucket's part in an acquire.
+// Charge is one bucket's part in an acquire: after Begin, Prepare finds which limits count, Charger.Charge charges the bucket, and Result
+// says how that ended.
 type Charge struct {
 	attempt *Attempt // does not change
 	progress

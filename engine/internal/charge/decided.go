@@ -36,8 +36,8 @@ func (c *Charge) ConfigIsYoung(age int64) bool {
 	return c.Now-read <= age && c.Now >= read
 }
 
-// BecomesDue makes the charge one that was applied now, whose tokens a reservation has taken before: it leaves the record with
-// arrival times, by position in Assumed.
+// BecomesDue makes the charge one that was applied at now to the life born of the record. A reservation has taken its tokens before.
+// after are the arrival times that it leaves in the record, by position in Assumed.
 func (c *Charge) BecomesDue(now int64, born backend.Num, after []backend.Num) {
 	for j := range c.Assumed.Rates {
 		c.Arrivals[j] = bucket.Arrival{At: after[j], Seen: !after[j].IsZero()}

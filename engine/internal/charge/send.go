@@ -18,8 +18,8 @@ const (
 )
 
 // Charge charges one bucket: alone if the store does no I/O or nobody else of this process writes the bucket, and else by a
-// write that callers share. While the breaker is open it goes to the desk only for what the pocket has, because nobody shall wait for
-// the caller who probes the store.
+// write that callers share. While the breaker is open callers do not meet, so that nobody waits for the one who probes the store,
+// except with prefetch, because the pocket may serve them.
 func (k *Charger) Charge(ctx context.Context, c *Charge) error {
 	if k.NoIO {
 		return k.ChargeAlone(ctx, c)

@@ -8,7 +8,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Settlement is one write of a settlement: charges without the token check, and refunds. The charge has the amounts.
+// Settlement is one write of a settlement: charges without the token check, and refunds. The charge has the amounts. One try calls, in
+// this order, ClearAmounts, SetAmount and SetUsed for each limit, BuildSettlement, SendSettlement, and Settled; after a refusal also Learn.
 type Settlement struct {
 	Charges, Refunds bool        // there are charges; there are refunds, which only the life of the record that was charged takes
 	Born             backend.Num // that life
