@@ -66,7 +66,7 @@ fmt: ## format all Go files
 ##@ Tests
 tests: ## run the tests that `make race` leaves out, with emulators and tools
 	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
-	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
+	@packages=$$(.ci/testers.sh declare '$(ALONE)' $$(.ci/testers.sh outside $(PLAIN))) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 
 race: ## run the tests in which goroutines meet, with the race detector
@@ -93,8 +93,8 @@ random: ## run the tests that draw at random, with many draws (RAPID_CHECKS=1000
 	.ci/gotest.sh random -count=1 -shuffle=on -timeout=$(TIMEOUT) -skip '^TestModel|^TestMutants' $$packages -args -rapid.checks=$(RAPID_CHECKS)
 
 model: ## compare the engine with its exact model in many steps (MODEL_STEPS=30000000)
-	@go test -list Model ./engine/... | grep '^Test' > /dev/null || { echo "no test of ./engine/... is called Model"; exit 1; }
-	@MODEL_STEPS=$(MODEL_STEPS) .ci/gotest.sh model -count=1 -timeout=$(TIMEOUT) -run Model ./engine/...
+	@packages=$$(.ci/testers.sh declare '^TestModel' ./engine/...) && \
+	MODEL_STEPS=$(MODEL_STEPS) .ci/gotest.sh model -count=1 -timeout=$(TIMEOUT) -run '^TestModel' $$packages
 
 fuzz: ## run each fuzz target for a time (FUZZTIME=10s, or a count such as 100000x)
 	@.ci/fuzz.sh $(FUZZTIME)
@@ -121,7 +121,8 @@ bench: ## run benchmarks (BENCH=regexp COUNT=6) and write NEW=new.bench for benc
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -timeout=2h ./bench/... | tee $(NEW)
 
 bench-once: ## run each benchmark once, to see that it works
-	go test -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) ./... | $(VERDICTS)
+	@packages=$$(.ci/testers.sh declare '^Benchmark' ./...) && \
+	go test -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) $$packages | $(VERDICTS)
 
 bench-compare: ## compare OLD=bench/baseline.txt with NEW=new.bench
 	$(TOOL) benchstat $(OLD) $(NEW)
