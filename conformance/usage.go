@@ -63,7 +63,7 @@ func (r *engineTest) aggregate(expected int) {
 		}
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	ctx, cancel := context.WithTimeout(r.Context(), 3*patience) // for many calls
 	defer cancel()
 	for {
 		n, err := r.store.Capabilities().Feed(ctx, aggregator.Layouts, 7, take)
