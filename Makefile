@@ -48,9 +48,10 @@ test: export FUZZTIME     := 3s
 test: export RAPID_CHECKS := 300
 test: export MODEL_STEPS  := 1000000
 test: export MODEL_SEED   := 20261124
+# `make dynamodb` comes later, because two of its tests measure how many calls a second there are. life measures, too.
 test: ## run everything: lint, all tests, the race detector, DynamoDB, the model, fuzzing, each benchmark once
 	@.ci/setup.sh
-	@.ci/stages.sh build lint+tests race dynamodb+fuzz random model bench-once+peers+examples+adapters life
+	@.ci/stages.sh build race+tests+lint+random+bench-once+examples+model+peers+adapters dynamodb+fuzz life
 
 # Each suite on DynamoDB runs once: those of `race` with Java, those of `dynamodb` with Docker.
 check: export OVER = .ci/docker.sh

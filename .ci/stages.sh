@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# stages.sh STAGE…: runs make targets one after another, each under a headline and with its time; targets joined by + run
-# beside each other, and each prints its output when it has ended. A failure does not stop the others, so that one run
-# shows all of them; only code that does not compile does. The end says what failed, what was not run, and how many tests
-# there were.
+# stages.sh STAGE…: runs make targets one after another, each under a headline and with its time. Targets joined by + run
+# beside each other, two at a time in the order given, and each prints its output when it has ended: while one waits for an
+# emulator or its last test, the others use the processors. A failure does not stop the others, so that one run shows all of
+# them; only code that does not compile does. The end says what failed, what was not run, and how many tests there were.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,27 +14,29 @@ if [ -z "${STAGE_LOGS:-}" ]; then
 fi
 export STAGE_LOGS
 
-# processors sets used to the seconds of processor time that ended stages have taken.
-used=0
-processors() {
-	times >"$STAGE_LOGS/times" # a subshell would tell of its own children
-	used=$(awk 'NR == 2 {for (i = 1; i <= 2; i++) {split($i, t, /[ms]/); sum += 60 * t[1] + t[2]}; printf "%d", sum}' "$STAGE_LOGS/times")
-}
-
-# run TARGET: runs a target and writes its time and verdict to a file for `report`.
+# run TARGET: runs a target and writes a file for `report`: its seconds, its seconds of processor time, and its verdict. It is
+# called in a subshell, because `times` tells of all children of a shell.
 run() {
 	local start=$SECONDS verdict=ok
 	${MAKE:-make} --no-print-directory "$1" || verdict=FAILED
-	echo "$((SECONDS - start)) $verdict" >"$STAGE_LOGS/$1.ended"
+	times >"$STAGE_LOGS/$1.times"
+	echo "$((SECONDS - start)) $(awk 'NR == 2 {split($1 "m" $2, t, /[ms]+/); printf "%d", 60 * (t[1] + t[3]) + t[2] + t[4]}' \
+		"$STAGE_LOGS/$1.times") $verdict" >"$STAGE_LOGS/$1.ended"
+}
+
+# aside TARGET: runs a target, and then prints its output at once.
+aside() {
+	run "$1" >"$STAGE_LOGS/$1.out" 2>&1
+	printf '\n==> make %s\n%s\n' "$1" "$(<"$STAGE_LOGS/$1.out")"
 }
 
 table=() failed=() unrun=()
 stop=
-# report TARGET TIME: adds a row to the table, with the processor time of all that ran beside the target.
+# report TARGET: adds a row to the table.
 report() {
-	local seconds verdict
-	read -r seconds verdict <"$STAGE_LOGS/$1.ended"
-	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$1" "$seconds" "$2" "$verdict")")
+	local seconds processors verdict
+	read -r seconds processors verdict <"$STAGE_LOGS/$1.ended"
+	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$1" "$seconds" "$processors" "$verdict")")
 	[ "$verdict" = ok ] || failed+=("$1")
 	[ "$verdict" = ok ] || [ "$1" != build ] || stop=yes
 }
@@ -45,23 +47,18 @@ for stage in "$@"; do
 		unrun+=("${targets[@]}")
 		continue
 	fi
-	before=$used
 	if [ ${#targets[@]} -eq 1 ]; then
 		printf '\n==> make %s\n' "$stage"
-		run "$stage"
+		(run "$stage")
 	else
 		printf '\n==> make %s, beside each other\n' "${targets[*]}"
 		for target in "${targets[@]}"; do
-			run "$target" >"$STAGE_LOGS/$target.out" 2>&1 &
+			while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+			aside "$target" &
 		done
 		wait
-		for target in "${targets[@]}"; do
-			printf '\n==> make %s\n' "$target"
-			cat "$STAGE_LOGS/$target.out"
-		done
 	fi
-	processors
-	for target in "${targets[@]}"; do report "$target" $((used - before)); done
+	for target in "${targets[@]}"; do report "$target"; done
 done
 
 printf '\n==> stages\n'
