@@ -3,6 +3,7 @@ package grpclimit_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -88,7 +89,12 @@ func watch(ctx context.Context, c health.HealthClient) error {
 	if err != nil {
 		return err
 	}
-	_, err = stream.Recv()
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if errors.Is(err, io.EOF) { // the server's interceptors have returned
+		return nil
+	}
 	return err
 }
 
