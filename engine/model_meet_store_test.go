@@ -87,7 +87,11 @@ func (d door) Commit(ctx context.Context, token [16]byte, writes []backend.Write
 				d.took(d.proc, w, d.read(w.Key))
 			}
 		}
-		if err == nil {
+		switch {
+		case err != nil:
+		case c.ctx.Err() != nil: // whoever has given up on the change learns of it as of one by others
+			d.reconfigured(new(party))
+		default:
 			d.reconfigured(d.procs[d.proc])
 		}
 		return err

@@ -170,6 +170,8 @@ func (h *hall) over(v *visit, o *outcome) {
 				p.known[e] = max(p.known[e], p.own[e])
 			}
 		}
+	case v.do == callSet: // it may have been made, but its process does not know that
+		p.own = p.known
 	case v.do == callRefresh && o.err == nil:
 		for e := range p.known {
 			p.known[e] = max(p.known[e], v.latest)
