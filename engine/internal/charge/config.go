@@ -84,7 +84,7 @@ func (k *Charger) load(ctx context.Context, b *State, now int64, seq uint64) (*C
 		}
 		return r.Val.(*Config), nil
 	case <-ctx.Done():
-		err := fmt.Errorf("%w: %w", backend.ErrUnavailable, context.Cause(ctx))
+		err := fmt.Errorf("%w: %w", backend.ErrUnavailable, store.EndOf(ctx))
 		k.Store.Missed(ctx, err) // the flight ends later than this caller, who must count too
 		return nil, store.Failure(ctx, err)
 	}

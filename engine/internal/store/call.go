@@ -134,7 +134,7 @@ func (s *Store) watched(ctx context.Context, name string, f func(context.Context
 	case err := <-done:
 		return false, err
 	case <-ctx.Done():
-		return true, fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, context.Cause(ctx))
+		return true, fmt.Errorf("%w: %w", backend.ErrOutcomeUnknown, EndOf(ctx))
 	}
 }
 

@@ -65,7 +65,8 @@ func (e *canceledError) Error() string {
 	return "engine: canceled before the store answered: " + e.cause.Error()
 }
 
-func (e *canceledError) Unwrap() []error { return []error{context.Canceled, e.cause, e.err} }
+// Unwrap gives no cause: it is the caller's, and may be the error of another request, such as that of an outage.
+func (e *canceledError) Unwrap() []error { return []error{context.Canceled, e.err} }
 
 func canceled(ctx context.Context, err error) error {
 	if already := (*canceledError)(nil); errors.As(err, &already) {
@@ -82,17 +83,27 @@ func lost(ctx context.Context, err error) error {
 	return err
 }
 
-// NotSent is the error of a call that ctx left no time for.
-func NotSent(ctx context.Context) error {
-	if cause := context.Cause(ctx); errors.Is(cause, errBudget) {
-		return fmt.Errorf("%w: %w", backend.ErrUnavailable, cause)
+// EndOf is why ctx has ended: the budget, or else its error. The cause that a caller gives says nothing about this request: an
+// errgroup gives the error of another one.
+func EndOf(ctx context.Context) error {
+	if context.Cause(ctx) == errBudget { //nolint:errorlint // itself, and not in the error of another request
+		return errBudget
 	}
 	return ctx.Err()
 }
 
+// NotSent is the error of a call that ctx left no time for.
+func NotSent(ctx context.Context) error {
+	end := EndOf(ctx)
+	if errors.Is(end, errBudget) {
+		return fmt.Errorf("%w: %w", backend.ErrUnavailable, end)
+	}
+	return end
+}
+
 // overdue adds to an error that the budget has run out, if that is why the call failed.
 func overdue(ctx context.Context, err error) error {
-	if err == nil || !unreachable(err) || errors.Is(err, errBudget) || !errors.Is(context.Cause(ctx), errBudget) {
+	if err == nil || !unreachable(err) || errors.Is(err, errBudget) || !errors.Is(EndOf(ctx), errBudget) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, errBudget)
