@@ -11,6 +11,7 @@ import (
 
 const (
 	countersPerID = 10      // for each id that Top shows at a time
+	mostShown     = 1 << 27 // the number of counters fits into an int of 32 bits
 	rankEvery     = 1 << 10 // calls
 	halfLife      = time.Hour
 	shownFor      = time.Hour
@@ -18,13 +19,13 @@ const (
 
 // Top returns a function for Options.Entity that returns the id of an entity if it is one of the k busiest of the last hours, and
 // "_other" if not. An id that is no longer one of them is returned for another hour. At most 4·k ids are returned at a time, so that
-// the number of time series is bounded. k is at least 1. Safe for concurrent use.
+// the number of time series is bounded. k is at least 1; a larger one than 2^27 is 2^27. Safe for concurrent use.
 //
 // Ids are counted by the algorithm Space-Saving (Metwally, Agrawal and El Abbadi 2005): with 10·k counters it finds every id that
 // makes more than one event in 10·k. Ids that make fewer are never among the busiest. Each hour all counts are halved, so that the
 // last events weigh most (as in Cormode, Korn and Tirthapura 2008).
 func Top(k int) func(id string) string {
-	k = max(k, 1)
+	k = min(max(k, 1), mostShown)
 	now := systemClock()
 	t := &top{k: k, counts: map[string]*counted{}, shown: map[string]time.Time{}, least: math.MaxInt64, ranked: now, halved: now}
 	return t.entity

@@ -2,6 +2,7 @@ package otellimit_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -108,5 +109,18 @@ func TestTopEntities(t *testing.T) {
 	busy, others := got["decisions{entity=busy,outcome=admitted,resource=api,source=store}"], got["decisions{entity=_other,outcome=admitted,resource=api,source=store}"]
 	if busy < 9_000 || busy+others != 20_000 {
 		t.Error(got)
+	}
+}
+
+// Any k is one that Top can count for.
+func TestTopOfAny(t *testing.T) {
+	for _, k := range []int{math.MinInt, 0, 1, math.MaxInt} {
+		entity := otellimit.Top(k)
+		for range 2000 {
+			entity("busy")
+		}
+		if got := entity("busy"); got != "busy" {
+			t.Errorf("of the %d busiest, the only id is %q", k, got)
+		}
 	}
 }
