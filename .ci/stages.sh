@@ -32,10 +32,14 @@ aside() {
 
 table=() failed=() unrun=()
 stop=
-# report TARGET: adds a row to the table.
+# report TARGET: adds a row to the table. A target whose shell was killed, or found the disk full, has left no verdict.
 report() {
-	local seconds processors verdict
-	read -r seconds processors verdict <"$STAGE_LOGS/$1.ended"
+	local seconds=0 processors=0 verdict=KILLED
+	if [ -s "$STAGE_LOGS/$1.ended" ]; then
+		read -r seconds processors verdict <"$STAGE_LOGS/$1.ended"
+	else
+		printf '\n==> make %s, until it was killed\n%s\n' "$1" "$(cat "$STAGE_LOGS/$1.out" 2>/dev/null)"
+	fi
 	table+=("$(printf '  %-12s %4d s  %4d s of processors  %s' "$1" "$seconds" "$processors" "$verdict")")
 	[ "$verdict" = ok ] || failed+=("$1")
 	[ "$verdict" = ok ] || [ "$1" != build ] || stop=yes
