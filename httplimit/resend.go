@@ -71,6 +71,9 @@ func closeBody(r *http.Request) {
 
 // discard gives up a response. Closing its body ends a Read that waits for the server, as it does in net/http.
 func discard(response *http.Response) {
+	if response.Body == nil { // Base is no http.Transport
+		return
+	}
 	late := time.AfterFunc(discardTime, func() { _ = response.Body.Close() })
 	defer late.Stop()
 	_, _ = io.CopyN(io.Discard, response.Body, mostDiscarded)

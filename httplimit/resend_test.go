@@ -120,3 +120,17 @@ func TestTransportGivesUpAStalledServer(t *testing.T) {
 		})
 	}
 }
+
+// A Base that answers without a body, as net/http's client admits, is asked again, too.
+func TestTransportResendsWithoutABody(t *testing.T) {
+	l, base := limitertest.New(t, nil), &rejects{}
+	transport := httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
+		Base: base, Limits: []engine.Limit{engine.PerMinute("rpm", 3)}, Now: l.Clock.Now, Sleep: l.Clock.Sleep,
+	})
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
+	response, err := transport.RoundTrip(r)
+	if err != nil || response.StatusCode != http.StatusOK || base.sent != 2 {
+		t.Fatalf("%v, sent %d times", err, base.sent)
+	}
+	_ = response.Body.Close()
+}
