@@ -8,6 +8,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 )
 
+// staleTime is how long an episode of stale configuration lasts if the store does I/O. A limiter reads the records of an entity again
+// after 65 hours or more, in the background, where no step can be repeated.
+const staleTime = 64 * time.Hour
+
 // passTime lets time pass, or sets a clock, within what clocks may say.
 func (c *execution) passTime(s *step) {
 	to := c.now
@@ -30,6 +34,9 @@ func (c *execution) passTime(s *step) {
 			return
 		}
 		to += s.d
+	}
+	if c.stale && c.io && to-c.start > int64(staleTime) {
+		return
 	}
 	if to > bucket.MinTime+int64(time.Minute) && to < bucket.MaxTime-int64(time.Minute) {
 		c.now = to
