@@ -31,6 +31,14 @@ type config struct {
 	Endpoint string        `help:"Endpoint of DynamoDB, if it is not that of the region." placeholder:"URL"`
 }
 
+// Validate refuses flags by which no job would be done. Kong calls it.
+func (c *config) Validate() error {
+	if c.Parallel < 1 || c.Patience <= 0 || c.JobTime <= 0 {
+		return errNoJobs
+	}
+	return nil
+}
+
 func main() {
 	var c config
 	kong.Parse(&c, kong.Name("worker"), kong.Description("Do jobs of a queue as fast as limits allow."))

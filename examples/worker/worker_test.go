@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/limitertest"
 )
@@ -128,6 +130,20 @@ func TestInput(t *testing.T) {
 	}
 	if err := q.err(); !errors.Is(err, errBadJob) || out.String() != `{"id":"a","outcome":"done"}`+"\n" {
 		t.Error(err, out.String())
+	}
+}
+
+// Flags by which no job would be done are refused.
+func TestFlags(t *testing.T) {
+	for flag, want := range map[string]error{"--patience=1s": nil, "--parallel=0": errNoJobs, "--patience=0s": errNoJobs, "--job-time=-1s": errNoJobs} {
+		var c config
+		parser, err := kong.New(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse([]string{"--url=http://127.0.0.1", "--table=t", flag}); !errors.Is(err, want) {
+			t.Errorf("%s: %v", flag, err)
+		}
 	}
 }
 
