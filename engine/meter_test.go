@@ -103,8 +103,9 @@ func TestMeterOfLargePieces(t *testing.T) {
 	l.AssertCharged("a", "r", charged(100+1_701))
 }
 
-// The meter of a lease that a local bucket has granted takes its steps there.
-func TestMeterOfALocalLease(t *testing.T) {
+// localLease holds 100 tokens of a local bucket that has 500 when it is full.
+func localLease(t *testing.T) *engine.Lease {
+	t.Helper()
 	l := limitertest.New(t, &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
 	l.Down()
 	lease, err := l.Acquire(t.Context(), engine.Request{
@@ -113,6 +114,12 @@ func TestMeterOfALocalLease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lease
+}
+
+// The meter of a lease that a local bucket has granted takes its steps there.
+func TestMeterOfALocalLease(t *testing.T) {
+	lease := localLease(t)
 	meter := lease.Meter("tpm", 200)
 	if err := meter.Add(t.Context(), 400); err != nil {
 		t.Error(err)
@@ -128,14 +135,7 @@ func TestMeterOfALocalLease(t *testing.T) {
 
 // A step that only the store could admit does not cut a stream that a local bucket serves.
 func TestMeterStepBeyondTheShare(t *testing.T) {
-	l := limitertest.New(t, &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
-	l.Down()
-	lease, err := l.Acquire(t.Context(), engine.Request{
-		Entity: "a", Resource: "r", Consume: engine.Tokens{"tpm": 100}, Limits: []engine.Limit{engine.PerMinute("tpm", 1_000)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	lease := localLease(t)
 	meter := lease.Meter("tpm", 600)
 	for range 4 {
 		if err := meter.Add(t.Context(), 100); err != nil {
