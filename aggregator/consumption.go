@@ -20,7 +20,7 @@ func consumption(index int, c *backend.Change) (*consumed, error) {
 	switch {
 	case in.version <= 0:
 		return nil, unreadableRecord(c.Key, "has no version")
-	case in.time < bucket.MinTime || in.time > bucket.MaxTime:
+	case !bucket.InRange(in.time):
 		return nil, unreadableRecord(c.Key, "has no time")
 	}
 	after, err := usedTokens(c.Key, &c.After)

@@ -167,7 +167,7 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // now is the clock, in ns since the Unix epoch.
 func (l *Limiter) now() (int64, error) {
 	t := l.clock.now()
-	if t < bucket.MinTime || t > bucket.MaxTime {
+	if !bucket.InRange(t) {
 		return 0, charge.BadClock(t)
 	}
 	return t, nil

@@ -16,6 +16,9 @@ const (
 	MaxTime = 7258118400000000000 // 2200-01-01T00:00:00Z
 )
 
+// InRange reports whether a time, in ns since the Unix epoch, is from MinTime to MaxTime.
+func InRange(t int64) bool { return MinTime <= t && t <= MaxTime }
+
 // Limit is one named limit of a bucket: it holds at most Capacity tokens and gains RefillAmount of them, evenly, in each
 // RefillPeriod. Capacity may be below RefillAmount.
 type Limit struct {

@@ -42,7 +42,7 @@ func (p *Path) DecideLocally(w *settle.WriteBack, outage error) (admitted bool, 
 // resolveLocally makes the charges of a path from what is in memory, without I/O: none if some limits of it are not known. If
 // nothing is known of the request's own entity, the limits that the request brings suffice, and parents do not count.
 func (p *Path) resolveLocally(w *settle.WriteBack, path *[MostPath]local.Charge) error {
-	if p.Now < bucket.MinTime || p.Now > bucket.MaxTime {
+	if !bucket.InRange(p.Now) {
 		return charge.BadClock(p.Now)
 	}
 	id, names := p.ID, 0

@@ -16,7 +16,7 @@ import (
 // Resolve makes the charges: one for each entity on the path that has limits. It returns ErrNoLimits if none has any, and an error for
 // a bad request or a clock that is out of range.
 func (p *Path) Resolve(ctx context.Context, s *settle.Settler) (err error) {
-	if p.Now < bucket.MinTime || p.Now > bucket.MaxTime {
+	if !bucket.InRange(p.Now) {
 		return charge.BadClock(p.Now)
 	}
 	nonce := backend.Num{}

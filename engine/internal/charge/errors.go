@@ -31,7 +31,7 @@ func list(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// BadClock is the error of a clock that is out of range: before bucket.MinTime, or after bucket.MaxTime. now is what it says.
+// BadClock is the error of a clock whose time is not [bucket.InRange]. now is what it says.
 func BadClock(now int64) error {
 	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, now)
 }
