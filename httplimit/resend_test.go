@@ -51,6 +51,24 @@ func (r *rejects) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: r.body}, nil
 }
 
+// sendsAgain wants a request to be sent a second time, and answered.
+func sendsAgain(t *testing.T, l *limitertest.Limiter, base *rejects) {
+	t.Helper()
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
+	response, err := transport(l, base).RoundTrip(r)
+	if err != nil || response.StatusCode != http.StatusOK || base.sent != 2 {
+		t.Fatalf("%v, sent %d times", err, base.sent)
+	}
+	_ = response.Body.Close()
+}
+
+// transport sends three requests a minute, by the limiter's clock.
+func transport(l *limitertest.Limiter, base http.RoundTripper) http.RoundTripper {
+	return httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
+		Base: base, Limits: []engine.Limit{engine.PerMinute("rpm", 3)}, Now: l.Clock.Now, Sleep: l.Clock.Sleep,
+	})
+}
+
 // The body of a response that is given up does not hold the request, whether it stalls at once, later, or has no end.
 func TestTransportGivesUpEndlessBodies(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -65,16 +83,8 @@ func TestTransportGivesUpEndlessBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, body := limitertest.New(t, nil), &endless{more: c.more, closed: make(chan struct{})}
-				base, start := &rejects{body: body}, time.Now()
-				transport := httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
-					Base: base, Limits: []engine.Limit{engine.PerMinute("rpm", 3)}, Now: l.Clock.Now, Sleep: l.Clock.Sleep,
-				})
-				r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
-				response, err := transport.RoundTrip(r)
-				if err != nil || response.StatusCode != http.StatusOK || base.sent != 2 {
-					t.Fatalf("%v, sent %d times", err, base.sent)
-				}
-				_ = response.Body.Close()
+				start := time.Now()
+				sendsAgain(t, l, &rejects{body: body})
 				<-body.closed
 				if took := time.Since(start); body.read > c.mostRead || took > c.mostTime {
 					t.Errorf("it has read %d bytes for %v", body.read, took)
@@ -104,9 +114,7 @@ func TestTransportGivesUpAStalledServer(t *testing.T) {
 			server.EnableHTTP2 = protocol == "HTTP/2.0"
 			server.StartTLS()
 			defer server.Close()
-			client := &http.Client{Transport: httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
-				Base: server.Client().Transport, Limits: []engine.Limit{engine.PerMinute("rpm", 3)}, Now: l.Clock.Now, Sleep: l.Clock.Sleep,
-			})}
+			client := &http.Client{Transport: transport(l, server.Client().Transport)}
 			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 			response, err := client.Do(r)
 			if err != nil {
@@ -123,14 +131,5 @@ func TestTransportGivesUpAStalledServer(t *testing.T) {
 
 // A Base that answers without a body, as net/http's client admits, is asked again, too.
 func TestTransportResendsWithoutABody(t *testing.T) {
-	l, base := limitertest.New(t, nil), &rejects{}
-	transport := httplimit.NewTransport(l.Limiter, &httplimit.TransportOptions{
-		Base: base, Limits: []engine.Limit{engine.PerMinute("rpm", 3)}, Now: l.Clock.Now, Sleep: l.Clock.Sleep,
-	})
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
-	response, err := transport.RoundTrip(r)
-	if err != nil || response.StatusCode != http.StatusOK || base.sent != 2 {
-		t.Fatalf("%v, sent %d times", err, base.sent)
-	}
-	_ = response.Body.Close()
+	sendsAgain(t, limitertest.New(t, nil), &rejects{})
 }
