@@ -67,7 +67,7 @@ fmt: ## format all Go files
 ##@ Tests
 tests: ## run the tests that `make race` leaves out, with emulators and tools
 	@.ci/gotest.sh tests -shuffle=on -timeout=$(TIMEOUT) $(PLAIN)
-	@packages=$$(.ci/testers.sh declare '$(ALONE)' $$(.ci/testers.sh outside $(PLAIN))) && \
+	@packages=$$(.ci/testers.sh outside $(PLAIN)) && packages=$$(.ci/testers.sh declare '$(ALONE)' $$packages) && \
 	.ci/gotest.sh tests-alone -count=1 -timeout=$(TIMEOUT) -run '$(ALONE)' $$packages
 
 race: ## run the tests in which goroutines meet, with the race detector
