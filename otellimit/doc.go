@@ -19,8 +19,9 @@
 //	zae_limiter.store.requests       {request}   call, error.type
 //	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
 //
-// All but the histograms are counters; active_leases also counts down. So that Prometheus sees the first event, events are there with 0 from
-// the start, degraded from the first admission of a resource, and refunds.lost from the first admission that takes of a limit. The share of admissions from memory is how well prefetch works. The values of attributes:
+// All but the histograms are counters; active_leases also counts down. So that Prometheus sees the first event, events are there
+// with 0 from the start, degraded from the first admission of a resource, and refunds.lost from the first admission that takes of a
+// limit. The share of admissions from memory is how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
 //	result      committed or rolled_back
@@ -31,8 +32,9 @@
 //	call        read, apply, commit, list, scan or sweep
 //	kind        clock_ahead, large_record, contention, store_clock, refresh, skipped, config_changed, usage_lost
 //	error.type  unavailable, outcome_unknown, contention, rejected, canceled, timeout or _OTHER; only of failed calls
-//	entity      what Options.Entity returns, such as the id or _other (see Top), of the metrics that have a resource but active_leases; by default there is no such attribute.
-//	            Counters forget an entity an hour after its last event; OpenTelemetry's SDK keeps histograms until the process ends
+//	entity      what Options.Entity returns, such as the id or _other (see Top), of the metrics that have a resource but
+//	            active_leases; by default there is no such attribute. Counters forget an entity an hour after its last event;
+//	            OpenTelemetry's SDK keeps histograms until the process ends
 //
 // A store without I/O, such as memory, has no store metrics. grafana.json is a dashboard and alerts.yaml has alert rules, both
 // for Prometheus with the names that OpenTelemetry's exporter gives them.

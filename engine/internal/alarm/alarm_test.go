@@ -125,7 +125,7 @@ func alarms(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// TestStandingClock: where the clock stands while the alarm sleeps, it calls nobody, and does not try for ever. It goes on when it is
+// TestStandingClock: if the clock stands while the alarm sleeps, it calls nobody, and does not try for ever. It goes on when it is
 // set again.
 func TestStandingClock(t *testing.T) {
 	t.Parallel()

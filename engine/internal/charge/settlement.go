@@ -114,8 +114,8 @@ func (k *Charger) GiveWay(ctx context.Context, c *Charge) bool {
 	return c.Tries <= mostWrongGuesses || k.Store.GiveWay(ctx, c.Tries-mostWrongGuesses)
 }
 
-// BuildSettlement builds the write: charges without the token check, and refunds. Beside a charge, every limit gets an upper bound: the one that
-// the expiry and the range of debt were computed with.
+// BuildSettlement builds the write: charges without the token check, and refunds. Beside a charge, every limit gets an upper bound:
+// the one that the expiry and the range of debt were computed with.
 func (c *Charge) BuildSettlement(w Settlement) error {
 	active, full := false, c.Now
 	c.form = form{}

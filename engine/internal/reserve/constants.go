@@ -8,7 +8,7 @@ import (
 const (
 	// DefaultMaxReserve is how long ahead a process reserves, unless its options say otherwise.
 	DefaultMaxReserve = time.Minute
-	// MostMaxReserve is the longest that options may allow.
+	// mostMaxReserve is the longest that options may allow.
 	mostMaxReserve = time.Hour
 )
 
