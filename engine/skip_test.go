@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -120,4 +122,22 @@ func (w *world) mustRead(layout *backend.Layout, partition string) *backend.Reco
 	out[0].Reset(layout)
 	must(w.t, w.store.Read(w.t.Context(), []backend.Key{schema.BucketAt(engine.DefaultNamespace, partition)}, out))
 	return &out[0]
+}
+
+// A parent that no entity can have as its name is the fault of the record, not of the request: whoever catches a *ValidationError
+// would look for it in their own code.
+func TestForgedParent(t *testing.T) {
+	w, ctx := newWorld(t), t.Context()
+	l := w.limiter(w.store, nil)
+	must(t, l.SetSystemDefaults(ctx, []engine.Limit{engine.PerMinute("rpm", 9)}, nil))
+	key, place := schema.Entity(engine.DefaultNamespace, "child")
+	w.mustForge(key, &place, schema.EntityLayout, set(schema.EntityCascade, 1), says(schema.EntityParent, "not\x00legal"))
+	request := engine.Request{Entity: "child", Resource: "r", Consume: engine.Tokens{"rpm": 1}}
+	for range 2 {
+		_, err := l.Acquire(ctx, request)
+		var invalid *engine.ValidationError
+		if !errors.Is(err, engine.ErrSchema) || errors.As(err, &invalid) || !strings.Contains(err.Error(), `"not\x00legal"`) {
+			t.Errorf("got %v, wanted ErrSchema with the parent's name", err)
+		}
+	}
 }

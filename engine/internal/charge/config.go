@@ -125,6 +125,9 @@ func (k *Charger) use(b *State, stored *follow.Config, seq uint64, read int64, e
 	}
 	c := b.Config.Load()
 	if c == nil || *c != found {
+		if err := k.checkParent(b, found.Parent); err != nil {
+			return nil, err
+		}
 		c = k.configs.share(found)
 		k.reportLarge(b, c.Stored)
 	}
@@ -132,6 +135,17 @@ func (k *Charger) use(b *State, stored *follow.Config, seq uint64, read int64, e
 		k.Policy.Store(c.policy)
 	}
 	return c, nil
+}
+
+// checkParent returns what is wrong with the parent in an entity's record. The request is not to blame for it.
+func (k *Charger) checkParent(b *State, parent string) error {
+	if parent == "" {
+		return nil
+	}
+	if err := k.CheckID(parent, b.ID.Resource); err != nil {
+		return fmt.Errorf("%w: the record of entity %q names the parent %q, which no entity can have as its name", store.ErrSchema, b.ID.Entity, parent)
+	}
+	return nil
 }
 
 // KnownConfig returns the configuration of a bucket as it is in memory, however old; nil if it is not.
