@@ -1,8 +1,11 @@
 package stack
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -30,14 +33,82 @@ func TestBoundaryPolicy(t *testing.T) {
 	policyFile(t, "boundary.json", all)
 }
 
+const testKeyID = "1234abcd"
+
 // filled returns a policy of deploy/policies with values for its placeholders.
 func filled(t *testing.T, name string) []byte {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/policies/" + name)
+	return filledFor(t, name, app, stacktest.Region)
+}
+
+// filledFor fills in a policy as docs/permissions.md says.
+func filledFor(t *testing.T, file, name, region string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../deploy/policies/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []byte(strings.NewReplacer("REGION", stacktest.Region, "ACCOUNT", stacktest.Account, "NAME", app, "KEY", "1234abcd").Replace(string(text)))
+	inBucket := strings.ToLower(name)
+	return []byte(strings.NewReplacer(
+		bucketPrefix+"NAME", bucketPrefix+inBucket[:min(len(inBucket), maxNameInBucket)],
+		"REGION", region, "ACCOUNT", stacktest.Account, "NAME", name, "KEY", testKeyID,
+	).Replace(string(text)))
+}
+
+// policyFiles are the files in deploy/policies.
+var policyFiles = []string{"deployer.json", "deployer-bounded.json", "boundary.json"}
+
+// The policies allow the bucket of their deployment, and not that of another whose name begins in the same way.
+func TestPolicyBuckets(t *testing.T) {
+	t.Parallel()
+	const long = "Rate-Limiter-Of-The-Search-Team-In-Production-Europe"
+	for _, file := range policyFiles {
+		for _, name := range []string{app, "App", long} {
+			for _, other := range []string{name, name[:len(name)-1], name + "-x", name + "-production"} {
+				bucket, fits := "arn:aws:s3:::"+bucketName(stacktest.Account, stacktest.Region, other), 0
+				for _, s := range stacktest.ParsePolicy(t, filledFor(t, file, name, stacktest.Region)).Statement {
+					for _, resource := range s.Resource {
+						pattern, _, _ := strings.Cut(resource, "/")
+						if fit, err := path.Match(pattern, bucket); strings.HasPrefix(pattern, "arn:aws:s3:::") && (fit || err != nil) {
+							fits++
+						}
+					}
+				}
+				if sameStart := bucketStart(other) == bucketStart(name); (fits > 0) != sameStart {
+					t.Errorf("%s of %s has %d patterns that fit the bucket of %s", file, name, fits, other)
+				}
+			}
+		}
+	}
+}
+
+// bucketStart returns the name of a stack's bucket without the digest.
+func bucketStart(name string) string {
+	bucket := bucketName(stacktest.Account, stacktest.Region, name)
+	return bucket[:len(bucket)-digestLength]
+}
+
+// The policies are not too long for IAM: as managed policies with names of 20 characters, and inline in a role with all names.
+func TestPolicySizes(t *testing.T) {
+	t.Parallel()
+	for _, file := range policyFiles {
+		for _, c := range []struct {
+			name, region, partition string
+			most                    int
+		}{
+			{strings.Repeat("a", 20), "ap-southeast-2", "arn:aws:", mostInPolicy},
+			{strings.Repeat("a", 53), "us-gov-west-1", "arn:aws-us-gov:", mostInRole},
+		} {
+			var short bytes.Buffer
+			if err := json.Compact(&short, filledFor(t, file, c.name, c.region)); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.NewReplacer("arn:aws:", c.partition, testKeyID, "12345678-1234-1234-1234-123456789012").Replace(short.String())
+			if len(text) > c.most {
+				t.Errorf("%s has %d characters for %s in %s, of %d at most", file, len(text), c.name, c.region, c.most)
+			}
+		}
+	}
 }
 
 // The boundary does not restrict the stack's roles, but whoever can create policies cannot grant more than it allows.
@@ -45,7 +116,7 @@ func TestBoundary(t *testing.T) {
 	t.Parallel()
 	boundary := stacktest.ParsePolicy(t, filled(t, "boundary.json"))
 	parameters := allOn()
-	parameters[paramBucket] = "zae-app-0123"
+	parameters[paramBucket] = bucketName(stacktest.Account, stacktest.Region, app)
 	resources, asked := rendered(t, parameters), asked(t)
 	policies := map[string]policy{}
 	for _, name := range append(managed(resources), "AggregatorRole") {
@@ -94,7 +165,7 @@ func TestBoundedDeployer(t *testing.T) {
 		p := stacktest.ParsePolicy(t, filled(t, file))
 		for _, with := range []string{boundary, "arn:aws:iam::aws:policy/AdministratorAccess", ""} {
 			parameters := allOn()
-			parameters[paramBoundary], parameters[paramBucket] = with, "zae-app-0123"
+			parameters[paramBoundary], parameters[paramBucket] = with, bucketName(stacktest.Account, stacktest.Region, app)
 			resources := rendered(t, parameters)
 			for _, name := range slices.Sorted(maps.Keys(resources)) {
 				for _, q := range stacktest.HandlerRequests("create", resources[name]) {

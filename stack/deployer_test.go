@@ -20,6 +20,7 @@ import (
 // Placeholders in the policies in deploy/policies.
 const (
 	placeName     = "NAME"
+	placeBucket   = bucketPrefix + "NAME-????????????" // exactly the digest: a longer text would be the bucket of another name
 	placeKey      = "arn:aws:kms:us-east-1:" + stacktest.Account + ":key/KEY"
 	placeBoundary = "arn:aws:iam::" + stacktest.Account + ":policy/NAME-boundary"
 )
@@ -35,7 +36,7 @@ var s3Actions = map[string][]string{
 func placed(t *testing.T, bounded bool) map[string]stacktest.Rendered {
 	t.Helper()
 	parameters := allOn()
-	parameters[paramKey], parameters[paramBucket], parameters[paramCodeKey] = placeKey, "zae-NAME-*", codeFolder+"*"
+	parameters[paramKey], parameters[paramBucket], parameters[paramCodeKey] = placeKey, placeBucket, codeFolder+"*"
 	if bounded {
 		parameters[paramBoundary] = placeBoundary
 	}
@@ -246,8 +247,11 @@ func placeholders(arn string) string {
 	return strings.NewReplacer("us-east-1", "REGION", stacktest.Account, "ACCOUNT", "2026-03-04T05:06:07.000", "*").Replace(arn)
 }
 
-// mostInPolicy is the maximum number of characters of a managed policy, without white space.
-const mostInPolicy = 6144
+// Maximum numbers of characters, without white space, of a managed policy and of all inline policies of a role.
+const (
+	mostInPolicy = 6144
+	mostInRole   = 10240
+)
 
 // policyFile compares a policy with its file in deploy/policies, or updates the file.
 func policyFile(t *testing.T, name string, all []statement) {
