@@ -17,7 +17,7 @@ type deployCmd struct {
 	deployFlags
 	Plan  bool  `help:"Show what would change, without changing anything."`
 	Adopt bool  `help:"Adopt a table or a stack of this name that another tool has created. Default: adopt only a table that an earlier deployment of this name has left."`
-	Wait  *bool `negatable:"" help:"Wait until CloudFormation is done. Default: wait."`
+	Wait  *bool `negatable:"" help:"Wait until the deployment is complete; otherwise run the command again to complete it. Default: wait."`
 	Output
 }
 
@@ -71,7 +71,7 @@ func (a *App) ensure(ctx context.Context, at target, o *stack.Options) (stack.Re
 func (a *App) reportDeployment(at target, r stack.Result, took time.Duration) {
 	at.region = r.Info.Region
 	if r.Info.Health == "in progress" {
-		a.logf("started: %s is in %s; to see its progress: zae-limiter status %s", at, r.Info.Status, at.flags())
+		a.logf("started: %s is in %s; to see its progress: zae-limiter status %s; to complete it, run the same command again without --no-wait", at, r.Info.Status, at.flags())
 		return
 	}
 	switch r.Action {
