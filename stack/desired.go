@@ -33,6 +33,8 @@ func (s *session) desiredFor(ctx context.Context, st *state, named map[string]st
 		w.current = &state{}
 	} else if _, err := s.readSupported(ctx); err != nil {
 		return nil, err
+	} else if err := s.checkRelease(st); err != nil {
+		return nil, err
 	}
 	if err := s.boundary(ctx, w.named); err != nil {
 		return nil, err
@@ -48,6 +50,17 @@ func (s *session) desiredFor(ctx context.Context, st *state, named map[string]st
 	}
 	w.tags = s.tags(w)
 	return w, nil
+}
+
+// checkRelease rejects a stack that a newer release has deployed, or given newer code: this program's template and code would
+// change it back.
+func (s *session) checkRelease(st *state) error {
+	for _, deployed := range []string{st.tags[tagVersion], st.tags[tagFunction]} {
+		if olderRelease(s.version, deployed) && !s.o.Downgrade {
+			return s.errOlder(deployed)
+		}
+	}
+	return nil
 }
 
 // setCode finds the function's code, and sets the parameters for it and its bucket.

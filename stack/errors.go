@@ -117,6 +117,12 @@ func (s *session) errAbsent() error {
 		ErrNotFound, s.name, s.region, s.name)
 }
 
+// errOlder returns the error for a stack that a newer release has deployed.
+func (s *session) errOlder(deployed string) error {
+	return fmt.Errorf("%w: stack %s has version %s, this is %s: use the newer version, or downgrade with zae-limiter upgrade --force (Options.Downgrade)",
+		ErrNewer, s.name, deployed, s.version)
+}
+
 func (s *session) errGone() error {
 	return fmt.Errorf("%w: stack %s: deploy again", ErrGone, s.name)
 }

@@ -3,8 +3,10 @@ package stack
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -60,6 +62,14 @@ func Version() string {
 		}
 	}
 	return UnreleasedVersion
+}
+
+// olderRelease reports whether a release is older than another. It returns false if either is not a release.
+func olderRelease(version, than string) bool {
+	var a, b [3]int
+	n, _ := fmt.Sscanf(version, "v%d.%d.%d", &a[0], &a[1], &a[2])
+	m, _ := fmt.Sscanf(than, "v%d.%d.%d", &b[0], &b[1], &b[2])
+	return n == 3 && m == 3 && slices.Compare(a[:], b[:]) < 0
 }
 
 var notInTags = regexp.MustCompile(`[^A-Za-z0-9_.:/=+\-@ ]`)

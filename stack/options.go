@@ -56,7 +56,11 @@ type Options struct {
 	// all other options. Default false.
 	CodeOnly bool
 
-	NoWait   bool        // return as soon as the change has started. The next Ensure continues
+	// Downgrade allows [Ensure] to change a stack that a newer release has deployed, back to this one's template and code.
+	// Default false: Ensure returns [ErrNewer].
+	Downgrade bool
+
+	NoWait   bool        // return as soon as the change has started. A new stack is complete only after the next Ensure
 	Progress func(Event) // called for each event, in order, never concurrently. Default none
 
 	Now   func() time.Time                           // default [time.Now]

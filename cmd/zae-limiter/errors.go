@@ -43,8 +43,6 @@ var (
 	errOtherVersion = errors.New("the deployment has another version than this program")
 	// errFileExists means that an output file already exists.
 	errFileExists = errors.New("the file already exists")
-	// errNewerVersion means that a newer program has deployed what this one would downgrade.
-	errNewerVersion = errors.New("a newer version of this program has deployed it")
 	// errNoDataFolder means that the user's data directory, where the default store is, is unknown.
 	errNoDataFolder = errors.New("this user has no data directory: name a store, for example --store bolt:limiter.db")
 )

@@ -85,7 +85,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDenied
 	case is(errNotFound, engine.ErrEntityNotFound, engine.ErrNamespaceNotFound):
 		return exitNotFound
-	case is(engine.ErrSchema, errBoundBroken, errDrift, errOtherVersion, errNewerVersion):
+	case is(engine.ErrSchema, errBoundBroken, errDrift, errOtherVersion):
 		return exitMismatch
 	case is(backend.ErrCorrupt): // before storeError, which wraps it if opening the file finds the damage
 		return exitFailed

@@ -40,6 +40,7 @@ func fromStack(err error) error {
 var optionNames = strings.NewReplacer(
 	"Options.Region, --region", "--region", "--adopt (Options.Adopt)", "--adopt", "pass it as KMSKey (--kms-key-arn)", "pass it as --kms-key-arn", "(Options.Code, --lambda-zip)", "(--lambda-zip)",
 	"(RoleNameFormat)", "(--role-name-format)", "(PolicyNameFormat)", "(--policy-name-format)", "with force", "with --force",
+	"upgrade --force (Options.Downgrade)", "upgrade --force",
 )
 
 // Parts of the SDK's error texts.

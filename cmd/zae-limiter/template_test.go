@@ -78,6 +78,7 @@ func TestStackErrors(t *testing.T) {
 		{call + "exceeded maximum number of attempts, 3, https response error StatusCode: 0, RequestID: , request send failed, Post \"https://cloudformation.xx-1.amazonaws.com/\": dial tcp: lookup cloudformation.xx-1.amazonaws.com: no such host", "my-app: cannot look at the stack: AWS region xx-1 does not exist, or its address cannot be looked up; check --region and AWS_REGION, then the network", exitUnavailable},
 		{call + "failed to bind endpoint params, invalid input region us_east", "my-app: cannot look at the stack: us_east is not an AWS region; check --region and AWS_REGION", exitUnavailable},
 		{"stack: invalid AWS configuration: no AWS region: set Options.Region, --region or AWS_REGION", "invalid AWS configuration: no AWS region: set --region or AWS_REGION", exitFailed},
+		{"stack: x: downgrade with zae-limiter upgrade --force (Options.Downgrade)", "x: downgrade with zae-limiter upgrade --force", exitFailed},
 	} {
 		err := fromStack(errors.New(c.said))
 		if err.Error() != c.want || exitCode(t.Context(), err) != c.code {
@@ -87,28 +88,5 @@ func TestStackErrors(t *testing.T) {
 	newer := fromStack(fmt.Errorf("%w: x", stack.ErrNewer))
 	if exitCode(t.Context(), newer) != exitMismatch || fromStack(nil) != nil {
 		t.Error(newer)
-	}
-}
-
-func TestOutdated(t *testing.T) {
-	for _, c := range []struct {
-		version, than string
-		want          bool
-	}{
-		{"v1.2.3", "v1.2.4", true},
-		{"v1.9.0", "v1.10.0", true},
-		{"v1.2.3", "v2.0.0", true},
-		{"v1.2.3", "v1.2.3", false},
-		{"v1.10.0", "v1.9.9", false},
-		{"devel", "v1.0.0", false},
-		{"v1.0.0", "devel", false},
-		{"v1.0.0", "", false},
-	} {
-		if got := olderRelease(c.version, c.than); got != c.want {
-			t.Errorf("%q older than %q: %v", c.version, c.than, got)
-		}
-	}
-	if exitCode(t.Context(), fmt.Errorf("%w: x", errNewerVersion)) != exitMismatch {
-		t.Error("another exit code")
 	}
 }

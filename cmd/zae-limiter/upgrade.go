@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/zeroae/zae-limiter-go/stack"
 )
@@ -29,14 +27,11 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 	if info.ID == "" {
 		return &stackError{commandLineText(info.Reason), exitNotFound, stack.ErrNotFound}
 	}
-	if olderRelease(stack.Version(), info.Version) && !c.Force {
-		return fmt.Errorf("%w: %s, this is %s: use the newer version, or downgrade with --force", errNewerVersion, info.Version, stack.Version())
-	}
 	result := stack.Result{Action: stack.Unchanged, Info: info}
 	if d := checkOf(&info); d.Same && d.Parts[len(d.Parts)-1].Client != stack.UnreleasedVersion && !c.Force {
 		app.logf("nothing to upgrade: %s has version %s", at, stack.Version())
 	} else {
-		o.CodeOnly = c.LambdaOnly
+		o.CodeOnly, o.Downgrade = c.LambdaOnly, c.Force
 		r, took, err := app.ensure(ctx, at, o)
 		if err != nil {
 			return err
@@ -45,12 +40,4 @@ func (c *upgradeCmd) Run(ctx context.Context, app *App, at target) error {
 		app.reportDeployment(at, result, took)
 	}
 	return app.print(c.Output.Output, deploymentDocOf(&result))
-}
-
-// olderRelease reports whether a release is older than another. It returns false if either is not a release.
-func olderRelease(version, than string) bool {
-	var a, b [3]int
-	n, _ := fmt.Sscanf(version, "v%d.%d.%d", &a[0], &a[1], &a[2])
-	m, _ := fmt.Sscanf(than, "v%d.%d.%d", &b[0], &b[1], &b[2])
-	return n == 3 && m == 3 && slices.Compare(a[:], b[:]) < 0
 }
