@@ -10,8 +10,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// plan creates the change set, reads it and deletes it.
-func (s *session) plan(ctx context.Context) (ChangeSet, error) {
+// plan plans the change, again if somebody else changes the stack meanwhile.
+func (s *session) plan(ctx context.Context) (plan ChangeSet, err error) {
+	for range maxAttempts {
+		if plan, err = s.planOnce(ctx); !errors.Is(err, errBusy) {
+			return plan, err
+		}
+	}
+	return ChangeSet{}, err
+}
+
+// planOnce creates the change set, reads it and deletes it.
+func (s *session) planOnce(ctx context.Context) (ChangeSet, error) {
 	s.planning = true
 	named, err := s.o.parameters()
 	if err != nil {
@@ -56,9 +66,6 @@ func (s *session) plan(ctx context.Context) (ChangeSet, error) {
 	plan.After = w.after(s.o.TerminationProtection)
 	if plan.Action == Updated && plan.Changes == nil {
 		plan.Action = Unchanged
-	}
-	if errors.Is(err, errBusy) {
-		return s.plan(ctx)
 	}
 	return plan, err
 }

@@ -123,6 +123,19 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// Whoever keeps changing the stack does not keep Ensure and a plan for ever.
+func TestAlwaysBusy(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.On("CreateChangeSet", func(int) { w.Busy(app, time.Minute) })
+	before := w.Counts()["CreateChangeSet"]
+	_, planned := w.session(with(func(o *Options) { o.LambdaTimeout = 30 })).plan(t.Context())
+	_, ensured := w.ensure(with(func(o *Options) { o.LambdaTimeout = 30 }))
+	if !errors.Is(planned, errBusy) || !errors.Is(ensured, errBusy) || w.Counts()["CreateChangeSet"]-before > 3*maxAttempts {
+		t.Errorf("after %d change sets: %v, %v", w.Counts()["CreateChangeSet"]-before, planned, ensured)
+	}
+}
+
 // Throttled and failed polls are retried more slowly.
 func TestThrottled(t *testing.T) {
 	w := newWorld(t, nil)
