@@ -29,7 +29,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	limiter, err := engine.New(store, nil)
+	limiter, err := engine.New(store, &engine.Options{Timeout: time.Minute}) // the machine may be busy
 	if err != nil {
 		t.Fatal(err)
 	}
