@@ -77,8 +77,8 @@ const (
 	panicking // a bug, which tells nothing about the store: the next call may probe again
 )
 
-// leave notes how a call went.
-func (b *breaker) leave(now int64, probe bool, h health) {
+// leave notes how a call went. It reports whether a pause begins because the call failed.
+func (b *breaker) leave(now int64, probe bool, h health) (pauses bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	switch h {
@@ -89,6 +89,7 @@ func (b *breaker) leave(now int64, probe bool, h health) {
 		if probe || b.failures == tripAfter {
 			b.since, b.pause = now, min(max(2*b.pause, shortestPause), longestPause)
 			b.length = b.pause + rand.N(b.pause/4)
+			return true
 		}
 	case panicking:
 		if probe {
@@ -99,4 +100,5 @@ func (b *breaker) leave(now int64, probe bool, h health) {
 			b.since = now
 		}
 	}
+	return false
 }

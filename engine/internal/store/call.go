@@ -79,7 +79,7 @@ func (s *Store) call(ctx context.Context, name string, f func(context.Context) e
 	}
 	allowed, probe := s.breaker.enter(s.Now)
 	if !allowed {
-		return false, errRefused
+		return false, s.refusal()
 	}
 	var (
 		meter backend.Meter
@@ -95,7 +95,7 @@ func (s *Store) call(ctx context.Context, name string, f func(context.Context) e
 		abandoned, err = s.watched(ctx, name, f)
 	}
 	err = overdue(ctx, err)
-	s.breaker.leave(s.Now(), probe, verdict(ctx, err))
+	s.leave(ctx, probe, err)
 	if s.caps.ClockAhead != nil {
 		s.compareClocks(ctx)
 	}
@@ -198,7 +198,22 @@ func (s *Store) Refused(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return NotSent(ctx)
 	}
+	return s.refusal()
+}
+
+// refusal is the error of a call that the breaker does not let through.
+func (s *Store) refusal() error {
+	if e := s.refused.Load(); e != nil {
+		return e
+	}
 	return errRefused
+}
+
+// leave tells the breaker how a call with ctx ended.
+func (s *Store) leave(ctx context.Context, probe bool, err error) {
+	if s.breaker.leave(s.Now(), probe, verdict(ctx, err)) {
+		s.refused.Store(newRefused(err))
+	}
 }
 
 // BreakerIsOpen reports whether calls fail at once, except for probes.
@@ -209,5 +224,5 @@ func (s *Store) CloseBreaker() { s.breaker.leave(s.Now(), false, healthy) }
 
 // Missed counts, for the breaker, a caller whose ctx ended before a call that it shared with others.
 func (s *Store) Missed(ctx context.Context, err error) {
-	s.breaker.leave(s.Now(), false, verdict(ctx, err))
+	s.leave(ctx, false, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
@@ -20,17 +21,36 @@ var (
 
 // Causes of ErrUnavailable.
 var (
-	errBreaker = errors.New("engine: the store failed several times in a row, it is probed again after a pause")
+	errBreaker = errors.New("engine: the store failed several times in a row and is probed again after a pause")
 	errBudget  = fmt.Errorf("engine: no answer within the budget (Options.Timeout, at most four fifths of the caller's deadline): %w",
 		context.DeadlineExceeded)
 )
 
-// During an outage nearly every call ends in these, so that they are made once: errRefused is what call returns while the breaker is
-// open, and errRefusedCaller what Failure makes of it.
+// refusedError is what call returns while the breaker is open. During an outage nearly every call ends in it, so it is made once,
+// when the breaker opens, together with what Failure makes of it. It quotes the failure that opened the breaker and does not wrap
+// it: a refused call was certainly not applied, whatever became of that one.
+type refusedError struct {
+	text   string
+	caller error
+}
+
+func newRefused(cause error) *refusedError {
+	unavailable := backend.ErrUnavailable.Error() + ": "
+	e := &refusedError{text: unavailable + errBreaker.Error()}
+	if cause != nil {
+		e.text += "; the last failure: " + strings.TrimPrefix(cause.Error(), unavailable)
+	}
+	e.caller = fmt.Errorf("%w: %w", ErrUnavailable, e)
+	return e
+}
+
 var (
-	errRefused       = fmt.Errorf("%w: %w", backend.ErrUnavailable, errBreaker)
-	errRefusedCaller = fmt.Errorf("%w: %w", ErrUnavailable, errRefused)
+	errRefused = newRefused(nil) // until the failure that opened the breaker is known, which is a moment later
+	refusedIs  = []error{backend.ErrUnavailable, errBreaker}
 )
+
+func (e *refusedError) Error() string   { return e.text }
+func (e *refusedError) Unwrap() []error { return refusedIs }
 
 // ErrCursor reports a cursor that is not of the listing it is used for.
 var ErrCursor = errors.New("engine: not a cursor of this list")
@@ -163,6 +183,7 @@ func unreachable(err error) bool {
 // Failure is the error that the engine's caller gets for one from the backend. Only trouble reaching the backend becomes
 // ErrUnavailable, by which a policy may admit a request. The caller's own context comes first, unless the budget ended before it.
 func Failure(ctx context.Context, err error) error {
+	refused, _ := err.(*refusedError) //nolint:errorlint // itself, and nothing around it
 	switch {
 	case err == nil:
 		return nil
@@ -178,8 +199,8 @@ func Failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ErrSchema, err)
 	case errors.Is(err, backend.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	case err == errRefused && ctx.Err() == nil: //nolint:errorlint // itself, and nothing around it
-		return errRefusedCaller
+	case refused != nil && ctx.Err() == nil:
+		return refused.caller
 	case unreachable(err) && (ctx.Err() == nil || errors.Is(err, errBudget)):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case unreachable(err) && errors.Is(ctx.Err(), context.Canceled):

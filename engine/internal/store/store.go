@@ -36,7 +36,8 @@ type Store struct {
 	Options
 	caps          backend.Capabilities
 	breaker       breaker
-	clockReported atomic.Int64 // when it was last reported that the backend's clock is another, ns since the Unix epoch
+	refused       atomic.Pointer[refusedError] // of the last pause
+	clockReported atomic.Int64                 // when it was last reported that the backend's clock is another, ns since the Unix epoch
 	closed        atomic.Bool
 }
 
