@@ -266,6 +266,9 @@ func (r *story) neverFits(isStored bool) {
 	}
 	_, err := l.TimeUntilAvailable(r.Context(), q)
 	r.wantError("TimeUntilAvailable", err, engine.ErrNeverFits)
+	if x := (*engine.ExceededError)(nil); !errors.As(err, &x) || x.Primary().Limit.Name != e.Primary().Limit.Name {
+		r.Errorf("TimeUntilAvailable: %v does not name the limit", err)
+	}
 	_, err = l.Wait(r.Context(), q)
 	r.wantError("Wait", err, engine.ErrNeverFits)
 	d, err := l.Allow(r.Context(), q)
