@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,5 +42,18 @@ func TestSystemClockIsMonotonic(t *testing.T) {
 	moved := start.Add(time.Hour).Round(0) // a wall clock that was ahead when somebody looked at it
 	if later := engine.SystemClock(); later < now || later > moved.UnixNano() {
 		t.Errorf("the clock says %d after %d", later, now)
+	}
+}
+
+// TestClockOutOfRangeIsShownAsADate: the error of a clock outside 2020 to 2200 shows where the clock is.
+func TestClockOutOfRangeIsShownAsADate(t *testing.T) {
+	at := time.Date(2019, 12, 31, 23, 59, 59, 0, time.UTC)
+	l, err := engine.New(memory.New(nil), &engine.Options{Now: func() time.Time { return at }})
+	must(t, err)
+	defer l.Close()
+	_, err = l.Acquire(t.Context(), ask(1, engine.PerDay("a", 10)))
+	wants(t, "Acquire", err, engine.ErrOutOfRange)
+	if !strings.Contains(err.Error(), "2019-12-31T23:59:59Z") {
+		t.Errorf("%v does not show the time", err)
 	}
 }

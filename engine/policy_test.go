@@ -60,6 +60,9 @@ func TestPolicyText(t *testing.T) {
 			t.Errorf("%v is %q, and read again %v: %v", p, text, again, err)
 		}
 	}
+	if text := Policy(99).String(); text != "Policy(99)" {
+		t.Errorf("a value that is no policy is shown as %q", text)
+	}
 	for _, text := range []string{"", "Allow", "deny"} {
 		p, invalid := PolicyLocal, new(*ValidationError)
 		if err := p.UnmarshalText([]byte(text)); !errors.As(err, invalid) || p != PolicyLocal {

@@ -122,8 +122,10 @@ func (p Policy) String() string {
 		return "allow"
 	case PolicyLocal:
 		return "local"
-	default:
+	case PolicyDefault:
 		return "default"
+	default:
+		return fmt.Sprintf("Policy(%d)", uint8(p))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrRestart makes an acquire begin again, because the configuration it began with has changed under it.
@@ -33,7 +34,8 @@ func list(all []string) string {
 
 // BadClock is the error of a clock whose time is not [bucket.InRange]. now is what it says.
 func BadClock(now int64) error {
-	return fmt.Errorf("%w: the clock says %d ns since 1970; it must lie between 2020 and 2200", ErrOutOfRange, now)
+	at := time.Unix(0, now).UTC().Format(time.RFC3339)
+	return fmt.Errorf("%w: the clock is at %s, and must be between the years 2020 and 2200; set Options.Now or the system's clock", ErrOutOfRange, at)
 }
 
 // OutOfDebt is the error of a charge of n tokens that would lead beyond the range of debt.
