@@ -61,7 +61,7 @@ var (
 // Trouble with manifests.
 var (
 	// ErrManaged reports a setting that another manifest manages.
-	ErrManaged = errors.New("engine: managed by another manifest; let go of it there, or take it over")
+	ErrManaged = errors.New("engine: managed by another manifest; remove it there, or take it over")
 	// ErrStale reports settings that were changed after they had been read. Read them again.
 	ErrStale = changes.ErrStale
 )
@@ -85,7 +85,7 @@ func quoted(v any) any {
 	return v
 }
 
-// ParentError reports an entity that cannot go because another has it as its parent. It is an [ErrHasChildren].
+// ParentError reports an entity that cannot be deleted because it is the parent of another. It is an [ErrHasChildren].
 type ParentError struct {
 	Entity string
 	Child  string // one of its children

@@ -116,7 +116,7 @@ func (e *ExceededError) Primary() LimitStatus {
 }
 
 // RetryAfterSeconds is RetryAfter in whole seconds, rounded up: the value of the HTTP header Retry-After. Do not send
-// the header where NeverFits.
+// the header if NeverFits is true.
 func (e *ExceededError) RetryAfterSeconds() int {
 	seconds := e.RetryAfter / time.Second
 	if e.RetryAfter%time.Second > 0 {

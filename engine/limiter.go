@@ -21,7 +21,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/internal/quiet"
 )
 
-// DefaultNamespace is the one that exists without being registered.
+// DefaultNamespace is the namespace that exists without being registered.
 const DefaultNamespace = changes.DefaultNamespace
 
 // Limiter limits what entities use of resources, in one namespace of a store. Safe for concurrent use.
@@ -125,7 +125,7 @@ func (l *Limiter) newAdmin() *changes.Admin {
 }
 
 // Close ends background work, waiting for it within Options.Timeout. Callers of Wait that wait get ErrClosed, and what they
-// have reserved is refunded. The store stays open. Calls after it answer ErrClosed; a second Close does nothing.
+// have reserved is refunded. The store stays open. Calls after it return ErrClosed; a second Close does nothing.
 func (l *Limiter) Close() error {
 	if !l.work.Shut(l.store.Close) { // calls answer ErrClosed from now on
 		return nil

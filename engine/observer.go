@@ -9,11 +9,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// Observer is told what a limiter does. Observe is called on the caller's goroutine, concurrently: it must be quick and
+// Observer receives the events of a limiter. Observe is called on the caller's goroutine, concurrently: it must be quick and
 // must not call the limiter. Adapters for metrics and tracing live outside this package.
 type Observer interface{ Observe(Event) }
 
-// EventKind tells which fields of an [Event] mean something, besides Entity and Resource.
+// EventKind is the kind of an [Event]. The comment of each kind names the fields that are set besides Entity and Resource.
 type EventKind uint8
 
 // The kinds of events.
@@ -49,7 +49,8 @@ func (k EventKind) String() string {
 type Event struct {
 	Kind             EventKind
 	Entity, Resource string
-	Allowed, Cached  bool
+	Allowed          bool
+	Cached           bool   // decided from memory, without a call to the store
 	Leased           bool   // of an admission: its caller holds a lease, until EventLeaseEnded
 	Degraded         bool   // decided by a local bucket, without the store: PolicyLocal
 	Limit            string // the name of the limit that decided a denial: ExceededError.Primary
