@@ -76,8 +76,8 @@ func TestFailureSaysWhy(t *testing.T) {
 		if !errors.Is(err, backend.ErrUnavailable) {
 			t.Errorf("Acquire %d: %v", i, err)
 		}
-		if !strings.Contains(err.Error(), "refused") {
-			t.Errorf("Acquire %d: %v does not name the cause", i, err)
+		if text := err.Error(); !strings.Contains(text, "refused") || strings.Count(text, "store unavailable") != 1 {
+			t.Errorf("Acquire %d: %v does not name the cause, or says something twice", i, err)
 		}
 		if open := len(w.trouble.calls) == calls; open != strings.Contains(err.Error(), "is probed again after a pause") {
 			t.Errorf("Acquire %d, without a call %v: %v", i, open, err)

@@ -117,7 +117,7 @@ func TestInterruptedIsNotUnavailable(t *testing.T) {
 
 // TestRegionInWords checks the text for SDK errors about regions.
 func TestRegionInWords(t *testing.T) {
-	const read = "engine: store unavailable: backend: store unavailable: dynamo: my-app: operation error DynamoDB: GetItem, "
+	const read = "engine: store unavailable: dynamo: my-app: operation error DynamoDB: GetItem, "
 	for said, want := range map[string]string{
 		read + `https response error StatusCode: 0, RequestID: , request send failed, Post "https://dynamodb.us-est-1.amazonaws.com/": dial tcp: lookup dynamodb.us-est-1.amazonaws.com on 10.0.0.2:53: no such host`: "my-app: AWS region us-est-1 does not exist, or its address cannot be looked up; check --region and AWS_REGION, then the network",
 		read + "failed to bind endpoint params, invalid input region us_east": "my-app: us_east is not an AWS region; check --region and AWS_REGION",

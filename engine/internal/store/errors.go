@@ -35,12 +35,11 @@ type refusedError struct {
 }
 
 func newRefused(cause error) *refusedError {
-	unavailable := backend.ErrUnavailable.Error() + ": "
-	e := &refusedError{text: unavailable + errBreaker.Error()}
+	e := &refusedError{text: unreachableText + errBreaker.Error()}
 	if cause != nil {
-		e.text += "; the last failure: " + strings.TrimPrefix(cause.Error(), unavailable)
+		e.text += "; the last failure: " + strings.TrimPrefix(cause.Error(), unreachableText)
 	}
-	e.caller = fmt.Errorf("%w: %w", ErrUnavailable, e)
+	e.caller = unavailableError{e}
 	return e
 }
 
@@ -48,6 +47,18 @@ var (
 	errRefused = newRefused(nil) // until the failure that opened the breaker is known, which is a moment later
 	refusedIs  = []error{backend.ErrUnavailable, errBreaker}
 )
+
+// unreachableText begins most errors of a backend that is out of reach.
+var unreachableText = backend.ErrUnavailable.Error() + ": "
+
+// unavailableError is ErrUnavailable with its cause, whose text need not say once more that the store is unavailable.
+type unavailableError struct{ cause error }
+
+func (e unavailableError) Error() string {
+	return ErrUnavailable.Error() + ": " + strings.TrimPrefix(e.cause.Error(), unreachableText)
+}
+
+func (e unavailableError) Unwrap() []error { return []error{ErrUnavailable, e.cause} }
 
 func (e *refusedError) Error() string   { return e.text }
 func (e *refusedError) Unwrap() []error { return refusedIs }
@@ -202,7 +213,7 @@ func Failure(ctx context.Context, err error) error {
 	case refused != nil && ctx.Err() == nil:
 		return refused.caller
 	case unreachable(err) && (ctx.Err() == nil || errors.Is(err, errBudget)):
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return unavailableError{err}
 	case unreachable(err) && errors.Is(ctx.Err(), context.Canceled):
 		return canceled(ctx, err)
 	}
