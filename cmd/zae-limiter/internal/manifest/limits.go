@@ -103,6 +103,10 @@ func (r *reader) readLimit(e entry) (l engine.Limit) {
 	switch n := r.resolve(e.value).(type) {
 	case nil:
 	case *ast.StringNode, *ast.IntegerNode:
+		if digits := textOf(n); isOctal(n) {
+			r.add(r.at(n), e.path, "%s begins with 0, which some programs read as octal: write %s", digits, strings.TrimLeft(digits, "0"))
+			return l
+		}
 		l, _ = r.parseRate(e.key+":"+textOf(n), r.at(n), e.path, "100, 100/min, or 100/min:150 with a burst")
 	case ast.MapNode:
 		if l = r.readLimitMapping(e); len(r.List) == before {
@@ -112,6 +116,13 @@ func (r *reader) readLimit(e entry) (l engine.Limit) {
 		r.add(r.at(n), e.path, "must be a limit, not %s: %s", kindOf(n), rateForm)
 	}
 	return l
+}
+
+// isOctal reports whether a node is an integer such as 010: YAML 1.1 reads it as 8, YAML 1.2 as 10.
+func isOctal(n ast.Node) bool {
+	_, ok := n.(*ast.IntegerNode)
+	digits := textOf(n)
+	return ok && digits[0] == '0' && strings.Trim(digits, "0123456789") == "" && strings.Trim(digits, "0") != ""
 }
 
 // parseRate parses a limit in the syntax of the command line.
@@ -187,11 +198,11 @@ func (r *reader) readPeriod(v value) time.Duration {
 		return 0
 	case *ast.IntegerNode, *ast.FloatNode:
 		seconds, err := strconv.ParseFloat(textOf(n), 64)
-		if err == nil && seconds > 0 && seconds < 1e9 {
+		if err == nil && !isOctal(n) && seconds > 0 && seconds < 1e9 {
 			return time.Duration(seconds*1e3+0.5) * time.Millisecond
 		}
 	case *ast.StringNode:
-		if l, err := engine.ParseLimit("x:1/" + n.Value); err == nil {
+		if l, err := engine.ParseLimit("x:1/" + n.Value); err == nil && !strings.Contains(n.Value, ":") {
 			return l.RefillPeriod
 		}
 	}

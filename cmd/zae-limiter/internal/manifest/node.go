@@ -1,15 +1,10 @@
 package manifest
 
 import (
-	"errors"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -18,6 +13,7 @@ type reader struct {
 	Problems
 	anchors map[string]ast.Node
 	merging map[ast.Node]bool // mappings that are being merged
+	merges  int               // number of mappings that were merged
 }
 
 // value is a node, with the path to it.
@@ -31,48 +27,6 @@ type entry struct {
 	key string
 	at  Position // of the key
 	value
-}
-
-// document returns the only document in a file; false if it cannot be parsed.
-func (r *reader) document(text []byte) (value, bool) {
-	if !utf8.Valid(text) {
-		r.add(Position{1, 1}, "", "is not valid UTF-8: save it as UTF-8")
-		return value{}, false
-	}
-	parsed, err := parser.ParseBytes([]byte(strings.TrimPrefix(string(text), "\ufeff")), 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		at, what := Position{1, 1}, err.Error()
-		if syntax := (*yaml.SyntaxError)(nil); errors.As(err, &syntax) {
-			at, what = positionOf(syntax.Token), syntax.Message
-		}
-		r.add(at, "", "invalid YAML: %s: check the indentation and the quotes in this line and the one above", what)
-		return value{}, false
-	}
-	docs := slices.DeleteFunc(parsed.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
-	if len(docs) == 0 {
-		r.add(Position{1, 1}, "", "is empty: write at least: system: {limits: {rpm: 100}}")
-		return value{}, false
-	}
-	for _, more := range docs[1:] {
-		r.add(r.at(more.Body), "", "second document: write each document to a file of its own")
-	}
-	ast.Walk(anchorsOf{r}, docs[0].Body)
-	return value{docs[0].Body, ""}, true
-}
-
-// anchorsOf collects anchors.
-type anchorsOf struct{ *reader }
-
-// Visit implements [ast.Visitor].
-func (a anchorsOf) Visit(n ast.Node) ast.Visitor {
-	if anchor, ok := n.(*ast.AnchorNode); ok && anchor.Name != nil {
-		name := anchor.Name.GetToken().Value
-		if _, twice := a.anchors[name]; twice {
-			a.add(a.at(n), "", "duplicate anchor &%s: rename one of them", name)
-		}
-		a.anchors[name] = anchor.Value
-	}
-	return a
 }
 
 // resolve returns the node that an anchor or an alias stands for. It adds a problem and returns nil if there is none.
@@ -137,7 +91,11 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 			merged = append(merged, value{each.Value(), v.path})
 			continue
 		}
-		e := entry{key: textOf(key), at: positionOf(key.GetToken())}
+		text, ok := r.readKey(key, v.path)
+		if !ok {
+			continue
+		}
+		e := entry{key: text, at: positionOf(key.GetToken())}
 		e.value = value{each.Value(), join(v.path, e.key)}
 		if line, twice := lines[e.key]; twice {
 			r.add(e.at, e.path, "duplicate key, see line %d: remove one of them", line)
@@ -153,6 +111,21 @@ func (r *reader) entries(v value, what string, known []string) (all []entry, ok 
 	return r.merge(all, merged, what, known), true
 }
 
+// readKey reads the text of a key. It adds a problem and returns false if it has none.
+func (r *reader) readKey(n ast.Node, path string) (string, bool) {
+	if key, ok := n.(*ast.MappingKeyNode); ok {
+		n = key.Value
+	}
+	if n = r.resolve(value{n, path}); n == nil {
+		return "", false
+	}
+	if _, ok := n.(ast.ScalarNode); !ok {
+		r.add(r.at(n), path, "a key must be text, not %s", kindOf(n))
+		return "", false
+	}
+	return textOf(n), true
+}
+
 // merge adds the keys of merged mappings that all does not have.
 func (r *reader) merge(all []entry, merged []value, what string, known []string) []entry {
 	for _, v := range merged {
@@ -164,6 +137,12 @@ func (r *reader) merge(all []entry, merged []value, what string, known []string)
 			}
 		}
 		for _, part := range parts {
+			if r.merges++; r.merges > maxMerges {
+				if r.merges == maxMerges+1 {
+					r.add(r.at(v.node), v.path, "merges mappings more than %d times: write the keys instead", maxMerges)
+				}
+				return all
+			}
 			n := r.resolve(part)
 			if r.merging[n] {
 				r.add(r.at(v.node), v.path, "merges itself: write the keys instead")
@@ -219,8 +198,8 @@ func (r *reader) readBool(v value) (b bool) {
 }
 
 func textOf(n ast.Node) string {
-	if key, ok := n.(*ast.MappingKeyNode); ok {
-		n = key.Value
+	if literal, ok := n.(*ast.LiteralNode); ok {
+		return literal.Value.Value
 	}
 	if n == nil || n.GetToken() == nil {
 		return ""

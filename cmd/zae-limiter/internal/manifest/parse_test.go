@@ -79,6 +79,11 @@ func TestParseWhatIsNoManifest(t *testing.T) {
 		"x: 1\n":                              "f:1:1: x: unknown key: must be one of manifest, namespace, system, resources and entities",
 		"manifest: &a b\nnamespace: &a c\n":   "f:2:12: duplicate anchor &a: rename one of them",
 		"entities: {r: &x {<<: *x, name: a}}": "f:1:23: entities.r: merges itself: write the keys instead",
+		"null\n":                              "f:1:1: is empty: write at least: system: {limits: {rpm: 100}}",
+		"--- ~\n":                             "f:1:1: is empty: write at least: system: {limits: {rpm: 100}}",
+		"system:\n\tlimits: {rpm: 1}\n":       `f:2:1: invalid YAML: found character '\t' that cannot start any token: check the indentation`,
+		"entities: {*k : {}}":                 "f:1:12: entities: unknown anchor &k: define it at the value",
+		"entities: {!!str 5: {}}":             "f:1:12: entities: tags such as !!str are not supported: remove it",
 	} {
 		m, err := manifest.Parse("f", []byte(text))
 		if got := problems(t, err); !strings.HasPrefix(got, want) {
@@ -112,6 +117,57 @@ func TestParseLimits(t *testing.T) {
 		m, err := manifest.Parse("f", []byte("system:\n  limits: "+form+"\n"))
 		if got := inWords(m); err != nil || got != "the system ["+want+"]" {
 			t.Errorf("%s is read as %s, %v; not %s", form, got, err, want)
+		}
+	}
+}
+
+// YAML 1.1 reads 010 as 8 and YAML 1.2 as 10, and a period has no burst: both are told instead of being guessed.
+func TestParseTellsAmbiguousNumbersOfLimits(t *testing.T) {
+	for form, want := range map[string]string{
+		"{x: 010}":                               "f:1:22: system.limits.x: 010 begins with 0, which some programs read as octal: write 10",
+		"[x: 010]":                               "f:1:22: system.limits[0].x: 010 begins with 0, which some programs read as octal: write 10",
+		"{x: 0o10}":                              `f:1:22: system.limits.x: rate "0o10": must be a whole number`,
+		"{x: {capacity: 9, refill_period: 010}}": "f:1:51: system.limits.x.refill_period: must be a number of seconds or a period",
+		"{x: {capacity: 9, refill_period: min:5}}": "f:1:51: system.limits.x.refill_period: must be a number of seconds or a period",
+	} {
+		m, err := manifest.Parse("f", []byte("system: {limits: "+form+"}\n"))
+		if got := problems(t, err); !strings.HasPrefix(got, want) {
+			t.Errorf("%s\n  is told %s\nand should be %s (%v)", form, got, want, m)
+		}
+	}
+}
+
+// A key may be an alias, have an anchor, or be written after a question mark; directives are no documents.
+func TestParseKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"x-k: &k foo\nentities: {*k : {}}\n":           `entity foo "" "" false map[]`,
+		"entities: {&k foo: {name: *k}}\n":             `entity foo "foo" "" false map[]`,
+		"entities:\n  ? |-\n    foo\n  : {}\n":         `entity foo "" "" false map[]`,
+		"%YAML 1.2\n---\nsystem: {limits: {rpm: 1}}\n": "the system [rpm:1/min]",
+	} {
+		m, err := manifest.Parse("f", []byte(text))
+		if got := inWords(m); err != nil || got != want {
+			t.Errorf("%q is read as %s, %v; not %s", text, got, err, want)
+		}
+	}
+}
+
+// A small file cannot take all memory or time.
+func TestParseBoundsWhatAFileTakes(t *testing.T) {
+	merges := "x-0: &a0 {rpm: 1}\n"
+	for i := 1; i <= 12; i++ {
+		one := fmt.Sprintf("*a%d,", i-1)
+		merges += fmt.Sprintf("x-%d: &a%d {<<: [%s]}\n", i, i, strings.Repeat(one, 10))
+	}
+	for text, want := range map[string]string{
+		"x-a: " + strings.Repeat("[", 100_000):    "f:1:106: is nested too deeply: at most 100 levels are allowed",
+		"x-a: " + strings.Repeat("{a: ", 100_000): "f:1:406: is nested too deeply: at most 100 levels are allowed",
+		"x-a:\n " + strings.Repeat("- ", 100_000): "f:2:202: is nested too deeply: at most 100 levels are allowed",
+		merges + "system: {limits: *a12}\n":       "f:2:15: system.limits: merges mappings more than 1000000 times: write the keys instead",
+	} {
+		_, err := manifest.Parse("f", []byte(text))
+		if got := problems(t, err); got != want {
+			t.Errorf("%.40s…\n  is told %s\nand should be %s", text, got, want)
 		}
 	}
 }
