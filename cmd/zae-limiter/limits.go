@@ -98,7 +98,7 @@ func (c *limitsDiffCmd) Run(ctx context.Context, app *App) error {
 
 // withPlan reads the manifest and calls f with its plan.
 func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Limiter, *manifest.Plan) error) error {
-	m, err := c.read(app)
+	m, err := c.read(ctx, app)
 	if err != nil {
 		return app.reportProblems(err)
 	}
@@ -121,15 +121,25 @@ func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Li
 	return f(l, p)
 }
 
-func (c *manifestFile) read(app *App) (*manifest.Manifest, error) {
+// read reads the manifest. It returns when ctx is done, because an interruption does not end a read from a terminal or a pipe.
+func (c *manifestFile) read(ctx context.Context, app *App) (*manifest.Manifest, error) {
 	name := c.File
-	var text []byte
-	var err error
+	read := func() ([]byte, error) { return os.ReadFile(name) }
 	if name == "-" {
 		name = "standard input"
-		text, err = io.ReadAll(app.In)
-	} else {
-		text, err = os.ReadFile(name)
+		read = func() ([]byte, error) { return io.ReadAll(app.In) }
+	}
+	var text []byte
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		text, err = read()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	if err != nil {
 		var at *fs.PathError

@@ -159,3 +159,15 @@ func TestLimitsCalls(t *testing.T) {
 		t.Errorf("the file was opened %d times, of %d at the most", opened, most)
 	}
 }
+
+// An interruption ends a command that reads a manifest from a terminal or a pipe.
+func TestManifestFromStandardInputIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := newShell(t).world()
+	var text bytes.Buffer
+	w.In, w.Err = never{}, &text
+	if code := run(ctx, []string{"limits", "plan", "-f", "-"}, w); code != exitInterrupted || text.String() != "zae-limiter: interrupted\n" {
+		t.Errorf("exit code %d: %s", code, text.String())
+	}
+}
