@@ -145,3 +145,13 @@ func TestLoadtestDefaultLimits(t *testing.T) {
 		})
 	}
 }
+
+// TestRegisterChecksAllNamesFirst checks that an invalid name registers none of the others.
+func TestRegisterChecksAllNamesFirst(t *testing.T) {
+	s := newShell(t)
+	wants(t, s.want(exitUsage, "namespace", "register", "team-x", "team y").err, `namespace "team y": must be 1 to 64 bytes`)
+	s.want(exitNotFound, "namespace", "show", "team-x")
+	if out := s.want(exitDone, "namespace", "register", "team-x", "team-x").out; strings.Count(out, "team-x") != 1 {
+		t.Errorf("a name that is passed twice is printed as %q", out)
+	}
+}

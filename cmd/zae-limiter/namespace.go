@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -14,8 +15,17 @@ type namespaceRegisterCmd struct {
 }
 
 func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	var names []string
+	for _, name := range c.Name { // before the first one is registered
+		if err := engine.CheckNamespace(name); err != nil {
+			return err
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	var all []engine.Namespace
-	for _, name := range c.Name {
+	for _, name := range names {
 		if err := l.RegisterNamespace(ctx, name); err != nil {
 			return err
 		}
@@ -25,7 +35,7 @@ func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limi
 		}
 		all = append(all, n)
 	}
-	app.reportChange("registered %s", strings.Join(c.Name, ", "))
+	app.reportChange("registered %s", strings.Join(names, ", "))
 	return app.print(c.Output.Output, listOf("namespaces", namespaceHead, all, "", namespaceDocOf))
 }
 
