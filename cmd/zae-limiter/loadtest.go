@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -50,7 +51,7 @@ const (
 func (c *loadtestCmd) validate() error {
 	arrivals := c.Rate * (c.Duration + c.WarmUp).Seconds()
 	switch {
-	case c.Rate <= 0 || c.Rate > 1e6:
+	case math.IsNaN(c.Rate) || c.Rate <= 0 || c.Rate > 1e6:
 		return usageErrorf("--rate %v must be above 0 and at most 1000000", c.Rate)
 	case c.Duration <= 0 || c.Duration > maxDuration:
 		return usageErrorf("--duration %v must be above 0s and at most %v", c.Duration, maxDuration)
@@ -64,9 +65,9 @@ func (c *loadtestCmd) validate() error {
 		return usageErrorf("--depth %d must be 1 to %d", c.Depth, maxDepth)
 	case c.Depth > 1 && c.Entities > maxStoredEntities:
 		return usageErrorf("--entities %d must be at most %d with --depth, since they are stored", c.Entities, maxStoredEntities)
-	case c.Skew != 0 && (c.Skew <= 1 || c.Skew > 10):
+	case c.Skew != 0 && (math.IsNaN(c.Skew) || c.Skew <= 1 || c.Skew > 10):
 		return usageErrorf("--skew %v must be above 1 and at most 10, or 0 for a uniform distribution", c.Skew)
-	case c.RollBack < 0 || c.RollBack > 1:
+	case math.IsNaN(c.RollBack) || c.RollBack < 0 || c.RollBack > 1:
 		return usageErrorf("--roll-back %v must be 0 to 1", c.RollBack)
 	case c.RollBack > 0 && c.Mode != "lease":
 		return usageErrorf("--roll-back needs --mode lease")

@@ -115,6 +115,9 @@ func TestLoadtestProgress(t *testing.T) {
 func TestLoadtestRefuses(t *testing.T) {
 	for line, says := range map[string]string{
 		"loadtest -l a:1 --rate 0":                      "--rate 0 must be above 0",
+		"loadtest -l a:1 --rate NaN":                    "--rate NaN must be above 0",
+		"loadtest -l a:1 --skew NaN":                    "--skew NaN must be above 1",
+		"loadtest -l a:1 --roll-back NaN":               "--roll-back NaN must be 0 to 1",
 		"loadtest -l a:1 --duration 2h":                 "--duration 2h0m0s must be",
 		"loadtest -l a:1 --warm-up=-1s":                 "--warm-up -1s",
 		"loadtest -l a:1 --rate 1000000 --duration 1m":  "at most 5000000 are possible",
