@@ -25,7 +25,11 @@ func (u *UsageFilter) query(now time.Time) (engine.UsageQuery, error) {
 	if u.EntityID == "" && u.Resource == "" {
 		return engine.UsageQuery{}, usageErrorf("no usage selected: pass --entity-id, --resource or both")
 	}
-	return engine.UsageQuery{Entity: u.EntityID, Resource: u.Resource, Window: u.Window, From: u.Start.at(now), To: u.End.at(now)}, nil
+	from, to := u.Start.at(now), u.End.at(now)
+	if !from.IsZero() && !to.IsZero() && to.Before(from) {
+		return engine.UsageQuery{}, usageErrorf("--end %s is before --start %s: exchange them", moment{to}, moment{from})
+	}
+	return engine.UsageQuery{Entity: u.EntityID, Resource: u.Resource, Window: u.Window, From: from, To: to}, nil
 }
 
 // timeFlag is a time, absolute or as the duration since then.

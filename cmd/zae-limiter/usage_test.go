@@ -25,7 +25,7 @@ func TestUsageOfBadFlags(t *testing.T) {
 		"usage list -e a --plot -o json":          "leave out one of them",
 		"usage list -e a --limit=-1":              "must be at least 1",
 		"usage list -e \t#":                       "entity",
-		"usage summary -e a --start 1h --end 2h":  "must not be before",
+		"usage summary -e a --start 1h --end 2h":  "--end 2026-03-04 03:06:",
 		"usage list -e a --after x":               "--after",
 		"usage summary -r gpt-4 --start 20260301": "invalid time",
 	} {
