@@ -60,6 +60,7 @@ var mistakes = []struct {
 	{exitUsage, "audit list --system -e user-123", "--entity-id and --system can't be used together"},
 	{exitUsage, "audit list --system -r gpt-4", "--resource and --system can't be used together"},
 	{exitUsage, "local up --name gw", `--name "gw" is not a name of a table: use 3 to 255 of`},
+	{exitUsage, `entity set-parent user-123 --parent ""`, "--parent is empty: pass the parent's id, or --none to remove the parent"},
 	{exitUsage, "entity set-parent user-123 --parent a --none", "--parent and --none can't be used together"},
 	{exitUsage, "entity list --limit=-1", "--limit -1 must be at least 1, or 0 for all"},
 	{exitUsage, "entity list --after x", `--after "x": must be Next of the page before`},
