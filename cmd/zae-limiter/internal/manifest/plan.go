@@ -217,7 +217,11 @@ func (p *Plan) checkParents(ctx context.Context, l *engine.Limiter, problems *Pr
 			unread = append(unread, engine.SettingID{Kind: engine.SettingEntity, Entity: id})
 		}
 	}
+	removed := map[string]bool{}
 	for _, c := range p.Changes {
+		if c.ID.Kind == engine.SettingEntity && !c.change.After.Exists {
+			removed[c.ID.Entity] = true
+		}
 		if d := records[c.ID.Entity]; c.ID.Kind == engine.SettingEntity && c.change.After.Exists && c.change.Before.Record.Parent != d.Record.Parent {
 			moved[c.ID.Entity] = d
 			ask(d.Record.Parent)
@@ -236,7 +240,14 @@ func (p *Plan) checkParents(ctx context.Context, l *engine.Limiter, problems *Pr
 		}
 	}
 	for _, d := range moved {
-		if parent := d.Record.Parent; parent != "" && !declared[parent] && !exists[parent] && !p.options.AllowMissingParent {
+		parent := d.Record.Parent
+		if parent == "" || declared[parent] {
+			continue
+		}
+		switch {
+		case removed[parent]:
+			problems.add(d.ParentAt, d.Path+".parent", "entity %s would be removed, because it has left the manifest: add it to entities (%s: {}), or change the parent", parent, parent)
+		case !exists[parent] && !p.options.AllowMissingParent:
 			problems.add(d.ParentAt, d.Path+".parent", "entity %s does not exist in the manifest or in the store: add it to entities (%s: {}), correct the name, or pass --allow-missing", parent, parent)
 		}
 	}

@@ -175,6 +175,19 @@ f.yaml:7:13: entities.d.parent: entity lost does not exist in the manifest or in
 f.yaml:2:24: entities.d.parent: entity lost does not exist in the manifest or in the store: add it to entities (lost: {}), correct the name, or pass --allow-missing`)
 }
 
+// An entity cannot get a parent that the same manifest removes because it has left the file.
+func TestPlanOfParentThatGoes(t *testing.T) {
+	ctx, l := t.Context(), limiterOver(t, memory.New(nil))
+	put(t, l, "entities: {org: {name: Org}, old: {}}", nil)
+	text := "entities: {old: {parent: org}, new: {parent: org}}"
+	for _, o := range []*manifest.Options{nil, {AllowMissingParent: true}} {
+		_, err := manifest.NewPlan(ctx, l, parse(t, text), o)
+		equal(t, "a parent that goes", problems(t, err),
+			`f.yaml:1:26: entities.old.parent: entity org would be removed, because it has left the manifest: add it to entities (org: {}), or change the parent
+f.yaml:1:46: entities.new.parent: entity org would be removed, because it has left the manifest: add it to entities (org: {}), or change the parent`)
+	}
+}
+
 // A parent may be declared in any order, and with limits only: then its record is stored because of its children. A parent that is
 // not declared is accepted on request.
 func TestPlanParents(t *testing.T) {
