@@ -115,6 +115,13 @@ func TestInterruptedIsNotUnavailable(t *testing.T) {
 	}
 }
 
+// TestFirstPage checks that a loop may begin with no position.
+func TestFirstPage(t *testing.T) {
+	if r := inhabited(t).run("entity", "list", "--after", ""); r.code != exitDone || !strings.Contains(r.out, "team-b") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestRegionInWords checks the text for SDK errors about regions.
 func TestRegionInWords(t *testing.T) {
 	const read = "engine: store unavailable: dynamo: my-app: operation error DynamoDB: GetItem, "

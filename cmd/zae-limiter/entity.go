@@ -95,9 +95,6 @@ type entitySetParentCmd struct {
 }
 
 func (c *entitySetParentCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
-	if c.Parent == "" && !c.None { // a variable of a script that is not set must not remove the parent
-		return usageErrorf("--parent is empty: pass the parent's id, or --none to remove the parent")
-	}
 	return c.update(ctx, app, l, c.ID, engine.EntityUpdate{Parent: &c.Parent})
 }
 

@@ -45,6 +45,9 @@ func run(ctx context.Context, args []string, w host) int {
 	if err != nil {
 		return app.finish(ctx, usageErrorf("%s; see %s", oneLine(err.Error()), helpCommand(parser, err)))
 	}
+	if err := checkEmptyFlags(parsed); err != nil {
+		return app.finish(ctx, err)
+	}
 	app.Globals, app.aws = tree.Globals, &awsconfig.Session{}
 	if app.Terminal(app.In) {
 		app.aws.MFA = app.promptMFACode
@@ -52,6 +55,21 @@ func run(ctx context.Context, args []string, w host) int {
 	ctx = awsconfig.With(ctx, app.aws)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return app.finish(ctx, app.close(ctx, parsed.Run(app)))
+}
+
+// checkEmptyFlags rejects an empty text as the value of a flag: it mostly comes from a variable of the shell that is not set, and would
+// select the default store, or another namespace, than what was meant. A flag that accepts an empty text is a pointer. Without text,
+// --after begins with the first page, as loops expect.
+func checkEmptyFlags(parsed *kong.Context) error {
+	for _, part := range parsed.Path {
+		if part.Flag == nil || part.Resolved || part.Flag.Name == "after" {
+			continue
+		}
+		if text, ok := parsed.FlagValue(part.Flag).(string); ok && text == "" {
+			return usageErrorf("--%s is empty: name a value, or leave the flag out; is a variable of the shell not set?", part.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // normalizeArgs rewrites common command lines: none and "help …" to --help, and --version to the command version.
