@@ -30,6 +30,9 @@ func (l Level) String() string {
 	return [...]string{"none", "entity+resource", "entity", "resource", "system", "request"}[min(l, LevelRequest)]
 }
 
+// MarshalText makes the level's name its text, also in JSON.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
 // Explanation says which configured limits are in force for an entity and a resource.
 type Explanation struct {
 	Path     []PathLevel // first the entity, then the parents to which it cascades
@@ -55,7 +58,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 	var x Explanation
 	for id := entity; id != ""; {
 		if len(x.Path) == cascade.MostPath {
-			return Explanation{}, fmt.Errorf("%w: above %q", ErrCycle, entity)
+			return Explanation{}, fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, entity, cascade.MostPath)
 		}
 		b, err := l.charger.StateAt(&charge.ID{Entity: id, Resource: resource})
 		if err != nil {

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -46,6 +48,9 @@ func TestExplain(t *testing.T) {
 		{Entity: "org", Level: engine.LevelEntity, Limits: sorted(5)},
 	}
 	equal(t, "cascade", explain().Path, want)
+	text, err := json.Marshal(explain())
+	must(t, err)
+	equal(t, "the level in JSON", bytes.Contains(text, []byte(`"Level":"entity+resource"`)), true)
 
 	other := w.limiter(w.store, nil) // changes that this process does not know of
 	must(t, other.SetLimits(ctx, "user", "r", limit(6)))

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +24,11 @@ func TestParents(t *testing.T) {
 	wants(t, "a record for a parent that is its own descendant", create("a", "c"), engine.ErrCycle)
 	must(t, create("a", "root"))
 	wants(t, "three in a circle", move("a", "c"), engine.ErrCycle)
-	wants(t, "two in a circle", move("a", "b"), engine.ErrCycle)
+	circle := move("a", "b")
+	wants(t, "two in a circle", circle, engine.ErrCycle)
+	if !strings.HasSuffix(circle.Error(), ": a, b, a") {
+		t.Errorf("%v does not show the circle", circle)
+	}
 	wants(t, "through one without a record", create("root", "c"), engine.ErrCycle)
 	must(t, move("b", ""))
 	must(t, move("a", "c"))

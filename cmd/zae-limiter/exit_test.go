@@ -28,7 +28,7 @@ var mistakes = []struct {
 	{exitDone, `entity update team-b --display-name ""`, "changed team-b in bolt:///STORE"},
 	{exitFailed, "entity create team-b", `the entity already exists: "team-b"; change it: zae-limiter entity update`},
 	{exitFailed, "entity delete team-b --yes", "the entity has children: \"team-b\"; move them to another parent, or delete with --force"},
-	{exitFailed, "entity set-parent team-b --parent user-123", "cycle"},
+	{exitFailed, "entity set-parent team-b --parent user-123", "cycle or a path longer than 8: from child to parent: team-b, user-123, team-b"},
 	{exitFailed, "system delete-defaults", "pass --yes"},
 	{exitFailed, "--store bolt:main.go entity list", "is not a store of zae-limiter"},
 	{exitFailed, "--store bolt:main.go status", "is not a store of zae-limiter"},

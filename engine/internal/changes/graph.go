@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/zeroae/zae-limiter-go/backend"
@@ -76,10 +77,10 @@ func (g *Graph) checkDepth(changes []*Change) error {
 		if id.Kind != KindEntity || !c.After.Exists {
 			continue
 		}
-		depth := 0
+		path := []string{id.Entity}
 		for parent := range g.ancestors(id.Entity) {
-			if depth++; parent == id.Entity || depth == MostPath {
-				return fmt.Errorf("%w: above %q", ErrCycle, id.Entity)
+			if path = append(path, parent); parent == id.Entity || len(path) > MostPath {
+				return fmt.Errorf("%w: from child to parent: %s", ErrCycle, strings.Join(path, ", "))
 			}
 		}
 	}
