@@ -70,7 +70,7 @@ func (c *limitsApplyCmd) apply(ctx context.Context, app *App, l *engine.Limiter,
 	err := p.Apply(ctx, l, bar.update)
 	bar.end()
 	if err != nil && !errors.Is(err, engine.ErrStale) {
-		app.logf("%d of %s were made before the error; apply again to make the rest", bar.done, count(len(p.Changes), "change"))
+		app.logf("at least %d of %s were made; apply again to make the rest", bar.done, count(len(p.Changes), "change"))
 	}
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func TestLimitsInterrupted(t *testing.T) {
 		return now
 	}
 	code := run(ctx, []string{"limits", "apply", "-f", file, "--yes"}, w)
-	if code != exitInterrupted || !strings.Contains(err.String(), "of 601 changes were made before the error; apply again to make the rest") ||
+	if code != exitInterrupted || !strings.Contains(err.String(), "of 601 changes were made; apply again to make the rest") ||
 		!strings.HasSuffix(err.String(), "zae-limiter: interrupted\n") {
 		t.Fatalf("exit code %d, %q", code, err.String())
 	}
@@ -99,6 +99,12 @@ func TestLimitsInterrupted(t *testing.T) {
 	var left, made int
 	if _, err := fmt.Sscanf(plan[strings.LastIndex(plan, "\n\n")+2:], "%d to add, 0 to change, 0 to remove, 0 to adopt; %d unchanged", &left, &made); err != nil {
 		t.Fatalf("%v: %s", err, plan)
+	}
+	var said int // what was under way may have been made, too
+	if at := strings.Index(err.String(), "at least "); at < 0 {
+		t.Errorf("%q has no count", err.String())
+	} else if _, err := fmt.Sscanf(err.String()[at:], "at least %d of 601", &said); err != nil || said > made {
+		t.Errorf("at least %d are said to be made, and %d were: %v", said, made, err)
 	}
 	if left == 0 || made == 0 || left+made != 601 {
 		t.Errorf("%d are left and %d were made", left, made)
