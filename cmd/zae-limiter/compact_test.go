@@ -14,6 +14,7 @@ import (
 
 // TestCompactCommand compacts a file of mostly expired records, and checks that live records and the mode do not change.
 func TestCompactCommand(t *testing.T) {
+	t.Parallel()
 	s := inhabited(t)
 	limits := s.want(exitDone, fields("limits export")...).out
 	fillExpired(t, s, 3000)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // completions are command lines up to the cursor, with the candidates for the last word.
@@ -94,6 +96,8 @@ var shells = []struct{ name, script string }{
 
 // TestCompletionInShells completes command lines in each installed shell, with the script that is printed for it.
 func TestCompletionInShells(t *testing.T) {
+	alltests.Only(t)
+	t.Parallel()
 	for _, s := range shells {
 		t.Run(s.name, func(t *testing.T) {
 			path, err := exec.LookPath(s.name)

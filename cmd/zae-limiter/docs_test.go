@@ -127,6 +127,7 @@ func showsAs(page, text string) bool {
 
 // TestDocsCommandsParse parses every command line in a block of the documents.
 func TestDocsCommandsParse(t *testing.T) {
+	t.Parallel()
 	n := 0
 	for page, text := range docs(t) {
 		var lines []string

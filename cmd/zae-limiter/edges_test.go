@@ -62,6 +62,7 @@ func TestOutputBeforeTheCommand(t *testing.T) {
 
 // TestPythonCommands checks that the error for a command of the Python library names the alternative.
 func TestPythonCommands(t *testing.T) {
+	t.Parallel()
 	check := func(line, instead string) {
 		t.Helper()
 		r := newShell(t).want(exitUsage, fields(line)...)

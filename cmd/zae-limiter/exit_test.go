@@ -15,6 +15,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // mistakes are command lines for an inhabited store, with the exit code and a part of the line on standard error.
@@ -100,6 +101,7 @@ var mistakes = []struct {
 }
 
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
 	covered := map[int]bool{exitMismatch: true, exitNotStarted: true, exitInterrupted: true} // by tests of their own
 	for _, m := range mistakes {
 		covered[m.code] = true
@@ -144,6 +146,8 @@ func TestExitInUse(t *testing.T) {
 // TestExitDamaged damages one page of the file after another. An acquire either succeeds or fails with the exit code for
 // damage. Damage never counts as an outage, which the stored policy would admit.
 func TestExitDamaged(t *testing.T) {
+	alltests.Only(t)
+	t.Parallel()
 	s := inhabited(t)
 	s.want(exitDone, fields("system set-defaults -l rpm:100 --on-unavailable allow")...)
 	for i := range 100 {

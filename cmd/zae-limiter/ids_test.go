@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // strangeIDs are realistic ids of entities, and some that are difficult for terminals, YAML and command lines.
@@ -18,6 +20,8 @@ var strangeIDs = []string{
 // Every command that accepts or prints an entity's id accepts and prints these. Tables and messages escape characters that a
 // terminal would hide or reorder; JSON and manifests have the ids unchanged.
 func TestStrangeIDs(t *testing.T) {
+	alltests.Only(t)
+	t.Parallel()
 	s := newShell(t)
 	s.must(`entity create boss
 		entity set-limits boss -l rpm:1000`)

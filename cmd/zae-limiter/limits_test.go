@@ -145,6 +145,7 @@ func TestProgress(t *testing.T) {
 
 // Thousands of entities take few calls to the store, each of which opens the file.
 func TestLimitsCalls(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	file := manifestOf(t, 2000, 10)
 	app := &App{host: s.world()}

@@ -156,6 +156,7 @@ func TestMannersOfHelp(t *testing.T) {
 
 // TestMannersOfMistakes mistypes every command and every flag, and checks that the right one is suggested.
 func TestMannersOfMistakes(t *testing.T) {
+	t.Parallel()
 	for path, command := range commands(t) {
 		words := strings.Fields(path)
 		for i := range words {

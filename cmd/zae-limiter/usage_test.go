@@ -131,6 +131,7 @@ func (s *shell) waiting() (n int) {
 
 // Changes do not accumulate in the file: tidying aggregates them, and so does a run that writes much.
 func TestUsageIsMadeInTime(t *testing.T) {
+	t.Parallel()
 	s := newShell(t)
 	s.must("acquire alice jobs -c n=1 -l n:100/day\nacquire alice jobs -c n=1 -l n:100/day")
 	if n := s.waiting(); n != 2 {
