@@ -14,7 +14,7 @@ import (
 var (
 	ErrUnavailable = errors.New("engine: store unavailable")
 	ErrContention  = errors.New("engine: lost the race against other writers again and again; try again")
-	ErrSchema      = errors.New("engine: the store has another schema, upgrade this program or the store")
+	ErrSchema      = errors.New("engine: the store has another schema; upgrade this program or the store")
 	ErrCorrupt     = errors.New("engine: the store is damaged, or another program's")
 	ErrClosed      = errors.New("engine: limiter is closed")
 )
