@@ -84,7 +84,7 @@ func (l *Limiter) Acquire(ctx context.Context, r Request) (*Lease, error) {
 	return lease, err
 }
 
-// Allow is Acquire without a lease, for callers who will not adjust. A denial is no error; errors as Acquire.
+// Allow is Acquire without a lease, for callers who will not adjust. A denial is not an error. The errors are those of Acquire.
 func (l *Limiter) Allow(ctx context.Context, r Request) (d Decision, err error) {
 	a := l.begin(&r)
 	if d.Allowed, err = l.decide(ctx, a, &r); err == nil {

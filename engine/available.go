@@ -10,7 +10,7 @@ import (
 )
 
 // Available reads how much is left of every limit of the entity and resource, the entity's first, then its parents'
-// if it cascades. limits are used if none are stored. It writes nothing. Errors as Acquire.
+// if it cascades. limits are used if none are stored. It writes nothing. Its errors are those of Acquire.
 func (l *Limiter) Available(ctx context.Context, entity, resource string, limits ...Limit) ([]LimitStatus, error) {
 	a := l.begin(&Request{Entity: entity, Resource: resource, Limits: limits})
 	defer l.release(a)

@@ -71,7 +71,7 @@ func (l *Limiter) Buckets(ctx context.Context, q BucketQuery) (BucketPage, error
 }
 
 // BucketStates reads buckets by name and writes nothing. It leaves out buckets without a record, which are full, and those
-// that cannot be read, which it reports (EventSkipped). *ValidationError.
+// that cannot be read, which it reports (EventSkipped). It returns a *ValidationError for bad input.
 func (l *Limiter) BucketStates(ctx context.Context, names []BucketName) ([]BucketState, error) {
 	keys := make([]backend.Key, len(names))
 	for i, n := range names {

@@ -48,7 +48,7 @@ func (l *Limiter) DeleteSystemDefaults(ctx context.Context) error {
 }
 
 // SetResourceDefaults sets the limits of everybody who uses the resource and has none of their own, in place of the stored
-// ones. *ValidationError. Audited as limits_set, unless nothing changed.
+// ones. It returns a *ValidationError for bad input. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetResourceDefaults(ctx context.Context, resource string, limits []Limit) error {
 	if err := checkResource(resource); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (l *Limiter) Resources(ctx context.Context, p Page) (List[string], error) {
 
 // SetLimits sets an entity's limits for a resource ("": for all resources), in place of the stored ones. The entity needs
 // no record. The bucket for that resource is converted at once if the store can be reached, and by its next acquire
-// otherwise. *ValidationError. Audited as limits_set, unless nothing changed.
+// otherwise. It returns a *ValidationError for bad input. Audited as limits_set, unless nothing changed.
 func (l *Limiter) SetLimits(ctx context.Context, entity, resource string, limits []Limit) error {
 	if err := checkTarget(entity, resource); err != nil {
 		return err

@@ -10,10 +10,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-// Consume takes more tokens, through the token check and at once: *ExceededError if they do not fit, and other errors as
-// [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy, unless PolicyLocal has granted the lease: then
-// the process decides by itself, also when the store is back. What it may have charged when it fails is refunded when the lease is
-// settled, or counted as lost (EventRefundLost).
+// Consume takes more tokens at once, if the token check admits them. It returns an *ExceededError if it denies them; its other
+// errors are those of [Limiter.Acquire]. If the store cannot be reached it fails, whatever the policy, unless PolicyLocal has
+// granted the lease: then the process decides by itself, also when the store is back. What it may have charged when it fails is
+// refunded when the lease is settled, or reported as lost (EventRefundLost).
 func (lease *Lease) Consume(ctx context.Context, tokens Tokens) error {
 	if lease.inert() {
 		return nil
@@ -73,8 +73,8 @@ func (lease *Lease) settleUnsure(ctx context.Context) error {
 	return lease.eachPending(ctx, lease.l.settler.SettleUnsure)
 }
 
-// Release refunds tokens at once, no more than the lease holds, whether or not ctx has ended. Errors as Adjust and Flush:
-// after an error what was not written stays pending, so that Flush and not another Release tries again.
+// Release refunds tokens at once, no more than the lease holds, whether or not ctx has ended. Its errors are those of Adjust and
+// Flush. After an error of Flush, what was not written stays pending, so that Flush and not another Release tries again.
 func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 	if lease.inert() {
 		return nil

@@ -11,11 +11,11 @@
 // The token check never over-admits: over any interval T, the tokens admitted minus those refunded are at most
 // capacity + rate·T, whatever the number of processes, retries, lost replies and crashes. Every decision is that of the
 // ideal continuous token bucket, in exact arithmetic. Adjusting a lease upwards is not checked and may lead to debt: then the
-// bucket denies all requests until the debt has refilled.
+// bucket denies all requests until the debt has refilled. [PrefetchOptions], [PolicyAllow] and [PolicyLocal] admit more.
 //
 // Limits are stored for an entity and resource, an entity, a resource, or the system: the first of these levels that has any
-// supplies all of them ([Limiter.Explain]). Request.Limits are used where nothing is stored, and Request.Override is used
-// instead of what is stored. A change of the limits takes effect in a bucket at the next acquire by a process that knows
+// supplies all of them ([Limiter.Explain]). Request.Limits are used if no limits are stored, and Request.Override is used in
+// place of stored limits. A change of the limits takes effect in a bucket at the next acquire by a process that knows
 // the change. Other processes look for changes once in Options.FollowInterval while they are used, and also learn of a change
 // when the store refuses one of their writes. [Limiter.Refresh] makes a process use all changes at once.
 //
@@ -27,7 +27,7 @@
 //
 // If the store cannot be reached, a call fails with [ErrUnavailable] within Options.Timeout. It is the only error that a [Policy]
 // can turn into an admission. Under [PolicyLocal] each process then decides by its share of the limits, and later writes back
-// what it has admitted. Bad input is a [ValidationError] or one of the other errors of this package, before anything is done.
+// what it has admitted. For bad input, calls return a [ValidationError] or one of the other errors of this package, and do nothing.
 // A denial is an [ExceededError], which says what is available and when to retry. All work with errors.Is and errors.As.
 //
 // Package engine does not depend on any particular store, and deploys nothing.

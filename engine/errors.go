@@ -24,13 +24,13 @@ var (
 	// ErrSchema reports a store written by another version of this library, in a format that this one cannot read.
 	ErrSchema = store.ErrSchema
 	// ErrCorrupt reports a store whose data is damaged or of another program, such as a bbolt file with a damaged page. It
-	// wraps the cause. No [Policy] admits a request on account of it.
+	// wraps the cause. No [Policy] admits a request because of it.
 	ErrCorrupt = store.ErrCorrupt
 	// ErrClosed reports a call on a closed limiter.
 	ErrClosed = store.ErrClosed
 )
 
-// What a request can get wrong besides what [ValidationError] tells.
+// Trouble with requests and leases, besides [ValidationError].
 var (
 	// ErrNoLimits reports a request for which no limit is configured at any level of its path.
 	ErrNoLimits = cascade.ErrNoLimits
@@ -38,7 +38,7 @@ var (
 	ErrUnknownLimit = charge.ErrUnknownLimit
 	// ErrNeverFits reports a request that is larger than the capacity of a limit.
 	ErrNeverFits = errors.New("engine: request can never fit")
-	// ErrOutOfRange reports an adjustment beyond 10^16 tokens of debt, or a clock outside 2020 to 2200.
+	// ErrOutOfRange reports a possible debt of more than 10^16 tokens, a [Meter] beyond 10^15 tokens, or a clock outside 2020 to 2200.
 	ErrOutOfRange = charge.ErrOutOfRange
 	// ErrLeaseClosed reports the use of a lease after Commit or Rollback.
 	ErrLeaseClosed = errors.New("engine: lease is closed")
@@ -50,11 +50,11 @@ var (
 	ErrEntityExists = errors.New("engine: entity exists; update it instead")
 	// ErrEntityNotFound reports an entity that does not exist.
 	ErrEntityNotFound = changes.ErrEntityNotFound
-	// ErrHasChildren reports the deletion of an entity that is some other's parent.
+	// ErrHasChildren reports the deletion of an entity that is the parent of another.
 	ErrHasChildren = changes.ErrHasChildren
-	// ErrCycle reports a parent that is the entity itself or one of its descendants, or a path of more than 8.
+	// ErrCycle reports a parent that is the entity itself or one of its descendants, or a path of more than 8 entities.
 	ErrCycle = changes.ErrCycle
-	// ErrNamespaceNotFound reports a namespace that is not registered, or deleted.
+	// ErrNamespaceNotFound reports a namespace that is not registered or is deleted.
 	ErrNamespaceNotFound = errors.New("engine: namespace is not registered; register or recover it, or set Options.CreateNamespace")
 )
 

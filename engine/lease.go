@@ -12,9 +12,9 @@ import (
 )
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
-// that write to the store run one after the other. All methods of a nil lease do nothing, and neither do those of a lease that
-// PolicyAllow has granted. A lease that PolicyLocal has granted is settled in this process, whether the store is back or not, and
-// without I/O. A process that dies keeps its charges: they refill.
+// that write to the store run one after the other. The methods of a nil lease, and of a lease that PolicyAllow has granted, do
+// nothing. A lease that PolicyLocal has granted is settled in this process without I/O, whether the store is back or not. If the
+// process dies, its charges stay, and refill.
 type Lease struct {
 	l         *Limiter // nil: the lease does nothing
 	mu        sync.Mutex
@@ -45,8 +45,8 @@ func (lease *Lease) inert() bool { return lease == nil || lease.l == nil }
 
 // Adjust corrects what the lease holds, locally: Flush or Commit writes it. It may lead to debt. It accepts every limit
 // configured on the path, named at the acquire or not. What was charged before the bucket was reset may be adjusted
-// downwards, too, without effect. ErrUnknownLimit for other limits; a *ValidationError if the lease would hold less than
-// nothing; ErrOutOfRange beyond 10^16 tokens; ErrLeaseClosed after Commit or Rollback. After an error nothing is changed.
+// downwards, too, without effect. It returns ErrUnknownLimit for other limits, a *ValidationError if the lease would hold less
+// than nothing, ErrOutOfRange beyond 10^16 tokens, and ErrLeaseClosed after Commit or Rollback. An error changes nothing.
 func (lease *Lease) Adjust(delta Tokens) error {
 	if lease.inert() {
 		return nil
@@ -130,7 +130,7 @@ func (lease *Lease) Commit(ctx context.Context) error {
 // Rollback refunds all that the lease holds, flushed adjustments included, and ends it. It does nothing once Commit was
 // called, whatever that returned, so it can be deferred. As with Flush, it does not matter whether ctx has ended. After an
 // error it may be called again. If the outcome of an earlier charge is unknown, the bucket is read first: the charge is
-// refunded if the record shows it, and else counted as lost (EventRefundLost).
+// refunded if the record shows it, and is otherwise reported as lost (EventRefundLost).
 func (lease *Lease) Rollback(ctx context.Context) error {
 	if lease.inert() {
 		return nil
@@ -187,8 +187,7 @@ func (lease *Lease) eachPending(ctx context.Context, f func(ctx context.Context,
 	return store.Failure(ctx, lease.l.settler.EachPart(lease.held.Parts(), func(p *settle.Part) error { return f(inner, p, now) }))
 }
 
-// Consumed is what the lease accounts for in the entity's own bucket, in tokens: charged and not refunded, pending
-// adjustments included.
+// Consumed returns the tokens that were charged to the entity's own bucket and not refunded, pending adjustments included.
 func (lease *Lease) Consumed() Tokens {
 	tokens := Tokens{}
 	if lease.inert() {

@@ -9,8 +9,8 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 )
 
-// Meter charges a stream to one limit of a lease while it runs, a step ahead. Safe for concurrent use; calls run one after the
-// other.
+// Meter charges a stream to one limit of a lease while it runs: when the stream has used up what was taken for it, the meter takes
+// the next step of tokens. Safe for concurrent use; calls run one after the other.
 //
 //	lease, err := limiter.Acquire(ctx, request) // for the prompt
 //	…
@@ -33,21 +33,22 @@ type Meter struct {
 	closed bool
 }
 
-// Meter returns a meter that takes step tokens of limit at a time. What the lease holds already is not the stream's: acquire what
-// is used before the stream begins, such as a prompt. The step must be from 1 to 10^15, and at most the limit's capacity, because a
-// larger one never fits. Small steps waste few tokens while the stream runs; each is a write. If the step is invalid, Add
-// returns a *ValidationError. The meter of a nil lease, or of one by PolicyAllow, admits everything.
+// Meter returns a meter that takes step tokens of limit at a time. It does not use tokens that the lease holds already, so the
+// acquire need only cover what is used before the stream begins, such as a prompt. The step must be from 1 to 10^15, and at most
+// the limit's capacity, because a larger one never fits. With a small step, the stream holds few tokens that it does not use, but
+// each step is a write. If the step is invalid, Add returns a *ValidationError. The meter of a nil lease, or of a lease that
+// PolicyAllow has granted, admits everything.
 func (lease *Lease) Meter(limit string, step int64) *Meter {
 	return &Meter{lease: lease, limit: limit, step: step}
 }
 
-// Add counts n tokens of the stream. If more tokens were used than were taken, it first takes as many steps as are missing,
-// through the token check, as [Lease.Consume] does in one call. If several steps are more than the limit's capacity, or a step is more
-// than this process may admit by itself under PolicyLocal, it takes no more than is missing. An *ExceededError means that they are not
-// available: cut the stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After any of these
-// errors the n tokens are counted nonetheless, since the model has produced them: Close charges them. Add returns a
-// *ValidationError if the step is invalid or n is not from 0 to 10^15, ErrOutOfRange if the stream would have more than 10^15 tokens,
-// and ErrLeaseClosed after Close; then it counts nothing.
+// Add counts n tokens of the stream. If the stream has then used more than was taken for it, Add takes as many steps as are missing,
+// by one [Lease.Consume], which checks them. It takes no more than is missing if several steps are more than the limit's capacity,
+// or if a step is more than this process may admit by itself under PolicyLocal. An *ExceededError means that the tokens are not
+// available: cut the stream. Other errors are those of Consume; then the stream may go on, because the next Add tries again. After
+// any of these errors the n tokens are counted nonetheless, since the model has produced them: Close charges them. Add counts
+// nothing if it returns a *ValidationError for an invalid step or an n that is not from 0 to 10^15, ErrOutOfRange because the
+// stream would have more than 10^15 tokens, or ErrLeaseClosed after Close.
 func (m *Meter) Add(ctx context.Context, n int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // Options configure a limiter. The zero value of each field is its default; nil options are all defaults.
 type Options struct {
 	Namespace       string           // default "default"; others must be registered
-	CreateNamespace bool             // register Namespace at first use where it is missing
+	CreateNamespace bool             // register Namespace at first use if it is missing
 	OnUnavailable   Policy           // default: what is stored for the system, else PolicyBlock
 	LocalShare      float64          // the part of each limit that this process may admit by itself under PolicyLocal, which needs it: in (0, 1]; nine decimals count. N processes with the share 1/N admit about the whole limit
 	Timeout         time.Duration    // budget of one operation on the store, default 1 s; < 0: unlimited. At most 4/5 of what the context has left
@@ -27,7 +27,7 @@ type Options struct {
 	MaxReserve      time.Duration    // how far ahead Wait reserves tokens, at most 1 h, default 1 min; < 0: not at all. See Limiter.Wait
 	CacheSize       int              // buckets remembered, default 100,000; < 0: one
 	Prefetch        *PrefetchOptions // tokens of hot buckets are bought in advance; default nil, exact mode
-	Principal       string           // who audit events name, default none
+	Principal       string           // whom audit events name as the author of a change, default none
 	Observer        Observer         // default none
 	Logger          *slog.Logger     // default slog.Default()
 
@@ -42,8 +42,8 @@ type Options struct {
 // loses at most four fifths of what it admitted in the last MaxAge. Stores without I/O ignore it. Zero values are defaults.
 type PrefetchOptions struct {
 	Target   time.Duration // how long the tokens that one write buys last, default 100 ms; at most MaxAge/10
-	MaxAge   time.Duration // bounds what may be admitted beyond a limit, default 1 s, at least that
-	MaxShare float64       // of a bucket's tokens that one write buys where other processes buy, too: default 0.1, in (0, 1]
+	MaxAge   time.Duration // bounds what may be admitted beyond a limit, at least 1 s, which is the default
+	MaxShare float64       // the largest part of a bucket's tokens that one write buys if other processes buy, too: in (0, 1], default 0.1
 }
 
 // check returns a *ValidationError for values out of range.

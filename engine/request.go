@@ -14,9 +14,9 @@ type Tokens map[string]int64
 type Request struct {
 	Entity        string  // 1 to 256 bytes of valid UTF-8 without control characters; need not be created
 	Resource      string  // 1 to 128 bytes: letters, digits and _.-:/, beginning with a letter or digit
-	Consume       Tokens  // not empty; of the bucket's other limits 0 tokens are asked, which only debt denies
-	Limits        []Limit // used where nothing is stored for the entity and resource at any level
-	Override      []Limit // beats what is stored
+	Consume       Tokens  // not empty; a limit that it does not name is asked for 0 tokens, and denies only while it is in debt
+	Limits        []Limit // used if no limits are stored for the entity and resource at any level
+	Override      []Limit // used in place of stored limits
 	OnUnavailable Policy  // PolicyDefault: the limiter's
 
 	leases       bool  // its caller gets a lease
@@ -49,7 +49,7 @@ func (p Policy) String() string { return changes.Policy(p).String() }
 // MarshalText returns the policy's name, as String does.
 func (p Policy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText sets the policy that has a name, so that flags and files of configuration can have one. *ValidationError.
+// UnmarshalText sets the policy by its name, for flags and files of configuration. It returns a *ValidationError for other texts.
 func (p *Policy) UnmarshalText(name []byte) error {
 	for _, named := range []Policy{PolicyDefault, PolicyBlock, PolicyAllow, PolicyLocal} {
 		if named.String() == string(name) {

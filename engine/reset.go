@@ -13,7 +13,7 @@ import (
 // ResetBucket fills the bucket of an entity and a resource: all of its limits become full. Buckets of parents stay as they
 // are. The counters of used tokens stay, and leases that are open no longer refund to the bucket. If there is no bucket,
 // nothing is written, because that means full. Writers of a busy bucket cannot prevent a reset; after 32 other resets in a
-// row it returns ErrContention. *ValidationError. Audited as bucket_reset, with the bucket as it was last read before.
+// row it returns ErrContention, and for bad input a *ValidationError. Audited as bucket_reset, with the bucket as last read.
 func (l *Limiter) ResetBucket(ctx context.Context, entity, resource string) error {
 	if err := checkBucket(entity, resource); err != nil {
 		return err

@@ -54,7 +54,7 @@ func (s *Setting) SameContent(o *Setting) bool {
 }
 
 // Settings reads any number of settings and returns them in the order of the ids; Exists is false for those that are not
-// stored. They are not a snapshot: each is read at a moment of its own. *ValidationError.
+// stored. They are not a snapshot: each is read at a moment of its own. It returns a *ValidationError for bad input.
 func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, error) {
 	internal := make([]changes.ID, len(ids))
 	for i, id := range ids {
@@ -73,7 +73,7 @@ func (l *Limiter) Settings(ctx context.Context, ids []SettingID) ([]Setting, err
 	return converted(all, settingFrom), nil
 }
 
-// ManagedSettings reads all settings that a manifest manages, in the order of [SettingID.Compare]. *ValidationError.
+// ManagedSettings reads the settings that a manifest manages, ordered by [SettingID.Compare], or returns a *ValidationError.
 func (l *Limiter) ManagedSettings(ctx context.Context, manifest string) ([]Setting, error) {
 	if err := CheckManifest(manifest); err != nil {
 		return nil, err

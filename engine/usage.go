@@ -53,7 +53,7 @@ type UsageSummary struct {
 // Usage lists usage snapshots by the start of their window; those with the same start by resource if Entity is set, and by
 // entity otherwise. The aggregator writes the snapshots, in AWS some seconds after the use. Without an aggregator there are
 // none. Without Entity they come from an index that lags, so a snapshot that was written a moment ago may be missing.
-// *ValidationError.
+// It returns a *ValidationError for bad input.
 func (l *Limiter) Usage(ctx context.Context, q UsageQuery) (UsagePage, error) {
 	if err := q.check(); err != nil {
 		return UsagePage{}, err
