@@ -35,9 +35,9 @@ var (
 	// record. It was certainly not applied, its conditions were not checked, and the caller sends it again at once. The
 	// limiter gives up after 32 attempts, so a store that loses races often first tries again by itself.
 	ErrContention = errors.New("backend: lost a race with another write")
-	// ErrThrottled reports a write to a record that is written more often than the store can. It was certainly not applied.
-	// It is no outage: the limiter denies the request, and no policy lets it through.
-	ErrThrottled = errors.New("backend: the record is written more often than the store can")
+	// ErrThrottled reports a write to a record that is written more often than the store allows. It was certainly not applied.
+	// It is not an outage: the limiter denies the request, and no policy admits it.
+	ErrThrottled = errors.New("backend: the record is written more often than the store allows")
 )
 
 // ErrConflict is matched by every [ConflictError].

@@ -80,7 +80,7 @@ func (c *Charge) RecallOrFull() {
 	c.State.lock.Unlock()
 }
 
-// throttledDenial is how long a bucket denies that is written more often than the store can.
+// throttledDenial is how long a bucket denies that is written more often than the store allows.
 const throttledDenial = time.Second
 
 // throttled makes a denial of the error of a write that the store has throttled because its bucket is too hot: that is no
