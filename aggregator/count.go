@@ -29,7 +29,8 @@ const (
 // Count returns a store that aggregates the usage of store, which must be used by this process only: memory or bbolt, opened with
 // Options.Feed. It aggregates every thousand changes in the background, and all acknowledged changes, including those of an
 // earlier process that crashed, when usage is listed and in Close. Close also closes store. Use the result in place of store;
-// nothing else may consume the changes of store. Count returns [ErrNoFeed] if store does not keep its changes, and [ErrOptions].
+// nothing else may consume the changes of store. Count returns [ErrNoFeed] if store does not keep its changes, and [ErrOptions] if an
+// option is invalid.
 func Count(store backend.Backend, o *Options) (Counted, error) {
 	if store == nil {
 		return nil, invalidOption("the store must not be nil")

@@ -43,7 +43,7 @@ type WrapOptions struct {
 //	})
 //
 // The store that it returns has the powers of inner: Max, Feed, Sweep, Scan and ClockAhead. It has none of the
-// properties, unless the options set them: a wrapper that waits makes a store with I/O of one without, and the
+// properties, unless the options set them: a wrapper that waits turns a store without I/O into one with I/O, and the
 // limiter then needs deadlines. Closing it closes inner.
 func Wrap(inner Backend, o *WrapOptions) Backend {
 	w := &wrapped{inner: inner}

@@ -73,7 +73,7 @@ var outcomes = []outcome{
 // see [Run]. Stories that need a capability which the store does not have say so in the log and prove nothing.
 func RunEngine(t *testing.T, open Open) { runEngine(t, open, false) }
 
-// RunEngineBriefly is RunEngine for stores of which a call takes milliseconds: it runs all stories, and makes fewer calls in
+// RunEngineBriefly is RunEngine for stores whose calls take milliseconds: it runs all stories, and makes fewer calls in
 // the long ones.
 func RunEngineBriefly(t *testing.T, open Open) { runEngine(t, open, true) }
 

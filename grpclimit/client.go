@@ -24,7 +24,7 @@ type ClientOptions struct {
 	// Settle may adjust the lease of a unary call that succeeded to what was used, by the reply. Default: nothing is adjusted.
 	Settle func(lease *engine.Lease, reply any)
 
-	Limits []engine.Limit // used where no limits are stored, default none
+	Limits []engine.Limit // used if no limits are stored, default none
 
 	// MaxWait is how long a call may wait in all: for tokens, and for the server's RetryInfo. Default 30 s; < 0: not at all.
 	MaxWait time.Duration
@@ -78,7 +78,7 @@ type client struct {
 // server answers RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo, it waits as long as that says and sends the call again, with
 // new tokens; if RetryInfo is longer than what is left of MaxWait or of the call's context, the caller gets the server's answer.
 //
-// If the tokens would come too late, of the first sending or of a later one, the error is an *engine.ExceededError; if the context
+// If the tokens of a sending, the first or a later one, would come too late, the error is an *engine.ExceededError; if the context
 // ends before, it is gRPC's status for that. What was sent stays charged, whatever the outcome.
 func UnaryClientInterceptor(limiter *engine.Limiter, o *ClientOptions) grpc.UnaryClientInterceptor {
 	c := &client{limiter, o.withDefaults()}

@@ -28,7 +28,7 @@ type Options struct {
 	// Default: one token of limit "rpm".
 	Cost func(ctx context.Context, method string, request any) (engine.Tokens, error)
 
-	Limits []engine.Limit // used where no limits are stored, default none
+	Limits []engine.Limit // used if no limits are stored, default none
 
 	// Logger gets errors that are the program's, such as a resource without limits, and leases that were not settled: at most one of
 	// each kind a second, with the number that was omitted. Default: slog.Default().

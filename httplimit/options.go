@@ -25,7 +25,7 @@ type Options struct {
 	// not limited. An error is answered with status 400. Default: one token of limit "rpm".
 	Cost func(*http.Request) (engine.Tokens, error)
 
-	// Limits are used where no limits are stored. Default: none.
+	// Limits are used if no limits are stored. Default: none.
 	Limits []engine.Limit
 
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For is believed. The client is the last address in it that

@@ -25,7 +25,7 @@ type TransportOptions struct {
 	// fails the request. Default: one token of limit "rpm".
 	Cost func(*http.Request) (engine.Tokens, error)
 
-	Limits []engine.Limit // used where no limits are stored, default none
+	Limits []engine.Limit // used if no limits are stored, default none
 
 	// MaxWait is how long a request may wait in all: for tokens, and for Retry-After. Default 30 s; < 0: not at all.
 	MaxWait time.Duration
@@ -95,9 +95,9 @@ func hostOf(r *http.Request) string {
 // It does so only for a request whose body can be sent again (it has none, or GetBody) and that is idempotent or has GetBody.
 // If Retry-After is longer than what is left of MaxWait or of the request's context, the response is returned as it is.
 //
-// If the tokens would come too late, of the first sending or of a later one, the error is an *engine.ExceededError; other errors
-// are those of [engine.Limiter.Wait]. What was sent stays charged, whatever the outcome. To adjust it to what was used, find the
-// lease in the response's request, before the body is closed, which commits the lease:
+// If the tokens of a sending, the first or a later one, would come too late, the error is an *engine.ExceededError; other errors are
+// those of [engine.Limiter.Wait]. What was sent stays charged, whatever the outcome. To adjust the charge to what was used, find
+// the lease in the response's request before the body is closed, because that commits the lease:
 //
 //	httplimit.Lease(response.Request.Context()).Adjust(engine.Tokens{"tpm": used - estimate})
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {

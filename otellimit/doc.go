@@ -20,8 +20,8 @@
 //	zae_limiter.store.units          {unit}      call, error.type: read and write units, as the store bills them
 //
 // All but the histograms are counters; active_leases also counts down. So that Prometheus sees the first event, events are there
-// with 0 from the start, degraded from the first admission of a resource, and refunds.lost from the first admission that takes of a
-// limit. The share of admissions from memory is how well prefetch works. The values of attributes:
+// with 0 from the start, degraded from the first admission of a resource, and refunds.lost from the first admission that takes
+// tokens of a limit. The share of admissions from memory shows how well prefetch works. The values of attributes:
 //
 //	outcome     admitted or denied
 //	result      committed or rolled_back

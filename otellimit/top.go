@@ -20,7 +20,7 @@ const (
 // Top returns a function for Options.Entity that returns the id of an entity if it is one of the k busiest of the last hours, and
 // "_other" if not. Which ids these are is found out after every 1,024 events, so that the first ones are all "_other". An id that is
 // no longer one of them is returned for another hour. At most 4·k ids are returned at a time, so that the number of time series is
-// bounded. k is at least 1; a larger one than 2^27 is 2^27. Safe for concurrent use.
+// bounded. k is at least 1; one above 2^27 counts as 2^27. Safe for concurrent use.
 //
 // Ids are counted by the algorithm Space-Saving (Metwally, Agrawal and El Abbadi 2005): with 10·k counters it finds every id that
 // makes more than one event in 10·k. Ids that make fewer are never among the busiest. Each hour all counts are halved, so that the

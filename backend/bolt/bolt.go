@@ -66,8 +66,8 @@ func Open(path string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Capabilities implements [backend.Backend]. The store knows Max and Scan, Sweep unless it was opened with
-// Options.ReadOnly, and Feed if it was opened with Options.Feed besides.
+// Capabilities implements [backend.Backend]. The store has Max and Scan. Unless it was opened with Options.ReadOnly, it also has
+// Sweep, and Feed with Options.Feed.
 func (s *Store) Capabilities() backend.Capabilities {
 	c := backend.Capabilities{Max: true, Scan: s.Scan}
 	if s.db.IsReadOnly() {
