@@ -26,7 +26,7 @@ MODEL_STEPS  ?= 30000000
 BENCH ?= .
 COUNT ?= 6
 SEED  ?= 1
-OLD   ?= bench/baseline.txt
+OLD   ?= old.bench
 NEW   ?= new.bench
 
 .DEFAULT_GOAL := help
@@ -125,7 +125,7 @@ bench-once: ## run each benchmark once, to see that it works
 	@packages=$$(.ci/testers.sh declare '^Benchmark' ./...) && \
 	go test -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) $$packages | $(VERDICTS)
 
-bench-compare: ## compare OLD=bench/baseline.txt with NEW=new.bench
+bench-compare: ## compare OLD=old.bench with NEW=new.bench
 	$(TOOL) benchstat $(OLD) $(NEW)
 
 bench-peers: ## benchmark other rate limiters beside this one (BENCH, COUNT)

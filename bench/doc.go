@@ -22,12 +22,12 @@
 //
 // Contenders whose names begin with "floor" have no limiter: floor-apply sends the store the very write that a limiter would
 // send, floor-update and floor-batch read and write 16 bytes in a bbolt file of their own. To compare two commits, run on each,
-// and then compare (baseline.txt is such a run, with an environment of its own):
+// and then compare:
 //
 //	go test ./bench -run '^$' -bench . -benchmem -count 6 | tee old.bench
 //	go tool -modfile=tools/go.mod benchstat old.bench new.bench
 //
-// or, shorter, make bench and make bench-compare. To see where the time goes: add -cpuprofile cpu.out to a benchmark, and
+// or, shorter, make bench NEW=old.bench on one, make bench on the other, and make bench-compare. To see where the time goes: add -cpuprofile cpu.out to a benchmark, and
 // go tool pprof -top cpu.out.
 //
 // Every run checks its own workload: admitted and denied add up to what was asked, and the store's records of exactly
