@@ -42,7 +42,7 @@ func (b *Buyer) learn(now int64, w *Write, r *Record, applied bool) (current boo
 		b.endLife()
 	}
 	b.others.count(now, moved)
-	b.seen.known, b.seen.ver, b.seen.born, b.seen.at = true, r.Ver, r.Born, max(b.seen.at, w.sent)
+	b.seen.known, b.seen.ver, b.seen.born, b.seen.at = true, r.Ver, r.Born, min(max(b.seen.at, w.sent), now)
 	copy(b.seen.tats, r.Tats)
 	b.seen.debtUntil = math.MinInt64
 	for i := range b.rates {
@@ -67,9 +67,10 @@ func (b *Buyer) endLife() {
 	clear(b.refund)
 }
 
-// fresh reports whether the last seen record proves denials.
+// fresh reports whether the last seen record proves denials. After a clock has stepped back, it does not.
 func (b *Buyer) fresh(now int64) bool {
-	return b.seen.known && now-b.seen.at <= min(b.age, int64(b.opts.DenialTTL))
+	age, proves := now-b.seen.at, min(b.age, int64(b.opts.DenialTTL))
+	return b.seen.known && -proves <= age && age <= proves
 }
 
 // level is what the record holds of limit i if nobody else has written since it was seen, negative in debt.

@@ -252,3 +252,29 @@ func TestTriesAreOfTheirCallers(t *testing.T) {
 		}
 	}
 }
+
+// TestDenialsAfterAClockStepsBack: after a clock has stepped back, what was seen before proves no denial, or a reset would go unnoticed until the
+// clock has caught up. What is seen then proves denials again.
+func TestDenialsAfterAClockStepsBack(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(100, 1))
+	asked := func(what string, wrote bool, verdict pocket.Verdict) {
+		t.Helper()
+		c := s.ask(90)
+		s.want("a write "+what, len(s.sent) > 0, wrote)
+		for len(s.sent) > 0 {
+			s.answer(5 * time.Millisecond)
+		}
+		s.want("verdict "+what, c.Verdict, verdict)
+	}
+	s.ask(60)
+	s.answer(5 * time.Millisecond)
+	asked("at first", false, pocket.Denied)
+	s.now -= 3600 * sec
+	asked("after the step back", true, pocket.Denied)
+	s.now += 200 * ms
+	asked("a little later", false, pocket.Denied)
+	s.now -= 3600 * sec
+	s.stored.reset()
+	asked("after a reset", true, pocket.Admitted)
+}
