@@ -68,6 +68,9 @@ func (m *Meter) Add(ctx context.Context, n int64) error {
 		return nil
 	}
 	ahead := (missing + m.step - 1) / m.step * m.step
+	if ahead > bucket.MaxAmount { // no request may ask for so much
+		ahead = missing
+	}
 	err := m.lease.Consume(ctx, Tokens{m.limit: ahead})
 	tooMuch := ahead > m.step && errors.Is(err, ErrNeverFits) || errors.Is(err, cascade.ErrBeyondShare)
 	if tooMuch && ahead > missing { // what is missing may fit without the rest of the last step

@@ -103,6 +103,22 @@ func TestMeterOfLargePieces(t *testing.T) {
 	l.AssertCharged("a", "r", charged(100+1_701))
 }
 
+// Whole steps that are more than a request may ask for are not taken, but what is missing is.
+func TestMeterOfTheLargestPieces(t *testing.T) {
+	l := limitertest.New(t, nil)
+	lease, err := l.Acquire(t.Context(), engine.Request{
+		Entity: "a", Resource: "r", Consume: engine.Tokens{"tpm": 0}, Limits: []engine.Limit{engine.PerMinute("tpm", 1e15)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	meter := lease.Meter("tpm", 6e14)
+	if err := meter.Add(t.Context(), 9e14); err != nil {
+		t.Error(err)
+	}
+	l.AssertCharged("a", "r", engine.Tokens{"tpm": 9e14})
+}
+
 // localLease holds 100 tokens of a local bucket that has 500 when it is full.
 func localLease(t *testing.T) *engine.Lease {
 	t.Helper()
