@@ -33,6 +33,21 @@ func TestLeaseConsumedPending(t *testing.T) {
 	equal(t, "committed", lease.Consumed(), engine.Tokens{"a": 0, "b": 4})
 }
 
+// TestLeaseOfManyTokens: a lease that has consumed more than it may be adjusted to can be adjusted downwards, and refunded.
+func TestLeaseOfManyTokens(t *testing.T) {
+	w, most := newWorld(t), int64(1e15)
+	r := ask(most, engine.PerSecond("a", most))
+	lease := mustAcquire(t, w.Limiter, r)
+	for range 11 {
+		w.pass(time.Second)
+		must(t, lease.Consume(t.Context(), engine.Tokens{"a": most}))
+	}
+	wants(t, "one more", lease.Adjust(engine.Tokens{"a": 1}), engine.ErrOutOfRange)
+	must(t, lease.Adjust(engine.Tokens{"a": -most}))
+	must(t, lease.Release(t.Context(), engine.Tokens{"a": most}))
+	equal(t, "consumed", lease.Consumed(), engine.Tokens{"a": 10 * most})
+}
+
 // TestLeaseOfLaterLimits: limits that are stored for the entity after an acquire, which charged its parent only, are the
 // lease's from the first Consume on. It asked for none of them.
 func TestLeaseOfLaterLimits(t *testing.T) {

@@ -64,7 +64,7 @@ func (p *Part) adjust(name string, n int64) {
 // ExceedsDebt reports whether n more tokens of the i-th limit would lead beyond the range of debt.
 func (p *Part) ExceedsDebt(i int, n int64) bool {
 	a := p.at(i)
-	return n > bucket.MaxDebt || p.Left(i)-a.void+n > bucket.MaxDebt || a.pending+n > bucket.MaxDebt
+	return n > 0 && (n > bucket.MaxDebt || p.Left(i)-a.void+n > bucket.MaxDebt || a.pending+n > bucket.MaxDebt)
 }
 
 // Limit is the i-th required limit as it was right after the acquire.
