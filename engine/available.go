@@ -34,6 +34,7 @@ func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Durat
 	}
 	a := l.begin(&r)
 	defer l.release(a)
+	a.Inspects = true
 	if err := l.inspect(ctx, a); err != nil {
 		return 0, store.Failure(ctx, err)
 	}

@@ -45,6 +45,7 @@ func TestPrefetch(t *testing.T) {
 	inFleet(t, "OldLife", 4, prefetchOldLife, engine.PerDay("rps", 50_000))
 	inFleet(t, "Idle", 1, prefetchIdle, rps)
 	inFleet(t, "Parents", 4, prefetchParents, rps)
+	inFleet(t, "TimeUntilAvailable", 1, prefetchTimeUntil, rps)
 }
 
 // prefetchOne: 1,000 acquires a second in one process, of a limit that is not reached.
@@ -267,6 +268,34 @@ func prefetchParents(f *fleet) {
 	}
 	f.withinBound(time.Second)
 	f.settle()
+}
+
+// prefetchTimeUntil: what is in the pocket is there for whoever asks when his request would be admitted.
+func prefetchTimeUntil(f *fleet) {
+	l, q, ctx := f.limiters[0], f.request(), context.Background()
+	f.run(900, 3*time.Second)
+	for n := int64(1); ; n = n%60 + 1 {
+		q.Consume = tokens("rps", n)
+		wait, err := l.TimeUntilAvailable(ctx, q)
+		if err != nil {
+			f.Fatal(err)
+		}
+		d, err := l.Allow(ctx, q)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if d.Allowed && wait != 0 {
+			f.Errorf("%d tokens that are admitted were said to be so in %v", n, wait)
+		}
+		if !d.Allowed && n == 1 {
+			break
+		}
+	}
+	q.Consume = tokens("rps", 1001)
+	if _, err := l.TimeUntilAvailable(ctx, q); !errors.Is(err, engine.ErrNeverFits) {
+		f.Errorf("more than the capacity: %v", err)
+	}
+	f.close()
 }
 
 // TestPrefetchOfAnUnseenBucket: a lease that took nothing of a bucket without a record does not know which life it charges later.

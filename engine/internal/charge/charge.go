@@ -24,7 +24,7 @@ type Attempt struct {
 	Pinned          *limitset.Set    // limits that an earlier acquire has brought, used instead of Limits and Override; nil: none
 	PinnedOverrides bool             // Pinned beats what is stored
 	Within          bool             // by Lease.Consume: it does not count as a new acquire
-	Inspects        bool             // asks for no tokens: Consume may be empty
+	Inspects        bool             // only asks what is there: Consume may be empty
 	Admitted        bool             // its decision: all charges are applied, or nothing was asked for
 
 	budget    context.Context // of all that it does with the store, nil: not made yet

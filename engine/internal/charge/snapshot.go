@@ -40,7 +40,8 @@ func (s *Snapshot) Add() *LimitState {
 // Limits are all limits that were kept, in order. The first few are in the first slice.
 func (s *Snapshot) Limits() [2][]LimitState { return [...][]LimitState{s.few[:s.n], s.more} }
 
-// Fill keeps the limits that the charge requires, and those that others brought if they block it.
+// Fill keeps the limits that the charge requires, and those that others brought if they block it. An attempt that inspects counts what
+// this process has bought in advance as there.
 func (k *Charger) Fill(c *Charge, s *Snapshot) (wait time.Duration, fits bool, err error) {
 	set, tats, to, err := k.Observed(c)
 	if err != nil {
@@ -50,15 +51,21 @@ func (k *Charger) Fill(c *Charge, s *Snapshot) (wait time.Duration, fits bool, e
 	for i := range set.Rates {
 		rate, tat := &set.Rates[i], tats[i]
 		n, required := c.requested(set, i)
+		needed, bought := n, int64(0)
+		if c.attempt.Inspects && k.Prefetch && tat.Seen && set == c.Assumed {
+			if bought = c.PocketOf(i); n <= rate.Capacity() {
+				needed = max(0, n-bought)
+			}
+		}
 		retryAfter := time.Duration(0)
 		if c.Result != Applied {
-			retryAfter, _ = rate.Wait(tat, c.Now, n)
+			retryAfter, _ = rate.Wait(tat, c.Now, needed)
 		}
 		if n > 0 {
 			retryAfter = max(retryAfter, c.Pause)
 		}
-		if c.attempt.Inspects && k.Prefetch && tat.Seen && set == c.Assumed {
-			tat.At = tat.At.Sub(rate.Cost(c.PocketOf(i)))
+		if bought > 0 {
+			tat.At = tat.At.Sub(rate.Cost(bought))
 		}
 		exceeded := retryAfter > 0
 		if !required && !exceeded {
