@@ -23,6 +23,7 @@ var localLeases = stories{
 	{"Reset", localReset},
 	{"LostReplies", localLostReplies},
 	{"OtherLimits", localOtherLimits},
+	{"OthersBring", localOthersBring},
 	{"LimitsChanged", localLimitsChanged},
 	{"PresentDeficit", localPresentDeficit},
 	{"CloseWithDebt", localCloseWithDebt},
@@ -190,6 +191,20 @@ func localOtherLimits(r *story) {
 	r.must(l.Close())
 	r.wantCounted("after the outage", "a:3 b:3 c:1", 3)
 	r.wantLeft(r.limiter(), "after the outage", "a:97 b:97", a, b)
+}
+
+// localOthersBring: callers bring different limits of one bucket. What is owed of those that the last one has not brought is written
+// back, too.
+func localOthersBring(r *story) {
+	a, b := stored("a", 100), stored("b", 100)
+	l := r.limiter(locally(.5))
+	r.down()
+	r.mustAcquire(l, request(tokens("a", 2), a))
+	r.mustAcquire(l, request(tokens("b", 3), b))
+	r.up()
+	r.must(l.Close())
+	r.wantCounted("after the outage", "a:2 b:3", 2)
+	r.wantLeft(r.limiter(), "after the outage", "a:98 b:97", a, b)
 }
 
 // localLimitsChanged: limits that change during the outage count for the local bucket when this process learns of them, and its

@@ -114,12 +114,12 @@ func (b *Buckets) Settle(now int64, id ID, configured, limits *limitset.Set, del
 		s.adopt(now, configured, limits)
 	}
 	for name, n := range delta {
-		if a := s.account(name, limits); a != nil && a.exceedsDebt(now, n) {
+		if a := s.account(name, configured, limits); a != nil && a.exceedsDebt(now, n) {
 			return name, b.putLocked(now, s)
 		}
 	}
 	for name, n := range delta {
-		if a := s.account(name, limits); a != nil {
+		if a := s.account(name, configured, limits); a != nil {
 			a.settle(now, n)
 		}
 	}

@@ -1,15 +1,18 @@
 package local
 
 import (
+	"slices"
+
 	"github.com/zeroae/zae-limiter-go/backend/num"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
 // Owed is what a local bucket owes to the store's: a write-back.
 type Owed struct {
 	ID
-	Configured *limitset.Set // the limits by which the bucket was judged last
+	Configured *limitset.Set // the limits by which the bucket was judged last, and others that requests have brought, if some of them is owed
 	Items      []Item
 	Acquired   int64
 	Born       num.Int // the life of the record that Held and refunds are of; Done takes the one that was written
@@ -25,6 +28,7 @@ type Item struct {
 	Due  int64 // what the bucket is charged, without the token check; below zero for a refund
 	Held int64 // what write-backs have charged and not refunded; Done takes what it is then
 
+	term *schema.Term
 	rate bucket.Rate
 }
 
@@ -49,7 +53,7 @@ func (b *Buckets) Next(now int64) *Owed {
 
 // takeOwed takes out what is owed.
 func (s *state) takeOwed(now int64) *Owed {
-	o := &Owed{ID: s.id, Configured: s.configured, Acquired: s.acquired, Born: s.born, state: s}
+	o := &Owed{ID: s.id, Configured: s.limitsOwed(), Acquired: s.acquired, Born: s.born, state: s}
 	s.acquired = 0
 	for i := range s.accounts {
 		a := &s.accounts[i]
@@ -60,10 +64,29 @@ func (s *state) takeOwed(now int64) *Owed {
 		if a.used < 0 {
 			due = -min(-a.used, a.held)
 		}
-		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held, rate: a.rate})
+		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held, term: a.term, rate: a.rate})
 		a.used = 0
 	}
 	return o
+}
+
+// limitsOwed are the limits by which the bucket was judged last. If requests have brought them, other requests may have brought others:
+// those of which something is owed are there, too, as far as there is room.
+func (s *state) limitsOwed() *limitset.Set {
+	set := s.configured
+	if !set.Terms[0].Brought {
+		return set
+	}
+	terms := slices.Clone(set.Terms)
+	for i := range s.accounts {
+		if a := &s.accounts[i]; a.used != 0 && a.term.Brought && set.Index(a.name) < 0 && len(terms) < schema.MaxLimits {
+			terms = append(terms, *a.term)
+		}
+	}
+	if len(terms) == len(set.Terms) {
+		return set
+	}
+	return limitset.New(terms)
 }
 
 // Done says that a write-back is made. start is that of Take.
@@ -96,7 +119,7 @@ func (b *Buckets) Undo(now int64, o *Owed) (start bool) {
 		i := s.index(item.Name)
 		if i < 0 { // it was full, and not needed any more
 			i = len(s.accounts)
-			s.accounts = append(s.accounts, account{name: item.Name, rate: item.rate, held: item.Held})
+			s.accounts = append(s.accounts, account{name: item.Name, term: item.term, rate: item.rate, held: item.Held})
 		}
 		s.accounts[i].used += item.Used
 	}

@@ -24,6 +24,7 @@ type state struct {
 // account is one limit of a local bucket.
 type account struct {
 	name      string
+	term      *schema.Term // of the bucket in the store
 	rate      bucket.Rate
 	at        bucket.Arrival
 	converted int64 // when the rate changed last, ns since the Unix epoch
@@ -49,6 +50,7 @@ func (s *state) adopt(now int64, configured, limits *limitset.Set) bool {
 		} else {
 			a.rate = limits.Rates[i]
 		}
+		a.term = &configured.Terms[i]
 		a.change(now, &limits.Rates[i])
 	}
 	for i := range s.accounts {
@@ -77,8 +79,8 @@ func (s *state) index(name string) int {
 	return slices.IndexFunc(s.accounts, func(a account) bool { return a.name == name })
 }
 
-// account finds a limit, or makes it if limits has it; nil if not.
-func (s *state) account(name string, limits *limitset.Set) *account {
+// account finds a limit, or makes it if limits, which are a share of configured, have it; nil if not.
+func (s *state) account(name string, configured, limits *limitset.Set) *account {
 	i := s.index(name)
 	if i < 0 {
 		j := limits.Index(name)
@@ -86,7 +88,7 @@ func (s *state) account(name string, limits *limitset.Set) *account {
 			return nil
 		}
 		i = len(s.accounts)
-		s.accounts = append(s.accounts, account{name: name, rate: limits.Rates[j]})
+		s.accounts = append(s.accounts, account{name: name, term: &configured.Terms[j], rate: limits.Rates[j]})
 	}
 	return &s.accounts[i]
 }
