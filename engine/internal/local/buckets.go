@@ -62,8 +62,8 @@ const (
 	Full                    // there is no room for another bucket, or for another limit of one
 )
 
-// Take charges all buckets of a path, or none. acquire says whether it counts as an acquire. If start is true, the caller
-// calls Next until it returns nil, now or later.
+// Take charges all buckets of a path, or none. acquire says whether it counts as an acquire: then it does in each bucket, as in the
+// store, unless it takes nothing of any. If start is true, the caller calls Next until it returns nil, now or later.
 func (b *Buckets) Take(now int64, path []Charge, acquire bool) (v Verdict, start bool) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
@@ -91,9 +91,13 @@ func (b *Buckets) Take(now int64, path []Charge, acquire bool) (v Verdict, start
 			v = Denied
 		}
 	}
+	acquires := int64(0)
+	if acquire && slices.ContainsFunc(path, func(c Charge) bool { return slices.Max(c.Need) > 0 }) {
+		acquires = 1
+	}
 	for i, s := range states {
 		if v == Admitted {
-			s.take(now, path[i].Need, acquire)
+			s.take(now, path[i].Need, acquires)
 		}
 		for j := range path[i].Need {
 			path[i].Tats[j] = s.accounts[j].at

@@ -103,18 +103,14 @@ func (s *state) admits(now int64, need []int64) bool {
 	return true
 }
 
-// take charges what admits has checked.
-func (s *state) take(now int64, need []int64, acquire bool) {
-	takes := false
+// take charges what admits has checked, and counts so many acquires.
+func (s *state) take(now int64, need []int64, acquires int64) {
 	for i, n := range need {
 		if n > 0 {
 			s.accounts[i].settle(now, n)
-			takes = true
 		}
 	}
-	if acquire && takes {
-		s.acquired++
-	}
+	s.acquired += acquires
 }
 
 // exceedsDebt reports whether a charge of n tokens would get beyond the range of debt.
