@@ -173,9 +173,10 @@ func (b *Buyer) countDemand(now int64, c *Caller) {
 	}
 }
 
-// inPocket reports whether the pocket can serve the request. A limit in debt blocks every request of its bucket.
+// inPocket reports whether the pocket can serve the request. A limit in debt blocks every request of its bucket, also one that asks
+// nothing of it: so no pocket serves before the record is known.
 func (b *Buyer) inPocket(now int64, need Tokens) bool {
-	if now < b.seen.debtUntil {
+	if !b.seen.known || now < b.seen.debtUntil {
 		return false
 	}
 	return b.pocket.covers(need) || b.fillPocket(need)

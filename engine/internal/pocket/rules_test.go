@@ -361,3 +361,18 @@ func TestOrder(t *testing.T) {
 	s.ask(500, 0)
 	s.want("verdict behind one that waits", s.ask(0, 1).Verdict, pocket.Pending)
 }
+
+// TestUnknownRecord: a request that asks nothing of the bucket is not admitted before the record is known, which may be in debt.
+func TestUnknownRecord(t *testing.T) {
+	t.Parallel()
+	for take, want := range map[int64]pocket.Verdict{0: pocket.Admitted, 101: pocket.Denied} {
+		s := newStand(t, prefetch, perSecond(100, 1))
+		s.stored.take(&s.stored.rates[0], s.now, take) // by another process
+		c := s.ask(0)
+		s.want("verdict at first", c.Verdict, pocket.Pending)
+		for len(s.sent) > 0 {
+			s.answer(time.Millisecond)
+		}
+		s.want("verdict", c.Verdict, want)
+	}
+}
