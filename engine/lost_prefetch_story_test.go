@@ -26,7 +26,33 @@ func TestLostWithPrefetch(t *testing.T) {
 			r.settleAlong(conformance.LoseReply, 0, 926)
 			r.settleAlong(conformance.LoseRequest, 4, 922)
 		}},
+		{"Retired", lostWithItsDesk},
 	}, true)
+}
+
+// lostWithItsDesk: the write that settles a lease finds that other limits count, and the next one, under these, cannot be made. The
+// observer hears of the correction that is not counted.
+func lostWithItsDesk(r *story) {
+	r.virtually(func(r *story) {
+		l, q := r.prefetching(), request(tokens("a", 10))
+		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 1000)}))
+		lease := r.mustAcquire(l, q)
+		r.mustAcquire(l, q)
+		r.wait(budget)
+		r.must(r.limiter().SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 2000)}))
+		r.must(lease.Adjust(tokens("a", 5)))
+		r.must(lease.Commit(context.Background()))
+		r.plan(conformance.Pass, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail)
+		r.wait(2 * budget)
+		r.faults.SetPlan(nil)
+		var heard int64
+		for _, e := range r.events.of(engine.EventUsageLost) {
+			heard += e.Tokens["a"]
+		}
+		if heard != 5 {
+			r.Errorf("the observer heard of %d tokens, not of 5", heard)
+		}
+	})
 }
 
 // settleAlong lets the write of an acquire carry the refund of a lease, and go as act says. The observer must hear of so many

@@ -73,6 +73,21 @@ func (p *Part) Limit(i int) charge.LimitState {
 	return charge.LimitState{ID: &p.state.ID, Set: p.Required, Arrival: left, Requested: p.at(i).asked, Index: uint8(i)}
 }
 
+// usage is what the part adds to the counters of usage, by name. What lowers them is left out.
+func (p *Part) usage() map[string]int64 {
+	used := map[string]int64{}
+	for i := range p.Size() {
+		n := p.due(i)
+		if o := p.owed(); o != nil {
+			n = o.Used[i]
+		}
+		if n > 0 {
+			used[p.Name(i)] = n
+		}
+	}
+	return used
+}
+
 // retracts is how many acquires shall no longer be counted.
 func (p *Part) retracts() int64 {
 	if p.rare == nil {

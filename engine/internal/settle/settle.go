@@ -98,8 +98,12 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 func (s *Settler) SettleAside(ctx context.Context, p *Part) {
 	inner, cancel := s.Store.LastBudget(ctx)
 	defer cancel()
+	used := p.usage()
 	if err := s.settleDirectly(inner, p, s.Now()); err != nil {
 		s.Lose(p, err)
+		if len(used) > 0 {
+			s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: used, Err: err})
+		}
 	}
 }
 
