@@ -194,40 +194,6 @@ func localOtherLimits(r *story) {
 	r.wantLeft(r.limiter(), "after the outage", "a:97 b:97", a, b)
 }
 
-// localOthersBring: callers bring different limits of one bucket. What is owed of those that the last one has not brought is written
-// back, too.
-func localOthersBring(r *story) {
-	a, b := stored("a", 100), stored("b", 100)
-	l := r.limiter(locally(.5))
-	r.down()
-	r.mustAcquire(l, request(tokens("a", 2), a))
-	r.mustAcquire(l, request(tokens("b", 3), b))
-	r.up()
-	r.must(l.Close())
-	r.wantCounted("after the outage", "a:2 b:3", 2)
-	r.wantLeft(r.limiter(), "after the outage", "a:98 b:97", a, b)
-}
-
-// localAcquiresOfParents: an acquire counts in all buckets of its path, as in the store, also in one of which it takes nothing.
-func localAcquiresOfParents(r *story) {
-	l := r.limiter(locally(.5))
-	r.family(l, 2)
-	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("b", 100)}))
-	q := request(tokens("b", 1))
-	r.mustAcquire(l, q)
-	r.down()
-	r.mustAcquire(l, q)
-	r.mustAcquire(l, request(tokens("b", 0)))
-	r.up()
-	r.must(l.Close())
-	for _, entity := range []string{user, "parent-1"} {
-		all, err := r.limiter().BucketStates(r.Context(), []engine.BucketName{{Entity: entity, Resource: api}})
-		if r.must(err); len(all) != 1 || all[0].Acquires != 2 {
-			r.Errorf("%s: %+v, not 2 acquires", entity, all)
-		}
-	}
-}
-
 // localLimitsChanged: limits that change during the outage count for the local bucket when this process learns of them, and its
 // deficit is kept.
 func localLimitsChanged(r *story) {

@@ -70,13 +70,10 @@ func (s *state) takeOwed(now int64) *Owed {
 	return o
 }
 
-// limitsOwed are the limits by which the bucket was judged last. If requests have brought them, other requests may have brought others:
-// those of which something is owed are there, too, as far as there is room.
+// limitsOwed are the limits by which the bucket was judged last. Other requests may have brought others: those of which something is
+// owed are there, too, as far as there is room.
 func (s *state) limitsOwed() *limitset.Set {
 	set := s.configured
-	if !set.Terms[0].Brought {
-		return set
-	}
 	terms := slices.Clone(set.Terms)
 	for i := range s.accounts {
 		if a := &s.accounts[i]; a.used != 0 && a.term.Brought && set.Index(a.name) < 0 && len(terms) < schema.MaxLimits {

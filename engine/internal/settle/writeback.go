@@ -12,6 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/local"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
+	"github.com/zeroae/zae-limiter-go/engine/schema"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -125,7 +126,7 @@ func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 		o.Tag = p
 	}
 	if p.unsure() == nil && !w.hasSeen(p) {
-		if err := w.Convert(ctx, o.Entity, o.Resource, broughtBy(o.Configured)); err != nil {
+		if err := w.convert(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -167,12 +168,21 @@ func (w *WriteBack) hasSeen(p *Part) bool {
 	return true
 }
 
-// broughtBy returns the limits if requests bring them, nil if they are stored.
-func broughtBy(set *limitset.Set) *limitset.Set {
-	if len(set.Terms) > 0 && set.Terms[0].Brought {
-		return set
+// convert brings the bucket to the limits that are stored for it, if some of those that are owed are, and then to those that requests
+// have brought.
+func (w *WriteBack) convert(ctx context.Context, o *local.Owed) error {
+	var brought []schema.Term
+	for _, t := range o.Configured.Terms {
+		if t.Brought {
+			brought = append(brought, t)
+		}
 	}
-	return nil
+	if len(brought) < len(o.Configured.Terms) {
+		if err := w.Convert(ctx, o.Entity, o.Resource, nil); err != nil || len(brought) == 0 {
+			return err
+		}
+	}
+	return w.Convert(ctx, o.Entity, o.Resource, limitset.New(brought))
 }
 
 // SettleLocal settles a part of a lease that was granted by a local bucket. It does no I/O.
