@@ -1,6 +1,13 @@
 package engine_test
 
-import "github.com/zeroae/zae-limiter-go/engine"
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/engine"
+)
 
 // localOthersBring: callers bring different limits of one bucket. What is owed of those that the last one has not brought is written
 // back, too, whether or not limits are stored.
@@ -44,4 +51,32 @@ func localAcquiresOfParents(r *story) {
 			r.Errorf("%s: %+v, not 2 acquires", entity, all)
 		}
 	}
+}
+
+// TestLocalMeetsAnother: while a process writes back to a bucket that has no record, another one makes the record, under limits of its
+// own.
+func TestLocalMeetsAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, down, met := newWorld(t), true, false
+		q, other := ask(2, engine.PerDay("a", 100)), ask(0, engine.PerDay("b", 100))
+		other.Consume = engine.Tokens{"b": 3}
+		around := func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
+			switch {
+			case down:
+				return backend.ErrUnavailable
+			case c.Method == "Apply" && !met:
+				met = true
+				mustAcquire(t, w.Limiter, other)
+			}
+			return next(ctx)
+		}
+		l := w.limiter(backend.Wrap(w.store, &backend.WrapOptions{Around: around}), &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+		mustAcquire(t, l, q)
+		synctest.Wait()
+		down = false
+		must(t, l.Close())
+		left, err := w.Available(t.Context(), q.Entity, q.Resource, q.Limits[0], other.Limits[0])
+		must(t, err)
+		equal(t, "left", []int64{left[0].Remaining, left[1].Remaining}, []int64{98, 97})
+	})
 }

@@ -125,7 +125,11 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 			return err
 		}
 	}
+	creates := p.born.IsZero() && p.state.LastSet() == nil // as far as is known there is no record
 	for c.Tries = 1; c.Tries <= charge.MostTries; c.Tries++ {
+		if creates && !p.usedIn(c.Assumed) {
+			return errOtherLimits
+		}
 		w := p.takeDue(c)
 		if !w.Charges && !w.Refunds {
 			p.done()
@@ -142,6 +146,18 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 		}
 	}
 	return store.ErrContention
+}
+
+// usedIn reports whether set has every limit of which usage is owed.
+func (p *Part) usedIn(set *limitset.Set) bool {
+	if o := p.owed(); o != nil {
+		for i, n := range o.Used {
+			if n != 0 && set.Index(p.Name(i)) < 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // takeDue puts the amounts that are due on the limits of the record. Those that it has no more are void.

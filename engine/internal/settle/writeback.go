@@ -130,7 +130,10 @@ func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 			return err
 		}
 	}
-	if err := w.settleDirectly(ctx, p, w.Now()); err != nil {
+	switch err := w.settleDirectly(ctx, p, w.Now()); {
+	case errors.Is(err, errOtherLimits): // now the bucket can be converted
+		return w.write(ctx, o)
+	case err != nil:
 		return err
 	}
 	o.Born = p.born
@@ -158,15 +161,7 @@ func partOf(b *charge.State, o *local.Owed) *Part {
 }
 
 // hasSeen reports whether the bucket's record, as it was last seen, has all limits that something is owed of.
-func (w *WriteBack) hasSeen(p *Part) bool {
-	set := w.Current(p.state).LastSet()
-	for i, n := range p.owed().Used {
-		if n != 0 && set.Index(p.Name(i)) < 0 {
-			return false
-		}
-	}
-	return true
-}
+func (w *WriteBack) hasSeen(p *Part) bool { return p.usedIn(w.Current(p.state).LastSet()) }
 
 // convert brings the bucket to the limits that are stored for it, if some of those that are owed are, and then to those that requests
 // have brought.
