@@ -162,6 +162,11 @@ func (b *Buyer) undo(w *Write) {
 		b.lose(w.Refund)
 	}
 	b.charge.add(w.Charge)
+	for i, n := range b.charge { // as in Settle: a full bucket would take the charge only
+		net := min(n, b.refund[i])
+		b.charge[i] -= net
+		b.refund[i] -= net
+	}
 	w.Used.sub(w.need)
 	b.used.add(w.Used)
 	b.acquired += w.Acquired - w.acquires

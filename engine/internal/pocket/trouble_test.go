@@ -278,3 +278,28 @@ func TestDenialsAfterAClockStepsBack(t *testing.T) {
 	s.stored.reset()
 	asked("after a reset", true, pocket.Admitted)
 }
+
+// TestNetAfterAFailure: what a lease gives back while its charge fails is set off against it. In one write for a full bucket the charge
+// would be made, and the refund be lost.
+func TestNetAfterAFailure(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, prefetch, perSecond(1000, 1))
+	s.ask(1)
+	s.answer(time.Millisecond)
+	s.now += sec // full again
+	settle := func(n int64) {
+		s.want("in range", s.Settle(s.now, pocket.Tokens{n}, num.FromInt64(1)), true)
+	}
+	settle(39)
+	for len(s.sent) == 0 {
+		s.tick()
+	}
+	settle(-16)
+	w := s.message().w
+	s.take(s.Failed(s.now, w, true))
+	for len(s.sent) == 0 {
+		s.tick()
+	}
+	s.want("charged", s.sent[0].Charge[0], int64(23))
+	s.want("refunded", s.sent[0].Refund[0], int64(0))
+}
