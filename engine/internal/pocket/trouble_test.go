@@ -279,7 +279,7 @@ func TestDenialsAfterAClockStepsBack(t *testing.T) {
 	asked("after a reset", true, pocket.Admitted)
 }
 
-// TestNetAfterAFailure: what a lease gives back while its charge fails is set off against it. In one write for a full bucket the charge
+// TestNetAfterAFailure: what a lease refunds while its charge fails is set off against it. In one write for a full bucket the charge
 // would be made, and the refund be lost.
 func TestNetAfterAFailure(t *testing.T) {
 	t.Parallel()
