@@ -25,9 +25,8 @@ func (l *Limiter) Available(ctx context.Context, entity, resource string, limits
 	return statusesOf(&s), nil
 }
 
-// TimeUntilAvailable reads how long until the request would be admitted if nobody else came: 0 if it would be now. If it never
-// would, the error is an *ExceededError that is ErrNeverFits, and names the limit. It writes nothing. Its other errors are those of
-// Acquire.
+// TimeUntilAvailable reads how long until the request would be admitted if nobody else came, 0 if it would be now. If it never would,
+// it returns an *ExceededError that is ErrNeverFits. It writes nothing. Its other errors are those of Acquire.
 func (l *Limiter) TimeUntilAvailable(ctx context.Context, r Request) (time.Duration, error) {
 	if err := checkRequest(&r, l.opts.lastPolicy()); err != nil {
 		return 0, err

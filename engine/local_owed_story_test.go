@@ -80,3 +80,32 @@ func TestLocalMeetsAnother(t *testing.T) {
 		equal(t, "left", []int64{left[0].Remaining, left[1].Remaining}, []int64{98, 97})
 	})
 }
+
+// TestLocalLimitGone: usage is owed of a limit that is not stored any more, and the bucket has no record. What is owed of the other
+// limits is written nonetheless.
+func TestLocalLimitGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, down := newWorld(t), true
+		a, b := engine.PerDay("a", 100), engine.PerDay("b", 100)
+		around := func(ctx context.Context, c backend.Call, next func(context.Context) error) error {
+			if down && c.Method == "Apply" {
+				return backend.ErrUnavailable
+			}
+			return next(ctx)
+		}
+		l := w.limiter(backend.Wrap(w.store, &backend.WrapOptions{Around: around}), &engine.Options{OnUnavailable: engine.PolicyLocal, LocalShare: .5})
+		q := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 1, "b": 3}}
+		must(t, w.SetLimits(t.Context(), q.Entity, q.Resource, []engine.Limit{a, b}))
+		mustAcquire(t, l, q)
+		must(t, w.SetLimits(t.Context(), q.Entity, q.Resource, []engine.Limit{a}))
+		must(t, l.Refresh(t.Context()))
+		q.Consume = engine.Tokens{"a": 1}
+		mustAcquire(t, l, q)
+		synctest.Wait()
+		down = false
+		must(t, l.Close())
+		left, err := w.Available(t.Context(), q.Entity, q.Resource)
+		must(t, err)
+		equal(t, "left", left[0].Remaining, 98)
+	})
+}

@@ -164,6 +164,20 @@ func TestRefunds(t *testing.T) {
 	d.want("more than was charged", d.write(), "u in 0: a -50, charged +0")
 }
 
+// TestUndoneRefund: while a refund is under way, the bucket is judged by other limits, and then by the first ones again. If the refund
+// was not made, it is made later.
+func TestUndoneRefund(t *testing.T) {
+	d, set, other := newDesk(t, 1, 10), perMinute(map[string]int64{"a": 600}), perMinute(map[string]int64{"b": 600})
+	d.take(set, 3, "u")
+	d.want("a charge", d.write(), "u in 1: a +3, charged +3")
+	d.settle(set, -3, "u")
+	o := d.Next(d.now)
+	d.take(other, 1, "u")
+	d.take(set, 1, "u")
+	d.Undo(d.now, o)
+	d.want("the refund, with what came later", d.write(), "u in 2: a -2, charged -2 b +1, charged +1")
+}
+
 // TestLife: what was charged to a life of the record that is over is not refunded to another one.
 func TestLife(t *testing.T) {
 	d, set := newDesk(t, 1, 10), perMinute(map[string]int64{"a": 600, "b": 600})

@@ -12,7 +12,7 @@ import (
 // Owed is what a local bucket owes to the store's: a write-back.
 type Owed struct {
 	ID
-	Configured *limitset.Set // the limits by which the bucket was judged last, and others that requests have brought, if some of them is owed
+	Configured *limitset.Set // the limits by which the bucket was judged last, and others of which something is owed
 	Items      []Item
 	Acquired   int64
 	Born       num.Int // the life of the record that Held and refunds are of; Done takes the one that was written
@@ -70,13 +70,13 @@ func (s *state) takeOwed(now int64) *Owed {
 	return o
 }
 
-// limitsOwed are the limits by which the bucket was judged last. Other requests may have brought others: those of which something is
-// owed are there, too, as far as there is room.
+// limitsOwed are the limits by which the bucket was judged last, and those of other requests of which something is owed, as far as there
+// is room: limits that a request has brought, or, if the last one had an Override, that are stored.
 func (s *state) limitsOwed() *limitset.Set {
 	set := s.configured
 	terms := slices.Clone(set.Terms)
 	for i := range s.accounts {
-		if a := &s.accounts[i]; a.used != 0 && a.term.Brought && set.Index(a.name) < 0 && len(terms) < schema.MaxLimits {
+		if a := &s.accounts[i]; a.used != 0 && set.Index(a.name) < 0 && len(terms) < schema.MaxLimits {
 			terms = append(terms, *a.term)
 		}
 	}
@@ -116,9 +116,10 @@ func (b *Buckets) Undo(now int64, o *Owed) (start bool) {
 		i := s.index(item.Name)
 		if i < 0 { // it was full, and not needed any more
 			i = len(s.accounts)
-			s.accounts = append(s.accounts, account{name: item.Name, term: item.term, rate: item.rate, held: item.Held})
+			s.accounts = append(s.accounts, account{name: item.Name, term: item.term, rate: item.rate})
 		}
 		s.accounts[i].used += item.Used
+		s.accounts[i].held = item.Held // the account may have been left out and made again meanwhile
 	}
 	return b.endLocked(now, s)
 }

@@ -5,5 +5,5 @@ import "errors"
 // errAlone tells a settlement that the write for several leases is not, or was not, made for it.
 var errAlone = errors.New("engine: settle alone")
 
-// errOtherLimits tells a write-back that somebody else has made the record meanwhile, under other limits.
-var errOtherLimits = errors.New("engine: the bucket was made under other limits")
+// errOtherLimits tells a write-back that somebody else has made or converted the record meanwhile, to other limits.
+var errOtherLimits = errors.New("engine: the bucket has other limits now")

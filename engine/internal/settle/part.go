@@ -26,8 +26,9 @@ type rare struct {
 	unsure *unsure      // nil: there is none
 	owed   *pocket.Owed // what a retired buyer has left, or a local bucket owes; nil: the part is a lease's
 	// retracts is by how much the refund also lowers the count of acquires: another bucket of their path has denied them.
-	retracts int64
-	local    *limitset.Set // the limits of the bucket in the store, of which required is a share; nil: the part was charged to the store
+	retracts  int64
+	writeBack bool          // a local bucket owes it: the bucket in the store is converted to the limits of which something is owed
+	local     *limitset.Set // the limits of the bucket in the store, of which required is a share; nil: the part was charged to the store
 }
 
 func (p *Part) late() []string {

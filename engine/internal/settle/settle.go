@@ -125,9 +125,9 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 			return err
 		}
 	}
-	creates := p.born.IsZero() && p.state.LastSet() == nil // as far as is known there is no record
+	converted := p.rare != nil && p.rare.writeBack && p.usedIn(c.Assumed)
 	for c.Tries = 1; c.Tries <= charge.MostTries; c.Tries++ {
-		if creates && !p.usedIn(c.Assumed) {
+		if converted && !p.usedIn(c.Assumed) { // not any more
 			return errOtherLimits
 		}
 		w := p.takeDue(c)

@@ -157,6 +157,7 @@ func partOf(b *charge.State, o *local.Owed) *Part {
 		p.at(i).held, p.at(i).pending, used[i] = item.Held, item.Due, item.Used
 	}
 	p.rarely().owed = &pocket.Owed{Used: used, Acquired: o.Acquired, Born: o.Born}
+	p.rare.writeBack = true
 	return p
 }
 
