@@ -22,7 +22,9 @@ import (
 // is each acquire.
 func TestModelLocal(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	const seeds = 300
+	local, lost := 0, 0
+	for seed := range uint64(seeds) {
 		synctest.Test(t, func(t *testing.T) {
 			m := newLocalModel(t, seed)
 			for range 60 {
@@ -32,10 +34,16 @@ func TestModelLocal(t *testing.T) {
 			if t.Failed() {
 				t.Fatalf("seed %d", seed)
 			}
+			if local += m.local; m.lost {
+				lost++
+			}
 		})
 		if t.Failed() {
 			return
 		}
+	}
+	if local < 10*seeds || lost > seeds/10 {
+		t.Errorf("%d acquires were admitted without the store, and %d of %d runs lost something", local, lost, seeds)
 	}
 }
 
@@ -49,9 +57,10 @@ type localModel struct {
 	stored []engine.Limit
 	leases []*modelLease
 
-	lock     sync.Mutex // guards used and lost
+	lock     sync.Mutex // guards used, lost and local
 	used     map[string]int64
 	lost     bool
+	local    int // acquires that were admitted without the store
 	acquires int64
 }
 
@@ -105,6 +114,9 @@ func newLocalModel(t *testing.T, seed uint64) *localModel {
 func (m *localModel) Observe(e engine.Event) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
+	if e.Kind == engine.EventDecision && e.Allowed && e.Degraded {
+		m.local++
+	}
 	for name, n := range e.Tokens {
 		switch e.Kind {
 		case engine.EventUsageLost:
@@ -185,8 +197,9 @@ func (m *localModel) acquire(l *engine.Limiter) {
 // settle adjusts a lease, and commits it, rolls it back, or leaves it open. What fails, because the store is away, is done again in the
 // end.
 func (m *localModel) settle(lease *modelLease) {
-	for name, n := range lease.held {
-		if lease.ended || m.rng.IntN(2) == 0 {
+	for _, name := range []string{"a", "b", "c"} {
+		n := lease.held[name]
+		if n == 0 || lease.ended || m.rng.IntN(2) == 0 {
 			continue
 		}
 		delta := 1 - n + m.rng.Int64N(n+4) // 1 stays at least: a record drops a limit that is full, and what is due of it then is void
