@@ -72,7 +72,7 @@ tests: ## run the tests that `make race` leaves out, with emulators and tools
 
 race: ## run the tests in which goroutines meet, with the race detector
 	@packages=$$(.ci/testers.sh outside $(PLAIN)) && \
-	.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow|^TestModel(Equal|Bound)$$|$(ALONE)' $$packages ./cmd/zae-limiter/internal/load
+	.ci/gotest.sh race -race -shuffle=on -timeout=$(TIMEOUT) -skip '^TestSlow|^TestModel(Equal|Bound|Local)$$|$(ALONE)' $$packages ./cmd/zae-limiter/internal/load
 	@.ci/gotest.sh race-plain -race -shuffle=on -timeout=$(TIMEOUT) -run '$(MEET)' ./cmd/zae-limiter ./stack
 
 dynamodb: ## run the suites on DynamoDB that take too long with the race detector
