@@ -58,7 +58,7 @@ func (l *Limiter) Explain(ctx context.Context, entity, resource string) (Explana
 	var x Explanation
 	for id := entity; id != ""; {
 		if len(x.Path) == cascade.MostPath {
-			return Explanation{}, fmt.Errorf("%w: the path of %s has more than %d entities", ErrCycle, entity, cascade.MostPath)
+			return Explanation{}, cascade.TooLong(entity)
 		}
 		b, err := l.charger.StateAt(&charge.ID{Entity: id, Resource: resource})
 		if err != nil {

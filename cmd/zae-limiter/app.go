@@ -216,20 +216,38 @@ func (a *App) confirm(ctx context.Context, yes Confirm, question string, args ..
 		return errUnconfirmed
 	}
 	fmt.Fprintf(a.Err, "zae-limiter: %s [y/N] ", printable(fmt.Sprintf(question, args...)))
-	answers := make(chan string, 1)
-	go func() {
+	answer, err := await(ctx, func() (string, error) {
 		line, _ := bufio.NewReader(a.In).ReadString('\n') // at the end of input the answer is empty, which means no
-		answers <- line
+		return strings.ToLower(strings.TrimSpace(line)), nil
+	})
+	switch {
+	case err != nil:
+		fmt.Fprintln(a.Err)
+		return err
+	case answer == "y" || answer == "yes":
+		return nil
+	}
+	return errDeclined
+}
+
+// await returns the result of read, or the error of ctx if that is done first, because an interruption does not end a read from a
+// terminal or a pipe. Then read goes on.
+func await[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	results := make(chan result, 1)
+	go func() {
+		value, err := read()
+		results <- result{value, err}
 	}()
 	select {
-	case answer := <-answers:
-		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
-			return nil
-		}
-		return errDeclined
+	case r := <-results:
+		return r.value, r.err
 	case <-ctx.Done():
-		fmt.Fprintln(a.Err)
-		return ctx.Err()
+		var none T
+		return none, ctx.Err()
 	}
 }
 

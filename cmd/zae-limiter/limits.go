@@ -121,7 +121,7 @@ func (c *manifestFile) withPlan(ctx context.Context, app *App, f func(*engine.Li
 	return f(l, p)
 }
 
-// read reads the manifest. It returns when ctx is done, because an interruption does not end a read from a terminal or a pipe.
+// read reads the manifest, until ctx is done.
 func (c *manifestFile) read(ctx context.Context, app *App) (*manifest.Manifest, error) {
 	name := c.File
 	read := func() ([]byte, error) { return os.ReadFile(name) }
@@ -129,19 +129,11 @@ func (c *manifestFile) read(ctx context.Context, app *App) (*manifest.Manifest, 
 		name = "standard input"
 		read = func() ([]byte, error) { return io.ReadAll(app.In) }
 	}
-	var text []byte
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		text, err = read()
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
+	text, err := await(ctx, read)
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err()
-	}
-	if err != nil {
+	case err != nil:
 		var at *fs.PathError
 		if errors.As(err, &at) {
 			err = at.Err

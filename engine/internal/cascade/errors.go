@@ -4,11 +4,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 )
 
 // ErrNoLimits reports a request for which no limit is configured at any level of its path.
 var ErrNoLimits = errors.New("engine: no limits are configured; store some, or give the request Limits")
+
+// TooLong is the error of an entity whose path has more than [MostPath] entities.
+func TooLong(entity string) error {
+	return fmt.Errorf("%w: the path of %s has more than %d entities", changes.ErrCycle, entity, MostPath)
+}
 
 // Why a process cannot decide by itself.
 var (

@@ -3,12 +3,10 @@ package cascade
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
-	"github.com/zeroae/zae-limiter-go/engine/internal/changes"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
 )
@@ -27,7 +25,7 @@ func (p *Path) Resolve(ctx context.Context, s *settle.Settler) (err error) {
 	p.N, p.Root, p.Takes, p.Beyond, p.DenialKnown = 0, nil, false, false, false
 	for depth := 0; depth == 0 || id.Entity != ""; depth++ {
 		if depth == MostPath {
-			return fmt.Errorf("%w: the path of %s has more than %d entities", changes.ErrCycle, p.ID.Entity, MostPath)
+			return TooLong(p.ID.Entity)
 		}
 		b, conf := s.States.Get(&id), (*charge.Config)(nil)
 		if b != nil && p.Plain && s.Follow.Fresh(b.Seq.Load(), p.Now) {

@@ -64,7 +64,7 @@ func (s *state) takeOwed(now int64) *Owed {
 		if a.used < 0 {
 			due = -min(-a.used, a.held)
 		}
-		o.Items = append(o.Items, Item{Name: a.name, Used: a.used, Due: due, Held: a.held, term: a.term, rate: a.rate})
+		o.Items = append(o.Items, Item{Name: a.term.Name, Used: a.used, Due: due, Held: a.held, term: a.term, rate: a.rate})
 		a.used = 0
 	}
 	return o
@@ -76,7 +76,7 @@ func (s *state) limitsOwed() *limitset.Set {
 	set := s.configured
 	terms := slices.Clone(set.Terms)
 	for i := range s.accounts {
-		if a := &s.accounts[i]; a.used != 0 && set.Index(a.name) < 0 && len(terms) < schema.MaxLimits {
+		if a := &s.accounts[i]; a.used != 0 && set.Index(a.term.Name) < 0 && len(terms) < schema.MaxLimits {
 			terms = append(terms, *a.term)
 		}
 	}
@@ -116,7 +116,7 @@ func (b *Buckets) Undo(now int64, o *Owed) (start bool) {
 		i := s.index(item.Name)
 		if i < 0 { // it was full, and not needed any more
 			i = len(s.accounts)
-			s.accounts = append(s.accounts, account{name: item.Name, term: item.term, rate: item.rate})
+			s.accounts = append(s.accounts, account{term: item.term, rate: item.rate})
 		}
 		s.accounts[i].used += item.Used
 		s.accounts[i].held = item.Held // the account may have been left out and made again meanwhile

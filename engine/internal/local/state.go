@@ -23,8 +23,7 @@ type state struct {
 
 // account is one limit of a local bucket.
 type account struct {
-	name      string
-	term      *schema.Term // of the bucket in the store
+	term      *schema.Term // of the bucket in the store, with the limit's name
 	rate      bucket.Rate
 	at        bucket.Arrival
 	converted int64 // when the rate changed last, ns since the Unix epoch
@@ -44,8 +43,7 @@ func (s *state) adopt(now int64, configured, limits *limitset.Set) bool {
 	accounts := make([]account, len(limits.Terms), len(limits.Terms)+len(s.accounts))
 	for i := range limits.Terms {
 		a := &accounts[i]
-		a.name = limits.Terms[i].Name
-		if j := s.index(a.name); j >= 0 {
+		if j := s.index(limits.Terms[i].Name); j >= 0 {
 			*a = s.accounts[j]
 		} else {
 			a.rate = limits.Rates[i]
@@ -54,7 +52,7 @@ func (s *state) adopt(now int64, configured, limits *limitset.Set) bool {
 		a.change(now, &limits.Rates[i])
 	}
 	for i := range s.accounts {
-		if a := &s.accounts[i]; limits.Index(a.name) < 0 && !a.rests(now) {
+		if a := &s.accounts[i]; limits.Index(a.term.Name) < 0 && !a.rests(now) {
 			accounts = append(accounts, *a)
 		}
 	}
@@ -76,7 +74,7 @@ func (a *account) change(now int64, to *bucket.Rate) {
 }
 
 func (s *state) index(name string) int {
-	return slices.IndexFunc(s.accounts, func(a account) bool { return a.name == name })
+	return slices.IndexFunc(s.accounts, func(a account) bool { return a.term.Name == name })
 }
 
 // account finds a limit, or makes it if limits, which are a share of configured, have it; nil if not.
@@ -88,7 +86,7 @@ func (s *state) account(name string, configured, limits *limitset.Set) *account 
 			return nil
 		}
 		i = len(s.accounts)
-		s.accounts = append(s.accounts, account{name: name, term: &configured.Terms[j], rate: limits.Rates[j]})
+		s.accounts = append(s.accounts, account{term: &configured.Terms[j], rate: limits.Rates[j]})
 	}
 	return &s.accounts[i]
 }

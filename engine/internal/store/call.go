@@ -79,7 +79,7 @@ func (s *Store) call(ctx context.Context, name string, f func(context.Context) e
 	}
 	allowed, probe := s.breaker.enter(s.Now)
 	if !allowed {
-		return false, s.refusal()
+		return false, s.refused.Load()
 	}
 	var (
 		meter backend.Meter
@@ -198,15 +198,7 @@ func (s *Store) Refused(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return NotSent(ctx)
 	}
-	return s.refusal()
-}
-
-// refusal is the error of a call that the breaker does not let through.
-func (s *Store) refusal() error {
-	if e := s.refused.Load(); e != nil {
-		return e
-	}
-	return errRefused
+	return s.refused.Load()
 }
 
 // leave tells the breaker how a call with ctx ended.

@@ -43,10 +43,7 @@ func newRefused(cause error) *refusedError {
 	return e
 }
 
-var (
-	errRefused = newRefused(nil) // until the failure that opened the breaker is known, which is a moment later
-	refusedIs  = []error{backend.ErrUnavailable, errBreaker}
-)
+var refusedIs = []error{backend.ErrUnavailable, errBreaker}
 
 // unreachableText begins most errors of a backend that is out of reach.
 var unreachableText = backend.ErrUnavailable.Error() + ": "

@@ -36,13 +36,17 @@ type Store struct {
 	Options
 	caps          backend.Capabilities
 	breaker       breaker
-	refused       atomic.Pointer[refusedError] // of the last pause
+	refused       atomic.Pointer[refusedError] // what a call returns that the breaker does not let through; with the failure that began the last pause
 	clockReported atomic.Int64                 // when it was last reported that the backend's clock is another, ns since the Unix epoch
 	closed        atomic.Bool
 }
 
 // New returns a store; it does no I/O.
-func New(o Options) *Store { return &Store{Options: o, caps: o.Backend.Capabilities()} }
+func New(o Options) *Store {
+	s := &Store{Options: o, caps: o.Backend.Capabilities()}
+	s.refused.Store(newRefused(nil)) // until the failure that opens the breaker is known, which is a moment later
+	return s
+}
 
 // Capabilities are the backend's.
 func (s *Store) Capabilities() *backend.Capabilities { return &s.caps }
