@@ -16,7 +16,7 @@ VERDICTS = grep -vE '^(Benchmark|goos:|goarch:|pkg:|cpu:|PASS|\?)'
 # `make tests` and `make model` run what it leaves out.
 PLAIN = . ./aggregator/lambda/... ./cmd/... ./stack/... ./engine/internal/pocket ./engine/internal/reserve
 MEET  = ^Test(Together|Top|Loadtest|Compact|Command[A-Z]|ExitIn|LimitsInterrupted|Local|Progress|Store(IsClosed|Waits|Heeds|Shared))|^TestScenes$$/^life$$
-ALONE = ^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestFleet|^TestPrefetchFleet$$|^TestTables|^TestRatios$$|^TestPathOfAnAcquire$$|^TestCheckAndApply$$|^TestCompareReports$$|^TestHeap$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff|Saturation)$$
+ALONE = ^TestAllocations$$|^TestManifest(Interrupted|Property)$$|^TestDeleteInterrupted$$|^TestSweepOfASlowWriter$$|^TestSweepIsBounded$$|^TestFileLevelsOff$$|^TestDamagedPages$$|^TestMutants$$|^TestFleet|^TestPrefetchFleet$$|^TestTables|^TestRatios$$|^TestPathOfAnAcquire$$|^TestCheckAndApply$$|^TestCompareReports$$|^TestHeap$$|^TestEngineWithIO$$|^TestEngine$$/^(Vectors|AllLegalNames|RecordsLevelOff|Saturation)$$
 
 TIMEOUT      ?= 40m
 FUZZTIME     ?= 10s
