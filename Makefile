@@ -101,7 +101,7 @@ fuzz: ## run each fuzz target for a time (FUZZTIME=10s, or a count such as 10000
 	@.ci/fuzz.sh $(FUZZTIME)
 
 peers: ## run the tests of bench/peers, and each of its benchmarks once
-	cd bench/peers && go test -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
+	cd bench/peers && go test -vet=off -count=1 -timeout=$(TIMEOUT) -bench . -benchtime=1x ./... | $(VERDICTS)
 
 examples: ## run the tests of the examples, which are a module of their own, with DynamoDB Local
 	@cd examples && ../.ci/gotest.sh examples -count=1 -p 1 -timeout=$(TIMEOUT) ./...
@@ -123,7 +123,7 @@ bench: ## run benchmarks (BENCH=regexp COUNT=6) and write NEW=new.bench for benc
 
 bench-once: ## run each benchmark once, to see that it works
 	@packages=$$(.ci/testers.sh declare '^Benchmark' ./...) && \
-	go test -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) $$packages | $(VERDICTS)
+	go test -vet=off -run '^$$' -bench . -benchtime=1x -timeout=$(TIMEOUT) $$packages | $(VERDICTS)
 
 bench-compare: ## compare OLD=old.bench with NEW=new.bench
 	$(TOOL) benchstat $(OLD) $(NEW)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# gotest.sh NAME ARGUMENTS…: runs `go test ARGUMENTS…` with short output and repeats all failures at the end. Under
+# gotest.sh NAME ARGUMENTS…: runs `go test -vet=off ARGUMENTS…` with short output and repeats all failures at the end: `make lint` runs
+# go vet, which in each module, and again for the race detector, takes as long as a stage's tests. Under
 # stages.sh it keeps its events as NAME.json, to be counted there; otherwise it prints what was skipped. It tests the module of the
 # folder that it is called in.
 set -euo pipefail
@@ -23,6 +24,6 @@ trap 'rm -rf "$work" ${memory:+"$memory"}' EXIT
 
 code=0
 go tool -modfile="$root/tools/go.mod" gotestsum --format "${GOTESTSUM_FORMAT:-pkgname}" --format-icons text \
-	--format-hide-empty-pkg --hide-summary=skipped --jsonfile "$logs/$name.json" -- "$@" || code=$?
+	--format-hide-empty-pkg --hide-summary=skipped --jsonfile "$logs/$name.json" -- -vet=off "$@" || code=$?
 [ -n "${STAGE_LOGS:-}" ] || "$root/.ci/unrun.sh" "$logs"
 exit "$code"
