@@ -7,8 +7,8 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // A request that removes the usage of a deleted bucket takes effect late, after usage of a new bucket was counted by a clock that is
@@ -16,7 +16,7 @@ import (
 func TestUsageIsRemovedLate(t *testing.T) {
 	onEach(t, func(t *testing.T, s backend.Backend) {
 		c := clockAt(noon)
-		faults := conformance.NewFault(s, nil)
+		faults := limitertest.NewFault(s, nil)
 		a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, c)
 		ask := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}}
 		use := func() {
@@ -28,7 +28,7 @@ func TestUsageIsRemovedLate(t *testing.T) {
 		must(t, l.DeleteEntity(t.Context(), "e", nil)) // nothing was counted yet
 		deletion := feed(t, s)
 		equal(t, "counted late", a.Process(t.Context(), first, noon).Snapshots, 2)
-		faults.SetPlan(conformance.Always(conformance.Late, conformance.OpApply))
+		faults.SetPlan(limitertest.Always(limitertest.Late, limitertest.OpApply))
 		equal(t, "failed", len(a.Process(t.Context(), deletion, noon).Failed), 1)
 		faults.SetPlan(nil)
 		c.advance(-5 * time.Minute)
@@ -55,9 +55,9 @@ func TestUsageGrowsWhileItIsRemoved(t *testing.T) {
 	must(t, l.DeleteEntity(t.Context(), "e", nil))
 	all := feed(t, s)
 	a.Process(t.Context(), all[:1], noon)
-	faults := conformance.NewFault(s, nil)
-	faults.SetHooks(func(_ context.Context, c conformance.Call) {
-		if c.Op == conformance.OpApply && c.Nth == 0 {
+	faults := limitertest.NewFault(s, nil)
+	faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+		if c.Op == limitertest.OpApply && c.Nth == 0 {
 			a.Process(t.Context(), all[1:2], noon)
 		}
 	}, nil)

@@ -11,9 +11,9 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 var (
@@ -136,7 +136,7 @@ func TestPoison(t *testing.T) {
 // Calls that fail are retried a few times; then the changes are reported, and counted when they are delivered again.
 func TestStoreFails(t *testing.T) {
 	s := inMemory(t)
-	faults := conformance.NewFault(s, nil)
+	faults := limitertest.NewFault(s, nil)
 	waits := 0
 	a := aggregatorOver(t, faults, aggregator.Options{Sleep: func(ctx context.Context, d time.Duration) error {
 		if waits++; d < 0 || d > time.Second {
@@ -149,12 +149,12 @@ func TestStoreFails(t *testing.T) {
 	only := func(entity string) func(backend.Key) bool {
 		return func(k backend.Key) bool { return k.Partition == schema.UsagePartition(entity) }
 	}
-	faults.SetPlan(conformance.Where(only("b"), conformance.Always(conformance.Fail)))
+	faults.SetPlan(limitertest.Where(only("b"), limitertest.Always(limitertest.Fail)))
 	report := a.Process(t.Context(), changes, noon)
 	if report.Counted != 1 || len(report.Failed) != 1 || report.Failed[0].Index != 1 || !errors.Is(report.Failed[0].Err, backend.ErrUnavailable) || waits == 0 {
 		t.Errorf("%+v after %d waits", report, waits)
 	}
-	faults.SetPlan(conformance.On(conformance.OpApply, faults.Calls(conformance.OpApply), conformance.LoseReply))
+	faults.SetPlan(limitertest.On(limitertest.OpApply, faults.Calls(limitertest.OpApply), limitertest.LoseReply))
 	equal(t, "again", a.Process(t.Context(), changes, noon), aggregator.Report{Counted: 0, Skipped: 2, Snapshots: 0})
 	sum, err := limiterOver(t, s, clockAt(noon)).UsageSummary(t.Context(), engine.UsageQuery{Entity: "b", Window: engine.WindowHourly})
 	must(t, err)
@@ -171,7 +171,7 @@ func TestStoreFails(t *testing.T) {
 // One write per snapshot is enough for any number of changes, if the snapshot already has the limits.
 func TestOneWriteForASnapshot(t *testing.T) {
 	s := inMemory(t)
-	faults := conformance.NewFault(s, nil)
+	faults := limitertest.NewFault(s, nil)
 	a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
 	for range 3 {
 		for range 50 {
@@ -181,7 +181,7 @@ func TestOneWriteForASnapshot(t *testing.T) {
 		before := faults.Writes()
 		a.Process(t.Context(), feed(t, s), noon)
 		equal(t, "writes", faults.Writes()-before, 2)
-		equal(t, "reads", faults.Calls(conformance.OpRead)+faults.Calls(conformance.OpList), 0)
+		equal(t, "reads", faults.Calls(limitertest.OpRead)+faults.Calls(limitertest.OpList), 0)
 	}
 }
 
@@ -237,7 +237,7 @@ func TestOptions(t *testing.T) {
 // The usage of an entity that is deleted with many buckets is listed once.
 func TestDeletionIsOneListing(t *testing.T) {
 	s := inMemory(t)
-	faults := conformance.NewFault(s, nil)
+	faults := limitertest.NewFault(s, nil)
 	a, l := aggregatorOver(t, faults, aggregator.Options{}), limiterOver(t, s, clockAt(noon))
 	for i := range 30 {
 		_, err := l.Allow(t.Context(), engine.Request{Entity: "e", Resource: fmt.Sprint("r", i), Consume: engine.Tokens{"rpm": 1}, Limits: []engine.Limit{rpm}})
@@ -246,10 +246,10 @@ func TestDeletionIsOneListing(t *testing.T) {
 	must(t, l.DeleteEntity(t.Context(), "e", nil)) // nothing was counted yet
 	late := feed(t, s)
 	equal(t, "counted late", a.Process(t.Context(), late[:30], noon).Snapshots, 60)
-	faults.SetPlan(conformance.On(conformance.OpList, 0, conformance.Fail))
+	faults.SetPlan(limitertest.On(limitertest.OpList, 0, limitertest.Fail))
 	equal(t, "failed", len(a.Process(t.Context(), late[30:], noon).Failed), 30)
 	equal(t, "report", a.Process(t.Context(), late, noon), aggregator.Report{Removed: 60})
-	equal(t, "listings", faults.Calls(conformance.OpList), 2)
+	equal(t, "listings", faults.Calls(limitertest.OpList), 2)
 	equal(t, "left", len(allUsage(t, l, engine.UsageQuery{Entity: "e", Window: engine.WindowDaily}, 10)), 0)
 }
 

@@ -14,9 +14,9 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/aggregator"
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 var allWindows = []aggregator.Window{aggregator.Hourly, aggregator.Daily, aggregator.Monthly}
@@ -27,7 +27,7 @@ type run struct {
 	*clock
 	store   backend.Backend
 	limiter *engine.Limiter
-	faults  *conformance.Fault
+	faults  *limitertest.Fault
 	workers []*aggregator.Aggregator // on the same store, like several processes
 
 	log    []backend.Change // all changes
@@ -42,7 +42,7 @@ func newRun(t *rapid.T, s backend.Backend) *run {
 	l, err := engine.New(s, &engine.Options{Now: c.now, Sleep: impatient, MaxHold: 20 * time.Hour})
 	c.must(err)
 	c.limiter = l
-	c.faults = conformance.NewFault(s, nil)
+	c.faults = limitertest.NewFault(s, nil)
 	for range 2 {
 		a, err := aggregator.New(c.faults, &aggregator.Options{Windows: allWindows, UsageRetention: 100000 * time.Hour, Sleep: impatient})
 		c.must(err)
@@ -219,16 +219,16 @@ func (c *run) follow() {
 	}
 	c.at = rapid.IntRange(c.oldest, c.at).Draw(c.T, "again from")
 	to := rapid.IntRange(c.at, len(c.log)).Draw(c.T, "up to")
-	var plan conformance.Plan
+	var plan limitertest.Plan
 	if rapid.Bool().Draw(c.T, "trouble") {
-		plan = conformance.Random(rapid.Uint64().Draw(c.T, "seed"), map[conformance.Act]float64{
-			conformance.Fail: .2, conformance.LoseRequest: .2, conformance.LoseReply: .3, conformance.LoseRace: .1,
+		plan = limitertest.Random(rapid.Uint64().Draw(c.T, "seed"), map[limitertest.Act]float64{
+			limitertest.Fail: .2, limitertest.LoseRequest: .2, limitertest.LoseReply: .3, limitertest.LoseRace: .1,
 		})
 	}
 	c.process(to, plan)
 }
 
-func (c *run) process(to int, plan conformance.Plan) {
+func (c *run) process(to int, plan limitertest.Plan) {
 	c.faults.SetPlan(plan)
 	a := c.workers[rapid.IntRange(0, 1).Draw(c.T, "worker")]
 	report := a.Process(context.Background(), c.log[c.at:to], c.now())

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // Compare gives all stores the same random list of operations and compares their results line by line. A failure is reduced
@@ -32,7 +34,7 @@ func Compare(t *testing.T, stores map[string]Open) {
 			for i, p := range players {
 				histories[i] = append(histories[i], p.line(a))
 			}
-			if !agree(histories, step) && !(a.op == OpList && a.query.Index && catchUp(players, histories, a)) {
+			if !agree(histories, step) && !(a.op == limitertest.OpList && a.query.Index && catchUp(players, histories, a)) {
 				rt.Fatalf("%s", report(names, list[:step+1], histories))
 			}
 		}
@@ -42,7 +44,7 @@ func Compare(t *testing.T, stores map[string]Open) {
 // line returns the part of a result that must be the same for all stores.
 func (p *player) line(a asked) string {
 	line, _ := p.answer(a)
-	if a.op == OpCommit {
+	if a.op == limitertest.OpCommit {
 		line, _, _ = strings.Cut(line, ":") // which of several reasons is told is the store's
 	}
 	return line

@@ -10,6 +10,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 func TestCompare(t *testing.T) {
@@ -17,7 +18,7 @@ func TestCompare(t *testing.T) {
 		"memory": open,
 		"bolt":   func(t testing.TB) backend.Backend { return openBolt(t, filepath.Join(t.TempDir(), "store")) },
 		"faultless": func(t testing.TB) backend.Backend {
-			return conformance.NewFault(open(t), nil)
+			return limitertest.NewFault(open(t), nil)
 		},
 	})
 }

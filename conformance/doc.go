@@ -34,12 +34,8 @@
 // disagree. It has one subtest for each outcome that a store can spoil; outcomes that no store decides are tests of package
 // engine.
 //
-// # Faults
-//
-// [Fault], which is that of package limitertest, wraps a store and makes requests fail: before they are sent, after they were carried out, later than they were
-// reported lost, by hanging with or without regard for the context, or by losing races. A [Plan] decides which, by the
-// number of the call, its operation and keys, or by a seed. Fault counts what happened to which requests, so that a test can
-// prove that its fault occurred.
+// Requests are made to fail by a [limitertest.Fault], which tests of stores can use, too: it counts what happened to which requests, so that
+// a test can prove that its fault occurred.
 //
 // Package conformance has no part in a running program, and knows no store by name.
 package conformance

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // neverOverAdmits proves the bound for random histories: what is admitted and not refunded never exceeds capacity + rate·T
@@ -75,7 +76,7 @@ func (r *engineTest) chaos(c chaos) {
 		defer h.close()
 		h.tick(0)
 		if c.faults {
-			r.faults.SetPlan(Random(rapid.Uint64().Draw(t, "faults"), map[Act]float64{Fail: .05, LoseRace: .05, LoseRequest: .1, LoseReply: .1, Late: .05}))
+			r.faults.SetPlan(limitertest.Random(rapid.Uint64().Draw(t, "faults"), map[limitertest.Act]float64{limitertest.Fail: .05, limitertest.LoseRace: .05, limitertest.LoseRequest: .1, limitertest.LoseReply: .1, limitertest.Late: .05}))
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"acquire": h.acquire, "acquire more": h.acquire, "acquire again": h.acquire, "settle": h.settle, "advance": h.advance, "reset": h.reset,
@@ -203,7 +204,7 @@ func (r *engineTest) atOnce(share float64) {
 	for seed := range uint64(r.of(3, 1)) { //nolint:gosec // a few
 		s, entity := newSimulation(seed), fmt.Sprintf("user-%d", seed)
 		if share > 0 {
-			r.faults.SetPlan(Random(seed, map[Act]float64{Fail: share / 4, LoseRequest: share / 4, LoseReply: share / 4, LoseRace: share / 4}))
+			r.faults.SetPlan(limitertest.Random(seed, map[limitertest.Act]float64{limitertest.Fail: share / 4, limitertest.LoseRequest: share / 4, limitertest.LoseReply: share / 4, limitertest.LoseRace: share / 4}))
 		}
 		limit, admissions, last := engine.PerSecond("a", 20).WithBurst(40), 0, error(nil)
 		b := bound{limit: limit, slack: 2 * slowest, sinceBegin: true}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // outages proves that what processes admit by themselves while the store is away is in the store afterwards. Everything else about
@@ -33,7 +34,7 @@ func outageUsage(r *engineTest) {
 	_, err := all[1].Available(r.Context(), user, api) // which reads the limits
 	r.must(err)
 	var late []*engine.Lease
-	r.faults.SetPlan(Always(Fail))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 	for _, l := range all {
 		r.must(r.mustAcquire(l, ask(engine.Tokens{"a": 50, "b": 7})).Commit(r.Context()))
 		r.must(r.mustAcquire(l, ask(tokens("a", 60))).Rollback(r.Context()))
@@ -59,20 +60,20 @@ func outageUsage(r *engineTest) {
 
 // outageLostReplies loses the replies of write-backs, or the requests: what they write is there once.
 func outageLostReplies(r *engineTest) {
-	for i, act := range []Act{LoseReply, LoseRequest, LoseRace, Fail} {
+	for i, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest, limitertest.LoseRace, limitertest.Fail} {
 		l, q := r.limiter(locally(1)), ask(tokens("a", 5), stored("a", 100))
 		q.Entity = fmt.Sprint("user-", i)
 		r.mustAcquire(l, q)
-		r.faults.SetPlan(Always(Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		for range 3 {
 			r.mustAcquire(l, q)
 		}
-		writes := r.faults.Calls(OpApply)
-		r.faults.SetPlan(func(c Call) Act {
-			if c.Op == OpApply && c.Nth <= writes+2 {
+		writes := r.faults.Calls(limitertest.OpApply)
+		r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+			if c.Op == limitertest.OpApply && c.Nth <= writes+2 {
 				return act
 			}
-			return Pass
+			return limitertest.Pass
 		})
 		r.must(l.Close())
 		r.faults.SetPlan(nil)
@@ -88,7 +89,7 @@ func outageLostReplies(r *engineTest) {
 func outageOtherLimits(r *engineTest) {
 	l := r.limiter(locally(1))
 	r.mustAcquire(r.limiter(), ask(tokens("c", 1), stored("c", 10)))
-	r.faults.SetPlan(Always(Fail))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 	r.mustAcquire(l, ask(engine.Tokens{"a": 2, "b": 3}, stored("a", 100), stored("b", 100)))
 	r.faults.SetPlan(nil)
 	r.must(l.Close())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // records proves when the records of a bucket, an entity and a namespace begin and end: no removal or reset harms what was
@@ -26,15 +27,15 @@ func resetBusy(r *engineTest) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := ask(tokens("a", 10), limit)
 	lease := r.mustAcquire(other, q)
-	r.faults.SetHooks(func(_ context.Context, c Call) {
-		if c.Op == OpCommit {
+	r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+		if c.Op == limitertest.OpCommit {
 			r.mustAcquire(other, ask(tokens("a", 1), limit))
 		}
 	}, nil)
-	commits := r.faults.Calls(OpCommit)
+	commits := r.faults.Calls(limitertest.OpCommit)
 	r.must(l.ResetBucket(r.Context(), user, api))
 	r.faults.SetHooks(nil, nil)
-	if n := r.faults.Calls(OpCommit) - commits; n > 2 {
+	if n := r.faults.Calls(limitertest.OpCommit) - commits; n > 2 {
 		r.Errorf("a reset beside a writer took %d commits", n)
 	}
 	r.wantLeft(r.limiter(), "reset", "a:100", limit)
@@ -52,8 +53,8 @@ func resetBesideConversion(r *engineTest) {
 	r.must(l.SetLimits(r.Context(), user, api, old))
 	r.mustAcquire(l, ask(engine.Tokens{"a": 60, "b": 30}))
 	commits := 0
-	r.faults.SetHooks(func(_ context.Context, c Call) {
-		if c.Op != OpCommit {
+	r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+		if c.Op != limitertest.OpCommit {
 			return
 		}
 		switch commits++; commits {
@@ -86,14 +87,14 @@ func (r *engineTest) wantConsumed(l *engine.Limiter, entity, what, want string) 
 }
 
 // lateOnce makes the first call of these operations late that has a key for which match is true.
-func lateOnce(match func(backend.Key) bool, ops ...Op) Plan {
+func lateOnce(match func(backend.Key) bool, ops ...limitertest.Op) limitertest.Plan {
 	first := -1
-	return func(c Call) Act {
+	return func(c limitertest.Call) limitertest.Act {
 		if !slices.Contains(ops, c.Op) || first >= 0 && c.Index != first || !slices.ContainsFunc(c.Keys, match) {
-			return Pass
+			return limitertest.Pass
 		}
 		first = c.Index
-		return Late
+		return limitertest.Late
 	}
 }
 
@@ -143,7 +144,7 @@ func purgeLate(r *engineTest) {
 	in := func(o *engine.Options) { o.Namespace, o.CreateNamespace = "team", true }
 	r.furnishing(r.limiter(in))
 	r.must(admin.DeleteNamespace(r.Context(), "team"))
-	r.faults.SetPlan(lateOnce(func(k backend.Key) bool { return k.Namespace == "team" }, OpApply, OpCommit))
+	r.faults.SetPlan(lateOnce(func(k backend.Key) bool { return k.Namespace == "team" }, limitertest.OpApply, limitertest.OpCommit))
 	r.must(admin.PurgeNamespace(r.Context(), "team"))
 	r.faults.SetPlan(nil)
 	if r.faults.Waiting() == 0 {
@@ -169,7 +170,7 @@ func deletionLate(r *engineTest) {
 		}
 	}
 	many()
-	r.faults.SetPlan(lateOnce(func(k backend.Key) bool { return k.Sort == "deletion" }, OpApply))
+	r.faults.SetPlan(lateOnce(func(k backend.Key) bool { return k.Sort == "deletion" }, limitertest.OpApply))
 	r.must(l.DeleteEntity(r.Context(), user, nil))
 	r.faults.SetPlan(nil)
 	if r.faults.Waiting() == 0 {
@@ -177,12 +178,12 @@ func deletionLate(r *engineTest) {
 	}
 	r.clock.advance(time.Second)
 	many()
-	commits := r.faults.Calls(OpCommit)
-	r.faults.SetPlan(func(c Call) Act {
-		if c.Op == OpCommit && c.Nth == commits {
-			return Pass // it marks the entity
+	commits := r.faults.Calls(limitertest.OpCommit)
+	r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+		if c.Op == limitertest.OpCommit && c.Nth == commits {
+			return limitertest.Pass // it marks the entity
 		}
-		return map[bool]Act{true: Fail, false: Pass}[c.Op == OpCommit]
+		return map[bool]limitertest.Act{true: limitertest.Fail, false: limitertest.Pass}[c.Op == limitertest.OpCommit]
 	})
 	r.wantError("a deletion that is interrupted", l.DeleteEntity(r.Context(), user, nil), engine.ErrUnavailable)
 	r.late()

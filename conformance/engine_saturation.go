@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // saturation proves that callers who ask for more than there is get all of it and no more: at least 99.9 % of capacity +
@@ -96,7 +97,7 @@ func (r *engineTest) saturate(c load) {
 }
 
 func (r *engineTest) checkRequests(s *simulation, c load, decisions int) {
-	requests := r.faults.Calls(OpApply)
+	requests := r.faults.Calls(limitertest.OpApply)
 	each := float64(requests) / float64(decisions)
 	r.Logf("%d requests for %d decisions (%.3f)", requests, decisions, each)
 	if c.most > 0 && each > c.most {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // simulation runs actors one at a time in virtual time, which passes only while all of them wait. The order of events follows
@@ -141,7 +142,7 @@ func (s *simulation) note(f func()) {
 
 // delay makes every call of the story's store take between low and high, half of it before the store acts.
 func (s *simulation) delay(r *engineTest, low, high time.Duration) {
-	pause := func(context.Context, Call) { s.pause(s.between(low/2, high/2)) }
+	pause := func(context.Context, limitertest.Call) { s.pause(s.between(low/2, high/2)) }
 	r.faults.SetHooks(pause, pause)
 }
 

@@ -13,13 +13,14 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // engineTest is one story of the engine: a new store behind a [Fault] that lets all requests pass until the story changes that,
 // and a clock that stands until it is set.
 type engineTest struct {
 	*testing.T
-	faults *Fault
+	faults *limitertest.Fault
 	store  backend.Backend // faults, with the powers of the store beneath
 	noIO   bool            // whether that is one without I/O
 	brief  bool            // a call takes long: less of the same will do
@@ -89,7 +90,7 @@ func newEngineTest(t *testing.T, open Open) *engineTest {
 			t.Errorf("Close after the story: %v", err)
 		}
 	})
-	r := &engineTest{T: t, faults: NewFault(store, nil), clock: newClock(0)}
+	r := &engineTest{T: t, faults: limitertest.NewFault(store, nil), clock: newClock(0)}
 	r.noIO = store.Capabilities().NoIO
 	r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: r.noIO})
 	return r

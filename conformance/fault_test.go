@@ -8,6 +8,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/conformance"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 var (
@@ -43,7 +44,7 @@ func counted(t *testing.T, s backend.Backend, sort string) int64 {
 
 // TestFaultless wants a wrapper without a plan to be as good as what it wraps.
 func TestFaultless(t *testing.T) {
-	faultless := func(t testing.TB) backend.Backend { return conformance.NewFault(open(t), nil) }
+	faultless := func(t testing.TB) backend.Backend { return limitertest.NewFault(open(t), nil) }
 	conformance.Run(t, faultless)
 	conformance.RunFeed(t, faultless)
 	conformance.RunSweep(t, faultless)
@@ -55,28 +56,28 @@ func TestFaultless(t *testing.T) {
 // TestFaultActs looks at every act: what comes back, and whether the write was carried out.
 func TestFaultActs(t *testing.T) {
 	for _, c := range []struct {
-		act     conformance.Act
+		act     limitertest.Act
 		want    error
 		applied int64
 		later   int64 // after Release
 		read    error
 	}{
-		{conformance.Pass, nil, 1, 1, nil},
-		{conformance.Fail, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
-		{conformance.Throttle, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
-		{conformance.LoseRace, backend.ErrContention, 0, 0, backend.ErrUnavailable},
-		{conformance.LoseRequest, backend.ErrOutcomeUnknown, 0, 0, backend.ErrUnavailable},
-		{conformance.LoseReply, backend.ErrOutcomeUnknown, 1, 1, backend.ErrUnavailable},
-		{conformance.Late, backend.ErrOutcomeUnknown, 0, 1, backend.ErrUnavailable},
+		{limitertest.Pass, nil, 1, 1, nil},
+		{limitertest.Fail, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
+		{limitertest.Throttle, backend.ErrUnavailable, 0, 0, backend.ErrUnavailable},
+		{limitertest.LoseRace, backend.ErrContention, 0, 0, backend.ErrUnavailable},
+		{limitertest.LoseRequest, backend.ErrOutcomeUnknown, 0, 0, backend.ErrUnavailable},
+		{limitertest.LoseReply, backend.ErrOutcomeUnknown, 1, 1, backend.ErrUnavailable},
+		{limitertest.Late, backend.ErrOutcomeUnknown, 0, 1, backend.ErrUnavailable},
 	} {
 		t.Run(c.act.String(), func(t *testing.T) {
 			t.Parallel()
 			inner := open(t)
-			f := conformance.NewFault(inner, conformance.Always(c.act, conformance.OpApply, conformance.OpCommit))
+			f := limitertest.NewFault(inner, limitertest.Always(c.act, limitertest.OpApply, limitertest.OpCommit))
 			out := make([]backend.Outcome, 1)
 			err := f.Apply(t.Context(), []backend.Write{count("a")}, out)
 			commit := f.Commit(t.Context(), [16]byte{1}, []backend.Write{count("b")})
-			var fault *conformance.FaultError
+			var fault *limitertest.FaultError
 			for _, err := range []error{err, out[0].Err, commit} {
 				if !errors.Is(err, c.want) || c.want != nil && (!errors.As(err, &fault) || fault.Act != c.act) {
 					t.Errorf("got %v, want %v", err, c.want)
@@ -93,7 +94,7 @@ func TestFaultActs(t *testing.T) {
 			if a, b := counted(t, inner, "a"), counted(t, inner, "b"); a != c.later || b != c.later || f.Waiting() != 0 {
 				t.Errorf("carried out %d and %d times in the end, want %d", a, b, c.later)
 			}
-			f.SetPlan(conformance.Always(c.act))
+			f.SetPlan(limitertest.Always(c.act))
 			r := make([]backend.Record, 1)
 			r[0].Reset(small)
 			if err := f.Read(t.Context(), []backend.Key{count("a").Key}, r); !errors.Is(err, c.read) {
@@ -102,8 +103,8 @@ func TestFaultActs(t *testing.T) {
 			if _, err := f.List(t.Context(), backend.Query{Namespace: "ns", Partition: "p", Size: 1}); !errors.Is(err, c.read) {
 				t.Errorf("List: %v, want %v", err, c.read)
 			}
-			if n := f.Count(conformance.OpApply, c.act); n != 1 || f.Calls(conformance.OpCommit) != 1 || f.Writes() != 2 {
-				t.Errorf("counted %d of one, %d calls of one, %d writes of two", n, f.Calls(conformance.OpCommit), f.Writes())
+			if n := f.Count(limitertest.OpApply, c.act); n != 1 || f.Calls(limitertest.OpCommit) != 1 || f.Writes() != 2 {
+				t.Errorf("counted %d of one, %d calls of one, %d writes of two", n, f.Calls(limitertest.OpCommit), f.Writes())
 			}
 		})
 	}
@@ -111,11 +112,11 @@ func TestFaultActs(t *testing.T) {
 
 // TestFaultHangs looks at the acts that wait: for the context, or for Release alone.
 func TestFaultHangs(t *testing.T) {
-	for act, applied := range map[conformance.Act]int64{conformance.Hang: 0, conformance.HangAfter: 1} {
+	for act, applied := range map[limitertest.Act]int64{limitertest.Hang: 0, limitertest.HangAfter: 1} {
 		inner := open(t)
 		reached := make(chan struct{})
-		f := conformance.NewFault(inner, conformance.On(conformance.OpApply, 0, act))
-		f.SetHooks(nil, func(context.Context, conformance.Call) { close(reached) })
+		f := limitertest.NewFault(inner, limitertest.On(limitertest.OpApply, 0, act))
+		f.SetHooks(nil, func(context.Context, limitertest.Call) { close(reached) })
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			<-reached
@@ -126,10 +127,10 @@ func TestFaultHangs(t *testing.T) {
 			t.Errorf("%v: %v, carried out %d times", act, err, counted(t, inner, "a"))
 		}
 	}
-	f := conformance.NewFault(open(t), conformance.Always(conformance.HangDeaf))
+	f := limitertest.NewFault(open(t), limitertest.Always(limitertest.HangDeaf))
 	ctx, cancel := context.WithCancel(t.Context())
 	reached, done := make(chan struct{}), make(chan error)
-	f.SetHooks(nil, func(context.Context, conformance.Call) { close(reached) })
+	f.SetHooks(nil, func(context.Context, limitertest.Call) { close(reached) })
 	go func() { done <- f.Apply(ctx, []backend.Write{count("a")}, make([]backend.Outcome, 1)) }()
 	<-reached
 	cancel()
@@ -147,15 +148,15 @@ func TestFaultHangs(t *testing.T) {
 // TestFaultPanics wants the act to panic in every call, and nothing to be carried out.
 func TestFaultPanics(t *testing.T) {
 	inner := open(t)
-	f := conformance.NewFault(inner, conformance.Always(conformance.Panic))
-	for op, call := range map[conformance.Op]func() error{
-		conformance.OpRead:   func() error { return f.Read(t.Context(), nil, nil) },
-		conformance.OpApply:  func() error { return f.Apply(t.Context(), []backend.Write{count("a")}, make([]backend.Outcome, 1)) },
-		conformance.OpCommit: func() error { return f.Commit(t.Context(), [16]byte{1}, []backend.Write{count("a")}) },
+	f := limitertest.NewFault(inner, limitertest.Always(limitertest.Panic))
+	for op, call := range map[limitertest.Op]func() error{
+		limitertest.OpRead:   func() error { return f.Read(t.Context(), nil, nil) },
+		limitertest.OpApply:  func() error { return f.Apply(t.Context(), []backend.Write{count("a")}, make([]backend.Outcome, 1)) },
+		limitertest.OpCommit: func() error { return f.Commit(t.Context(), [16]byte{1}, []backend.Write{count("a")}) },
 	} {
 		func() {
 			defer func() {
-				if raw, ok := recover().(*conformance.FaultError); !ok || raw.Call.Op != op {
+				if raw, ok := recover().(*limitertest.FaultError); !ok || raw.Call.Op != op {
 					t.Errorf("%s: panicked with %v", op, raw)
 				}
 			}()
@@ -170,7 +171,7 @@ func TestFaultPanics(t *testing.T) {
 // TestFaultOneOfSeveral lets one write of a call go wrong.
 func TestFaultOneOfSeveral(t *testing.T) {
 	inner := open(t)
-	f := conformance.NewFault(inner, conformance.Where(func(k backend.Key) bool { return k.Sort == "b" }, conformance.Always(conformance.LoseReply)))
+	f := limitertest.NewFault(inner, limitertest.Where(func(k backend.Key) bool { return k.Sort == "b" }, limitertest.Always(limitertest.LoseReply)))
 	out := make([]backend.Outcome, 3)
 	err := f.Apply(t.Context(), []backend.Write{count("a"), count("b"), count("c")}, out)
 	if !errors.Is(err, backend.ErrOutcomeUnknown) || !out[0].Applied || !out[2].Applied || out[0].Err != nil || out[2].Err != nil ||
@@ -182,7 +183,7 @@ func TestFaultOneOfSeveral(t *testing.T) {
 			t.Errorf("%s was carried out %d times", sort, n)
 		}
 	}
-	if n := f.Count(conformance.OpApply, conformance.Pass); n != 2 {
+	if n := f.Count(limitertest.OpApply, limitertest.Pass); n != 2 {
 		t.Errorf("%d writes passed, of two", n)
 	}
 }
@@ -190,12 +191,12 @@ func TestFaultOneOfSeveral(t *testing.T) {
 // TestFaultSeed wants the same seed to do the same, and shares to be about as large as they are said to be.
 func TestFaultSeed(t *testing.T) {
 	befallen := func(seed uint64) (acts string, lost int) {
-		f := conformance.NewFault(open(t), conformance.Random(seed, map[conformance.Act]float64{conformance.LoseReply: 0.3, conformance.Fail: 0.2}))
+		f := limitertest.NewFault(open(t), limitertest.Random(seed, map[limitertest.Act]float64{limitertest.LoseReply: 0.3, limitertest.Fail: 0.2}))
 		for range 1000 {
 			err := f.Apply(t.Context(), []backend.Write{count("a")}, make([]backend.Outcome, 1))
 			acts += fmt.Sprint(err) + "\n"
 		}
-		return acts, f.Count(conformance.OpApply, conformance.LoseReply)
+		return acts, f.Count(limitertest.OpApply, limitertest.LoseReply)
 	}
 	first, lost := befallen(1)
 	again, _ := befallen(1)
@@ -216,7 +217,7 @@ func TestFaultPowers(t *testing.T) {
 		"all": open(t), "none": bare{open(t)},
 		"scan": with(func(c *backend.Capabilities) { c.Feed, c.Sweep, c.Max = nil, nil, false })(open(t)),
 	} {
-		got, want := conformance.NewFault(inner, nil).Capabilities(), inner.Capabilities()
+		got, want := limitertest.NewFault(inner, nil).Capabilities(), inner.Capabilities()
 		if (got.Feed != nil) != (want.Feed != nil) || (got.Sweep != nil) != (want.Sweep != nil) ||
 			(got.Scan != nil) != (want.Scan != nil) || got.Max != want.Max || got.NoIO || got.HonorsContext {
 			t.Errorf("%s: %+v, not %+v", name, got, want)
@@ -229,14 +230,14 @@ func TestFaultRefused(t *testing.T) {
 	w := count("a")
 	w.Effects[0].Op = backend.AddFrom
 	for inner, requests := range map[backend.Backend]int{open(t): 2, plain{open(t)}: 0} {
-		f := conformance.NewFault(inner, nil)
+		f := limitertest.NewFault(inner, nil)
 		out := make([]backend.Outcome, 1)
 		for _, err := range []error{f.Apply(t.Context(), []backend.Write{w}, out), f.Commit(t.Context(), [16]byte{1}, []backend.Write{w}), out[0].Err} {
 			if errors.Is(err, backend.ErrInvalid) != (requests == 0) {
 				t.Errorf("%T: %v", inner, err)
 			}
 		}
-		if n := counted(t, inner, "a"); n != int64(requests) || f.Writes() != requests || f.Calls(conformance.OpApply)+f.Calls(conformance.OpCommit) != requests {
+		if n := counted(t, inner, "a"); n != int64(requests) || f.Writes() != requests || f.Calls(limitertest.OpApply)+f.Calls(limitertest.OpCommit) != requests {
 			t.Errorf("%T: %d of %d writes were carried out, %d counted", inner, n, requests, f.Writes())
 		}
 	}

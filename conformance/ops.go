@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // drawing draws operations, with AddFrom if max is true.
@@ -14,7 +15,7 @@ type drawing struct{ max bool }
 
 // asked is one operation of a random list.
 type asked struct {
-	op     Op
+	op     limitertest.Op
 	writes []backend.Write // Apply, Commit
 	keys   []backend.Key   // Read
 	query  backend.Query   // List
@@ -146,22 +147,22 @@ func drawQuery(t *rapid.T) backend.Query {
 func (d drawing) asked(t *rapid.T) asked {
 	switch kind := rapid.IntRange(0, 9).Draw(t, "operation"); {
 	case kind < 5:
-		return asked{op: OpApply, writes: d.writes(t, 3)}
+		return asked{op: limitertest.OpApply, writes: d.writes(t, 3)}
 	case kind < 8:
-		return asked{op: OpCommit, writes: d.writes(t, 4)}
+		return asked{op: limitertest.OpCommit, writes: d.writes(t, 4)}
 	case kind < 9:
-		return asked{op: OpList, query: drawQuery(t)}
+		return asked{op: limitertest.OpList, query: drawQuery(t)}
 	default:
-		return asked{op: OpRead, keys: rapid.SliceOfN(rapid.SampledFrom(someKeys()), 1, 5).Draw(t, "keys")}
+		return asked{op: limitertest.OpRead, keys: rapid.SliceOfN(rapid.SampledFrom(someKeys()), 1, 5).Draw(t, "keys")}
 	}
 }
 
 // String is the operation in one line.
 func (a asked) String() string {
 	switch a.op {
-	case OpRead:
+	case limitertest.OpRead:
 		return fmt.Sprintf("Read %q", a.keys)
-	case OpList:
+	case limitertest.OpList:
 		line := fmt.Sprintf("List %q index %v from %q to %q reverse %v size %d", a.query.Partition, a.query.Index, a.query.From,
 			a.query.To, a.query.Reverse, a.query.Size)
 		if a.query.After != nil {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 var namespaces atomic.Int64
@@ -55,9 +56,9 @@ func (p *player) query(q backend.Query) backend.Query {
 func (p *player) answer(a asked) (line string, conflict *backend.ConflictError) {
 	p.Helper()
 	switch a.op {
-	case OpApply:
+	case limitertest.OpApply:
 		return p.apply(p.writes(a.writes)), nil
-	case OpCommit:
+	case limitertest.OpCommit:
 		err := p.commit(p.writes(a.writes)...)
 		switch {
 		case err == nil:
@@ -68,7 +69,7 @@ func (p *player) answer(a asked) (line string, conflict *backend.ConflictError) 
 			return "not made: invalid", nil
 		}
 		p.Fatalf("%v: %v", a, err)
-	case OpRead:
+	case limitertest.OpRead:
 		return showAll(p.mustRead(p.keys(a.keys)...)), nil
 	}
 	items := p.mustList(p.query(a.query))
@@ -128,15 +129,15 @@ func itemsText(items []backend.Item) string {
 func (m model) answers(a asked) []string {
 	var words []string
 	switch a.op {
-	case OpCommit:
+	case limitertest.OpCommit:
 		return m.commit(a.writes)
-	case OpList:
+	case limitertest.OpList:
 		return []string{itemsText(m.list(a.query))}
-	case OpRead:
+	case limitertest.OpRead:
 		for _, k := range a.keys {
 			words = append(words, m[k].text(layout))
 		}
-	case OpApply:
+	case limitertest.OpApply:
 		for i := range a.writes {
 			w := &a.writes[i]
 			if !m.holds(w) {

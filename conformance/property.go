@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/zeroae/zae-limiter-go/backend"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // RunModel gives a store and a model of the contract the same random operations, and compares every result, and all records
@@ -48,20 +49,20 @@ func (s *storeTest) under(t tester) *storeTest {
 // compareWithModel is one random run.
 func (s *storeTest) compareWithModel(rt *rapid.T) {
 	m, p, draw := model{}, newPlayer(s), drawing{max: s.store.Capabilities().Max}
-	step := func(ops ...Op) func(*rapid.T) {
+	step := func(ops ...limitertest.Op) func(*rapid.T) {
 		// Rapid prints what is drawn of one custom generator in one line, which is the operation.
 		operation := rapid.Custom(func(rt *rapid.T) asked {
 			if a := draw.asked(rt); slices.Contains(ops, a.op) {
 				return a
 			}
-			return asked{op: OpApply, writes: draw.writes(rt, 1)}
+			return asked{op: limitertest.OpApply, writes: draw.writes(rt, 1)}
 		})
 		return func(rt *rapid.T) {
 			p.compareAnswer(m, operation.Draw(rt, "operation"))
 		}
 	}
 	actions := map[string]func(*rapid.T){
-		"Write": step(OpApply, OpCommit), "Ask": step(OpRead, OpList), "": func(*rapid.T) { p.compareRecords(m) },
+		"Write": step(limitertest.OpApply, limitertest.OpCommit), "Ask": step(limitertest.OpRead, limitertest.OpList), "": func(*rapid.T) { p.compareRecords(m) },
 	}
 	if sweep := s.store.Capabilities().Sweep; sweep != nil {
 		actions["Sweep"] = func(rt *rapid.T) {
@@ -82,7 +83,7 @@ func (s *storeTest) compareWithModel(rt *rapid.T) {
 	rt.Repeat(actions)
 	for _, partition := range someParts {
 		for _, indexed := range []bool{false, true} {
-			p.compareAnswer(m, asked{op: OpList, query: backend.Query{Namespace: space, Partition: partition, Index: indexed, Size: 2}})
+			p.compareAnswer(m, asked{op: limitertest.OpList, query: backend.Query{Namespace: space, Partition: partition, Index: indexed, Size: 2}})
 		}
 	}
 }
@@ -95,7 +96,7 @@ func (p *player) compareAnswer(m model, a asked) {
 		before[k] = e
 	}
 	allowed := m.answers(a)
-	if a.op == OpList && a.query.Index {
+	if a.op == limitertest.OpList && a.query.Index {
 		p.eventually(fmt.Sprintf("%v answers %s", a, allowed), func() (any, bool) { line, _ := p.answer(a); return line, line == allowed[0] })
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // family makes a parent of 50 a day and children below it.
@@ -121,12 +121,12 @@ func TestCascadeCallerGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.family(1)
-		store := conformance.NewFault(w.store, nil)
+		store := limitertest.NewFault(w.store, nil)
 		l := w.limiter(store, nil)
 		mustAcquire(t, l, below(0))
 		ctx, cancel := context.WithCancel(t.Context())
-		store.SetHooks(func(_ context.Context, c conformance.Call) {
-			if c.Op == conformance.OpApply && strings.Contains(c.Keys[0].Partition, "parent") {
+		store.SetHooks(func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpApply && strings.Contains(c.Keys[0].Partition, "parent") {
 				synctest.Wait() // until the child's reply has come
 				cancel()
 			}

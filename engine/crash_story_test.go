@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestCrashInsideALease proves that of a lease whose holder is gone, or could not end it, the charge stays until it has refilled.
@@ -65,7 +65,7 @@ func crashCommitFailed(r *story) {
 	l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 	lease := r.mustAcquire(l, request(tokens("a", 20), limits...))
 	r.must(lease.Adjust(engine.Tokens{"a": -5, "b": 7}))
-	r.faults.SetPlan(conformance.Always(conformance.Fail, conformance.OpApply))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail, limitertest.OpApply))
 	r.wantError("Commit", lease.Commit(r.Context()), engine.ErrUnavailable)
 	r.faults.SetPlan(nil)
 	r.wantRequests("Rollback after a Commit that failed", 0, 0, func() { r.must(lease.Rollback(r.Context())) })
@@ -86,7 +86,7 @@ func crashCommitFailedOnPath(r *story) {
 		lease := r.mustAcquire(l, request(tokens("a", 20)))
 		r.must(lease.Adjust(tokens("a", delta)))
 		parents := func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }
-		r.faults.SetPlan(conformance.Where(parents, conformance.Always(conformance.Fail, conformance.OpApply)))
+		r.faults.SetPlan(limitertest.Where(parents, limitertest.Always(limitertest.Fail, limitertest.OpApply)))
 		r.wantError("Commit", lease.Commit(r.Context()), engine.ErrUnavailable)
 		r.faults.SetPlan(nil)
 		r.must(lease.Rollback(r.Context()))
@@ -107,7 +107,7 @@ func (r *story) endPath() {
 func crashRollbackFailed(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
 	lease := r.mustAcquire(l, request(tokens("a", 20), limit))
-	r.faults.SetPlan(conformance.Always(conformance.Fail, conformance.OpApply))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail, limitertest.OpApply))
 	r.wantError("Rollback", lease.Rollback(r.Context()), engine.ErrUnavailable)
 	r.faults.SetPlan(nil)
 	r.wantLeft(l, "after a Rollback that failed", "a:80", limit)
@@ -144,13 +144,13 @@ func (r *story) acquires() int {
 
 func (r *story) million(processes int) {
 	keys := map[backend.Key]bool{}
-	r.faults.SetPlan(func(c conformance.Call) conformance.Act {
-		if c.Op == conformance.OpApply || c.Op == conformance.OpCommit {
+	r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+		if c.Op == limitertest.OpApply || c.Op == limitertest.OpCommit {
 			for _, k := range c.Keys {
 				keys[k] = true
 			}
 		}
-		return conformance.Pass
+		return limitertest.Pass
 	})
 	n := r.acquires()
 	all := r.processes(processes)
@@ -190,7 +190,7 @@ func (r *story) settle() {
 func (r *story) readAll() {
 	warm, page := r.limiter(), engine.Page{}
 	r.clock.advance(time.Hour)
-	applies, commits := r.faults.Calls(conformance.OpApply), r.faults.Calls(conformance.OpCommit)
+	applies, commits := r.faults.Calls(limitertest.OpApply), r.faults.Calls(limitertest.OpCommit)
 	for _, l := range []*engine.Limiter{warm, r.limiter(), warm} {
 		for what, read := range map[string]func() error{
 			"Available": func() error { _, err := l.Available(r.Context(), user, api, stored("a", 1)); return err },
@@ -236,7 +236,7 @@ func (r *story) readAll() {
 			if err := read(); err != nil {
 				r.Errorf("%s: %v", what, err)
 			}
-			if a, c := r.faults.Calls(conformance.OpApply)-applies, r.faults.Calls(conformance.OpCommit)-commits; a+c > 0 {
+			if a, c := r.faults.Calls(limitertest.OpApply)-applies, r.faults.Calls(limitertest.OpCommit)-commits; a+c > 0 {
 				r.Fatalf("%s wrote: %d writes, %d commits", what, a, c)
 			}
 		}

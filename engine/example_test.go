@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // stopped is a clock that stands still until it is told to go on. Programs leave Options.Now nil.
@@ -235,7 +235,7 @@ func ExampleExceededError() {
 // While the store cannot be reached a policy decides; what it lets through is marked.
 func ExamplePolicy() {
 	ctx, clock := context.Background(), newStopped()
-	store := conformance.NewFault(memory.New(nil), conformance.Always(conformance.Fail))
+	store := limitertest.NewFault(memory.New(nil), limitertest.Always(limitertest.Fail))
 	limiter, _ := engine.New(store, &engine.Options{
 		Now: clock.Now, Sleep: clock.Sleep, OnUnavailable: engine.PolicyAllow, Logger: slog.New(slog.DiscardHandler),
 	})

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestFailureIsLogged: what policy lets through is told to the observer each time, and logged at most once a second.
@@ -128,7 +128,7 @@ func TestFailureHangInTransit(t *testing.T) {
 func TestFailureRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, seen := newWorld(t), &watcher{}
-		store := conformance.NewFault(w.store, nil)
+		store := limitertest.NewFault(w.store, nil)
 		l := w.limiter(store, &engine.Options{Observer: seen})
 		must(t, w.SetSystemDefaults(t.Context(), []engine.Limit{engine.PerDay("a", 10)}, nil))
 		mustAcquire(t, l, ask(1))
@@ -137,7 +137,7 @@ func TestFailureRefresh(t *testing.T) {
 		mustAcquire(t, l, ask(1))
 		synctest.Wait()
 		mustDeny(t, l, ask(4))
-		store.SetPlan(conformance.Always(conformance.Fail, conformance.OpList, conformance.OpRead))
+		store.SetPlan(limitertest.Always(limitertest.Fail, limitertest.OpList, limitertest.OpRead))
 		w.pass(50 * time.Second)
 		mustAcquire(t, l, ask(1))
 		synctest.Wait()

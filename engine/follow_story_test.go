@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestFollowing proves that a limiter sees changes of the configuration by others about a second later, without reading what
@@ -119,12 +119,12 @@ func followNineOthers(r *story) {
 		r.wantCapacity("its own change", all[0], 4)
 		r.clock.advance(time.Second)
 		for i, l := range all[1:] {
-			reads, lists := r.faults.Calls(conformance.OpRead), r.faults.Calls(conformance.OpList)
+			reads, lists := r.faults.Calls(limitertest.OpRead), r.faults.Calls(limitertest.OpList)
 			r.capacity(l)
 			r.background()
 			r.wantCapacity(fmt.Sprint("process ", i+1), l, 4)
 			// Two reads are those of the bucket.
-			if reads, lists = r.faults.Calls(conformance.OpRead)-reads, r.faults.Calls(conformance.OpList)-lists; reads != 4 || lists != 1 {
+			if reads, lists = r.faults.Calls(limitertest.OpRead)-reads, r.faults.Calls(limitertest.OpList)-lists; reads != 4 || lists != 1 {
 				r.Errorf("process %d: %d reads and %d lists, not 4 and 1", i+1, reads, lists)
 			}
 		}
@@ -170,7 +170,7 @@ func followOff(r *story) {
 		l := r.limiter(func(o *engine.Options) { o.FollowInterval = -1 })
 		r.wantCapacity("before", l, 10)
 		r.must(other.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 4)}))
-		lists := r.faults.Calls(conformance.OpList)
+		lists := r.faults.Calls(limitertest.OpList)
 		r.clock.advance(40 * time.Second)
 		r.wantCapacity("after 40 s", l, 10)
 		r.clock.advance(20 * time.Second)
@@ -180,7 +180,7 @@ func followOff(r *story) {
 		r.wantCapacity("after Refresh", l, 5)
 		r.must(l.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 6)}))
 		r.wantCapacity("an own change", l, 6)
-		if n := r.faults.Calls(conformance.OpList) - lists; n > 1 { // the other's second change comes after a look
+		if n := r.faults.Calls(limitertest.OpList) - lists; n > 1 { // the other's second change comes after a look
 			r.Errorf("%d lists", n)
 		}
 	})

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // followUnusable: while the index cannot be queried, records are read again after ConfigTTL. The log says so once.
@@ -20,15 +20,15 @@ func followUnusable(r *story) {
 		other := r.limiter()
 		r.must(other.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 10)}))
 		l := r.limiter(func(o *engine.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-		r.faults.SetPlan(func(c conformance.Call) conformance.Act {
-			if c.Op == conformance.OpList {
-				return conformance.Fail
+		r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+			if c.Op == limitertest.OpList {
+				return limitertest.Fail
 			}
-			return conformance.Pass
+			return limitertest.Pass
 		})
 		r.wantCapacity("first use", l, 10)
 		r.must(other.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 4)}))
-		lists := r.faults.Calls(conformance.OpList)
+		lists := r.faults.Calls(limitertest.OpList)
 		for range 45 {
 			r.second(l)
 		}
@@ -38,7 +38,7 @@ func followUnusable(r *story) {
 		}
 		r.wantCapacity("61 s later", l, 4)
 		// Looks are tried again after 2, 4, 8 and then each 12 seconds, four times each, as is usual after trouble.
-		if n := r.faults.Calls(conformance.OpList) - lists; n > 4*10 {
+		if n := r.faults.Calls(limitertest.OpList) - lists; n > 4*10 {
 			r.Errorf("%d lists in a minute of an index that fails", n)
 		}
 		r.faults.SetPlan(nil)
@@ -118,9 +118,9 @@ func followFlood(r *story) {
 		for i := range int64(3) {
 			r.flood(other, 1100)
 			r.must(other.SetResourceDefaults(r.Context(), api, []engine.Limit{stored("a", 20+i)}))
-			lists := r.faults.Calls(conformance.OpList)
+			lists := r.faults.Calls(limitertest.OpList)
 			r.second(l)
-			if n := r.faults.Calls(conformance.OpList) - lists; n > 20 {
+			if n := r.faults.Calls(limitertest.OpList) - lists; n > 20 {
 				r.Errorf("flood %d: %d lists", i, n)
 			}
 		}

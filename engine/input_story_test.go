@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestRefusesBadInput tells badInput.
@@ -22,7 +22,7 @@ func TestNeverFits(t *testing.T) { tellEach(t, neverFits, false) }
 var badInput = stories{
 	{"Requests", func(r *story) { r.refuseAll(badRequests()) }},
 	{"StoreDown", func(r *story) {
-		r.slow().faults.SetPlan(conformance.Always(conformance.Fail))
+		r.slow().faults.SetPlan(limitertest.Always(limitertest.Fail))
 		r.refuseAll(badRequests())
 	}},
 	{"WarmCaches", inputWarm},

@@ -5,8 +5,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // leaseDebt: an adjustment may lead to debt, which denies every request of the bucket until it has refilled.
@@ -127,7 +127,7 @@ func leaseClosed(r *story) {
 
 // leaseNil: calls on a nil lease and on a degraded one do nothing.
 func leaseNil(r *story) {
-	r.slow().faults.SetPlan(conformance.Always(conformance.Fail))
+	r.slow().faults.SetPlan(limitertest.Always(limitertest.Fail))
 	degraded := r.mustAcquire(r.limiter(func(o *engine.Options) { o.OnUnavailable = engine.PolicyAllow }), request(tokens("a", 1), stored("a", 10)))
 	for _, lease := range []*engine.Lease{nil, degraded} {
 		r.must(lease.Adjust(tokens("x", -5)))

@@ -9,15 +9,15 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // away returns a limiter with an open breaker over a store that fails, and the requests of a fleet of users. What a user has is known
 // if known is true; else each request brings its limits.
-func away(t testing.TB, users int, known bool) (*engine.Limiter, *conformance.Fault, []engine.Request) {
+func away(t testing.TB, users int, known bool) (*engine.Limiter, *limitertest.Fault, []engine.Request) {
 	t.Helper()
-	store := conformance.NewFault(memory.New(nil), nil)
+	store := limitertest.NewFault(memory.New(nil), nil)
 	l, err := engine.New(store, &engine.Options{
 		OnUnavailable: engine.PolicyLocal, LocalShare: .1, Logger: slog.New(slog.DiscardHandler), Now: newClock(0).Now,
 		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
@@ -38,7 +38,7 @@ func away(t testing.TB, users int, known bool) (*engine.Limiter, *conformance.Fa
 			}
 		}
 	}
-	store.SetPlan(conformance.Always(conformance.Fail))
+	store.SetPlan(limitertest.Always(limitertest.Fail))
 	blocked := all[0]
 	blocked.OnUnavailable = engine.PolicyBlock
 	for range 10 {
@@ -56,7 +56,7 @@ func TestFirstLocalAnswer(t *testing.T) {
 		const runs = 100
 		l, store, all := away(t, runs+2, known)
 		asked := func() int {
-			return store.Calls(conformance.OpRead) + store.Calls(conformance.OpApply) + store.Calls(conformance.OpList)
+			return store.Calls(limitertest.OpRead) + store.Calls(limitertest.OpApply) + store.Calls(limitertest.OpList)
 		}
 		calls := asked()
 		i := 0

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // localBeyondShare: a request above the share is no denial, because the store could admit it.
@@ -173,13 +173,13 @@ func localMany(r *story) {
 		r.wait(10 * time.Millisecond) // a write-back fails
 		r.up()
 		r.pass(longestPause)
-		writes := r.faults.Calls(conformance.OpApply)
+		writes := r.faults.Calls(limitertest.OpApply)
 		r.wait(time.Second - 10*time.Millisecond + 50*time.Millisecond)
-		if n := r.faults.Calls(conformance.OpApply) - writes; n < 9 || n > 11 {
+		if n := r.faults.Calls(limitertest.OpApply) - writes; n < 9 || n > 11 {
 			r.Errorf("%d write-backs in the first 50 ms", n)
 		}
 		r.wait(time.Second)
-		if n := r.faults.Calls(conformance.OpApply) - writes; n != most {
+		if n := r.faults.Calls(limitertest.OpApply) - writes; n != most {
 			r.Errorf("%d write-backs for %d buckets", n, most)
 		}
 		r.pass(time.Minute)

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestLocalLeases tells what becomes of leases, and of what local buckets have admitted, when the store is back.
@@ -147,7 +147,7 @@ func localReset(r *story) {
 
 // localLostReplies: write-backs whose replies are lost are made once.
 func localLostReplies(r *story) {
-	for i, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest, conformance.Hang, conformance.HangAfter, conformance.LoseRace} {
+	for i, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest, limitertest.Hang, limitertest.HangAfter, limitertest.LoseRace} {
 		l, q := r.limiter(locally(.5), sleeping), request(tokens("a", 1), stored("a", 100))
 		q.Entity = fmt.Sprint("user-", i)
 		r.virtually(func(r *story) {
@@ -157,7 +157,7 @@ func localLostReplies(r *story) {
 			}
 			r.wait(time.Millisecond)
 			r.pass(longestPause)
-			r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+			r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 			r.wait(3 * time.Second)
 			q.OnUnavailable = engine.PolicyBlock
 			_, _ = l.Acquire(r.Context(), q) // the breaker may be open
@@ -207,7 +207,7 @@ func localLimitsChanged(r *story) {
 		r.must(l.Refresh(r.Context()))
 	}
 	r.virtually(func(r *story) { // nothing is written back unless the story waits
-		r.faults.SetPlan(conformance.Always(conformance.Fail, conformance.OpApply))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail, limitertest.OpApply))
 		if n := r.take(l, q); n != 10 {
 			r.Errorf("%d admitted by the old limits, of 10", n)
 		}
@@ -250,10 +250,10 @@ func localPresentDeficit(r *story) {
 
 // localCloseWithDebt: a limiter that closes while the store is away loses the usage, within its budget, and says so.
 func localCloseWithDebt(r *story) {
-	for i, act := range []conformance.Act{conformance.Fail, conformance.Hang, conformance.HangDeaf} {
+	for i, act := range []limitertest.Act{limitertest.Fail, limitertest.Hang, limitertest.HangDeaf} {
 		l := r.limiter(locally(.1), sleeping)
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			ctx, cancel := context.WithTimeout(context.Background(), 10*budget)
 			defer cancel()
 			for j := range 20 {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestLocal tells what the policy Local promises while the store is away.
@@ -48,7 +48,7 @@ func locally(share float64) func(*engine.Options) {
 // down makes every request to the store fail, until up.
 func (r *story) down() {
 	r.settled()
-	r.faults.SetPlan(conformance.Always(conformance.Fail))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 }
 
 func (r *story) up() {
@@ -246,12 +246,12 @@ func localFleet(r *story) {
 
 // localHangs: a thousand callers are answered within twice the budget, and no more are admitted than the share.
 func localHangs(r *story) {
-	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for i, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		l, q := r.limiter(locally(.5), sleeping), request(tokens("a", 1), stored("a", 200))
 		q.Entity = fmt.Sprint("user-", i)
 		r.mustAcquire(l, q)
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			var admitted atomic.Int64
 			r.within("a thousand acquires", 2*budget, func() {
 				var all sync.WaitGroup
@@ -313,7 +313,7 @@ func localStartDown(r *story) {
 func localParentUnknown(r *story) {
 	r.family(r.limiter(), 2)
 	l := r.limiter(locally(.1))
-	r.faults.SetPlan(conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, conformance.Always(conformance.Fail, conformance.OpRead)))
+	r.faults.SetPlan(limitertest.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, limitertest.Always(limitertest.Fail, limitertest.OpRead)))
 	_, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("a parent that was never read", err, engine.ErrUnavailable)
 }

@@ -6,25 +6,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestLostWithPrefetch tells what observers hear of settlements with prefetch: Commit has returned before they are written.
 func TestLostWithPrefetch(t *testing.T) {
 	tellOnEachKind(t, stories{
 		{"Refund", func(r *story) {
-			r.settleLater(-4, engine.EventRefundLost, 4, conformance.LoseRequest)
-			r.settleLater(-4, engine.EventRefundLost, 4, conformance.LoseReply)
+			r.settleLater(-4, engine.EventRefundLost, 4, limitertest.LoseRequest)
+			r.settleLater(-4, engine.EventRefundLost, 4, limitertest.LoseReply)
 		}},
-		{"Charge", func(r *story) { r.settleLater(5, engine.EventUsageLost, 5, conformance.LoseRequest) }},
+		{"Charge", func(r *story) { r.settleLater(5, engine.EventUsageLost, 5, limitertest.LoseRequest) }},
 		{"Certain", func(r *story) {
-			r.settleLater(-4, engine.EventRefundLost, 0, conformance.Pass)
-			r.settleLater(5, engine.EventUsageLost, 0, conformance.Pass)
+			r.settleLater(-4, engine.EventRefundLost, 0, limitertest.Pass)
+			r.settleLater(5, engine.EventUsageLost, 0, limitertest.Pass)
 		}},
 		{"Along", func(r *story) {
-			r.settleAlong(conformance.LoseReply, 0, 926)
-			r.settleAlong(conformance.LoseRequest, 4, 922)
+			r.settleAlong(limitertest.LoseReply, 0, 926)
+			r.settleAlong(limitertest.LoseRequest, 4, 922)
 		}},
 		{"Retired", lostWithItsDesk},
 	}, true)
@@ -42,7 +42,7 @@ func lostWithItsDesk(r *story) {
 		r.must(r.limiter().SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 2000)}))
 		r.must(lease.Adjust(tokens("a", 5)))
 		r.must(lease.Commit(context.Background()))
-		r.plan(conformance.Pass, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail, conformance.Fail)
+		r.plan(limitertest.Pass, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail)
 		r.wait(2 * budget)
 		r.faults.SetPlan(nil)
 		var heard int64
@@ -57,7 +57,7 @@ func lostWithItsDesk(r *story) {
 
 // settleAlong lets the write of an acquire carry the refund of a lease, and go as act says. The observer must hear of so many
 // tokens, and as many as left must be left.
-func (r *story) settleAlong(act conformance.Act, lost, left int64) {
+func (r *story) settleAlong(act limitertest.Act, lost, left int64) {
 	r.Helper()
 	r.virtually(func(r *story) {
 		l := r.prefetching()
@@ -97,7 +97,7 @@ func (r *story) prefetching() *engine.Limiter {
 
 // settleLater commits a lease that was adjusted by delta. The write that settles it goes as act says, and later ones fail until
 // its budget is over. The observer must hear of so many tokens.
-func (r *story) settleLater(delta int64, kind engine.EventKind, lost int64, act conformance.Act) {
+func (r *story) settleLater(delta int64, kind engine.EventKind, lost int64, act limitertest.Act) {
 	r.Helper()
 	r.virtually(func(r *story) {
 		l := r.prefetching()
@@ -105,15 +105,15 @@ func (r *story) settleLater(delta int64, kind engine.EventKind, lost int64, act 
 		r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
 		r.wait(budget) // what the pocket had is back
 		before, first := len(r.events.of(kind)), true
-		r.faults.SetPlan(func(call conformance.Call) conformance.Act {
+		r.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
 			switch {
-			case call.Op != conformance.OpApply, act == conformance.Pass:
-				return conformance.Pass
+			case call.Op != limitertest.OpApply, act == limitertest.Pass:
+				return limitertest.Pass
 			case first:
 				first = false
 				return act
 			}
-			return conformance.Fail
+			return limitertest.Fail
 		})
 		r.must(lease.Adjust(tokens("a", delta)))
 		r.must(lease.Commit(context.Background()))

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestLostReplies proves that a charge whose reply was lost is not made twice, unless another write comes between, and never admits
@@ -29,11 +29,11 @@ var lostReplies = stories{
 }
 
 // troubles are faults of a request that is then resent.
-var troubles = []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRace, conformance.LoseRequest, conformance.LoseReply, conformance.Late}
+var troubles = []limitertest.Act{limitertest.Fail, limitertest.Throttle, limitertest.LoseRace, limitertest.LoseRequest, limitertest.LoseReply, limitertest.Late}
 
 // next applies act to the next request of an operation.
-func (r *story) next(op conformance.Op, act conformance.Act) {
-	r.faults.SetPlan(conformance.On(op, r.faults.Calls(op), act))
+func (r *story) next(op limitertest.Op, act limitertest.Act) {
+	r.faults.SetPlan(limitertest.On(op, r.faults.Calls(op), act))
 }
 
 // late carries out late writes, and lets all requests pass from then on.
@@ -67,9 +67,9 @@ func lostAcquire(r *story) {
 			q := request(tokens("a", 10), limit)
 			q.Entity = fmt.Sprintf("user-%d-%.3s", act, state.name)
 			state.prep(r, l, q)
-			r.next(conformance.OpApply, act)
+			r.next(limitertest.OpApply, act)
 			r.mustAcquire(l, q)
-			if r.faults.Count(conformance.OpApply, act) == 0 {
+			if r.faults.Count(limitertest.OpApply, act) == 0 {
 				r.Fatalf("%v befell nothing", act)
 			}
 			r.late()
@@ -86,9 +86,9 @@ func lostConverting(r *story) {
 		q.Entity = fmt.Sprintf("user-%d", act)
 		r.mustAcquire(r.limiter(), q)
 		q.Limits, q.Consume = now, engine.Tokens{"a": 20, "b": 30}
-		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+1, act)) // the first one is refused
+		r.faults.SetPlan(limitertest.On(limitertest.OpApply, r.faults.Calls(limitertest.OpApply)+1, act)) // the first one is refused
 		r.mustAcquire(l, q)
-		if r.faults.Count(conformance.OpApply, act) == 0 {
+		if r.faults.Count(limitertest.OpApply, act) == 0 {
 			r.Fatalf("%v befell nothing", act)
 		}
 		r.late()
@@ -101,8 +101,8 @@ func lostConverting(r *story) {
 func (r *story) unsettle(other *engine.Limiter, q engine.Request, last func()) (stop func()) {
 	var held *engine.Lease
 	tries, busy := 0, false
-	r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
-		if busy || c.Op != conformance.OpApply {
+	r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+		if busy || c.Op != limitertest.OpApply {
 			return
 		}
 		busy = true
@@ -127,13 +127,13 @@ func lostSwapping(r *story) {
 		l, limit := r.limiter(), stored("a", 100)
 		q := request(tokens("a", 10), limit)
 		q.Entity = fmt.Sprintf("user-%d", act)
-		first := r.faults.Calls(conformance.OpApply)
-		r.faults.SetPlan(conformance.On(conformance.OpApply, first+6, act)) // three tries, each behind another process's write
+		first := r.faults.Calls(limitertest.OpApply)
+		r.faults.SetPlan(limitertest.On(limitertest.OpApply, first+6, act)) // three tries, each behind another process's write
 		stop := r.unsettle(r.limiter(), q, func() {})
 		r.mustAcquire(l, q)
 		stop()
-		if r.faults.Count(conformance.OpApply, act) == 0 {
-			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(conformance.OpApply)-first)
+		if r.faults.Count(limitertest.OpApply, act) == 0 {
+			r.Fatalf("%v befell nothing: %d writes", act, r.faults.Calls(limitertest.OpApply)-first)
 		}
 		r.late()
 		r.wantLeftOf(r.limiter(), q.Entity, "by compare-and-set, "+act.String(), "a:80", limit)
@@ -167,7 +167,7 @@ func lostConvertingDenied(r *story) {
 		q.Entity = fmt.Sprintf("user-%d", act)
 		r.mustAcquire(r.limiter(), q)
 		q.Limits = []engine.Limit{now}
-		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+1, act))
+		r.faults.SetPlan(limitertest.On(limitertest.OpApply, r.faults.Calls(limitertest.OpApply)+1, act))
 		r.mustDeny(l, q)
 		r.late()
 		r.wantLeftOf(r.limiter(), q.Entity, "converted and denied, "+act.String(), "a:5", now)
@@ -177,8 +177,8 @@ func lostConvertingDenied(r *story) {
 // lostAll loses every reply: the outcome stays unknown, nothing is admitted, and the charge is made at most once.
 func lostAll(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
-	for i, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest, conformance.Fail} {
-		r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+	for i, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest, limitertest.Fail} {
+		r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 		_, err := l.Acquire(r.Context(), request(tokens("a", 10), limit))
 		r.wantError("every try: "+act.String(), err, engine.ErrUnavailable)
 		r.faults.SetPlan(nil)
@@ -192,10 +192,10 @@ func lostBetween(r *story) {
 	l, other, limit := r.limiter(), r.limiter(), stored("a", 100)
 	q := request(tokens("a", 30), limit)
 	r.mustAcquire(other, request(tokens("a", 1), limit))
-	calls := r.faults.Calls(conformance.OpApply)
-	r.faults.SetPlan(conformance.On(conformance.OpApply, calls, conformance.LoseReply))
-	r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
-		if c.Op == conformance.OpApply && c.Nth == calls {
+	calls := r.faults.Calls(limitertest.OpApply)
+	r.faults.SetPlan(limitertest.On(limitertest.OpApply, calls, limitertest.LoseReply))
+	r.faults.SetHooks(nil, func(_ context.Context, c limitertest.Call) {
+		if c.Op == limitertest.OpApply && c.Nth == calls {
 			r.mustAcquire(other, request(tokens("a", 1), limit))
 		}
 	})
@@ -220,7 +220,7 @@ func lostForced(r *story) {
 			state.prep(r, l, q)
 			lease := r.mustAcquire(l, q)
 			r.must(lease.Adjust(engine.Tokens{"a": 95, "b": 5}))
-			r.next(conformance.OpApply, act)
+			r.next(limitertest.OpApply, act)
 			r.must(lease.Commit(r.Context()))
 			r.late()
 			r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprintf("%s, adjusted, %v", state.name, act), fmt.Sprintf("a:%d b:95", -5-state.used), limits...)
@@ -230,13 +230,13 @@ func lostForced(r *story) {
 
 // lostCommitAgain commits again after a commit all of whose replies were lost.
 func lostCommitAgain(r *story) {
-	for i, act := range []conformance.Act{conformance.Fail, conformance.LoseRequest, conformance.LoseReply} {
+	for i, act := range []limitertest.Act{limitertest.Fail, limitertest.LoseRequest, limitertest.LoseReply} {
 		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 		q := request(tokens("a", 10), limits...)
 		q.Entity = fmt.Sprintf("user-%d", i)
 		lease := r.mustAcquire(l, q)
 		r.must(lease.Adjust(engine.Tokens{"a": 5, "b": 7}))
-		r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+		r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 		r.wantError("Commit, "+act.String(), lease.Commit(r.Context()), engine.ErrUnavailable)
 		r.faults.SetPlan(nil)
 		r.must(lease.Commit(r.Context()))
@@ -257,7 +257,7 @@ func lostCascade(r *story) {
 			q := request(tokens("a", 10), stored("a", 100))
 			q.Entity = id
 			l := r.limiter()
-			r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+nth, act))
+			r.faults.SetPlan(limitertest.On(limitertest.OpApply, r.faults.Calls(limitertest.OpApply)+nth, act))
 			r.mustAcquire(l, q)
 			r.late()
 			total += 10
@@ -268,11 +268,11 @@ func lostCascade(r *story) {
 
 // lostRead: reads that fail are resent.
 func lostRead(r *story) {
-	for _, act := range []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRequest} {
+	for _, act := range []limitertest.Act{limitertest.Fail, limitertest.Throttle, limitertest.LoseRequest} {
 		l := r.limiter()
-		r.next(conformance.OpRead, act)
+		r.next(limitertest.OpRead, act)
 		r.mustAcquire(l, request(tokens("a", 1), stored("a", 100)))
-		r.next(conformance.OpRead, act)
+		r.next(limitertest.OpRead, act)
 		_ = r.left(l, user, stored("a", 100))
 	}
 	r.faults.SetPlan(nil)
@@ -286,10 +286,10 @@ func lostConfiguration(r *story) {
 		r.must(l.ResetBucket(r.Context(), user, api))
 		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100)}))
 		r.mustAcquire(l, request(tokens("a", 60)))
-		r.next(conformance.OpCommit, act)
+		r.next(limitertest.OpCommit, act)
 		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 200)}))
 		r.wantLeft(l, "set, "+act.String(), "a:140")
-		r.next(conformance.OpCommit, act)
+		r.next(limitertest.OpCommit, act)
 		r.must(l.ResetBucket(r.Context(), user, api))
 		r.wantLeft(l, "reset, "+act.String(), "a:200")
 	}

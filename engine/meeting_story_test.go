@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestMeetings tells how callers of one process share writes of one bucket.
@@ -43,8 +43,8 @@ func (r *story) meet(meanwhile func(), calls ...func() (engine.Decision, error))
 	r.Helper()
 	c := &crowd{make([]engine.Decision, len(calls)), make([]error, len(calls))}
 	hold := make(chan struct{})
-	r.faults.SetHooks(func(_ context.Context, call conformance.Call) {
-		if call.Op == conformance.OpApply {
+	r.faults.SetHooks(func(_ context.Context, call limitertest.Call) {
+		if call.Op == limitertest.OpApply {
 			<-hold
 		}
 	}, nil)
@@ -90,13 +90,13 @@ func meetingFew(r *story) {
 	r.virtually(func(r *story) {
 		l, q := r.limiter(sleeping), request(tokens("a", 2), stored("a", 50))
 		r.mustAcquire(l, q)
-		before := r.faults.Calls(conformance.OpApply)
+		before := r.faults.Calls(limitertest.OpApply)
 		c := r.meet(nil, slices.Repeat([]func() (engine.Decision, error){r.allow(l, q)}, 40)...)
 		r.wantNoErrors(c)
 		if c.admitted() != 24 {
 			r.Errorf("%d were admitted, not 24", c.admitted())
 		}
-		if n := r.faults.Calls(conformance.OpApply) - before; n > 3 {
+		if n := r.faults.Calls(limitertest.OpApply) - before; n > 3 {
 			r.Errorf("%d writes for 40 callers", n)
 		}
 		r.wantLeft(r.limiter(), "afterwards", "a:0", q.Limits...)
@@ -130,8 +130,8 @@ func meetingOwnReset(r *story) {
 		l, q := r.limiter(sleeping), request(tokens("a", 10), stored("a", 10))
 		r.mustAcquire(r.limiter(), q)
 		hold, sent := make(chan struct{}), 0
-		r.faults.SetHooks(nil, func(_ context.Context, call conformance.Call) {
-			if call.Op != conformance.OpApply {
+		r.faults.SetHooks(nil, func(_ context.Context, call limitertest.Call) {
+			if call.Op != limitertest.OpApply {
 				return
 			}
 			if sent++; sent == 1 {
@@ -163,7 +163,7 @@ func meetingLeave(r *story) {
 		hold, sent := make(chan struct{}), 0
 		quit := func() (engine.Decision, error) { return l.Allow(ctx, q) }
 		c := r.meet(func() {
-			r.faults.SetHooks(nil, func(context.Context, conformance.Call) {
+			r.faults.SetHooks(nil, func(context.Context, limitertest.Call) {
 				if sent++; sent == 2 { // the shared write has taken effect, its reply is on the way
 					<-hold
 				}
@@ -186,17 +186,17 @@ func meetingLeave(r *story) {
 
 // meetingLostReplies: a shared write whose reply is lost is charged once.
 func meetingLostReplies(r *story) {
-	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+	for _, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest} {
 		r.virtually(func(r *story) {
 			l, q := r.limiter(sleeping), request(tokens("a", 1), stored("a", 20))
 			q.Entity = fmt.Sprintf("user-%d", act)
 			c := r.meet(func() {
 				n := 0
-				r.faults.SetPlan(func(call conformance.Call) conformance.Act {
+				r.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
 					if n++; n == 1 {
 						return act
 					}
-					return conformance.Pass
+					return limitertest.Pass
 				})
 			}, slices.Repeat([]func() (engine.Decision, error){r.allow(l, q)}, 10)...)
 			r.faults.SetPlan(nil)
@@ -214,7 +214,7 @@ func meetingOutage(r *story) {
 		r.virtually(func(r *story) {
 			l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 20))
 			r.mustAcquire(l, q)
-			c := r.meet(func() { r.faults.SetPlan(conformance.Always(conformance.Fail)) },
+			c := r.meet(func() { r.faults.SetPlan(limitertest.Always(limitertest.Fail)) },
 				slices.Repeat([]func() (engine.Decision, error){r.allow(l, q)}, 10)...)
 			r.faults.SetPlan(nil)
 			for i, err := range c.errs[1:] { // the first one's write was sent before
@@ -268,11 +268,11 @@ func meetingHung(r *story) {
 		l, q := r.limiter(sleeping, func(o *engine.Options) { o.Now, o.Timeout = clock, budget }), request(tokens("a", 1), stored("a", 20))
 		r.mustAcquire(l, q)
 		n := 0
-		r.faults.SetPlan(func(conformance.Call) conformance.Act {
+		r.faults.SetPlan(func(limitertest.Call) limitertest.Act {
 			if n++; n == 1 {
-				return conformance.Hang
+				return limitertest.Hang
 			}
-			return conformance.Pass
+			return limitertest.Pass
 		})
 		var all sync.WaitGroup
 		for i := range 5 {

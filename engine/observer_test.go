@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // Each kind has a name of its own, and a number that has none is shown.
@@ -139,7 +139,7 @@ func TestEventsOfLeases(t *testing.T) {
 // A lease that could not be settled has ended for its caller, who may not try again: it has an event, and one only if he does.
 func TestEventsOfLeasesThatCannotBeSettled(t *testing.T) {
 	w, seen := newWorld(t), &watcher{}
-	faults := conformance.NewFault(w.store, nil)
+	faults := limitertest.NewFault(w.store, nil)
 	l := w.limiter(faults, &engine.Options{Observer: seen})
 	r := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 2}, Limits: []engine.Limit{engine.PerDay("a", 100)}}
 	for n, end := range []func(*engine.Lease) error{
@@ -149,7 +149,7 @@ func TestEventsOfLeasesThatCannotBeSettled(t *testing.T) {
 		lease, err := l.Acquire(t.Context(), r)
 		must(t, err)
 		must(t, lease.Adjust(engine.Tokens{"a": -1}))
-		faults.SetPlan(conformance.Always(conformance.Fail))
+		faults.SetPlan(limitertest.Always(limitertest.Fail))
 		wants(t, "without the store", end(lease), engine.ErrUnavailable)
 		equal(t, "leases that ended without the store", len(seen.of(engine.EventLeaseEnded)), n+1)
 		faults.SetPlan(nil)
@@ -163,7 +163,7 @@ func TestEventsOfLeasesThatCannotBeSettled(t *testing.T) {
 // nothing else says so.
 func TestLeasedDecisions(t *testing.T) {
 	w, seen := newWorld(t), &watcher{}
-	faults := conformance.NewFault(w.store, nil)
+	faults := limitertest.NewFault(w.store, nil)
 	l := w.limiter(faults, &engine.Options{Observer: seen, OnUnavailable: engine.PolicyLocal, LocalShare: .5})
 	r := engine.Request{Entity: "e", Resource: "r", Consume: engine.Tokens{"a": 1}, Limits: []engine.Limit{engine.PerDay("a", 8)}}
 	commit := func(lease *engine.Lease, err error) {
@@ -179,7 +179,7 @@ func TestLeasedDecisions(t *testing.T) {
 		must(t, err)
 	}
 	all()
-	faults.SetPlan(conformance.Always(conformance.Fail))
+	faults.SetPlan(limitertest.Always(limitertest.Fail))
 	all()
 	tooMuch := r
 	tooMuch.Consume = engine.Tokens{"a": 4}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // operation is a call of a limiter that needs its store.
@@ -123,11 +123,11 @@ func insights() []operation {
 // outageEveryOperation: every call with a store that cannot be reached returns ErrUnavailable before the caller's deadline, and
 // at once if the breaker is open. A store that panics is another error.
 func outageEveryOperation(r *story) {
-	for _, act := range []conformance.Act{conformance.Fail, conformance.Hang, conformance.HangDeaf, conformance.Panic} {
+	for _, act := range []limitertest.Act{limitertest.Fail, limitertest.Hang, limitertest.HangDeaf, limitertest.Panic} {
 		for _, o := range operations() {
 			l := r.limiter(under(engine.PolicyBlock))
 			r.virtually(func(r *story) {
-				r.faults.SetPlan(conformance.Always(act))
+				r.faults.SetPlan(limitertest.Always(act))
 				for try := range 8 {
 					ctx, cancel := context.WithTimeout(context.Background(), shortDeadline)
 					start := time.Now()
@@ -137,7 +137,7 @@ func outageEveryOperation(r *story) {
 						r.Errorf("%s, %v, try %d: took %v", o.name, act, try+1, took)
 					}
 					cancel()
-					if act == conformance.Panic {
+					if act == limitertest.Panic {
 						r.wantPanic(o.name, err)
 					} else {
 						r.wantError(o.name, err, engine.ErrUnavailable)
@@ -153,8 +153,8 @@ func outageEveryOperation(r *story) {
 // wantPanic wants the error of a store that panics, for which no policy admits.
 func (r *story) wantPanic(what string, err error) {
 	r.Helper()
-	var raw *conformance.FaultError
-	if !errors.As(err, &raw) || raw.Act != conformance.Panic || errors.Is(err, engine.ErrUnavailable) {
+	var raw *limitertest.FaultError
+	if !errors.As(err, &raw) || raw.Act != limitertest.Panic || errors.Is(err, engine.ErrUnavailable) {
 		r.Errorf("%s of a store that panics: %v", what, err)
 	}
 }
@@ -167,14 +167,14 @@ func outagePanics(r *story) {
 	for _, p := range policies {
 		for _, r.store = range []backend.Backend{store, prompt} {
 			l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
-			for _, before := range []conformance.Act{conformance.Pass, conformance.Fail} { // with a closed breaker, and an open one
+			for _, before := range []limitertest.Act{limitertest.Pass, limitertest.Fail} { // with a closed breaker, and an open one
 				r.mustAcquire(l, q)
-				r.faults.SetPlan(conformance.Always(before))
+				r.faults.SetPlan(limitertest.Always(before))
 				for range 5 {
 					_, _ = l.Acquire(r.Context(), q)
 				}
 				r.clock.advance(longestPause)
-				r.faults.SetPlan(conformance.Always(conformance.Panic))
+				r.faults.SetPlan(limitertest.Always(limitertest.Panic))
 				lease, err := l.Acquire(r.Context(), q)
 				r.wantPanic("Acquire", err)
 				if lease != nil {
@@ -197,7 +197,7 @@ func (r *story) panicOnPath() {
 	r.family(l, 2)
 	r.endPath()
 	r.mustAcquire(l, request(tokens("a", 1)))
-	r.faults.SetPlan(conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, conformance.Always(conformance.Panic, conformance.OpApply)))
+	r.faults.SetPlan(limitertest.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "parent-1") }, limitertest.Always(limitertest.Panic, limitertest.OpApply)))
 	_, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantPanic("Acquire on a path", err)
 	r.faults.SetPlan(nil)

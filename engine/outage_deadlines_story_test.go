@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // shortDeadline is the deadline of callers that wait for less than the budget.
@@ -20,7 +20,7 @@ const longestPause = 10 * time.Second
 // waited for the store, and how many requests the store got.
 func (r *story) hurried(what string, l *engine.Limiter, p engine.Policy, n int, q engine.Request) (waited, requests int) {
 	r.Helper()
-	calls := func() int { return r.faults.Calls(conformance.OpApply) + r.faults.Calls(conformance.OpRead) }
+	calls := func() int { return r.faults.Calls(limitertest.OpApply) + r.faults.Calls(limitertest.OpRead) }
 	before, begin := calls(), time.Now()
 	var (
 		all  sync.WaitGroup
@@ -50,12 +50,12 @@ func (r *story) hurried(what string, l *engine.Limiter, p engine.Policy, n int, 
 // outageShortDeadlines: the store hangs, and callers have deadlines shorter than the budget. The policy answers each of them
 // before its deadline, and at once if the breaker is open, except for one probe after each pause.
 func outageShortDeadlines(r *story) {
-	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for _, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		for _, p := range policies {
 			l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(l, q)
 			r.virtually(func(r *story) {
-				r.faults.SetPlan(conformance.Always(act))
+				r.faults.SetPlan(limitertest.Always(act))
 				r.hurriedUntilOpen(l, p, q)
 			})
 			r.faults.SetPlan(nil)
@@ -69,11 +69,11 @@ func outageShortDeadlines(r *story) {
 
 // outageFirstUseDeadlines is the same before the configuration was read, which callers of one bucket do together.
 func outageFirstUseDeadlines(r *story) {
-	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for i, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		p := policies[i]
 		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			r.hurriedUntilOpen(l, p, q)
 			r.wait(2 * budget) // for what was begun on behalf of all
 		})
@@ -107,21 +107,21 @@ func outageOneCaller(r *story) {
 		return r.clock.Now()
 	}
 	one := func(o *engine.Options) { o.Timeout, o.ConfigTTL, o.Now = timeout, time.Hour, now }
-	for _, act := range []conformance.Act{conformance.Hang, conformance.Fail} {
+	for _, act := range []limitertest.Act{limitertest.Hang, limitertest.Fail} {
 		for _, p := range policies {
 			l, q := r.limiter(under(p), one), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(l, q)
 			r.virtually(func(r *story) {
-				r.faults.SetPlan(conformance.Always(act))
+				r.faults.SetPlan(limitertest.Always(act))
 				begin := time.Now()
 				begun.Store(begin.UnixNano())
 				var calls []span
 				for range 800 {
-					before, start := r.faults.Calls(conformance.OpApply), now()
+					before, start := r.faults.Calls(limitertest.OpApply), now()
 					lease, err := l.Acquire(context.Background(), q)
 					r.answer("one request after the other", p, lease, err)
 					took := now().Sub(start)
-					switch asked := r.faults.Calls(conformance.OpApply) > before; {
+					switch asked := r.faults.Calls(limitertest.OpApply) > before; {
 					case took > timeout:
 						r.Errorf("a request took %v, its budget is %v", took, timeout)
 					case asked:

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // outageRecovery: when the store answers again, it decides again, and what was admitted meanwhile is not charged.
@@ -19,7 +19,7 @@ func outageRecovery(r *story) {
 	l, q := r.limiter(under(engine.PolicyAllow)), request(tokens("a", 1), stored("a", 10))
 	r.mustAcquire(l, q)
 	for range 3 {
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		for range 20 {
 			lease, err := l.Acquire(r.Context(), q)
 			r.answer("Acquire", engine.PolicyAllow, lease, err)
@@ -43,7 +43,7 @@ func (r *story) atOnceAgain(l *engine.Limiter) {
 			close(all)
 		}
 	}
-	r.faults.SetHooks(func(context.Context, conformance.Call) {
+	r.faults.SetHooks(func(context.Context, limitertest.Call) {
 		arrive()
 		<-all
 	}, nil)
@@ -61,7 +61,7 @@ func (r *story) atOnceAgain(l *engine.Limiter) {
 
 // outageStartDown: a limiter can be created and used while the store is down.
 func outageStartDown(r *story) {
-	r.faults.SetPlan(conformance.Always(conformance.Fail))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 10))
 		for range 7 {
@@ -86,7 +86,7 @@ func outageStartDown(r *story) {
 		if lease := r.mustAcquire(l, q); lease.Degraded() {
 			r.Errorf("degraded after the store came back")
 		}
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 	}
 }
 
@@ -94,7 +94,7 @@ func second[T any](_ T, err error) error { return err }
 
 // outageCancelled: a caller who gives up gets the error of its context, whatever the policy, and it is no failure of the store.
 func outageCancelled(r *story) {
-	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for _, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		for _, p := range policies {
 			warm, cold, q := r.limiter(under(p)), r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 			r.mustAcquire(warm, q)
@@ -105,7 +105,7 @@ func outageCancelled(r *story) {
 				r.mustAcquire(warm, apart[i])
 			}
 			r.virtually(func(r *story) {
-				r.faults.SetPlan(conformance.Always(act))
+				r.faults.SetPlan(limitertest.Always(act))
 				giveUp := func(what string, l *engine.Limiter) {
 					ctx, cancel := context.WithCancel(context.Background())
 					defer time.AfterFunc(budget/10, cancel).Stop()
@@ -121,7 +121,7 @@ func outageCancelled(r *story) {
 						giveUp("first use", cold)
 					}
 				}
-				calls := r.faults.Calls(conformance.OpApply)
+				calls := r.faults.Calls(limitertest.OpApply)
 				for _, q := range apart { // had the breaker opened, one of them would be on its way
 					go func() {
 						lease, err := warm.Acquire(context.Background(), q)
@@ -129,7 +129,7 @@ func outageCancelled(r *story) {
 					}()
 				}
 				synctest.Wait()
-				if n := r.faults.Calls(conformance.OpApply) - calls; n != 3 {
+				if n := r.faults.Calls(limitertest.OpApply) - calls; n != 3 {
 					r.Errorf("after callers gave up, %d of 3 acquires ask the store", n)
 				}
 				r.wait(2 * budget)
@@ -171,7 +171,7 @@ func outageOwnDeadline(r *story) {
 			r.Errorf("the breaker counts what the store was never asked")
 		}
 		cold = r.limiter(under(p))
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		for range 10 {
 			_ = second(warm.Acquire(r.Context(), q))
 			_ = second(cold.Acquire(r.Context(), q))
@@ -210,7 +210,7 @@ func outageWrong(r *story) {
 	nobodys := r.limiter(allow, func(o *engine.Options) { o.Namespace = "nobodys" })
 	_, err = nobodys.Acquire(r.Context(), good)
 	r.wantError("a namespace that is not registered", err, engine.ErrNamespaceNotFound)
-	r.faults.SetPlan(conformance.Always(conformance.Fail))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 	for range 8 { // with a closed breaker and an open one
 		_, err = l.Acquire(r.Context(), request(tokens("x", 1), stored("a", 10)))
 		r.wantError("an unknown name, known without the store", err, engine.ErrUnknownLimit)
@@ -228,12 +228,12 @@ func outageDenied(r *story) {
 	r.mustAcquire(r.limiter(), engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 200)})
 	for _, p := range policies {
 		l, before := r.limiter(under(p)), len(r.events.of(engine.EventRefundLost))
-		calls := r.faults.Calls(conformance.OpApply)
-		r.faults.SetPlan(func(c conformance.Call) conformance.Act {
-			if c.Op == conformance.OpApply && c.Nth > calls+1 {
-				return conformance.Fail
+		calls := r.faults.Calls(limitertest.OpApply)
+		r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+			if c.Op == limitertest.OpApply && c.Nth > calls+1 {
+				return limitertest.Fail
 			}
-			return conformance.Pass
+			return limitertest.Pass
 		})
 		if e := r.mustDeny(l, request(tokens("a", 10))); e.Primary().Entity != "parent-1" || e.Statuses()[0].Remaining != 100 {
 			r.Errorf("denied by its parent, then the store went down, under %v: %+v", p, e.Statuses())
@@ -244,11 +244,11 @@ func outageDenied(r *story) {
 			r.Errorf("what was reported: %+v", lost)
 		}
 		r.must(r.limiter().ResetBucket(r.Context(), user, api))
-		r.faults.SetPlan(conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, conformance.Always(conformance.Fail, conformance.OpApply)))
+		r.faults.SetPlan(limitertest.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, user) }, limitertest.Always(limitertest.Fail, limitertest.OpApply)))
 		if e := r.mustDeny(r.limiter(under(p)), request(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
 			r.Errorf("denied by its parent, its own bucket out of reach, under %v: %+v", p, e.Statuses())
 		}
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		if e := r.mustDeny(l, request(tokens("a", 10))); e.Primary().Entity != "parent-1" || len(e.Statuses()) != 2 {
 			r.Errorf("a denial that is known, without the store, under %v: %+v", p, e.Statuses())
 		}
@@ -276,7 +276,7 @@ func outagePolicies(r *story) {
 		q := request(tokens("a", 1), stored("a", 10))
 		r.mustAcquire(l, q)
 		r.must(setup.ResetBucket(r.Context(), user, api))
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		q.OnUnavailable = c.call
 		lease, err := l.Acquire(r.Context(), q)
 		r.answer(fmt.Sprintf("stored %v, limiter %v, call %v", c.stored, c.limiter, c.call), c.want, lease, err)
@@ -290,7 +290,7 @@ func outageOldConfiguration(r *story) {
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{engine.Every("a", 10, 1000*aDay)}))
 	r.mustAcquire(l, request(tokens("a", 1)))
 	r.clock.advance(time.Hour)
-	r.faults.SetPlan(conformance.Always(conformance.Fail, conformance.OpRead))
+	r.faults.SetPlan(limitertest.Always(limitertest.Fail, limitertest.OpRead))
 	if got := r.take(l, request(tokens("a", 1))); got != 9 {
 		r.Errorf("with configuration an hour old that cannot be read: %d were admitted, of 9", got)
 	}

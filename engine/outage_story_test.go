@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestUnavailableWithinBudget tells outages.
@@ -22,8 +22,8 @@ func TestUnavailableWithinBudget(t *testing.T) { tellEach(t, outages, true) }
 // outages proves that the policies hold at every call of the store, within the budget, and that they admit only if the store
 // cannot be reached. If a store hangs, time is virtual, and nothing reaches the store beneath.
 var outages = stories{
-	{"CrowdOnHang", func(r *story) { r.crowdOn(conformance.Hang) }},
-	{"CrowdOnDeafHang", func(r *story) { r.crowdOn(conformance.HangDeaf) }},
+	{"CrowdOnHang", func(r *story) { r.crowdOn(limitertest.Hang) }},
+	{"CrowdOnDeafHang", func(r *story) { r.crowdOn(limitertest.HangDeaf) }},
 	{"CrowdAtFirstUse", crowdAtFirstUse},
 	{"CrowdOnPath", crowdOnPath},
 	{"EveryCall", outageEveryCall},
@@ -147,13 +147,13 @@ func (r *story) should(err error) {
 }
 
 // crowdOn hangs after everything is cached.
-func (r *story) crowdOn(act conformance.Act) {
+func (r *story) crowdOn(act limitertest.Act) {
 	for _, p := range policies {
 		l := r.limiter(under(p), sleeping)
 		q := request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			r.thousand(l, p, func(int) engine.Request { return q })
 			r.thousand(l, p, func(int) engine.Request { return q }) // with an open breaker
 		})
@@ -163,12 +163,12 @@ func (r *story) crowdOn(act conformance.Act) {
 
 // crowdAtFirstUse hangs from the beginning, while the configuration is read, for one bucket and for many.
 func crowdAtFirstUse(r *story) {
-	for i, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for i, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		p := policies[i]
 		same, others := r.limiter(under(p), sleeping), r.limiter(under(p), sleeping)
 		q := request(tokens("a", 1), stored("a", 1000))
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			r.thousand(same, p, func(int) engine.Request { return q })
 			r.thousand(others, p, func(i int) engine.Request {
 				own := q
@@ -189,7 +189,7 @@ func crowdOnPath(r *story) {
 		l := r.limiter(under(p), sleeping)
 		r.mustAcquire(l, request(tokens("a", 1)))
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(conformance.Hang))
+			r.faults.SetPlan(limitertest.Always(limitertest.Hang))
 			r.thousand(l, p, func(int) engine.Request { return request(tokens("a", 1)) })
 		})
 		r.faults.SetPlan(nil)
@@ -200,12 +200,12 @@ func crowdOnPath(r *story) {
 func outageEveryCall(r *story) {
 	r.family(r.limiter(), 2)
 	for _, p := range policies {
-		for _, act := range []conformance.Act{conformance.Fail, conformance.Throttle, conformance.LoseRequest, conformance.LoseReply} {
+		for _, act := range []limitertest.Act{limitertest.Fail, limitertest.Throttle, limitertest.LoseRequest, limitertest.LoseReply} {
 			for n := 0; ; n++ {
 				l, done := r.limiter(under(p)), 0
-				r.faults.SetPlan(func(conformance.Call) conformance.Act {
+				r.faults.SetPlan(func(limitertest.Call) limitertest.Act {
 					if done++; done <= n {
-						return conformance.Pass
+						return limitertest.Pass
 					}
 					return act
 				})
@@ -231,13 +231,13 @@ func outageEveryCall(r *story) {
 // before.
 func outageLeases(r *story) {
 	l := r.limiter(under(engine.PolicyAllow))
-	for _, act := range []conformance.Act{conformance.Hang, conformance.HangDeaf} {
+	for _, act := range []limitertest.Act{limitertest.Hang, limitertest.HangDeaf} {
 		lease := r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
 		second := r.mustAcquire(l, request(tokens("a", 10), stored("a", 1000)))
 		gone, cancel := context.WithCancel(r.Context())
 		cancel()
 		r.virtually(func(r *story) {
-			r.faults.SetPlan(conformance.Always(act))
+			r.faults.SetPlan(limitertest.Always(act))
 			for what, call := range map[string]func() error{
 				"Consume": func() error { return lease.Consume(context.Background(), tokens("a", 1)) },
 				"Flush":   func() error { r.must(lease.Adjust(tokens("a", 1))); return lease.Flush(context.Background()) },
@@ -257,15 +257,15 @@ func outageOneProbe(r *story) {
 	for _, p := range policies {
 		l, q := r.limiter(under(p)), request(tokens("a", 1), stored("a", 1000))
 		r.mustAcquire(l, q)
-		r.faults.SetPlan(conformance.Always(conformance.Fail))
+		r.faults.SetPlan(limitertest.Always(limitertest.Fail))
 		for range 5 {
 			lease, err := l.Acquire(r.Context(), q)
 			r.answer("Acquire", p, lease, err)
 		}
 		r.virtually(func(r *story) {
 			r.clock.advance(longestPause)
-			r.faults.SetPlan(conformance.Always(conformance.Hang))
-			calls := r.faults.Calls(conformance.OpApply)
+			r.faults.SetPlan(limitertest.Always(limitertest.Hang))
+			calls := r.faults.Calls(limitertest.OpApply)
 			var answered atomic.Int64
 			for range 100 {
 				go func() {
@@ -278,7 +278,7 @@ func outageOneProbe(r *story) {
 			if n := answered.Load(); n != 99 {
 				r.Errorf("%d of 100 were answered at once; one probes", n)
 			}
-			if n := r.faults.Calls(conformance.OpApply) - calls; n != 1 {
+			if n := r.faults.Calls(limitertest.OpApply) - calls; n != 1 {
 				r.Errorf("%d requests probe at once", n)
 			}
 			r.within("the probe", 2*budget, func() {
@@ -290,13 +290,13 @@ func outageOneProbe(r *story) {
 		r.faults.SetPlan(nil)
 		r.clock.advance(longestPause)
 		r.mustAcquire(l, q) // the next probe
-		before := r.faults.Calls(conformance.OpApply)
+		before := r.faults.Calls(limitertest.OpApply)
 		for range 20 {
 			if lease := r.mustAcquire(l, q); lease.Degraded() {
 				r.Errorf("degraded after the store came back")
 			}
 		}
-		if n := r.faults.Calls(conformance.OpApply) - before; n != 20 {
+		if n := r.faults.Calls(limitertest.OpApply) - before; n != 20 {
 			r.Errorf("%d requests for 20 acquires after the store came back", n)
 		}
 	}

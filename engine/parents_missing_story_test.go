@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // parentMissing: a parent must exist, unless AllowMissingParent is set, and there is a warning of a cascade to one without
@@ -49,8 +49,8 @@ func parentRaces(r *story) {
 	}
 	last := func(what string, commits int, between func()) {
 		seen := 0
-		r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
-			if c.Op != conformance.OpCommit {
+		r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+			if c.Op != limitertest.OpCommit {
 				return
 			}
 			if seen++; seen == commits {

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestParentsInAllStates proves that a cascade has the right outcome whatever state the parents are in, and that a child whose parent
@@ -100,10 +100,10 @@ func parentsTooDeep(r *story) {
 		r.wantError("a ninth on top", err, engine.ErrCycle)
 		return
 	}
-	writes := r.faults.Calls(conformance.OpApply)
+	writes := r.faults.Calls(limitertest.OpApply)
 	_, err = l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("an acquire below a path of nine", err, engine.ErrCycle)
-	if n := r.faults.Calls(conformance.OpApply) - writes; n != 0 {
+	if n := r.faults.Calls(limitertest.OpApply) - writes; n != 0 {
 		r.Errorf("a path of nine: %d writes", n)
 	}
 	r.mustAcquire(l, engine.Request{Entity: "parent-1", Resource: api, Consume: tokens("a", 1)})

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestRefunds proves that a refund is made once, and only to the bucket that was charged.
@@ -50,17 +50,17 @@ var refundOps = []struct {
 func refundLost(r *story) {
 	for i, op := range refundOps {
 		for _, c := range []struct {
-			act       conformance.Act
+			act       limitertest.Act
 			now, late int64 // available then, and once late writes were carried out
 			writes    int
 			lost      bool
 		}{
-			{conformance.Fail, 60, 60, 2, false},
-			{conformance.Throttle, 60, 60, 2, false},
-			{conformance.LoseRace, 60, 60, 2, false},
-			{conformance.LoseReply, 60, 60, 1, true},
-			{conformance.LoseRequest, 50, 50, 1, true},
-			{conformance.Late, 50, 60, 1, true},
+			{limitertest.Fail, 60, 60, 2, false},
+			{limitertest.Throttle, 60, 60, 2, false},
+			{limitertest.LoseRace, 60, 60, 2, false},
+			{limitertest.LoseReply, 60, 60, 1, true},
+			{limitertest.LoseRequest, 50, 50, 1, true},
+			{limitertest.Late, 50, 60, 1, true},
 		} {
 			l, limit := r.limiter(), stored("a", 100)
 			what := fmt.Sprintf("%s, %v", op.name, c.act)
@@ -69,7 +69,7 @@ func refundLost(r *story) {
 			r.mustAcquire(r.limiter(), q)
 			q.Consume = tokens("a", 10)
 			lease, before := r.mustAcquire(l, q), len(r.events.of(engine.EventRefundLost))
-			r.next(conformance.OpApply, c.act)
+			r.next(limitertest.OpApply, c.act)
 			r.wantRequests(what, c.writes, 0, func() { r.must(op.do(r, lease)) })
 			r.wantLeftOf(r.limiter(), q.Entity, what, fmt.Sprintf("a:%d", c.now), limit)
 			r.late()
@@ -85,17 +85,17 @@ func refundLost(r *story) {
 // refundMixed: in one commit some limits go up and others down.
 func refundMixed(r *story) {
 	for _, c := range []struct {
-		act  conformance.Act
+		act  limitertest.Act
 		want string
 	}{
-		{conformance.Pass, "a:100 b:85"}, {conformance.Fail, "a:100 b:85"}, {conformance.LoseRace, "a:100 b:85"}, {conformance.LoseReply, "a:100 b:85"}, {conformance.LoseRequest, "a:90 b:85"},
+		{limitertest.Pass, "a:100 b:85"}, {limitertest.Fail, "a:100 b:85"}, {limitertest.LoseRace, "a:100 b:85"}, {limitertest.LoseReply, "a:100 b:85"}, {limitertest.LoseRequest, "a:90 b:85"},
 	} {
 		l, limits := r.limiter(), []engine.Limit{stored("a", 100), stored("b", 100)}
 		q := request(engine.Tokens{"a": 10, "b": 10}, limits...)
 		q.Entity = fmt.Sprintf("user-%d", c.act)
 		lease := r.mustAcquire(l, q)
 		r.must(lease.Adjust(engine.Tokens{"a": -10, "b": 5}))
-		r.next(conformance.OpApply, c.act)
+		r.next(limitertest.OpApply, c.act)
 		r.must(lease.Commit(r.Context()))
 		r.faults.SetPlan(nil)
 		r.wantLeftOf(r.limiter(), q.Entity, "up and down, "+c.act.String(), c.want, limits...)
@@ -107,9 +107,9 @@ func refundDenied(r *story) {
 	setup := r.limiter()
 	r.must(setup.SetLimits(r.Context(), "parent", api, []engine.Limit{stored("a", 5)}))
 	for i, c := range []struct {
-		act  conformance.Act
+		act  limitertest.Act
 		want int64
-	}{{conformance.Pass, 100}, {conformance.Fail, 100}, {conformance.LoseReply, 100}, {conformance.LoseRequest, 97}} {
+	}{{limitertest.Pass, 100}, {limitertest.Fail, 100}, {limitertest.LoseReply, 100}, {limitertest.LoseRequest, 97}} {
 		id := fmt.Sprintf("user-%d", i)
 		r.mustEntity(setup, engine.Entity{ID: id, Parent: "parent", Cascade: true})
 		q := request(tokens("a", 3), stored("a", 100))
@@ -118,7 +118,7 @@ func refundDenied(r *story) {
 		r.must(other.ResetBucket(r.Context(), "parent", api))
 		r.mustAcquire(other, engine.Request{Entity: "parent", Resource: api, Consume: tokens("a", 5)})
 		l := r.limiter()
-		r.faults.SetPlan(conformance.On(conformance.OpApply, r.faults.Calls(conformance.OpApply)+2, c.act)) // child, parent, and then what the child gets back
+		r.faults.SetPlan(limitertest.On(limitertest.OpApply, r.faults.Calls(limitertest.OpApply)+2, c.act)) // child, parent, and then what the child gets back
 		if e := r.mustDeny(l, q); e.Primary().Entity != "parent" {
 			r.Errorf("denied by %s", e.Primary().Entity)
 		}
@@ -247,14 +247,14 @@ func refundClosing(r *story) {
 		l, start := r.limiter(virtual), time.Now()
 		r.family(l, 2)
 		r.must(r.mustAcquire(l, request(tokens("a", 10))).Commit(r.Context()))
-		r.faults.SetPlan(func(c conformance.Call) conformance.Act {
-			switch own := c.Op == conformance.OpApply && strings.Contains(c.Keys[0].Partition, "|"+user+"|"); {
+		r.faults.SetPlan(func(c limitertest.Call) limitertest.Act {
+			switch own := c.Op == limitertest.OpApply && strings.Contains(c.Keys[0].Partition, "|"+user+"|"); {
 			case own:
-				return conformance.Hang
-			case c.Op == conformance.OpApply && time.Since(start) > 0: // the refund
+				return limitertest.Hang
+			case c.Op == limitertest.OpApply && time.Since(start) > 0: // the refund
 				r.must(pause.For(context.Background(), budget/4))
 			}
-			return conformance.Pass
+			return limitertest.Pass
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var all sync.WaitGroup

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestRequestsPerDecision tells requestsPerDecision, with and without I/O.
@@ -31,9 +31,9 @@ var requestsPerDecision = stories{
 
 // requests counts the requests that reach the store while act runs.
 func (r *story) requests(act func()) (writes, reads int) {
-	w, c, n := r.faults.Calls(conformance.OpApply), r.faults.Calls(conformance.OpCommit), r.faults.Calls(conformance.OpRead)
+	w, c, n := r.faults.Calls(limitertest.OpApply), r.faults.Calls(limitertest.OpCommit), r.faults.Calls(limitertest.OpRead)
 	act()
-	return r.faults.Calls(conformance.OpApply) - w + r.faults.Calls(conformance.OpCommit) - c, r.faults.Calls(conformance.OpRead) - n
+	return r.faults.Calls(limitertest.OpApply) - w + r.faults.Calls(limitertest.OpCommit) - c, r.faults.Calls(limitertest.OpRead) - n
 }
 
 func (r *story) wantRequests(what string, writes, reads int, act func()) {

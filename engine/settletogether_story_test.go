@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestSettlingTogether tells how leases of one process share the writes that settle them.
@@ -64,9 +64,9 @@ func (r *story) settleAll(n int, delta func(i int) int64, writes int) {
 		for i := range n {
 			left -= 10 + delta(i)
 		}
-		before := r.faults.Calls(conformance.OpApply)
+		before := r.faults.Calls(limitertest.OpApply)
 		r.wantNoErrors(r.flushTogether(leases, delta, nil))
-		if got := r.faults.Calls(conformance.OpApply) - before; got != writes {
+		if got := r.faults.Calls(limitertest.OpApply) - before; got != writes {
 			r.Errorf("%d writes for %d leases, not %d", got, n, writes)
 		}
 		r.wantLeft(r.limiter(), "afterwards", fmt.Sprintf("a:%d", left), limit)
@@ -99,12 +99,12 @@ func settleDenials(r *story) {
 		r.family(l, 2)
 		r.must(l.SetLimits(context.Background(), "parent-1", api, []engine.Limit{stored("a", 10)}))
 		r.mustAcquire(l, request(tokens("a", 1)))
-		r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
-			if c.Op == conformance.OpApply {
+		r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpApply {
 				r.wait(10 * time.Millisecond)
 			}
 		}, nil)
-		before := r.faults.Calls(conformance.OpApply)
+		before := r.faults.Calls(limitertest.OpApply)
 		var admitted atomic.Int64
 		r.together(90, func(int) {
 			d, err := l.Allow(context.Background(), request(tokens("a", 1)))
@@ -112,7 +112,7 @@ func settleDenials(r *story) {
 				admitted.Add(1)
 			}
 		})
-		if n := r.faults.Calls(conformance.OpApply) - before; n > 10 || admitted.Load() != 9 {
+		if n := r.faults.Calls(limitertest.OpApply) - before; n > 10 || admitted.Load() != 9 {
 			r.Errorf("%d of 90 callers were admitted, in %d writes", admitted.Load(), n)
 		}
 		r.faults.SetHooks(nil, nil)
@@ -125,11 +125,11 @@ func settleDenials(r *story) {
 }
 
 // plan makes the next writes go as acts say, one after the other.
-func (r *story) plan(acts ...conformance.Act) {
+func (r *story) plan(acts ...limitertest.Act) {
 	n := 0
-	r.faults.SetPlan(func(call conformance.Call) conformance.Act {
-		if call.Op != conformance.OpApply || n == len(acts) {
-			return conformance.Pass
+	r.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
+		if call.Op != limitertest.OpApply || n == len(acts) {
+			return limitertest.Pass
 		}
 		n++
 		return acts[n-1]
@@ -139,10 +139,10 @@ func (r *story) plan(acts ...conformance.Act) {
 // settleLostRefunds: refunds that several leases share are made once at most, and those that are not are reported.
 func settleLostRefunds(r *story) {
 	for _, c := range []struct {
-		act  conformance.Act
+		act  limitertest.Act
 		left int // of what 10 leases of 10 tokens refund, 3 each
 		lost int64
-	}{{conformance.Fail, 30, 0}, {conformance.LoseRace, 30, 0}, {conformance.LoseReply, 30, 27}, {conformance.LoseRequest, 3, 27}} {
+	}{{limitertest.Fail, 30, 0}, {limitertest.LoseRace, 30, 0}, {limitertest.LoseReply, 30, 27}, {limitertest.LoseRequest, 3, 27}} {
 		r.virtually(func(r *story) {
 			l, before := r.limiter(sleeping), len(r.events.of(engine.EventRefundLost))
 			entity := fmt.Sprintf("user-%d", c.act)
@@ -164,18 +164,18 @@ func settleLostRefunds(r *story) {
 // settleLostCharges: a charge of unknown outcome that several leases share is made once, whoever of them settles again, and is
 // refunded to those that are rolled back.
 func settleLostCharges(r *story) {
-	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+	for _, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest} {
 		for _, first := range []int{1, 2, 9} { // 0 has written for itself, 2 is rolled back, the others commit
 			r.virtually(func(r *story) {
 				l, entity := r.limiter(sleeping), fmt.Sprintf("user-%d-%d", act, first)
 				leases, limit := r.leases(l, entity, 10)
 				n := 0
 				c := r.flushTogether(leases, func(int) int64 { return 5 }, func() {
-					r.faults.SetPlan(func(conformance.Call) conformance.Act {
+					r.faults.SetPlan(func(limitertest.Call) limitertest.Act {
 						if n++; n == 1 {
 							return act
 						}
-						return conformance.Fail
+						return limitertest.Fail
 					})
 				})
 				r.faults.SetPlan(nil)
@@ -196,7 +196,7 @@ func settleLostCharges(r *story) {
 					}
 				}
 				want := int64(1000 - 9*15)
-				if act == conformance.LoseRequest && first == 2 { // the record shows nothing, so that it counts as lost; then it is made
+				if act == limitertest.LoseRequest && first == 2 { // the record shows nothing, so that it counts as lost; then it is made
 					want -= 5
 				}
 				r.wantLeftOf(r.limiter(), entity, fmt.Sprintf("%v, lease %d first", act, first), fmt.Sprintf("a:%d", want), limit)
@@ -210,7 +210,7 @@ func settleOutage(r *story) {
 	r.virtually(func(r *story) {
 		l := r.limiter(sleeping)
 		leases, limit := r.leases(l, user, 10)
-		c := r.flushTogether(leases, func(int) int64 { return 7 }, func() { r.faults.SetPlan(conformance.Always(conformance.Fail)) })
+		c := r.flushTogether(leases, func(int) int64 { return 7 }, func() { r.faults.SetPlan(limitertest.Always(limitertest.Fail)) })
 		r.faults.SetPlan(nil)
 		r.clock.advance(longestPause)
 		for i, err := range c.errs[1:] { // the first one's write was sent before
@@ -230,8 +230,8 @@ func settleReset(r *story) {
 			hold := make(chan struct{})
 			r.wantNoErrors(r.flushTogether(leases, func(int) int64 { return c.delta }, func() {
 				n := 0
-				r.faults.SetHooks(nil, func(_ context.Context, call conformance.Call) {
-					if n++; call.Op == conformance.OpApply && n == 1 { // the first one's write has taken effect
+				r.faults.SetHooks(nil, func(_ context.Context, call limitertest.Call) {
+					if n++; call.Op == limitertest.OpApply && n == 1 { // the first one's write has taken effect
 						<-hold
 					}
 				})
@@ -270,7 +270,7 @@ func settleHung(r *story) {
 	r.virtually(func(r *story) {
 		l := r.limiter(sleeping, func(o *engine.Options) { o.Timeout = budget })
 		leases, limit := r.leases(l, user, 5)
-		r.plan(conformance.Hang)
+		r.plan(limitertest.Hang)
 		for i, lease := range leases {
 			r.must(lease.Adjust(tokens("a", 5)))
 			if i == 0 {
@@ -323,11 +323,11 @@ func settleAtRandom(r *story) {
 			random, l, entity := rand.New(rand.NewPCG(seed, 0)), r.limiter(sleeping), fmt.Sprintf("user-%d", seed)
 			leases, limit := r.leases(l, entity, 12)
 			before := len(r.events.of(engine.EventRefundLost))
-			r.faults.SetPlan(func(call conformance.Call) conformance.Act {
-				if call.Op != conformance.OpApply {
-					return conformance.Pass
+			r.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
+				if call.Op != limitertest.OpApply {
+					return limitertest.Pass
 				}
-				return [...]conformance.Act{conformance.Pass, conformance.Pass, conformance.LoseReply, conformance.LoseRequest, conformance.Fail}[random.IntN(5)]
+				return [...]limitertest.Act{limitertest.Pass, limitertest.Pass, limitertest.LoseReply, limitertest.LoseRequest, limitertest.Fail}[random.IntN(5)]
 			})
 			for range 3 {
 				r.flushTogether(leases, func(int) int64 { return random.Int64N(14) - 3 }, nil)

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/backend"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // unknownTooLate: after MaxHold a charge is settled as before, and a refund is reported as lost.
@@ -21,7 +21,7 @@ func unknownTooLate(r *story) {
 	} {
 		q, before := request(tokens("a", 10), limit), r.lost()
 		q.Entity = fmt.Sprintf("late-%d", i)
-		lease := r.flushLost(r.limiter(short), q, conformance.LoseReply)
+		lease := r.flushLost(r.limiter(short), q, limitertest.LoseReply)
 		r.clock.advance(time.Minute + 1)
 		r.must(settle(lease))
 		r.wantLeftOf(r.limiter(), q.Entity, "too late", "a:40", limit)
@@ -70,7 +70,7 @@ func unknownConsume(r *story) {
 			q, before := request(tokens("a", 10), limit), r.lost()
 			q.Entity = fmt.Sprintf("user-%d-%d", u.act, i)
 			lease := r.mustAcquire(r.limiter(), q)
-			r.faults.SetPlan(conformance.Always(u.act, conformance.OpApply))
+			r.faults.SetPlan(limitertest.Always(u.act, limitertest.OpApply))
 			r.wantError(what, lease.Consume(r.Context(), tokens("a", 20)), engine.ErrUnavailable)
 			r.faults.SetPlan(nil)
 			if got := amounts(lease.Consumed()); got != "a:10" {
@@ -92,8 +92,8 @@ func unknownConsume(r *story) {
 }
 
 // bucketOf applies a plan to writes on the bucket of one entity only.
-func bucketOf(entity string, plan conformance.Plan) conformance.Plan {
-	return conformance.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "|"+entity+"|"+api) }, plan)
+func bucketOf(entity string, plan limitertest.Plan) limitertest.Plan {
+	return limitertest.Where(func(k backend.Key) bool { return strings.Contains(k.Partition, "|"+entity+"|"+api) }, plan)
 }
 
 // unknownOnPath: the outcome of one bucket on a path is unknown, the others are settled.
@@ -102,7 +102,7 @@ func unknownOnPath(r *story) {
 	path := r.family(setup, 3)
 	full := "a:100 parent-1 a:200 parent-2 a:300"
 	for _, lost := range path {
-		for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+		for _, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest} {
 			for name, c := range map[string]struct {
 				settle func(*engine.Lease) error
 				want   string
@@ -117,7 +117,7 @@ func unknownOnPath(r *story) {
 				r.must(setup.ResetBucket(r.Context(), "parent-2", api))
 				lease := r.mustAcquire(r.limiter(), request(tokens("a", 10)))
 				r.must(lease.Adjust(tokens("a", 50)))
-				r.faults.SetPlan(bucketOf(lost, conformance.Always(act, conformance.OpApply)))
+				r.faults.SetPlan(bucketOf(lost, limitertest.Always(act, limitertest.OpApply)))
 				r.wantError(what, lease.Flush(r.Context()), engine.ErrUnavailable)
 				r.faults.SetPlan(nil)
 				r.must(c.settle(lease))
@@ -133,7 +133,7 @@ func unknownConsumeOnPath(r *story) {
 	for _, lost := range r.family(setup, 2) {
 		r.endPath()
 		lease := r.mustAcquire(r.limiter(), request(tokens("a", 10)))
-		r.faults.SetPlan(bucketOf(lost, conformance.Always(conformance.LoseReply, conformance.OpApply)))
+		r.faults.SetPlan(bucketOf(lost, limitertest.Always(limitertest.LoseReply, limitertest.OpApply)))
 		ctx, cancel := context.WithCancel(r.Context())
 		r.wantError("Consume", lease.Consume(ctx, tokens("a", 20)), engine.ErrUnavailable)
 		cancel()
@@ -200,14 +200,14 @@ func droppedThenLess(r *story) {
 
 // unknownTwice flushes repeatedly, each time with an unknown outcome, and adjusts in between.
 func unknownTwice(r *story) {
-	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+	for _, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest} {
 		l, limit := r.limiter(), stored("a", 100)
 		q := request(tokens("a", 10), limit)
 		q.Entity = fmt.Sprintf("user-%d", act)
 		lease := r.flushLost(l, q, act)
 		for range 3 {
 			r.must(lease.Adjust(tokens("a", 1)))
-			r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+			r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 			r.wantError("Flush again, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
 			r.faults.SetPlan(nil)
 			r.clock.advance(20 * time.Second) // longer than the breaker pauses

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestSettling proves that a lease is settled as its caller asked for, whatever becomes of the context of its request, and also if
@@ -114,8 +114,8 @@ func settleEnded(r *story) {
 func settleEndsMeanwhile(r *story) {
 	r.eachSettlement("cancelled-meanwhile", func(ctx context.Context) (context.Context, context.CancelFunc) {
 		ends, cancel := context.WithCancel(ctx)
-		r.faults.SetHooks(func(_ context.Context, c conformance.Call) {
-			if c.Op == conformance.OpApply {
+		r.faults.SetHooks(func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpApply {
 				cancel()
 			}
 		}, nil)
@@ -139,17 +139,17 @@ func settleEndedOnPath(r *story) {
 
 // unknowns are faults of all writes of a call, whether it has charged then, and whether its outcome is unknown.
 var unknowns = []struct {
-	act     conformance.Act
+	act     limitertest.Act
 	charged bool
 	unknown bool
-}{{conformance.LoseReply, true, true}, {conformance.LoseRequest, false, true}, {conformance.Late, false, true}, {conformance.Fail, false, false}}
+}{{limitertest.LoseReply, true, true}, {limitertest.LoseRequest, false, true}, {limitertest.Late, false, true}, {limitertest.Fail, false, false}}
 
 // flushLost acquires 10 a, adjusts by 50, and flushes with an act on each attempt.
-func (r *story) flushLost(l *engine.Limiter, q engine.Request, act conformance.Act) *engine.Lease {
+func (r *story) flushLost(l *engine.Limiter, q engine.Request, act limitertest.Act) *engine.Lease {
 	r.Helper()
 	lease := r.mustAcquire(l, q)
 	r.must(lease.Adjust(tokens("a", 50)))
-	r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+	r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 	r.wantError("Flush, "+act.String(), lease.Flush(r.Context()), engine.ErrUnavailable)
 	r.faults.SetPlan(nil)
 	if got := amounts(lease.Consumed()); got != "a:60" {
@@ -210,16 +210,16 @@ func unknownThenConsume(r *story) {
 
 // unknownThenRollback: a charge of unknown outcome is refunded if its record shows it, and else reported as lost.
 func unknownThenRollback(r *story) {
-	rollbacks := map[string]func(*engine.Limiter, engine.Request, conformance.Act){
-		"Rollback": func(l *engine.Limiter, q engine.Request, act conformance.Act) {
+	rollbacks := map[string]func(*engine.Limiter, engine.Request, limitertest.Act){
+		"Rollback": func(l *engine.Limiter, q engine.Request, act limitertest.Act) {
 			lease := r.flushLost(l, q, act)
 			r.must(lease.Rollback(r.Context()))
 			r.must(lease.Rollback(r.Context()))
 		},
-		"Do": func(l *engine.Limiter, q engine.Request, act conformance.Act) {
+		"Do": func(l *engine.Limiter, q engine.Request, act limitertest.Act) {
 			r.wantError("Do", l.Do(r.Context(), q, func(_ context.Context, s *engine.Lease) error {
 				r.must(s.Adjust(tokens("a", 50)))
-				r.faults.SetPlan(conformance.Always(act, conformance.OpApply))
+				r.faults.SetPlan(limitertest.Always(act, limitertest.OpApply))
 				defer r.faults.SetPlan(nil)
 				return s.Flush(r.Context())
 			}), engine.ErrUnavailable)
@@ -241,7 +241,7 @@ func unknownThenRollback(r *story) {
 				r.Errorf("%s: %d were reported as lost, not %d", what, got, want)
 			}
 			r.late()
-			if want = 90; u.act == conformance.Late {
+			if want = 90; u.act == limitertest.Late {
 				want = 40 // it was reported
 			}
 			r.wantLeftOf(r.limiter(), q.Entity, what+", later", fmt.Sprintf("a:%d", want), limit)
@@ -252,7 +252,7 @@ func unknownThenRollback(r *story) {
 // unknownOvertaken: after another write the record does not show the write of unknown outcome any more.
 func unknownOvertaken(r *story) {
 	l, limit := r.limiter(), stored("a", 100)
-	lease := r.flushLost(l, request(tokens("a", 10), limit), conformance.LoseReply)
+	lease := r.flushLost(l, request(tokens("a", 10), limit), limitertest.LoseReply)
 	r.mustAcquire(r.limiter(), request(tokens("a", 1), limit))
 	r.must(lease.Rollback(r.Context()))
 	r.wantLeft(r.limiter(), "overtaken, rolled back", "a:49", limit)
@@ -276,7 +276,7 @@ func unknownThenReset(r *story) {
 		}, "a:100"},
 	} {
 		endByReset(r)
-		lease := r.flushLost(r.limiter(), request(tokens("a", 10), limit), conformance.LoseReply)
+		lease := r.flushLost(r.limiter(), request(tokens("a", 10), limit), limitertest.LoseReply)
 		endByReset(r)
 		r.must(c.settle(lease))
 		r.wantLeft(r.limiter(), "reset, then "+c.name, c.want, limit)

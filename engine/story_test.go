@@ -13,15 +13,15 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/backend/memory"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // story is what users of the engine can rely on and no store can influence, told over a memory store behind a
-// conformance.Fault, with a clock that stands until it is set. Stories that depend on the store are in package conformance.
+// limitertest.Fault, with a clock that stands until it is set. Stories that depend on the store are in package conformance.
 type story struct {
 	*testing.T
-	faults *conformance.Fault
+	faults *limitertest.Fault
 	store  backend.Backend // faults, perhaps as a store without I/O
 	io     bool            // whether it is a store with I/O
 	clock  *settable
@@ -67,7 +67,7 @@ func tellOnEachKind(t *testing.T, all stories, io bool) {
 }
 
 func newStory(t *testing.T, store backend.Backend) *story {
-	r := &story{T: t, faults: conformance.NewFault(store, nil), clock: newClock(0)}
+	r := &story{T: t, faults: limitertest.NewFault(store, nil), clock: newClock(0)}
 	r.store = backend.Wrap(r.faults, &backend.WrapOptions{NoIO: true})
 	return r
 }

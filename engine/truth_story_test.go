@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestTrueDenials proves that a denial is true for as long as it is repeated, and that the same request is admitted at the time that it
@@ -116,8 +116,8 @@ func truthOwnReset(r *story) {
 		q.Entity = fmt.Sprintf("user-%d", i)
 		r.mustAcquire(r.limiter(), q)
 		q.Consume = tokens("a", 2)
-		r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
-			if c.Op == conformance.OpApply {
+		r.faults.SetHooks(nil, func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpApply {
 				r.faults.SetHooks(nil, nil)
 				then(l, q.Entity)
 			}
@@ -146,8 +146,8 @@ func truthOwnChange(r *story) {
 		l := r.limiter()
 		r.must(change(l, level, 10+level))
 		fresh := r.limiter()
-		r.faults.SetHooks(nil, func(_ context.Context, c conformance.Call) {
-			if c.Op == conformance.OpRead && len(c.Keys) > 1 { // not that of a look, for which the change would wait
+		r.faults.SetHooks(nil, func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpRead && len(c.Keys) > 1 { // not that of a look, for which the change would wait
 				r.faults.SetHooks(nil, nil)
 				r.must(change(fresh, level, 20+level))
 			}

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestWaiting tells how callers of Wait wait.
@@ -126,7 +126,7 @@ func waitInOrder(r *story) {
 		ls := []*engine.Limiter{w.limiter(virtual), w.limiter(virtual)}
 		w.empty(ls[0])
 		w.mustDeny(ls[1], each(1))
-		before := w.faults.Calls(conformance.OpApply)
+		before := w.faults.Calls(limitertest.OpApply)
 		var want []string
 		for i := range 10 {
 			who := fmt.Sprint(i)
@@ -134,7 +134,7 @@ func waitInOrder(r *story) {
 			want = append(want, who)
 		}
 		w.all.Wait()
-		if n := w.faults.Calls(conformance.OpApply) - before; n > 12 {
+		if n := w.faults.Calls(limitertest.OpApply) - before; n > 12 {
 			w.Errorf("%d writes for 10 admissions", n)
 		}
 		w.wantOrder(want...)
@@ -164,7 +164,7 @@ func waitDeadlines(r *story) {
 	r.waiters(func(w *waiters) {
 		l := w.limiter(virtual)
 		w.empty(l)
-		before := w.faults.Calls(conformance.OpApply)
+		before := w.faults.Calls(limitertest.OpApply)
 		for who, d := range map[string]time.Duration{"past": -time.Second, "zero": 0, "early": 997 * time.Millisecond} {
 			ctx, cancel := context.WithTimeout(context.Background(), d)
 			defer cancel()
@@ -175,7 +175,7 @@ func waitDeadlines(r *story) {
 			}
 			w.wantAfter(who, 0)
 		}
-		if n := w.faults.Calls(conformance.OpApply) - before; n > 0 {
+		if n := w.faults.Calls(limitertest.OpApply) - before; n > 0 {
 			w.Errorf("%d writes for callers whose deadline is too early", n)
 		}
 		for who, d := range map[string]time.Duration{"just": 1003 * time.Millisecond, "year": 365 * 24 * time.Hour} {

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // TestWaitingInTrouble tells how they wait for stores that fail.
@@ -32,7 +32,7 @@ func waitOutage(r *story) {
 			q.Entity = fmt.Sprint("user-", p)
 			w.mustAcquire(l, q)
 			w.come(context.Background(), l, "before", q)
-			w.faults.SetPlan(conformance.Always(conformance.Fail))
+			w.faults.SetPlan(limitertest.Always(limitertest.Fail))
 			lease, err := l.Wait(context.Background(), q)
 			if p == engine.PolicyAllow && (err != nil || !lease.Degraded()) || p == engine.PolicyBlock && !errors.Is(err, engine.ErrUnavailable) {
 				w.Errorf("Wait in an outage, under %v: degraded %v, %v", p, lease.Degraded(), err)
@@ -51,7 +51,7 @@ func waitHung(r *story) {
 		l := w.limiter(virtual)
 		w.empty(l)
 		w.come(context.Background(), l, "before", each(1))
-		w.faults.SetPlan(conformance.Always(conformance.Hang))
+		w.faults.SetPlan(limitertest.Always(limitertest.Hang))
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -70,11 +70,11 @@ func waitHung(r *story) {
 func waitSlowDenial(r *story) {
 	r.waiters(func(w *waiters) {
 		l := w.inDebt()
-		w.faults.SetPlan(func(conformance.Call) conformance.Act {
+		w.faults.SetPlan(func(limitertest.Call) limitertest.Act {
 			if time.Since(w.start) < time.Second {
 				w.must(pause.For(context.Background(), budget/2))
 			}
-			return conformance.Pass
+			return limitertest.Pass
 		})
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second+budget/4)
 		defer cancel()
@@ -88,17 +88,17 @@ func waitSlowDenial(r *story) {
 
 // waitLostReplies: a reservation whose reply is lost is charged once.
 func waitLostReplies(r *story) {
-	for _, act := range []conformance.Act{conformance.LoseReply, conformance.LoseRequest} {
+	for _, act := range []limitertest.Act{limitertest.LoseReply, limitertest.LoseRequest} {
 		r.waiters(func(w *waiters) {
 			l, q := w.limiter(virtual), each(10)
 			q.Entity = fmt.Sprintf("user-%d", act)
 			w.mustAcquire(l, q)
 			n := 0
-			w.faults.SetPlan(func(call conformance.Call) conformance.Act {
+			w.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
 				if n++; n == 1 {
 					return act
 				}
-				return conformance.Pass
+				return limitertest.Pass
 			})
 			w.come(context.Background(), l, "one", q)
 			w.all.Wait()

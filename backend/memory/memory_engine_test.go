@@ -6,10 +6,11 @@ import (
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/internal/alltests"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // waits is a store that the engine takes for one with I/O: it goes another way there.
-func waits(t testing.TB) backend.Backend { return conformance.NewFault(open(t), nil) }
+func waits(t testing.TB) backend.Backend { return limitertest.NewFault(open(t), nil) }
 
 func TestEngine(t *testing.T) { conformance.RunEngine(t, open) }
 

@@ -7,13 +7,13 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/backend/memory"
 	"github.com/zeroae/zae-limiter-go/cmd/zae-limiter/internal/load"
-	"github.com/zeroae/zae-limiter-go/conformance"
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
 // A removal that takes effect late does not remove a bucket that was created later under the same name.
 func TestCleanCarriedOutLate(t *testing.T) {
-	faults := conformance.NewFault(memory.New(nil), nil)
+	faults := limitertest.NewFault(memory.New(nil), nil)
 	process := func() *engine.Limiter {
 		l, err := engine.New(faults, &engine.Options{
 			Now: func() time.Time { return time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC) }, Timeout: time.Minute, Logger: slog.New(slog.DiscardHandler),
@@ -32,7 +32,7 @@ func TestCleanCarriedOutLate(t *testing.T) {
 		}
 	}
 	ask(4)
-	faults.SetPlan(conformance.On(conformance.OpApply, faults.Calls(conformance.OpApply), conformance.Late))
+	faults.SetPlan(limitertest.On(limitertest.OpApply, faults.Calls(limitertest.OpApply), limitertest.Late))
 	if err := load.Clean(t.Context(), faults, "default", "r", []string{"e", "never used"}); err == nil {
 		t.Fatal("the removal is not late")
 	}
