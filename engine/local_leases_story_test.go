@@ -22,6 +22,7 @@ var localLeases = stories{
 	{"OfTheStore", localOfTheStore},
 	{"Reset", localReset},
 	{"LostReplies", localLostReplies},
+	{"LostRefund", localLostRefund},
 	{"OtherLimits", localOtherLimits},
 	{"OthersBring", localOthersBring},
 	{"AcquiresOfParents", localAcquiresOfParents},
@@ -177,6 +178,35 @@ func localLostReplies(r *story) {
 	}
 	if n := len(r.events.of(engine.EventUsageLost)); n > 0 {
 		r.Errorf("usage of %d buckets is lost", n)
+	}
+}
+
+// localLostRefund: a write-back of a refund is made once, although the reply is lost and somebody else has written since.
+func localLostRefund(r *story) {
+	l, q := r.limiter(locally(1)), request(tokens("a", 10), stored("a", 100))
+	r.virtually(func(r *story) {
+		r.down()
+		lease := r.mustAcquire(l, q)
+		r.wait(time.Millisecond)
+		r.up()
+		r.pass(longestPause)
+		r.wait(2 * time.Second)
+		other := r.limiter()
+		r.mustAcquire(other, q)
+		r.wantCounted("before the refund", "a:20", 2)
+		r.faults.SetPlan(limitertest.On(limitertest.OpApply, r.faults.Calls(limitertest.OpApply), limitertest.LoseReply))
+		r.faults.SetHooks(nil, func(_ context.Context, c limitertest.Call) {
+			if c.Op == limitertest.OpApply {
+				r.faults.SetHooks(nil, nil)
+				r.mustAcquire(other, q)
+			}
+		})
+		r.must(lease.Rollback(r.Context()))
+		r.must(l.Close())
+	})
+	r.wantCounted("after the refund", "a:20", 3)
+	if n := len(r.events.of(engine.EventRefundLost)); n != 1 {
+		r.Errorf("%d refunds are reported as lost", n)
 	}
 }
 

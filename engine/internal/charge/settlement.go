@@ -12,6 +12,7 @@ import (
 // this order, ClearAmounts, SetAmount and SetUsed for each limit, BuildSettlement, SendSettlement, and Settled; after a refusal also Learn.
 type Settlement struct {
 	Charges, Refunds bool        // there are charges; there are refunds, which only the life of the record that was charged takes
+	Lowers           bool        // the count of acquires or a counter of usage is lowered, whatever is refunded
 	Born             backend.Num // that life
 	Acquired         int64       // by how much the count of acquires grows
 }
@@ -69,9 +70,9 @@ func (c *Charge) SetAmount(i int, n int64) { c.Need[i], c.used[i] = n, n }
 func (c *Charge) SetUsed(i int, n int64) { c.used[i] = n }
 
 // SendSettlement sends the write that BuildSettlement has built. One with refunds is not sent again if it may have been applied,
-// because a second refund would create tokens. A refusal is not an error: see Settled.
+// because a second refund would create tokens; nor is one that lowers counters. A refusal is not an error: see Settled.
 func (k *Charger) SendSettlement(ctx context.Context, c *Charge, w Settlement) error {
-	if !w.Refunds {
+	if !w.Refunds && !w.Lowers {
 		return k.send(ctx, c)
 	}
 	return k.Store.RetryUnapplied(ctx, func() error {

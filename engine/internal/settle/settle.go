@@ -179,10 +179,11 @@ func (p *Part) takeDue(c *charge.Charge) charge.Settlement {
 	}
 	if o := p.owed(); o != nil {
 		w.Charges = true
-		w.Acquired += o.Acquired
+		w.Acquired, w.Lowers = w.Acquired+o.Acquired, o.Acquired < 0
 		for i, n := range o.Used {
 			if j := c.Assumed.Index(p.Name(i)); j >= 0 {
 				c.SetUsed(j, n)
+				w.Lowers = w.Lowers || n < 0
 			}
 		}
 	}
@@ -194,7 +195,7 @@ func (s *Settler) sendPart(ctx context.Context, c *charge.Charge, p *Part, w cha
 	err = s.SendSettlement(ctx, c, w)
 	switch {
 	case err == nil:
-	case w.Refunds && errors.Is(err, backend.ErrOutcomeUnknown):
+	case (w.Refunds || w.Lowers) && errors.Is(err, backend.ErrOutcomeUnknown):
 		s.Lose(p, err)
 		if !w.Charges {
 			return true, nil
@@ -236,15 +237,36 @@ func (p *Part) refuse(r *backend.Record) {
 	}
 }
 
+// keepCounted ends what is owed to lower counters of the record. As a refund, that is sent once.
+func (p *Part) keepCounted() {
+	o := p.owed()
+	if o == nil {
+		return
+	}
+	owes := o.Acquired > 0
+	o.Acquired = max(0, o.Acquired)
+	for i, n := range o.Used {
+		o.Used[i] = max(0, n)
+		owes = owes || n > 0
+	}
+	if !owes {
+		p.rare.owed = nil
+	}
+}
+
 // Lose gives up refunds whose outcome is not known, or that came too late.
 func (s *Settler) Lose(p *Part, err error) {
 	lost := map[string]int64{}
 	for i := range p.Size() {
+		if o := p.owed(); o != nil && o.Used[i] < 0 {
+			lost[p.Name(i)] = -o.Used[i]
+		}
 		if a := p.at(i); a.pending < 0 {
 			lost[p.Name(i)] = -a.pending
 			p.drop(i)
 		}
 	}
+	p.keepCounted()
 	if len(lost) > 0 {
 		s.Report(context.Background(), charge.Report{Kind: charge.RefundLost, Bucket: p.state.ID, Tokens: lost, Err: err})
 	}
