@@ -232,7 +232,7 @@ func (m *localModel) settle(lease *modelLease) {
 		if n == 0 || lease.ended || m.rng.IntN(2) == 0 {
 			continue
 		}
-		delta := 1 - n + m.rng.Int64N(n+4) // 1 stays at least: a record drops a limit that is full, and what is due of it then is void
+		delta := m.rng.Int64N(n+4) - n
 		must(m.t, lease.Adjust(engine.Tokens{name: delta}))
 		lease.held[name] += delta
 		m.uses(name, delta)

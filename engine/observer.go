@@ -30,7 +30,7 @@ const (
 	EventSkipped                            // a list left out Skipped records or index entries that are not this library's, or cannot be read; Err: the first reason
 	EventConfigChanged                      // another process has changed the configuration of Entity, or of Resource; without both, of the system or of anything
 	EventLeaseEnded                         // Commit, which sets Allowed, or Rollback of a lease was called for the first time, whatever it returned; Held
-	EventUsageLost                          // usage that may not be counted in the store: the limiter closed before it was written, or with prefetch it could not be, or the outcome of the write is unknown; Tokens, Err
+	EventUsageLost                          // usage that may not be counted in the store: its limit was removed, the limiter closed before it was written, or with prefetch it could not be, or the outcome of the write is unknown; Tokens, Err
 )
 
 var kindNames = [...]string{

@@ -185,7 +185,7 @@ func resetParentThenLess(r *story) {
 	r.wantLeft(r.limiter(), "the parent was reset", "a:60 parent-1 a:200")
 }
 
-// droppedThenLess: an adjustment of a removed limit has no effect, and can be adjusted downwards.
+// droppedThenLess: an adjustment of a removed limit has no effect, which is reported, and can be adjusted downwards.
 func droppedThenLess(r *story) {
 	l := r.limiter()
 	r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 100), stored("b", 100)}))
@@ -196,6 +196,9 @@ func droppedThenLess(r *story) {
 		return s.Adjust(engine.Tokens{"a": -3, "b": -10})
 	}))
 	r.wantLeft(r.limiter(), "a limit that is no more", "a:93")
+	if lost := r.events.of(engine.EventUsageLost); len(lost) != 1 || amounts(lost[0].Tokens) != "b:10" || lost[0].Err == nil {
+		r.Errorf("lost usage is reported as %+v", lost)
+	}
 }
 
 // unknownTwice flushes repeatedly, each time with an unknown outcome, and adjusts in between.

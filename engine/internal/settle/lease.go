@@ -3,6 +3,7 @@ package settle
 import (
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
+	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 )
 
 // merge adds what a further applied charge leaves. What was charged to an earlier life of the bucket is gone.
@@ -73,17 +74,21 @@ func (p *Part) Limit(i int) charge.LimitState {
 	return charge.LimitState{ID: &p.state.ID, Set: p.Required, Arrival: left, Requested: p.at(i).asked, Index: uint8(i)}
 }
 
-// usage is what the part adds to the counters of usage, by name. What lowers them is left out.
-func (p *Part) usage() map[string]int64 {
-	used := map[string]int64{}
+// usageBeyond is what the part adds to the counters of usage of limits that set does not have, by name; of all if set is nil. What
+// lowers them is left out.
+func (p *Part) usageBeyond(set *limitset.Set) (used map[string]int64) {
 	for i := range p.Size() {
 		n := p.due(i)
 		if o := p.owed(); o != nil {
 			n = o.Used[i]
 		}
-		if n > 0 {
-			used[p.Name(i)] = n
+		if n <= 0 || set.Index(p.Name(i)) >= 0 {
+			continue
 		}
+		if used == nil {
+			used = map[string]int64{}
+		}
+		used[p.Name(i)] = n
 	}
 	return used
 }

@@ -98,7 +98,7 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 func (s *Settler) SettleAside(ctx context.Context, p *Part) {
 	inner, cancel := s.Store.LastBudget(ctx)
 	defer cancel()
-	used := p.usage()
+	used := p.usageBeyond(nil)
 	if err := s.settleDirectly(inner, p, s.Now()); err != nil {
 		s.Lose(p, err)
 		if len(used) > 0 {
@@ -129,6 +129,9 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 	for c.Tries = 1; c.Tries <= charge.MostTries; c.Tries++ {
 		if converted && !p.usedIn(c.Assumed) { // not any more
 			return errOtherLimits
+		}
+		if void := p.usageBeyond(c.Assumed); void != nil {
+			s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: void, Err: errLimitGone})
 		}
 		w := p.takeDue(c)
 		if !w.Charges && !w.Refunds {
@@ -184,6 +187,8 @@ func (p *Part) takeDue(c *charge.Charge) charge.Settlement {
 			if j := c.Assumed.Index(p.Name(i)); j >= 0 {
 				c.SetUsed(j, n)
 				w.Lowers = w.Lowers || n < 0
+			} else {
+				o.Used[i] = 0
 			}
 		}
 	}
