@@ -22,18 +22,23 @@ type expression struct {
 // mostExpressions limits the expressions that are kept; a limiter has dozens.
 const mostExpressions = 4096
 
-// expressions keeps expressions by their description.
+// expressions keeps expressions by their layout and their description.
 type expressions struct {
 	lock sync.RWMutex
-	kept map[string]*expression
+	kept map[described]*expression
+}
+
+type described struct {
+	layout *backend.Layout
+	rest   string
 }
 
 // of returns the expression of a write.
 func (s *expressions) of(w *backend.Write) *expression {
 	var space [256]byte
-	described := describe(space[:0], w)
+	rest := describe(space[:0], w)
 	s.lock.RLock()
-	found := s.kept[string(described)]
+	found := s.kept[described{w.Layout, string(rest)}]
 	s.lock.RUnlock()
 	if found != nil {
 		return found
@@ -42,16 +47,15 @@ func (s *expressions) of(w *backend.Write) *expression {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if s.kept == nil || len(s.kept) >= mostExpressions {
-		s.kept = make(map[string]*expression)
+		s.kept = make(map[described]*expression)
 	}
-	s.kept[string(described)] = made
+	s.kept[described{w.Layout, string(rest)}] = made
 	return made
 }
 
-// describe appends a description of the expression: equal ones have equal texts.
+// describe appends a description of the expression: equal ones of one layout have equal texts.
 func describe(to []byte, w *backend.Write) []byte {
-	to = append(to, w.Layout.Name()...)
-	to = append(to, 0, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
+	to = append(to, flag(w.Remove)|flag(w.Index != nil)<<1|flag(w.Expiry > 0)<<2|flag(w.Expiry == backend.NoExpiry)<<3)
 	for i := range w.Conds {
 		c := &w.Conds[i]
 		to = append(to, byte(c.Slot), byte(c.Op)|flag(c.OrAbsent)<<7)
