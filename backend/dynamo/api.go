@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
@@ -100,7 +99,7 @@ func (resigning) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 // closeIdle closes idle connections, if the HTTP client is our own.
 func (a *api) closeIdle() {
-	if c, ok := a.http.(*awshttp.BuildableClient); ok {
-		c.GetTransport().CloseIdleConnections()
+	if c, ok := a.http.(*ownClient); ok {
+		c.CloseIdleConnections()
 	}
 }

@@ -111,10 +111,17 @@ func atEndpoint(options *dynamodb.Options, o *Options) error {
 	return nil
 }
 
-func pooled() *awshttp.BuildableClient { return pool(awshttp.NewBuildableClient()) }
+// ownClient is an HTTP client that no other store uses. The SDK's own client could not be made to close its connections,
+// because it hands out only copies of its transport.
+type ownClient struct{ http.Client }
 
-func pool(c *awshttp.BuildableClient) *awshttp.BuildableClient {
-	return c.WithTransportOptions(func(t *http.Transport) {
+func pooled() *ownClient { return pool(awshttp.NewBuildableClient()) }
+
+// pool returns a client with the settings of c. DynamoDB redirects nobody, so that it follows no redirect.
+func pool(c *awshttp.BuildableClient) *ownClient {
+	c = c.WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = connections, connections
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialing })
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &ownClient{http.Client{Transport: c.GetTransport(), Timeout: c.GetTimeout(), CheckRedirect: stay}}
 }
