@@ -20,15 +20,14 @@ import (
 type feed struct {
 	lock   sync.Mutex
 	stream string // its ARN
-	shards []*shard
-	known  map[string]*shard
+	shards map[string]*shard
 	ready  []image // read and not taken yet
 }
 
 // shard is a part of the stream. Its records come after those of its parent.
 type shard struct {
 	id       string
-	parent   *shard
+	parent   string // its id; there may be no such shard any more
 	iterator *string
 	last     *string // sequence number of the last record read
 	done     bool
@@ -138,7 +137,7 @@ func (s *Store) fill(ctx context.Context, limit int32) (more bool, err error) {
 		return false, err
 	}
 	for _, sh := range f.shards {
-		if sh.done || sh.parent != nil && !sh.parent.done {
+		if parent := f.shards[sh.parent]; sh.done || parent != nil && !parent.done {
 			continue
 		}
 		n, err := s.readShard(ctx, sh, limit)
@@ -150,7 +149,7 @@ func (s *Store) fill(ctx context.Context, limit int32) (more bool, err error) {
 	return more, nil
 }
 
-// discover finds shards that are new.
+// discover finds shards that are new, and forgets those that the stream does not have any more.
 func (s *Store) discover(ctx context.Context) error {
 	f := &s.feed
 	if f.stream == "" {
@@ -162,13 +161,12 @@ func (s *Store) discover(ctx context.Context) error {
 		if spec == nil || spec.StreamViewType != types.StreamViewTypeNewAndOldImages || table.Table.LatestStreamArn == nil {
 			return fmt.Errorf("%w: dynamo: table %s has no stream with both images: deploy it again with the aggregator", backend.ErrInvalid, s.table)
 		}
-		f.stream, f.known = *table.Table.LatestStreamArn, map[string]*shard{}
+		f.stream = *table.Table.LatestStreamArn
 	}
-	for _, sh := range f.shards {
-		if !sh.done {
-			return nil
-		}
+	if f.current() {
+		return nil
 	}
+	listed := map[string]*shard{}
 	var from *string
 	for {
 		reply, err := s.api.streams.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &f.stream, ExclusiveStartShardId: from})
@@ -176,27 +174,61 @@ func (s *Store) discover(ctx context.Context) error {
 			return classify(ctx, s.table, err, reading)
 		}
 		for _, found := range reply.StreamDescription.Shards {
-			f.learn(&found)
+			id := aws.ToString(found.ShardId)
+			if listed[id] = f.shards[id]; listed[id] == nil {
+				listed[id] = &shard{id: id, parent: aws.ToString(found.ParentShardId)}
+			}
 		}
 		if from = reply.StreamDescription.LastEvaluatedShardId; from == nil {
+			f.shards = listed
 			return nil
 		}
 	}
 }
 
-// learn adds a shard. Parents come before their children, or do not exist any more.
-func (f *feed) learn(found *streams.Shard) {
-	id := aws.ToString(found.ShardId)
-	if f.known[id] != nil {
-		return
+// current reports whether there are shards, and each that is done has a child.
+func (f *feed) current() bool {
+	ended := map[string]bool{}
+	for id, sh := range f.shards {
+		if sh.done {
+			ended[id] = true
+		}
 	}
-	sh := &shard{id: id, parent: f.known[aws.ToString(found.ParentShardId)]}
-	f.known[id] = sh
-	f.shards = append(f.shards, sh)
+	for _, sh := range f.shards {
+		delete(ended, sh.parent)
+	}
+	return len(f.shards) > 0 && len(ended) == 0
 }
+
+// renewals is how often a position in a shard is lost in a row: an iterator has expired, and then the last record is gone.
+const renewals = 2
 
 // readShard reads one page of a shard.
 func (s *Store) readShard(ctx context.Context, sh *shard, limit int32) (n int, err error) {
+	for lost := 0; ; lost++ {
+		if n, err = s.readPage(ctx, sh, limit); err == nil {
+			return n, nil
+		}
+		var (
+			expired *streams.ExpiredIteratorException
+			trimmed *streams.TrimmedDataAccessException
+			gone    *streams.ResourceNotFoundException
+		)
+		sh.iterator = nil // the next one begins behind the last record
+		switch {
+		case errors.As(err, &gone): // it has ended more than a day ago; if it is the stream that is gone, DescribeStream says so
+			sh.done = true
+			return 0, nil
+		case lost < renewals && errors.As(err, &trimmed):
+			sh.last = nil
+		case lost < renewals && errors.As(err, &expired):
+		default:
+			return 0, classify(ctx, s.table, err, reading)
+		}
+	}
+}
+
+func (s *Store) readPage(ctx context.Context, sh *shard, limit int32) (n int, err error) {
 	f := &s.feed
 	if sh.iterator == nil {
 		if sh.iterator, err = s.iterator(ctx, sh); err != nil {
@@ -205,12 +237,7 @@ func (s *Store) readShard(ctx context.Context, sh *shard, limit int32) (n int, e
 	}
 	reply, err := s.api.streams.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: sh.iterator, Limit: &limit})
 	if err != nil {
-		sh.iterator = nil // it may have expired: the next call gets another one, behind the last record
-		var trimmed *streams.TrimmedDataAccessException
-		if errors.As(err, &trimmed) {
-			sh.last = nil
-		}
-		return 0, classify(ctx, s.table, err, reading)
+		return 0, err
 	}
 	for i := range reply.Records {
 		r := reply.Records[i].Dynamodb
@@ -235,7 +262,7 @@ func (s *Store) iterator(ctx context.Context, sh *shard) (*string, error) {
 	}
 	reply, err := s.api.streams.GetShardIterator(ctx, input)
 	if err != nil {
-		return nil, classify(ctx, s.table, err, reading)
+		return nil, err
 	}
 	return reply.ShardIterator, nil
 }
