@@ -39,7 +39,7 @@ func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 		}
 		page.Items = append(page.Items, backend.Item{Key: r.key(), Sort: p[2]})
 	}
-	return page, nil
+	return page, s.checkOpen()
 }
 
 // bounds returns the least position of the query's listing and the one that ends it, in either direction.
@@ -129,9 +129,9 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) ([]
 		}
 		if len(keys) == size {
 			last := keys[size-1]
-			return keys, strconv.Itoa(len(last.Partition)) + ":" + last.Partition + last.Sort, nil
+			return keys, strconv.Itoa(len(last.Partition)) + ":" + last.Partition + last.Sort, s.checkOpen()
 		}
 		keys = append(keys, r.key())
 	}
-	return keys, "", nil
+	return keys, "", s.checkOpen()
 }

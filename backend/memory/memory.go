@@ -74,6 +74,9 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			odd.Add(i, err)
 		}
 	}
+	if err := s.checkOpen(); err != nil {
+		return err
+	}
 	return odd.OrNil()
 }
 
@@ -127,6 +130,11 @@ func (s *Store) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return s.checkOpen()
+}
+
+// checkOpen is also the last step of calls that read, because they find only some of the records while Close frees them.
+func (s *Store) checkOpen() error {
 	if s.closed.Load() {
 		return backend.ErrClosed
 	}
