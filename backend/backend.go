@@ -100,5 +100,12 @@ func (q *Query) Validate() error {
 	if q.From != "" && q.To != "" && q.To < q.From {
 		return invalid("Query.To %q is before Query.From %q: swap them, and use Reverse for the other direction", q.To, q.From)
 	}
+	for _, bound := range []string{q.From, q.To} {
+		if bound != "" {
+			if err := (Key{q.Namespace, q.Partition, bound}).Validate(); err != nil {
+				return err
+			}
+		}
+	}
 	return Key{q.Namespace, q.Partition, "-"}.Validate()
 }

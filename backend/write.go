@@ -169,6 +169,8 @@ func (c *Cond) validate(l *Layout) error {
 		return invalid("layout %s has no slot %d: use a slot of this layout", l.name, c.Slot)
 	case !c.Slot.IsNumber() && c.Op > NotEqual:
 		return invalid("%s is not a number: compare it with Present, Absent, Equal or NotEqual", l.Field(c.Slot).Name)
+	case !c.Slot.IsNumber() && c.Op > Absent:
+		return validateText(l.Field(c.Slot), c.Text)
 	case c.Op == Between && c.B.Less(c.A):
 		return invalid("Between %v and %v: swap A and B", c.A, c.B)
 	case c.Op > Absent && !(c.A.Fits38() && c.B.Fits38()):
@@ -223,13 +225,20 @@ func (e *Effect) validate(l *Layout) error {
 
 func (e *Effect) validateText(l *Layout) error {
 	f := l.Field(e.Slot)
-	switch {
-	case e.Op == Add || e.Op == AddFrom:
+	if e.Op == Add || e.Op == AddFrom {
 		return invalid("%s is not a number and cannot be added to: use Set", f.Name)
-	case len(e.Text) > MaxRecord:
-		return tooLarge("%s would have %d bytes: a record has at most %d", f.Name, len(e.Text), MaxRecord)
-	case f.Kind == Text && !utf8.ValidString(e.Text):
-		return invalid("the text of %s is not UTF-8: encode it, or make it a field of bytes", f.Name)
+	}
+	return validateText(f, e.Text)
+}
+
+// validateText validates what is compared with a field, or set. The SDK of DynamoDB replaces what is not UTF-8, so that it would
+// be equal to another text.
+func validateText(f Field, text string) error {
+	switch {
+	case len(text) > MaxRecord:
+		return tooLarge("a text for %s has %d bytes: a record has at most %d", f.Name, len(text), MaxRecord)
+	case f.Kind == Text && !utf8.ValidString(text):
+		return invalid("a text for %s is not UTF-8: encode it, or make it a field of bytes", f.Name)
 	}
 	return nil
 }

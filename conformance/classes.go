@@ -41,6 +41,7 @@ func (s *storeTest) wantClass(what string, err, want error) {
 var tooLarge = map[string]bool{
 	"a long namespace": true, "a long partition": true, "a long sort": true, "a sort of many bytes": true,
 	"a text larger than any record": true, "bytes larger than any record": true, "a listing of a long name": true,
+	"a condition on a larger text": true,
 }
 
 func classOf(what string) error {
@@ -74,7 +75,8 @@ func errorsClasses(s *storeTest) {
 		many[i] = write(keyOf(fmt.Sprint(i)), set(i))
 	}
 	s.wantClass("a commit of a hundred and one", s.commit(many...), backend.ErrTooLarge)
-	for _, q := range []backend.Query{{Namespace: space, Partition: part}, {Namespace: space, Partition: part, Size: 1, From: "b", To: "a"}} {
+	for _, q := range []backend.Query{{Size: 0}, {Size: 1, From: "b", To: "a"}, {Size: 1, From: "a\xff"}, {Size: 1, To: "a\xff"}} {
+		q.Namespace, q.Partition = space, part
 		_, err := s.store.List(s.Context(), q)
 		s.wantClass("a query", err, backend.ErrInvalid)
 	}

@@ -119,6 +119,8 @@ func badWrites() map[string]backend.Write {
 		"two effects on a number":       write(k, set(1), add(1)),
 		"two effects on a text":         write(k, setText(slotS, "x"), unset(slotS)),
 		"adding to a text":              write(k, backend.Effect{Slot: slotS, Op: backend.Add, Text: "x"}),
+		"a condition not in UTF-8":      write(k, backend.Cond{Slot: slotS, Op: backend.Equal, Text: "a\xff"}, set(1)),
+		"a condition on a larger text":  write(k, backend.Cond{Slot: slotS, Op: backend.NotEqual, Text: strings.Repeat("x", backend.MaxRecord+1)}, set(1)),
 		"setting 39 digits":             write(k, setNum(slotN, large)),
 		"adding 39 digits":              write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: large.Neg()}),
 		"a base of 39 digits":           write(k, backend.Effect{Slot: slotN, Op: backend.Add, Num: numOf(1), Base: large}),
