@@ -2,6 +2,7 @@ package aggregator_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -86,4 +87,18 @@ func TestDeletionMetLate(t *testing.T) {
 		}
 		equal(t, what, a.Process(t.Context(), all, noon.Add(72*time.Hour)), c.want)
 	}
+}
+
+// A snapshot that is written more often than the store allows is written later, in the same batch.
+func TestStoreIsTooSlow(t *testing.T) {
+	s, refusals := inMemory(t), 3
+	throttled := backend.Wrap(s, &backend.WrapOptions{Around: func(ctx context.Context, _ backend.Call, next func(context.Context) error) error {
+		if refusals--; refusals >= 0 {
+			return fmt.Errorf("%w: a hot partition", backend.ErrThrottled)
+		}
+		return next(ctx)
+	}})
+	change := bucketChange("a", noon.UnixNano(), noon.UnixNano(), packed(rpm), 1)
+	equal(t, "report", aggregatorOver(t, throttled, aggregator.Options{}).Process(t.Context(), []backend.Change{change}, noon),
+		aggregator.Report{Counted: 1, Snapshots: 2})
 }

@@ -99,8 +99,8 @@ func (b *batch) apply(jobs []job, writes []backend.Write) (left []job, failure e
 }
 
 func isRetryable(err error) bool {
-	return !errors.Is(err, context.Canceled) && (errors.Is(err, backend.ErrUnavailable) ||
-		errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrOutcomeUnknown))
+	return !errors.Is(err, context.Canceled) && (errors.Is(err, backend.ErrUnavailable) || errors.Is(err, backend.ErrContention) ||
+		errors.Is(err, backend.ErrThrottled) || errors.Is(err, backend.ErrOutcomeUnknown))
 }
 
 // pause waits before retry n, counted from 1, with full jitter.
