@@ -136,17 +136,12 @@ func (b *batch) failFrom(indexes []int, err error) {
 	}
 }
 
-// hasExpired reports whether a record has expired.
-func (b *batch) hasExpired(r *backend.Record) bool {
-	return r.Expiry() != backend.NoExpiry && int64(r.Expiry()) <= b.now.Unix()
-}
-
 // planEvent plans what to do for an audit event that is new or has expired.
 func (b *batch) planEvent(i int) {
 	c := &b.changes[i]
 	switch {
 	case !c.After.Present() && c.Before.Present():
-		if b.hasExpired(&c.Before) {
+		if b.expired(c) {
 			b.expiredEvents = append(b.expiredEvents, i)
 		}
 	case !c.Before.Present() && b.a.opts.AuditRetention > 0:

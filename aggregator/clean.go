@@ -56,7 +56,7 @@ func (b *batch) lastDeletion(indexes []int) int {
 	return -1
 }
 
-// expired reports whether a removed bucket had expired when it was removed. If the store reports the time of the change, it does
+// expired reports whether a removed record had expired when it was removed. If the store reports the time of the change, it does
 // not matter how late the change is processed.
 func (b *batch) expired(c *backend.Change) bool {
 	now := b.now.Unix()

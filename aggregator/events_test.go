@@ -92,6 +92,9 @@ func TestArchiveFails(t *testing.T) {
 	}
 	archive.fail = nil
 	equal(t, "again", a.Process(t.Context(), []backend.Change{made, gone}, c.now()), aggregator.Report{Archived: 1})
+	gone.At = noon.Unix() // it was removed early, and that is met late
+	equal(t, "early, met late", a.Process(t.Context(), []backend.Change{gone}, c.now()), aggregator.Report{})
+	gone.At = c.now().Unix()
 	gone.Before.Unset(gone.Before.Layout().MustSlot("action"))
 	report = a.Process(t.Context(), []backend.Change{gone}, c.now())
 	if len(report.Failed) != 1 || !errors.Is(report.Failed[0].Err, aggregator.ErrRecord) {
