@@ -109,7 +109,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			switch err := decodeRecord(value, &out[i]); {
 			case errors.Is(err, backend.ErrInvalid):
 				out[i].Reset(out[i].Layout())
-				odd.Add(i, err)
+				odd.Add(i, errRecord(keys[i], err))
 			case err != nil:
 				return errRecord(keys[i], err)
 			}

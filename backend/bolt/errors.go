@@ -47,11 +47,12 @@ func errField(name string, l *backend.Layout) error {
 		backend.ErrInvalid, name, l.Name())
 }
 
+// errRecord names the record that cannot be decoded.
 func errRecord(k backend.Key, err error) error {
 	if errors.Is(err, errDamaged) {
 		return fmt.Errorf("%w: the record of %v: %w", backend.ErrCorrupt, k, err)
 	}
-	return err
+	return fmt.Errorf("%w (the record of %v)", err, k)
 }
 
 // errUnknown is returned to a writer that did not wait for its batch.

@@ -3,6 +3,7 @@ package bolt_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -264,8 +265,9 @@ func TestFieldOfANewerProgram(t *testing.T) {
 		t.Errorf("Read: %v", err)
 	}
 	w := backend.Write{Key: keyOf(1), Layout: older, Effects: []backend.Effect{{Op: backend.Set}}}
-	if err := s.Apply(t.Context(), []backend.Write{w}, make([]backend.Outcome, 1)); !errors.Is(err, backend.ErrInvalid) {
-		t.Errorf("Apply: %v", err)
+	err := s.Apply(t.Context(), []backend.Write{w}, make([]backend.Outcome, 1))
+	if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), fmt.Sprint(keyOf(1))) {
+		t.Errorf("Apply: %v, which should name the record", err)
 	}
 	newer := backend.NewLayout("newer", append(bucketFields(), backend.Field{Name: "more"})...)
 	read[0].Reset(newer)

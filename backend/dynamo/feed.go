@@ -117,11 +117,11 @@ func ChangeOf(before, after map[string]types.AttributeValue, layouts backend.Lay
 	}
 	c.Before.Reset(layout)
 	c.After.Reset(layout)
-	if err := decode(before, &c.Before); err != nil {
-		return c, Unwanted, err
+	if err = decode(before, &c.Before); err == nil {
+		err = decode(after, &c.After)
 	}
-	if err := decode(after, &c.After); err != nil {
-		return c, Unwanted, err
+	if err != nil {
+		return c, Unwanted, fmt.Errorf("%w (the record of %v)", err, c.Key)
 	}
 	moved := textOf(before, indexHash) != textOf(after, indexHash) || textOf(before, indexSort) != textOf(after, indexSort)
 	if c.Before.Equal(&c.After) && !moved {

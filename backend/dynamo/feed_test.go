@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -170,4 +171,15 @@ func TestFeedAfterADay(t *testing.T) {
 	f.want(t, s, "4")
 	f.shards = []*fakeShard{{id: "later", parent: "quiet", records: []int64{5}}} // the shard itself is gone
 	f.want(t, s, "5")
+}
+
+// TestFeedNamesTheRecord says which record it is that no layout fits.
+func TestFeedNamesTheRecord(t *testing.T) {
+	t.Parallel()
+	f := &fakeStream{shards: []*fakeShard{{id: "one", records: []int64{1}}}}
+	odd := backend.NewLayout("odd", backend.Field{Name: "m"})
+	_, err := f.open().Feed(t.Context(), func(backend.Key) *backend.Layout { return odd }, 10, func([]backend.Change) error { return nil })
+	if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), "{n p s}") {
+		t.Errorf("a record that cannot be read is reported as: %v", err)
+	}
 }
