@@ -70,8 +70,10 @@ func (s *Store) applyAll(ctx context.Context, writes []backend.Write, out []back
 
 // apply sends one write.
 func (s *Store) apply(ctx context.Context, w *backend.Write, out *backend.Outcome, bill *bill) {
-	out.Applied, out.Err = false, nil
 	out.Record.Reset(w.Layout)
+	if out.Applied, out.Err = false, ctx.Err(); out.Err != nil {
+		return // it ended after others of the call were sent
+	}
 	var (
 		after item
 		err   error
