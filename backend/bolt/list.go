@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -66,20 +67,10 @@ func bounds(q *backend.Query) (from, to []byte) {
 		after = appendParts(after, q.After.Key.Partition, q.After.Key.Sort)
 	}
 	if q.Reverse {
-		return from, least(after, to)
+		return from, slices.MinFunc([][]byte{after, to}, bytes.Compare)
 	}
 	after[len(after)-1] = behind
-	if bytes.Compare(from, after) < 0 {
-		from = after
-	}
-	return from, to
-}
-
-func least(a, b []byte) []byte {
-	if bytes.Compare(a, b) < 0 {
-		return a
-	}
-	return b
+	return slices.MaxFunc([][]byte{after, from}, bytes.Compare), to
 }
 
 func seek(c *bbolt.Cursor, to []byte) []byte {

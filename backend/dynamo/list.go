@@ -92,13 +92,12 @@ func newListing(s *Store, q *backend.Query) *listing {
 		condition += " AND #s<:t"
 		values[":t"] = text(to)
 	}
-	if projection := "#h,#s"; q.Index {
+	projection := "#h,#s"
+	if q.Index {
 		names["#p"], names["#r"] = hashKey, rangeKey
-		l.input.ProjectionExpression = aws.String(projection + ",#p,#r")
-	} else {
-		l.input.ProjectionExpression = aws.String(projection)
+		projection += ",#p,#r"
 	}
-	l.input.TableName, l.input.KeyConditionExpression = &s.table, &condition
+	l.input.TableName, l.input.KeyConditionExpression, l.input.ProjectionExpression = &s.table, &condition, &projection
 	l.input.ExpressionAttributeNames, l.input.ExpressionAttributeValues = names, values
 	l.input.ConsistentRead, l.input.ScanIndexForward = aws.Bool(!q.Index), aws.Bool(!q.Reverse)
 	return l

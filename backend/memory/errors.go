@@ -21,10 +21,11 @@ func errPosition(after string) error {
 	return fmt.Errorf("%w: memory: %q is not a position of a scan: pass the one that Scan returned", backend.ErrInvalid, after)
 }
 
+func errNoLayout(k backend.Key) error {
+	return fmt.Errorf("%w: memory: the record for %v has no layout: call Reset with one", backend.ErrInvalid, k)
+}
+
 func errLayout(k backend.Key, has, wants *backend.Layout) error {
-	if wants == nil {
-		return fmt.Errorf("%w: memory: the record for %v has no layout: call Reset with one", backend.ErrInvalid, k)
-	}
 	return fmt.Errorf("%w: memory: the record of %v was written with layout %s (%p): read it with this one, not with %s (%p)", backend.ErrInvalid,
 		k, has.Name(), has, wants.Name(), wants)
 }

@@ -65,7 +65,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			return err
 		}
 		if out[i].Layout() == nil {
-			return errLayout(keys[i], nil, nil)
+			return errNoLayout(keys[i])
 		}
 	}
 	var odd backend.UnreadableError
