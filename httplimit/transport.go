@@ -107,7 +107,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &costError{err}
 	}
 	if len(cost) == 0 {
-		return t.Base.RoundTrip(r)
+		return t.Base.RoundTrip(r.WithContext(&leaseContext{r.Context(), nil})) // not with the lease of the handler that sends it
 	}
 	until := t.Now().Add(t.MaxWait)
 	request := engine.Request{Entity: t.Entity(r), Resource: t.Resource(r), Consume: cost, Limits: t.Limits}

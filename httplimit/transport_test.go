@@ -238,6 +238,28 @@ func TestTransportOverABareBase(t *testing.T) {
 	l.AssertCharged("http-client", "remote", engine.Tokens{"rpm": 2})
 }
 
+// A request that is not limited has no lease, also if a handler sends it whose own request has one.
+func TestTransportHidesTheHandlersLease(t *testing.T) {
+	s := newRemote(t, httplimit.TransportOptions{Cost: func(*http.Request) (engine.Tokens, error) { return nil, nil }})
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sent, _ := http.NewRequestWithContext(r.Context(), http.MethodGet, s.URL, nil)
+		response, err := s.client.Do(sent)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		err = httplimit.Lease(response.Request.Context()).Adjust(engine.Tokens{"rpm": 5})
+		if err := errors.Join(err, response.Body.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	limited := httplimit.New(s.limiter.Limiter, &httplimit.Options{
+		Key: func(*http.Request) string { return "caller" }, Limits: []engine.Limit{engine.PerMinute("rpm", 3)},
+	})
+	limited(handler).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	s.limiter.AssertCharged("caller", "api", engine.Tokens{"rpm": 1})
+}
+
 func TestTransportErrors(t *testing.T) {
 	failing := errors.New("too large")
 	s := newRemote(t, httplimit.TransportOptions{Cost: func(r *http.Request) (engine.Tokens, error) {
