@@ -19,7 +19,7 @@ type TransportOptions struct {
 	Base http.RoundTripper // sends requests, default http.DefaultTransport
 
 	Entity   func(*http.Request) string // who sends: never a secret. Default: "http-client"
-	Resource func(*http.Request) string // what is used. Default: the host of the URL
+	Resource func(*http.Request) string // what is used. Default: the host of the URL in lower case, with its port unless that is the default
 
 	// Cost returns the tokens that each sending of the request takes. No tokens mean that the request is not limited. An error
 	// fails the request. Default: one token of limit "rpm".
@@ -84,9 +84,17 @@ func NewTransport(limiter *engine.Limiter, o *TransportOptions) *Transport {
 	return t
 }
 
-// hostOf is the host as the name of a resource, which has neither brackets nor percent signs, and letters of ASCII only.
+// defaultPorts are what a URL of a scheme need not write.
+var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
+
+// hostOf is the host as the name of a resource, which has neither brackets nor percent signs, and letters of ASCII only. One host has
+// one name: in lower case, and without the default port.
 func hostOf(r *http.Request) string {
-	host := strings.TrimLeft(strings.Replace(r.URL.Host, "]", "", 1), "[:")
+	host := strings.ToLower(r.URL.Host)
+	if port := defaultPorts[r.URL.Scheme]; port == ":"+r.URL.Port() {
+		host = strings.TrimSuffix(host, port)
+	}
+	host = strings.TrimLeft(strings.Replace(host, "]", "", 1), "[:")
 	return strings.TrimLeft(strings.ReplaceAll(url.PathEscape(host), "%", "."), ".")
 }
 

@@ -320,12 +320,14 @@ func TestTransportHeedsTheDeadline(t *testing.T) {
 	}
 }
 
-// By default the resource is the host, which has brackets if it is an IPv6 address. What a resource cannot have is written otherwise.
+// By default the resource is the host, however it is written, which has brackets if it is an IPv6 address. What a resource cannot have is
+// written otherwise.
 func TestTransportResource(t *testing.T) {
 	for url, want := range map[string]string{
 		"http://api.example.com/v1": "api.example.com", "http://127.0.0.1:8080": "127.0.0.1:8080",
-		"http://[2001:db8::1]:80": "2001:db8::1:80", "http://[::1]": "1",
-		"http://[fe80::1%25eth0]:80": "fe80::1.25eth0:80", "http://bücher.example": "b.C3.BCcher.example", "http://例.example": "E4.BE.8B.example",
+		"HTTP://API.Example.com:80": "api.example.com", "https://api.example.com:443": "api.example.com", "https://api.example.com:80": "api.example.com:80",
+		"http://[2001:db8::1]:80": "2001:db8::1", "http://[2001:db8::1]:81": "2001:db8::1:81", "http://[2001:db8::80]": "2001:db8::80", "http://[::1]": "1",
+		"http://[fe80::1%25eth0]:81": "fe80::1.25eth0:81", "http://bücher.example": "b.C3.BCcher.example", "http://例.example": "E4.BE.8B.example",
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
