@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,21 +20,35 @@ const (
 
 // call is a request of a client.
 type call struct {
-	Model               string    `json:"model"`
-	Messages            []message `json:"messages"`
-	Stream              bool      `json:"stream"`
-	MaxTokens           int64     `json:"max_tokens"`
-	MaxCompletionTokens int64     `json:"max_completion_tokens"`
+	Model               string
+	Messages            []map[string]json.RawMessage // whose content is a text, or parts
+	Stream              bool
+	MaxTokens           int64
+	MaxCompletionTokens int64
 	StreamOptions       struct {
 		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
+	}
 
 	key  key
 	body map[string]json.RawMessage // all of the request, for the upstream API
 }
 
-type message struct {
-	Content json.RawMessage `json:"content"` // a text, or parts
+// parse takes what the gateway needs from the body by the exact names, as the upstream API does. Package json would also take "Model" for
+// the model, so that a client could name one model for the limits and another one for the upstream API.
+func (c *call) parse(text []byte) error {
+	if err := json.Unmarshal(text, &c.body); err != nil {
+		return err
+	}
+	var failed error
+	for name, field := range map[string]any{
+		"model": &c.Model, "messages": &c.Messages, "stream": &c.Stream, "stream_options": &c.StreamOptions,
+		"max_tokens": &c.MaxTokens, "max_completion_tokens": &c.MaxCompletionTokens,
+	} {
+		if value, given := c.body[name]; given {
+			failed = errors.Join(failed, json.Unmarshal(value, field))
+		}
+	}
+	return failed
 }
 
 // readCall reads and checks a request.
@@ -43,10 +58,7 @@ func readCall(w http.ResponseWriter, r *http.Request) (*call, error) {
 		return nil, fmt.Errorf("llm-gateway: the request cannot be read: %w", err)
 	}
 	c := &call{}
-	if err := json.Unmarshal(text, c); err != nil {
-		return nil, fmt.Errorf("llm-gateway: the request is invalid: %w", err)
-	}
-	if err := json.Unmarshal(text, &c.body); err != nil {
+	if err := c.parse(text); err != nil {
 		return nil, fmt.Errorf("llm-gateway: the request is invalid: %w", err)
 	}
 	switch most := max(c.MaxTokens, c.MaxCompletionTokens); {
@@ -64,7 +76,7 @@ func tokensIn(text []byte) int64 { return int64(len(text)+bytesPerToken-1) / byt
 // prompt estimates the tokens of the messages.
 func (c *call) prompt() (n int64) {
 	for _, m := range c.Messages {
-		n += tokensIn(m.Content)
+		n += tokensIn(m["content"])
 	}
 	return max(n, 1)
 }

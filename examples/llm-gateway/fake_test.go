@@ -34,14 +34,14 @@ func newUpstream(t *testing.T) *upstream {
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var asked struct{ Stream bool }
+	var asked map[string]any // by the exact names
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || r.Header.Get("Authorization") != "Bearer "+upstreamSecret {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	w.WriteHeader(u.status)
 	end, err := json.Marshal(map[string]any{"choices": []int{}, "usage": u.usage})
-	if err != nil || !asked.Stream || u.status != http.StatusOK {
+	if err != nil || asked["stream"] != true || u.status != http.StatusOK {
 		fmt.Fprintf(w, "%s", end)
 		return
 	}

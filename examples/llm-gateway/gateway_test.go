@@ -270,6 +270,22 @@ func TestBadRequests(t *testing.T) {
 	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{})
 }
 
+// The gateway reads a request as the upstream API does: it limits the model that answers, and charges a whole answer that is no stream.
+func TestNamesInOtherCases(t *testing.T) {
+	s := start(t, nil)
+	s.upstream.usage = &usage{10, 20}
+	for i, other := range []string{`"Model":"cheap"`, `"Stream":true`, `"STREAM":true`} {
+		status, _, text := s.call("carol", strings.TrimSuffix(wholeCall, "}")+","+other+"}")
+		if n := int64(i + 1); status != 200 || s.limiter.Charged("key-of-carol", "gpt-4")["tpm"] != n*30 {
+			t.Errorf("%s: %d %s", other, status, text)
+		}
+	}
+	long := `{"content":"` + strings.Repeat("x", 4_000) + `","Content":"x"}` // a thousand tokens
+	if status, _, text := s.call("alice", `{"model":"gpt-4","messages":[`+long+`,`+long+`]}`); status != 429 {
+		t.Error(status, text)
+	}
+}
+
 // A model that has no limits is not served, and clients do not try it again as they do after a fault of the server.
 func TestUnknownModel(t *testing.T) {
 	s := start(t, nil)
