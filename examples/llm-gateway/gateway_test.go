@@ -176,6 +176,16 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// The space behind "data:" may be missing, as the format of streams says.
+func TestStreamWithoutSpaces(t *testing.T) {
+	pieces := 0
+	err := passEvents(httptest.NewRecorder(), strings.NewReader(`data:{"choices":[{"delta":{"content":"12345678"}}]}`+"\n\n"),
+		func(e *event) (bool, error) { pieces++; return true, nil })
+	if err != nil || pieces != 1 {
+		t.Errorf("%d pieces, %v", pieces, err)
+	}
+}
+
 // If the client goes away, the upstream API stops, and what was used until then is charged.
 func TestClientGoes(t *testing.T) {
 	s := start(t, nil)

@@ -56,8 +56,8 @@ func passEvents(w http.ResponseWriter, upstream io.Reader, charge func(*event) (
 	lines.Buffer(nil, maxEvent)
 	for lines.Scan() {
 		var e event
-		data, isData := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
-		if isData && json.Unmarshal(data, &e) == nil { // [DONE] is no JSON
+		data, isData := bytes.CutPrefix(lines.Bytes(), []byte("data:")) // a space behind it is optional
+		if isData && json.Unmarshal(data, &e) == nil {                  // [DONE] is no JSON
 			show, err := charge(&e)
 			if err != nil {
 				return errors.Join(err, writeEvent(w, errorBody("tokens", err)))
