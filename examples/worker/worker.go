@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +22,7 @@ type outcome string
 const (
 	done     outcome = "done"
 	late     outcome = "late"     // its tokens would come too late
-	rejected outcome = "rejected" // it is larger than a limit
+	rejected outcome = "rejected" // it is larger than a limit, or its estimate is invalid
 	putBack  outcome = "put back" // the worker stops, or the store cannot be reached
 	failed   outcome = "failed"
 )
@@ -66,8 +67,9 @@ func (w *worker) one(ctx context.Context, j job) (outcome, error) {
 	defer cancel()
 	lease, err := w.limiter.Wait(waiting, r)
 	denial, denied := errors.AsType[*engine.ExceededError](err)
+	invalid, isInvalid := errors.AsType[*engine.ValidationError](err)
 	switch {
-	case denied && denial.NeverFits:
+	case denied && denial.NeverFits, isInvalid && strings.HasPrefix(invalid.Field, "Consume"):
 		return rejected, err
 	case denied && ctx.Err() == nil:
 		return late, err

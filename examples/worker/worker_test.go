@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/engine/bucket"
 	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
@@ -102,6 +103,13 @@ func TestFailures(t *testing.T) {
 	if !errors.Is(f.errs[1], engine.ErrUnavailable) || !errors.Is(f.errs[2], engine.ErrUnavailable) {
 		t.Error(f.errs)
 	}
+}
+
+// A job that can never be done is not put back: it would come again for ever.
+func TestInvalidJobs(t *testing.T) {
+	f := open(t, nil)
+	f.run(t.Context(), jobs(-1, bucket.MaxAmount+1))
+	f.want(t, "0 rejected", "1 rejected")
 }
 
 // If the worker stops, the job that has begun ends, and no more are taken.
