@@ -1,6 +1,7 @@
 package limitertest
 
 import (
+	"math"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -18,7 +19,10 @@ func Exceeded(statuses ...engine.LimitStatus) *engine.ExceededError {
 	for i, s := range statuses {
 		s.NeverFits = s.NeverFits || s.Requested > s.Limit.Capacity
 		s.Exceeded = s.Exceeded || s.NeverFits || s.RetryAfter > 0 || s.Requested > s.Remaining
-		if s.Exceeded && s.RetryAfter == 0 {
+		switch {
+		case s.NeverFits:
+			s.RetryAfter = math.MaxInt64
+		case s.Exceeded && s.RetryAfter == 0:
 			s.RetryAfter = refill(s.Limit, s.Requested-s.Remaining)
 		}
 		if s.ResetAfter == 0 {
@@ -29,10 +33,11 @@ func Exceeded(statuses ...engine.LimitStatus) *engine.ExceededError {
 	return engine.NewExceededError(completed...)
 }
 
-// refill is how long a limit takes to refill n tokens, rounded up.
+// refill is how long a limit takes to refill n tokens, rounded up, or the largest Duration where it is longer than that.
 func refill(limit engine.Limit, n int64) time.Duration {
 	if n <= 0 || limit.RefillAmount <= 0 {
 		return 0
 	}
-	return time.Duration((float64(n)*float64(limit.RefillPeriod) + float64(limit.RefillAmount) - 1) / float64(limit.RefillAmount))
+	rate := limit.WithBurst(n).Rate()
+	return rate.FillTime()
 }

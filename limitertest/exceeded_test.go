@@ -53,14 +53,16 @@ func TestExceeded(t *testing.T) {
 		{"wait", []engine.LimitStatus{{Entity: "a", Limit: rpm, RetryAfter: 7 * time.Second}}, 7 * time.Second, false, 1},
 		{"debt", []engine.LimitStatus{{Entity: "a", Limit: rpm, Remaining: -1, Requested: 1}}, time.Minute, false, 1},
 		{"never", []engine.LimitStatus{{Entity: "a", Limit: rpm, Remaining: 2, Requested: 3}}, math.MaxInt64, true, 1},
+		{"exact", []engine.LimitStatus{{Entity: "a", Limit: engine.PerSecond("rps", 7).WithBurst(1e9), Requested: 1e9}}, 142_857_142_857_142_858, false, 1},
+		{"longest", []engine.LimitStatus{{Entity: "a", Limit: engine.PerDay("rpd", 1).WithBurst(1e15), Requested: 1e15}}, math.MaxInt64, false, 1},
 		{"parent", []engine.LimitStatus{
 			{Entity: "a", Limit: rpm, Remaining: 2, Requested: 1},
 			{Entity: "p", Limit: rpm, Requested: 1},
 		}, 30 * time.Second, false, 1},
 	} {
 		e := limitertest.Exceeded(c.statuses...)
-		if e.RetryAfter != c.retryAfter || e.NeverFits != c.never || errors.Is(e, engine.ErrNeverFits) != c.never {
-			t.Errorf("%s: retry after %v, never %v", c.name, e.RetryAfter, e.NeverFits)
+		if e.RetryAfter != c.retryAfter || e.Primary().RetryAfter != c.retryAfter || e.NeverFits != c.never || errors.Is(e, engine.ErrNeverFits) != c.never {
+			t.Errorf("%s: retry after %v, its limit %v, never %v", c.name, e.RetryAfter, e.Primary().RetryAfter, e.NeverFits)
 		}
 		if n := len(e.Public().Statuses()); n != c.public || len(e.Statuses()) != len(c.statuses) {
 			t.Errorf("%s: %d statuses, %d of them public", c.name, len(e.Statuses()), n)
