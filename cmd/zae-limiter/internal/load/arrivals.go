@@ -40,11 +40,10 @@ func (s *source) send(ctx context.Context, start time.Time, length time.Duration
 		} else {
 			seconds += s.rand.ExpFloat64() / s.o.Rate
 		}
-		due := time.Duration(seconds * float64(time.Second))
-		if due >= length {
+		if seconds >= length.Seconds() { // before they become a Duration, which ends after 292 years
 			return
 		}
-		a := s.draw(start.Add(due))
+		a := s.draw(start.Add(time.Duration(seconds * float64(time.Second))))
 		if early := a.at.Sub(s.o.Now()); early > 0 && s.o.Sleep(ctx, early) != nil {
 			return
 		}

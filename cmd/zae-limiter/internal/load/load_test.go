@@ -175,6 +175,18 @@ func TestLoadIsTheSame(t *testing.T) {
 	}
 }
 
+// TestRareArrivals sends so little load that the second arrival would come after centuries.
+func TestRareArrivals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, err := test(t, memory.New(nil), 1, load.Options{
+			Rate: 1e-12, Duration: time.Minute, Even: true, Consume: engine.Tokens{"n": 1}, Override: perSecond(10),
+		})
+		if err != nil || r.Sent != 1 {
+			t.Errorf("%+v, %v", r.Counts, err)
+		}
+	})
+}
+
 func TestBrokenStoreIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, err := test(t, &generous{Store: memory.New(nil)}, 1, load.Options{
