@@ -49,18 +49,15 @@ func Serve(ctx context.Context, server *http.Server, serve func() error, drain t
 	return errors.Join(err, shutDown(server, drain, cut))
 }
 
+// shutDown calls Shutdown once, because each call calls what the program has registered for the shutdown.
 func shutDown(server *http.Server, drain time.Duration, cut func()) error {
-	draining, cancel := context.WithTimeout(context.Background(), drain)
+	ctx, cancel := context.WithTimeout(context.Background(), min(drain, noCap-settleTime)+settleTime)
 	defer cancel()
-	if server.Shutdown(draining) == nil {
-		return nil
-	}
-	cut()
-	settling, cancel := context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	if err := server.Shutdown(settling); err != nil {
+	defer time.AfterFunc(drain, cut).Stop()
+	err := server.Shutdown(ctx)
+	if err != nil && ctx.Err() != nil {
 		_ = server.Close() // of the connections; it waits for nobody
 		return fmt.Errorf("httplimit: handlers still run %v after their contexts have ended: %w", settleTime, err)
 	}
-	return nil
+	return err
 }

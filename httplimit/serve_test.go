@@ -3,8 +3,10 @@ package httplimit_test
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +127,23 @@ func TestServe(t *testing.T) {
 				<-r.Context().Done()
 				settle(r, 70)
 			}).want(http.StatusOK, 70, 20*time.Second, none)
+		},
+		"ToldOnce": func(t *testing.T) {
+			server, told := new(http.Server), atomic.Int64{}
+			server.RegisterOnShutdown(func() { told.Add(1) })
+			serving(t, time.Second, server, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }).want(http.StatusOK, 100, time.Second, none)
+			if n := told.Load(); n != 1 {
+				t.Errorf("what is registered for the shutdown is called %d times", n)
+			}
+		},
+		"Patient": func(t *testing.T) {
+			serving(t, math.MaxInt64, new(http.Server), func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case <-time.After(time.Hour):
+				case <-r.Context().Done():
+					t.Error("a request that may take for ever is cut")
+				}
+			}).want(http.StatusOK, 100, time.Hour, none)
 		},
 		"OwnContext": func(t *testing.T) {
 			type key struct{}
