@@ -16,6 +16,7 @@ var (
 	errBadKey   = errors.New("llm-gateway: the file of keys is invalid: a key has no id, no sha256 of 64 characters, or the sha256 of another key")
 	errUnserved = errors.New("llm-gateway: the model is unknown: it has no limits")
 	errUpstream = errors.New("llm-gateway: the upstream API does not answer: try again later")
+	errBroken   = errors.New("llm-gateway: the upstream API has broken off: the answer is not complete")
 )
 
 // refuse answers a call that was not admitted. A model without limits is one that the gateway does not serve.

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -183,6 +185,16 @@ func TestStreamWithoutSpaces(t *testing.T) {
 		func(e *event) (bool, error) { pieces++; return true, nil })
 	if err != nil || pieces != 1 {
 		t.Errorf("%d pieces, %v", pieces, err)
+	}
+}
+
+// If the connection to the upstream API breaks, the last event says that the answer is not complete.
+func TestStreamBreaks(t *testing.T) {
+	w := httptest.NewRecorder()
+	broken := iotest.ErrReader(io.ErrUnexpectedEOF)
+	err := passEvents(w, io.MultiReader(strings.NewReader("data: {}\n\n"), broken), func(*event) (bool, error) { return true, nil })
+	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(w.Body.String(), `"type":"server_error"`) {
+		t.Errorf("%v, %q", err, w.Body)
 	}
 }
 

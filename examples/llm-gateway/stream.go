@@ -70,7 +70,10 @@ func passEvents(w http.ResponseWriter, upstream io.Reader, charge func(*event) (
 			return err
 		}
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return errors.Join(err, writeEvent(w, errorBody("server_error", errBroken)))
+	}
+	return nil
 }
 
 // writeLine writes a line, and sends it with the empty line that ends an event.
