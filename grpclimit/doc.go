@@ -14,5 +14,7 @@
 // the handler returns, whatever became of the client. A handler whose meter is denied returns [Error] of that. [Limiter] serves
 // go-grpc-middleware.
 //
+// If a client leaves less than 100 ms for a call, its deadline is not taken for an outage of the store when it passes.
+//
 // Package grpclimit does not authenticate.
 package grpclimit

@@ -3,10 +3,12 @@ package grpclimit
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/zeroae/zae-limiter-go/engine"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 	"github.com/zeroae/zae-limiter-go/internal/quiet"
 )
 
@@ -79,11 +81,31 @@ func (s *server) acquire(ctx context.Context, method string, request any) (*engi
 		entity = clientAddress(ctx)
 	}
 	r := engine.Request{Entity: entity, Resource: s.Resource(ctx, method), Consume: cost, Limits: s.Limits}
-	lease, err := s.limiter.Acquire(ctx, r)
+	deciding, end := decisionContext(ctx)
+	defer end()
+	lease, err := s.limiter.Acquire(deciding, r)
 	if err != nil {
 		return nil, s.status(ctx, &r, err)
 	}
 	return lease, nil
+}
+
+// shortestDeadline is what a decision takes at most while the store is well. Only a deadline that is later shows that it is not.
+const shortestDeadline = 100 * time.Millisecond
+
+// decisionContext is a call's context for the limiter. The limiter takes a deadline that passes for a failure of the store, but the caller
+// has chosen this one: with deadlines that no store keeps, it would be admitted by a policy, and open the limiter's breaker for all
+// others. So a short deadline ends the decision as if the caller had left.
+func decisionContext(ctx context.Context) (context.Context, func()) {
+	if pause.Left(ctx) >= shortestDeadline {
+		return ctx, func() {}
+	}
+	deciding, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, cancel)
+	return deciding, func() {
+		stop()
+		cancel()
+	}
 }
 
 // settle commits the lease, unless the handler has ended it.
