@@ -82,33 +82,27 @@ func (r *run) runStage(ctx context.Context, number uint64, length time.Duration)
 			}
 		})
 	}
-	done := make(chan struct{})
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
 	var watcher sync.WaitGroup
 	if r.o.Progress != nil {
-		watcher.Go(func() { r.reportProgress(ctx, t, number == 0, done) })
+		watcher.Go(func() { r.reportProgress(watching, t, number == 0) })
 	}
 	newSource(r.o, len(r.limiters), number).send(ctx, t.start, length, arrivals)
 	close(arrivals)
 	callers.Wait()
-	close(done)
+	stop()
 	watcher.Wait()
 	return t
 }
 
-// reportProgress calls Options.Progress once a second.
-func (r *run) reportProgress(ctx context.Context, t *tally, warmingUp bool, done <-chan struct{}) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		<-done
-		cancel()
-	}()
+// reportProgress calls Options.Progress once a second, until ctx is done.
+func (r *run) reportProgress(ctx context.Context, t *tally, warmingUp bool) {
 	for r.o.Sleep(ctx, time.Second) == nil {
 		p := t.progress(r.o.Now())
 		p.WarmingUp = warmingUp
 		r.o.Progress(p)
 	}
-	<-done
 }
 
 // serve makes the call of an arrival.

@@ -66,9 +66,9 @@ func encode(h *hdrhistogram.Histogram) ([]byte, error) {
 func Merge(o Options, parts []*Part, events []Event) (*Report, error) {
 	r := newRun(&o, nil, nil)
 	r.replay(events)
-	t, cost, interrupted := newTally(o.Now(), o.Duration), Cost{}, false
+	t, cost, interrupted := newTally(parts[0].Start, o.Duration), Cost{}, false
 	for i, p := range parts {
-		if err := t.merge(p, i == 0); err != nil {
+		if err := t.merge(p); err != nil {
 			return nil, &PartError{i, err}
 		}
 		cost.add(&p.Cost)
@@ -82,11 +82,11 @@ func Merge(o Options, parts []*Part, events []Event) (*Report, error) {
 	return r.report(t, cost, interrupted), nil
 }
 
-func (t *tally) merge(p *Part, first bool) error {
-	if first || p.Start.Before(t.start) {
+func (t *tally) merge(p *Part) error {
+	if p.Start.Before(t.start) {
 		t.start = p.Start
 	}
-	if first || p.Ended.After(t.ended) {
+	if p.Ended.After(t.ended) {
 		t.ended = p.Ended
 	}
 	t.counts.sum(&p.Counts)
