@@ -27,7 +27,8 @@ type TransportOptions struct {
 
 	Limits []engine.Limit // used if no limits are stored, default none
 
-	// MaxWait is how long a request may wait in all: for tokens, and for Retry-After. Default 30 s; < 0: not at all.
+	// MaxWait is how long a request may wait in all: for tokens, and for Retry-After. It runs from the beginning, so what servers take
+	// to answer counts, too. Default 30 s; < 0: not at all.
 	MaxWait time.Duration
 
 	// MaxResends is how often a request is sent again after status 429 or 503 with Retry-After. Default 3; < 0: never.
@@ -66,11 +67,8 @@ func NewTransport(limiter *engine.Limiter, o *TransportOptions) *Transport {
 	if t.Cost == nil {
 		t.Cost = func(*http.Request) (engine.Tokens, error) { return defaultCost, nil }
 	}
-	switch {
-	case t.MaxWait == 0:
+	if t.MaxWait == 0 {
 		t.MaxWait = 30 * time.Second
-	case t.MaxWait < 0:
-		t.MaxWait = 0
 	}
 	if t.MaxResends == 0 {
 		t.MaxResends = 3
