@@ -1,6 +1,8 @@
 package httplimit_test
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -132,4 +134,39 @@ func TestTransportGivesUpAStalledServer(t *testing.T) {
 // A Base that answers without a body, as net/http's client admits, is asked again, too.
 func TestTransportResendsWithoutABody(t *testing.T) {
 	sendsAgain(t, limitertest.New(t, nil), &rejects{})
+}
+
+// writable is a Base that answers with a body that can be written, too, as the connection of a switched protocol.
+type writable struct {
+	*bytes.Buffer
+	status int
+}
+
+func (w writable) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: w.status, Header: http.Header{}, Body: w}, nil
+}
+
+func (writable) Close() error { return nil }
+
+// A switched protocol is the caller's connection, and its lease ends at once. Any other response has its lease until it is closed.
+func TestTransportOfWritableBodies(t *testing.T) {
+	for status, want := range map[int]error{http.StatusOK: nil, http.StatusSwitchingProtocols: engine.ErrLeaseClosed} {
+		transport := httplimit.NewTransport(limitertest.New(t, nil).Limiter, &httplimit.TransportOptions{
+			Base: writable{new(bytes.Buffer), status}, Limits: []engine.Limit{engine.PerMinute("rpm", 3)},
+		})
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.example.com", nil)
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := httplimit.Lease(response.Request.Context()).Adjust(engine.Tokens{"rpm": 1}); !errors.Is(err, want) {
+			t.Errorf("status %d: %v", status, err)
+		}
+		if _, writes := response.Body.(io.Writer); writes != (status == http.StatusSwitchingProtocols) {
+			t.Errorf("status %d: the body can be written: %v", status, writes)
+		}
+		if err := response.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -160,7 +160,7 @@ func (t *Transport) send(r *http.Request, request engine.Request, mostWait time.
 	if response.Request == nil { // Base is no http.Transport
 		response.Request = limited
 	}
-	if _, both := response.Body.(io.Writer); both || response.Body == nil { // a switched protocol is the caller's
+	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == nil { // the connection is the caller's
 		_ = lease.Commit(ctx)
 		return response, nil
 	}
