@@ -27,7 +27,8 @@ type ClientOptions struct {
 	Limits []engine.Limit // used if no limits are stored, default none
 
 	// MaxWait is how long a call may wait in all: for tokens, and for the server's RetryInfo. It runs from the beginning, so what the
-	// server takes to answer counts, too. Default 30 s; < 0: not at all.
+	// server takes to answer counts, too. The limiter's store has no more time either: choose far more than it takes. Default 30 s;
+	// < 0: not at all.
 	MaxWait time.Duration
 
 	// MaxResends is how often a unary call is sent again after RESOURCE_EXHAUSTED or UNAVAILABLE with RetryInfo. Default 3; < 0:

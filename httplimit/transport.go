@@ -28,7 +28,7 @@ type TransportOptions struct {
 	Limits []engine.Limit // used if no limits are stored, default none
 
 	// MaxWait is how long a request may wait in all: for tokens, and for Retry-After. It runs from the beginning, so what servers take
-	// to answer counts, too. Default 30 s; < 0: not at all.
+	// to answer counts, too. The limiter's store has no more time either: choose far more than it takes. Default 30 s; < 0: not at all.
 	MaxWait time.Duration
 
 	// MaxResends is how often a request is sent again after status 429 or 503 with Retry-After. Default 3; < 0: never.
