@@ -18,7 +18,7 @@ func (b *Buyer) report(now int64) {
 
 // tidy forgets since when something waits if it waits no more.
 func (b *Buyer) tidy() {
-	if b.refund.isZero() && b.charge.isZero() {
+	if b.owed.isZero() {
 		b.owedAt = 0
 	}
 	if b.used.isZero() && b.acquired == 0 {
@@ -28,19 +28,15 @@ func (b *Buyer) tidy() {
 
 // owes reports whether anything waits for a write.
 func (b *Buyer) owes() bool {
-	return b.acquired != 0 || !b.refund.isZero() || !b.charge.isZero() || !b.used.isZero()
+	return b.acquired != 0 || !b.owed.isZero() || !b.used.isZero()
 }
 
-// refundLater lets tokens wait to be refunded. Those that a charge waits for are netted.
+// refundLater lets tokens wait to be refunded.
 func (b *Buyer) refundLater(now int64, n Tokens) {
 	if n.isZero() {
 		return
 	}
-	for i, v := range n {
-		net := min(v, b.charge[i])
-		b.charge[i] -= net
-		b.refund[i] += v - net
-	}
+	b.owed.sub(n)
 	b.owe(now)
 	b.tidy()
 }
@@ -63,26 +59,18 @@ func (b *Buyer) Settle(now int64, delta Tokens, born bucket.Num) bool {
 	for i, v := range delta {
 		if rate := &b.rates[i]; v > 0 {
 			y := rate.Y(now)
-			if rate.DebtLimit(y).Less(rate.Base(b.seen.tats[i], y).Add(rate.Cost(b.charge[i] + v))) {
+			if rate.DebtLimit(y).Less(rate.Base(b.seen.tats[i], y).Add(rate.Cost(max(0, b.owed[i]) + v))) {
 				return false
 			}
 		}
 	}
 	void := b.seen.known && born != b.seen.born
 	for i, v := range delta {
-		switch {
-		case v < 0 && void:
+		if v < 0 && void {
 			b.counts.Lost -= v
 			continue
-		case v < 0:
-			net := min(-v, b.charge[i])
-			b.charge[i] -= net
-			b.refund[i] += -v - net
-		default:
-			net := min(v, b.refund[i])
-			b.refund[i] -= net
-			b.charge[i] += v - net
 		}
+		b.owed[i] += v
 		b.used[i] += v
 	}
 	if b.prefetch {

@@ -69,8 +69,7 @@ type Buyer struct {
 	scarce     bool
 	refused    int // writes in a row
 
-	refund   Tokens // these wait for a write
-	charge   Tokens
+	owed     Tokens // these wait for a write: above zero to be charged, below zero to be refunded
 	used     Tokens
 	acquired int64
 	owedAt   int64 // since when tokens wait, 0: none do
@@ -103,7 +102,7 @@ func New(rates []bucket.Rate, opts Options) *Buyer {
 	b.age = int64(b.opts.MaxAge)
 	b.seen.tats, b.lost = make([]bucket.Arrival, n), Lost{make(Tokens, n), make(Tokens, n)}
 	b.pocket, b.block, b.low = make(Tokens, n), make(Tokens, n), make(Tokens, n)
-	b.refund, b.charge, b.used = make(Tokens, n), make(Tokens, n), make(Tokens, n)
+	b.owed, b.used = make(Tokens, n), make(Tokens, n)
 	b.fill = int64(rates[0].FillTime())
 	for i := range rates {
 		b.fill = min(b.fill, int64(rates[i].FillTime()))
@@ -185,14 +184,14 @@ func (b *Buyer) inPocket(now int64, need Tokens) bool {
 // fillPocket moves tokens that wait to be refunded into the pocket, as far as the block allows, and reports whether it
 // then covers the request.
 func (b *Buyer) fillPocket(need Tokens) bool {
-	if b.refund.isZero() {
+	if b.owed.isZero() {
 		return false
 	}
 	b.setBlock()
 	for i, n := range need {
 		if b.pocket[i] < n {
-			more := max(0, min(b.refund[i], b.block[i]-b.pocket[i]))
-			b.refund[i] -= more
+			more := max(0, min(-b.owed[i], b.block[i]-b.pocket[i]))
+			b.owed[i] += more
 			b.pocket[i] += more
 		}
 	}

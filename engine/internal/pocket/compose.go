@@ -125,10 +125,12 @@ func (b *Buyer) compose(now int64, callers []*Caller) *Write {
 	return b.launch(now, w)
 }
 
-// load puts all that waits for a write into one.
+// load puts all that waits for a write into one, which charges or refunds a limit, but never both: a full bucket would take the
+// charge only.
 func (b *Buyer) load(w *Write) {
-	w.Charge.moveFrom(b.charge)
-	w.Refund.moveFrom(b.refund)
+	for i, n := range b.owed {
+		w.Charge[i], w.Refund[i], b.owed[i] = max(0, n), max(0, -n), 0
+	}
 	w.Used.moveFrom(b.used)
 	w.Acquired, b.acquired = w.Acquired+b.acquired, 0
 	w.owedAt, b.owedAt = b.owedAt, 0
@@ -157,20 +159,16 @@ func (b *Buyer) arrived(w *Write) {
 func (b *Buyer) undo(w *Write) {
 	b.restore(w)
 	if w.life == b.life {
-		b.refund.add(w.Refund)
+		b.owed.sub(w.Refund)
 	} else {
 		b.lose(w.Refund)
 	}
-	b.charge.add(w.Charge)
-	for i, n := range b.charge { // as in Settle: a full bucket would take the charge only
-		net := min(n, b.refund[i])
-		b.charge[i] -= net
-		b.refund[i] -= net
-	}
+	b.owed.add(w.Charge)
 	w.Used.sub(w.need)
 	b.used.add(w.Used)
 	b.acquired += w.Acquired - w.acquires
 	b.owedAt, b.usedAt = earlier(b.owedAt, w.owedAt), earlier(b.usedAt, w.usedAt)
+	b.tidy()
 	b.requeue(w)
 }
 

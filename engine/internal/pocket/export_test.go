@@ -21,7 +21,7 @@ func (b *Buyer) Counts() counts  { return b.counts }
 // Assets are the tokens that are charged on the record and neither handed out nor under way.
 func (b *Buyer) Assets() (sum int64) {
 	for i := range b.pocket {
-		sum += b.pocket[i] + b.refund[i] - b.charge[i]
+		sum += b.pocket[i] - b.owed[i]
 	}
 	return sum
 }

@@ -58,10 +58,11 @@ func (b *Buyer) cut(now int64) {
 	for i := range b.pocket {
 		if over := b.pocket[i] - b.block[i]; over > 0 {
 			b.pocket[i] -= over
-			b.refund[i] += over
+			b.owed[i] -= over
 			b.owe(now)
 		}
 	}
+	b.tidy()
 	b.setLow()
 }
 

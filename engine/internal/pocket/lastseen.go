@@ -61,10 +61,10 @@ func (b *Buyer) learn(now int64, w *Write, r *Record, applied bool) (current boo
 func (b *Buyer) endLife() {
 	b.life++
 	for i := range b.pocket {
-		b.counts.Lost += b.pocket[i] + b.refund[i]
+		b.counts.Lost += b.pocket[i] + max(0, -b.owed[i])
+		b.owed[i] = max(0, b.owed[i])
 	}
 	clear(b.pocket)
-	clear(b.refund)
 }
 
 // fresh reports whether the last seen record proves denials. After a clock has stepped back, it does not.

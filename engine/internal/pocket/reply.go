@@ -230,12 +230,9 @@ func (b *Buyer) postpone(now int64) {
 		b.usedAt = now
 	}
 	if b.ended == Closed {
-		b.loseRefund(b.refund)
-		b.loseUsed(b.used)
-		clear(b.refund)
-		clear(b.charge)
-		clear(b.used)
-		b.acquired, b.owedAt, b.usedAt = 0, 0, 0
+		left := b.Owed()
+		b.loseRefund(left.Refund)
+		b.loseUsed(left.Used)
 	}
 }
 
