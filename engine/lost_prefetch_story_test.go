@@ -30,27 +30,69 @@ func TestLostWithPrefetch(t *testing.T) {
 	}, true)
 }
 
-// lostWithItsDesk: the write that settles a lease finds that other limits count, and the next one, under these, cannot be made. The
-// observer hears of the correction that is not counted.
+// lostWithItsDesk: the write that settles a lease finds that other limits count, and the next one, under these, cannot be made. While
+// the store is away the correction waits, and is made when the store is back. It is lost if the limiter closes before that, or if
+// the outcome of the write is unknown; then the observer hears of it.
 func lostWithItsDesk(r *story) {
+	for _, delta := range []int64{5, -4} {
+		r.endDesk("waits", delta, limitertest.Fail, false, false)
+		r.endDesk("closes", delta, limitertest.Fail, true, true)
+		r.endDesk("unknown", delta, limitertest.LoseRequest, false, true)
+	}
+}
+
+// endDesk ends a desk at which the correction of a lease waits. For a minute the store answers as act says. If the correction is lost,
+// the observer must hear of it; else it must be made.
+func (r *story) endDesk(what string, delta int64, act limitertest.Act, closes, lost bool) {
+	r.Helper()
 	r.virtually(func(r *story) {
+		who := fmt.Sprintf("%s%+d", what, delta)
 		l, q := r.prefetching(), request(tokens("a", 10))
-		r.must(l.SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 1000)}))
+		q.Entity = who
+		r.must(l.SetLimits(r.Context(), who, api, []engine.Limit{stored("a", 1000)}))
 		lease := r.mustAcquire(l, q)
 		r.mustAcquire(l, q)
 		r.wait(budget)
-		r.must(r.limiter().SetLimits(r.Context(), user, api, []engine.Limit{stored("a", 2000)}))
-		r.must(lease.Adjust(tokens("a", 5)))
+		r.must(r.limiter().SetLimits(r.Context(), who, api, []engine.Limit{stored("a", 2000)}))
+		before := r.faults.Calls(limitertest.OpApply)
+		r.faults.SetPlan(func(call limitertest.Call) limitertest.Act {
+			if call.Op != limitertest.OpApply || call.Nth == before { // the first write finds that other limits count
+				return limitertest.Pass
+			}
+			return act
+		})
+		r.must(lease.Adjust(tokens("a", delta)))
 		r.must(lease.Commit(context.Background()))
-		r.plan(limitertest.Pass, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail, limitertest.Fail)
-		r.wait(2 * budget)
-		r.faults.SetPlan(nil)
-		var heard int64
-		for _, e := range r.events.of(engine.EventUsageLost) {
-			heard += e.Tokens["a"]
+		r.wait(time.Minute)
+		if writes := r.faults.Calls(limitertest.OpApply) - before; writes < 2 || writes > 100 {
+			r.Errorf("%s: %d writes within a minute", who, writes)
 		}
-		if heard != 5 {
-			r.Errorf("the observer heard of %d tokens, not of 5", heard)
+		if closes {
+			r.must(l.Close())
+		}
+		r.faults.SetPlan(nil)
+		r.wait(longestPause)
+		r.must(l.Close())
+
+		used, kind, heard := 20+delta, engine.EventUsageLost, int64(0)
+		if delta < 0 {
+			kind = engine.EventRefundLost
+		}
+		for _, e := range r.events.of(kind) {
+			if e.Entity == who {
+				heard += e.Tokens["a"]
+			}
+		}
+		if want := max(delta, -delta); lost && heard != want || !lost && heard != 0 {
+			r.Errorf("%s: the observer heard of %d tokens", who, heard)
+		}
+		if lost {
+			used = 20
+		}
+		all, err := r.limiter().BucketStates(r.Context(), []engine.BucketName{{Entity: who, Resource: api}})
+		r.must(err)
+		if s := all[0].Limits[0]; s.Used != used || s.Available != 2000-used {
+			r.Errorf("%s: %+v, not %d used", who, s, used)
 		}
 	})
 }

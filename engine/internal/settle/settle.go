@@ -75,38 +75,6 @@ func (s *Settler) settleAtDesk(p *Part, now int64) (done bool, err error) {
 	return true, nil
 }
 
-// settleOwed settles what a desk has left when it ended: its pocket, what callers that have left had been charged, and usage that
-// was not written yet.
-func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owed) {
-	p := newPart(b, set, owed.Born)
-	used := owed.Acquired != 0
-	for i := range p.Required.Terms {
-		a := p.at(i)
-		a.held, a.pending = owed.Refund[i], owed.Charge[i]-owed.Refund[i]
-		used = used || owed.Used[i] != a.pending
-	}
-	if used {
-		p.rarely().owed = &owed
-	}
-	if !p.pending() {
-		return
-	}
-	s.Start(func(ctx context.Context) { s.SettleAside(ctx, p) })
-}
-
-// SettleAside settles a part that belongs to no lease, also while the limiter closes. What cannot be settled is lost.
-func (s *Settler) SettleAside(ctx context.Context, p *Part) {
-	inner, cancel := s.Store.LastBudget(ctx)
-	defer cancel()
-	used := p.usageBeyond(nil)
-	if err := s.settleDirectly(inner, p, s.Now()); err != nil {
-		s.Lose(p, err)
-		if len(used) > 0 {
-			s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: used, Err: err})
-		}
-	}
-}
-
 // settleDirectly is Settle by a write of its own.
 func (s *Settler) settleDirectly(ctx context.Context, p *Part, now int64) error {
 	one := s.NewSettlement(p.state, p.Required, p.nonce(), now)
