@@ -102,7 +102,7 @@ func (k *Charger) apply(ctx context.Context, c *Charge) (abandoned bool, err err
 	}
 	if errors.Is(err, backend.ErrOutcomeUnknown) {
 		c.Unsure = true
-		if c.refunds() { // it must not be sent twice
+		if c.isSentOnce() {
 			return true, err
 		}
 	}

@@ -1,23 +1,17 @@
 package charge
 
 import (
+	"slices"
+
 	"github.com/zeroae/zae-limiter-go/backend"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
 	"github.com/zeroae/zae-limiter-go/engine/schema"
 )
 
-// refunds reports whether the write that is being sent refunds tokens. It must not be sent twice.
-func (c *Charge) refunds() bool {
-	if c.shared == nil {
-		return c.Reserved != nil && c.Reserved.Refund
-	}
-	for _, n := range c.shared.Refund {
-		if n > 0 {
-			return true
-		}
-	}
-	return false
+// isSentOnce reports whether the write that is being sent must not be sent twice.
+func (c *Charge) isSentOnce() bool {
+	return c.shared != nil && c.shared.Once() || c.Reserved != nil && c.Reserved.Refund
 }
 
 // buildShared builds a write that callers share: as buildGuess, with n tokens under the token check (Take), u without it
@@ -31,7 +25,7 @@ func (c *Charge) refunds() bool {
 // The upper bound of a limit that is charged without the check is the one that the expiry is computed with.
 func (c *Charge) buildShared() {
 	w, now := c.shared, backend.Int(c.Now)
-	refunds, full := c.refunds(), limitset.AddSaturated(c.Now, c.Assumed.Fill)
+	refunds, full := slices.Max(w.Refund) > 0, limitset.AddSaturated(c.Now, c.Assumed.Fill)
 	c.form = form{}
 	c.conds = append(c.conds[:0],
 		backend.Cond{Slot: schema.L, Op: backend.Equal, OrAbsent: c.Creates && !refunds, Text: c.Assumed.Text},

@@ -119,7 +119,7 @@ func (d *Desk) report(w *pocket.Write, c *Charge, err error) (pocket.Step, *fail
 		return pocket.Step{}, nil
 	case errors.Is(err, backend.ErrThrottled):
 		return d.buyer.Throttled(now, w, rand.Uint64()), nil
-	case err != nil && c.Unsure && c.refunds() && w.Callers() > 0: // without the refunds it can be sent again
+	case err != nil && c.Unsure && c.isSentOnce() && w.Callers() > 0: // without the refunds it can be sent again
 		return d.buyer.Unknown(now, w), nil
 	case err != nil:
 		return d.buyer.Failed(now, w, !c.Unsure), &failure{err, c.Nonce, c.Unsure}

@@ -185,10 +185,17 @@ func (b *Buyer) Throttled(now int64, w *Write, random uint64) Step {
 }
 
 // Unknown reports that the outcome of a send is unknown. The driver sends the write again, under the same nonce, with the
-// same callers, for as long as its budget lasts. Refunds are sent once: they count as lost unless the nonce is recognized.
+// same callers, for as long as its budget lasts. Refunds, and what lowers counters, are sent once: they count as lost unless the nonce is
+// recognized.
 func (b *Buyer) Unknown(now int64, w *Write) Step {
 	b.begin()
 	w.doubtful.moveFrom(w.Refund)
+	for i, need := range w.need {
+		if less := need - w.Used[i]; less > 0 {
+			w.doubtful[i], w.Used[i] = max(w.doubtful[i], less), need
+		}
+	}
+	w.Acquired = max(w.Acquired, w.acquires)
 	w.sent = now
 	return b.step(w)
 }

@@ -127,9 +127,12 @@ func TestUnknown(t *testing.T) {
 	s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
 	s.ask()
 	w := s.message().w
+	s.want("once", w.Once(), true)
 	step := s.Unknown(s.now, w)
 	s.want("the same write", step.Send, w)
 	s.want("refund", w.Refund[0], int64(0))
+	s.want("used", w.Used[0], int64(1)) // by its caller
+	s.want("once", w.Once(), false)
 	s.Recognize(w)
 	s.Applied(s.now, w, &pocket.Record{Tats: s.tats, Ver: s.ver + 1, Born: num.FromInt64(1)})
 	s.want("lost", s.Counts().Lost, int64(0))

@@ -8,8 +8,7 @@ type Write struct {
 	Take Tokens
 	// Charge is what it takes without the check: corrections of leases.
 	Charge Tokens
-	// Refund is what it refunds. A write with refunds has the condition that the record's born is Born. Before the outcome of
-	// the write is known to be lost it is sent once with its refunds; Unknown empties them.
+	// Refund is what it refunds. A write with refunds has the condition that the record's born is Born.
 	Refund Tokens
 	Born   bucket.Num
 	// Used is what the usage counters grow by, Acquired what the count of acquires grows by; both may be negative.
@@ -62,6 +61,16 @@ func newWrite(n int) *Write {
 // isEmpty reports whether a settlement has nothing to say.
 func (w *Write) isEmpty() bool {
 	return w.Charge.isZero() && w.Refund.isZero() && w.Used.isZero() && w.Acquired == 0
+}
+
+// Once reports whether the write must not be sent twice: it refunds, or lowers counters. Unknown takes that out.
+func (w *Write) Once() bool {
+	for i, need := range w.need {
+		if w.Refund[i] > 0 || w.Used[i] < need {
+			return true
+		}
+	}
+	return w.Acquired < w.acquires
 }
 
 // Sent is when the write was sent last, or is to be sent, in ns since the Unix epoch.
