@@ -36,7 +36,7 @@ func (s *Store) noteLocked(r *record, w *backend.Write, o *backend.Outcome) {
 
 // Feed is a [backend.FeedFunc]. It returns an error that is backend.ErrInvalid if the store was opened without Options.Feed.
 func (s *Store) Feed(ctx context.Context, layouts backend.Layouts, size int, take func([]backend.Change) error) (int, error) {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return 0, err
 	}
 	if s.queue == nil {

@@ -10,7 +10,7 @@ import (
 
 // List implements [backend.Backend]. Index listings are as fresh as primary ones.
 func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error) {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return backend.Keys{}, err
 	}
 	if err := q.Validate(); err != nil {
@@ -39,7 +39,7 @@ func (s *Store) List(ctx context.Context, q backend.Query) (backend.Keys, error)
 		}
 		page.Items = append(page.Items, backend.Item{Key: r.key(), Sort: p[2]})
 	}
-	return page, s.checkOpen()
+	return page, s.check(ctx)
 }
 
 // bounds returns the least position of the query's listing and the one that ends it, in either direction.
@@ -97,7 +97,7 @@ func (sh *shard) list(o *order) {
 
 // Scan is a [backend.ScanFunc], in the order of keys. A position is the length of a partition, the partition and the sort.
 func (s *Store) Scan(ctx context.Context, namespace, after string, size int) ([]backend.Key, string, error) {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return nil, "", err
 	}
 	if err := (backend.Key{Namespace: namespace, Partition: "-", Sort: "-"}).Validate(); err != nil {
@@ -129,9 +129,9 @@ func (s *Store) Scan(ctx context.Context, namespace, after string, size int) ([]
 		}
 		if len(keys) == size {
 			last := keys[size-1]
-			return keys, strconv.Itoa(len(last.Partition)) + ":" + last.Partition + last.Sort, s.checkOpen()
+			return keys, strconv.Itoa(len(last.Partition)) + ":" + last.Partition + last.Sort, s.check(ctx)
 		}
 		keys = append(keys, r.key())
 	}
-	return keys, "", s.checkOpen()
+	return keys, "", s.check(ctx)
 }

@@ -54,7 +54,7 @@ func (s *Store) Capabilities() backend.Capabilities {
 
 // Read implements [backend.Backend].
 func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Record) error {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	if len(keys) != len(out) {
@@ -74,7 +74,7 @@ func (s *Store) Read(ctx context.Context, keys []backend.Key, out []backend.Reco
 			odd.Add(i, err)
 		}
 	}
-	if err := s.checkOpen(); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	return odd.OrNil()
@@ -125,16 +125,12 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// begin is the first step of every call.
-func (s *Store) begin(ctx context.Context) error {
+// check is the first step of every call, and the last one of those that read, because they find only some of the records while Close
+// frees them.
+func (s *Store) check(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.checkOpen()
-}
-
-// checkOpen is also the last step of calls that read, because they find only some of the records while Close frees them.
-func (s *Store) checkOpen() error {
 	if s.closed.Load() {
 		return backend.ErrClosed
 	}

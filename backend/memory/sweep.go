@@ -8,7 +8,7 @@ const sweepMost = 1 << 15
 // Sweep is a [backend.SweepFunc]. It skips shards in which no record can have expired. One call may stop early, and the next
 // continues there; it returns 0 only if no record has expired.
 func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return 0, err
 	}
 	s.sweeping.Lock()
@@ -20,7 +20,7 @@ func (s *Store) Sweep(ctx context.Context, now int64) (int, error) {
 		if sh.soonest.Load() >= now {
 			continue
 		}
-		if err := s.begin(ctx); err != nil {
+		if err := s.check(ctx); err != nil {
 			return dropped, err
 		}
 		n, gone := s.sweep(sh, now)

@@ -9,7 +9,7 @@ import (
 
 // Apply implements [backend.Backend].
 func (s *Store) Apply(ctx context.Context, writes []backend.Write, out []backend.Outcome) error {
-	err := s.begin(ctx)
+	err := s.check(ctx)
 	if err == nil && len(writes) != len(out) {
 		err = errLengths(len(writes), len(out))
 	}
@@ -198,7 +198,7 @@ func (s *Store) moveLocked(sh *shard, r *record, to backend.Place) {
 
 // Commit implements [backend.Backend]. It ignores the token, because its outcome is always known.
 func (s *Store) Commit(ctx context.Context, _ [16]byte, writes []backend.Write) error {
-	if err := s.begin(ctx); err != nil {
+	if err := s.check(ctx); err != nil {
 		return err
 	}
 	if err := backend.ValidateCommit(writes); err != nil {
