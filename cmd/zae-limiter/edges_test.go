@@ -162,4 +162,7 @@ func TestRegisterChecksAllNamesFirst(t *testing.T) {
 	if out := s.want(exitDone, "namespace", "register", "team-x", "team-x").out; strings.Count(out, "team-x") != 1 {
 		t.Errorf("a name that is passed twice is printed as %q", out)
 	}
+	s.want(exitDone, "namespace", "delete", "team-x", "--yes")
+	r := s.want(exitUsage, "namespace", "register", "team-z", "team-x", "team-w")
+	wants(t, r.err, "registered team-z in ", `namespace "team-x": is deleted; recover it`)
 }

@@ -25,8 +25,11 @@ func (c *namespaceRegisterCmd) Run(ctx context.Context, app *App, l *engine.Limi
 		}
 	}
 	var all []engine.Namespace
-	for _, name := range names {
+	for i, name := range names {
 		if err := l.RegisterNamespace(ctx, name); err != nil {
+			if i > 0 {
+				app.reportChange("registered %s", strings.Join(names[:i], ", "))
+			}
 			return err
 		}
 		n, err := l.Namespace(ctx, name)
