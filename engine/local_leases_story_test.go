@@ -126,16 +126,23 @@ func localOfTheStore(r *story) {
 	r.wantCounted("when it is back", "a:8", 2)
 }
 
+// writtenBack is a lease that the process has granted by itself, and whose charge is in the store since.
+func (r *story) writtenBack(l *engine.Limiter, q engine.Request) *engine.Lease {
+	r.Helper()
+	r.down()
+	lease := r.mustAcquire(l, q)
+	r.wait(time.Millisecond)
+	r.up()
+	r.pass(longestPause)
+	r.wait(2 * time.Second)
+	return lease
+}
+
 // localReset: a refund after a reset refunds nothing that the reset has refunded already.
 func localReset(r *story) {
 	l, q := r.limiter(locally(1)), request(tokens("a", 10), stored("a", 100))
 	r.virtually(func(r *story) {
-		r.down()
-		lease := r.mustAcquire(l, q)
-		r.wait(time.Millisecond)
-		r.up()
-		r.pass(longestPause)
-		r.wait(2 * time.Second)
+		lease := r.writtenBack(l, q)
 		r.wantLeft(r.limiter(), "written back", "a:90", q.Limits...)
 		r.must(r.limiter().ResetBucket(r.Context(), user, api))
 		r.mustAcquire(r.limiter(), request(tokens("a", 50), q.Limits...))
@@ -185,12 +192,7 @@ func localLostReplies(r *story) {
 func localLostRefund(r *story) {
 	l, q := r.limiter(locally(1)), request(tokens("a", 10), stored("a", 100))
 	r.virtually(func(r *story) {
-		r.down()
-		lease := r.mustAcquire(l, q)
-		r.wait(time.Millisecond)
-		r.up()
-		r.pass(longestPause)
-		r.wait(2 * time.Second)
+		lease := r.writtenBack(l, q)
 		other := r.limiter()
 		r.mustAcquire(other, q)
 		r.wantCounted("before the refund", "a:20", 2)
