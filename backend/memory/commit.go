@@ -26,7 +26,7 @@ func (c *commit) lock() {
 	c.store.order.lock.Lock()
 	for i := range c.steps {
 		st := &c.steps[i]
-		if st.r = st.sh.find(st.hash, &st.w.Key); st.r != nil {
+		if st.r = st.sh.findLocked(st.hash, &st.w.Key); st.r != nil {
 			st.r.lock.Lock()
 		}
 	}

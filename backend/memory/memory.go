@@ -85,14 +85,14 @@ func (s *Store) read(k *backend.Key, out *backend.Record) error {
 	sh := s.shard(hash)
 	for {
 		sh.lock.RLock()
-		r := sh.find(hash, k)
+		r := sh.findLocked(hash, k)
 		sh.lock.RUnlock()
 		if r == nil {
 			out.Reset(out.Layout())
 			return nil
 		}
 		r.lock.Lock()
-		has, dead := r.body.Layout(), r.dead()
+		has, dead := r.body.Layout(), r.deadLocked()
 		if !dead && has == out.Layout() {
 			out.CopyFrom(&r.body)
 		}

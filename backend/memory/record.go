@@ -112,8 +112,8 @@ func (r *record) key() backend.Key {
 	return backend.Key{Namespace: r.group.namespace, Partition: r.partition, Sort: r.group.sort}
 }
 
-// dead reports whether r was removed. The caller holds its lock.
-func (r *record) dead() bool { return !r.body.Present() }
+// deadLocked reports whether r was removed.
+func (r *record) deadLocked() bool { return !r.body.Present() }
 
 // within is a place that is a part of the record's partition: its partition is partition[from:to], and its sort is
 // partition[to+gap:]. The places of buckets are of this kind, so that they take four bytes and no pointers.

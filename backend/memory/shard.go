@@ -34,8 +34,8 @@ func (s *Store) hash(k *backend.Key) uint64 {
 
 func (s *Store) shard(hash uint64) *shard { return &s.shards[hash>>(64-shardBits)] }
 
-// find returns the record of a key, or nil. The caller holds the shard's lock, at least for reading.
-func (sh *shard) find(hash uint64, k *backend.Key) *record {
+// findLocked returns the record of a key, or nil. The caller holds the shard's lock, at least for reading.
+func (sh *shard) findLocked(hash uint64, k *backend.Key) *record {
 	t := &sh.table
 	if t.count == 0 {
 		return nil

@@ -60,7 +60,7 @@ func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 	hash := s.hash(&w.Key)
 	sh := s.shard(hash)
 	sh.lock.RLock()
-	r = sh.find(hash, &w.Key)
+	r = sh.findLocked(hash, &w.Key)
 	sh.lock.RUnlock()
 	if r != nil && r.change(w, o) {
 		w.Memo = r
@@ -76,7 +76,7 @@ func (s *Store) apply(w *backend.Write, r *record, o *backend.Outcome) {
 		s.order.lock.Lock()
 		defer s.order.lock.Unlock()
 	}
-	if r = sh.find(hash, &w.Key); r == nil {
+	if r = sh.findLocked(hash, &w.Key); r == nil {
 		s.createLocked(sh, hash, w, o)
 	} else {
 		s.removeOrMoveLocked(sh, r, w, o)

@@ -63,7 +63,7 @@ func (d *Desk) replace() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.openBuyer(); !d.ended {
-		d.retire(d.k.Now(), nil)
+		d.retireLocked(d.k.Now(), nil)
 	}
 }
 
@@ -82,13 +82,13 @@ func (d *Desk) ask(ctx context.Context, c *Charge) (open bool, err error) {
 	d.asked = c.Now
 	step := d.buyer.Ask(c.Now, &m.Caller)
 	if m.Verdict != pocket.Pending {
-		d.fill(m, nil)
-		d.act(step, nil)
+		d.fillLocked(m, nil)
+		d.actLocked(step, nil)
 		d.mu.Unlock()
 		return true, m.decide(c)
 	}
 	m.tries = 1
-	d.act(step, nil)
+	d.actLocked(step, nil)
 	d.mu.Unlock()
 	ctx = c.attempt.Budget(ctx)
 	if left := !d.wait(ctx, m); left {
@@ -105,7 +105,7 @@ func (d *Desk) openBuyer() {
 		d.buyer = pocket.New(d.terms.Assumed.Rates, d.k.Pocket)
 		d.outside = d.buyer.Begin(d.began)
 		if d.k.Store.Closed() {
-			d.act(d.buyer.Close(d.began), nil)
+			d.actLocked(d.buyer.Close(d.began), nil)
 		}
 	}
 }
@@ -115,15 +115,15 @@ func (d *Desk) openBuyer() {
 func (d *Desk) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.act(d.buyer.Close(d.k.Now()), nil)
+	d.actLocked(d.buyer.Close(d.k.Now()), nil)
 }
 
 // firstDone ends the write that the first caller has made for itself, and lets those go on who wait for it.
 func (d *Desk) firstDone(c *Charge, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.buyer == nil && !d.stays() {
-		d.end()
+	if d.buyer == nil && !d.staysLocked() {
+		d.endLocked()
 		return
 	}
 	d.openBuyer()
@@ -132,20 +132,20 @@ func (d *Desk) firstDone(c *Charge, err error) {
 	same := err != nil && c.attempt.abandoned.Load() || c.Assumed == d.terms.Assumed
 	switch {
 	case !same:
-		d.retire(now, w)
+		d.retireLocked(now, w)
 	case err != nil || c.FromLastSeen || !c.Record().Present(): // it has seen nothing; outs may have what the attempt was used for before
-		d.act(d.buyer.End(now, w, nil, false), nil)
+		d.actLocked(d.buyer.End(now, w, nil, false), nil)
 	default:
-		d.act(d.buyer.End(now, w, c.SeenRecord(), c.Result == Applied), nil)
+		d.actLocked(d.buyer.End(now, w, c.SeenRecord(), c.Result == Applied), nil)
 	}
 }
 
-// act does what a step of the buyer asks for: it wakes those who have their verdict, and sends the next write. failed is the
-// write that has failed, if one has. The caller holds d.mu.
-func (d *Desk) act(step pocket.Step, failed *failure) {
+// actLocked does what a step of the buyer asks for: it wakes those who have their verdict, and sends the next write. failed is the
+// write that has failed, if one has.
+func (d *Desk) actLocked(step pocket.Step, failed *failure) {
 	for _, c := range step.Decided {
 		m := c.Tag.(*meeting)
-		d.fill(m, failed)
+		d.fillLocked(m, failed)
 		m.done <- struct{}{}
 	}
 	if lost, some := d.buyer.TakeLost(); some {
@@ -160,8 +160,8 @@ func (d *Desk) act(step pocket.Step, failed *failure) {
 	}
 	due := d.buyer.Due()
 	if d.outside == nil && d.buyer.Rest() {
-		if !d.stays() {
-			d.end()
+		if !d.staysLocked() {
+			d.endLocked()
 			d.k.Alarm.Remove(d)
 			return
 		}
@@ -173,8 +173,8 @@ func (d *Desk) act(step pocket.Step, failed *failure) {
 	}
 }
 
-// stays reports whether the desk stays although nothing is to be done.
-func (d *Desk) stays() bool {
+// staysLocked reports whether the desk stays although nothing is to be done.
+func (d *Desk) staysLocked() bool {
 	return d.k.Prefetch && !d.ended && d.k.Now()-d.asked < deskIdle && !d.k.Store.Closed()
 }
 
@@ -183,19 +183,19 @@ func (d *Desk) Tick(now int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.rings = math.MaxInt64
-	d.act(d.buyer.Tick(now), nil)
+	d.actLocked(d.buyer.Tick(now), nil)
 }
 
-// retire ends the desk because the record has other limits or another path than its callers assume: they begin again. w is
-// the write that found that. The caller holds d.mu.
-func (d *Desk) retire(now int64, w *pocket.Write) {
+// retireLocked ends the desk because the record has other limits or another path than its callers assume: they begin again. w is
+// the write that found that.
+func (d *Desk) retireLocked(now int64, w *pocket.Write) {
 	d.retired = true
-	d.end()
-	d.act(d.buyer.Retire(now, w, false, backend.Num{}), nil)
+	d.endLocked()
+	d.actLocked(d.buyer.Retire(now, w, false, backend.Num{}), nil)
 }
 
-// end lets the next caller make another desk. The caller holds d.mu.
-func (d *Desk) end() {
+// endLocked lets the next caller make another desk.
+func (d *Desk) endLocked() {
 	d.ended, d.rings = true, math.MaxInt64
 	d.state.lock.Lock()
 	if d.state.desk == d {

@@ -49,7 +49,7 @@ func (d *Desk) wait(ctx context.Context, m *meeting) bool {
 		return true
 	}
 	d.buyer.Leave(d.k.Now(), &m.Caller)
-	d.act(pocket.Step{}, nil)
+	d.actLocked(pocket.Step{}, nil)
 	return false
 }
 
@@ -95,8 +95,8 @@ func (c *Charge) setPause(until int64) {
 	c.Pause = time.Duration(until - c.Now)
 }
 
-// fill fills in what a caller needs besides its verdict. The caller holds d.mu.
-func (d *Desk) fill(m *meeting, failed *failure) {
+// fillLocked fills in what a caller needs besides its verdict.
+func (d *Desk) fillLocked(m *meeting, failed *failure) {
 	switch m.Verdict {
 	case pocket.Failed:
 		m.err, m.maybe, m.nonce = failed.err, failed.maybe, failed.nonce

@@ -39,14 +39,14 @@ func (d *Desk) Settle(now int64, delta pocket.Tokens, born backend.Num) bool {
 	if !d.buyer.Settle(now, delta, born) {
 		return false
 	}
-	d.act(pocket.Step{}, nil)
+	d.actLocked(pocket.Step{}, nil)
 	return true
 }
 
 // Retract is Settle for refunds of what shall no longer count as an acquire.
 func (d *Desk) Retract(now int64, delta pocket.Tokens, born backend.Num) {
 	d.buyer.Retract(now, delta, born)
-	d.act(pocket.Step{}, nil)
+	d.actLocked(pocket.Step{}, nil)
 }
 
 // DeniedByPocket reports whether what this process knows of the bucket denies the request, before it is charged.
@@ -62,7 +62,7 @@ func (c *Charge) DeniedByPocket() bool {
 	m := c.meeting(d)
 	if m.Until, c.DenialKnown = d.buyer.Denies(c.Now, m.Need); c.DenialKnown {
 		m.Verdict = pocket.Denied
-		d.fill(m, nil)
+		d.fillLocked(m, nil)
 		c.useArrivals(&m.tats, backend.Num{})
 		c.setPause(m.Until)
 	}
@@ -82,7 +82,7 @@ func (c *Charge) PocketOf(i int) int64 {
 	return d.buyer.Pocket(i)
 }
 
-// reportLost reports what may be missing in the store. The caller holds d.mu.
+// reportLost reports what may be missing in the store.
 func (d *Desk) reportLost(kind Kind, lost pocket.Tokens) {
 	if tokens := Named(d.terms.Assumed, lost); len(tokens) > 0 {
 		d.k.Report(context.Background(), Report{Kind: kind, Bucket: d.state.ID, Tokens: tokens, Err: backend.ErrOutcomeUnknown})

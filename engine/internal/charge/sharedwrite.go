@@ -27,8 +27,8 @@ type failure struct {
 	maybe bool // it may have been applied
 }
 
-// send sends a write in the background, after a pause: it belongs to nobody's context, and a limiter that closes waits for
-// it. The caller holds d.mu.
+// send sends a write in the background, after a pause: it belongs to nobody's context, and a limiter that closes waits
+// for it.
 func (d *Desk) send(w *pocket.Write, after time.Duration) {
 	d.k.Start(func(ctx context.Context) { d.drive(store.Last(ctx), w, after) })
 }
@@ -55,10 +55,10 @@ func (d *Desk) sendOnce(ctx context.Context, w *pocket.Write, after time.Duratio
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	step, failed := d.report(w, c, err)
+	step, failed := d.reportLocked(w, c, err)
 	next, pause := step.Send, time.Duration(step.After)
 	step.Send = nil
-	d.act(step, failed)
+	d.actLocked(step, failed)
 	return next, pause
 }
 
@@ -109,13 +109,13 @@ func (c *Charge) SeenRecord() *pocket.Record {
 	return seen
 }
 
-// report tells the buyer of a write's outcome.
-func (d *Desk) report(w *pocket.Write, c *Charge, err error) (pocket.Step, *failure) {
+// reportLocked tells the buyer of a write's outcome.
+func (d *Desk) reportLocked(w *pocket.Write, c *Charge, err error) (pocket.Step, *failure) {
 	now := d.k.Now()
 	c.KeepTrace(w.Tag)
 	switch {
 	case errors.Is(err, ErrRestart):
-		d.retire(now, w)
+		d.retireLocked(now, w)
 		return pocket.Step{}, nil
 	case errors.Is(err, backend.ErrThrottled):
 		return d.buyer.Throttled(now, w, rand.Uint64()), nil

@@ -67,7 +67,7 @@ func (f *Follower) view(p *parts, resource string, now int64) *view {
 	p.e.lock.Lock()
 	v.record, v.packed[LevelEntity], v.ages[LevelEntity] = p.e.record, p.e.defaults, f.age(p.e.read, now)
 	v.ages[LevelEntityResource] = Unknown
-	if at, known := p.e.find(resource); known {
+	if at, known := p.e.findLocked(resource); known {
 		l := &p.e.resources[at]
 		v.packed[LevelEntityResource], v.ages[LevelEntityResource] = l.packed, f.age(l.read, now)
 	}

@@ -115,7 +115,7 @@ func (f *Follower) keep(v *view, p *parts, levels []Level, name, resource string
 			if level == LevelEntity {
 				p.e.record, p.e.defaults, p.e.read = v.record, v.packed[level], readNow(now)
 			} else {
-				grown = p.e.put(entityLimits{resource, v.packed[level], readNow(now)})
+				grown = p.e.putLocked(entityLimits{resource, v.packed[level], readNow(now)})
 			}
 			p.e.lock.Unlock()
 		case LevelResource:

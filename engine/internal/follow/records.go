@@ -48,16 +48,16 @@ type entityLimits struct {
 	read             reading
 }
 
-// find returns where the limits for a resource are, and whether they are known. The caller holds the lock.
-func (e *entity) find(resource string) (at int, known bool) {
+// findLocked returns where the limits for a resource are, and whether they are known.
+func (e *entity) findLocked(resource string) (at int, known bool) {
 	return slices.BinarySearchFunc(e.resources, resource, func(l entityLimits, name string) int {
 		return strings.Compare(l.resource, name)
 	})
 }
 
-// put keeps limits for a resource, and reports whether they were unknown. The caller holds the lock.
-func (e *entity) put(l entityLimits) (grown bool) {
-	at, known := e.find(l.resource)
+// putLocked keeps limits for a resource, and reports whether they were unknown.
+func (e *entity) putLocked(l entityLimits) (grown bool) {
+	at, known := e.findLocked(l.resource)
 	if known {
 		e.resources[at] = l
 		return false

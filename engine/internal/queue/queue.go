@@ -147,13 +147,13 @@ func (q *Queue) retire() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.ended {
-		q.end()
-		q.act(q.line.Retire(q.all.Now(), nil), nil)
+		q.endLocked()
+		q.actLocked(q.line.Retire(q.all.Now(), nil), nil)
 	}
 }
 
-// end lets the next caller make another queue. The caller holds q.mu.
-func (q *Queue) end() {
+// endLocked lets the next caller make another queue.
+func (q *Queue) endLocked() {
 	if !q.ended {
 		q.ended = true
 		q.all.drop(q)
@@ -164,7 +164,7 @@ func (q *Queue) end() {
 func (q *Queue) Tick(now int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.act(q.line.Tick(now), nil)
+	q.actLocked(q.line.Tick(now), nil)
 }
 
 // Close ends the queue for good, because the limiter closes: those who wait get ErrClosed, and what they have reserved is
@@ -172,18 +172,18 @@ func (q *Queue) Tick(now int64) {
 func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.act(q.line.Close(q.all.Now()), nil)
+	q.actLocked(q.line.Close(q.all.Now()), nil)
 }
 
-// act does what a step of the line asks for. failed is why a write has failed, if one has. The caller holds q.mu.
-func (q *Queue) act(step reserve.Step, failed error) {
+// actLocked does what a step of the line asks for. failed is why a write has failed, if one has.
+func (q *Queue) actLocked(step reserve.Step, failed error) {
 	for {
 		for _, x := range step.Decided {
 			m := x.Tag.(*Waiting)
 			m.Err = failed
 			m.done <- struct{}{}
 		}
-		q.refund(step.Refunds)
+		q.refundLocked(step.Refunds)
 		w := step.Send
 		if w == nil {
 			break
@@ -196,15 +196,15 @@ func (q *Queue) act(step reserve.Step, failed error) {
 		step, failed = q.sendOnce(context.Background(), w, func() {})
 	}
 	if q.line.Rest() {
-		q.end()
+		q.endLocked()
 		q.all.Alarm.Remove(q)
 		return
 	}
 	q.all.Alarm.Set(q, q.line.Due())
 }
 
-// refund refunds what slots have that nobody uses. The caller holds q.mu.
-func (q *Queue) refund(refunds []reserve.Refund) {
+// refundLocked refunds what slots have that nobody uses.
+func (q *Queue) refundLocked(refunds []reserve.Refund) {
 	for _, r := range refunds {
 		b := q.all.Current(q.states[r.Bucket])
 		p := settle.NewRefund(b, q.terms[r.Bucket].Assumed, r.Born, r.Tokens, r.Acquired)
@@ -216,8 +216,8 @@ func (q *Queue) refund(refunds []reserve.Refund) {
 	}
 }
 
-// recall tells the line of the last seen records of the path's buckets. The caller holds q.mu.
-func (q *Queue) recall(charges []charge.Charge) {
+// recallLocked tells the line of the last seen records of the path's buckets.
+func (q *Queue) recallLocked(charges []charge.Charge) {
 	var tats limitset.Arrivals
 	var r reserve.Record
 	for i := range charges {

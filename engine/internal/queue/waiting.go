@@ -34,13 +34,13 @@ func (s *Queues) Join(ctx context.Context, root charge.ID, charges []charge.Char
 	if left := int64(pause.Left(ctx)); left < math.MaxInt64-now {
 		m.Deadline = now + left
 	}
-	q.recall(charges)
+	q.recallLocked(charges)
 	if s.Store.Closed() {
-		q.act(q.line.Close(now), nil)
+		q.actLocked(q.line.Close(now), nil)
 	}
 	step := q.line.Join(now, &m.Waiter)
 	decided = m.Verdict != reserve.Pending
-	q.act(step, nil)
+	q.actLocked(step, nil)
 	m.sent = q.sends
 	return m, q, decided
 }
@@ -66,7 +66,7 @@ func (q *Queue) Wait(ctx, budget context.Context, m *Waiting) error {
 		<-m.done
 		return nil
 	}
-	q.act(q.line.Leave(q.all.Now(), &m.Waiter), nil)
+	q.actLocked(q.line.Leave(q.all.Now(), &m.Waiter), nil)
 	if m.Verdict == reserve.Pending && ctx.Err() == nil {
 		err := store.NotSent(budget)
 		q.all.Store.Missed(budget, err)

@@ -16,7 +16,7 @@ func (q *Queue) send(ctx context.Context, w *reserve.Write) {
 	defer cancel()
 	step, failed := q.sendOnce(inner, w, q.mu.Lock)
 	defer q.mu.Unlock()
-	q.act(step, failed)
+	q.actLocked(step, failed)
 }
 
 // sendOnce sends a write and reports its outcome to the line. lock is called before the latter.
@@ -27,17 +27,17 @@ func (q *Queue) sendOnce(ctx context.Context, w *reserve.Write, lock func()) (st
 	c.Reserved = w
 	err := q.all.ChargeAlone(ctx, c)
 	lock()
-	return q.report(w, c, err)
+	return q.reportLocked(w, c, err)
 }
 
-// report tells the line of a write's outcome. The caller holds q.mu.
-func (q *Queue) report(w *reserve.Write, c *charge.Charge, err error) (step reserve.Step, failed error) {
+// reportLocked tells the line of a write's outcome.
+func (q *Queue) reportLocked(w *reserve.Write, c *charge.Charge, err error) (step reserve.Step, failed error) {
 	now := q.all.Now()
 	q.sending = false
 	c.KeepTrace(w.Tag)
 	switch {
 	case errors.Is(err, charge.ErrRestart):
-		q.end()
+		q.endLocked()
 		return q.line.Retire(now, w), nil
 	case errors.Is(err, backend.ErrThrottled) && !c.Unsure:
 		return q.line.Throttled(now, w, rand.Uint64()), nil
