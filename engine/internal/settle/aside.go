@@ -28,6 +28,8 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 		return
 	}
 	s.Start(func(ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx) // as in WriteBack.Run
+		defer cancel()
 		for s.settleAside(ctx, p, ctx.Err() == nil) {
 			_ = pause.For(ctx, writeBackRetry)
 		}
@@ -41,7 +43,6 @@ func (s *Settler) SettleAside(ctx context.Context, p *Part) { s.settleAside(ctx,
 func (s *Settler) settleAside(ctx context.Context, p *Part, mayWait bool) (waits bool) {
 	inner, cancel := s.Store.LastBudget(ctx)
 	defer cancel()
-	used := p.usageBeyond(nil)
 	err := s.settleDirectly(inner, p, s.Now())
 	switch {
 	case err == nil:
@@ -49,6 +50,7 @@ func (s *Settler) settleAside(ctx context.Context, p *Part, mayWait bool) (waits
 	case mayWait && p.unsure() == nil && !errors.Is(err, charge.ErrOutOfRange): // else trying again would not help
 		return true
 	}
+	used := p.usageBeyond(nil) // not what was reported by the settlement
 	s.Lose(p, err)
 	if len(used) > 0 {
 		s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: used, Err: err})

@@ -88,7 +88,7 @@ func (s *Settler) settleDirectly(ctx context.Context, p *Part, now int64) error 
 }
 
 func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) error {
-	if !p.dueIn(c.Assumed) { // only what has nowhere to go now is void
+	if !p.dueIn(c.Assumed) || !p.usedIn(c.Assumed) { // only what has nowhere to go now is void
 		if err := s.ReadLimitsAgain(ctx, c, p.Required); err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (p *Part) keepCounted() {
 	o.Acquired = max(0, o.Acquired)
 	for i, n := range o.Used {
 		o.Used[i] = max(0, n)
-		owes = owes || n > 0
+		owes = owes || n > 0 || p.at(i).pending > 0 // which else would be counted as used
 	}
 	if !owes {
 		p.rare.owed = nil

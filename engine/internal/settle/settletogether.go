@@ -162,6 +162,9 @@ func (s *Settler) settleGroup(ctx context.Context, b *charge.State, group []*set
 		return err
 	}
 	if err = s.settleDirectly(ctx, w.sum, now); err != nil && w.sum.unsure() == nil {
+		for _, other := range group {
+			w.drop(other.Part)
+		}
 		err = errAlone // nothing was written
 		return err
 	}
@@ -209,13 +212,18 @@ func (w *sharedCharge) add(group []*settlement) bool {
 	return true
 }
 
-// share makes the outcome of the write that of a part which it was for. What had nowhere to go, or is lost, is so in each part.
-func (w *sharedCharge) share(p *Part) {
+// drop drops what had nowhere to go, or is lost, in a part which the write was for: that is reported already.
+func (w *sharedCharge) drop(p *Part) {
 	for i := range w.sum.Size() {
 		if a := w.sum.at(i); a.void != 0 || a.gone != 0 {
 			p.drop(i)
 		}
 	}
+}
+
+// share makes the outcome of the write that of a part which it was for.
+func (w *sharedCharge) share(p *Part) {
+	w.drop(p)
 	if u := w.sum.unsure(); u != nil {
 		p.markUnsure(u.nonce)
 		p.rare.unsure.shared = w

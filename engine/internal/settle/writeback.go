@@ -134,6 +134,7 @@ func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 	case errors.Is(err, errOtherLimits): // now the bucket can be converted
 		return w.write(ctx, o)
 	case err != nil:
+		p.leaveOwed(o)
 		return err
 	}
 	o.Born = p.born
@@ -141,6 +142,18 @@ func (w *WriteBack) write(ctx context.Context, o *local.Owed) error {
 		o.Items[i].Held = p.amount(o.Items[i].Name).held
 	}
 	return nil
+}
+
+// leaveOwed is for a part that was not written: what it owes no more is reported as lost, and is not owed again.
+func (p *Part) leaveOwed(o *local.Owed) {
+	left := p.owed()
+	if left == nil {
+		left = &pocket.Owed{Used: make(pocket.Tokens, p.Size())}
+	}
+	o.Acquired = left.Acquired
+	for i := range o.Items {
+		o.Items[i].Used = left.Used[p.Index(o.Items[i].Name)]
+	}
 }
 
 // partOf makes a part of what is owed.
