@@ -51,7 +51,7 @@ func Serve(ctx context.Context, server *http.Server, serve func() error, drain t
 
 // shutDown calls Shutdown once, because each call calls what the program has registered for the shutdown.
 func shutDown(server *http.Server, drain time.Duration, cut func()) error {
-	ctx, cancel := context.WithTimeout(context.Background(), min(drain, noCap-settleTime)+settleTime)
+	ctx, cancel := context.WithTimeout(context.Background(), min(max(drain, 0), noCap-settleTime)+settleTime)
 	defer cancel()
 	defer time.AfterFunc(drain, cut).Stop()
 	err := server.Shutdown(ctx)

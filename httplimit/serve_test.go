@@ -156,6 +156,16 @@ func TestServe(t *testing.T) {
 				settle(r, 80)
 			}).want(http.StatusOK, 80, 0, none)
 		},
+		"TooLate": func(t *testing.T) { // the deadline of the program has passed
+			serving(t, -time.Hour, new(http.Server), func(_ http.ResponseWriter, r *http.Request) {
+				<-r.Context().Done()
+				select {
+				case <-time.After(time.Second):
+				case <-t.Context().Done():
+				}
+				settle(r, 80)
+			}).want(http.StatusOK, 80, time.Second, none)
+		},
 		"Left": func(t *testing.T) {
 			release := make(chan struct{})
 			s := serving(t, time.Second, new(http.Server), func(http.ResponseWriter, *http.Request) { <-release })
