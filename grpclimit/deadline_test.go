@@ -57,6 +57,16 @@ func TestShortDeadlines(t *testing.T) {
 	}
 }
 
+// A caller whose deadline has passed is charged nothing.
+func TestPassedDeadlines(t *testing.T) {
+	d := newDeadlines(t, engine.PolicyAllow)
+	for range 10 { // there are five tokens
+		if degraded, err := d.call(t.Context(), -time.Second); degraded || status.Code(err) != codes.DeadlineExceeded {
+			t.Fatalf("degraded %v, %v", degraded, err)
+		}
+	}
+}
+
 // A caller whose deadline is long enough for a store gets the answer of the policy before that.
 func TestPolicyBeforeTheDeadline(t *testing.T) {
 	d := newDeadlines(t, engine.PolicyAllow)

@@ -102,6 +102,9 @@ func decisionContext(ctx context.Context) (context.Context, func()) {
 	}
 	deciding, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
+	if ctx.Err() != nil { // AfterFunc tells it a moment later
+		cancel()
+	}
 	return deciding, func() {
 		stop()
 		cancel()
