@@ -82,6 +82,7 @@ type handle struct {
 	counts    int64 // admissions, net
 	accounted int64
 	used      []int64
+	doubt     []int64 // what writes would have refunded or lowered whose outcome was unknown at first
 }
 
 // flown is a write under way: what the process has put into it and what the store has made of it.
@@ -89,6 +90,7 @@ type flown struct {
 	nonce int64
 	put   int64 // reserved, and refunds minus charges
 	truth int64
+	doubt int64 // refunds of a send whose outcome is unknown
 }
 
 // request is a caller's, with a caller for each bucket.
@@ -177,7 +179,15 @@ func (h *handle) reply(m *message) {
 	f := h.underWay[m.w]
 	now, w := h.clock(), m.w
 	if m.lost {
-		h.do(h.b.Unknown(now, w))
+		f.doubt += sum(w.Refund)
+		before := sum(w.Doubtful())
+		step := h.b.Unknown(now, w)
+		if sum(w.Doubtful()) > before {
+			for i, n := range w.Doubtful() {
+				h.doubt[i] += n
+			}
+		}
+		h.do(step)
 		return
 	}
 	var step pocket.Step
@@ -185,7 +195,7 @@ func (h *handle) reply(m *message) {
 	case applied, mine:
 		belief := sum(w.Take) + sum(w.Charge) - sum(w.Refund)
 		if m.outcome == mine {
-			belief -= sum(w.Doubtful())
+			belief -= f.doubt
 			h.b.Recognize(w)
 		}
 		h.ends(w, f, belief)
@@ -194,6 +204,7 @@ func (h *handle) reply(m *message) {
 		}
 		step = h.b.Applied(now, w, &m.record)
 	case refused:
+		f.doubt = 0
 		if step = h.b.Refused(now, w, &m.record); step.Send != w {
 			h.ends(w, f, 0)
 		} else {

@@ -163,7 +163,7 @@ func (p *process) handle(w *world, k int) *handle {
 	if p.handles[k] == nil {
 		s := w.buckets[k]
 		p.handles[k] = &handle{
-			w: w, p: p, s: s, b: pocket.New(s.rates, w.opts), underWay: map[*pocket.Write]*flown{}, used: make([]int64, len(s.rates)),
+			w: w, p: p, s: s, b: pocket.New(s.rates, w.opts), underWay: map[*pocket.Write]*flown{}, used: make([]int64, len(s.rates)), doubt: make([]int64, len(s.rates)),
 		}
 	}
 	return p.handles[k]
