@@ -178,6 +178,7 @@ func (b *Buyer) Throttled(now int64, w *Write, random uint64) Step {
 			b.deny(c, until)
 		}
 	}
+	b.loseRefund(w.doubtful)
 	b.drop(w)
 	b.undo(w)
 	b.postpone(now)

@@ -1,6 +1,7 @@
 package pocket_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,6 +74,22 @@ func TestThrottled(t *testing.T) {
 	s.want("verdict", c.Verdict, pocket.Denied)
 	s.want("until", c.Until, s.now+sec)
 	s.want("rest", s.Rest(), true)
+}
+
+// TestThrottledAfterUnknown: refunds of a send whose outcome is unknown are reported as lost although the write has failed otherwise.
+func TestThrottledAfterUnknown(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, pocket.Options{}, perSecond(100, 60))
+	s.ask()
+	s.answer(time.Millisecond)
+	s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+	s.ask()
+	s.take(s.Unknown(s.now, s.message().w))
+	for range 4 {
+		s.take(s.Throttled(s.now, s.message().w, 0))
+	}
+	lost, _ := s.TakeLost()
+	s.want("lost", fmt.Sprint(lost.Refund), "[1]")
 }
 
 // TestThrottledPause: after throttling, the pause is that of a record that takes no more writes, for some replies.
