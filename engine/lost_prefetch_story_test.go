@@ -23,8 +23,9 @@ func TestLostWithPrefetch(t *testing.T) {
 			r.settleLater(5, engine.EventUsageLost, 0, limitertest.Pass)
 		}},
 		{"Along", func(r *story) {
-			r.settleAlong(limitertest.LoseReply, 0, 926)
-			r.settleAlong(limitertest.LoseRequest, 4, 922)
+			r.settleAlong(0, 926, limitertest.LoseReply)
+			r.settleAlong(4, 922, limitertest.LoseRequest)
+			r.settleAlong(4, 922, limitertest.LoseRequest, limitertest.LoseReply) // what the record shows then was sent without the refund
 		}},
 		{"Retired", lostWithItsDesk},
 	}, true)
@@ -97,21 +98,21 @@ func (r *story) endDesk(what string, delta int64, act limitertest.Act, closes, l
 	})
 }
 
-// settleAlong lets the write of an acquire carry the refund of a lease, and go as act says. The observer must hear of so many
+// settleAlong lets the write of an acquire carry the refund of a lease, and its sends go as acts say. The observer must hear of so many
 // tokens, and as many as left must be left.
-func (r *story) settleAlong(act limitertest.Act, lost, left int64) {
+func (r *story) settleAlong(lost, left int64, acts ...limitertest.Act) {
 	r.Helper()
 	r.virtually(func(r *story) {
 		l := r.prefetching()
 		q := request(tokens("a", 10), stored("a", 1000))
-		q.Entity = fmt.Sprintf("user-%d", act)
+		q.Entity = fmt.Sprintf("user-%d-%d", len(acts), acts[0])
 		lease := r.mustAcquire(l, q)
 		r.wait(budget)      // what the pocket had is back
 		r.mustAcquire(l, q) // else the desk would be idle, and write the refund at once
 		r.must(lease.Adjust(tokens("a", -4)))
 		r.must(lease.Commit(context.Background()))
 		before := len(r.events.of(engine.EventRefundLost))
-		r.plan(act)
+		r.plan(acts...)
 		q.Consume = tokens("a", 58)
 		r.mustAcquire(l, q)
 		r.faults.SetPlan(nil)
@@ -121,9 +122,9 @@ func (r *story) settleAlong(act limitertest.Act, lost, left int64) {
 			heard += e.Tokens["a"]
 		}
 		if heard != lost {
-			r.Errorf("%v: the observer heard of %d tokens, not of %d", act, heard, lost)
+			r.Errorf("%v: the observer heard of %d tokens, not of %d", acts, heard, lost)
 		}
-		r.wantLeftOf(r.limiter(), q.Entity, act.String(), fmt.Sprintf("a:%d", left), q.Limits...)
+		r.wantLeftOf(r.limiter(), q.Entity, fmt.Sprint(acts), fmt.Sprintf("a:%d", left), q.Limits...)
 	})
 }
 

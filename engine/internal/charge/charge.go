@@ -87,6 +87,7 @@ type progress struct {
 	writesPath  bool
 	DenialKnown bool        // the last seen record has denied the request
 	Unsure      bool        // the outcome of some try is unknown
+	again       bool        // the outcome is unknown of a try that might be made again: the record may show that one
 	recognized  bool        // a refusal has shown that an earlier try was applied
 	reread      backend.Num // ver of the record after which the configuration was read
 	Result      Result

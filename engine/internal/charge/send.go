@@ -105,6 +105,7 @@ func (k *Charger) apply(ctx context.Context, c *Charge) (abandoned bool, err err
 		if c.isSentOnce() {
 			return true, err
 		}
+		c.again = true
 	}
 	return abandoned, err
 }

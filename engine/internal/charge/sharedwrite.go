@@ -18,6 +18,7 @@ import (
 type trace struct {
 	nonce  backend.Num
 	unsure bool // the outcome of some send is unknown
+	again  bool // of one without what is sent once
 }
 
 // failure is why a shared write failed.
@@ -83,7 +84,7 @@ func (k *Charger) NewShared(t *Terms, b *State, now int64, tag *any) *Single {
 	s := k.single(b, t.Config, now, t.root)
 	c := &s.Charge[0]
 	c.noRegimes = false // the buyer or the line says which regimes to write for
-	c.Nonce, c.Unsure, c.Required, c.Stored = sent.nonce, sent.unsure, t.required, t.Config.Stored
+	c.Nonce, c.Unsure, c.again, c.Required, c.Stored = sent.nonce, sent.unsure, sent.again, t.required, t.Config.Stored
 	seen := c.recall()
 	c.assume(t.Assumed, nil)
 	c.FromLastSeen = seen.set == t.Assumed
@@ -93,7 +94,7 @@ func (k *Charger) NewShared(t *Terms, b *State, now int64, tag *any) *Single {
 }
 
 // KeepTrace makes what is known of a write that of its next send. tag is where the write keeps its trace.
-func (c *Charge) KeepTrace(tag any) { tag.(*trace).unsure = c.Unsure }
+func (c *Charge) KeepTrace(tag any) { tag.(*trace).unsure, tag.(*trace).again = c.Unsure, c.again }
 
 // SeenRecord is what a charge's last try has shown of its record. If there is none, it is zero.
 func (c *Charge) SeenRecord() *pocket.Record {
@@ -126,7 +127,7 @@ func (d *Desk) reportLocked(w *pocket.Write, c *Charge, err error) (pocket.Step,
 	case c.Result == Denied:
 		return d.buyer.Refused(now, w, c.SeenRecord()), nil
 	}
-	if c.recognized {
+	if c.recognized && !c.again { // else the refunds may not have been made
 		d.buyer.Recognize(w)
 	}
 	return d.buyer.Applied(now, w, c.SeenRecord()), nil
