@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -192,7 +193,9 @@ func TestAdoptWaits(t *testing.T) {
 		w.On("DescribeTable", func(n int) {
 			switch {
 			case n == 3 && status == types.TableStatusDeleting:
-				w.Remove(tableKind, app)
+				if _, err := dynamodb.NewFromConfig(w.Config()).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(app)}); err != nil {
+					t.Error(err)
+				}
 			case n == 3:
 				w.KeepTable(app, nil)
 			}

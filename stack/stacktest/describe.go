@@ -17,9 +17,8 @@ func (a *AWS) describeStack(s *stack) result {
 // describeStacks is DescribeStacks: the newest first.
 func (a *AWS) describeStacks(s *stack, c call) (result, *Answer) {
 	all := []*stack{s}
-	if name := c.text("StackName"); name == "" {
+	if name := c.Get("StackName"); name == "" {
 		all = slices.DeleteFunc(slices.Clone(a.stacks), func(s *stack) bool { return !s.exists() })
-		slices.Reverse(all)
 	} else if s == nil {
 		return nil, invalid("Stack with id %s does not exist", name)
 	}
@@ -27,11 +26,8 @@ func (a *AWS) describeStacks(s *stack, c call) (result, *Answer) {
 	return result{"Stacks": stacks, "NextToken": next}, nil
 }
 
-// describeStackEvents is DescribeStackEvents: the newest first.
 func (a *AWS) describeStackEvents(s *stack, c call) (result, *Answer) {
-	newest := slices.Clone(s.events)
-	slices.Reverse(newest)
-	events, next := page(a, c, newest, func(e event) result {
+	events, next := page(a, c, s.events, func(e event) result {
 		return result{
 			"StackId": s.ID, "StackName": s.logical, "EventId": strconv.Itoa(e.number), "LogicalResourceId": e.logical, "PhysicalResourceId": new(e.ID),
 			"ResourceType": e.Type, "ResourceStatus": e.status, "ResourceStatusReason": e.reason, "ClientRequestToken": e.token, "Timestamp": e.changed,
@@ -50,11 +46,7 @@ func (a *AWS) listStackResources(s *stack, c call) (result, *Answer) {
 	return result{"StackResourceSummaries": resources, "NextToken": next}, nil
 }
 
-func (a *AWS) describeChangeSet(s *stack, c call) (result, *Answer) {
-	set, problem := changeSetOf(s, c)
-	if problem != nil {
-		return nil, problem
-	}
+func (a *AWS) describeChangeSet(_ *stack, set *changeSet, c call) (result, *Answer) {
 	status, reason := a.statusOf(set)
 	r := result{"ChangeSetName": set.name, "ChangeSetId": set.id, "Status": status, "StatusReason": reason}
 	if status == "CREATE_COMPLETE" {
@@ -78,14 +70,10 @@ func (ch change) describe() result {
 }
 
 // describeEvents is DescribeEvents of a change set: what failed in its early validation.
-func (a *AWS) describeEvents(s *stack, c call) (result, *Answer) {
-	set, problem := changeSetOf(s, c)
-	if problem != nil {
-		return nil, problem
-	}
+func (a *AWS) describeEvents(s *stack, set *changeSet, _ call) (result, *Answer) {
 	var events members
-	for _, r := range set.want.resources {
-		if s.find(r.logical) == nil && a.taken(r) {
+	for _, ch := range set.changes {
+		if r := ch.resource; a.conflicts(ch) {
 			events.All = append(events.All, result{
 				"StackId": s.ID, "EventId": "validation-" + r.logical, "LogicalResourceId": r.logical, "ResourceType": r.Type,
 				"Timestamp": set.ready, "ValidationName": "NAME_CONFLICT_VALIDATION", "ValidationStatus": "FAILED",

@@ -22,10 +22,10 @@ type scope struct {
 
 func newScope(t *template, stack, region string, parameters map[string]string) *scope {
 	values := maps.Clone(parameters)
-	values["AWS::Partition"], values["AWS::URLSuffix"] = "aws", "amazonaws.com"
+	values["AWS::Partition"] = "aws"
 	switch {
 	case strings.HasPrefix(region, "cn-"):
-		values["AWS::Partition"], values["AWS::URLSuffix"] = "aws-cn", "amazonaws.com.cn"
+		values["AWS::Partition"] = "aws-cn"
 	case strings.HasPrefix(region, "us-gov-"):
 		values["AWS::Partition"] = "aws-us-gov"
 	}
@@ -33,22 +33,19 @@ func newScope(t *template, stack, region string, parameters map[string]string) *
 	return &scope{t, values}
 }
 
-// absent is the value of a property that is AWS::NoValue.
-type absent struct{}
-
 // holds reports whether a condition holds; "" always does.
 func (s *scope) holds(condition string) bool {
 	return condition == "" || s.evaluate(s.Conditions[condition]) == any(true)
 }
 
-// evaluate returns the value of an expression: map[string]any, []any or a scalar. It knows the functions that the project's
-// template uses.
+// evaluate returns the value of an expression: map[string]any, []any, a scalar, or nil for AWS::NoValue, which is left out of
+// mappings and lists. It knows the functions that the project's template uses.
 func (s *scope) evaluate(v any) any {
 	switch v := v.(type) {
 	case []any:
 		all := []any{}
 		for _, item := range v {
-			if item = s.evaluate(item); item != any(absent{}) {
+			if item = s.evaluate(item); item != nil {
 				all = append(all, item)
 			}
 		}
@@ -59,7 +56,7 @@ func (s *scope) evaluate(v any) any {
 			if len(v) == 1 && (key == "Ref" || key == "Condition" || strings.HasPrefix(key, "Fn::")) {
 				return s.call(key, item)
 			}
-			if item = s.evaluate(item); item != any(absent{}) {
+			if item = s.evaluate(item); item != nil {
 				all[key] = item
 			}
 		}
@@ -98,57 +95,49 @@ func (s *scope) call(function string, argument any) any {
 
 // named returns a parameter, the id of a resource, or an attribute of it after a dot.
 func (s *scope) named(name string) any {
-	if value, ok := s.values[name]; ok {
-		return value
-	}
 	logical, attribute, _ := strings.Cut(name, ".")
-	if _, ok := s.Resources[logical]; !ok {
-		return absent{} // AWS::NoValue
-	}
 	called, r := s.identify(logical)
-	switch attribute {
-	case "Arn":
+	switch value, isParameter := s.values[name]; {
+	case isParameter:
+		return value
+	case name == "AWS::NoValue":
+		return nil
+	case r.Type == "":
+		panic("stacktest: the template has no " + name)
+	case attribute == "Arn":
 		return r.ARN
-	case "StreamArn":
+	case attribute == "StreamArn":
 		return r.ARN + "/stream/2026-03-04T05:06:07.000"
-	case "QueueName":
+	case attribute == "QueueName":
 		return called
 	}
 	return r.ID
 }
 
 // kinds has the property that names a resource of a kind, and the forms of its id and its ARN: P is a partition, R a region, A an
-// account, D a domain and N the name.
+// account and N the name.
 var kinds = map[string]struct{ name, id, arn string }{
-	tableKind:                 {"TableName", "N", "arn:P:dynamodb:R:A:table/N"},
-	functionKind:              {"FunctionName", "N", "arn:P:lambda:R:A:function:N"},
-	bucketKind:                {"BucketName", "N", "arn:P:s3:::N"},
-	"AWS::IAM::Role":          {"RoleName", "N", "arn:P:iam::A:role/N"},
-	"AWS::IAM::ManagedPolicy": {"ManagedPolicyName", "arn:P:iam::A:policy/N", "arn:P:iam::A:policy/N"},
-	"AWS::SQS::Queue":         {"QueueName", "https://sqs.R.D/A/N", "arn:P:sqs:R:A:N"},
-	"AWS::Logs::LogGroup":     {"LogGroupName", "N", "arn:P:logs:R:A:log-group:N:*"},
-	"AWS::CloudWatch::Alarm":  {"AlarmName", "N", "arn:P:cloudwatch:R:A:alarm:N"},
+	tableKind:                         {"TableName", "N", "arn:P:dynamodb:R:A:table/N"},
+	functionKind:                      {"FunctionName", "N", "arn:P:lambda:R:A:function:N"},
+	bucketKind:                        {"BucketName", "N", "arn:P:s3:::N"},
+	"AWS::IAM::Role":                  {"RoleName", "N", "arn:P:iam::A:role/N"},
+	"AWS::IAM::ManagedPolicy":         {"ManagedPolicyName", "arn:P:iam::A:policy/N", "arn:P:iam::A:policy/N"},
+	"AWS::SQS::Queue":                 {"QueueName", "https://sqs.R.amazonaws.com/A/N", "arn:P:sqs:R:A:N"},
+	"AWS::Logs::LogGroup":             {"LogGroupName", "N", "arn:P:logs:R:A:log-group:N:*"},
+	"AWS::Lambda::EventSourceMapping": {"", "N", "N"},
+	"AWS::CloudWatch::Alarm":          {"AlarmName", "N", "arn:P:cloudwatch:R:A:alarm:N"},
 }
 
 // identify returns the name of a resource, made up for the stack if its properties give it none, and its id and ARN.
 func (s *scope) identify(logical string) (name string, r Rendered) {
 	d := s.Resources[logical]
-	kind, ok := kinds[d.Type]
-	if !ok {
-		kind.id, kind.arn = "N", "N"
-	}
-	name, ok = s.evaluate(d.Properties[kind.name]).(string)
+	kind := kinds[d.Type]
+	name, ok := s.evaluate(d.Properties[kind.name]).(string)
 	if !ok {
 		name = s.values["AWS::StackName"] + "-" + logical + "-0123456789AB"
 	}
-	of := s.values
-	fill := strings.NewReplacer("P", of["AWS::Partition"], "R", of["AWS::Region"], "A", Account, "D", of["AWS::URLSuffix"], "N", name)
+	fill := strings.NewReplacer("P", s.values["AWS::Partition"], "R", s.values["AWS::Region"], "A", Account, "N", name)
 	return name, Rendered{Type: d.Type, ID: fill.Replace(kind.id), ARN: fill.Replace(kind.arn)}
-}
-
-// tableARN returns the ARN of a table.
-func tableARN(name string) string {
-	return "arn:aws:dynamodb:" + Region + ":" + Account + ":table/" + name
 }
 
 // Rendered is a resource of a template whose expressions are evaluated.
@@ -161,11 +150,7 @@ type Rendered struct {
 // resources whose condition does not hold are left out. It creates nothing.
 func Render(t testing.TB, body, stackName string, parameters map[string]string, region string) map[string]Rendered {
 	t.Helper()
-	var content content
-	of, problem := parseTemplate(body)
-	if problem == nil {
-		content, problem = of.render(stackName, region, parameters)
-	}
+	content, problem := render(body, stackName, region, parameters)
 	if problem != nil {
 		t.Fatal(problem)
 	}
@@ -176,15 +161,17 @@ func Render(t testing.TB, body, stackName string, parameters map[string]string, 
 	return all
 }
 
-// render returns what a stack has with given parameters: the resources whose condition holds.
-func (t *template) render(stack, region string, given map[string]string) (of content, problem *Answer) {
-	of.template = t
-	if of.parameters, problem = t.complete(given); problem != nil {
+// render returns what a stack has by a template with given parameters: the resources whose condition holds.
+func render(body, stack, region string, given map[string]string) (of content, problem *Answer) {
+	if of.template, problem = parseTemplate(body); problem != nil {
 		return of, problem
 	}
-	scope := newScope(t, stack, region, of.parameters)
-	for _, logical := range t.order {
-		if d := t.Resources[logical]; scope.holds(d.Condition) {
+	if of.parameters, problem = of.template.complete(given); problem != nil {
+		return of, problem
+	}
+	scope := newScope(of.template, stack, region, of.parameters)
+	for _, logical := range scope.order {
+		if d := scope.Resources[logical]; scope.holds(d.Condition) {
 			_, r := scope.identify(logical)
 			r.Properties = mapping(scope.evaluate(d.Properties))
 			of.resources = append(of.resources, &resource{logical: logical, deletion: d.DeletionPolicy, Rendered: r})

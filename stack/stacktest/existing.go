@@ -1,6 +1,7 @@
 package stacktest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,7 +13,6 @@ import (
 // existing is a table, a bucket or a function that exists, in a stack or without one.
 type existing struct {
 	properties map[string]any
-	declared   map[string]any    // what the template of its stack said last
 	items      map[string]values // of a table without a DynamoDB behind it
 }
 
@@ -40,7 +40,7 @@ func (a *AWS) createResource(r *resource) (reason string) {
 		return fmt.Sprintf("Resource handler returned message: \"Resource of type '%s' with identifier '%s' already exists.\" (RequestToken: TEST, HandlerErrorCode: AlreadyExists)", r.Type, r.ID)
 	}
 	a.authorize(HandlerRequests("create", r.Rendered)...)
-	e := &existing{properties: maps.Clone(r.Properties), declared: r.Properties, items: map[string]values{}}
+	e := &existing{properties: maps.Clone(r.Properties), items: map[string]values{}}
 	switch r.Type {
 	case bucketKind: // which is not taken, so that these calls do not fail
 		_ = a.buckets.CreateBucket(r.ID)
@@ -52,7 +52,7 @@ func (a *AWS) createResource(r *resource) (reason string) {
 			return err.Error()
 		}
 	case functionKind:
-		if e.at("Code", "ZipFile") == nil && !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
+		if !slices.Contains(a.Objects(text(e.at("Code", "S3Bucket"))), text(e.at("Code", "S3Key"))) {
 			return "Resource handler returned message: \"Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.\""
 		}
 	default:
@@ -62,16 +62,23 @@ func (a *AWS) createResource(r *resource) (reason string) {
 	return ""
 }
 
-// updateResource changes those properties of a resource in which its template differs from what it said before.
-func (a *AWS) updateResource(r *resource) {
-	e := a.existing[r.Type+" "+r.ID]
-	if e == nil {
-		return
+// updateResource makes a resource what is wanted, or returns why that fails. Only what differs in the template is changed.
+func (a *AWS) updateResource(r, want *resource, step string) (reason string) {
+	if reason := a.failure(step, r.logical); reason != "" {
+		return reason
 	}
-	for _, name := range differing(e.declared, r.Properties) {
-		e.properties[name] = r.Properties[name]
+	changed, named := differing(r.Properties, want.Properties), kinds[r.Type].name
+	if name := r.Properties[named]; name != nil && replaced(r.Type, changed) && !slices.Contains(changed, named) {
+		return fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
 	}
-	e.declared = r.Properties
+	a.authorize(HandlerRequests("update", want.Rendered)...)
+	r.Rendered, r.deletion = want.Rendered, want.deletion
+	if e := a.existing[r.Type+" "+r.ID]; e != nil {
+		for _, name := range changed {
+			e.properties[name] = r.Properties[name]
+		}
+	}
+	return ""
 }
 
 // deleteResource deletes a resource, or returns why that fails.
@@ -95,12 +102,7 @@ func (a *AWS) deleteResource(r *resource) (reason string) {
 func (e *existing) protected() bool { return e.isOn("DeletionProtectionEnabled") }
 
 // at returns a property, or a part of it, nil if there is none.
-func (e *existing) at(names ...string) any {
-	if e == nil {
-		return nil
-	}
-	return at(e.properties, names...)
-}
+func (e *existing) at(names ...string) any { return at(cmp.Or(e, &existing{}).properties, names...) }
 
 func (e *existing) isOn(names ...string) bool { return text(e.at(names...)) == "true" }
 
@@ -133,8 +135,7 @@ func (a *AWS) Exists(kind, name string) bool {
 	return a.taken(&resource{Rendered: Rendered{Type: kind, ID: name}})
 }
 
-// Property returns a property of a table, a bucket or a function as it is, whatever the template of its stack says, or nil.
-// Parts of it are named with dots between them.
+// Property returns a property, or with dots a part of it, as it is in fact, whatever the template of its stack says, or nil.
 func (a *AWS) Property(kind, name, property string) any {
 	defer a.enter()()
 	return a.existing[kind+" "+name].at(strings.Split(property, ".")...)
@@ -150,10 +151,4 @@ func (a *AWS) Objects(bucket string) (keys []string) {
 		keys = append(keys, object.Key)
 	}
 	return keys
-}
-
-// Remove deletes a table or a function at once, as somebody else would.
-func (a *AWS) Remove(kind, name string) {
-	defer a.enter()()
-	delete(a.existing, kind+" "+name)
 }

@@ -1,7 +1,6 @@
 package stacktest
 
 import (
-	"fmt"
 	"iter"
 	"reflect"
 	"slices"
@@ -9,41 +8,30 @@ import (
 	"time"
 )
 
-// pause lets time pass in the course of an operation.
-type pause func(time.Duration)
+// pause lets time pass in the course of an operation. What it returns is always true.
+type pause = func(time.Duration) bool
 
-// begin starts an operation, in place of the current one, and carries it out to its first pause. The course of an operation that
-// is not carried on stays where it is.
+// begin starts an operation, in place of the current one, whose course then stays where it is.
 func (a *AWS) begin(s *stack, course func(wait pause)) {
-	s.next, _ = iter.Pull(func(yield func(time.Duration) bool) {
-		course(func(d time.Duration) { yield(d) })
-	})
-	a.advance(s)
+	s.next, _ = iter.Pull(course)
+	s.due = a.now
+	a.catchUp()
 }
 
-// advance carries an operation on until its next pause.
-func (a *AWS) advance(s *stack) {
-	d, goesOn := s.next()
-	if s.due = a.now.Add(d); !goesOn {
-		s.next = nil
-	}
-}
-
-// catchUp does all that was to happen until now, in its order.
+// catchUp does all that was to happen until now, in its order: it carries operations on, from pause to pause.
 func (a *AWS) catchUp() {
 	for until := a.Clock.Now(); ; {
-		var first *stack
-		for _, s := range a.stacks {
-			if s.next != nil && !s.due.After(until) && (first == nil || s.due.Before(first.due)) {
-				first = s
-			}
-		}
-		if first == nil {
+		due := slices.DeleteFunc(slices.Clone(a.stacks), func(s *stack) bool { return s.next == nil || s.due.After(until) })
+		if len(due) == 0 {
 			a.now = until
 			return
 		}
-		a.now = first.due
-		a.advance(first)
+		s := slices.MinFunc(due, func(s, other *stack) int { return s.due.Compare(other.due) })
+		a.now = s.due
+		d, goesOn := s.next()
+		if s.due = a.now.Add(d); !goesOn {
+			s.next = nil
+		}
 	}
 }
 
@@ -54,16 +42,33 @@ func (a *AWS) enter() (leave func()) {
 	return a.lock.Unlock
 }
 
+// ended records that something has ended for a resource or the stack: if there is a reason, with a failure, and it returns false.
+func (a *AWS) ended(s *stack, r *resource, verb, reason string) bool {
+	if reason != "" {
+		a.record(s, r, verb+"_FAILED", reason)
+	} else {
+		a.record(s, r, verb+"_COMPLETE", "")
+	}
+	return reason == ""
+}
+
+// failedTo returns the reason why a stack fails with some of its resources, "" if there are none.
 func failedTo(verb string, logical ...string) string {
+	if len(logical) == 0 {
+		return ""
+	}
 	return "The following resource(s) failed to " + verb + ": [" + strings.Join(logical, ", ") + "]. "
 }
 
 // apply makes a stack what it is to be. The verb is CREATE, UPDATE or IMPORT.
-func (a *AWS) apply(s *stack, want content, imported map[string]string, verb string) {
+func (a *AWS) apply(s *stack, want content, verb string) {
 	a.begin(s, func(wait pause) {
-		changes := changesOf(&s.content, &want, imported)
+		changes := changesOf(&s.content, &want)
 		s.before = s.content
-		s.before.resources = slices.Clone(s.resources)
+		s.before.resources = nil
+		for _, r := range s.resources {
+			s.before.resources = append(s.before.resources, new(*r))
+		}
 		s.template, s.parameters, s.tags = want.template, want.parameters, want.tags
 		if verb != "CREATE" {
 			s.updated = a.now
@@ -76,7 +81,7 @@ func (a *AWS) apply(s *stack, want content, imported map[string]string, verb str
 			if reason := failedTo(strings.ToLower(verb), ch.resource.logical); verb == "CREATE" {
 				a.abandon(s, changes[i+1:], reason, wait)
 			} else {
-				a.rollBack(s, reason, nil, wait)
+				a.rollBack(s, reason, wait)
 			}
 			return
 		}
@@ -94,13 +99,10 @@ func (a *AWS) carryOut(s *stack, ch change, wait pause) bool {
 	r := ch.resource
 	switch ch.action {
 	case "Modify":
-		return a.modify(s, ch, wait)
+		return a.modify(s, s.find(r.logical), r, "update", wait)
 	case "Import": // which compares nothing and changes nothing
 		s.resources = append(s.resources, r)
 		a.authorize(HandlerRequests("read", r.Rendered)...)
-		if e := a.existing[r.Type+" "+r.ID]; e != nil {
-			e.declared = r.Properties
-		}
 		a.record(s, r, "IMPORT_IN_PROGRESS", "Resource import started.")
 		wait(a.pace)
 		a.record(s, r, "IMPORT_COMPLETE", "Resource import completed.")
@@ -113,12 +115,10 @@ func (a *AWS) carryOut(s *stack, ch change, wait pause) bool {
 		r.ID = id
 		a.record(s, r, "CREATE_IN_PROGRESS", "Resource creation Initiated")
 		wait(a.pace - a.pace/2)
-		if reason := a.createResource(r); reason != "" {
-			a.record(s, r, "CREATE_FAILED", reason)
+		if !a.ended(s, r, "CREATE", a.createResource(r)) {
 			s.drop(r)
 			return false
 		}
-		a.record(s, r, "CREATE_COMPLETE", "")
 	}
 	return true
 }
@@ -132,15 +132,12 @@ func (a *AWS) abandon(s *stack, missing []change, reason string, wait pause) {
 		a.record(s, next, "CREATE_FAILED", "Resource creation cancelled")
 	}
 	a.record(s, &s.resource, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
-	if left := a.deleteAll(s, s.resources, true, wait); len(left) > 0 {
-		a.record(s, &s.resource, "ROLLBACK_FAILED", failedTo("delete", left...))
-	} else {
-		a.record(s, &s.resource, "ROLLBACK_COMPLETE", "")
-	}
+	a.ended(s, &s.resource, "ROLLBACK", a.deleteAll(s, s.resources, true, wait))
 }
 
-// deleteAll deletes resources of a stack, the newest first, and returns those that cannot be deleted.
-func (a *AWS) deleteAll(s *stack, all []*resource, creating bool, wait pause) (left []string) {
+// deleteAll deletes resources of a stack, the newest first. It returns which cannot be deleted, as a reason.
+func (a *AWS) deleteAll(s *stack, all []*resource, creating bool, wait pause) (reason string) {
+	var left []string
 	for _, r := range slices.Backward(slices.Clone(all)) {
 		if r.deletion == "Retain" || r.deletion == "RetainExceptOnCreate" && !creating {
 			a.record(s, r, "DELETE_SKIPPED", "")
@@ -149,59 +146,87 @@ func (a *AWS) deleteAll(s *stack, all []*resource, creating bool, wait pause) (l
 		}
 		a.record(s, r, "DELETE_IN_PROGRESS", "")
 		wait(a.pace)
-		if reason := a.deleteResource(r); reason != "" {
-			a.record(s, r, "DELETE_FAILED", reason)
+		if a.ended(s, r, "DELETE", a.deleteResource(r)) {
+			s.drop(r)
+		} else {
 			left = append(left, r.logical)
-			continue
 		}
-		a.record(s, r, "DELETE_COMPLETE", "")
-		s.drop(r)
 	}
-	return left
+	return failedTo("delete", left...)
 }
 
-// modify changes one resource. It returns false if that fails.
-func (a *AWS) modify(s *stack, ch change, wait pause) bool {
-	r := s.find(ch.resource.logical)
+// modify makes a resource what is wanted, in a step for [AWS.Fail]. It returns false if that fails.
+func (a *AWS) modify(s *stack, r, want *resource, step string, wait pause) bool {
 	a.record(s, r, "UPDATE_IN_PROGRESS", "")
 	wait(a.pace)
-	reason := a.failure("update", r.logical)
-	property := kinds[r.Type].name
-	if name := r.Properties[property]; ch.replacement == "True" && name != nil && name == ch.resource.Properties[property] {
-		reason = fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %v and update the stack again.", name)
-	}
-	if reason != "" {
-		a.record(s, r, "UPDATE_FAILED", reason)
-		return false
-	}
-	s.resources[slices.Index(s.resources, r)] = ch.resource
-	a.authorize(HandlerRequests("update", ch.resource.Rendered)...)
-	a.updateResource(ch.resource)
-	a.record(s, ch.resource, "UPDATE_COMPLETE", "")
-	return true
+	return a.ended(s, r, "UPDATE", a.updateResource(r, want, step))
 }
 
-// rollBack returns a stack to what it was before its update, unless something fails that is not skipped.
-func (a *AWS) rollBack(s *stack, reason string, skipped map[string]string, wait pause) {
+// rollBack returns a stack to what it was before its update, unless something fails.
+func (a *AWS) rollBack(s *stack, reason string, wait pause) {
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
 	s.template, s.parameters, s.tags = s.before.template, s.before.parameters, s.before.tags
-	for i, r := range s.resources {
+	for _, r := range s.resources {
 		before := s.before.find(r.logical)
 		if before == nil || reflect.DeepEqual(before.Properties, r.Properties) && r.status != "UPDATE_FAILED" {
 			continue
 		}
-		a.record(s, r, "UPDATE_IN_PROGRESS", "")
-		wait(a.pace)
-		if reason := a.failure("roll back", r.logical); reason != "" && skipped[r.logical] == "" {
-			a.record(s, r, "UPDATE_FAILED", reason)
+		if !a.modify(s, r, before, "roll back", wait) {
 			a.record(s, &s.resource, "UPDATE_ROLLBACK_FAILED", failedTo("update", r.logical))
 			return
 		}
-		s.resources[i] = before
-		a.updateResource(before)
-		a.record(s, before, "UPDATE_COMPLETE", "")
 	}
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
 	a.deleteAll(s, s.without(&s.before), true, wait)
 	a.record(s, &s.resource, "UPDATE_ROLLBACK_COMPLETE", "")
+}
+
+// changeStack is CreateStack or UpdateStack, which other tools than this project's use.
+func (a *AWS) changeStack(s *stack, c call) (result, *Answer) {
+	s, want, problem := a.wanted(s, c)
+	if problem != nil {
+		return nil, problem
+	}
+	s.token = c.Get("ClientRequestToken")
+	a.apply(s, want, strings.ToUpper(strings.TrimSuffix(c.action, "Stack")))
+	return result{"StackId": s.ID}, nil
+}
+
+func (a *AWS) deleteStack(s *stack, c call) (result, *Answer) {
+	switch {
+	case s == nil || !s.exists() || s.status == "DELETE_IN_PROGRESS":
+		return nil, nil
+	case s.protected:
+		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.logical)
+	}
+	for logical := range c.set("RetainResources") {
+		if r := s.find(logical); r != nil {
+			r.deletion = "Retain"
+		}
+	}
+	s.token = c.Get("ClientRequestToken")
+	a.begin(s, func(wait pause) {
+		a.record(s, &s.resource, "DELETE_IN_PROGRESS", "User Initiated")
+		reason := a.deleteAll(s, s.resources, false, wait)
+		if reason == "" || c.Get("DeletionMode") == "FORCE_DELETE_STACK" {
+			reason = ""
+			wait(a.pace)
+		}
+		a.ended(s, &s.resource, "DELETE", reason)
+	})
+	return nil, nil
+}
+
+func (a *AWS) continueUpdateRollback(s *stack, c call) (result, *Answer) {
+	s.token = c.Get("ClientRequestToken")
+	for logical := range c.set("ResourcesToSkip") {
+		a.failure("roll back", logical) // which nobody hears of
+	}
+	a.begin(s, func(wait pause) { a.rollBack(s, "User Initiated", wait) })
+	return nil, nil
+}
+
+func (a *AWS) updateTerminationProtection(s *stack, c call) (result, *Answer) {
+	s.protected = c.Get("EnableTerminationProtection") == "true"
+	return result{"StackId": s.ID}, nil
 }

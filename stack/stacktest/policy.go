@@ -1,13 +1,18 @@
 package stacktest
 
 import (
+	"bufio"
 	"bytes"
+	_ "embed" // for the files in simulate
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"os/exec"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -61,15 +66,13 @@ func (l *texted) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(l))
 }
 
-// ParsePolicy reads a policy document: JSON, or what [Render] returns. It fails the test if the document has something that is
-// not in [Policy].
+// ParsePolicy reads a policy document, JSON or what [Render] returns. It fails the test if the document has more than [Policy] has.
 func ParsePolicy(t testing.TB, document any) (p Policy) {
 	t.Helper()
-	encoded, isJSON := document.([]byte)
-	var err error
-	if !isJSON {
-		encoded, err = json.Marshal(document)
+	if text, isJSON := document.([]byte); isJSON {
+		document = json.RawMessage(text)
 	}
+	encoded, err := json.Marshal(document)
 	if err == nil {
 		decoder := json.NewDecoder(bytes.NewReader(encoded))
 		decoder.DisallowUnknownFields()
@@ -82,9 +85,7 @@ func ParsePolicy(t testing.TB, document any) (p Policy) {
 }
 
 // Allows reports whether the policy, as the only one of its caller, allows a request. It fails the test if IAM does not know
-// the action, the resource or a condition key. Policies are evaluated by npm's @cloud-copilot/iam-simulate: the test is skipped
-// unless ZAE_LIMITER_TEST_ALL is set, or if it is not installed, and fails then if ZAE_LIMITER_TEST_REQUIRE has iam-simulate
-// in it.
+// the action, the resource or a condition key. It needs npm's @cloud-copilot/iam-simulate.
 func (p Policy) Allows(t testing.TB, q Request) bool {
 	t.Helper()
 	answer, err := simulate(installed(t, "iam-simulate", "node", nodePackages), p, q)
@@ -101,4 +102,46 @@ func (p Policy) Allows(t testing.TB, q Request) bool {
 func like(pattern, text string) bool {
 	ok, err := path.Match(strings.ReplaceAll(pattern, "/", "|"), strings.ReplaceAll(text, "/", "|"))
 	return err == nil && ok
+}
+
+//go:embed simulate/package-lock.json
+var nodePackages string
+
+//go:embed simulate/simulate.mjs
+var simulatorProgram string
+
+// simulator is the process of @cloud-copilot/iam-simulate, which evaluates policies for all tests of a process, and ends with it.
+var simulator struct {
+	lock    sync.Mutex
+	in      io.Writer
+	out     *bufio.Reader
+	answers map[string]string // by the question
+}
+
+// simulate returns the simulator's answer: Allowed, ImplicitlyDenied, ExplicitlyDenied, or what is wrong with the question.
+func simulate(folder string, p Policy, q Request) (string, error) {
+	asked := map[string]any{"policy": p, "action": q.Action, "resource": q.Resource, "account": Account, "context": q.Context}
+	question, err := json.Marshal(asked)
+	s := &simulator
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if answer, ok := s.answers[string(question)]; ok {
+		return answer, nil
+	}
+	if err == nil && s.answers == nil {
+		command := exec.Command("node", "--input-type=module", "--eval", simulatorProgram)
+		command.Dir = folder
+		s.in, s.out, err = start(command)
+		s.answers = map[string]string{}
+	}
+	if err != nil {
+		return "", err
+	}
+	_, _ = s.in.Write(append(question, '\n')) // if that fails, there is no answer
+	answer, err := s.out.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	s.answers[string(question)] = strings.TrimSpace(answer)
+	return s.answers[string(question)], nil
 }

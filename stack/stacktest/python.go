@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/zeroae/zae-limiter-go/internal/alltests"
@@ -36,13 +35,11 @@ func start(command *exec.Cmd) (in io.Writer, out *bufio.Reader, err error) {
 	return in, bufio.NewReader(output), err
 }
 
-// Moto starts an account of Python's moto and returns its endpoint, which serves all services. It ends with the test, or with
-// the test process. Without moto the test is skipped or fails: see the package comment.
+// Moto starts an account of Python's moto, which ends with the test or the test process. All services are at its endpoint.
 func Moto(t testing.TB) (endpoint string) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), Python(t, "moto", "python"), "-I", "-c", motoServer) // killed with the test
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
+	command.Stderr = t.Output()
 	_, out, err := start(command)
 	if err != nil {
 		t.Fatal(err)
@@ -50,14 +47,12 @@ func Moto(t testing.TB) (endpoint string) {
 	t.Cleanup(func() { _ = command.Wait() })
 	port, err := out.ReadString('\n')
 	if err != nil {
-		_ = command.Wait()
-		t.Fatalf("moto does not start: %v\n%s", err, complaint.String())
+		t.Fatalf("moto does not start: %v", err)
 	}
 	return "http://127.0.0.1:" + strings.TrimSpace(port)
 }
 
 // CfnLint fails a test if cfn-lint complains about one of its templates. A run takes seconds: give it all files at once.
-// Without cfn-lint the test is skipped or fails: see the package comment.
 func CfnLint(t testing.TB, files ...string) {
 	t.Helper()
 	out, err := exec.Command(Python(t, "cfn-lint", "cfn-lint"), append([]string{"--regions", Region, "--"}, files...)...).CombinedOutput()
@@ -67,34 +62,26 @@ func CfnLint(t testing.TB, files ...string) {
 }
 
 // Python returns the path of a program among the packages in requirements.txt, the interpreter included, for one purpose.
-// Without it the test is skipped or fails: see the package comment.
 func Python(t testing.TB, purpose, program string) string {
 	t.Helper()
 	return filepath.Join(installed(t, purpose, "python", requirements), "bin", program)
 }
 
 // Provider returns the folder with the declarations of Terraform's AWS provider for kinds of blocks ("resource
-// dynamodb_table"), which .ci/npm.sh fetches. Without them the test is skipped or fails: see the package comment.
+// dynamodb_table"), which .ci/npm.sh fetches.
 func Provider(t testing.TB, kinds []string) (folder string) {
 	t.Helper()
-	slices.Sort(kinds)
-	return installed(t, "terraform", "terraform", provider+strings.Join(kinds, "\n")+"\n")
+	return installed(t, "terraform", "terraform", provider+strings.Join(slices.Sorted(slices.Values(kinds)), "\n")+"\n")
 }
 
-// notRun holds the lines that were printed about what was not run.
-var notRun sync.Map
-
-// installed returns the folder that `make setup` made for a list of packages, which a test needs for a purpose. These tests
-// start programs that take seconds: they run only if ZAE_LIMITER_TEST_ALL is set, or if their purpose is required. Of a test
-// that is skipped, a line on standard output says so, once.
+// installed returns the folder that `make setup` made for a list of packages, which a test needs for a purpose. The package
+// comment says when the test is skipped, which a line on standard output reports, and when it fails.
 func installed(t testing.TB, purpose, kind, list string) (folder string) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(list))
-	cache, err := os.UserCacheDir()
+	cache, _ := os.UserCacheDir() // without one, nothing is installed
 	folder = filepath.Join(cache, "zae-limiter", fmt.Sprintf("%s-%x", kind, sum[:6]))
-	if err == nil {
-		_, err = os.Stat(filepath.Join(folder, "complete"))
-	}
+	_, err := os.Stat(filepath.Join(folder, "complete"))
 	required := alltests.Requires(purpose)
 	why := errNotInstalled
 	switch {
@@ -105,11 +92,7 @@ func installed(t testing.TB, purpose, kind, list string) (folder string) {
 	case required:
 		t.Fatalf("%s has %s: %v", alltests.RequireVariable, purpose, why)
 	}
-	test, _, _ := strings.Cut(t.Name(), "/")
-	line := fmt.Sprintf("stacktest: not run: %s: no %s for tests; %v", test, purpose, why)
-	if _, again := notRun.LoadOrStore(line, true); !again {
-		fmt.Fprintln(os.Stdout, line)
-	}
+	fmt.Fprintf(os.Stdout, "stacktest: not run: %s: no %s for tests; %v\n", t.Name(), purpose, why)
 	t.Skipf("no %s: %v", purpose, why)
 	return ""
 }

@@ -2,19 +2,19 @@ package stacktest
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
@@ -26,51 +26,54 @@ type Options struct {
 	DynamoDB string        // endpoint of a DynamoDB in which tables are created. Default: there is none, and few requests work
 }
 
-// AWS is an account with CloudFormation and what it needs. All services are at one endpoint, for AWS_ENDPOINT_URL. It is safe
-// for concurrent use.
+// AWS is an account, with all services at one endpoint, for AWS_ENDPOINT_URL. It is safe for concurrent use.
 type AWS struct {
 	Endpoint string // http://127.0.0.1:PORT
 	Clock    *Clock
 
 	pace     time.Duration
 	pageSize int
-	tables   *dynamodb.Client       // of the DynamoDB behind, nil if there is none
-	proxy    *httputil.ReverseProxy // to it
+	behind   string // endpoint of the DynamoDB behind, "" if there is none
 	s3       http.Handler
 	buckets  *s3mem.Backend
 
 	lock     sync.Mutex
-	now      time.Time // of what happens
-	stacks   []*stack
+	now      time.Time            // of what happens
+	stacks   []*stack             // the newest first
 	existing map[string]*existing // by kind and name
-	asked    []Request            // of IAM
+	asked    map[string]Request   // of IAM, by its text
 	faults
+}
+
+// Clock is a clock that stands still until a test advances it or sleeps by it. It is safe for concurrent use.
+type Clock struct{ nanoseconds atomic.Int64 }
+
+// Now returns the time.
+func (c *Clock) Now() time.Time { return time.Unix(0, c.nanoseconds.Load()).UTC() }
+
+// Advance sets the clock forward.
+func (c *Clock) Advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
+
+// Sleep sets the clock forward and returns at once, with the context's error if it is done.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.Advance(d)
+	return ctx.Err()
 }
 
 // Start returns an empty account, which ends with the test.
 func Start(t testing.TB, o *Options) *AWS {
 	t.Helper()
-	if o == nil {
-		o = &Options{}
-	}
+	o = cmp.Or(o, &Options{})
 	a := &AWS{
-		Clock: &Clock{}, pace: cmp.Or(o.Pace, time.Second), pageSize: cmp.Or(o.PageSize, 20), buckets: s3mem.New(), existing: map[string]*existing{},
+		Clock: &Clock{}, pace: cmp.Or(o.Pace, time.Second), pageSize: cmp.Or(o.PageSize, 20), behind: o.DynamoDB, buckets: s3mem.New(),
+		existing: map[string]*existing{}, asked: map[string]Request{},
 		faults: faults{counts: map[string]int{}, answers: map[string][]*Answer{}, hooks: map[string]func(int){}, failures: map[string]string{}},
 	}
 	a.Clock.Advance(time.Duration(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC).UnixNano()))
-	if o.DynamoDB != "" {
-		a.tables = dynamodb.NewFromConfig(a.Config(), func(to *dynamodb.Options) { to.BaseEndpoint = &o.DynamoDB })
-		a.proxy = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = "http", strings.TrimPrefix(o.DynamoDB, "http://")
-		}}
-	}
 	a.s3 = gofakes3.New(a.buckets, gofakes3.WithTimeSkewLimit(0), gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	server := httptest.NewServer(a)
 	a.Endpoint = server.URL
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
+	t.Cleanup(server.Close)
 	return a
 }
 
@@ -93,22 +96,19 @@ func (client) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// ServeHTTP implements [http.Handler]. The service of a request is in its signature: AWS4-HMAC-SHA256
-// Credential=KEY/DAY/REGION/SERVICE/aws4_request.
+// ServeHTTP implements [http.Handler]. Signatures name the service: AWS4-HMAC-SHA256 Credential=KEY/DAY/REGION/SERVICE/aws4_request.
 func (a *AWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	service := ""
-	if scope := strings.Split(r.Header.Get("Authorization"), "/"); len(scope) > 3 {
-		service = scope[3]
-	}
-	switch service {
-	case "cloudformation", "sts":
+	signature := r.Header.Get("Authorization")
+	isOf := func(service string) bool { return strings.Contains(signature, "/"+service+"/aws4_request") }
+	switch {
+	case isOf("cloudformation"), isOf("sts"):
 		a.query(w, r)
-	case "s3":
+	case isOf("s3"):
 		a.serveS3(w, r)
-	case "dynamodb":
+	case isOf("dynamodb"):
 		a.serveDynamoDB(w, r)
 	default:
-		http.Error(w, "stacktest: no signature, or there is no service "+service, http.StatusNotImplemented)
+		http.Error(w, "stacktest: there is no service for the signature "+signature, http.StatusNotImplemented)
 	}
 }
 
@@ -120,13 +120,13 @@ func (a *AWS) query(w http.ResponseWriter, r *http.Request) {
 	defer a.lock.Unlock()
 	answer := a.receive(c.action, queryRequests(c))
 	var reply result
-	s, do := a.find(c.text("StackName")), a.actions()[c.action]
+	s, do := a.find(c.Get("StackName")), a.actions()[c.action]
 	switch {
 	case answer != nil:
 	case do == nil:
 		answer = &Answer{http.StatusBadRequest, "InvalidAction", "Could not find operation " + c.action}
 	case s == nil && !slices.Contains(stackless, c.action):
-		answer = invalid("Stack [%s] does not exist", c.text("StackName"))
+		answer = invalid("Stack [%s] does not exist", c.Get("StackName"))
 	default:
 		reply, answer = do(s, c)
 	}
@@ -144,9 +144,9 @@ var stackless = []string{"CreateChangeSet", "CreateStack", "DeleteStack", "Descr
 func (a *AWS) actions() map[string]func(*stack, call) (result, *Answer) {
 	return map[string]func(*stack, call) (result, *Answer){
 		"ContinueUpdateRollback": a.continueUpdateRollback, "CreateChangeSet": a.createChangeSet, "CreateStack": a.changeStack,
-		"DeleteChangeSet": a.deleteChangeSet, "DeleteStack": a.deleteStack, "DescribeChangeSet": a.describeChangeSet,
-		"DescribeEvents": a.describeEvents, "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
-		"ExecuteChangeSet": a.executeChangeSet, "GetCallerIdentity": callerIdentity, "ListStackResources": a.listStackResources,
+		"DeleteChangeSet": ofChangeSet(deleteChangeSet), "DeleteStack": a.deleteStack, "DescribeChangeSet": ofChangeSet(a.describeChangeSet),
+		"DescribeEvents": ofChangeSet(a.describeEvents), "DescribeStackEvents": a.describeStackEvents, "DescribeStacks": a.describeStacks,
+		"ExecuteChangeSet": ofChangeSet(a.executeChangeSet), "GetCallerIdentity": callerIdentity, "ListStackResources": a.listStackResources,
 		"UpdateStack": a.changeStack, "UpdateTerminationProtection": a.updateTerminationProtection,
 	}
 }

@@ -10,6 +10,7 @@ import (
 // resource is one that exists in a stack, or will.
 type resource struct {
 	logical, deletion string // deletion is its DeletionPolicy
+	imported          bool   // whether it is to be imported
 	Rendered
 	status, reason string
 	changed        time.Time
@@ -24,25 +25,23 @@ type event struct {
 
 // content is what an operation changes in a stack.
 type content struct {
-	template   *template
-	parameters map[string]string
-	tags       map[string]string
-	resources  []*resource // in the order in which they were created. A change of one replaces it
+	template         *template
+	parameters, tags map[string]string
+	resources        []*resource // in the order in which they were created
 }
 
 // stack is one of CloudFormation. It is a resource too, whose logical id is its name.
 type stack struct {
 	resource
 	content
-	events     []event // the oldest first
-	changeSets map[string]*changeSet
-	protected  bool
-	created    time.Time
-	updated    time.Time
-	before     content                      // what a failed update returns to
-	token      string                       // of the current operation, or of the last one
-	next       func() (time.Duration, bool) // carries the operation on to its next pause; nil if there is none
-	due        time.Time                    // the end of the current pause
+	events           []event // the newest first
+	changeSets       map[string]*changeSet
+	protected        bool
+	created, updated time.Time
+	before           content                      // what a failed update returns to
+	token            string                       // of the current operation, or of the last one
+	next             func() (time.Duration, bool) // carries the operation on to its next pause; nil if there is none
+	due              time.Time                    // the end of the current pause
 }
 
 func (s *stack) inProgress() bool { return strings.HasSuffix(s.status, "_IN_PROGRESS") }
@@ -66,13 +65,8 @@ func (c *content) find(logical string) *resource {
 }
 
 // without returns the resources that something else does not have.
-func (c *content) without(other *content) (all []*resource) {
-	for _, r := range c.resources {
-		if other.find(r.logical) == nil {
-			all = append(all, r)
-		}
-	}
-	return all
+func (c *content) without(other *content) []*resource {
+	return slices.DeleteFunc(slices.Clone(c.resources), func(r *resource) bool { return other.find(r.logical) != nil })
 }
 
 // drop removes a resource from the stack.
@@ -95,12 +89,12 @@ func (s *stack) outputs(c *content) map[string]string {
 // record adds an event of a resource, or of the stack itself.
 func (a *AWS) record(s *stack, r *resource, status, reason string) {
 	r.status, r.reason, r.changed = status, reason, a.now
-	s.events = append(s.events, event{len(s.events), s.token, *r})
+	s.events = slices.Insert(s.events, 0, event{len(s.events), s.token, *r})
 }
 
 // find returns the stack of a name or an id, nil if there is none; of several with a name, the one that exists.
 func (a *AWS) find(nameOrID string) *stack {
-	for _, s := range slices.Backward(a.stacks) {
+	for _, s := range a.stacks {
 		if s.ID == nameOrID || s.logical == nameOrID && s.exists() {
 			return s
 		}
@@ -120,19 +114,7 @@ func (a *AWS) newStack(name string) *stack {
 // wanted returns the stack of a request, which is new if there is none, and what it is to be.
 func (a *AWS) wanted(s *stack, c call) (of *stack, want content, problem *Answer) {
 	if of = s; s == nil {
-		of = a.newStack(c.text("StackName"))
-	}
-	template := of.template
-	if c.text("UsePreviousTemplate") != "true" {
-		template, problem = parseTemplate(c.text("TemplateBody"))
-	}
-	if problem != nil {
-		return nil, want, problem
-	}
-	for _, r := range template.Resources {
-		if strings.HasPrefix(r.Type, "AWS::IAM::") && c.set("Capabilities")["CAPABILITY_NAMED_IAM"] == "" {
-			return nil, want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
-		}
+		of = a.newStack(c.Get("StackName"))
 	}
 	given := c.pairs("Parameters", ".ParameterKey", ".ParameterValue")
 	for name, previous := range c.pairs("Parameters", ".ParameterKey", ".UsePreviousValue") {
@@ -140,14 +122,29 @@ func (a *AWS) wanted(s *stack, c call) (of *stack, want content, problem *Answer
 			given[name] = of.parameters[name]
 		}
 	}
-	want, problem = template.render(of.logical, Region, given)
+	body := c.Get("TemplateBody")
+	if c.Get("UsePreviousTemplate") == "true" {
+		body = of.template.body
+	}
+	if want, problem = render(body, of.logical, Region, given); problem != nil {
+		return nil, want, problem
+	}
+	for _, r := range want.template.Resources {
+		if strings.HasPrefix(r.Type, "AWS::IAM::") && c.set("Capabilities")["CAPABILITY_NAMED_IAM"] == "" {
+			return nil, want, &Answer{400, "InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_NAMED_IAM]"}
+		}
+	}
+	imports := c.pairs("ResourcesToImport", ".LogicalResourceId", ".ResourceType")
+	for _, r := range want.resources {
+		r.imported = imports[r.logical] != ""
+	}
 	if want.tags = c.pairs("Tags", ".Key", ".Value"); len(want.tags) == 0 {
 		want.tags = of.tags
 	}
-	if s == nil && problem == nil {
-		a.stacks = append(a.stacks, of)
+	if s == nil {
+		a.stacks = slices.Insert(a.stacks, 0, of)
 	}
-	return of, want, problem
+	return of, want, nil
 }
 
 // Stack is what tests can read of a stack.
@@ -161,7 +158,7 @@ type Stack struct {
 // Stack returns the newest stack with a name, even if it is deleted. If there is none, Status is "".
 func (a *AWS) Stack(name string) Stack {
 	defer a.enter()()
-	for _, s := range slices.Backward(a.stacks) {
+	for _, s := range a.stacks {
 		if s.logical == name {
 			resources := map[string]string{}
 			for _, r := range s.resources {

@@ -12,8 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// template is a parsed template. cfn-lint and moto judge whether it is right; here it only has to say which resources a
-// stack has, in which order, and with which properties.
+// template is a parsed template, which says which resources a stack has. Whether it is right is for cfn-lint and moto.
 type template struct {
 	body       string
 	Parameters map[string]struct {
@@ -21,18 +20,15 @@ type template struct {
 		AllowedValues []any
 	}
 	Conditions map[string]any
-	Resources  map[string]declared
-	order      []string // the names of the resources as in the template, in which order they are created
-	Outputs    map[string]struct {
+	Resources  map[string]struct {
+		Type, Condition, DeletionPolicy string
+		Properties                      map[string]any
+	}
+	order   []string // the names of the resources as in the template, in which order they are created
+	Outputs map[string]struct {
 		Condition string
 		Value     any
 	}
-}
-
-// declared is a resource of a template.
-type declared struct {
-	Type, Condition, DeletionPolicy string
-	Properties                      map[string]any
 }
 
 // parsed holds the templates that were parsed, by their text: most tests use the same one.
@@ -67,14 +63,13 @@ func parseTemplate(body string) (*template, *Answer) {
 func (t *template) complete(given map[string]string) (map[string]string, *Answer) {
 	values := map[string]string{}
 	for name, of := range t.Parameters {
-		value, ok := given[name]
-		if !ok {
-			value = text(of.Default)
+		values[name] = text(of.Default)
+		if value, ok := given[name]; ok {
+			values[name] = value
 		}
-		if of.AllowedValues != nil && !slices.ContainsFunc(of.AllowedValues, func(v any) bool { return text(v) == value }) {
+		if of.AllowedValues != nil && !slices.ContainsFunc(of.AllowedValues, func(v any) bool { return text(v) == values[name] }) {
 			return nil, invalid("Parameter '%s' must be one of AllowedValues", name)
 		}
-		values[name] = value
 	}
 	for name := range given {
 		if _, ok := values[name]; !ok {

@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// typesText is what AWS publishes about each type of resource, in its CloudFormation schema: the properties whose change replaces
-// the resource (createOnlyProperties and conditionalCreateOnlyProperties, which its documentation calls "Update requires:
-// Replacement"), and the permissions that its handlers use. Source: the schemas of August 2026 (aws cloudformation
-// describe-type, which github.com/pulumi/pulumi-aws-native keeps in aws-cloudformation-schema).
+// typesText is what CloudFormation's schema of each type of resource has: the properties whose change replaces the resource
+// (createOnlyProperties and conditionalCreateOnlyProperties), and the permissions that its handlers use. Source: the schemas of
+// August 2026 (aws cloudformation describe-type, which github.com/pulumi/pulumi-aws-native keeps in aws-cloudformation-schema).
 //
 //go:embed types.json
 var typesText []byte
@@ -39,8 +38,7 @@ func Replaces(kind string) (properties []string, known bool) {
 
 // everywhere lists actions for which IAM knows no resource, or which concern all.
 var everywhere = []string{
-	"cloudwatch:DescribeAlarms", "kms:ListAliases", "lambda:CreateEventSourceMapping", "logs:DescribeIndexPolicies",
-	"logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
+	"cloudwatch:DescribeAlarms", "kms:ListAliases", "logs:DescribeIndexPolicies", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies",
 }
 
 // bounded lists actions that have the role's permissions boundary as a condition key.
@@ -49,25 +47,25 @@ var bounded = []string{
 	"iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
 }
 
-// HandlerRequests returns what IAM authorizes while CloudFormation creates, reads, updates or deletes a resource, which it does
-// with the permissions of its caller. The step is create, read, update or delete.
+// HandlerRequests returns what IAM authorizes of CloudFormation's caller for a step of a resource: create, read, update or delete.
 func HandlerRequests(step string, r Rendered) (all []Request) {
 	schema := schemas[r.Type]
 	actions := map[string][]string{
-		"create": append(slices.Clone(schema.Create), schema.Read...), "read": schema.Read,
-		"update": append(slices.Clone(schema.Update), schema.Read...), "delete": schema.Delete,
+		"create": slices.Concat(schema.Create, schema.Read), "read": schema.Read,
+		"update": slices.Concat(schema.Update, schema.Read), "delete": schema.Delete,
 	}[step]
 	for _, action := range actions {
-		if needed(action, r) && !slices.ContainsFunc(all, func(q Request) bool { return q.Action == action }) {
+		if needed(action, r) {
 			all = append(all, requestOf(action, r))
 		}
 	}
 	return all
 }
 
+// needed reports whether a handler calls an action for a resource with these properties.
 func needed(action string, r Rendered) bool {
 	for property, patterns := range schemas[r.Type].Only {
-		if slices.ContainsFunc(patterns, func(p string) bool { return like(p, action) }) {
+		if slices.ContainsFunc(patterns, func(pattern string) bool { return like(pattern, action) }) {
 			return r.Properties[property] != nil
 		}
 	}
@@ -79,7 +77,6 @@ func requestOf(action string, r Rendered) Request {
 	q := Request{By: "CloudFormation for " + r.Type, Action: action, Resource: strings.TrimSuffix(r.ARN, ":*")}
 	service, _, _ := strings.Cut(action, ":")
 	property := func(names ...string) string { return text(at(r.Properties, names...)) }
-	partition, _, _ := strings.Cut(strings.TrimPrefix(r.ARN, "arn:"), ":")
 	function := property("FunctionName")
 	switch {
 	case action == "lambda:CreateEventSourceMapping":
@@ -98,7 +95,7 @@ func requestOf(action string, r Rendered) Request {
 		q.Resource = property("Role")
 		return q.With("iam:PassedToService", "lambda.amazonaws.com")
 	case service == "s3" && r.Type == functionKind:
-		q.Resource = "arn:" + partition + ":s3:::" + property("Code", "S3Bucket") + "/" + property("Code", "S3Key")
+		q.Resource = "arn:" + strings.Split(r.ARN, ":")[1] + ":s3:::" + property("Code", "S3Bucket") + "/" + property("Code", "S3Key")
 	case service == "kms":
 		q.Resource = property("SSESpecification", "KMSMasterKeyId")
 	}

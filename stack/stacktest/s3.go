@@ -15,7 +15,12 @@ func (a *AWS) serveS3(w http.ResponseWriter, r *http.Request) {
 	case answer != nil:
 		writeXML(w, answer.Status, "Error", result{"Code": answer.Code, "Message": answer.Message})
 	case settings.Has("lifecycle"):
-		rules := each(bucket.at("LifecycleConfiguration", "Rules"), lifecycle)
+		rules := each(bucket.at("LifecycleConfiguration", "Rules"), func(rule any) result {
+			moves := each(at(rule, "Transitions"), func(to any) result {
+				return result{"Days": at(to, "TransitionInDays"), "StorageClass": at(to, "StorageClass")}
+			})
+			return result{"ID": at(rule, "Id"), "Status": at(rule, "Status"), "Transition": moves}
+		})
 		writeRules(w, "LifecycleConfiguration", "NoSuchLifecycleConfiguration", rules)
 	case settings.Has("encryption"):
 		rules := each(bucket.at("BucketEncryption", "ServerSideEncryptionConfiguration"), func(rule any) result {
@@ -36,19 +41,40 @@ func writeRules(w http.ResponseWriter, setting, missing string, rules []result) 
 	writeXML(w, http.StatusOK, setting, result{"Rule": rules})
 }
 
-// lifecycle returns by which rule objects move to another storage.
-func lifecycle(rule any) result {
-	moves := each(at(rule, "Transitions"), func(to any) result {
-		return result{"Days": at(to, "TransitionInDays"), "StorageClass": at(to, "StorageClass")}
-	})
-	return result{"ID": at(rule, "Id"), "Status": at(rule, "Status"), "Transition": moves}
-}
-
 // each converts the elements of a list in a template.
 func each(list any, convert func(any) result) (all []result) {
 	items, _ := list.([]any)
 	for _, item := range items {
 		all = append(all, convert(item))
+	}
+	return all
+}
+
+// s3Actions are what IAM authorizes of requests to a bucket, and, behind a slash, to an object in it.
+var s3Actions = map[string][]string{
+	"PUT": {"CreateBucket"}, "DELETE": {"DeleteBucket"}, "HEAD": {"ListBucket"}, "GET": {"ListBucket"}, "GET versions": {"ListBucketVersions"},
+	"POST delete": {"DeleteObject", "DeleteObjectVersion"}, "PUT/": {"PutObject"}, "GET/": {"GetObject", "ListBucket"},
+	"HEAD/": {"GetObject", "ListBucket"}, // without the permission to list, S3 says Forbidden of an object that is missing
+}
+
+// s3Requests returns what IAM authorizes of one request to S3.
+func s3Requests(r *http.Request) (all []Request) {
+	bucket, key, inside := strings.Cut(strings.Trim(r.URL.Path, "/"), "/")
+	what := r.Method
+	switch query := r.URL.Query(); {
+	case query.Has("versions"):
+		what += " versions"
+	case query.Has("delete"): // of versions, if the bucket has them
+		what, key = what+" delete", "*"
+	case inside:
+		what += "/"
+	}
+	for _, action := range s3Actions[what] {
+		resource := "arn:aws:s3:::" + bucket
+		if strings.Contains(action, "Object") {
+			resource += "/" + key
+		}
+		all = append(all, Request{Action: "s3:" + action, Resource: resource})
 	}
 	return all
 }
