@@ -214,6 +214,16 @@ func (b *Buyer) loseRefund(n Tokens) {
 	b.lost.Refund.add(n)
 }
 
+// loseDoubtful loses what was sent once, with an unknown outcome. What would only have lowered counters is no token.
+func (b *Buyer) loseDoubtful(w *Write) {
+	b.lose(w.doubtful)
+	for i, n := range w.doubtful {
+		b.lost.Refund[i] += max(n, w.lowering[i])
+	}
+	clear(w.doubtful)
+	clear(w.lowering)
+}
+
 // loseUsed loses usage. What is below zero would have lowered the counters.
 func (b *Buyer) loseUsed(n Tokens) {
 	for i, v := range n {

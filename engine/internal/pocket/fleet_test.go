@@ -180,14 +180,10 @@ func (h *handle) reply(m *message) {
 	now, w := h.clock(), m.w
 	if m.lost {
 		f.doubt += sum(w.Refund)
-		before := sum(w.Doubtful())
-		step := h.b.Unknown(now, w)
-		if sum(w.Doubtful()) > before {
-			for i, n := range w.Doubtful() {
-				h.doubt[i] += n
-			}
+		for i, n := range w.Refund {
+			h.doubt[i] += max(n, w.Need()[i]-w.Used[i])
 		}
-		h.do(step)
+		h.do(h.b.Unknown(now, w))
 		return
 	}
 	var step pocket.Step

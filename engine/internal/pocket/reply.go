@@ -9,7 +9,7 @@ func (b *Buyer) Applied(now int64, w *Write, r *Record) Step {
 	b.arrived(w)
 	current := b.learn(now, w, r, true)
 	b.refused = 0
-	b.loseRefund(w.doubtful)
+	b.loseDoubtful(w)
 	if w.Checked {
 		b.scarce = w.cut
 		b.receive(now, w, r.Born, current)
@@ -34,7 +34,10 @@ func (b *Buyer) End(now int64, w *Write, r *Record, applied bool) Step {
 
 // Recognize says that an earlier send of a write, whose outcome was unknown, turned out to have taken effect, with its
 // refunds. The driver calls it before Applied, where the record of a refusal has the write's nonce.
-func (b *Buyer) Recognize(w *Write) { clear(w.doubtful) }
+func (b *Buyer) Recognize(w *Write) {
+	clear(w.doubtful)
+	clear(w.lowering)
+}
 
 // receive admits the callers of a write and fills the pocket. What a write brings that took long goes back, and its
 // admissions do not count as handed out. Callers that two lives of the record were charged for belong to the first one: what
@@ -97,8 +100,7 @@ func (b *Buyer) unserve(now int64, w *Write, current bool) {
 func (b *Buyer) Refused(now int64, w *Write, r *Record) Step {
 	b.begin()
 	b.learn(now, w, r, false)
-	b.loseRefund(w.doubtful)
-	clear(w.doubtful)
+	b.loseDoubtful(w)
 	w.Tries++
 	if b.outlives(w) && w.Tries < mostTries && b.fits(w, r) {
 		w.sent = now
@@ -178,7 +180,7 @@ func (b *Buyer) Throttled(now int64, w *Write, random uint64) Step {
 			b.deny(c, until)
 		}
 	}
-	b.loseRefund(w.doubtful)
+	b.loseDoubtful(w)
 	b.drop(w)
 	b.undo(w)
 	b.postpone(now)
@@ -193,7 +195,7 @@ func (b *Buyer) Unknown(now int64, w *Write) Step {
 	w.doubtful.moveFrom(w.Refund)
 	for i, need := range w.need {
 		if less := need - w.Used[i]; less > 0 {
-			w.doubtful[i], w.Used[i] = max(w.doubtful[i], less), need
+			w.lowering[i], w.Used[i] = less, need
 		}
 	}
 	w.Acquired = max(w.Acquired, w.acquires)
@@ -212,7 +214,7 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 			b.decide(c, Failed)
 		}
 	}
-	b.loseRefund(w.doubtful)
+	b.loseDoubtful(w)
 	if certain {
 		b.drop(w)
 		b.undo(w)

@@ -35,6 +35,7 @@ type Write struct {
 	// What callers adds to Acquired, and how much of that the callers that left do.
 	acquires, leftAcquired int64
 	doubtful               Tokens // refunds of a send whose outcome is unknown
+	lowering               Tokens // by how much that send lowered counters
 	cut                    bool   // tokens are scarce if the write is applied
 	first                  int64  // when it was sent first
 	sent                   int64  // when it was sent last
@@ -46,7 +47,7 @@ type Write struct {
 }
 
 func newWrite(n int) *Write {
-	all := make(Tokens, 9*n) // one allocation for all amounts
+	all := make(Tokens, 10*n) // one allocation for all amounts
 	next := func() Tokens {
 		t := all[:n:n]
 		all = all[n:]
@@ -54,7 +55,7 @@ func newWrite(n int) *Write {
 	}
 	return &Write{
 		Take: next(), Charge: next(), Refund: next(), Used: next(),
-		need: next(), reserved: next(), extra: next(), left: next(), doubtful: next(),
+		need: next(), reserved: next(), extra: next(), left: next(), doubtful: next(), lowering: next(),
 	}
 }
 
