@@ -209,7 +209,7 @@ func (a *AWS) createTable(e *existing) error {
 	}
 	var in dynamodb.CreateTableInput
 	text, err := json.Marshal(e.properties)
-	if err = errors.Join(err, json.Unmarshal(text, &in)); err != nil {
+	if err := errors.Join(err, json.Unmarshal(text, &in)); err != nil {
 		return err
 	}
 	if in.StreamSpecification != nil {

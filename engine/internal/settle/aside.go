@@ -2,11 +2,11 @@ package settle
 
 import (
 	"context"
-	"errors"
 
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/pocket"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 	"github.com/zeroae/zae-limiter-go/internal/pause"
 )
 
@@ -31,7 +31,9 @@ func (s *Settler) settleOwed(b *charge.State, set *limitset.Set, owed pocket.Owe
 		ctx, cancel := context.WithCancel(ctx) // as in WriteBack.Run
 		defer cancel()
 		for s.settleAside(ctx, p, ctx.Err() == nil) {
-			_ = pause.For(ctx, writeBackRetry)
+			if pause.For(ctx, writeBackRetry) != nil {
+				s.Store.CloseBreaker() // the store gets one more chance
+			}
 		}
 	})
 }
@@ -47,7 +49,7 @@ func (s *Settler) settleAside(ctx context.Context, p *Part, mayWait bool) (waits
 	switch {
 	case err == nil:
 		return false
-	case mayWait && p.unsure() == nil && !errors.Is(err, charge.ErrOutOfRange): // else trying again would not help
+	case mayWait && p.unsure() == nil && store.MayPass(err):
 		return true
 	}
 	used := p.usageBeyond(nil) // not what was reported by the settlement

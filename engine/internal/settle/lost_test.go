@@ -200,6 +200,20 @@ func TestChargeThatLowers(t *testing.T) {
 	l.want("1 0", charge.RefundLost, "a:2")
 }
 
+// TestRejectedForEver: what the store rejects does not wait.
+func TestRejectedForEver(t *testing.T) {
+	l, set := newLosing(t, memory.New(nil)), limitsOf("a")
+	p := l.make(set)
+	l.fails = func(nth int64) error {
+		if nth > 1 {
+			return nil
+		}
+		return backend.ErrRejected
+	}
+	l.settleOwed(l.state, set, pocket.Owed{Refund: pocket.Tokens{0}, Charge: pocket.Tokens{2}, Used: pocket.Tokens{2}, Born: p.born})
+	l.want("1 0", charge.UsageLost, "a:2")
+}
+
 // TestWaitsInABubble: what waits for the store lets virtual time go on, although the limiter was made outside of the bubble.
 func TestWaitsInABubble(t *testing.T) {
 	away, back := context.WithCancel(context.Background())

@@ -176,6 +176,9 @@ func isPanic(err error) bool {
 	return is
 }
 
+// MayPass reports whether what has failed with err may succeed later.
+func MayPass(err error) bool { return isTransient(err) || errors.Is(err, ErrContention) }
+
 // isTransient tells trouble that passes.
 func isTransient(err error) bool {
 	passes := errors.Is(err, backend.ErrContention) || errors.Is(err, backend.ErrThrottled)
