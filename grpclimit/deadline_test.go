@@ -3,6 +3,7 @@ package grpclimit_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/zeroae/zae-limiter-go/engine"
 	"github.com/zeroae/zae-limiter-go/grpclimit"
+	"github.com/zeroae/zae-limiter-go/internal/pause"
 	"github.com/zeroae/zae-limiter-go/limitertest"
 )
 
@@ -40,20 +42,24 @@ func (d *deadlines) call(ctx context.Context, lasts time.Duration) (degraded boo
 // A caller whose deadline no store can keep is not admitted by a policy, and its calls do not look like an outage to others.
 func TestShortDeadlines(t *testing.T) {
 	for _, policy := range []engine.Policy{engine.PolicyBlock, engine.PolicyAllow} {
-		d := newDeadlines(t, policy)
-		if _, err := d.call(t.Context(), time.Hour); err != nil { // the limits are known from now on
-			t.Fatal(err)
+		synctest.Test(t, func(t *testing.T) { shortDeadlines(t, policy) })
+	}
+}
+
+func shortDeadlines(t *testing.T, policy engine.Policy) {
+	d := newDeadlines(t, policy)
+	if _, err := d.call(t.Context(), time.Hour); err != nil { // the limits are known from now on
+		t.Fatal(err)
+	}
+	d.Hang() // longer than the deadline
+	for range 10 {
+		if degraded, err := d.call(t.Context(), 5*time.Millisecond); degraded || status.Code(err) != codes.DeadlineExceeded {
+			t.Errorf("policy %v: degraded %v, %v", policy, degraded, err)
 		}
-		d.Hang() // longer than the deadline
-		for range 10 {
-			if degraded, err := d.call(t.Context(), 5*time.Millisecond); degraded || status.Code(err) != codes.DeadlineExceeded {
-				t.Errorf("policy %v: degraded %v, %v", policy, degraded, err)
-			}
-		}
-		d.Up()
-		if degraded, err := d.call(t.Context(), time.Hour); degraded || err != nil {
-			t.Errorf("policy %v: another caller is admitted without the store: %v, or not at all: %v", policy, degraded, err)
-		}
+	}
+	d.Up()
+	if degraded, err := d.call(t.Context(), time.Hour); degraded || err != nil {
+		t.Errorf("policy %v: another caller is admitted without the store: %v, or not at all: %v", policy, degraded, err)
 	}
 }
 
@@ -69,9 +75,12 @@ func TestPassedDeadlines(t *testing.T) {
 
 // A caller whose deadline is long enough for a store gets the answer of the policy before that.
 func TestPolicyBeforeTheDeadline(t *testing.T) {
-	d := newDeadlines(t, engine.PolicyAllow)
-	d.Hang()
-	if degraded, err := d.call(t.Context(), 500*time.Millisecond); !degraded || err != nil {
-		t.Errorf("degraded %v, %v", degraded, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeadlines(t, engine.PolicyAllow)
+		d.Hang()
+		if degraded, err := d.call(t.Context(), 500*time.Millisecond); !degraded || err != nil {
+			t.Errorf("degraded %v, %v", degraded, err)
+		}
+		_ = pause.For(t.Context(), time.Hour) // what hangs in the background ends
+	})
 }
