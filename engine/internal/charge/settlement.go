@@ -17,6 +17,9 @@ type Settlement struct {
 	Acquired         int64       // by how much the count of acquires grows
 }
 
+// Once reports whether the write must not be sent twice: it refunds, or lowers counters.
+func (w *Settlement) Once() bool { return w.Refunds || w.Lowers }
+
 // NewSettlement returns a charge of its own for a settlement under a nonce. It assumes that the record has the limits that were
 // seen last, or else required. It must be released.
 func (k *Charger) NewSettlement(b *State, required *limitset.Set, nonce backend.Num, now int64) *Single {
@@ -69,10 +72,10 @@ func (c *Charge) SetAmount(i int, n int64) { c.Need[i], c.used[i] = n, n }
 // SetUsed makes the settlement count n tokens of the limit at position i as used, whatever it charges.
 func (c *Charge) SetUsed(i int, n int64) { c.used[i] = n }
 
-// SendSettlement sends the write that BuildSettlement has built. One with refunds is not sent again if it may have been applied,
-// because a second refund would create tokens; nor is one that lowers counters. A refusal is not an error: see Settled.
+// SendSettlement sends the write that BuildSettlement has built. One that must not be sent twice is not sent again if it may have been
+// applied, because a second refund would create tokens. A refusal is not an error: see Settled.
 func (k *Charger) SendSettlement(ctx context.Context, c *Charge, w Settlement) error {
-	if !w.Refunds && !w.Lowers {
+	if !w.Once() {
 		return k.send(ctx, c)
 	}
 	return k.Store.RetryUnapplied(ctx, func() error {

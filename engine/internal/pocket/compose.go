@@ -155,8 +155,10 @@ func (b *Buyer) arrived(w *Write) {
 	}
 }
 
-// undo recovers what a write carried that certainly was not applied. Its callers are the first of the queue again.
+// undo recovers what a write carried that was not applied, but for what an earlier send of unknown outcome carried. Its callers are
+// the first of the queue again.
 func (b *Buyer) undo(w *Write) {
+	b.loseDoubtful(w)
 	b.restore(w)
 	if w.life == b.life {
 		b.owed.sub(w.Refund)

@@ -25,7 +25,6 @@ func (b *Buyer) Retire(now int64, w *Write, applied bool, born bucket.Num) Step 
 		b.receive(now, w, born, true)
 	default:
 		b.arrived(w)
-		b.loseDoubtful(w)
 		b.undo(w)
 	}
 	b.dismiss(func(c *Caller) { b.decide(c, Again) })

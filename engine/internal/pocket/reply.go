@@ -180,7 +180,6 @@ func (b *Buyer) Throttled(now int64, w *Write, random uint64) Step {
 			b.deny(c, until)
 		}
 	}
-	b.loseDoubtful(w)
 	b.drop(w)
 	b.undo(w)
 	b.postpone(now)
@@ -214,12 +213,12 @@ func (b *Buyer) Failed(now int64, w *Write, certain bool) Step {
 			b.decide(c, Failed)
 		}
 	}
-	b.loseDoubtful(w)
 	if certain {
 		b.drop(w)
 		b.undo(w)
 		b.postpone(now)
 	} else {
+		b.loseDoubtful(w)
 		b.loseRefund(w.Refund)
 		w.Used.sub(w.need) // its callers are told
 		b.loseUsed(w.Used)

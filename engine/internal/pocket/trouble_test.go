@@ -76,13 +76,19 @@ func TestThrottled(t *testing.T) {
 	s.want("rest", s.Rest(), true)
 }
 
-// TestThrottledAfterUnknown: refunds of a send whose outcome is unknown are reported as lost although the write has failed otherwise.
-func TestThrottledAfterUnknown(t *testing.T) {
-	t.Parallel()
+// newRefunding is the stand of a buyer for which one token waits to be refunded.
+func newRefunding(t *testing.T) *stand {
 	s := newStand(t, pocket.Options{}, perSecond(100, 60))
 	s.ask()
 	s.answer(time.Millisecond)
-	s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+	s.settle(-1)
+	return s
+}
+
+// TestThrottledAfterUnknown: refunds of a send whose outcome is unknown are reported as lost although the write has failed otherwise.
+func TestThrottledAfterUnknown(t *testing.T) {
+	t.Parallel()
+	s := newRefunding(t)
 	s.ask()
 	s.take(s.Unknown(s.now, s.message().w))
 	for range 4 {
@@ -117,10 +123,7 @@ func TestThrottledPause(t *testing.T) {
 func TestFailed(t *testing.T) {
 	t.Parallel()
 	for _, certain := range []bool{true, false} {
-		s := newStand(t, pocket.Options{}, perSecond(100, 60))
-		s.ask()
-		s.answer(time.Millisecond)
-		s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+		s := newRefunding(t)
 		c, d := s.ask(), s.ask()
 		step := s.take(s.Failed(s.now, s.message().w, certain))
 		s.want("verdict", c.Verdict, pocket.Failed)
@@ -138,10 +141,7 @@ func TestFailed(t *testing.T) {
 // TestUnknown: refunds are sent once.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, pocket.Options{}, perSecond(100, 60))
-	s.ask()
-	s.answer(time.Millisecond)
-	s.Settle(s.now, pocket.Tokens{-1}, num.FromInt64(1))
+	s := newRefunding(t)
 	s.ask()
 	w := s.message().w
 	s.want("once", w.Once(), true)

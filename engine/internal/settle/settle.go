@@ -168,7 +168,7 @@ func (s *Settler) sendPart(ctx context.Context, c *charge.Charge, p *Part, w cha
 	err = s.SendSettlement(ctx, c, w)
 	switch {
 	case err == nil:
-	case (w.Refunds || w.Lowers) && errors.Is(err, backend.ErrOutcomeUnknown):
+	case w.Once() && errors.Is(err, backend.ErrOutcomeUnknown):
 		s.Lose(p, err)
 		if !w.Charges {
 			return true, nil
