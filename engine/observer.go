@@ -21,7 +21,7 @@ const (
 	EventDecision      EventKind = iota + 1 // Allowed, Leased, Cached, Degraded, Tokens: the request's; Attempts: writes it took, 0 for one from memory; Waited: by Wait, how long its caller has waited; of a denial also Limit, Level and Denier
 	EventStoreCall                          // Call, Latency, Requests and Units where the store tells them, Err
 	EventDegraded                           // an acquire was admitted without the store; Err. Under PolicyLocal there is an EventDecision, too
-	EventRefundLost                         // tokens that were to be refunded may stay charged: the outcome is unknown, or it was too late; Err, Tokens
+	EventRefundLost                         // tokens that were to be refunded may stay charged, or counted as used: the outcome is unknown, or it was too late; Err, Tokens
 	EventClockAhead                         // a bucket was written by a clock that is Ahead of ours by more than 10 s; without Entity, an audit event by more than a minute
 	EventLargeRecord                        // a bucket costs more than one write unit; Bytes
 	EventContention                         // a bucket was judged by the limits in its record, since others write it too fast to convert it

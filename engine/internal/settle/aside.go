@@ -52,10 +52,7 @@ func (s *Settler) settleAside(ctx context.Context, p *Part, mayWait bool) (waits
 	case mayWait && p.unsure() == nil && store.MayPass(err):
 		return true
 	}
-	used := p.usageBeyond(nil) // not what was reported by the settlement
+	s.reportLost(charge.UsageLost, p.state.ID, p.usageBeyond(nil), err) // not what was reported by the settlement
 	s.Lose(p, err)
-	if len(used) > 0 {
-		s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: used, Err: err})
-	}
 	return false
 }

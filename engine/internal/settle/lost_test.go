@@ -233,3 +233,26 @@ func TestWaitsInABubble(t *testing.T) {
 		l.want("1 0", charge.UsageLost, "")
 	})
 }
+
+// TestUsageBesideARefundOfAnotherLife: a refund that another life of the record refuses takes no usage with it.
+func TestUsageBesideARefundOfAnotherLife(t *testing.T) {
+	l, both := newLosing(t, memory.New(nil)), limitsOf("a", "b")
+	l.make(both)
+	l.settleOwed(l.state, both, pocket.Owed{
+		Refund: pocket.Tokens{2, 0}, Charge: pocket.Tokens{0, 0}, Used: pocket.Tokens{-2, 5}, Acquired: -1, Born: backend.Int(1),
+	})
+	l.want("1 6", charge.UsageLost, "")
+}
+
+// TestLosesWhatLowers: of a write-back that is given up, what would have lowered counters is lost refunds.
+func TestLosesWhatLowers(t *testing.T) {
+	l, both := newLosing(t, memory.New(nil)), limitsOf("a", "b")
+	l.make(both)
+	w := &WriteBack{Settler: l.Settler, Buckets: local.New(local.Whole, 1)}
+	w.Buckets.Take(losingNow, []local.Charge{{ID: local.ID{Entity: "e", Resource: "r"}, Configured: both, Limits: both, Need: []int64{3, 5}, Tats: new(limitset.Arrivals)}}, true)
+	o := w.Buckets.Next(losingNow)
+	o.Items[0].Used = -3
+	w.loseUsage(o, errAway)
+	l.want("1 1", charge.UsageLost, "b:5")
+	l.want("1 1", charge.RefundLost, "a:3")
+}

@@ -98,9 +98,7 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 		if converted && !p.usedIn(c.Assumed) { // not any more
 			return errOtherLimits
 		}
-		if void := p.usageBeyond(c.Assumed); void != nil {
-			s.Report(ctx, charge.Report{Kind: charge.UsageLost, Bucket: p.state.ID, Tokens: void, Err: errLimitGone})
-		}
+		s.reportLost(charge.UsageLost, p.state.ID, p.usageBeyond(c.Assumed), errLimitGone)
 		w := p.takeDue(c)
 		if !w.Charges && !w.Refunds {
 			p.done()
@@ -203,7 +201,7 @@ func (p *Part) refuse(r *backend.Record) {
 		}
 	}
 	if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
-		p.rare.owed = nil
+		p.keepCounted()
 	}
 	if p.rare != nil {
 		p.rare.retracts = 0
@@ -240,8 +238,13 @@ func (s *Settler) Lose(p *Part, err error) {
 		}
 	}
 	p.keepCounted()
-	if len(lost) > 0 {
-		s.Report(context.Background(), charge.Report{Kind: charge.RefundLost, Bucket: p.state.ID, Tokens: lost, Err: err})
+	s.reportLost(charge.RefundLost, p.state.ID, lost, err)
+}
+
+// reportLost reports what tokens of a bucket are lost, if there are any.
+func (s *Settler) reportLost(kind charge.Kind, id charge.ID, tokens map[string]int64, err error) {
+	if len(tokens) > 0 {
+		s.Report(context.Background(), charge.Report{Kind: kind, Bucket: id, Tokens: tokens, Err: err})
 	}
 }
 

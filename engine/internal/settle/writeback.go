@@ -103,13 +103,18 @@ func (w *WriteBack) rest(ctx context.Context) {
 
 // loseUsage gives up a write-back.
 func (w *WriteBack) loseUsage(o *local.Owed, err error) {
-	tokens := map[string]int64{}
+	used, refunds := map[string]int64{}, map[string]int64{}
 	for _, item := range o.Items {
-		tokens[item.Name] = item.Used
+		switch {
+		case item.Used > 0:
+			used[item.Name] = item.Used
+		case item.Used < 0:
+			refunds[item.Name] = -item.Used
+		}
 	}
-	w.Report(context.Background(), charge.Report{
-		Kind: charge.UsageLost, Bucket: charge.ID{Entity: o.Entity, Resource: o.Resource}, Tokens: tokens, Err: store.Failure(context.Background(), err),
-	})
+	id, err := charge.ID{Entity: o.Entity, Resource: o.Resource}, store.Failure(context.Background(), err)
+	w.reportLost(charge.UsageLost, id, used, err)
+	w.reportLost(charge.RefundLost, id, refunds, err)
 	w.Buckets.Drop(w.Now(), o)
 }
 
