@@ -69,10 +69,10 @@ func (g *gateway) answer(w http.ResponseWriter, r *http.Request, c *call, lease 
 	defer func() { _ = upstream.Body.Close() }()
 	w.Header().Set("Content-Type", upstream.Header.Get("Content-Type"))
 	switch {
-	case upstream.StatusCode >= http.StatusBadRequest: // nothing was used
+	case upstream.StatusCode >= http.StatusBadRequest: // no tokens were used, but the upstream API counts the request
 		w.WriteHeader(upstream.StatusCode)
 		_, _ = io.Copy(w, io.LimitReader(upstream.Body, maxAnswer)) // the client may have gone
-		return lease.Rollback(r.Context())
+		return lease.Adjust(engine.Tokens{"tpm": -c.prompt() - c.output()})
 	case c.Stream:
 		return stream(w, r, c, lease, upstream.Body)
 	}

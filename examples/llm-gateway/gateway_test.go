@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -188,6 +189,15 @@ func TestStreamWithoutSpaces(t *testing.T) {
 	}
 }
 
+// Calls of tools are output, too.
+func TestStreamOfToolCalls(t *testing.T) {
+	var e event
+	piece := `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"12345678"}}]}}]}`
+	if err := json.Unmarshal([]byte(piece), &e); err != nil || e.tokens() < 2 {
+		t.Errorf("%d tokens, %v", e.tokens(), err)
+	}
+}
+
 // If the connection to the upstream API breaks, the last event says that the answer is not complete.
 func TestStreamBreaks(t *testing.T) {
 	w := httptest.NewRecorder()
@@ -225,7 +235,7 @@ func TestStreamIsCut(t *testing.T) {
 	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{"rpm": 1, "tpm": promptSize + 751*2}) // the last piece is not passed on
 }
 
-// What the upstream API rejects is free. If it does not answer, it may bill the prompt.
+// What the upstream API rejects takes a request and no tokens. If it does not answer, it may bill the prompt.
 func TestUpstreamFails(t *testing.T) {
 	s := start(t, nil)
 	s.upstream.status = http.StatusTooManyRequests
@@ -234,12 +244,12 @@ func TestUpstreamFails(t *testing.T) {
 			t.Error(status, header)
 		}
 	}
-	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{})
+	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{"rpm": 2})
 	s.upstream.Close()
 	if status, _, text := s.call("alice", wholeCall); status != 502 || !strings.Contains(text, "does not answer") {
 		t.Error(status, text)
 	}
-	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{"rpm": 1, "tpm": promptSize})
+	s.limiter.AssertCharged("key-of-alice", "gpt-4", engine.Tokens{"rpm": 3, "tpm": promptSize})
 }
 
 // If the store is down, the policy decides.

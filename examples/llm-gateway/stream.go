@@ -20,7 +20,10 @@ const (
 // event is a piece of a streamed answer.
 type event struct {
 	Choices []struct {
-		Delta struct{ Content string }
+		Delta struct {
+			Content   string
+			ToolCalls json.RawMessage `json:"tool_calls"`
+		}
 	}
 	Usage *usage // in the last one
 }
@@ -28,7 +31,7 @@ type event struct {
 // tokens estimates the tokens of the piece.
 func (e *event) tokens() (n int64) {
 	for _, choice := range e.Choices {
-		n += tokensIn([]byte(choice.Delta.Content))
+		n += tokensIn([]byte(choice.Delta.Content)) + tokensIn(choice.Delta.ToolCalls)
 	}
 	return n
 }
