@@ -13,6 +13,8 @@ import (
 	"unicode"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // silent has the commands without --output, with what they print instead of a document.
@@ -156,6 +158,7 @@ func TestMannersOfHelp(t *testing.T) {
 
 // TestMannersOfMistakes mistypes every command and every flag, and checks that the right one is suggested.
 func TestMannersOfMistakes(t *testing.T) {
+	alltests.Only(t)
 	t.Parallel()
 	for path, command := range commands(t) {
 		words := strings.Fields(path)

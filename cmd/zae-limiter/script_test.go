@@ -11,10 +11,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/zeroae/zae-limiter-go/backend/dynamo/dynamotest"
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // TestScripts runs the scripts in testdata/script with the built program, each on a file of its own.
 func TestScripts(t *testing.T) {
+	alltests.Only(t)
 	runScripts(t, "embedded", func(e *testscript.Env) error {
 		e.Setenv("ZAE_LIMITER_STORE", "bolt://"+withLeadingSlash(filepath.ToSlash(e.Getenv("WORK")))+"/life.db")
 		return nil
