@@ -160,6 +160,19 @@ func TestAdoptChanged(t *testing.T) {
 	}
 }
 
+// A bucket that was kept without its table keeps its own settings: nothing else says what they were.
+func TestAdoptBucketSettings(t *testing.T) {
+	w, key := newWorld(t, nil), "arn:aws:kms:us-east-1:123456789012:key/1-2"
+	w.mustEnsure(with(func(o *Options) { o.GlacierDays, o.KMSKey = 30, &key }))
+	w.mustDelete(DeleteOptions{KeepData: true})
+	if err := w.session(Options{}).deleteTable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.mustEnsure(with()); r.Action != Adopted || r.After[paramGlacier] != "30" || r.After[paramKey] != key {
+		t.Errorf("%+v", r.After)
+	}
+}
+
 // A bucket that was kept is adopted even if nothing needs it now, so that it does not conflict with a later update.
 func TestAdoptBucketWithoutAggregator(t *testing.T) {
 	w, off, on := newWorld(t, nil), false, true
@@ -182,6 +195,18 @@ func TestAdoptBucketWithoutAggregator(t *testing.T) {
 	w.mustDelete(DeleteOptions{})
 	if w.Exists(bucketKind, bucket) {
 		t.Error("the bucket is left, and the deletion said nothing")
+	}
+}
+
+// A deployment never changes the version in a schema record, even if another program has written it meanwhile.
+func TestSchemaVersionIsKept(t *testing.T) {
+	for _, version := range []string{"0", "2"} {
+		w := newWorld(t, nil)
+		w.On("UpdateItem", func(int) { w.record(app, version, "") })
+		w.mustEnsure(with())
+		if got := w.schema(app); got != (schemaRecord{version, app}) {
+			t.Errorf("%+v", got)
+		}
 	}
 }
 
