@@ -15,6 +15,7 @@ const (
 	pollEvery   = 2 * time.Second
 	maxInterval = 32 * time.Second // between polls that are throttled or fail
 	maxFailures = 8                // polls in a row that fail for a reason other than throttling
+	maxDoubts   = 10               // polls of a status that no event confirms
 )
 
 // noRetries turns off the SDK's retries for polls: the poller retries them with the session's clock.
@@ -51,19 +52,25 @@ type operation struct {
 	stack string // id
 	token string // client request token of its events
 	last  string // id of the newest event that was read
+	own   string // status of the stack according to the newest event of its own; empty if there was none
 }
 
-// await waits until the operation has ended, and reports its events. It returns nil if the stack is gone.
+// await waits until the operation has ended, and reports its events. It returns nil if the stack is gone. DescribeStacks is
+// eventually consistent: it may still return the status from before the operation (aws/aws-cdk-cli issue 1802). So a status
+// counts only if it is that of the stack's last event; after maxDoubts polls it counts anyway, since emulators lack events.
 func (op *operation) await(ctx context.Context) (*state, error) {
 	p := &poller{s: op.s}
-	for {
+	for doubts := 0; ; {
 		// Events are read after the status, so that none is missing at the end.
 		st, err := op.s.describe(ctx, op.stack, noRetries)
 		if err == nil {
 			err = op.reportEvents(ctx)
 		}
 		if err == nil && (st == nil || !st.busy()) {
-			return st, nil
+			if st == nil || op.own == string(st.status) && st.status != types.StackStatusReviewInProgress || doubts == maxDoubts {
+				return st, nil
+			}
+			doubts++
 		}
 		if err := p.wait(ctx, err); err != nil {
 			return st, op.s.errWaiting(ctx, err)
@@ -88,7 +95,7 @@ func (op *operation) reportEvents(ctx context.Context) error {
 // newEvents returns the operation's events since the last call, newest first.
 func (op *operation) newEvents(ctx context.Context) ([]types.StackEvent, error) {
 	var found []types.StackEvent
-	newest, page := "", (*string)(nil)
+	newest, own, page := "", "", (*string)(nil)
 	for {
 		out, err := op.s.stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &op.stack, NextToken: page}, noRetries)
 		if isAbsent(err) {
@@ -105,6 +112,10 @@ func (op *operation) newEvents(ctx context.Context) ([]types.StackEvent, error) 
 			if id == op.last {
 				op.last = newest
 				return found, nil
+			}
+			if own == "" && aws.ToString(e.PhysicalResourceId) == aws.ToString(e.StackId) {
+				own = string(e.ResourceStatus)
+				op.own = own
 			}
 			if aws.ToString(e.ClientRequestToken) == op.token {
 				found = append(found, e)
