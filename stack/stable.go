@@ -51,10 +51,10 @@ func (s *session) cleanUpFailed(ctx context.Context, st *state) error {
 			return err
 		}
 	}
-	if err := s.requestDeletion(ctx, st, stackDeletion{always: true}); err != nil {
+	if err := s.deleteData(ctx, created); err != nil {
 		return err
 	}
-	return s.deleteData(ctx, created)
+	return s.requestDeletion(ctx, st, stackDeletion{always: true}) // last: an interrupted cleanup begins again with its resources
 }
 
 // createdData returns the table and the bucket that the failed creation of a stack has created. It does not return a table with
@@ -73,8 +73,8 @@ func (s *session) createdData(ctx context.Context, st *state) (*deletionTargets,
 		switch id, name := aws.ToString(r.LogicalResourceId), aws.ToString(r.PhysicalResourceId); {
 		case !ownsResource(r):
 		case id == resourceTable && name == s.name:
-			if found.table, err = s.table(ctx); err != nil || found.table == nil {
-				return found, err
+			if found.table, err = s.waitTableReady(ctx); err != nil {
+				return nil, err
 			}
 			if used, err := s.readRecord(ctx); err != nil {
 				return nil, err

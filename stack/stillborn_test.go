@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -32,6 +33,24 @@ func TestStillborn(t *testing.T) {
 		t.Errorf("%+v\n%s", r, w.story())
 	}
 	w.mustDelete(DeleteOptions{})
+}
+
+// An interrupted cleanup can be continued: the stack, which shows what the failed deployment has created, goes last.
+func TestStillbornInterrupted(t *testing.T) {
+	w := stillborn(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s := w.session(with())
+	s.o.Progress = func(e Event) {
+		if e.Status == "DELETE_COMPLETE" && e.Resource == app {
+			cancel()
+		}
+	}
+	if _, err := s.ensure(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if r := w.mustEnsure(with()); r.Action != Created {
+		t.Errorf("%+v", r)
+	}
 }
 
 // Delete deletes everything as well, or returns what prevents it.
