@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -165,9 +164,7 @@ func TestAdoptBucketSettings(t *testing.T) {
 	w, key := newWorld(t, nil), "arn:aws:kms:us-east-1:123456789012:key/1-2"
 	w.mustEnsure(with(func(o *Options) { o.GlacierDays, o.KMSKey = 30, &key }))
 	w.mustDelete(DeleteOptions{KeepData: true})
-	if err := w.session(Options{}).deleteTable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.dropTable()
 	if r := w.mustEnsure(with()); r.Action != Adopted || r.After[paramGlacier] != "30" || r.After[paramKey] != key {
 		t.Errorf("%+v", r.After)
 	}
@@ -218,9 +215,7 @@ func TestAdoptWaits(t *testing.T) {
 		w.On("DescribeTable", func(n int) {
 			switch {
 			case n == 3 && status == types.TableStatusDeleting:
-				if _, err := dynamodb.NewFromConfig(w.Config()).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: aws.String(app)}); err != nil {
-					t.Error(err)
-				}
+				w.dropTable()
 			case n == 3:
 				w.KeepTable(app, nil)
 			}

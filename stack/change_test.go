@@ -56,9 +56,7 @@ func TestAdvice(t *testing.T) {
 func TestTableGone(t *testing.T) {
 	w := newWorld(t, nil)
 	w.mustEnsure(with())
-	if err := w.session(Options{}).deleteTable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.dropTable()
 	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "the table of the stack") {
 		t.Error(err)
 	}

@@ -49,7 +49,7 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 // deleteData deletes the table and the bucket.
 func (s *session) deleteData(ctx context.Context, found *deletionTargets) error {
 	if found.table != nil {
-		if err := s.deleteTable(ctx); err != nil {
+		if err := s.deleteTable(ctx, found.table); err != nil {
 			return err
 		}
 	}
@@ -92,7 +92,7 @@ func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTa
 // deletion would silently do nothing. It writes the name of the stack into the table, so that the table is recognized after
 // the stack is gone: by the call that completes this one, and by the deployment that adopts the table.
 func (s *session) tableToDelete(ctx context.Context, st *state, keep bool) (*dynamo.TableDescription, error) {
-	table, err := s.table(ctx)
+	table, err := s.waitTableReady(ctx) // the records of a table in deletion cannot be read
 	if err != nil || table == nil {
 		return nil, err
 	}

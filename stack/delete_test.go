@@ -78,14 +78,9 @@ func TestAdoptOne(t *testing.T) {
 		w := newWorld(t, nil)
 		bucket := w.mustEnsure(with()).Info.Bucket
 		w.mustDelete(DeleteOptions{KeepData: true})
-		s := w.session(Options{})
-		var err error
-		if kept == tableKind {
-			err = s.deleteBucket(t.Context(), bucket)
-		} else {
-			err = s.deleteTable(t.Context())
-		}
-		if err != nil {
+		if kept == bucketKind {
+			w.dropTable()
+		} else if err := w.session(Options{}).deleteBucket(t.Context(), bucket); err != nil {
 			t.Fatal(err)
 		}
 		r := w.mustEnsure(with())
@@ -179,6 +174,42 @@ func TestDeleteJoins(t *testing.T) {
 		}
 	})
 	w.mustDelete(DeleteOptions{})
+}
+
+// A deletion that meets a table in deletion waits for it, and then deletes the bucket.
+func TestDeleteMeetsDeletion(t *testing.T) {
+	w := newWorld(t, nil)
+	bucket := w.mustEnsure(with()).Info.Bucket
+	w.mustDelete(DeleteOptions{KeepData: true})
+	w.KeepTable(app, map[string]any{"TableStatus": "DELETING"}) // whose records cannot be read any more
+	first := w.Counts()["DescribeTable"]
+	w.On("DescribeTable", func(n int) {
+		if n == first+3 {
+			w.dropTable()
+		}
+	})
+	w.mustDelete(DeleteOptions{})
+	if w.Exists(bucketKind, bucket) || !w.has(app, "waiting for the table app, which is in DELETING") {
+		t.Error(w.story())
+	}
+}
+
+// A deletion does not delete the table of the next deployment, which may be there before the deletion notices.
+func TestDeleteMeetsNextTable(t *testing.T) {
+	w := newWorld(t, nil)
+	w.KeepTable(app, map[string]any{"TableId": "1"})
+	w.record(app, "1", app)
+	deleted := false
+	w.On("DeleteTable", func(int) { deleted = true })
+	w.On("DescribeTable", func(int) {
+		if deleted {
+			w.KeepTable(app, map[string]any{"TableId": "2"})
+		}
+	})
+	w.mustDelete(DeleteOptions{})
+	if !w.Exists(tableKind, app) {
+		t.Error("the table of the next deployment is gone")
+	}
 }
 
 // Get and List describe stacks.

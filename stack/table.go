@@ -24,15 +24,18 @@ func (s *session) table(ctx context.Context) (*types.TableDescription, error) {
 	return out.Table, nil
 }
 
-// deleteTable deletes the table and waits until it is gone.
-func (s *session) deleteTable(ctx context.Context) error {
+// deleteTable deletes a table and waits until it is gone. A table with another id is that of a later deployment.
+func (s *session) deleteTable(ctx context.Context, table *types.TableDescription) error {
 	s.report("deleting the table " + s.name)
 	for p := (&poller{s: s}); ; {
-		_, err := s.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.name})
-		if isNoTable(err) {
+		now, err := s.table(ctx)
+		if err == nil && (now == nil || aws.ToString(now.TableId) != aws.ToString(table.TableId)) {
 			return nil
 		}
-		if hasCode(err, "ResourceInUseException") { // it is being deleted or updated
+		if err == nil && now.TableStatus != types.TableStatusDeleting {
+			_, err = s.tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.name})
+		}
+		if isNoTable(err) || hasCode(err, "ResourceInUseException") { // it is being deleted or updated
 			err = nil
 		}
 		if err := p.wait(ctx, err); err != nil {

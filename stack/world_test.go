@@ -103,6 +103,15 @@ func (w *world) mustDelete(o DeleteOptions) {
 	}
 }
 
+// dropTable deletes the table, as somebody else would.
+func (w *world) dropTable() {
+	w.t.Helper()
+	table := app
+	if _, err := dynamodb.NewFromConfig(w.Config()).DeleteTable(w.t.Context(), &dynamodb.DeleteTableInput{TableName: &table}); err != nil {
+		w.t.Error(err)
+	}
+}
+
 // story returns the events that a caller has received, one a line.
 func (w *world) story() string {
 	var lines []string
