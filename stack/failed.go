@@ -103,7 +103,7 @@ func (s *session) failure(st *state) *FailedError {
 func (s *session) failed(st *state) error {
 	e := s.failure(st)
 	for _, event := range s.events {
-		if !strings.HasSuffix(event.Status, "_FAILED") || strings.HasSuffix(event.Reason, " cancelled") {
+		if !strings.HasSuffix(event.Status, "_FAILED") || event.cancelled() {
 			continue
 		}
 		if event.ID == st.id { // the reason of a resource is more specific
@@ -116,3 +116,6 @@ func (s *session) failed(st *state) error {
 	e.Reason = cmp.Or(e.Reason, "CloudFormation gives no reason")
 	return e.withAdvice()
 }
+
+// cancelled reports whether a resource failed only because another one did.
+func (e *Event) cancelled() bool { return strings.HasSuffix(e.Reason, " cancelled") }

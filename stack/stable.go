@@ -11,6 +11,7 @@ import (
 // waitStable brings the stack into a state in which it can be updated: it waits for other operations, and cleans up after
 // failed ones. It returns nil if there is no stack, or only the empty one that the change set of a new stack has created.
 func (s *session) waitStable(ctx context.Context) (*state, error) {
+	continued := false
 	for attempt := 0; ; attempt++ {
 		st, err := s.ownStack(ctx)
 		switch {
@@ -25,7 +26,8 @@ func (s *session) waitStable(ctx context.Context) (*state, error) {
 		case st.neverCreated():
 			err = s.cleanUpFailed(ctx, st)
 		case st.status == types.StackStatusUpdateRollbackFailed:
-			err = s.continueRollback(ctx, st, attempt > 0)
+			err = s.continueRollback(ctx, st, continued)
+			continued = true
 		case st.status == types.StackStatusDeleteFailed:
 			return nil, s.deleteFailedError(ctx, st)
 		default:
@@ -104,21 +106,16 @@ func ownsResource(r types.StackResourceSummary) bool {
 	return aws.ToString(r.PhysicalResourceId) != ""
 }
 
-// continueRollback continues a failed rollback. With skip, it skips the resources that made it fail, except the table and the
-// bucket.
+// continueRollback continues a failed rollback. With skip, it skips the resources that made the last continuation fail, except
+// the table and the bucket. CloudFormation does not accept others, such as those that made the update fail.
 func (s *session) continueRollback(ctx context.Context, st *state, skip bool) error {
 	in := &cloudformation.ContinueUpdateRollbackInput{StackName: &st.id, ClientRequestToken: aws.String(token())}
 	text := "continuing a rollback that failed"
 	if skip {
-		all, err := s.resources(ctx, st.id)
-		if err != nil {
-			return err
-		}
-		for _, r := range all {
-			id := aws.ToString(r.LogicalResourceId)
-			if r.ResourceStatus == types.ResourceStatusUpdateFailed && id != resourceTable && id != resourceBucket {
-				in.ResourcesToSkip = append(in.ResourcesToSkip, id)
-				text += ", skipping " + id
+		for _, e := range s.events {
+			if e.Status == string(types.ResourceStatusUpdateFailed) && !e.cancelled() && e.Resource != resourceTable && e.Resource != resourceBucket {
+				in.ResourcesToSkip = append(in.ResourcesToSkip, e.Resource)
+				text += ", skipping " + e.Resource
 			}
 		}
 		if in.ResourcesToSkip == nil {

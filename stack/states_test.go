@@ -77,6 +77,32 @@ func TestRollbackFails(t *testing.T) {
 	}
 }
 
+// Only what made the rollback fail can be skipped (API reference of ContinueUpdateRollback), not what made the update fail; and
+// nothing is skipped before the rollback was continued once without, even after waiting for somebody else.
+func TestRollbackSkips(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	w.Fail("update", "AggregatorErrorsAlarm", "no")
+	w.Fail("roll back", "Aggregator", "stuck")
+	_, err := w.ensure(with(func(o *Options) { o.LambdaTimeout, o.AlarmTopic = 30, new("arn:aws:sns:us-east-1:123456789012:bell") }))
+	mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED: AggregatorErrorsAlarm")
+	w.On("ContinueUpdateRollback", func(n int) {
+		if n <= 2 {
+			w.Fail("roll back", "Aggregator", "stuck again")
+		}
+	})
+	w.SetStatus(app, "UPDATE_ROLLBACK_IN_PROGRESS")
+	w.On("DescribeStackEvents", func(int) {
+		if w.Stack(app).Status == "UPDATE_ROLLBACK_IN_PROGRESS" && w.Counts()["ContinueUpdateRollback"] == 0 {
+			w.SetStatus(app, "UPDATE_ROLLBACK_FAILED")
+		}
+	})
+	w.mustEnsure(with())
+	if n := w.Counts()["ContinueUpdateRollback"]; n != 2 || !w.has(app, "skipping Aggregator") || w.has(app, "skipping AggregatorErrorsAlarm") {
+		t.Errorf("%d times\n%s", n, w.story())
+	}
+}
+
 // A rejected change set leaves no stack behind, even if it is rejected before any resource changes.
 func TestRejected(t *testing.T) {
 	w := newWorld(t, nil)
