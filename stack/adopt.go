@@ -98,7 +98,7 @@ func (s *session) waitTableReady(ctx context.Context) (*types.TableDescription, 
 			s.report("waiting for the table " + s.name + ", which is in " + string(table.TableStatus))
 		}
 		if err := p.wait(ctx, nil); err != nil {
-			return nil, s.errWaiting(ctx, err)
+			return nil, s.errWaiting(ctx, stoppedTable, err)
 		}
 	}
 }

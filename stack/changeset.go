@@ -80,7 +80,7 @@ func (s *session) awaitChangeSet(ctx context.Context, c *changeSet) (reason stri
 			return cmp.Or(aws.ToString(out.StatusReason), "CloudFormation gives no reason"), nil
 		}
 		if err := p.wait(ctx, err); err != nil {
-			return "", s.errWaiting(ctx, err)
+			return "", s.errWaiting(ctx, stoppedChangeSet, err)
 		}
 	}
 }

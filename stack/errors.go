@@ -105,9 +105,17 @@ func (s *session) errDenied(what, permission string, err error) error {
 	return &callError{fmt.Sprintf("stack: %s: cannot %s: %s: allow the deploying credentials %s", s.name, what, serviceMessage(err), permission), err}
 }
 
-func (s *session) errWaiting(ctx context.Context, err error) error {
+// Ends of waits by the caller, for errWaiting.
+const (
+	stoppedOperation = "waiting; CloudFormation continues, and the next call waits for it"
+	stoppedChangeSet = "before the change set was executed; the next call creates it again"
+	stoppedTable     = "waiting for the table; the next call waits for it"
+)
+
+// errWaiting returns the error for a wait that has failed, or that the caller has stopped.
+func (s *session) errWaiting(ctx context.Context, stopped string, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("stack: %s: stopped waiting; CloudFormation continues, and the next call waits for it: %w", s.name, ctx.Err())
+		return fmt.Errorf("stack: %s: stopped %s: %w", s.name, stopped, ctx.Err())
 	}
 	return s.errCall("read the progress", err)
 }

@@ -210,6 +210,13 @@ func TestWaitFails(t *testing.T) {
 	if r := w.mustEnsure(with()); !r.Info.Aggregator {
 		t.Errorf("%+v", r)
 	}
+	// Without a change set that is executed, CloudFormation continues nothing.
+	ctx, cancel = context.WithCancel(t.Context())
+	w.On("DescribeChangeSet", func(int) { cancel() })
+	_, err = w.session(with(func(o *Options) { o.LambdaTimeout = 30 })).ensure(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "before the change set was executed") {
+		t.Error(err)
+	}
 }
 
 // A stack that somebody deletes during the wait is an error.

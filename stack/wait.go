@@ -73,7 +73,7 @@ func (op *operation) await(ctx context.Context) (*state, error) {
 			doubts++
 		}
 		if err := p.wait(ctx, err); err != nil {
-			return st, op.s.errWaiting(ctx, err)
+			return st, op.s.errWaiting(ctx, stoppedOperation, err)
 		}
 	}
 }

@@ -110,6 +110,7 @@ var scenes = []struct {
 	{name: "interrupted", lines: []string{small, "status --name my-app"}, cancel: func(c *cloud) func() { return interrupting(c, "DescribeStackEvents", 3) }},
 	{name: "interrupted-early", lines: []string{small}, cancel: func(c *cloud) func() { return interrupting(c, "CreateChangeSet", 1) }},
 	{name: "delete-interrupted", before: small, lines: []string{deleted}, cancel: func(c *cloud) func() { return interrupting(c, "DescribeStackEvents", 2) }},
+	{name: "delete-interrupted-late", before: small, lines: []string{deleted, deleted}, cancel: func(c *cloud) func() { return interrupting(c, "DeleteTable", 1) }},
 	{name: "mistakes", lines: []string{
 		"deploy --name my_app", "deploy --name my-app --usage-retention-days 0", "deploy --name my-app --usage-retention-days 4000",
 		"deploy --name my-app --log-retention-days 31", "deploy --name my-app --alarm-sns-topic topic", "deploy --name my-app --snapshot-windows hourly,weekly",

@@ -152,14 +152,18 @@ func (p *stackWatch) end() time.Duration {
 	return p.app.Now().Sub(p.begun)
 }
 
-// interruptedError returns err, or, if the user stopped waiting, an error that says how CloudFormation continues.
+// interruptedError returns err, or, if the user stopped waiting, an error that says what was interrupted and how to complete it.
 func (p *stackWatch) interruptedError(ctx context.Context, at target, err error) error {
 	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}
-	state := "CloudFormation continues"
-	if p.status != "" {
-		state = fmt.Sprintf("%s is in %s, and CloudFormation continues", at.name, p.status)
+	text := "interrupted while " + p.activity + "; CloudFormation completes what it has started; to complete the rest, run the same command again"
+	switch {
+	case strings.HasSuffix(p.status, "_IN_PROGRESS"):
+		text = fmt.Sprintf("interrupted: %s is in %s, and CloudFormation continues; to see the progress: zae-limiter status %s; to wait for it, run the same command again",
+			at.name, p.status, at.flags())
+	case p.activity == "":
+		text = fmt.Sprintf("interrupted: %s is in %s; to continue, run the same command again", at.name, p.status)
 	}
-	return &stackError{fmt.Sprintf("interrupted: %s; to see the progress: zae-limiter status %s; to wait for it, run the same command again", state, at.flags()), exitInterrupted, err}
+	return &stackError{text, exitInterrupted, err}
 }
