@@ -132,8 +132,11 @@ func (s *session) upload(ctx context.Context, w *desired) error {
 		})
 		return err
 	})
-	if hasCode(err, "PreconditionFailed") { // it already exists
+	switch {
+	case hasCode(err, "PreconditionFailed"): // it already exists
 		return nil
+	case isS3NotFound(err):
+		return s.errDataGone("bucket " + bucket)
 	}
 	return s.errDenied("upload the code to "+bucket, "s3:PutObject on "+codeFolder+"*", err)
 }

@@ -52,13 +52,27 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// A deployment whose table is gone is an error.
-func TestTableGone(t *testing.T) {
-	w := newWorld(t, nil)
-	w.mustEnsure(with())
-	w.dropTable()
-	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "the table of the stack") {
-		t.Error(err)
+// A deployment whose table or bucket is gone is an error, and its advice keeps the other one.
+func TestDataGone(t *testing.T) {
+	for _, gone := range []string{tableKind, bucketKind} {
+		w := newWorld(t, nil)
+		bucket := w.mustEnsure(with()).Info.Bucket
+		w.put(bucket, "audit/1", "audit/2")
+		left := tableKind
+		if gone == tableKind {
+			left = bucketKind
+			w.dropTable()
+		} else if err := w.session(Options{}).deleteBucket(t.Context(), bucket); err != nil {
+			t.Fatal(err)
+		}
+		o := with(func(o *Options) { o.Code = codeFor("x86_64") })
+		if _, err := w.ensure(o); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "zae-limiter delete --name app --keep-data") {
+			t.Errorf("%s: %v", gone, err)
+		}
+		w.mustDelete(DeleteOptions{KeepData: true})
+		if r := w.mustEnsure(o); r.Action != Adopted || !r.Info.Aggregator || !r.Info.Available || left == bucketKind && len(w.Objects(bucket)) < 2 {
+			t.Errorf("%s: %+v", gone, r)
+		}
 	}
 }
 

@@ -50,6 +50,8 @@ func (s *session) createChangeSet(ctx context.Context, p *proposal) (*changeSet,
 		return nil, nil
 	case isBusy(err):
 		return nil, errBusy
+	case isAbsent(err) && p.kind == types.ChangeSetTypeUpdate:
+		return nil, s.errGone()
 	case err != nil:
 		return nil, s.errCall("create a change set", err)
 	}

@@ -84,6 +84,9 @@ func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTa
 		named = st.params[paramBucket] // empty if the stack has none; an earlier stack may have had one
 	}
 	found.bucket, err = s.existingBucket(ctx, named)
+	if err == nil && st == nil && s.appeared(ctx) {
+		return s.findTargets(ctx, d) // somebody has deployed meanwhile: without its data, the stack would be of no use
+	}
 	return found, err
 }
 

@@ -212,6 +212,20 @@ func TestDeleteMeetsNextTable(t *testing.T) {
 	}
 }
 
+// A deletion that finds no stack deletes also the one that somebody deploys before it deletes the data.
+func TestDeleteMeetsDeployment(t *testing.T) {
+	w := newWorld(t, nil)
+	w.On("DescribeTable", func(n int) {
+		if n == 1 {
+			w.mustEnsure(with())
+		}
+	})
+	w.mustDelete(DeleteOptions{})
+	if w.Stack(app).Status != "DELETE_COMPLETE" || w.Exists(tableKind, app) {
+		t.Errorf("the table exists: %v, and the stack is in %s", w.Exists(tableKind, app), w.Stack(app).Status)
+	}
+}
+
 // Get and List describe stacks.
 func TestInfo(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 1})

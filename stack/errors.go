@@ -20,7 +20,7 @@ var (
 	ErrProtected = errors.New("stack: protected from deletion")
 	// ErrNoCode means that there is no code for the Lambda function.
 	ErrNoCode = errors.New("stack: no code for the aggregator")
-	// ErrGone means that somebody has deleted the stack or its table during the operation.
+	// ErrGone means that somebody has deleted the stack, its table or its bucket.
 	ErrGone = errors.New("stack: deleted by somebody else")
 
 	errNoEntry          = errors.New("the zip has no entry " + binaryName)
@@ -133,6 +133,12 @@ func (s *session) errOlder(deployed string) error {
 
 func (s *session) errGone() error {
 	return fmt.Errorf("%w: stack %s: deploy again", ErrGone, s.name)
+}
+
+// errDataGone returns the error for a stack whose table or bucket somebody has deleted.
+func (s *session) errDataGone(what string) error {
+	return fmt.Errorf("%w: the %s of the stack %s: run zae-limiter delete --name %s --keep-data, which keeps the rest of the data, then deploy again",
+		ErrGone, what, s.name, s.name)
 }
 
 // describeOwner says what a table's schema record shows about its owner.

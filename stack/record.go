@@ -92,7 +92,7 @@ func (s *session) writeRecord(ctx context.Context, stack string) error {
 	}
 	_, err := s.tables.UpdateItem(ctx, in)
 	if isNoTable(err) {
-		return fmt.Errorf("%w: the table of the stack %s: delete the stack, then deploy again", ErrGone, s.name)
+		return s.errDataGone("table")
 	}
 	return s.errCall("write the table's schema record", err)
 }

@@ -231,6 +231,12 @@ func TestVanishes(t *testing.T) {
 	if _, err := s.ensure(t.Context()); !errors.Is(err, ErrGone) {
 		t.Errorf("%v", err)
 	}
+	w = newWorld(t, nil)
+	w.mustEnsure(with())
+	w.On("CreateChangeSet", func(int) { w.SetStatus(app, "DELETE_COMPLETE") })
+	if _, err := w.ensure(with()); !errors.Is(err, ErrGone) {
+		t.Error(err)
+	}
 }
 
 // An empty stack that a change set has left counts as none.
