@@ -27,6 +27,8 @@ type deletionTargets struct {
 	bucket string
 }
 
+func (d *deletionTargets) hasData() bool { return d.table != nil || d.bucket != "" }
+
 func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 	found, err := s.findTargets(ctx, d)
 	if err != nil {
@@ -41,6 +43,9 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 		s.report("deleting the stack " + s.name)
 		if err := s.deleteStack(ctx, found, d); err != nil || s.o.NoWait {
 			return err
+		}
+		if found.hasData() && s.appeared(ctx) {
+			return s.errDeployedAgain()
 		}
 	}
 	return s.deleteData(ctx, found)
@@ -84,7 +89,7 @@ func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTa
 		named = st.params[paramBucket] // empty if the stack has none; an earlier stack may have had one
 	}
 	found.bucket, err = s.existingBucket(ctx, named)
-	if err == nil && st == nil && s.appeared(ctx) {
+	if err == nil && st == nil && found.hasData() && s.appeared(ctx) {
 		return s.findTargets(ctx, d) // somebody has deployed meanwhile: without its data, the stack would be of no use
 	}
 	return found, err

@@ -226,6 +226,23 @@ func TestDeleteMeetsDeployment(t *testing.T) {
 	}
 }
 
+// A deletion keeps the data that somebody has deployed again as soon as the stack was gone.
+func TestDeleteMeetsRedeployment(t *testing.T) {
+	w := newWorld(t, nil)
+	w.mustEnsure(with())
+	s, again := w.session(Options{}), false
+	s.o.Progress = func(e Event) {
+		if e.Resource == app && e.Status == "DELETE_COMPLETE" && !again {
+			again = true
+			w.mustEnsure(with())
+		}
+	}
+	err := s.delete(t.Context(), DeleteOptions{})
+	if !again || !errors.Is(err, ErrForeign) || !w.Exists(tableKind, app) || w.mustEnsure(with()).Action != Unchanged {
+		t.Errorf("%v", err)
+	}
+}
+
 // Get and List describe stacks.
 func TestInfo(t *testing.T) {
 	w := newWorld(t, &stacktest.Options{PageSize: 1})

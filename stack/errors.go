@@ -141,6 +141,11 @@ func (s *session) errDataGone(what string) error {
 		ErrGone, what, s.name, s.name)
 }
 
+// errDeployedAgain returns the error for data that somebody has deployed again since the deletion of their stack.
+func (s *session) errDeployedAgain() error {
+	return fmt.Errorf("%w: somebody has deployed %s again, with its data, which were not deleted: to delete them, too, delete again", ErrForeign, s.name)
+}
+
 // describeOwner says what a table's schema record shows about its owner.
 func (s *session) describeOwner(found schemaRecord) string {
 	switch {
