@@ -1,6 +1,7 @@
 package limitertest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -175,5 +176,27 @@ func TestFailureTexts(t *testing.T) {
 		if len(r.texts) != 1 || !strings.HasPrefix(r.texts[0], "limitertest.New: ") {
 			t.Errorf("New with %+v: %q", *o, r.texts)
 		}
+	}
+}
+
+// A caller whose deadline is shorter than Options.Timeout leaves behind a read that others may share. The limiter waits for its
+// end when it is closed, else the bubble would end before its goroutines.
+func TestFaultsEndWithTheLimiter(t *testing.T) {
+	for name, fault := range map[string]func(*limitertest.Limiter){
+		"Hang": (*limitertest.Limiter).Hang,
+		"Slow": func(l *limitertest.Limiter) { l.Slow(900 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := limitertest.New(t, nil)
+				fault(l)
+				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				defer cancel()
+				start := time.Now()
+				if _, err := l.Acquire(ctx, request); !errors.Is(err, engine.ErrUnavailable) || time.Since(start) != 400*time.Millisecond {
+					t.Errorf("after %v: %v", time.Since(start), err)
+				}
+			})
+		})
 	}
 }

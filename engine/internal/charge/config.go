@@ -75,6 +75,9 @@ func (k *Charger) load(ctx context.Context, b *State, now int64, seq uint64) (*C
 	// must one of a bucket state that the cache has dropped: that counts no changes.
 	flight := fmt.Sprintf("%p|%d|%d", b, b.epoch.Load(), seq)
 	done := k.flights.DoChan(flight, func() (any, error) {
+		ended := make(chan struct{})
+		defer close(ended)
+		k.Start(func(context.Context) { <-ended }) // Close waits for the flight, which may outlast its callers
 		return k.fetch(context.WithoutCancel(ctx), b, now)
 	})
 	select {
