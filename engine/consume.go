@@ -91,7 +91,7 @@ func (lease *Lease) Release(ctx context.Context, tokens Tokens) error {
 		}
 		back[name] = -n
 	}
-	if err := lease.checkAdjust(back); err != nil {
+	if err := lease.checkAdjust("Release", -1, back); err != nil {
 		return err
 	}
 	lease.held.Adjust(back)

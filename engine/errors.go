@@ -41,7 +41,7 @@ var (
 	// ErrOutOfRange reports a possible debt of more than 10^16 tokens, a [Meter] beyond 10^15 tokens, or a clock outside 2020 to 2200.
 	ErrOutOfRange = charge.ErrOutOfRange
 	// ErrLeaseClosed reports the use of a lease after Commit or Rollback.
-	ErrLeaseClosed = errors.New("engine: lease is closed")
+	ErrLeaseClosed = errors.New("engine: lease is closed: it was committed or rolled back; acquire another one")
 )
 
 // Trouble with entities and namespaces.

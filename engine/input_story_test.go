@@ -173,6 +173,9 @@ func inputNoLimits(r *story) {
 	l := r.limiter()
 	_, err := l.Acquire(r.Context(), request(tokens("a", 1)))
 	r.wantError("no limits anywhere", err, engine.ErrNoLimits)
+	if names := user + " on " + api; !strings.Contains(err.Error(), names) {
+		r.Errorf("%v does not name %s", err, names)
+	}
 	d, err := l.Allow(r.Context(), request(tokens("a", 0)))
 	r.wantError("no limits anywhere, zero tokens", err, engine.ErrNoLimits)
 	if d.Allowed {

@@ -56,14 +56,14 @@ func (lease *Lease) Adjust(delta Tokens) error {
 	if !lease.enter() {
 		return ErrLeaseClosed
 	}
-	if err := lease.checkAdjust(delta); err != nil {
+	if err := lease.checkAdjust("Adjust", 1, delta); err != nil {
 		return err
 	}
 	lease.held.Adjust(delta)
 	return nil
 }
 
-func (lease *Lease) checkAdjust(delta Tokens) error {
+func (lease *Lease) checkAdjust(method string, sign int64, delta Tokens) error {
 	for name, d := range delta {
 		known := false
 		for _, p := range lease.held.Parts() {
@@ -75,7 +75,7 @@ func (lease *Lease) checkAdjust(delta Tokens) error {
 			left := p.Left(i)
 			switch {
 			case d < 0 && left+d < 0:
-				return &ValidationError{"Adjust[" + name + "]", d, fmt.Sprintf("must not be below -%d: the lease holds no more", left)}
+				return &ValidationError{method + "[" + name + "]", sign * d, fmt.Sprintf("must not refund more than the %d that the lease holds", left)} // as it was given
 			case p.ExceedsDebt(i, d):
 				return charge.OutOfDebt(name, d)
 			}

@@ -11,6 +11,11 @@ import (
 // ErrNoLimits reports a request for which no limit is configured at any level of its path.
 var ErrNoLimits = errors.New("engine: no limits are configured; store some, or give the request Limits")
 
+// noLimits is ErrNoLimits with the names of the request.
+func noLimits(id charge.ID) error {
+	return fmt.Errorf("%w: %s on %s", ErrNoLimits, id.Entity, id.Resource)
+}
+
 // TooLong is the error of an entity whose path has more than [MostPath] entities.
 func TooLong(entity string) error {
 	return fmt.Errorf("%w: the path of %s has more than %d entities", changes.ErrCycle, entity, MostPath)

@@ -57,7 +57,7 @@ func (p *Path) Resolve(ctx context.Context, s *settle.Settler) (err error) {
 		id.Entity = conf.Parent
 	}
 	if p.N == 0 {
-		return ErrNoLimits
+		return noLimits(p.ID)
 	}
 	if names < len(p.Consume) {
 		return p.checkNames()

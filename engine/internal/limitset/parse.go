@@ -38,7 +38,7 @@ func Parse(s string) (bucket.Limit, *bucket.Fault) {
 func parseAmount(part, whole, s string) (int64, *bucket.Fault) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || s[0] == '+' {
-		return 0, &bucket.Fault{Field: part + " of limit " + strconv.Quote(whole), Value: s, Reason: "must be a whole number from 1 to 10^15"}
+		return 0, &bucket.Fault{Field: "limit " + strconv.Quote(whole) + ": " + part, Value: s, Reason: "must be a whole number from 1 to 10^15"}
 	}
 	return n, nil
 }
@@ -49,7 +49,7 @@ var units = map[string]time.Duration{
 }
 
 func parsePeriod(whole, s string) (time.Duration, *bucket.Fault) {
-	bad := &bucket.Fault{Field: "period of limit " + strconv.Quote(whole), Value: s, Reason: `must be s, min, hour or day, a number of them such as "5min", or a duration such as "1m30s"`}
+	bad := &bucket.Fault{Field: "limit " + strconv.Quote(whole) + ": period", Value: s, Reason: `must be s, min, hour or day, a number of them such as "5min", or a duration such as "1m30s"`}
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	unit, known := units[s[digits:]]
 	if one := strings.TrimSuffix(s[digits:], "s"); !known && one != "s" {

@@ -135,7 +135,7 @@ func (r *reader) parseRate(text string, at Position, path, forms string) (engine
 	case errors.As(err, &bad) && strings.HasPrefix(bad.Field, "limit."):
 		r.add(at, path, "%s %v: %s", fieldName(bad.Field), bad.Value, bad.Reason)
 	case errors.As(err, &bad):
-		part, _, _ := strings.Cut(bad.Field, " of ")
+		part := bad.Field[strings.LastIndex(bad.Field, " ")+1:] // of limit "rpm:x": rate
 		r.add(at, path, "%s %q: %s: write %s", part, bad.Value, bad.Reason, forms)
 	default:
 		r.add(at, path, "%v", err)
