@@ -62,6 +62,9 @@ func errUnknown(err error) error {
 
 // Errors of Open. Each names the file and what to do.
 
+// errNoPath reports a path that is mostly a variable or an option that is not set.
+var errNoPath = fmt.Errorf("%w: bolt: the path is empty: name a file, which need not exist", backend.ErrInvalid)
+
 func errInUse(path string, waited time.Duration) error {
 	return fmt.Errorf("%w: bolt: %s is in use by another process, or twice by this one, for %v: "+
 		"only one may have it open: end the other process, or use another file", backend.ErrUnavailable, path, waited)

@@ -44,6 +44,8 @@ func open(path string, o *Options) (*bbolt.DB, error) {
 	}
 	info, err := os.Stat(path)
 	switch {
+	case path == "":
+		return nil, errNoPath
 	case op.o.ReadOnly && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0):
 		return nil, errNoStore(path)
 	case errors.Is(err, fs.ErrNotExist):

@@ -209,6 +209,14 @@ func TestOpenWithoutAFolder(t *testing.T) {
 	}
 }
 
+func TestOpenWithoutAPath(t *testing.T) {
+	for _, o := range []*bolt.Options{nil, {ReadOnly: true}} {
+		if _, err := bolt.Open("", o); !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), "name a file") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}
+
 func TestOpenTwice(t *testing.T) {
 	path := mustMake(t)
 	first := mustOpen(t, path, nil)
