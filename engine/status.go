@@ -15,7 +15,7 @@ type Status struct {
 	Latency   time.Duration // of one read by the limiter's clock, failed tries included
 	Schema    string        // version of the store's schema, or of this library's if the store has none
 	Namespace string        // the limiter's
-	Records   int64         // -1 if unknown
+	Records   int64         // -1: no store counts its records. A deployment has those that DynamoDB states: stack.Info
 }
 
 // Status reads the store once and writes nothing. If the store cannot be reached, Reachable is false and the error is nil,

@@ -89,12 +89,15 @@ func (c *entityUpdateCmd) Run(ctx context.Context, app *App, l *engine.Limiter) 
 // entitySetParentCmd changes or removes an entity's parent.
 type entitySetParentCmd struct {
 	ID     string `arg:"" help:"Id of the entity."`
-	Parent string `xor:"parent" required:"" placeholder:"ID" help:"Id of its parent."`
-	None   bool   `xor:"parent" required:"" help:"Remove its parent."`
+	Parent string `xor:"parent" placeholder:"ID" help:"Id of its parent."`
+	None   bool   `xor:"parent" help:"Remove its parent."`
 	changedEntity
 }
 
 func (c *entitySetParentCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error {
+	if c.Parent == "" && !c.None {
+		return usageErrorf("missing flags: --parent=ID or --none; see zae-limiter entity set-parent --help")
+	}
 	return c.update(ctx, app, l, c.ID, engine.EntityUpdate{Parent: &c.Parent})
 }
 

@@ -110,10 +110,11 @@ var advice = []struct {
 	cure string
 }{
 	{engine.ErrNoLimits, "no limits are configured", "pass limits, for example -l rpm:100, or set defaults: zae-limiter system set-defaults -l rpm:100"},
+	{engine.ErrUnknownLimit, "unknown limit", "see which limits apply: zae-limiter explain ENTITY RESOURCE"},
 	{engine.ErrEntityNotFound, "entity not found", "create it: zae-limiter entity create ID"},
 	{engine.ErrEntityExists, "the entity already exists", "change it: zae-limiter entity update ID"},
 	{engine.ErrHasChildren, "the entity has children", "move them to another parent, or delete with --force"},
-	{engine.ErrNamespaceNotFound, "no active namespace of this name", "create it: zae-limiter namespace register NAME, or restore it: zae-limiter namespace recover NAME"},
+	{engine.ErrNamespaceNotFound, "no active namespace of this name", "create it: zae-limiter namespace register NAME, or, if it is deleted, restore it: zae-limiter namespace recover NAME"},
 	{engine.ErrStale, "not changed: somebody else has changed it since the plan", "see the remaining changes: zae-limiter limits plan"},
 	{errNotFound, "", ""},
 }

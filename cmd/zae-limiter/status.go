@@ -28,9 +28,6 @@ func (c *statusCmd) Run(ctx context.Context, app *App, l *engine.Limiter) error 
 	if status.Reachable {
 		d.Schema = &status.Schema
 	}
-	if status.Reachable && status.Records >= 0 {
-		d.Records = &status.Records
-	}
 	if err := app.print(c.Output.Output, d); err != nil || failed != nil {
 		return errors.Join(failed, err)
 	}
@@ -66,7 +63,7 @@ type statusReport struct {
 	LatencyMS latencyMS `json:"latency_ms" row:"latency"`
 	Schema    *string   `json:"schema" row:"schema"`
 	Namespace string    `json:"namespace" row:"namespace"`
-	Records   *int64    `json:"records" row:"records"`
+	Records   *int64    `json:"records"` // no store counts its records
 
 	Stack *stackDoc `json:"stack"`
 }
