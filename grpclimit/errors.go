@@ -37,7 +37,7 @@ func (s *server) status(ctx context.Context, r *engine.Request, err error) error
 	case errors.As(err, &exceeded):
 		return denial(exceeded)
 	case errors.As(err, &invalid) && (invalid.Field == "Resource" || strings.HasPrefix(invalid.Field, "Consume")):
-		return status.Error(codes.InvalidArgument, "the call cannot be limited: "+invalid.Error()) // read from the request
+		return status.Error(codes.InvalidArgument, "the call cannot be limited: "+strings.TrimPrefix(invalid.Error(), "engine: ")) // read from the request
 	case ctx.Err() != nil:
 		return status.FromContextError(ctx.Err()).Err()
 	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded):

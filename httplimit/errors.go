@@ -18,6 +18,11 @@ func (e *costError) Error() string {
 
 func (e *costError) Unwrap() error { return e.cause }
 
+// forClients is the text of an error without the name of the package that returned it, which is none of a client's business.
+func forClients(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "httplimit: "), "engine: ")
+}
+
 // isUnavailable reports whether the same request may be admitted when the store answers again.
 func isUnavailable(err error) bool {
 	return errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrContention) ||

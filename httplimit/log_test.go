@@ -47,7 +47,7 @@ func TestFloodOfErrors(t *testing.T) {
 		}
 	}
 	const text = `level=ERROR msg="httplimit: a request could not be limited" error="engine: no limits are configured; ` +
-		`store some, or give the request Limits" entity=key-1 resource=unknown omitted=`
+		`store some, or give the request Limits: key-1 on unknown" entity=key-1 resource=unknown omitted=`
 	flood(1_000)
 	if got := lines(); len(got) != 1 || got[0] != text+"0" {
 		t.Errorf("%d lines: %s", len(got), got[0])

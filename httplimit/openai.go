@@ -26,7 +26,7 @@ func OpenAIError(w http.ResponseWriter, _ *http.Request, err error) {
 			w.Header().Set("X-Should-Retry", "false")
 		}
 	case status == http.StatusBadRequest:
-		body.Type, body.Message = "invalid_request_error", err.Error()
+		body.Type, body.Message = "invalid_request_error", forClients(err)
 	case status == http.StatusServiceUnavailable:
 		body.Message = unavailable
 	}

@@ -38,7 +38,7 @@ func TestOpenAIError(t *testing.T) {
 		"a bug":  {errors.ErrUnsupported, 500, `{"error":{"message":"Internal Server Error","type":"server_error","param":null}}`},
 		"invalid": {
 			&engine.ValidationError{Field: "Resource", Value: "", Reason: "must not be empty"}, 400,
-			`{"error":{"message":"engine: Resource \"\": must not be empty","type":"invalid_request_error","param":null}}`,
+			`{"error":{"message":"Resource \"\": must not be empty","type":"invalid_request_error","param":null}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ func (m *middleware) writeProblem(w http.ResponseWriter, _ *http.Request, err er
 	case errors.As(err, &exceeded):
 		p.describe(m, exceeded)
 	case status == http.StatusBadRequest:
-		p.Detail = err.Error()
+		p.Detail = forClients(err)
 	case status == http.StatusServiceUnavailable:
 		p.Detail = unavailable
 	}
