@@ -13,8 +13,8 @@ import (
 
 // Lease is what an acquire holds: it corrects, commits or refunds what was charged. Safe for concurrent use; calls
 // that write to the store run one after the other. The methods of a nil lease, and of a lease that PolicyAllow has granted, do
-// nothing. A lease that PolicyLocal has granted is settled in this process without I/O, whether the store is back or not. If the
-// process dies, its charges stay, and refill.
+// nothing. A lease that PolicyLocal has granted is settled in this process without I/O, whether the store is back or not.
+// A lease that is never settled, or whose process dies, stays charged until that has refilled, and loses its adjustments.
 type Lease struct {
 	l         *Limiter // nil: the lease does nothing
 	mu        sync.Mutex
