@@ -81,7 +81,7 @@ func (lease *Lease) checkAdjust(method string, sign int64, delta Tokens) error {
 			}
 		}
 		if !known {
-			return charge.UnknownLimits([]string{name}, lease.held.Names())
+			return lease.held.Unknown(name)
 		}
 	}
 	return nil

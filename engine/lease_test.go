@@ -76,13 +76,13 @@ func TestLeaseErrorsSayWhatToDo(t *testing.T) {
 	all.Entity = "spender"
 	spent := mustAcquire(t, w.Limiter, all)
 	for want, err := range map[string]error{
-		"configured: a, b": lease.Adjust(engine.Tokens{"c": 1}),
+		"unknown limit: c; configured for user-1 on gpt-4: a, b":             lease.Adjust(engine.Tokens{"c": 1}),
 		"Adjust[a] -4: must not refund more than the 3 that the lease holds": lease.Adjust(engine.Tokens{"a": -4}),
 		"Release[a] 4: must not refund more than the 3 that the lease holds": lease.Release(t.Context(), engine.Tokens{"a": 4}),
-		"must be 0 to 10^16 tokens":              lease.Release(t.Context(), engine.Tokens{"a": -1}),
-		"10^16 tokens of debt":                   lease.Adjust(engine.Tokens{"a": 1 << 60}),
-		"1 requested, 0 available of 10, retry":  spent.Consume(t.Context(), engine.Tokens{"a": 1}),
-		"11 requested, 0 available of 10, can n": spent.Consume(t.Context(), engine.Tokens{"a": 11}),
+		"must be 0 to 10^16 tokens":                                          lease.Release(t.Context(), engine.Tokens{"a": -1}),
+		"10^16 tokens of debt":                                               lease.Adjust(engine.Tokens{"a": 1 << 60}),
+		"1 requested, 0 available of 10, retry":                              spent.Consume(t.Context(), engine.Tokens{"a": 1}),
+		"11 requested, 0 available of 10, can n":                             spent.Consume(t.Context(), engine.Tokens{"a": 11}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "engine: ") {
 			t.Errorf("%v says nothing of %q", err, want)

@@ -43,7 +43,7 @@ var mistakes = []struct {
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1.5", `invalid amount "rpm=1.5"`},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -c rpm=2", "--consume names rpm twice"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=-1", "--consume rpm -1: must be 0 to 10^15 tokens"},
-	{exitUsage, "acquire user-1 gpt-4 -c nosuch=1", "unknown limit: nosuch; configured: rpm, tpm; see which limits apply: zae-limiter explain ENTITY RESOURCE"},
+	{exitUsage, "acquire user-1 gpt-4 -c nosuch=1", "unknown limit: nosuch; configured for user-1 on gpt-4: rpm, tpm; see which limits apply: zae-limiter explain ENTITY RESOURCE"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm", `--limit: limit "rpm": write name:rate[/period][:burst]`},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:0", "must be 1 to"},
 	{exitUsage, "acquire user-1 gpt-4 -c rpm=1 -l rpm:1/fortnight", `"fortnight": must be s, min, hour or day`},

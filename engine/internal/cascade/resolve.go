@@ -111,5 +111,5 @@ func (p *Path) checkNames() error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return charge.UnknownLimits(unknown, known)
+	return charge.UnknownLimits(p.ID, unknown, known)
 }

@@ -18,9 +18,9 @@ var ErrOutOfRange = errors.New("engine: out of range")
 // ErrUnknownLimit reports a name in Consume, or in an adjustment, that no level of the path has configured.
 var ErrUnknownLimit = errors.New("engine: unknown limit")
 
-// UnknownLimits is the error that says what was asked for and what there is. It sorts both.
-func UnknownLimits(unknown, known []string) error {
-	return fmt.Errorf("%w: %s; configured: %s", ErrUnknownLimit, list(unknown), list(known))
+// UnknownLimits is the error that says what was asked for and what there is for a bucket and its parents. It sorts both.
+func UnknownLimits(id ID, unknown, known []string) error {
+	return fmt.Errorf("%w: %s; configured for %s on %s: %s", ErrUnknownLimit, list(unknown), id.Entity, id.Resource, list(known))
 }
 
 // list joins names in order.

@@ -89,14 +89,17 @@ func (h *Holding) Adjust(tokens map[string]int64) {
 	}
 }
 
-// Names are those of the limits of all parts.
-func (h *Holding) Names() (names []string) {
+// Unknown is the error of an amount of a limit that no bucket has.
+func (h *Holding) Unknown(name string) error {
+	var known []string
 	for _, p := range h.Parts() {
 		for i := range p.Size() {
-			names = append(names, p.Name(i))
+			if !slices.Contains(known, p.Name(i)) {
+				known = append(known, p.Name(i))
+			}
 		}
 	}
-	return names
+	return charge.UnknownLimits(h.First.state.ID, []string{name}, known)
 }
 
 // Pending reports whether anything is to be written.
