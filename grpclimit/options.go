@@ -24,8 +24,8 @@ type Options struct {
 	Resource func(ctx context.Context, method string) string
 
 	// Cost returns the tokens that the call takes, which the handler may adjust later. The request is nil if it is a stream. No
-	// tokens mean that the call is not limited. An error is sent as it is if it has a status, else with INVALID_ARGUMENT.
-	// Default: one token of limit "rpm".
+	// tokens mean that the call is not limited, such as a health check. An error is sent as it is if it has a status, else with
+	// INVALID_ARGUMENT. Default: one token of limit "rpm".
 	Cost func(ctx context.Context, method string, request any) (engine.Tokens, error)
 
 	Limits []engine.Limit // used if no limits are stored, default none
