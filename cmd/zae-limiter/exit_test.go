@@ -56,6 +56,8 @@ var mistakes = []struct {
 	{exitUsage, "-N team-b acquire user-1 gpt-4 -c rpm=1", "no limits are configured: user-1 on gpt-4; pass limits, for example -l rpm:100, or set defaults"},
 	{exitUsage, "-N team/b status", `--namespace "team/b": must be 1 to 64 bytes`},
 	{exitUsage, "--timeout=-1s status", "--timeout -1s must not be negative"},
+	{exitUsage, "system set-defaults --on-unavailable fail", `--on-unavailable must be one of "allow","block","local" but got "fail"`},
+	{exitUsage, "deploy --architecture mips", `--architecture must be one of "arm64","x86_64" but got "mips"`},
 	{exitUsage, "status -o xml", `--output must be one of "table","json","yaml"`},
 	{exitUsage, "entity update user-123", "nothing to change: name a property"},
 	{exitUsage, "system set-defaults", "nothing to set: pass limits, for example -l rpm:100, or --on-unavailable allow"},

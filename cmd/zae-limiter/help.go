@@ -50,6 +50,12 @@ func helpWithVariable(v *kong.Value) string {
 	return v.Help
 }
 
+// withoutEmptyValue takes the empty text, which stands for a flag that is not set, from a list of values in a message of kong.
+var withoutEmptyValue = strings.NewReplacer(`one of "",`, "one of ", `,"" but got`, " but got")
+
+// parseErrorText returns a parse error as one line.
+func parseErrorText(err error) string { return withoutEmptyValue.Replace(oneLine(err.Error())) }
+
 // helpCommand returns the command line that prints the help of the command in which a parse error occurred.
 func helpCommand(parser *kong.Kong, err error) string {
 	var failed *kong.ParseError

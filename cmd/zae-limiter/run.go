@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, w host) int {
 		return app.finish(ctx, usageErrorf("%s", text))
 	}
 	if err != nil {
-		return app.finish(ctx, usageErrorf("%s; see %s", oneLine(err.Error()), helpCommand(parser, err)))
+		return app.finish(ctx, usageErrorf("%s; see %s", parseErrorText(err), helpCommand(parser, err)))
 	}
 	if err := checkEmptyFlags(parsed); err != nil {
 		return app.finish(ctx, err)
