@@ -15,13 +15,13 @@ import (
 //	lease, err := limiter.Acquire(ctx, request) // for the prompt
 //	…
 //	meter := lease.Meter("tpm", 500)
-//	defer meter.Close(ctx)
 //	for piece := range answer {
 //		if err := meter.Add(ctx, piece.Tokens); err != nil {
 //			break // denied, or the store cannot be reached
 //		}
 //		…
 //	}
+//	return errors.Join(meter.Close(ctx), lease.Commit(ctx)) // in this order
 type Meter struct {
 	lease *Lease
 	limit string
@@ -94,7 +94,7 @@ func (m *Meter) Used() int64 {
 // Close charges what was used and not taken, even if that leads to debt, or refunds what was taken and not used, by
 // [Lease.Adjust] and [Lease.Flush]. So it does not matter whether ctx has ended, and the lease stays open: Commit, which then has
 // nothing to write, or Rollback ends it. After an error Close may be called again. When it has returned nil, it does nothing more.
-// It returns ErrLeaseClosed if the lease has ended.
+// It returns ErrLeaseClosed if the lease has ended: after a Commit, the rest of the last step stays charged.
 func (m *Meter) Close(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
