@@ -19,10 +19,10 @@ var (
 	ErrClosed      = errors.New("engine: limiter is closed")
 )
 
-// Causes of ErrUnavailable.
+// Causes of ErrUnavailable, whose text they follow.
 var (
-	errBreaker = errors.New("engine: the store failed several times in a row and is probed again after a pause")
-	errBudget  = fmt.Errorf("engine: no answer within the budget (Options.Timeout, at most four fifths of the caller's deadline): %w",
+	errBreaker = errors.New("the store failed several times in a row and is probed again after a pause")
+	errBudget  = fmt.Errorf("no answer within the budget (Options.Timeout, at most four fifths of the caller's deadline): %w",
 		context.DeadlineExceeded)
 )
 
