@@ -11,9 +11,6 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-// mostRestarts is how often one acquire begins again, if its configuration changes under it.
-const mostRestarts = 4
-
 // sweepBatch is how many writes an attempt counts by itself, so that the shared counter is touched rarely. An attempt begins with any
 // number: the pool drops attempts at any time, and what those have counted must not be missing on average.
 const sweepBatch = 64
@@ -106,7 +103,7 @@ func (l *Limiter) decide(ctx context.Context, a *attempt, r *Request) (admitted 
 	if l.store.Closed() {
 		return false, ErrClosed
 	}
-	for range mostRestarts {
+	for range cascade.MostRestarts {
 		admitted, err = l.tryOnce(ctx, a)
 		if !errors.Is(err, charge.ErrRestart) {
 			a.Admitted = admitted

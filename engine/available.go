@@ -54,10 +54,7 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt) error {
 	}
 	ctx, cancel := l.store.Budget(ctx)
 	defer cancel()
-	if err := a.Resolve(ctx, l.settler); err != nil {
-		return err
-	}
-	return a.ReadUnseen(ctx, l.settler, false)
+	return a.Inspect(ctx, l.settler)
 }
 
 // convertLive brings the bucket of an entity and resource to what is stored for them now, or else to what requests bring, if it is

@@ -222,7 +222,7 @@ func liveExpired(c *change) {
 	}
 }
 
-// liveNeverFits: before a request is denied because it never fits, the stored limits are read again.
+// liveNeverFits: before anybody is told that a request never fits, the stored limits are read again.
 func liveNeverFits(c *change) {
 	other := c.limiter()
 	c.store(stored("a", 100))
@@ -231,4 +231,10 @@ func liveNeverFits(c *change) {
 	c.clock.advance(2 * time.Second)
 	c.mustAcquire(other, request(tokens("a", 500)))
 	c.wantLeft(c.l, "500 of what was 100", "a:499")
+	c.clock.advance(2 * time.Second)
+	c.mustAcquire(other, request(tokens("a", 1)))
+	c.store(stored("a", 10_000))
+	if wait, err := other.TimeUntilAvailable(c.Context(), request(tokens("a", 5000))); wait != 0 || err != nil {
+		c.Errorf("5000 of what was 1000: available in %v, %v", wait, err)
+	}
 }

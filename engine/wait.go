@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
@@ -44,7 +45,7 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 // waitForStore is Wait until the store decides, or a local bucket denies.
 func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 	asked := false
-	for restarts := 0; restarts <= mostRestarts; restarts++ {
+	for restarts := 0; restarts <= cascade.MostRestarts; restarts++ {
 		if asked {
 			lease, err := l.Acquire(ctx, r)
 			exceeded, denied := errors.AsType[*ExceededError](err)

@@ -12,8 +12,10 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
-// MostPath is how many entities a path may have.
-const MostPath = changes.MostPath
+const (
+	MostPath     = changes.MostPath // entities on a path
+	MostRestarts = 4                // of one acquire, if its configuration changes under it
+)
 
 // Path has the charges of a path: of the buckets of an entity and its parents, which an acquire charges together.
 type Path struct {

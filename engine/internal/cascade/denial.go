@@ -20,9 +20,17 @@ func (p *Path) DenyKnown(ctx context.Context, s *settle.Settler) error {
 	return p.readOthers(ctx, s)
 }
 
-// DenyBeyond denies a request of which a charge is above a capacity. As the capacity may just have been raised, the
-// configuration is first read again, unless it is new enough or the request has an override.
+// DenyBeyond denies a request of which a charge is above a capacity.
 func (p *Path) DenyBeyond(ctx context.Context, s *settle.Settler) error {
+	if err := p.ConfirmBeyond(ctx, s); err != nil {
+		return err
+	}
+	return p.DenyKnown(ctx, s)
+}
+
+// ConfirmBeyond reads the configuration of charges above a capacity again, which may just have been raised, unless it is new enough or
+// the request has an override. It returns ErrRestart if a charge is no longer above one.
+func (p *Path) ConfirmBeyond(ctx context.Context, s *settle.Settler) error {
 	for i := range p.N {
 		c := &p.Charges[i]
 		overridden := c.Root && len(p.Override) > 0
@@ -36,7 +44,7 @@ func (p *Path) DenyBeyond(ctx context.Context, s *settle.Settler) error {
 			return charge.ErrRestart
 		}
 	}
-	return p.DenyKnown(ctx, s)
+	return nil
 }
 
 // youngConfig is how old configuration may be if a decision for ever (never fits) rests on it, in ns.

@@ -10,6 +10,23 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
+// Inspect resolves the path and reads its buckets. As an acquire does, it makes sure first that what never fits still does not.
+func (p *Path) Inspect(ctx context.Context, s *settle.Settler) error {
+	for range MostRestarts {
+		err := p.Resolve(ctx, s)
+		if err == nil && p.Beyond {
+			err = p.ConfirmBeyond(ctx, s)
+		}
+		switch {
+		case err == nil:
+			return p.ReadUnseen(ctx, s, false)
+		case !isRestart(err):
+			return err
+		}
+	}
+	return store.ErrContention
+}
+
 // ReadUnseen fills in the records of charges whose state is not known: by reading them, or, with recall, from fresh last seen records.
 func (p *Path) ReadUnseen(ctx context.Context, s *settle.Settler, recall bool) error {
 	var keys []backend.Key
