@@ -85,6 +85,7 @@ type progress struct {
 	// writesPath says that the next guess must write the version of the entity's record, since the last seen record has
 	// another one. The condition on that version is in every write.
 	writesPath  bool
+	outlived    int64       // a later version, of an entity that is no more, which a reservation may find in the record
 	DenialKnown bool        // the last seen record has denied the request
 	Unsure      bool        // the outcome of some try is unknown
 	again       bool        // the outcome is unknown of a try that might be made again: the record may show that one

@@ -37,7 +37,7 @@ func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 		return nil
 	}
 	if c.servesSeveral() {
-		return c.interpretShared(r, set)
+		return k.interpretShared(ctx, c, r, set)
 	}
 	if set.Text != c.Assumed.Text || c.mode == converting {
 		return k.limitsDiffer(ctx, c, set)
@@ -53,8 +53,13 @@ func (k *Charger) interpretRefusal(ctx context.Context, c *Charge) error {
 
 // interpretShared is for a record that has refused a shared write or a reservation. The buyer or the line decides what comes next.
 // If the record has other limits than assumed, or a later version of the entity, the callers begin again.
-func (c *Charge) interpretShared(r *backend.Record, set *limitset.Set) error {
-	if set.Text != c.Assumed.Text || r.Int64(schema.Path) > c.Config.version {
+func (k *Charger) interpretShared(ctx context.Context, c *Charge, r *backend.Record, set *limitset.Set) error {
+	path := r.Int64(schema.Path)
+	switch {
+	case set.Text == c.Assumed.Text && path <= max(c.Config.version, c.outlived):
+	case set.Text == c.Assumed.Text && c.Reserved != nil && !c.Reserved.Refund && k.outlives(ctx, c, path):
+		return nil
+	default:
 		c.remember(r, set, false)
 		return ErrRestart
 	}
@@ -62,6 +67,18 @@ func (c *Charge) interpretShared(r *backend.Record, set *limitset.Set) error {
 	c.rememberOutcome(0, false)
 	c.Result = Denied
 	return nil
+}
+
+// outlives reports whether the record has a later version of its entity than there is: the entity was deleted since, and perhaps
+// created again by a clock that is behind. To begin again would not help, as an acquire that is denied leaves that version in the
+// record. So the reservation is written again, in its place.
+func (k *Charger) outlives(ctx context.Context, c *Charge, path int64) bool {
+	conf, err := k.Reload(ctx, c.State, c.Now)
+	if err != nil || *conf != *c.Config {
+		return false
+	}
+	c.outlived, c.writesPath = path, true
+	return true
 }
 
 // judgeWith judges by the record, which has the limits of set.

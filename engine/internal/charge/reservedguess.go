@@ -23,7 +23,7 @@ func (c *Charge) buildReserved() {
 		c.reserveLimit(i)
 	}
 	c.conds = append(c.conds,
-		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true, A: backend.Int(c.Config.version)},
+		backend.Cond{Slot: schema.Path, Op: backend.AtMost, OrAbsent: true, A: backend.Int(max(c.Config.version, c.outlived))},
 		backend.Cond{Slot: schema.Nonce, Op: backend.NotEqual, A: c.Nonce})
 	c.effects = append(c.effects,
 		backend.Effect{Slot: schema.Acq, Op: backend.Add, Num: backend.Int(w.Acquired)},
