@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -25,9 +24,11 @@ import (
 //
 // Options.MaxReserve bounds how far ahead tokens are reserved. Callers that would be due later wait in their process, in order;
 // between processes the order is then not kept. If it is negative nothing is reserved: one caller of each process asks when its
-// tokens should be there. A process that dies loses what its callers have reserved.
+// tokens should be there. Callers without a reservation notice within a minute that others have reset the bucket or changed its
+// limits. A process that dies loses what its callers have reserved.
 //
-// While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there.
+// While this process decides by itself (PolicyLocal), nothing is reserved: each caller asks again when the tokens should be there,
+// and at least once a minute.
 func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 	r.waitingSince, r.leases = l.clock.now(), true
 	for {
@@ -128,9 +129,6 @@ func (l *Limiter) conclude(ctx context.Context, a *attempt, r *Request, m *queue
 	case reserve.OutOfRange:
 		return nil, errReservedTooFar
 	case reserve.Denied:
-		if m.Until == math.MaxInt64 {
-			return nil, charge.ErrRestart // an ordinary acquire says which limit it never fits
-		}
 		return nil, l.denyWaiter(a, r, m, context.DeadlineExceeded)
 	}
 	return nil, l.denyWaiter(a, r, m, ctx.Err())
@@ -177,8 +175,10 @@ func (l *Limiter) denyWaiter(a *attempt, r *Request, m *queue.Waiting, cause err
 	return &deadlineError{exceeded, cause}
 }
 
-// mostJitter bounds what Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once.
-const mostJitter = 10 * time.Millisecond
+const (
+	mostJitter = 10 * time.Millisecond // that Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once
+	mostSleep  = time.Minute           // until a caller asks again: the tokens may be there sooner, after a refund, a reset, other limits or an outage
+)
 
 // askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
 // time that the denial says.
@@ -197,14 +197,15 @@ func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// sleepFor sleeps until the time that a denial says, of which some may have passed. It returns an error, at once, if ctx ends before.
+// sleepFor sleeps until the time that a denial says, of which some may have passed, but no longer than mostSleep. It returns an
+// error, at once, if ctx ends before that time.
 func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
 	wait, left := max(0, exceeded.RetryAfter-max(0, time.Duration(l.clock.now()-exceeded.at))), pause.Left(ctx)
 	if left < wait {
 		return &deadlineError{exceeded, context.DeadlineExceeded}
 	}
 	jitter := rand.N(min(mostJitter, exceeded.RetryAfter/10+1))
-	if err := l.opts.Sleep(ctx, min(wait+jitter, left)); err != nil {
+	if err := l.opts.Sleep(ctx, min(min(wait, mostSleep)+jitter, left)); err != nil {
 		return &deadlineError{exceeded, err}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine/bucket"
@@ -12,6 +13,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/limitset"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
 	"github.com/zeroae/zae-limiter-go/engine/internal/settle"
+	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
 // Queue is where callers of Wait of this process wait that charge the same buckets under the same limits. The line decides
@@ -21,6 +23,7 @@ type Queue struct {
 	states []*charge.State // by bucket of the path
 	terms  []charge.Terms
 	alarm.Bell
+	following atomic.Bool // somebody asks for the configuration already
 
 	mu      sync.Mutex // guards what follows; nothing but a store without I/O is called under it
 	line    *reserve.Line
@@ -160,11 +163,38 @@ func (q *Queue) endLocked() {
 	}
 }
 
-// Tick does what is due.
+// Tick does what is due. A queue in which somebody waits without a reservation is due at least once a minute.
 func (q *Queue) Tick(now int64) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	waits := q.line.Waits()
 	q.actLocked(q.line.Tick(now), nil)
+	q.mu.Unlock()
+	if waits {
+		q.follow(now)
+	}
+}
+
+// follow ends the queue if others have changed its configuration, or if the namespace is gone: its callers may wait for so long
+// that nobody else of this process asks for the configuration. mu must not be held, because a look may end queues, too.
+func (q *Queue) follow(now int64) {
+	check := func(ctx context.Context) {
+		defer q.following.Store(false)
+		inner, cancel := q.all.Store.Budget(store.Aside(ctx))
+		defer cancel()
+		for i, b := range q.states {
+			if conf, err := q.all.ConfigOf(inner, q.all.Current(b), now); err != nil || *conf != *q.terms[i].Config {
+				q.retire()
+				return
+			}
+		}
+	}
+	switch {
+	case !q.following.CompareAndSwap(false, true):
+	case q.all.NoIO:
+		check(q.all.ctx)
+	default:
+		q.all.Start(check)
+	}
 }
 
 // Close ends the queue for good, because the limiter closes: those who wait get ErrClosed, and what they have reserved is

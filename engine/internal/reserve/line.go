@@ -126,6 +126,9 @@ func (l *Line) Tick(now int64) Step {
 	return l.advance()
 }
 
+// Waits reports whether somebody waits who has no slot, and is not in a write under way.
+func (l *Line) Waits() bool { return len(l.queue) > 0 }
+
 // Rest reports whether nobody waits and nothing is under way or reserved: the line may be dropped.
 func (l *Line) Rest() bool {
 	return l.flight == nil && len(l.queue) == 0 && len(l.held) == 0 && len(l.free) == 0
