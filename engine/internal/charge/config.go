@@ -106,10 +106,15 @@ func (k *Charger) fetch(ctx context.Context, b *State, now int64) (*Config, erro
 	return k.use(b, &stored, seq, now, epoch)
 }
 
-// Reload reads all levels of one entity and resource in one batch, consistently, whatever is in memory.
+// Reload reads all levels of one entity and resource in one batch, consistently, whatever is in memory. It checks the namespace.
 func (k *Charger) Reload(ctx context.Context, b *State, now int64) (*Config, error) {
+	return k.reload(ctx, b, now, true)
+}
+
+// reload is Reload. With a lock of a queue held it must not check the namespace: to register that ends queues.
+func (k *Charger) reload(ctx context.Context, b *State, now int64, check bool) (*Config, error) {
 	epoch := b.epoch.Load()
-	stored, seq, err := k.Follow.Reload(ctx, b.ID.Entity, b.ID.Resource, now)
+	stored, seq, err := k.Follow.Reload(ctx, b.ID.Entity, b.ID.Resource, now, check)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (k *Charger) interpretShared(ctx context.Context, c *Charge, r *backend.Rec
 // created again by a clock that is behind. To begin again would not help, as an acquire that is denied leaves that version in the
 // record. So the reservation is written again, in its place.
 func (k *Charger) outlives(ctx context.Context, c *Charge, path int64) bool {
-	conf, err := k.Reload(ctx, c.State, c.Now)
+	conf, err := k.reload(ctx, c.State, c.Now, false)
 	if err != nil || *conf != *c.Config {
 		return false
 	}

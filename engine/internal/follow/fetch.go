@@ -15,10 +15,10 @@ func (f *Follower) Fetch(ctx context.Context, name, resource string, now int64) 
 	return f.fetch(ctx, name, resource, now, check, func(a Age) bool { return a != Young })
 }
 
-// Reload reads all that concerns an entity and a resource, and the namespace: it returns the configuration as it is after the
-// call began.
-func (f *Follower) Reload(ctx context.Context, name, resource string, now int64) (c Config, seq uint64, err error) {
-	c, seq, _, err = f.fetch(ctx, name, resource, now, true, func(Age) bool { return true })
+// Reload reads all that concerns an entity and a resource, and with check the namespace: it returns the configuration as it is after
+// the call began.
+func (f *Follower) Reload(ctx context.Context, name, resource string, now int64, check bool) (c Config, seq uint64, err error) {
+	c, seq, _, err = f.fetch(ctx, name, resource, now, check, func(Age) bool { return true })
 	return c, seq, err
 }
 

@@ -22,12 +22,12 @@ func TestReload(t *testing.T) {
 			w.pass(time.Second)
 			p.want("meanwhile", "b", "r")
 		}
-		if _, _, err := p.Reload(t.Context(), "a", "r", p.now()); err != nil {
+		if _, _, err := p.Reload(t.Context(), "a", "r", p.now(), true); err != nil {
 			t.Fatal(err)
 		}
 		p.want(fmt.Sprint(c), "a", "r")
 		other.change(c, "r") // whose event is not seen yet
-		got, _, err := p.Reload(t.Context(), "a", "r", p.now())
+		got, _, err := p.Reload(t.Context(), "a", "r", p.now(), true)
 		if err != nil || got != w.config("a", "r") {
 			t.Errorf("%v: %+v, %v", c, got, err)
 		}
@@ -75,7 +75,7 @@ func TestReloadDuringLook(t *testing.T) {
 			<-rereads
 			p.inLook = false
 		}
-		if got, _, err := p.Reload(t.Context(), "a", "r", p.now()); err != nil || got != w.config("a", "r") {
+		if got, _, err := p.Reload(t.Context(), "a", "r", p.now(), true); err != nil || got != w.config("a", "r") {
 			t.Fatalf("%v: %+v, %v", c, got, err)
 		}
 		p.want(fmt.Sprint(c, " while the look is under way"), "a", "r")
@@ -220,7 +220,7 @@ func TestRecheck(t *testing.T) {
 	for _, p := range []*process{p, off} {
 		p.want("before", "a", "r")
 		w.register("deleted")
-		if _, _, err := p.Reload(t.Context(), "a", "r", p.now()); !errors.Is(err, errGone) {
+		if _, _, err := p.Reload(t.Context(), "a", "r", p.now(), true); !errors.Is(err, errGone) {
 			t.Errorf("reloaded: %v", err)
 		}
 		p.Recheck()
