@@ -52,9 +52,7 @@ func (l *Limiter) inspect(ctx context.Context, a *attempt) error {
 	if l.store.Closed() {
 		return ErrClosed
 	}
-	ctx, cancel := l.store.Budget(ctx)
-	defer cancel()
-	return a.Inspect(ctx, l.settler)
+	return a.Inspect(a.Budget(ctx), l.settler)
 }
 
 // convertLive brings the bucket of an entity and resource to what is stored for them now, or else to what requests bring, if it is
@@ -64,8 +62,7 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brou
 	defer l.release(a)
 	a.Inspects = true
 	a.Pinned, a.PinnedOverrides = brought, brought != nil
-	ctx, cancel := l.store.Budget(ctx)
-	defer cancel()
+	ctx = a.Budget(ctx)
 	if err := a.Resolve(ctx, l.settler); err != nil {
 		return err
 	}
@@ -75,4 +72,13 @@ func (l *Limiter) convertLive(ctx context.Context, entity, resource string, brou
 		return err
 	}
 	return l.charger.ConvertUntilDone(ctx, c)
+}
+
+// convertPath does that for all buckets of a request's path. If it fails, whoever writes the bucket next finds out why.
+func (l *Limiter) convertPath(ctx context.Context, r Request) {
+	r.Consume = nil
+	a := l.begin(&r)
+	defer l.release(a)
+	a.Inspects = true
+	_ = a.ConvertAll(a.Budget(ctx), l.settler)
 }

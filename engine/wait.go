@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/zeroae/zae-limiter-go/engine/internal/cascade"
 	"github.com/zeroae/zae-limiter-go/engine/internal/charge"
 	"github.com/zeroae/zae-limiter-go/engine/internal/queue"
 	"github.com/zeroae/zae-limiter-go/engine/internal/reserve"
@@ -43,11 +42,10 @@ func (l *Limiter) Wait(ctx context.Context, r Request) (*Lease, error) {
 	}
 }
 
-// waitForStore is Wait until the store decides, or a local bucket denies.
+// waitForStore is Wait until the store decides, or a local bucket denies. What restarts it is mostly a change by this process.
 func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
-	asked := false
-	for restarts := 0; restarts <= cascade.MostRestarts; restarts++ {
-		if asked {
+	for restarts := 0; restarts <= charge.MostTries; restarts++ {
+		if restarts > 0 {
 			lease, err := l.Acquire(ctx, r)
 			exceeded, denied := errors.AsType[*ExceededError](err)
 			switch {
@@ -57,15 +55,17 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 				return nil, &deadlineError{exceeded, ctx.Err()}
 			}
 		}
+		if restarts > 1 { // a bucket by which this process knows the denial leaves the others of the path as they are
+			l.convertPath(ctx, r)
+		}
 		began := l.clock.now()
-		lease, err := l.waitInQueue(ctx, &r, asked)
+		lease, err := l.waitInQueue(ctx, &r, restarts > 0)
 		if !errors.Is(err, charge.ErrRestart) {
 			return lease, err
 		}
-		if !asked || l.clock.now()-began > int64(time.Second) {
+		if l.clock.now()-began > int64(time.Second) {
 			restarts = 0
 		}
-		asked = true
 	}
 	return nil, ErrContention
 }
@@ -175,10 +175,9 @@ func (l *Limiter) denyWaiter(a *attempt, r *Request, m *queue.Waiting, cause err
 	return &deadlineError{exceeded, cause}
 }
 
-const (
-	mostJitter = 10 * time.Millisecond // that Wait sleeps beyond a denial's time, so that those who wait for the same do not come at once
-	mostSleep  = time.Minute           // until a caller asks again: the tokens may be there sooner, after a refund, a reset, other limits or an outage
-)
+// mostSleep is until a caller asks again: the tokens may be there sooner, after a refund, a reset, other limits or an outage. mostJitter
+// is what it sleeps beyond a denial's time, so that those who wait for the same do not come at once.
+const mostSleep, mostJitter = time.Minute, 10 * time.Millisecond
 
 // askAgain is for requests of zeros, which take nothing that could be reserved: it acquires, and after a denial sleeps until the
 // time that the denial says.
@@ -197,8 +196,7 @@ func (l *Limiter) askAgain(ctx context.Context, r *Request) (*Lease, error) {
 	}
 }
 
-// sleepFor sleeps until the time that a denial says, of which some may have passed, but no longer than mostSleep. It returns an
-// error, at once, if ctx ends before that time.
+// sleepFor sleeps until a denial's time, but no longer than mostSleep. It returns an error, at once, if ctx ends before that time.
 func (l *Limiter) sleepFor(ctx context.Context, exceeded *ExceededError) error {
 	wait, left := max(0, exceeded.RetryAfter-max(0, time.Duration(l.clock.now()-exceeded.at))), pause.Left(ctx)
 	if left < wait {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/zeroae/zae-limiter-go/engine"
@@ -21,6 +22,8 @@ func TestWaitingForLong(t *testing.T) {
 		{"Centuries", waitCenturies},
 		{"ZerosCenturies", waitZerosCenturies},
 		{"Outlived", waitOutlived},
+		{"ExhaustedParent", waitExhaustedParent},
+		{"OwnChanges", waitOwnChanges},
 	}, false)
 }
 
@@ -197,4 +200,44 @@ func waitOutlived(r *story) {
 			w.wantRecorded(q.Entity, 3, 30)
 		})
 	}
+}
+
+// waitExhaustedParent: the limits of a child have changed, and its bucket was not converted yet, as its parent denies all that comes.
+func waitExhaustedParent(r *story) {
+	r.waiters(func(w *waiters) {
+		l, other, ctx := w.limiter(virtual), w.limiter(virtual), context.Background()
+		w.must(other.SetLimits(ctx, "top", "", each(1).Limits))
+		w.must(other.SetResourceDefaults(ctx, api, []engine.Limit{stored("a", 100)}))
+		w.mustEntity(other, engine.Entity{ID: user, Parent: "top", Cascade: true})
+		q := request(tokens("a", 10))
+		w.mustAcquire(l, q)
+		w.must(other.SetResourceDefaults(ctx, api, []engine.Limit{stored("a", 200)}))
+		w.must(l.Refresh(ctx))
+		w.mustDeny(l, q)
+		w.come(ctx, l, "one", q)
+		w.come(ctx, l, "two", q)
+		w.all.Wait()
+		w.wantOrder("one", "two")
+		w.wantAfter("two", 20*time.Second)
+		w.wantRecorded(user, 3, 30)
+	})
+}
+
+// waitOwnChanges: the process in which somebody waits changes the limits again and again.
+func waitOwnChanges(r *story) {
+	r.waiters(func(w *waiters) {
+		l, ctx, limit := w.limiter(virtual), context.Background(), hourly(10)
+		w.must(l.SetLimits(ctx, user, api, []engine.Limit{limit}))
+		w.mustAcquire(l, request(tokens("a", 10)))
+		w.come(ctx, l, "one", request(tokens("a", 10)))
+		for range 10 {
+			limit.RefillPeriod += time.Minute
+			w.must(l.SetLimits(ctx, user, api, []engine.Limit{limit}))
+			synctest.Wait()
+		}
+		w.must(l.SetLimits(ctx, user, api, each(1).Limits))
+		w.all.Wait()
+		w.must(w.err("one"))
+		w.wantSoon("one")
+	})
 }

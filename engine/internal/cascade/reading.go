@@ -61,17 +61,30 @@ func (p *Path) DecideByReading(ctx context.Context, s *settle.Settler) (admitted
 	if admitted, err = p.recordsAdmit(s); admitted || err != nil {
 		return admitted, err
 	}
+	return false, p.convertRead(ctx, s)
+}
+
+// ConvertAll resolves the path, and converts its buckets that have other limits than they should.
+func (p *Path) ConvertAll(ctx context.Context, s *settle.Settler) error {
+	if err := p.Inspect(ctx, s); err != nil {
+		return err
+	}
+	return p.convertRead(ctx, s)
+}
+
+// convertRead converts the buckets that were read. It only reports what fails, unless the charges must not be used any more.
+func (p *Path) convertRead(ctx context.Context, s *settle.Settler) error {
 	for i := range p.N {
 		c := &p.Charges[i]
 		c.Acquire = false
-		if err := s.ConvertUntilDone(ctx, c); err != nil { // the denial stands all the same
+		if err := s.ConvertUntilDone(ctx, c); err != nil { // a denial stands all the same
 			if p.IsAbandoned() {
-				return false, err
+				return err
 			}
 			s.Report(ctx, charge.Report{Kind: charge.Contention, Bucket: c.State.ID, Err: err})
 		}
 	}
-	return false, nil
+	return nil
 }
 
 func (p *Path) recordsAdmit(s *settle.Settler) (admitted bool, err error) {
