@@ -135,3 +135,23 @@ func TestManifestConvertsLiveBuckets(t *testing.T) {
 	must(t, err)
 	equal(t, "available", statuses[0].Remaining, int64(99))
 }
+
+// TestManifestGivesAwayChild: a manifest that deletes an entity and makes it a parent, whether or not parents need exist, changes nothing.
+func TestManifestGivesAwayChild(t *testing.T) {
+	for name, first := range map[string][]engine.Setting{
+		"created": {record("top", "")},
+		"moved":   {record("top", ""), record("child", "")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			must(t, w.apply(nil, first...))
+			before := w.managed("m")
+			var parent *engine.ParentError
+			err := w.apply(&engine.ManifestOptions{AllowMissingParent: true}, absent(record("top", "")), record("child", "top"))
+			if !errors.As(err, &parent) || parent.Entity != "top" || parent.Child != "child" {
+				t.Errorf("top is to be deleted, and child's parent: %v", err)
+			}
+			equal(t, "managed afterwards", w.managed("m"), before)
+		})
+	}
+}

@@ -16,10 +16,13 @@ import (
 // CheckOrphans returns an error of Orphaned for each entity that is deleted and would still be another's parent. It reads the
 // mark of adoptions first, so that entities which are given a child later are not deleted.
 func (a *Admin) CheckOrphans(ctx context.Context, changes []*Change) error {
-	after := map[string]*Setting{}
+	after, newChild := map[string]*Setting{}, map[string]string{}
 	for _, c := range changes {
-		if c.After.ID.Kind == KindEntity {
-			after[c.After.ID.Entity] = &c.After
+		if id := c.After.ID; id.Kind == KindEntity {
+			after[id.Entity] = &c.After
+			if c.Moves() {
+				newChild[c.After.Record.Parent] = id.Entity
+			}
 		}
 	}
 	orphaned := make([]error, len(changes))
@@ -28,6 +31,10 @@ func (a *Admin) CheckOrphans(ctx context.Context, changes []*Change) error {
 	for i, c := range changes {
 		id := c.After.ID
 		if id.Kind != KindEntity || c.After.Exists {
+			continue
+		}
+		if child := newChild[id.Entity]; child != "" {
+			orphaned[i] = a.Orphaned(id.Entity, child)
 			continue
 		}
 		group.Go(func() (err error) {
