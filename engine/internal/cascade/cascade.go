@@ -12,6 +12,7 @@ import (
 	"github.com/zeroae/zae-limiter-go/engine/internal/store"
 )
 
+// The most that a path may have, and an acquire may do.
 const (
 	MostPath     = changes.MostPath // entities on a path
 	MostRestarts = 4                // of one acquire, if its configuration changes under it
