@@ -33,16 +33,12 @@ func (a *Admin) CheckOrphans(ctx context.Context, changes []*Change) error {
 		if id.Kind != KindEntity || c.After.Exists {
 			continue
 		}
-		if child := newChild[id.Entity]; child != "" {
-			orphaned[i] = a.Orphaned(id.Entity, child)
-			continue
-		}
 		group.Go(func() (err error) {
 			if c.adoptions, err = a.Store.ReadOne(ctx, schema.Adoption(a.Namespace, id.Entity)); err != nil {
 				return err
 			}
 			child, err := a.remainingChild(ctx, id.Entity, after)
-			if child != "" {
+			if child = cmp.Or(child, newChild[id.Entity]); child != "" {
 				orphaned[i] = a.Orphaned(id.Entity, child)
 			}
 			return err

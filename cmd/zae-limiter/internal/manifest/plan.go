@@ -85,7 +85,8 @@ func NewPlan(ctx context.Context, l *engine.Limiter, m *Manifest, o *Options) (*
 	return p, problems.orNil()
 }
 
-// addParentErrors adds problems for entities that cannot be removed because they are parents. It returns other errors.
+// addParentErrors adds problems for entities that cannot be removed because they are parents, unless there is one for the child. It
+// returns other errors.
 func (p *Problems) addParentErrors(err error) error {
 	joined, ok := err.(interface{ Unwrap() []error }) // a result of errors.Join
 	if !ok {
@@ -95,6 +96,9 @@ func (p *Problems) addParentErrors(err error) error {
 		var parent *engine.ParentError
 		if !errors.As(one, &parent) {
 			return err
+		}
+		if slices.ContainsFunc(p.List, func(known Problem) bool { return known.Path == "entities."+parent.Child+".parent" }) {
+			continue
 		}
 		p.add(Position{}, "entities."+parent.Entity, "would be removed, but is the parent of %[1]s: change the parent of %[1]s first, or keep %[2]s", parent.Child, parent.Entity)
 	}
