@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/zeroae/zae-limiter-go/internal/alltests"
 )
 
 // The command lines in the documents are run, or at least parsed. In a block
@@ -72,6 +74,7 @@ func steps(text string) (all []step) {
 
 // TestDocsCommands runs the console blocks of each page.
 func TestDocsCommands(t *testing.T) {
+	alltests.Only(t)
 	if runtime.GOOS == "windows" {
 		t.Skip("the documents' shell is bash")
 	}
