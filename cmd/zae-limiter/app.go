@@ -102,7 +102,10 @@ func (a *App) close(ctx context.Context, err error) error {
 	if err == nil && a.SampleTidy() {
 		a.store.tidy(ctx, a.Now())
 	}
-	return err
+	if ctx.Err() != nil { // an interrupted command waits for nothing
+		return err
+	}
+	return errors.Join(err, a.store.Close())
 }
 
 // selectStore sets the store that the flags and the environment select, unless it is set already. It does no I/O.

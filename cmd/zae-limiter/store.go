@@ -279,10 +279,12 @@ func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 	return n, err
 }
 
-// Close implements [backend.Backend]. Files are not open between calls.
+// Close implements [backend.Backend]. Files are not open between calls. It waits for a call that has the file open; one that comes
+// later, because the limiter has left it behind, must not create the file again.
 func (s *store) Close() error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	s.openErr = backend.ErrClosed
 	if s.opened == nil {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,6 +192,20 @@ func TestStoreIsClosedBetweenCalls(t *testing.T) {
 }
 
 // TestStoreIsTidied checks that a change removes expired records, and reading does not.
+// A call that the limiter has left behind when the command ends must not create the file again.
+func TestStoreIsClosedAtTheEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "limiter.db")
+	s := fileStore(file, false, time.Second)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write := backend.Write{Key: backend.Key{Namespace: "n", Partition: "p", Sort: "s"}, Layout: schema.BucketLayout, Effects: []backend.Effect{{Op: backend.Set}}}
+	err := s.Apply(t.Context(), []backend.Write{write}, make([]backend.Outcome, 1))
+	if _, missing := os.Stat(file); !errors.Is(err, backend.ErrClosed) || !errors.Is(missing, fs.ErrNotExist) {
+		t.Errorf("%v, %v", err, missing)
+	}
+}
+
 func TestStoreIsTidied(t *testing.T) {
 	s := inhabited(t)
 	count := func() int {

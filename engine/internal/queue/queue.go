@@ -193,7 +193,7 @@ func (q *Queue) follow(now int64) {
 	case q.all.NoIO:
 		check(q.all.ctx)
 	default:
-		q.all.Start(check)
+		q.all.Go(check) // false if the limiter closes, which ends the queue
 	}
 }
 
