@@ -234,14 +234,17 @@ func TestWaitsInABubble(t *testing.T) {
 	})
 }
 
-// TestUsageBesideARefundOfAnotherLife: a refund that another life of the record refuses takes no usage with it.
+// TestUsageBesideARefundOfAnotherLife: a refund that another life of the record refuses takes no usage with it, and lowers no counter,
+// however many acquires are counted beside it.
 func TestUsageBesideARefundOfAnotherLife(t *testing.T) {
-	l, both := newLosing(t, memory.New(nil)), limitsOf("a", "b")
-	l.make(both)
-	l.settleOwed(l.state, both, pocket.Owed{
-		Refund: pocket.Tokens{2, 0}, Charge: pocket.Tokens{0, 0}, Used: pocket.Tokens{-2, 5}, Acquired: -1, Born: backend.Int(1),
-	})
-	l.want("1 6", charge.UsageLost, "")
+	for acquired := int64(-1); acquired <= 1; acquired++ {
+		l, both := newLosing(t, memory.New(nil)), limitsOf("a", "b")
+		l.make(both)
+		l.settleOwed(l.state, both, pocket.Owed{
+			Refund: pocket.Tokens{2, 0}, Charge: pocket.Tokens{0, 0}, Used: pocket.Tokens{-2, 5}, Acquired: acquired, Born: backend.Int(1),
+		})
+		l.want("1 6", charge.UsageLost, "")
+	}
 }
 
 // TestLosesWhatLowers: of a write-back that is given up, what would have lowered counters is lost refunds.

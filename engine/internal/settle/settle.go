@@ -200,7 +200,7 @@ func (p *Part) refuse(r *backend.Record) {
 			p.drop(i)
 		}
 	}
-	if o := p.owed(); o != nil && o.Acquired < 0 { // what a reservation has counted is over, too
+	if o := p.owed(); o != nil && (o.Acquired < 0 || !p.rare.writeBack) { // what was counted in that life is over, too
 		p.keepCounted()
 	}
 	if p.rare != nil {
