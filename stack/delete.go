@@ -44,7 +44,7 @@ func (s *session) delete(ctx context.Context, d DeleteOptions) error {
 		if err := s.deleteStack(ctx, found, d); err != nil || s.o.NoWait {
 			return err
 		}
-		if found.hasData() && s.appeared(ctx) {
+		if found.hasData() && s.appeared(ctx, found.stack) {
 			return s.errDeployedAgain()
 		}
 	}
@@ -89,7 +89,7 @@ func (s *session) findTargets(ctx context.Context, d DeleteOptions) (*deletionTa
 		named = st.params[paramBucket] // empty if the stack has none; an earlier stack may have had one
 	}
 	found.bucket, err = s.existingBucket(ctx, named)
-	if err == nil && st == nil && found.hasData() && s.appeared(ctx) {
+	if err == nil && st == nil && found.hasData() && s.appeared(ctx, nil) {
 		return s.findTargets(ctx, d) // somebody has deployed meanwhile: without its data, the stack would be of no use
 	}
 	return found, err

@@ -70,7 +70,7 @@ func (s *session) reconcile(ctx context.Context, w *desired) (Result, error) {
 // create creates the stack. It adopts the table and the bucket if they exist.
 func (s *session) create(ctx context.Context, w *desired) (Action, error) {
 	left, err := s.findExisting(ctx, w)
-	if errors.Is(err, ErrForeign) && s.appeared(ctx) {
+	if errors.Is(err, ErrForeign) && s.appeared(ctx, nil) {
 		return "", errBusy
 	}
 	if err != nil {
@@ -86,10 +86,10 @@ func (s *session) create(ctx context.Context, w *desired) (Action, error) {
 }
 
 // appeared reports whether somebody else has begun to create the stack since it was looked at: its table may be there without
-// its schema record then.
-func (s *session) appeared(ctx context.Context) bool {
+// its schema record then. before is the stack that was there and is deleted now, which may still be described; nil for none.
+func (s *session) appeared(ctx context.Context, before *state) bool {
 	st, err := s.describe(ctx, s.name)
-	return err == nil && st != nil
+	return err == nil && st != nil && (before == nil || st.id != before.id)
 }
 
 // deploy executes one change set, or two if the first one creates the bucket for the function's code.

@@ -10,11 +10,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// stale is a client whose DescribeStacks shows, twice after an operation has started, what it would have shown before.
+// stale is a client whose DescribeStacks shows, twice after an operation has started, what it would have shown before, and so does
+// the next one by name after a deletion.
 type stale struct {
 	next   aws.HTTPClient
 	before []byte
 	left   int
+	named  bool
 }
 
 // Do implements [aws.HTTPClient].
@@ -38,9 +40,10 @@ func (c *stale) Do(r *http.Request) (*http.Response, error) {
 	switch action := form.Get("Action"); {
 	case action == "ExecuteChangeSet", action == "DeleteStack", action == "ContinueUpdateRollback":
 		_, c.before, _ = send(url.Values{"Action": {"DescribeStacks"}, "Version": form["Version"], "StackName": form["StackName"]}.Encode())
-		c.left = 2
-	case action == "DescribeStacks" && c.left > 0:
-		c.left--
+		c.left, c.named = 2, action == "DeleteStack"
+	case action == "DescribeStacks" && (c.left > 0 || c.named && form.Get("StackName") == app):
+		c.named = c.named && c.left > 0
+		c.left = max(0, c.left-1)
 		a, _, err := send(string(text))
 		if err == nil {
 			a.StatusCode, a.ContentLength, a.Body = http.StatusOK, int64(len(c.before)), io.NopCloser(bytes.NewReader(c.before))
