@@ -22,6 +22,7 @@ func TestWaitingForLong(t *testing.T) {
 		{"Centuries", waitCenturies},
 		{"ZerosCenturies", waitZerosCenturies},
 		{"Outlived", waitOutlived},
+		{"OutlivedInDebt", waitOutlivedInDebt},
 		{"ExhaustedParent", waitExhaustedParent},
 		{"OwnChanges", waitOwnChanges},
 	}, false)
@@ -38,6 +39,14 @@ func (w *waiters) wantSoon(who string) {
 	if w.after[who] == 0 || w.after[who] > notice {
 		w.Errorf("%s was answered after %v: %v", who, w.after[who], w.errs[who])
 	}
+}
+
+// later lets those wait for some minutes who came.
+func (w *waiters) later() {
+	w.wait(5*time.Minute - time.Second)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.start = time.Now()
 }
 
 // hourly is a limit that refills a token an hour.
@@ -85,6 +94,7 @@ func waitParentChanges(r *story) {
 		q := request(tokens("a", 10))
 		w.mustAcquire(l, q)
 		w.come(ctx, l, "one", q)
+		w.later()
 		none := ""
 		_, err := other.UpdateEntity(ctx, user, engine.EntityUpdate{Parent: &none}, nil)
 		w.must(err)
@@ -102,6 +112,7 @@ func waitNamespaceDeleted(r *story) {
 		q := request(tokens("a", 10), hourly(10))
 		w.mustAcquire(l, q)
 		w.come(ctx, l, "one", q)
+		w.later()
 		w.must(other.DeleteNamespace(ctx, "tenant"))
 		w.all.Wait()
 		w.wantError("in a deleted namespace", w.err("one"), engine.ErrNamespaceNotFound)
@@ -175,6 +186,16 @@ func waitZerosCenturies(r *story) {
 	})
 }
 
+// outlive has an entity while f runs, and deletes its record then.
+func (w *waiters) outlive(l *engine.Limiter, entity string, f func()) {
+	ctx, id := context.Background(), engine.SettingID{Kind: engine.SettingEntity, Entity: entity}
+	w.must(l.ApplyManifest(ctx, "m", []engine.SettingChange{{Before: engine.Setting{ID: id}, After: engine.Setting{ID: id, Exists: true}}}, nil))
+	f()
+	all, err := l.ManagedSettings(ctx, "m")
+	w.must(err)
+	w.must(l.ApplyManifest(ctx, "m", []engine.SettingChange{{Before: all[0], After: engine.Setting{ID: id}}}, nil))
+}
+
 // waitOutlived: the record of a bucket has the version of an entity that was deleted since.
 func waitOutlived(r *story) {
 	for _, isStored := range []bool{false, true} {
@@ -185,12 +206,7 @@ func waitOutlived(r *story) {
 				w.must(l.SetResourceDefaults(ctx, api, q.Limits))
 				q.Limits = nil
 			}
-			id := engine.SettingID{Kind: engine.SettingEntity, Entity: q.Entity}
-			w.must(l.ApplyManifest(ctx, "m", []engine.SettingChange{{Before: engine.Setting{ID: id}, After: engine.Setting{ID: id, Exists: true}}}, nil))
-			w.mustAcquire(l, q)
-			all, err := l.ManagedSettings(ctx, "m")
-			w.must(err)
-			w.must(l.ApplyManifest(ctx, "m", []engine.SettingChange{{Before: all[0], After: engine.Setting{ID: id}}}, nil))
+			w.outlive(l, q.Entity, func() { w.mustAcquire(l, q) })
 			for _, who := range []string{"one", "two"} {
 				w.come(ctx, l, who, q)
 			}
@@ -200,6 +216,29 @@ func waitOutlived(r *story) {
 			w.wantRecorded(q.Entity, 3, 30)
 		})
 	}
+}
+
+// waitOutlivedInDebt: such a record also proves that the deadline is too early, as another process has used more than it had.
+func waitOutlivedInDebt(r *story) {
+	r.waiters(func(w *waiters) {
+		l, other := w.limiter(virtual), w.limiter(virtual)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		w.outlive(l, user, func() {
+			lease := w.mustAcquire(other, each(1))
+			w.mustAcquire(l, each(9))
+			w.must(lease.Adjust(tokens("a", 60)))
+			w.must(lease.Commit(ctx))
+		})
+		before := w.faults.Calls(limitertest.OpApply)
+		w.come(ctx, l, "one", each(10))
+		w.all.Wait()
+		w.wantAfter("one", 0)
+		w.wantError("in debt", w.err("one"), context.DeadlineExceeded)
+		if n := w.faults.Calls(limitertest.OpApply) - before; n > 2 {
+			w.Errorf("%d writes", n)
+		}
+	})
 }
 
 // waitExhaustedParent: the limits of a child have changed, and its bucket was not converted yet, as its parent denies all that comes.
