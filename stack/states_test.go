@@ -103,6 +103,23 @@ func TestRollbackSkips(t *testing.T) {
 	}
 }
 
+// The table is never skipped: the stack would not be in the state that CloudFormation assumes.
+func TestRollbackSkipsNoTable(t *testing.T) {
+	w, days := newWorld(t, nil), 7
+	w.mustEnsure(with())
+	w.Fail("update", "Aggregator", "no")
+	w.On("ContinueUpdateRollback", func(int) { w.Fail("roll back", "Table", "stuck again") })
+	w.Fail("roll back", "Table", "stuck")
+	o := with(func(o *Options) { o.LambdaTimeout, o.PITRDays = 30, &days })
+	for range 2 {
+		_, err := w.ensure(o)
+		mustFail(t, err, "is in UPDATE_ROLLBACK_FAILED")
+	}
+	if w.has(app, "skipping Table") {
+		t.Error(w.story())
+	}
+}
+
 // A rejected change set leaves no stack behind, even if it is rejected before any resource changes.
 func TestRejected(t *testing.T) {
 	w := newWorld(t, nil)
