@@ -191,10 +191,12 @@ func TestStreamWithoutSpaces(t *testing.T) {
 
 // Calls of tools are output, too.
 func TestStreamOfToolCalls(t *testing.T) {
-	var e event
-	piece := `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"12345678"}}]}}]}`
-	if err := json.Unmarshal([]byte(piece), &e); err != nil || e.tokens() < 2 {
-		t.Errorf("%d tokens, %v", e.tokens(), err)
+	for calls, want := range map[string]int64{`[{"index":0,"function":{"name":"f","arguments":"1234567"}}]`: 2, `[]`: 0, `null`: 0} {
+		var e event
+		err := json.Unmarshal([]byte(`{"choices":[{"delta":{"content":null,"tool_calls":`+calls+`}}]}`), &e)
+		if n := e.tokens(); err != nil || n != want {
+			t.Errorf("%s: %d tokens, %v", calls, n, err)
+		}
 	}
 }
 

@@ -22,7 +22,9 @@ type event struct {
 	Choices []struct {
 		Delta struct {
 			Content   string
-			ToolCalls json.RawMessage `json:"tool_calls"`
+			ToolCalls []struct {
+				Function struct{ Name, Arguments string }
+			} `json:"tool_calls"`
 		}
 	}
 	Usage *usage // in the last one
@@ -31,7 +33,11 @@ type event struct {
 // tokens estimates the tokens of the piece.
 func (e *event) tokens() (n int64) {
 	for _, choice := range e.Choices {
-		n += tokensIn([]byte(choice.Delta.Content)) + tokensIn(choice.Delta.ToolCalls)
+		text := choice.Delta.Content
+		for _, tool := range choice.Delta.ToolCalls {
+			text += tool.Function.Name + tool.Function.Arguments
+		}
+		n += tokensIn([]byte(text))
 	}
 	return n
 }
