@@ -279,13 +279,11 @@ func (s *store) Sweep(ctx context.Context, now int64) (n int, err error) {
 	return n, err
 }
 
-// Close implements [backend.Backend]. Files are not open between calls. It waits for a call that has the file open; one that comes
-// later, because the limiter has left it behind, must not create the file again.
+// Close implements [backend.Backend]. A later call, which the limiter has left behind, must not create the file again.
 func (s *store) Close() error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.openErr = backend.ErrClosed
-	if s.opened == nil {
+	if s.openErr = backend.ErrClosed; s.opened == nil {
 		return nil
 	}
 	return s.opened.Close()
