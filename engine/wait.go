@@ -55,7 +55,7 @@ func (l *Limiter) waitForStore(ctx context.Context, r Request) (*Lease, error) {
 				return nil, &deadlineError{exceeded, ctx.Err()}
 			}
 		}
-		if restarts > 1 { // a bucket by which this process knows the denial leaves the others of the path as they are
+		if restarts > 1 { // an acquire that is denied from memory has converted no bucket of the path
 			l.convertPath(ctx, r)
 		}
 		began := l.clock.now()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,9 @@ type limitFlag struct{ engine.Limit }
 // UnmarshalText parses the syntax of [engine.ParseLimit].
 func (f *limitFlag) UnmarshalText(text []byte) (err error) {
 	if f.Limit, err = engine.ParseLimit(string(text)); err != nil {
-		return usageErrorf("%s", withoutPrefix(err.Error()))
+		limit := fmt.Sprintf("limit %q: ", text)
+		parts := strings.NewReplacer("limit.Name", limit+"name", "limit.Capacity", limit+"rate or burst", "limit.RefillPeriod", limit+"period")
+		return usageErrorf("%s", parts.Replace(withoutPrefix(err.Error())))
 	}
 	return nil
 }
