@@ -52,7 +52,7 @@ type waited struct {
 	admitted     int
 	left         int
 	perAdmission float64       // writes
-	share        float64       // of capacity + rate·T, of the fullest limit
+	share        float64       // of what could be admitted in this order; with one limit, of capacity + rate·T
 	excess       float64       // seconds of rate beyond capacity + rate·T, counted at the due times
 	overtaken    time.Duration // by how much somebody who came earlier was admitted later, at most
 	afterwards   time.Duration // the same, of those who came after the first second
@@ -152,9 +152,26 @@ func (l *line) figures(writes int64) waited {
 			most = max(most, taken-refilled-least-capacity)
 		}
 		fig.excess = max(fig.excess, most/rate(limit))
-		fig.share = max(fig.share, taken/(capacity+rate(limit)*l.length.Seconds()))
 	}
+	fig.share = l.share()
 	return fig
+}
+
+// share is the time in which those who were admitted could have been, one after the other, as a part of the time that there was; both
+// include the time in which the tokens of the beginning refill. While somebody waits for one limit, nobody overtakes, although
+// another limit may be full.
+func (l *line) share() float64 {
+	now, burst, full := 0.0, 0.0, make([]float64, len(l.limits)) // in seconds; full: when the limit is full again
+	for _, s := range l.served {
+		for i, limit := range l.limits {
+			refills := float64(limit.Capacity) / rate(limit)
+			now, burst = max(now, full[i]+float64(s.need[i])/rate(limit)-refills), max(burst, refills)
+		}
+		for i, limit := range l.limits {
+			full[i] = max(full[i], now) + float64(s.need[i])/rate(limit)
+		}
+	}
+	return (now + burst) / (l.length.Seconds() + burst)
 }
 
 // overtaken is by how much somebody who came earlier was admitted later, of those who came after an instant.

@@ -10,8 +10,7 @@ import (
 )
 
 // waits are the scenarios of Wait, with what they must keep: writes per admission, share of the possible and excess in seconds.
-// Those of the short version come first. With two limits the share of the fuller one may be low by chance: while several large requests
-// come one after the other, they wait for tokens, and nobody overtakes them although there are requests left.
+// Those of the short version come first.
 var waits = []struct {
 	waiting
 	writes, share, excess float64
@@ -20,11 +19,11 @@ var waits = []struct {
 	{waiting{name: "100 callers, 20/s, 5 ms a write", processes: 1, callers: 100, limits: perSecondOf(20), length: time.Minute, steady: 5 * time.Millisecond}, 1.05, 0.99, 0.02, 15 * time.Millisecond},
 	{waiting{name: "200 callers, 20/s, amounts 1 and 10, 5 ms a write", processes: 8, callers: 200, limits: perSecondOf(20), length: time.Minute, need: oneOrTen, steady: 5 * time.Millisecond}, 1.05, 0.98, 0.02, 15 * time.Millisecond},
 	{waiting{name: "200 callers, 20/s, amounts 1 and 10", processes: 8, callers: 200, limits: perSecondOf(20), length: time.Minute, need: oneOrTen}, 1.05, 0.98, 0.05, 0},
-	{waiting{name: "200 callers, 20/s, two limits", processes: 8, callers: 200, limits: requestsAndTokens, length: time.Minute, need: nowAndThenHalf}, 2, 0.9, 0.1, 0},
+	{waiting{name: "200 callers, 20/s, two limits", processes: 8, callers: 200, limits: requestsAndTokens, length: time.Minute, need: nowAndThenHalf}, 2, 0.99, 0.1, 0},
 	{waiting{name: "200 callers, 20/s, half of them leave", processes: 8, callers: 200, limits: perSecondOf(20), length: time.Minute, leave: 0.5}, 1.7, 0.99, 0.05, 0},
 	{waiting{name: "1.3 × the rate, 20/s, patience 5 s", processes: 8, use: 1.3, patience: 5 * time.Second, limits: perSecondOf(20), length: time.Minute}, 2, 0.95, 0.05, 0},
 
-	{waiting{name: "100 callers, 20/s, two limits", processes: 1, callers: 100, limits: requestsAndTokens, length: 2 * time.Minute, need: nowAndThenHalf}, 2, 0.9, 0.1, 0},
+	{waiting{name: "100 callers, 20/s, two limits", processes: 1, callers: 100, limits: requestsAndTokens, length: 2 * time.Minute, need: nowAndThenHalf}, 2, 0.99, 0.1, 0},
 	{waiting{name: "5,000 callers, 100/s", processes: 50, callers: 5000, limits: perSecondOf(100), length: 2 * time.Minute}, 1.05, 0.99, 0.05, 0},
 	{waiting{name: "2,000 callers, 1,000/s", processes: 50, callers: 2000, limits: perSecondOf(1000), length: 2 * time.Minute}, 1.05, 0.99, 0.05, 0},
 	{waiting{name: "2 × the rate, 20/s, capacity 1, patience 2 s", processes: 8, use: 2, patience: 2 * time.Second, limits: capacityOfOne, length: 2 * time.Minute}, 2.5, 0.95, 1, 0},
