@@ -98,9 +98,7 @@ func (p *Path) checkNames() error {
 	var unknown, known []string
 	for i := range p.N {
 		for _, t := range p.Charges[i].Required.Terms {
-			if !slices.Contains(known, t.Name) {
-				known = append(known, t.Name)
-			}
+			known = append(known, t.Name)
 		}
 	}
 	for name := range p.Consume {

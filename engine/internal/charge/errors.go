@@ -18,7 +18,7 @@ var ErrOutOfRange = errors.New("engine: out of range")
 // ErrUnknownLimit reports a name in Consume, or in an adjustment, that no level of the path has configured.
 var ErrUnknownLimit = errors.New("engine: unknown limit")
 
-// UnknownLimits is the error that says what was asked for and what there is for a bucket and its parents. It sorts both.
+// UnknownLimits is the error that says what was asked for and what there is for a bucket and its parents. It sorts both; names may repeat.
 func UnknownLimits(id ID, unknown, known []string) error {
 	return fmt.Errorf("%w: %s; configured for %s on %s: %s", ErrUnknownLimit, list(unknown), id.Entity, id.Resource, list(known))
 }
@@ -29,7 +29,7 @@ func list(all []string) string {
 		return "none"
 	}
 	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return strings.Join(slices.Compact(all), ", ")
 }
 
 // BadClock is the error of a clock whose time is not [bucket.InRange]. now is what it says.

@@ -84,8 +84,13 @@ func (c *Charge) PocketOf(i int) int64 {
 
 // reportLost reports what may be missing in the store.
 func (d *Desk) reportLost(kind Kind, lost pocket.Tokens) {
-	if tokens := Named(d.terms.Assumed, lost); len(tokens) > 0 {
-		d.k.Report(context.Background(), Report{Kind: kind, Bucket: d.state.ID, Tokens: tokens, Err: backend.ErrOutcomeUnknown})
+	d.k.ReportLost(kind, d.state.ID, Named(d.terms.Assumed, lost), backend.ErrOutcomeUnknown)
+}
+
+// ReportLost reports what tokens of a bucket are lost, if there are any.
+func (k *Charger) ReportLost(kind Kind, id ID, tokens map[string]int64, err error) {
+	if len(tokens) > 0 {
+		k.Report(context.Background(), Report{Kind: kind, Bucket: id, Tokens: tokens, Err: err})
 	}
 }
 

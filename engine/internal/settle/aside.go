@@ -52,7 +52,7 @@ func (s *Settler) settleAside(ctx context.Context, p *Part, mayWait bool) (waits
 	case mayWait && p.unsure() == nil && store.MayPass(err):
 		return true
 	}
-	s.reportLost(charge.UsageLost, p.state.ID, p.usageBeyond(nil), err) // not what was reported by the settlement
+	s.ReportLost(charge.UsageLost, p.state.ID, p.usageBeyond(nil), err) // not what was reported by the settlement
 	s.Lose(p, err)
 	return false
 }

@@ -94,9 +94,7 @@ func (h *Holding) Unknown(name string) error {
 	var known []string
 	for _, p := range h.Parts() {
 		for i := range p.Size() {
-			if !slices.Contains(known, p.Name(i)) {
-				known = append(known, p.Name(i))
-			}
+			known = append(known, p.Name(i))
 		}
 	}
 	return charge.UnknownLimits(h.First.state.ID, []string{name}, known)

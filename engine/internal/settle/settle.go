@@ -98,7 +98,7 @@ func (s *Settler) settleCharge(ctx context.Context, c *charge.Charge, p *Part) e
 		if converted && !p.usedIn(c.Assumed) { // not any more
 			return errOtherLimits
 		}
-		s.reportLost(charge.UsageLost, p.state.ID, p.usageBeyond(c.Assumed), errLimitGone)
+		s.ReportLost(charge.UsageLost, p.state.ID, p.usageBeyond(c.Assumed), errLimitGone)
 		w := p.takeDue(c)
 		if !w.Charges && !w.Refunds {
 			p.done()
@@ -238,14 +238,7 @@ func (s *Settler) Lose(p *Part, err error) {
 		}
 	}
 	p.keepCounted()
-	s.reportLost(charge.RefundLost, p.state.ID, lost, err)
-}
-
-// reportLost reports what tokens of a bucket are lost, if there are any.
-func (s *Settler) reportLost(kind charge.Kind, id charge.ID, tokens map[string]int64, err error) {
-	if len(tokens) > 0 {
-		s.Report(context.Background(), charge.Report{Kind: kind, Bucket: id, Tokens: tokens, Err: err})
-	}
+	s.ReportLost(charge.RefundLost, p.state.ID, lost, err)
 }
 
 // EachPart calls f for all parts, concurrently if the store does I/O.

@@ -113,8 +113,8 @@ func (w *WriteBack) loseUsage(o *local.Owed, err error) {
 		}
 	}
 	id, err := charge.ID{Entity: o.Entity, Resource: o.Resource}, store.Failure(context.Background(), err)
-	w.reportLost(charge.UsageLost, id, used, err)
-	w.reportLost(charge.RefundLost, id, refunds, err)
+	w.ReportLost(charge.UsageLost, id, used, err)
+	w.ReportLost(charge.RefundLost, id, refunds, err)
 	w.Buckets.Drop(w.Now(), o)
 }
 
