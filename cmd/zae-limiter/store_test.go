@@ -191,7 +191,6 @@ func TestStoreIsClosedBetweenCalls(t *testing.T) {
 	}
 }
 
-// TestStoreIsTidied checks that a change removes expired records, and reading does not.
 // A call that the limiter has left behind when the command ends must not create the file again.
 func TestStoreIsClosedAtTheEnd(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "limiter.db")
@@ -206,6 +205,7 @@ func TestStoreIsClosedAtTheEnd(t *testing.T) {
 	}
 }
 
+// TestStoreIsTidied checks that a change removes expired records, and reading does not.
 func TestStoreIsTidied(t *testing.T) {
 	s := inhabited(t)
 	count := func() int {
